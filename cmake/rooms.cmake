@@ -1,0 +1,86 @@
+# distal_room(NAME NEEDS rooms... LINKS libraries... FOREIGN header-prefixes...)
+#   makes the library distal::NAME of src/NAME/**.cc, its test program NAME_test of src/NAME/**_test.cc, and a check that
+#   refuses an #include of a room outside NEEDS, or of a foreign header that belongs to another room.
+# distal_catalogue(ROOM FOLDER TYPE HEADER)
+#   writes the table of a family from its folder: one file, one method, the file's name is the method's name.
+
+find_package(GTest REQUIRED)
+set(DISTAL_FLAGS -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Werror)
+
+# One precompiled header, compiled once and reused by every target.
+add_library(distal_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
+target_compile_options(distal_pch PRIVATE ${DISTAL_FLAGS})
+target_include_directories(distal_pch PUBLIC ${CMAKE_SOURCE_DIR}/src)
+target_link_libraries(distal_pch PUBLIC ${TORCH_LIBRARIES} fmt::fmt Threads::Threads)
+target_compile_options(distal_pch PRIVATE ${DISTAL_FLAGS} -Winvalid-pch)
+target_precompile_headers(distal_pch PRIVATE
+  <algorithm> <chrono> <cmath> <cstdint> <filesystem> <functional> <map> <memory> <optional> <span> <string>
+  <string_view> <unordered_map> <utility> <vector> <fmt/format.h> <torch/types.h> <torch/nn/module.h>)
+
+function(distal_target target)
+  target_compile_options(${target} PRIVATE ${DISTAL_FLAGS} -Winvalid-pch)
+  target_link_libraries(${target} PRIVATE distal_pch)
+  target_precompile_headers(${target} REUSE_FROM distal_pch)
+endfunction()
+
+function(distal_room name)
+  cmake_parse_arguments(ROOM "" "" "NEEDS;LINKS;FOREIGN" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${name}/*.cc)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${name}/*.h)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/main\\.cc$")
+
+  set(stamp ${CMAKE_CURRENT_BINARY_DIR}/${name}.includes)
+  string(REPLACE ";" "," needs "${ROOM_NEEDS}")
+  string(REPLACE ";" "," foreign "${ROOM_FOREIGN}")
+  add_custom_command(OUTPUT ${stamp} DEPENDS ${sources} ${headers} ${tests} ${CMAKE_SOURCE_DIR}/cmake/check_includes.cmake
+    COMMAND ${CMAKE_COMMAND} -DROOM=${name} -DNEEDS=${needs} -DFOREIGN=${foreign} -DSRC=${CMAKE_CURRENT_SOURCE_DIR}
+            -DSTAMP=${stamp} -P ${CMAKE_SOURCE_DIR}/cmake/check_includes.cmake VERBATIM)
+
+  if(NOT sources)
+    set(sources ${CMAKE_SOURCE_DIR}/cmake/empty.cc)
+  endif()
+  add_library(distal_${name} STATIC ${sources} ${stamp})
+  add_library(distal::${name} ALIAS distal_${name})
+  distal_target(distal_${name})
+  list(TRANSFORM ROOM_NEEDS PREPEND distal::)
+  target_link_libraries(distal_${name} PUBLIC distal_pch ${ROOM_NEEDS} ${ROOM_LINKS})
+
+  if(tests)
+    add_executable(${name}_test ${tests})
+    distal_target(${name}_test)
+    target_link_libraries(${name}_test PRIVATE distal_${name} GTest::gmock_main)
+    target_compile_definitions(${name}_test PRIVATE DISTAL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    add_test(NAME ${name} COMMAND ${name}_test)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 1200)
+  endif()
+endfunction()
+
+function(distal_catalogue room folder type header)
+  file(GLOB files CONFIGURE_DEPENDS ${room}/${folder}/*.cc)
+  list(FILTER files EXCLUDE REGEX "_test\\.cc$")
+  set(externs "")
+  set(rows "")
+  foreach(file ${files})
+    get_filename_component(method ${file} NAME_WE)
+    string(APPEND externs "extern const Entry<${type}> ${method};\n")
+    string(APPEND rows "      {\"${method}\", &${folder}::${method}},\n")
+  endforeach()
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/${room}_${folder}_catalogue.cc)
+  file(CONFIGURE OUTPUT ${out} @ONLY CONTENT
+"// Written by the build from src/${room}/${folder}/.
+#include \"base/catalogue.h\"
+#include \"${header}\"
+namespace distal {
+namespace ${folder} {
+${externs}}
+template <> const std::vector<Named<${type}>>& catalogue<${type}>() {
+  static const std::vector<Named<${type}>> rows = {
+${rows}  };
+  return rows;
+}
+}  // namespace distal
+")
+  target_sources(distal_${room} PRIVATE ${out})
+endfunction()

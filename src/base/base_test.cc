@@ -1,0 +1,128 @@
+#include <gmock/gmock.h>
+
+#include "base/error.h"
+#include "base/nouns.h"
+#include "base/options.h"
+#include "base/random.h"
+
+namespace distal {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Inner {
+  double rate = 0.5;
+  void visit(OptionVisitor& v) { v("rate", rate, "a rate", between(0, 1)); }
+};
+struct Outer {
+  int64_t epochs = 3;
+  std::string mode = "fast";
+  std::vector<int64_t> sizes = {1, 2};
+  Inner inner;
+  std::optional<Inner> maybe;
+  void visit(OptionVisitor& v) {
+    v("epochs", epochs, "passes", at_least(1));
+    v("mode", mode, "how", one_of({"fast", "slow"}));
+    v("sizes", sizes, "sizes");
+    v("inner", inner, "a section");
+    v("maybe", maybe, "a section that may be absent");
+  }
+};
+
+std::string refusal(const std::string& yaml, const std::vector<Override>& overrides = {}) {
+  Outer outer;
+  try {
+    Document::text(yaml, "r.yaml").with(overrides).read(outer);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Options, ReadsNestedSectionsAndKeepsDefaults) {
+  Outer outer;
+  Document::text("epochs: 7\ninner: {rate: 0.25}\nmaybe:\n  rate: 1\n", "r.yaml").read(outer);
+  EXPECT_EQ(outer.epochs, 7);
+  EXPECT_EQ(outer.mode, "fast");
+  EXPECT_DOUBLE_EQ(outer.inner.rate, 0.25);
+  EXPECT_DOUBLE_EQ(outer.maybe->rate, 1);
+}
+
+TEST(Options, RefusalsNameLineColumnAndCure) {
+  EXPECT_EQ(refusal("epochs: 0\n"), "r.yaml:1:9: epochs = 0 lies outside [1, inf]");
+  EXPECT_THAT(refusal("mode: fats\n"), HasSubstr("r.yaml:1:7: mode = 'fats' is not one of: fast, slow; did you mean fast?"));
+  EXPECT_THAT(refusal("epochs: 2\ninner:\n  rat: 1\n"), HasSubstr("r.yaml:3:3: inner.rat is no option here; did you mean rate?"));
+  EXPECT_THAT(refusal("epochs: many\n"), HasSubstr("is not a whole number"));
+  EXPECT_THAT(refusal("epochs: 1.5\n"), HasSubstr("is not a whole number"));
+  EXPECT_THAT(refusal("epochs: [1\n"), HasSubstr("not YAML"));
+  EXPECT_THAT(refusal("inner: [1]\n"), HasSubstr("must be a section"));
+}
+
+TEST(Options, OverridesWinAndAreNamedInErrors) {
+  Outer outer;
+  Document::text("inner: {rate: 0.1}", "r.yaml").with({{"inner.rate", "0.9"}, {"maybe.rate", "0.2"}, {"sizes", "[4]"}}).read(outer);
+  EXPECT_DOUBLE_EQ(outer.inner.rate, 0.9);
+  EXPECT_DOUBLE_EQ(outer.maybe->rate, 0.2);
+  EXPECT_EQ(outer.sizes, std::vector<int64_t>{4});
+  EXPECT_EQ(refusal("epochs: 2\n", {{"epochs", "0"}}), "--set epochs: epochs = 0 lies outside [1, inf]");
+}
+
+TEST(Options, ResolvedTextReadsBackToTheSameValues) {
+  Outer outer;
+  outer.epochs = 11;
+  outer.inner.rate = 0.1;
+  Outer back;
+  Document::text(resolved(outer), "resolved").read(back);
+  EXPECT_EQ(back.epochs, 11);
+  EXPECT_DOUBLE_EQ(back.inner.rate, 0.1);
+  EXPECT_EQ(resolved(back), resolved(outer));
+}
+
+TEST(Options, AnArmIsADifferenceAndAnotherMethodDropsTheOldOnesOptions) {
+  const auto base = Document::text("a: 1\nm: {name: x, t: 2}\n", "r.yaml");
+  EXPECT_EQ(base.overlaid_by(Document::text("m: {t: 3}", "arm")).dump(), "a: 1\nm: {name: x, t: 3}\n");
+  EXPECT_EQ(base.overlaid_by(Document::text("m: {name: y}", "arm")).dump(), "a: 1\nm: {name: y}\n");
+}
+
+TEST(Options, NearestWordSuggestsOnlyWhatIsNear) {
+  EXPECT_EQ(nearest("bagde", {"entropy", "badge"}), "badge");
+  EXPECT_EQ(nearest("zzzzzz", {"entropy", "badge"}), std::nullopt);
+}
+
+TEST(Random, StreamsAreNamedIndependentAndRepeatable) {
+  const Random root(7);
+  EXPECT_EQ(root.stream("a")(), Random(7).stream("a")());
+  EXPECT_NE(root.stream("a")(), root.stream("b")());
+  EXPECT_NE(root.stream("a", 0)(), root.stream("a", 1)());
+}
+
+TEST(Random, MatchesThePublishedConstants) {
+  EXPECT_EQ(fnv1a("input"), 0x1ebbae8f5810b65bULL);
+  EXPECT_DOUBLE_EQ(static_cast<double>(mix64(fnv1a("input") + 0x9e3779b97f4a7c15ULL) >> 11) * 0x1.0p-53, 0.0978183426575382);
+}
+
+TEST(Random, DistributionsHaveTheirMoments) {
+  Random random(1);
+  double sum = 0, squares = 0, betas = 0;
+  for (int i = 0; i < 20000; ++i) {
+    const double x = random.normal();
+    sum += x;
+    squares += x * x;
+    betas += random.beta(2, 6);
+  }
+  EXPECT_NEAR(sum / 20000, 0, 0.03);
+  EXPECT_NEAR(squares / 20000, 1, 0.04);
+  EXPECT_NEAR(betas / 20000, 0.25, 0.01);
+}
+
+TEST(Random, ChooseGivesDistinctRows) {
+  Random random(3);
+  auto rows = random.choose(10, 4);
+  EXPECT_EQ(rows.size(), 4U);
+  std::sort(rows.begin(), rows.end());
+  EXPECT_EQ(std::unique(rows.begin(), rows.end()), rows.end());
+  EXPECT_EQ(random.choose(3, 9).size(), 3U);
+}
+
+}  // namespace
+}  // namespace distal

@@ -1,0 +1,88 @@
+#include "base/progress.h"
+
+#include <csignal>
+#include <cstdio>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace distal {
+namespace {
+
+volatile std::sig_atomic_t g_signal = 0;
+
+std::string clock(double seconds) {
+  const auto s = static_cast<int64_t>(seconds + 0.5);
+  return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60) : fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+}  // namespace
+
+Progress::Progress(Mode mode) : quiet_(mode == Mode::quiet), terminal_(isatty(STDERR_FILENO)) {}
+
+Progress::~Progress() { end(); }
+
+void Progress::begin(const std::string& what, int64_t total, const std::string& unit) {
+  const std::lock_guard lock(mutex_);
+  what_ = what;
+  unit_ = unit;
+  note_.clear();
+  total_ = total;
+  done_ = 0;
+  first_ = -1;
+  began_ = drawn_ = std::chrono::steady_clock::now();
+}
+
+void Progress::step(int64_t done, const std::string& note) {
+  check_interrupted();
+  const std::lock_guard lock(mutex_);
+  if (quiet_ || what_.empty()) return;
+  if (first_ < 0) first_ = done;
+  done_ = done;
+  note_ = note;
+  const auto now = std::chrono::steady_clock::now();
+  const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10000);
+  if (now - drawn_ >= pause) {
+    drawn_ = now;
+    draw(false);
+  }
+}
+
+void Progress::end() {
+  const std::lock_guard lock(mutex_);
+  if (!quiet_ && terminal_ && !what_.empty() && done_ > 0) draw(true);
+  what_.clear();
+}
+
+void Progress::say(const std::string& line) {
+  const std::lock_guard lock(mutex_);
+  if (!quiet_) fmt::print(stderr, "{}{}\n", terminal_ ? "\r\033[K" : "", line);
+}
+
+void Progress::draw(bool last) {
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+  const double rate = seconds > 0 ? static_cast<double>(done_ - std::max<int64_t>(first_, 0)) / seconds : 0;
+  const std::string left = rate > 0 && total_ > done_ ? fmt::format(", {} left", clock(static_cast<double>(total_ - done_) / rate)) : "";
+  const std::string text = fmt::format("{} {}/{} {} {:.3g}/s{} {}", what_, done_, total_, unit_, rate, left, note_);
+  if (terminal_) {
+    const int64_t width = 20, full = total_ > 0 ? std::min(width, width * done_ / total_) : 0;
+    fmt::print(stderr, "\r\033[K[{}{}] {}{}", std::string(full, '='), std::string(width - full, ' '), text, last ? "\n" : "");
+  } else {
+    fmt::print(stderr, "{}\n", text);
+  }
+  std::fflush(stderr);
+}
+
+void Progress::catch_signals() {
+  const auto handler = [](int signal) { g_signal = signal; };
+  std::signal(SIGINT, handler);
+  std::signal(SIGTERM, handler);
+}
+
+void Progress::check_interrupted() {
+  if (g_signal != 0) throw Interrupted(g_signal);
+}
+
+}  // namespace distal

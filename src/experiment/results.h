@@ -1,0 +1,66 @@
+#pragma once
+// What an experiment measured, as values: arms x seeds x rounds. Written by the run, read by the report.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/lists.h"
+
+namespace distal {
+
+struct WorstClip {
+  Clip clip;                   // label filled: the truth
+  int64_t predicted = 0;
+  double probability_of_truth = 0;
+};
+
+struct Metrics {
+  double accuracy = 0;         // top-1 over test clips
+  double video_accuracy = 0;   // top-1 of the mean probability over each video's clips
+  double mean_class_accuracy = 0;
+  double nll = 0, ece = 0;     // negative log likelihood; expected calibration error, 15 equal bins of confidence
+  std::vector<std::vector<int64_t>> confusion;  // [truth][predicted], K x K
+  struct Bin { int64_t clips = 0; double confidence = 0, accuracy = 0; };
+  std::vector<Bin> calibration; // 15 bins
+  std::vector<uint8_t> correct; // per test clip, in the test list's order
+  std::vector<WorstClip> worst; // least probability of the truth first, at most 12
+};
+
+struct RoundResult {
+  int64_t round = 0;
+  int64_t answers = 0;         // bought by this run so far, the initial ones included
+  double seconds = 0, price = 0;  // of video watched; of money
+  double select_s = 0, score_s = 0, ask_s = 0, train_s = 0, evaluate_s = 0;  // wall time by stage
+  double answer_accuracy = -1; // share of this round's answers whose arg max is the hidden truth; -1 where unknown
+  Metrics metrics;
+};
+
+struct Cell {                  // one run: an arm with a seed
+  std::string arm;
+  int64_t seed = 0;
+  bool control = false;        // the random arm, or the labels-only twin
+  std::vector<RoundResult> rounds;
+};
+
+struct Results {
+  std::string question, name;
+  std::vector<std::string> classes;
+  std::string budget_unit = "answers";   // answers or seconds: the x axis
+  std::vector<Cell> cells;
+  std::vector<Quarantined> quarantined;
+  int64_t unlabelled_segments = 0, pool_clips = 0, start_clips = 0, test_clips = 0;
+  std::string teacher;                   // one line: what answered, and its own test accuracy where known
+  double teacher_accuracy = -1;
+  std::string recipe, revision, machine, command, date;
+  std::vector<std::string> test_videos;  // per test clip, for bootstrap over videos
+  std::vector<std::string> notes;        // warnings the reader of the report must see
+};
+
+std::string to_json(const Results& results);
+std::string to_json(const Metrics& metrics, const std::vector<std::string>& classes);
+Metrics metrics_from_json(const std::string& json);
+std::string to_json(const RoundResult& round);
+RoundResult round_from_json(const std::string& json);
+
+}  // namespace distal

@@ -1,0 +1,78 @@
+#pragma once
+// What must survive: videos, answers, runs, rounds, events. SQLite (WAL, foreign keys, busy wait) through SOCI; the only
+// room with SQL. Schema changes are numbered migrations; a store newer than the program is refused. Spending is a
+// transaction: no crash and no second process can overspend. Safe for several processes; one Store per thread.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace distal {
+
+struct StoredAnswer {
+  std::string clip;                 // Clip::key()
+  std::string oracle, version;      // who answered
+  std::vector<double> probabilities;
+  double price = 0, seconds = 0;    // money, seconds of video watched
+};
+
+struct StoredRound {
+  int64_t round = 0;
+  int64_t answers = 0;              // spent so far, this run
+  double seconds = 0, price = 0;
+  std::string metrics_json;         // what was measured
+  std::string picks_json;           // what was asked
+};
+
+class Store {
+ public:
+  /// `sqlite:PATH`. Creates and migrates. Throws Error: not a store, newer version (says both), disk full, locked.
+  explicit Store(const std::string& url);
+  ~Store();
+  Store(const Store&) = delete;
+
+  // Videos
+  struct Video { std::string id, path; double duration_s = 0, health = 1; std::string quarantined; };
+  void put_video(const Video& video);
+  std::vector<Video> videos();
+
+  // Runs. `key` identifies one (recipe, arm, seed); a run is continued, never duplicated.
+  struct Run { int64_t id = 0; std::string key, name, recipe, revision, status; int64_t seed = 0; std::string created; };
+  /// The run with that key, made if absent. Holds a lock until the Store closes or the process dies: a second process on
+  /// the same run gets an Error that says which process has it.
+  Run begin_or_continue(const std::string& key, const std::string& name, int64_t seed, const std::string& recipe, const std::string& revision);
+  void finish(int64_t run, const std::string& status);
+  std::vector<Run> runs();
+
+  // Answers: bought once per (clip, oracle, version), reused by every run.
+  std::optional<StoredAnswer> find_answer(const std::string& clip, const std::string& oracle, const std::string& version);
+  /// Reserves the clips for `run` against its budget, in one transaction: either every clip of `clips` not yet counted for
+  /// this run fits into what is left of `max_answers` / `max_seconds` / `max_price`, or nothing changes and Error says by
+  /// how much. Repeating a reservation changes nothing. `seconds` and `price` are per clip.
+  void reserve(int64_t run, int64_t round, const std::vector<std::string>& clips, const std::vector<double>& seconds,
+               const std::vector<double>& price, double max_answers, double max_seconds, double max_price);
+  /// Clips reserved by the run in that round, in order of reservation.
+  std::vector<std::string> reserved(int64_t run, int64_t round);
+  /// Stores an answer and marks its request paid, once: a second put of the same (clip, oracle, version) changes nothing.
+  void put_answer(const StoredAnswer& answer);
+  /// The idempotency key of the request for this answer: made and stored before the first sending, the same after a crash.
+  std::string request_key(const std::string& clip, const std::string& oracle, const std::string& version);
+  struct Spent { int64_t answers = 0; double seconds = 0, price = 0; };
+  Spent spent(int64_t run);
+
+  // Rounds: replaced never; the last stored round is where a run continues.
+  void put_round(int64_t run, const StoredRound& round);
+  std::vector<StoredRound> rounds(int64_t run);
+
+  void event(int64_t run, const std::string& kind, const std::string& text);
+  struct Event { std::string time, kind, text; };
+  std::vector<Event> events(int64_t run);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace distal

@@ -1,0 +1,68 @@
+#pragma once
+// The one training loop. What is learned is an Objective that returns named losses; the loop knows nothing of it.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "base/options.h"
+#include "base/progress.h"
+#include "data/batches.h"
+#include "distill/loss.h"
+#include "models/model.h"
+
+namespace distal {
+
+struct TrainingOptions {
+  int64_t steps = 240;
+  int64_t batch_size = 16;
+  std::string optimizer = "sgd";        // sgd (Nesterov) or adamw
+  double learning_rate = 0.01;
+  double momentum = 0.9;
+  double weight_decay = 5e-4;           // not on norms and biases
+  double warmup = 0.1;                  // share of the steps with a rising learning rate
+  std::string schedule = "cosine";      // cosine or constant, after the warm-up
+  double label_smoothing = 0;
+  double max_gradient_norm = 0;         // clip by global norm; 0: off
+  double ema = 0;                       // decay of the weights' moving average, which is then what is kept; 0: off
+  int64_t accumulate = 1;               // micro-batches per step
+  std::string precision = "auto";       // auto (bf16 where the CPU has it), f32, bf16
+  bool class_balanced = false;          // weighted sampling: every class equally often
+  bool class_weights = false;           // loss weights inverse to the class's count
+  int64_t checkpoint_every = 200;       // steps
+  int64_t threads = 1;                  // prefetch threads
+  void visit(OptionVisitor& v);
+};
+
+class Objective {
+ public:
+  virtual ~Objective() = default;
+  virtual Losses losses(Net& net, const Batch& batch) = 0;
+};
+
+/// Cross entropy against the batch's targets.
+class Supervised final : public Objective {
+ public:
+  explicit Supervised(double label_smoothing = 0) : label_smoothing_(label_smoothing) {}
+  Losses losses(Net& net, const Batch& batch) override;
+ private:
+  double label_smoothing_;
+};
+
+struct FitReport {
+  int64_t steps = 0, resumed_from = 0;
+  double seconds = 0, waited_s = 0;     // wall time, and how much of it the loop waited for batches
+  std::vector<std::pair<std::string, double>> last_losses;
+  std::string precision;                // what ran, and which convolutions took the safe path
+};
+
+/// Trains in place. With `checkpoint` (a path) it saves there every checkpoint_every steps by atomic rename and continues
+/// from it if it exists; it is removed at the end. Same options, random and threads: the same weights, bit for bit, also
+/// across a kill. Throws Error at the first loss that is not finite, with step and videos; Interrupted after a checkpoint.
+FitReport fit(Net& net, const TrainingOptions& options, Objective& objective,
+              const std::function<std::unique_ptr<TrainingBatches>(int64_t first_step)>& batches,
+              const std::string& checkpoint, Progress& progress);
+
+}  // namespace distal

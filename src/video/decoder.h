@@ -1,0 +1,51 @@
+#pragma once
+// Exact frames: `frames(times)` returns the frames shown at those times whatever seek path led there. Seeks go to the key
+// frame that the index (VideoInfo) names; frames are matched by presentation time, never counted; only those asked for
+// are converted to RGB and scaled. One Decoder belongs to one thread at a time.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "video/probe.h"
+
+namespace distal {
+
+struct Frames {
+  torch::Tensor frames;  // uint8 [T, H, W, 3], RGB, upright
+  torch::Tensor time_s;  // float64 [T], start of each frame
+};
+
+struct Resize {
+  int64_t short_side_px = 0;  // scales so that the shorter side has this length (bilinear, area below half); 0: as stored
+  /// Height and width a video of that size gets.
+  std::pair<int64_t, int64_t> apply(int64_t height, int64_t width) const;
+};
+
+class Decoder {
+ public:
+  /// Opens the file. Throws Error (missing, changed since probed).
+  explicit Decoder(const VideoInfo& info);
+  ~Decoder();
+  Decoder(Decoder&&) noexcept;
+
+  /// The frames shown at `times_s` (any order, repeats allowed), in that order. Damaged frames are replaced by the
+  /// nearest earlier readable one (else later). Throws Error: nothing readable, or longer than `deadline_s`.
+  Frames at_times(std::span<const double> times_s, Resize resize, double deadline_s = 10);
+  /// The same by frame index, 0 .. info.frames()-1.
+  Frames at_frames(std::span<const int64_t> indices, Resize resize, double deadline_s = 10);
+
+  /// What the last call did, for tests and benches.
+  struct Work { int64_t seeks = 0, decoded = 0, converted = 0; };
+  Work work() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace distal

@@ -1,0 +1,41 @@
+#pragma once
+// What is in a video file: one full pass over its packets (no pixels are decoded) gives content hash, streams, the
+// presentation time of every frame, and signs of damage. Probed once per file; the result is a plain value.
+// Times are seconds from the first shown frame: first pts, edit lists and start offsets are taken out here.
+// Thread-safe: no shared state.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace distal {
+
+struct VideoInfo {
+  std::string path;
+  std::string id;               // content hash of the whole file, 16 hexadecimal digits
+  int64_t bytes = 0;
+  double duration_s = 0;        // end of the last frame
+  std::vector<double> time_s;   // start of each shown frame, ascending, time_s[0] == 0
+  std::vector<int64_t> pts;     // the same in the stream's time base, as the decoder reports them
+  std::vector<uint8_t> key;     // 1 where a decoder can start; in presentation order
+  int64_t width = 0, height = 0;  // as shown: after rotation
+  int rotation = 0;             // degrees clockwise to apply: 0, 90, 180, 270
+  bool constant_rate = true;
+  double average_rate = 0;      // frames per second
+  bool full_range = false;      // colour range of the pixels
+  std::string codec, container;
+  int audio_streams = 0;
+  std::vector<std::string> damage;  // one sentence each; empty: healthy
+
+  int64_t frames() const { return static_cast<int64_t>(time_s.size()); }
+  /// Index of the frame shown at `t_s`: the last one that starts at or before it; clamped to [0, frames() - 1].
+  int64_t frame_at(double t_s) const;
+};
+
+/// Throws Error with the path and the reason: missing, empty, no video stream, not a video, no readable frame.
+VideoInfo probe(const std::string& path);
+
+/// Content hash alone (reads the file once).
+std::string content_id(const std::string& path);
+
+}  // namespace distal

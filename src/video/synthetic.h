@@ -1,0 +1,45 @@
+#pragma once
+// Videos made by code that knows the truth: real H.264 (and other) files whose class is a motion that no single frame
+// shows, or whose frame number is painted as colours. The data of the demo and of the tests.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace distal {
+
+struct SyntheticOptions {
+  int64_t frames = 32;
+  double rate = 25;             // frames per second
+  int64_t width = 64, height = 64;
+  bool variable_rate = false;   // durations alternate irregularly around 1 / rate
+  int64_t b_frames = 0;
+  int64_t gop = 12;             // frames between key frames
+  bool open_gop = false;
+  double first_s = 0;           // presentation time of the first frame
+  int rotation = 0;             // display matrix: 0, 90, 180, 270 degrees
+  std::string codec = "libx264";
+  bool audio = false;           // adds a silent audio stream
+  int crf = 18;                 // quality; 0 = lossless
+};
+
+/// Motion classes: a textured blob on a noisy background that moves left, right, up, down, or turns clockwise or
+/// counter-clockwise; start place, colours, speed, size and background are drawn from `seed`, so a still says nothing.
+const std::vector<std::string>& motions();
+void write_motion(const std::string& path, const std::string& motion, uint64_t seed, const SyntheticOptions& options);
+
+/// Each frame is painted with its number as colours that survive compression; `read_number` reads it back.
+void write_numbered(const std::string& path, const SyntheticOptions& options);
+/// The number painted in a frame uint8 [H, W, 3] given as bytes, at any size; -1 if unreadable.
+int64_t read_number(const uint8_t* rgb, int64_t height, int64_t width);
+
+/// A folder of motion videos with train.csv, pool.csv and test.csv (path,label,group). Idempotent: writes what is absent.
+struct SyntheticSet {
+  std::vector<std::string> classes = {"left", "right", "up", "down"};
+  int64_t train = 60, pool = 120, test = 60;  // videos of each list, over all classes
+  uint64_t seed = 1;
+  SyntheticOptions video;
+};
+void write_motion_set(const std::string& folder, const SyntheticSet& set);
+
+}  // namespace distal
