@@ -7,7 +7,7 @@ set(DISTAL_DEBIAN
   libavcodec-dev libavformat-dev libavutil-dev libswscale-dev   # video: FFmpeg 5.1
   libsoci-dev libsqlite3-dev                               # store: SOCI 4.0 over SQLite 3.40
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev          # recipes, JSON, command line
-  libfmt-dev libspdlog-dev                                 # text
+  libfmt-dev                                               # text (header only: LibTorch carries another version)
   libcpp-httplib-dev libssl-dev                            # teachers behind HTTP
   libgtest-dev libgmock-dev libbenchmark-dev)              # tests and benches
 set(DISTAL_WHEELS torch==2.13.0 openvino==2026.4.1)        # C++ headers, libraries and CMake packages inside

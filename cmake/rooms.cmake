@@ -11,7 +11,7 @@ set(DISTAL_FLAGS -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initiali
 add_library(distal_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
 target_compile_options(distal_pch PRIVATE ${DISTAL_FLAGS})
 target_include_directories(distal_pch PUBLIC ${CMAKE_SOURCE_DIR}/src)
-target_link_libraries(distal_pch PUBLIC ${TORCH_LIBRARIES} fmt::fmt Threads::Threads)
+target_link_libraries(distal_pch PUBLIC ${TORCH_LIBRARIES} fmt::fmt-header-only Threads::Threads)
 target_compile_options(distal_pch PRIVATE ${DISTAL_FLAGS} -Winvalid-pch)
 target_precompile_headers(distal_pch PRIVATE
   <algorithm> <chrono> <cmath> <cstdint> <filesystem> <functional> <map> <memory> <optional> <span> <string>

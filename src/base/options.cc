@@ -197,18 +197,45 @@ class Help final : public OptionVisitor {
   std::string prefix_;
 };
 
+// Fresh maps and lists over the same scalars: unlike YAML::Clone this keeps line and column. Scalars are never changed in place.
+YAML::Node copy_of(const YAML::Node& node) {
+  if (!node.IsMap() && !node.IsSequence()) return node;
+  YAML::Node copy(node.Type());
+  copy.SetStyle(node.Style());
+  if (node.IsMap()) for (const auto& pair : node) copy.force_insert(pair.first, copy_of(pair.second));
+  else for (const auto& item : node) copy.push_back(copy_of(item));
+  return copy;
+}
+
 YAML::Node lay_over(const YAML::Node& base, const YAML::Node& difference) {
-  if (!base.IsMap() || !difference.IsMap()) return YAML::Clone(difference);
+  if (!base.IsMap() || !difference.IsMap()) return copy_of(difference);
   // Another method: its predecessor's own options would not fit it.
   const YAML::Node was = base["name"], is = difference["name"];
-  if (is.IsDefined() && was.IsDefined() && is.as<std::string>() != was.as<std::string>()) return YAML::Clone(difference);
-  YAML::Node merged = YAML::Clone(base);
+  if (is.IsDefined() && was.IsDefined() && is.as<std::string>() != was.as<std::string>()) return copy_of(difference);
+  YAML::Node merged(YAML::NodeType::Map);
+  merged.SetStyle(base.Style());
+  for (const auto& pair : base) {
+    const YAML::Node above = difference[pair.first.as<std::string>()];
+    merged.force_insert(pair.first, above.IsDefined() ? lay_over(pair.second, above) : copy_of(pair.second));
+  }
   for (const auto& pair : difference) {
-    const auto key = pair.first.as<std::string>();
-    const YAML::Node below = base[key];
-    merged[key] = below.IsDefined() ? lay_over(below, pair.second) : YAML::Clone(pair.second);
+    if (!base[pair.first.as<std::string>()].IsDefined()) merged.force_insert(pair.first, copy_of(pair.second));
   }
   return merged;
+}
+
+// Sets `words` (a path) below `map` to `value`; a scalar on the way becomes a section whose `name` it was.
+YAML::Node with_value(const YAML::Node& map, std::vector<std::string> words, const YAML::Node& value) {
+  if (words.empty()) return value;
+  YAML::Node section = map.IsMap() ? map : YAML::Node(YAML::NodeType::Map);
+  if (map.IsScalar()) section.force_insert("name", map);
+  const std::string word = words.front();
+  words.erase(words.begin());
+  const YAML::Node below = std::as_const(section)[word];
+  const YAML::Node set = with_value(below.IsDefined() ? below : YAML::Node(YAML::NodeType::Map), words, value);
+  section.remove(word);
+  section.force_insert(word, set);
+  return section;
 }
 
 YAML::Node parse(const std::string& yaml, const std::string& place) {
@@ -243,24 +270,16 @@ Document Document::text(const std::string& yaml, const std::string& place) {
 }
 
 Document Document::with(const std::vector<Override>& overrides) const {
-  Document copy(std::make_shared<YAML::Node>(YAML::Clone(*node_)), place_);
+  YAML::Node copy = copy_of(*node_);
   for (const auto& [key, value] : overrides) {
-    std::istringstream words(key);
-    std::string word;
-    YAML::Node at = *copy.node_;
-    while (std::getline(words, word, '.')) {
-      if (at.IsScalar()) {  // `strategy: badge` becomes a section, so that strategy.name can be set
-        const std::string name = at.Scalar();
-        at = YAML::Node(YAML::NodeType::Map);
-        at["name"] = name;
-      }
-      YAML::Node next = at[word];
-      at.reset(next);
-    }
-    at = parse(value, "--set " + key);
-    at.SetTag(kOverrideTag);
+    std::istringstream text(key);
+    std::vector<std::string> words;
+    for (std::string word; std::getline(text, word, '.');) words.push_back(word);
+    YAML::Node node = parse(value, "--set " + key);
+    node.SetTag(kOverrideTag);
+    copy = with_value(copy, words, node);
   }
-  return copy;
+  return Document(std::make_shared<YAML::Node>(copy), place_);
 }
 
 Document Document::overlaid_by(const Document& difference) const {
@@ -273,7 +292,7 @@ std::optional<Document> Document::section(const std::string& dotted_key) const {
   YAML::Node at = *node_;
   while (std::getline(words, word, '.')) {
     if (!at.IsMap()) return std::nullopt;
-    YAML::Node next = at[word];
+    const YAML::Node next = std::as_const(at)[word];
     if (!next.IsDefined() || next.IsNull()) return std::nullopt;
     at.reset(next);
   }
@@ -281,9 +300,9 @@ std::optional<Document> Document::section(const std::string& dotted_key) const {
 }
 
 Document Document::without(const std::string& key) const {
-  Document copy(std::make_shared<YAML::Node>(YAML::Clone(*node_)), place_);
-  if (copy.node_->IsMap()) copy.node_->remove(key);
-  return copy;
+  YAML::Node copy = copy_of(*node_);
+  if (copy.IsMap()) copy.remove(key);
+  return Document(std::make_shared<YAML::Node>(copy), place_);
 }
 
 std::vector<std::pair<std::string, Document>> Document::entries(const std::string& key) const {
