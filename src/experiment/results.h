@@ -57,7 +57,9 @@ struct Results {
   std::vector<std::string> notes;        // warnings the reader of the report must see
 };
 
+/// JSON and back, without loss (NaN travels as null). The readers throw Error naming the missing or wrong field.
 std::string to_json(const Results& results);
+Results results_from_json(const std::string& json);
 std::string to_json(const Metrics& metrics, const std::vector<std::string>& classes);
 Metrics metrics_from_json(const std::string& json);
 std::string to_json(const RoundResult& round);

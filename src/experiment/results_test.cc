@@ -1,0 +1,102 @@
+#include "experiment/results.h"
+
+#include <cmath>
+#include <limits>
+
+#include <gmock/gmock.h>
+
+#include "base/error.h"
+
+namespace distal {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+Metrics some_metrics() {
+  Metrics metrics{0.75, 0.8, 0.7, 0.61, 0.05, {{3, 1}, {0, 4}}, {{5, 0.9, 0.8}, {3, 0.6, 0.5}}, {1, 0, 1, 1}, {}};
+  Clip clip;
+  clip.video = "a\"b\\größe.mp4";
+  clip.video_id = "00ff";
+  clip.start_s = 1.5;
+  clip.label = 1;
+  metrics.worst.push_back({clip, 0, 0.01});
+  return metrics;
+}
+
+Results some_results() {
+  Results results;
+  results.question = "Is it better?";
+  results.classes = {"walk", "run"};
+  results.budget_unit = "seconds";
+  RoundResult round{2, 30, 12.5, 0.4, 1, 2, 3, 4, 5, 0.9, some_metrics()};
+  results.cells = {{"badge", 3, false, {round, round}}, {"random", 3, true, {}}};
+  results.quarantined = {{"bad.mp4", "no frame"}};
+  results.unlabelled_segments = 7;
+  results.test_clips = 4;
+  results.teacher_accuracy = 0.93;
+  results.test_videos = {"x", "y"};
+  results.notes = {"careful"};
+  results.recipe = "name: x\n";
+  return results;
+}
+
+TEST(Results, SurviveJsonWithoutLoss) {
+  const Results results = some_results();
+  const Results read = results_from_json(to_json(results));
+  EXPECT_EQ(to_json(read), to_json(results));
+  ASSERT_EQ(read.cells.size(), 2U);
+  const auto& round = read.cells[0].rounds.at(1);
+  EXPECT_EQ(round.answers, 30);
+  EXPECT_EQ(round.evaluate_s, 5);
+  EXPECT_EQ(round.answer_accuracy, 0.9);
+  EXPECT_EQ(round.metrics.confusion, (std::vector<std::vector<int64_t>>{{3, 1}, {0, 4}}));
+  EXPECT_THAT(round.metrics.correct, ElementsAre(1, 0, 1, 1));
+  EXPECT_EQ(round.metrics.calibration.at(1).clips, 3);
+  EXPECT_EQ(round.metrics.worst.at(0).clip.video, "a\"b\\größe.mp4");
+  EXPECT_TRUE(std::isinf(round.metrics.worst.at(0).clip.end_s));
+  EXPECT_TRUE(read.cells[1].control);
+  EXPECT_EQ(read.quarantined.at(0).reason, "no frame");
+  EXPECT_EQ(read.budget_unit, "seconds");
+}
+
+TEST(Results, ARoundSurvivesJsonAlone) {
+  const RoundResult round = some_results().cells[0].rounds[0];
+  EXPECT_EQ(to_json(round_from_json(to_json(round))), to_json(round));
+  EXPECT_EQ(to_json(round).find('\n'), std::string::npos);  // one line, for a database or a log
+}
+
+TEST(Results, NotANumberTravelsAsNull) {
+  RoundResult round;
+  round.metrics.nll = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_THAT(to_json(round), HasSubstr("\"nll\":null"));
+  EXPECT_TRUE(std::isnan(round_from_json(to_json(round)).metrics.nll));
+}
+
+TEST(Results, MetricsCarryTheRatesOfEachClass) {
+  const std::string json = to_json(some_metrics(), {"walk", "run"});
+  EXPECT_THAT(json, HasSubstr("\"class\": \"run\""));
+  EXPECT_THAT(json, HasSubstr("\"recall\": 0.75"));     // walk: 3 of 4
+  EXPECT_THAT(json, HasSubstr("\"precision\": 0.8"));   // run: 4 of 5
+  EXPECT_EQ(metrics_from_json(json).accuracy, 0.75);
+}
+
+TEST(Results, AFieldThatIsMissingIsNamed) {
+  try {
+    round_from_json("{\"round\": 1}");
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("answers"));
+  }
+  EXPECT_THROW(results_from_json("nonsense"), Error);
+  EXPECT_THROW(results_from_json("{\"format\": 9}"), Error);
+}
+
+TEST(Results, APathThatIsNoUtf8DoesNotStopTheReport) {
+  Results results;
+  results.quarantined = {{"bad\xFF.mp4", "no frame"}};
+  EXPECT_NO_THROW(to_json(results));
+}
+
+}  // namespace
+}  // namespace distal
