@@ -15,7 +15,7 @@
 namespace distal {
 
 struct TeacherOptions {
-  std::string kind = "truth";      // truth (a benchmark's hidden labels), model, torchscript, http
+  std::string kind = "truth";      // truth (a benchmark's hidden labels), teacher (the recipe's own), model, torchscript, http
   std::string path;                // model.safetensors (with model.json beside it), or the TorchScript file
   std::string url;                 // http://host:port/v2/models/NAME[/versions/V]
   std::string input = "clips", output = "probabilities";  // tensor names of the endpoint

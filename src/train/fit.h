@@ -51,18 +51,38 @@ class Supervised final : public Objective {
   double label_smoothing_;
 };
 
+/// The loss of a family against two kinds of targets: rows of `taught` [M, bool] carry a teacher's probabilities, the others
+/// true labels; M counts the samples the batches were made from.
+class Taught final : public Objective {
+ public:
+  Taught(std::shared_ptr<const DistillLoss> loss, torch::Tensor taught) : loss_(std::move(loss)), taught_(std::move(taught)) {}
+  Losses losses(Net& net, const Batch& batch) override;
+ private:
+  std::shared_ptr<const DistillLoss> loss_;
+  torch::Tensor taught_;
+};
+
+/// Where the batches of a fit come from. `open(s)` gives the source of micro-batches s, s + 1, ... (steps x accumulate).
+struct BatchStream {
+  std::function<std::function<Batch()>(int64_t first)> open;
+  std::function<std::string(const torch::Tensor& rows)> describe;  // the videos of some rows, for messages
+};
+
 struct FitReport {
   int64_t steps = 0, resumed_from = 0;
   double seconds = 0, waited_s = 0;     // wall time, and how much of it the loop waited for batches
-  std::vector<std::pair<std::string, double>> last_losses;
+  Losses last_losses;
   std::string precision;                // what ran, and which convolutions took the safe path
 };
 
-/// Trains in place. With `checkpoint` (a path) it saves there every checkpoint_every steps by atomic rename and continues
-/// from it if it exists; it is removed at the end. Same options, random and threads: the same weights, bit for bit, also
-/// across a kill. Throws Error at the first loss that is not finite, with step and videos; Interrupted after a checkpoint.
-FitReport fit(Net& net, const TrainingOptions& options, Objective& objective,
-              const std::function<std::unique_ptr<TrainingBatches>(int64_t first_step)>& batches,
+/// Trains in place and leaves the net in evaluation mode. With `checkpoint` (a path) it saves there every checkpoint_every
+/// steps by atomic rename and continues from it if it exists; the caller removes it once the result is safe. Same options, random and threads: the
+/// same weights, bit for bit, also across a kill. Throws Error at the first loss that is not finite, with step and videos;
+/// Interrupted after a checkpoint.
+FitReport fit(Net& net, const TrainingOptions& options, Objective& objective, const BatchStream& stream, Random random,
               const std::string& checkpoint, Progress& progress);
+
+/// The factor on the learning rate at a step: linear warm-up from 1 / warm-up steps, then cosine to 0, or constant.
+double schedule(const TrainingOptions& options, int64_t step);
 
 }  // namespace distal

@@ -1,0 +1,208 @@
+#include "experiment/cell.h"
+
+#include <ctime>
+#include <fstream>
+#include <numeric>
+#include <thread>
+
+#include "base/revision.h"
+#include "experiment/metrics.h"
+#include "models/weights.h"
+
+namespace distal {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+class Stopwatch {
+ public:
+  explicit Stopwatch(double& seconds) : seconds_(seconds) {}
+  ~Stopwatch() { seconds_ += std::chrono::duration<double>(Clock::now() - began_).count(); }
+
+ private:
+  double& seconds_;
+  Clock::time_point began_ = Clock::now();
+};
+
+std::string side_json(Recipe recipe, const Learner& learner, const InputOptions& input, const Classes& classes);
+
+double watched_s(const std::vector<Clip>& clips) {
+  return std::accumulate(clips.begin(), clips.end(), 0.0, [](double sum, const Clip& clip) { return sum + clip.duration_s(); });
+}
+
+// `count` clips, even over the classes as far as they go, in an order that depends on `random` alone.
+std::vector<Clip> balanced_draw(const std::vector<Clip>& clips, int64_t count, int64_t classes, Random random) {
+  if (count < 0 || count >= static_cast<int64_t>(clips.size())) return clips;
+  std::vector<std::vector<Clip>> by_class(classes);
+  for (const int64_t row : random.permutation(static_cast<int64_t>(clips.size()))) by_class[clips[row].label].push_back(clips[row]);
+  const std::vector<int64_t> order = random.permutation(classes);
+  std::vector<Clip> drawn;
+  for (size_t depth = 0; static_cast<int64_t>(drawn.size()) < count; ++depth)
+    for (const int64_t k : order)
+      if (depth < by_class[k].size() && static_cast<int64_t>(drawn.size()) < count) drawn.push_back(by_class[k][depth]);
+  return drawn;
+}
+
+std::vector<Clip> open_pool(const Material& material, const Known& known) {
+  std::vector<Clip> open;
+  for (const Clip& clip : material.pool)
+    if (!known.closed.contains(clip.key())) open.push_back(clip);
+  return open;
+}
+
+void reserve(Workbench& bench, const Store::Run& run, int64_t round, const std::vector<Clip>& clips, const Recipe& recipe, double price) {
+  constexpr double kNone = std::numeric_limits<double>::infinity();
+  std::vector<std::string> keys;
+  std::vector<double> seconds, prices(clips.size(), price);
+  for (const Clip& clip : clips) {
+    keys.push_back(clip.key());
+    seconds.push_back(clip.duration_s());
+  }
+  // The initial answers are given; each round may spend its own budget, and what an earlier one left over.
+  const Store::Spent spent = bench.store.spent(run.id);
+  const bool in_seconds = recipe.selection.unit == "seconds";
+  const bool limited = round > 0 && recipe.budget >= 0;
+  const double max_answers = limited && !in_seconds ? static_cast<double>(spent.answers) + recipe.budget : kNone;
+  const double max_seconds = limited && in_seconds ? spent.seconds + recipe.budget : kNone;
+  bench.store.reserve(run.id, round, keys, seconds, prices, max_answers, max_seconds, kNone);
+}
+
+}  // namespace
+
+Store::Run begin(Workbench& bench, const Arm& arm, int64_t seed) {
+  const std::string recipe = arm.resolved;
+  const std::string key = fmt::format("{:016x}-{}-{}", fnv1a(recipe + bench.material.lists_id + bench.oracle.version() + revision()), arm.name, seed);
+  return bench.store.begin_or_continue(key, bench.experiment.name + "/" + arm.name, seed, recipe, revision());
+}
+
+Known start(Workbench& bench, const Arm& arm, const Store::Run& run, Random random) {
+  const Material& material = bench.material;
+  const auto& source = material.start_in_pool() ? material.pool : material.start;
+  const std::vector<Clip> clips = balanced_draw(source, arm.recipe.start, material.classes.size(), random);
+  reserve(bench, run, 0, clips, arm.recipe, /*price=*/0);
+  Known known;
+  for (const Clip& clip : clips) {
+    Sample sample{clip, std::vector<float>(material.classes.size(), 0), 1};
+    sample.target[clip.label] = 1;
+    known.labelled.samples.push_back(sample);
+    known.labelled.taught.push_back(false);
+    known.clips.push_back(clip);
+    if (material.start_in_pool()) known.closed.insert(clip.key());
+  }
+  return known;
+}
+
+std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run, Known& known, int64_t round,
+                         const std::function<Model()>& student, Random random, RoundResult& result) {
+  const Recipe& recipe = arm.recipe;
+  const std::vector<Clip> open = open_pool(bench.material, known);
+  std::vector<Clip> picks;
+  if (const auto before = bench.store.reserved(run.id, round); !before.empty()) {
+    std::map<std::string, Clip> by_key;
+    for (const Clip& clip : open) by_key[clip.key()] = clip;
+    for (const std::string& key : before)
+      if (by_key.contains(key)) picks.push_back(by_key[key]);
+    return picks;
+  }
+  if (recipe.budget < 0) {
+    picks = open;
+  } else {
+    PoolScores scores;
+    const Strategy& strategy = *recipe.strategy;
+    std::vector<Clip> scored = open;
+    if (strategy.needs_logits() || strategy.needs_embeddings() || recipe.selection.class_balance) {
+      const Model net = student();  // outside the stopwatch: training has its own
+      const Stopwatch watch(result.score_s);
+      const Predictions pool = bench.learning.predict(*net, recipe.student, open);
+      scored.clear();
+      for (int64_t i = 0; i < pool.rows.size(0); ++i) scored.push_back(open[pool.rows[i].item<int64_t>()]);
+      scores.logits = pool.logits;
+      scores.embeddings = pool.embeddings;
+      scores.labelled_embeddings = strategy.needs_embeddings() ? bench.learning.predict(*net, recipe.student, known.clips).embeddings
+                                                               : torch::empty({0, pool.embeddings.size(1)});
+    } else {
+      scores.logits = torch::zeros({static_cast<int64_t>(open.size()), bench.material.classes.size()});
+    }
+    scores.duration_s = torch::empty({static_cast<int64_t>(scored.size())}, torch::kFloat64);
+    for (size_t i = 0; i < scored.size(); ++i) {
+      scores.duration_s[static_cast<int64_t>(i)] = scored[i].duration_s();
+      scores.video.push_back(scored[i].video);
+    }
+    const Stopwatch watch(result.select_s);
+    const torch::Tensor rows = select(strategy, scores, recipe.budget, recipe.selection, random);
+    for (int64_t i = 0; i < rows.size(0); ++i) picks.push_back(scored[rows[i].item<int64_t>()]);
+  }
+  reserve(bench, run, round, picks, recipe, bench.oracle.price());
+  return picks;
+}
+
+void add_answers(Workbench& bench, const Store::Run&, const std::vector<Clip>& picks, Known& known, RoundResult& result) {
+  const Stopwatch watch(result.ask_s);
+  const auto answers = bench.oracle.ask(picks);
+  int64_t right = 0, answered = 0;
+  for (size_t i = 0; i < picks.size(); ++i) {
+    known.closed.insert(picks[i].key());
+    if (answers[i].empty()) continue;  // unreadable for the teacher: quarantined, not learned from
+    known.labelled.samples.push_back({picks[i], std::vector<float>(answers[i].begin(), answers[i].end()), 1});
+    known.labelled.taught.push_back(bench.oracle.is_teacher());
+    known.clips.push_back(picks[i]);
+    right += std::max_element(answers[i].begin(), answers[i].end()) - answers[i].begin() == picks[i].label;
+    ++answered;
+  }
+  if (answered > 0) result.answer_accuracy = static_cast<double>(right) / static_cast<double>(answered);
+}
+
+Model train_student(Workbench& bench, const Arm& arm, int64_t seed, const Known& known, int64_t round, RoundResult& result) {
+  const Stopwatch watch(result.train_s);
+  return bench.learning.train(arm.recipe.student, arm.recipe.loss, known.labelled, Random(seed).stream("student"),
+                              fmt::format("{} seed {} round {}", arm.name, seed, round));
+}
+
+void measure_student(Workbench& bench, const Arm& arm, Net& student, RoundResult& result) {
+  const Stopwatch watch(result.evaluate_s);
+  const Predictions test = bench.learning.predict(student, arm.recipe.student, bench.material.test);
+  result.metrics = measure(test.logits, test.rows, bench.material.test);
+}
+
+void finish_round(Workbench& bench, const Arm& arm, const Store::Run& run, const Known& known, RoundResult& result) {
+  const Store::Spent spent = bench.store.spent(run.id);
+  result.answers = spent.answers;
+  result.seconds = spent.seconds;
+  result.price = spent.price;
+  bench.store.put_round(run.id, {result.round, result.answers, result.seconds, result.price, to_json(result), ""});
+  bench.progress.say(fmt::format("{} seed {} round {}: {} answers, {:.0f} s of video, accuracy {:.4f}", arm.name, run.seed, result.round,
+                                 result.answers, result.seconds, result.metrics.accuracy));
+}
+
+Taught_by make_teacher(const Experiment& experiment, Material& material, const std::string& folder, Progress& progress) {
+  const Recipe& recipe = experiment.base();
+  const TeacherOptions& oracle = recipe.oracle;
+  const int64_t classes = material.classes.size();
+  if (oracle.kind == "truth") return {nullptr, "hidden truth: the benchmark's own labels"};
+  if (oracle.kind == "torchscript") return {torchscript_teacher(oracle, classes), "TorchScript file " + oracle.path};
+  if (oracle.kind == "http") return {http_teacher(oracle, classes), "endpoint " + oracle.url};
+  if (oracle.kind == "model") {
+    const SavedModel saved = load_model(oracle.path);
+    return {teacher_of(saved.net, fmt::format("{}", content_id(oracle.path)), classes), "model " + oracle.path};
+  }
+  const Learner& learner = recipe.teacher->learner;
+  Learning learning(material.teachers_reader(), classes, folder + "/models", progress);
+  Labelled labelled;
+  for (const Clip& clip : material.teacher) {
+    Sample sample{clip, std::vector<float>(classes, 0), 1};
+    sample.target[clip.label] = 1;
+    labelled.samples.push_back(sample);
+    labelled.taught.push_back(false);
+  }
+  const Model net = learning.train(learner, recipe.loss, labelled, Random(static_cast<uint64_t>(recipe.seed)).stream("teacher"), "teacher");
+  const Predictions test = learning.predict(*net, learner, material.test);
+  const double accuracy = measure(test.logits, test.rows, material.test).accuracy;
+  const InputOptions& input = recipe.teacher->input ? *recipe.teacher->input : recipe.input;
+  const std::string path = folder + "/teacher.safetensors";
+  save_model(path, *net, side_json(recipe, learner, input, material.classes));
+  progress.say(fmt::format("teacher: test accuracy {:.4f}, trained on {} clips", accuracy, labelled.samples.size()));
+  return {teacher_of(net, content_id(path), classes),
+          fmt::format("{} trained on {} clips of other source videos", learner.model.backbone.name, labelled.samples.size()), accuracy};
+}
+
+}  // namespace distal

@@ -1,0 +1,66 @@
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <thread>
+
+#include "base/revision.h"
+#include "experiment/cell.h"
+
+namespace distal {
+namespace {
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02} UTC", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min);
+}
+
+std::string processor() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  return "unknown processor";
+}
+
+}  // namespace
+
+std::string machine_line() {
+  return fmt::format("{}, {} of {} threads", processor(), at::get_num_threads(), std::thread::hardware_concurrency());
+}
+
+Results describe(const Experiment& experiment, const Material& material, const RunPlace& place) {
+  const Recipe& recipe = experiment.base();
+  Results results;
+  results.question = recipe.question;
+  results.name = experiment.name;
+  results.classes = material.classes.names;
+  results.budget_unit = recipe.selection.unit;
+  results.unlabelled_segments = material.unlabelled_segments;
+  results.pool_clips = static_cast<int64_t>(material.pool.size());
+  results.start_clips = static_cast<int64_t>(material.start_in_pool() ? material.pool.size() : material.start.size());
+  results.test_clips = static_cast<int64_t>(material.test.size());
+  for (const Clip& clip : material.test) results.test_videos.push_back(clip.group);
+  results.recipe = experiment.resolved;
+  for (const Arm& arm : experiment.arms) results.recipe += fmt::format("\n# arm {}, every option\n{}", arm.name, arm.resolved);
+  results.revision = revision();
+  results.machine = machine_line();
+  results.command = place.command;
+  results.date = today();
+  results.notes = experiment.notes;
+  return results;
+}
+
+void add_quarantined(Results& results, const Material& material, const Learning& learning, Store& store) {
+  for (const auto* found : {&material.quarantined, &learning.quarantined()}) {
+    for (const Quarantined& video : *found) {
+      const auto same = [&](const Quarantined& other) { return other.path == video.path; };
+      if (std::any_of(results.quarantined.begin(), results.quarantined.end(), same)) continue;
+      results.quarantined.push_back(video);
+      store.put_video({video.path, video.path, 0, 0, video.reason});
+    }
+  }
+}
+
+}  // namespace distal

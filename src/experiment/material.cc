@@ -1,0 +1,102 @@
+#include "experiment/material.h"
+
+#include <fstream>
+#include <numeric>
+#include <set>
+#include <sstream>
+
+#include "base/random.h"
+
+namespace distal {
+namespace {
+
+struct List {
+  std::string path;
+  std::vector<Row> rows;
+};
+
+List read_list(const DataOptions& data, const ListOptions& options) {
+  const std::string path = (std::filesystem::path(data.root) / options.csv).string();
+  List list{path, read_rows(path, options.groups)};
+  if (list.rows.empty())
+    fail("{}: no row{}; check the list and its groups expression", path, options.groups.empty() ? "" : " whose group matches '" + options.groups + "'");
+  return list;
+}
+
+uint64_t content_hash(const List& list, uint64_t basis) {
+  for (const Row& row : list.rows) basis = fnv1a(fmt::format("{}|{}|{}|{}", row.path, row.label, row.start_s, row.start_frame), basis);
+  return basis;
+}
+
+std::vector<Clip> usable(const List& list, const Recipe& recipe, Material& material, ClipReader& reader, Progress& progress) {
+  const auto probe_video = [&](const std::string& path) { return reader.probe(path); };
+  ClipList made = make_clips(list.rows, recipe.data.root, recipe.clips, material.classes, probe_video, progress);
+  std::move(made.quarantined.begin(), made.quarantined.end(), std::back_inserter(material.quarantined));
+  material.unlabelled_segments += made.unlabelled_segments;
+  if (made.clips.empty()) fail("{}: no usable clip among {} rows; {} videos were refused, the first because: {}", list.path, list.rows.size(),
+                               made.quarantined.size(), made.quarantined.empty() ? "its segments have no label" : made.quarantined.front().reason);
+  return std::move(made.clips);
+}
+
+void require_learnable(const std::vector<Clip>& learn_from, const std::vector<Clip>& more, const Classes& classes, const std::string& list) {
+  std::set<int64_t> seen;
+  for (const auto* clips : {&learn_from, &more}) for (const Clip& clip : *clips) seen.insert(clip.label);
+  for (int64_t k = 0; k < classes.size(); ++k)
+    if (!seen.contains(k)) fail("{}: class '{}' has no usable clip to learn from; add some, or take it out of the test list", list, classes.names[k]);
+}
+
+void require_budget(const Arm& arm, const Material& material) {
+  const Recipe& recipe = arm.recipe;
+  const auto& source = material.start_in_pool() ? material.pool : material.start;
+  if (recipe.start > static_cast<int64_t>(source.size()))
+    fail("arm {}: start = {} exceeds the {} usable clips it is drawn from", arm.name, recipe.start, source.size());
+  if (recipe.rounds == 0 || recipe.budget < 0) return;
+  const bool seconds = recipe.selection.unit == "seconds";
+  const double taken = material.start_in_pool() ? static_cast<double>(recipe.start) : 0;
+  double available = static_cast<double>(material.pool.size()) - taken;
+  if (seconds) available = std::accumulate(material.pool.begin(), material.pool.end(), 0.0, [](double sum, const Clip& clip) { return sum + clip.duration_s(); });
+  const double wanted = recipe.budget * static_cast<double>(recipe.rounds);
+  if (wanted > available) fail("arm {}: {} rounds of {:g} {} exceed the pool's {:g}; lower rounds or budget", arm.name, recipe.rounds, recipe.budget, recipe.selection.unit, available);
+}
+
+}  // namespace
+
+Material open_material(const Experiment& experiment, Progress& progress) {
+  const Recipe& recipe = experiment.base();
+  const DataOptions& data = recipe.data;
+  if (data.synthetic) {
+    SyntheticSet set = data.synthetic->set;
+    set.seed = static_cast<uint64_t>(recipe.seed);
+    progress.say(fmt::format("generating {} videos in {} (those that are absent)", set.train + set.pool + set.test, data.root));
+    write_motion_set(data.root, set);
+  }
+  const List pool = read_list(data, data.pool), test = read_list(data, data.test);
+  const std::optional<List> start = data.start ? std::optional(read_list(data, *data.start)) : std::nullopt;
+  const std::optional<List> teacher = recipe.teacher ? std::optional(read_list(data, recipe.teacher->train)) : std::nullopt;
+
+  Material material;
+  std::vector<Row> labelled = pool.rows;
+  uint64_t hash = content_hash(pool, content_hash(test, 0));
+  for (const auto& list : {start, teacher}) {
+    if (!list) continue;
+    labelled.insert(labelled.end(), list->rows.begin(), list->rows.end());
+    hash = content_hash(*list, hash);
+  }
+  material.classes = classes_of(labelled);
+  material.lists_id = fmt::format("{:016x}", hash);
+  material.reader = std::make_unique<ClipReader>(recipe.input, recipe.cache);
+  if (recipe.teacher && recipe.teacher->input) material.teacher_reader = std::make_unique<ClipReader>(*recipe.teacher->input, recipe.cache);
+
+  material.pool = usable(pool, recipe, material, *material.reader, progress);
+  material.test = usable(test, recipe, material, *material.reader, progress);
+  if (start) material.start = usable(*start, recipe, material, *material.reader, progress);
+  if (teacher) material.teacher = usable(*teacher, recipe, material, *material.reader, progress);
+
+  require_learnable(material.pool, material.start, material.classes, pool.path);
+  for (const auto* training : {&material.pool, &material.start, &material.teacher}) require_disjoint_groups(*training, material.test);
+  if (teacher) require_disjoint_groups(material.teacher, material.pool);
+  for (const Arm& arm : experiment.arms) require_budget(arm, material);
+  return material;
+}
+
+}  // namespace distal

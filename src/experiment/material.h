@@ -1,0 +1,30 @@
+#pragma once
+// The clips of an experiment: which videos there are, in which role, with which classes. Lists are read and videos probed;
+// nothing is decoded yet.
+
+#include <memory>
+
+#include "base/progress.h"
+#include "experiment/recipe.h"
+
+namespace distal {
+
+struct Material {
+  Classes classes;
+  std::vector<Clip> pool, start, test, teacher;  // start is empty where it is drawn from the pool
+  std::vector<Quarantined> quarantined;
+  int64_t unlabelled_segments = 0;
+  std::string lists_id;                          // hash of the lists' content: the version of the hidden truth
+  std::unique_ptr<ClipReader> reader;            // at the recipe's input
+  std::unique_ptr<ClipReader> teacher_reader;    // at the teacher's, where it differs; else null
+
+  bool start_in_pool() const { return start.empty(); }
+  ClipReader& teachers_reader() { return teacher_reader ? *teacher_reader : *reader; }
+};
+
+/// Throws Error: unreadable list (line), a class of the test set that nobody can learn, a list without a usable clip, a
+/// test set that shares a source video with training or pool, a teacher trained on the pool it answers for, a budget
+/// larger than the pool.
+Material open_material(const Experiment& experiment, Progress& progress);
+
+}  // namespace distal

@@ -1,0 +1,90 @@
+#pragma once
+// A recipe: one YAML file that says what is compared, as differences from the defaults. The sections are the options of
+// the rooms; `arms` are named differences from the recipe itself, so that each arm is a whole recipe of its own.
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "active/strategy.h"
+#include "base/options.h"
+#include "data/batches.h"
+#include "distill/loss.h"
+#include "distill/teacher.h"
+#include "models/model.h"
+#include "train/fit.h"
+#include "video/synthetic.h"
+
+namespace distal {
+
+struct SyntheticData {               // written into data.root when absent
+  SyntheticSet set;
+  void visit(OptionVisitor& v);
+};
+
+struct DataOptions {
+  std::string root = ".";            // folder the lists and their paths are relative to; `--data PATH`
+  std::optional<SyntheticData> synthetic;
+  ListOptions pool, test;
+  std::optional<ListOptions> start;  // where the initial answers come from; absent: from the pool
+  void visit(OptionVisitor& v);
+};
+
+/// How one network is made and trained.
+struct Learner {
+  ModelOptions model;
+  TrainingOptions training;
+  AugmentOptions augment;
+  void visit(OptionVisitor& v);
+};
+
+/// A teacher that this recipe trains first, on videos that are neither in the pool nor in the test set.
+struct TeacherRecipe {
+  ListOptions train;
+  Learner learner;
+  std::optional<InputOptions> input;  // absent: the recipe's
+  void visit(OptionVisitor& v);
+};
+
+struct Recipe {
+  std::string question;              // what the report answers
+  int64_t seed = 1, seeds = 5;       // paired repeats: seed, seed + 1, ...
+  std::string control;               // arm the others are tested against; empty: random
+  std::string no_random_arm;         // the reason, in words, why no random arm is wanted
+  DataOptions data;
+  ClipOptions clips;
+  InputOptions input;
+  CacheOptions cache;
+  std::optional<TeacherRecipe> teacher;
+  TeacherOptions oracle;             // who answers about the pool; kind `teacher`: the one trained here
+  Learner student;
+  Choice<DistillLoss> loss{"black_box"};
+  int64_t start = 40;                // initial answers with true labels, drawn evenly over the classes; -1: all
+  int64_t rounds = 4;
+  double budget = 40;                // of each round, in selection.unit; -1: the whole pool
+  Choice<Strategy> strategy{"random"};
+  SelectionOptions selection;
+  void visit(OptionVisitor& v);
+};
+
+struct Arm {
+  std::string name;
+  Recipe recipe;
+  std::string resolved;              // YAML, every option
+};
+
+struct Experiment {
+  std::string name;                  // the recipe file's stem
+  std::vector<Arm> arms;             // at least one; the random arm is added where strategies are compared
+  std::string resolved;              // the recipe and its arms
+  std::string control;               // an arm's name
+  std::vector<std::string> notes;
+  const Recipe& base() const { return arms.front().recipe; }
+};
+
+/// Reads a recipe and all its arms; refuses contradictions before anything is decoded. Throws UsageError.
+Experiment read_experiment(const std::string& path, const std::vector<Override>& overrides);
+Experiment read_experiment(const Document& document, const std::string& name);
+
+}  // namespace distal

@@ -1,0 +1,56 @@
+#include "experiment/run.h"
+
+#include "experiment/cell.h"
+#include "experiment/report.h"
+
+namespace distal {
+
+Results run(const Experiment& experiment, const RunPlace& place, Progress& progress) {
+  Store store(place.store_url);
+  Material material = open_material(experiment, progress);
+  Learning learning(*material.reader, material.classes.size(), place.folder + "/models", progress);
+  Taught_by teacher = make_teacher(experiment, material, place.folder, progress);
+  Oracle oracle(experiment.base().oracle, std::move(teacher.teacher), material, store, progress);
+
+  Results results = describe(experiment, material, place);
+  results.teacher = teacher.line;
+  results.teacher_accuracy = teacher.accuracy;
+  Workbench bench{experiment, material, learning, oracle, store, progress};
+  for (int64_t seed = experiment.base().seed; seed < experiment.base().seed + experiment.base().seeds; ++seed) {
+    for (const Arm& arm : experiment.arms) results.cells.push_back(run_cell(bench, arm, seed));
+  }
+  add_quarantined(results, material, learning, store);
+  return results;
+}
+
+Cell run_cell(Workbench& bench, const Arm& arm, int64_t seed) {
+  const Recipe& recipe = arm.recipe;
+  const Random random(static_cast<uint64_t>(seed));  // the same for every arm: arms are paired
+  const Store::Run run = begin(bench, arm, seed);
+  const std::vector<StoredRound> done = bench.store.rounds(run.id);
+
+  Cell cell{arm.name, seed, arm.name == bench.experiment.control, {}};
+  Known known = start(bench, arm, run, random.stream("start"));
+  Model student;
+  for (int64_t round = 0; round <= recipe.rounds; ++round) {
+    RoundResult result{round};
+    if (round > 0) {
+      const auto train_again = [&] { return student ? student : train_student(bench, arm, seed, known, round - 1, result); };
+      const std::vector<Clip> picks = choose(bench, arm, run, known, round, train_again, random.stream("select", round), result);
+      add_answers(bench, run, picks, known, result);
+    }
+    if (round < static_cast<int64_t>(done.size())) {  // measured before a restart
+      cell.rounds.push_back(round_from_json(done[round].metrics_json));
+      student = nullptr;
+      continue;
+    }
+    student = train_student(bench, arm, seed, known, round, result);
+    measure_student(bench, arm, *student, result);
+    finish_round(bench, arm, run, known, result);
+    cell.rounds.push_back(result);
+  }
+  bench.store.finish(run.id, "done");
+  return cell;
+}
+
+}  // namespace distal

@@ -1,0 +1,33 @@
+#pragma once
+// The loop: for every arm and seed, score the pool, select, ask, train a fresh student, measure; round after round.
+// Every cell (arm, seed) is a run of the store and continues where it was killed.
+
+#include "base/progress.h"
+#include "experiment/recipe.h"
+#include "experiment/results.h"
+#include "store/store.h"
+
+namespace distal {
+
+struct RunPlace {
+  std::string folder;     // report and models; made when absent
+  std::string store_url = "sqlite:distal.db";
+  std::string command;    // for the report
+};
+
+/// Runs what is not yet done and returns everything measured. Throws Error; Interrupted after a checkpoint.
+Results run(const Experiment& experiment, const RunPlace& place, Progress& progress);
+
+/// What a run would do, from the recipe and the lists alone plus a few timed steps: nothing is asked or stored.
+struct Plan {
+  int64_t cells = 0, trainings = 0, answers = 0;
+  double pool_s = 0, seconds_asked = 0, price = 0, minutes = 0;
+  int64_t cache_bytes = 0;
+  std::string text;       // for people
+};
+Plan plan(const Experiment& experiment, Progress& progress);
+
+/// Host, processor, threads: one line.
+std::string machine_line();
+
+}  // namespace distal

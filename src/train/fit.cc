@@ -1,0 +1,159 @@
+#include "train/fit.h"
+
+#include <filesystem>
+#include <numbers>
+
+#include "models/gate.h"
+#include "models/weights.h"
+#include "train/optimizer.h"
+
+namespace distal {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Everything a killed run needs: weights, moments, moving average, step.
+void save_checkpoint(const std::string& path, const Net& net, const Optimizer& optimizer, const Tensors& average, int64_t step) {
+  Tensors tensors = optimizer.state();
+  for (const auto& [name, tensor] : state(net)) tensors.emplace_back("net." + name, tensor);
+  for (const auto& [name, tensor] : average) tensors.emplace_back("average." + name, tensor);
+  tensors.emplace_back("step", torch::tensor({step}, torch::kInt64));
+  save_safetensors(path, tensors);
+}
+
+void copy_into(const Tensors& targets, const Tensors& sources, const std::string& prefix) {
+  const torch::NoGradGuard no_grad;
+  const std::map<std::string, torch::Tensor> by_name(sources.begin(), sources.end());
+  for (const auto& [name, tensor] : targets) tensor.copy_(by_name.at(prefix + name));
+}
+
+int64_t load_checkpoint(const std::string& path, Net& net, Optimizer& optimizer, const Tensors& average) {
+  if (path.empty() || !std::filesystem::exists(path)) return 0;
+  const Tensors tensors = load_safetensors(path);
+  copy_into(state(net), tensors, "net.");
+  copy_into(average, tensors, "average.");
+  optimizer.load(tensors);
+  return std::map<std::string, torch::Tensor>(tensors.begin(), tensors.end()).at("step").item<int64_t>();
+}
+
+Tensors clone(const Tensors& tensors) {
+  Tensors copies;
+  for (const auto& [name, tensor] : tensors) copies.emplace_back(name, tensor.detach().clone());
+  return copies;
+}
+
+void update_average(const Tensors& average, const Net& net, double decay) {
+  const torch::NoGradGuard no_grad;
+  const Tensors now = state(net);
+  for (size_t i = 0; i < average.size(); ++i) {
+    if (average[i].second.is_floating_point()) average[i].second.lerp_(now[i].second, 1 - decay);
+    else average[i].second.copy_(now[i].second);
+  }
+}
+
+void clip_gradients(const std::vector<torch::Tensor>& parameters, double max_norm) {
+  const torch::NoGradGuard no_grad;
+  torch::Tensor squares = torch::zeros({});
+  for (const auto& parameter : parameters)
+    if (parameter.grad().defined()) squares += parameter.grad().square().sum();
+  const double factor = max_norm / (std::sqrt(squares.item<double>()) + 1e-6);
+  if (factor >= 1) return;
+  for (const auto& parameter : parameters)
+    if (parameter.grad().defined()) parameter.mutable_grad().mul_(factor);
+}
+
+double require_finite(const Losses& losses, int64_t step, const BatchStream& stream, const Batch& batch) {
+  const double value = total(losses).item<double>();
+  if (std::isfinite(value)) return value;
+  std::string parts;
+  for (const auto& [name, part] : losses) parts += fmt::format(" {}={}", name, part.item<double>());
+  fail("training step {}: the loss is not finite ({} ); videos: {}. A smaller training.learning_rate, training.max_gradient_norm, or training.precision=f32 helps",
+       step, parts, stream.describe(batch.rows));
+}
+
+}  // namespace
+
+void TrainingOptions::visit(OptionVisitor& v) {
+  v("steps", steps, "optimiser steps", at_least(1));
+  v("batch_size", batch_size, "clips in a batch", at_least(1));
+  v("optimizer", optimizer, "sgd (Nesterov momentum) or adamw", one_of({"sgd", "adamw"}));
+  v("learning_rate", learning_rate, "peak learning rate", at_least(0));
+  v("momentum", momentum, "of sgd", between(0, 0.9999));
+  v("weight_decay", weight_decay, "on weights, not on norms and biases", at_least(0));
+  v("warmup", warmup, "share of the steps with a rising learning rate", between(0, 1));
+  v("schedule", schedule, "after the warm-up", one_of({"cosine", "constant"}));
+  v("label_smoothing", label_smoothing, "share of each true label spread over all classes", between(0, 1));
+  v("max_gradient_norm", max_gradient_norm, "clips the gradient's global norm; 0: off", at_least(0));
+  v("ema", ema, "decay of the moving average of the weights, which is then kept; 0: off", between(0, 0.99999));
+  v("accumulate", accumulate, "batches per step", at_least(1));
+  v("precision", precision, "auto: bf16 where the processor has it", one_of({"auto", "f32", "bf16"}));
+  v("class_balanced", class_balanced, "draws every class equally often");
+  v("class_weights", class_weights, "weighs the loss by the inverse of the class's count");
+  v("checkpoint_every", checkpoint_every, "steps between checkpoints", at_least(1));
+  v("threads", threads, "threads that read clips ahead", between(1, 64));
+}
+
+double schedule(const TrainingOptions& options, int64_t step) {
+  const double warm = std::floor(options.warmup * static_cast<double>(options.steps)), s = static_cast<double>(step);
+  if (s < warm) return (s + 1) / warm;
+  if (options.schedule == "constant") return 1;
+  return 0.5 * (1 + std::cos(std::numbers::pi * (s - warm) / std::max(1.0, static_cast<double>(options.steps) - warm)));
+}
+
+Losses Supervised::losses(Net& net, const Batch& batch) {
+  return {{"label", soft_cross_entropy(net.forward(batch.clips).logits, batch.targets, batch.weights, label_smoothing_)}};
+}
+
+Losses Taught::losses(Net& net, const Batch& batch) {
+  const torch::Tensor taught = taught_.index_select(0, batch.rows).unsqueeze(1);
+  const torch::Tensor unknown = torch::full_like(batch.targets, std::numeric_limits<float>::quiet_NaN());
+  return loss_->losses(net.forward(batch.clips).logits, torch::where(taught, batch.targets, unknown),
+                       torch::where(taught, unknown, batch.targets), batch.weights);
+}
+
+FitReport fit(Net& net, const TrainingOptions& options, Objective& objective, const BatchStream& stream, Random random,
+              const std::string& checkpoint, Progress& progress) {
+  Optimizer optimizer(net, options);
+  const Tensors average = options.ema > 0 ? clone(state(net)) : Tensors{};
+  FitReport report;
+  report.resumed_from = load_checkpoint(checkpoint, net, optimizer, average);
+  const auto next = stream.open(report.resumed_from * options.accumulate);
+  Precision precision(net, options.precision);
+  const auto began = Clock::now();
+  net.train();
+  for (int64_t step = report.resumed_from; step < options.steps; ++step) {
+    torch::manual_seed(random.stream("step", step)());  // dropout; a resumed step draws what the first one drew
+    optimizer.zero_grad();
+    double loss = 0;
+    for (int64_t micro = 0; micro < options.accumulate; ++micro) {
+      const auto waiting = Clock::now();
+      const Batch batch = next();
+      report.waited_s += since(waiting);
+      precision.prepare(batch.clips);
+      const auto scope = precision.scope();
+      report.last_losses = objective.losses(net, batch);
+      loss += require_finite(report.last_losses, step, stream, batch);
+      (total(report.last_losses) / static_cast<double>(options.accumulate)).backward();
+    }
+    if (options.max_gradient_norm > 0) clip_gradients(optimizer.parameters(), options.max_gradient_norm);
+    optimizer.step(options.learning_rate * schedule(options, step));
+    if (options.ema > 0) update_average(average, net, options.ema);
+    report.steps = step + 1;
+    try {
+      progress.step(step + 1, fmt::format("loss {:.3f}", loss / static_cast<double>(options.accumulate)));
+    } catch (const Interrupted&) {
+      if (!checkpoint.empty()) save_checkpoint(checkpoint, net, optimizer, average, step + 1);
+      throw;
+    }
+    if (!checkpoint.empty() && (step + 1) % options.checkpoint_every == 0 && step + 1 < options.steps)
+      save_checkpoint(checkpoint, net, optimizer, average, step + 1);
+  }
+  if (options.ema > 0) copy_into(state(net), average, "");
+  net.eval();
+  report.seconds = since(began);
+  report.precision = precision.text();
+  return report;
+}
+
+}  // namespace distal
