@@ -40,9 +40,11 @@ class Store {
 
   // Runs. `key` identifies one (recipe, arm, seed); a run is continued, never duplicated.
   struct Run { int64_t id = 0; std::string key, name, recipe, revision, status; int64_t seed = 0; std::string created; };
-  /// The run with that key, made if absent. Holds a lock until the Store closes or the process dies: a second process on
-  /// the same run gets an Error that says which process has it.
+  /// The run with that key, made if absent; what was stored first is kept. `status` comes back as it was before ("running"
+  /// for a new or killed run); in the store it becomes "running", unless it is "done". Holds a lock until finish(), the
+  /// Store closes or the process dies: a second process (or Store) on the same run gets an Error that names the process.
   Run begin_or_continue(const std::string& key, const std::string& name, int64_t seed, const std::string& recipe, const std::string& revision);
+  /// Sets the status ("done", "failed", "stopped") and gives the lock back.
   void finish(int64_t run, const std::string& status);
   std::vector<Run> runs();
 
@@ -50,7 +52,8 @@ class Store {
   std::optional<StoredAnswer> find_answer(const std::string& clip, const std::string& oracle, const std::string& version);
   /// Reserves the clips for `run` against its budget, in one transaction: either every clip of `clips` not yet counted for
   /// this run fits into what is left of `max_answers` / `max_seconds` / `max_price`, or nothing changes and Error says by
-  /// how much. Repeating a reservation changes nothing. `seconds` and `price` are per clip.
+  /// how much. Repeating a reservation changes nothing, whatever the limits: a clip stays with the round that reserved it
+  /// first. `seconds` and `price` are per clip; a limit may be infinite. Sums may exceed a limit by rounding, 1e-9 of it.
   void reserve(int64_t run, int64_t round, const std::vector<std::string>& clips, const std::vector<double>& seconds,
                const std::vector<double>& price, double max_answers, double max_seconds, double max_price);
   /// Clips reserved by the run in that round, in order of reservation.
@@ -62,10 +65,12 @@ class Store {
   struct Spent { int64_t answers = 0; double seconds = 0, price = 0; };
   Spent spent(int64_t run);
 
-  // Rounds: replaced never; the last stored round is where a run continues.
+  // Rounds: replaced never; the last stored round is where a run continues. The same content again changes nothing, other
+  // content for a stored round is an Error.
   void put_round(int64_t run, const StoredRound& round);
   std::vector<StoredRound> rounds(int64_t run);
 
+  /// `run` 0: an event of the store itself.
   void event(int64_t run, const std::string& kind, const std::string& text);
   struct Event { std::string time, kind, text; };
   std::vector<Event> events(int64_t run);

@@ -1,0 +1,119 @@
+#include "store/database.h"
+
+#include <chrono>
+#include <ctime>
+#include <filesystem>
+#include <thread>
+
+#include <soci/sqlite3/soci-sqlite3.h>
+
+#include "base/error.h"
+#include "store/schema.h"
+
+namespace distal {
+namespace {
+
+constexpr int kBusy_s = 60;
+
+sqlite_api::sqlite3* handle(soci::session& sql) {
+  return static_cast<soci::sqlite3_session_backend*>(sql.get_backend())->conn_;
+}
+
+std::string path_of(const std::string& url) {
+  if (url.starts_with("postgresql:"))
+    fail("store {}: this build has no PostgreSQL; use sqlite:PATH", url);
+  if (!url.starts_with("sqlite:")) fail("store {}: not a store URL; it would be sqlite:PATH, as sqlite:distal.db", url);
+  const std::string path = url.substr(7);
+  if (path.empty() || path.starts_with(":")) fail("store {}: no file named; it would be sqlite:PATH, as sqlite:distal.db", url);
+  if (path.find('"') != std::string::npos) fail("store {}: a quotation mark in the path; choose another name", url);
+  return std::filesystem::absolute(path).lexically_normal().string();
+}
+
+void check_place(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) fail("store {}: a directory; name a file in it", path.string());
+  if (!std::filesystem::is_directory(path.parent_path(), ignored))
+    fail("store {}: the directory {} does not exist; make it with mkdir -p", path.string(), path.parent_path().string());
+}
+
+// Changing to WAL needs the file alone and does not wait for other processes by itself.
+void use_wal(soci::session& sql) {
+  for (int tries = 0;; ++tries) {
+    std::string mode;
+    try {
+      sql << "PRAGMA journal_mode", soci::into(mode);
+      if (mode != "wal") sql << "PRAGMA journal_mode = WAL", soci::into(mode);
+      if (mode != "wal") throw soci::sqlite3_soci_error("the file system cannot hold a WAL", SQLITE_IOERR);
+      return;
+    } catch (const soci::sqlite3_soci_error& error) {
+      if (error.result() != SQLITE_BUSY || tries == kBusy_s * 50) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+}
+
+}  // namespace
+
+Transaction::Transaction(soci::session& sql) : sql_(sql) { sql_ << "BEGIN IMMEDIATE"; }
+
+Transaction::~Transaction() {
+  // A full disk makes SQLite roll back by itself.
+  if (open_ && sqlite_api::sqlite3_get_autocommit(handle(sql_)) == 0)
+    sqlite_api::sqlite3_exec(handle(sql_), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+void Transaction::commit() {
+  sql_ << "COMMIT";
+  open_ = false;
+}
+
+Database::Database(const std::string& url) : path_(path_of(url)) {
+  check_place(path_);
+  try {
+    open();
+  } catch (const soci::soci_error& error) {
+    explain(error);
+  }
+}
+
+void Database::open() {
+  sql_.open(soci::sqlite3, fmt::format("dbname=\"{}\" timeout={}", path_, kBusy_s));
+  int64_t version = 0;
+  sql_ << "PRAGMA user_version", soci::into(version);  // refuses what is no SQLite file, before anything is written
+  if (version > schema_version()) migrate(sql_, path_);
+  use_wal(sql_);
+  sql_ << "PRAGMA synchronous = FULL";
+  sql_ << "PRAGMA foreign_keys = ON";
+  migrate(sql_, path_);
+}
+
+void Database::explain(const soci::soci_error& error) const {
+  const auto* sqlite = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
+  switch (sqlite ? sqlite->result() & 0xff : SQLITE_ERROR) {
+    case SQLITE_NOTADB: fail("store {}: not a store (not an SQLite file); name another file with --store", path_);
+    case SQLITE_CORRUPT: fail("store {}: the file is damaged; restore a copy, or try `sqlite3 FILE .recover`", path_);
+    case SQLITE_FULL: fail("store {}: the disk is full; free some space, then repeat the command: it continues", path_);
+    case SQLITE_IOERR:
+      fail("store {}: cannot be written or read (disk full, quota, file size limit, or a broken disk: {}); mend that, then "
+           "repeat the command: it continues", path_, error.what());
+    case SQLITE_READONLY: fail("store {}: read-only; give yourself the right to write the file and its directory (chmod u+w)", path_);
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM: fail("store {}: cannot be opened; check that you may write the file and its directory", path_);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: fail("store {}: another process kept it locked for {} s; stop that process, then repeat", path_, kBusy_s);
+    default: fail("store {}: {}", path_, error.what());
+  }
+}
+
+std::string utc_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  const std::time_t seconds = milliseconds / 1000;
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+  return fmt::format("{}.{:03}Z", text, milliseconds % 1000);
+}
+
+}  // namespace distal

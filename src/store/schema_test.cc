@@ -1,0 +1,140 @@
+#include "store/schema.h"
+
+#include <gmock/gmock.h>
+#include <sqlite3.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "base/random.h"
+#include "store/store_test_helpers.h"
+
+namespace distal {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class Raw {
+ public:
+  explicit Raw(const std::string& path) { EXPECT_EQ(sqlite3_open(path.c_str(), &db_), SQLITE_OK); }
+  ~Raw() { sqlite3_close(db_); }
+  void run(const std::string& sql) { ASSERT_EQ(sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db_); }
+  std::vector<std::string> column(const std::string& sql) {
+    std::vector<std::string> values;
+    const auto take = [](void* into, int, char** fields, char**) {
+      static_cast<std::vector<std::string>*>(into)->push_back(fields[0] ? fields[0] : "NULL");
+      return 0;
+    };
+    EXPECT_EQ(sqlite3_exec(db_, sql.c_str(), take, &values, nullptr), SQLITE_OK) << sqlite3_errmsg(db_);
+    return values;
+  }
+
+ private:
+  sqlite3* db_ = nullptr;
+};
+
+// A store as the program of that version left it, with a row in every table it had.
+void make_old(const std::string& path, int64_t version) {
+  Raw raw(path);
+  for (int64_t i = 0; i < version; ++i)
+    for (const auto statement : migrations()[i]) raw.run(std::string(statement));
+  raw.run(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, version));
+  raw.run("INSERT INTO videos (id, path, duration_s) VALUES ('h', 'a.mp4', 2.5)");
+  raw.run("INSERT INTO clips VALUES (1, 'h@0-2500', 'h', 0, 2500)");
+  raw.run("INSERT INTO runs VALUES (4, 'key', 'arm', 3, 'recipe', 'rev', 'running', '2025-01-01T00:00:00.000Z')");
+  raw.run("INSERT INTO requests VALUES (1, 'o', 'v', 'cafe', 'open')");
+  raw.run("INSERT INTO answers VALUES (1, 'o', 'v', '[0.25,0.75]', 0.5, 2.5, '2025-01-01T00:00:00.000Z')");
+  raw.run("INSERT INTO reservations VALUES (4, 1, 0, 1, 2.5, 0.5)");
+  raw.run("INSERT INTO rounds VALUES (4, 0, 1, 2.5, 0.5, '{}', '[]')");
+  if (version >= 2) raw.run("INSERT INTO events VALUES (1, 4, '2025-01-01T00:00:00.000Z', 'kind', 'text')");
+}
+
+TEST_F(StoreTest, MigratesEveryOlderVersionAndKeepsItsData) {
+  ASSERT_GE(schema_version(), 3);
+  for (int64_t version = 1; version <= schema_version(); ++version) {
+    SCOPED_TRACE(version);
+    std::filesystem::remove(path());
+    make_old(path(), version);
+    Store store(url());
+    EXPECT_EQ(Raw(path()).column("PRAGMA user_version").at(0), std::to_string(schema_version()));
+    ASSERT_EQ(store.videos().size(), 1u);
+    EXPECT_EQ(store.videos()[0].health, 1);
+    EXPECT_EQ(store.videos()[0].quarantined, "");
+    EXPECT_EQ(store.begin_or_continue("key", "", 0, "", "").id, 4);
+    EXPECT_EQ(store.request_key("h@0-2500", "o", "v"), "cafe");
+    EXPECT_EQ(store.find_answer("h@0-2500", "o", "v")->probabilities, (std::vector<double>{0.25, 0.75}));
+    EXPECT_EQ(store.reserved(4, 0), std::vector<std::string>{"h@0-2500"});
+    EXPECT_EQ(store.spent(4).price, 0.5);
+    EXPECT_EQ(store.rounds(4).size(), 1u);
+    EXPECT_EQ(store.events(4).size(), version >= 2 ? 1u : 0u);
+    store.event(4, "after", "the migration");
+    EXPECT_EQ(store.events(4).back().kind, "after");
+  }
+}
+
+TEST(Schema, NeverChangesAPublishedMigration) {
+  // Fails after an edit of an old migration: undo the edit and add a migration instead. A new one adds its number here.
+  const std::vector<uint64_t> published = {2717717140154246386ULL, 3475397692491484926ULL, 18779452449670032ULL};
+  ASSERT_EQ(published.size(), migrations().size());
+  for (size_t i = 0; i < published.size(); ++i) {
+    std::string text;
+    for (const auto statement : migrations()[i]) text += statement;
+    EXPECT_EQ(fnv1a(text), published[i]) << "migration " << i + 1;
+  }
+}
+
+TEST_F(StoreTest, RefusesANewerSchemaNamingBothVersions) {
+  { Store store(url()); }
+  Raw(path()).run("PRAGMA user_version = 42");
+  EXPECT_THAT(message([&] { Store store(url()); }),
+              AllOf(HasSubstr("version 42"), HasSubstr(fmt::format("up to {}", schema_version())), HasSubstr("use a newer distal")));
+  EXPECT_EQ(Raw(path()).column("PRAGMA user_version").at(0), "42");
+}
+
+TEST_F(StoreTest, RefusesAnSqliteFileOfAnotherProgramUntouched) {
+  Raw(path()).run("CREATE TABLE bookmarks (url TEXT)");
+  EXPECT_THAT(message([&] { Store store(url()); }), HasSubstr("another program"));
+  EXPECT_EQ(Raw(path()).column("SELECT name FROM sqlite_master"), std::vector<std::string>{"bookmarks"});
+}
+
+TEST_F(StoreTest, UsesWalAndFlagsItsFile) {
+  Store store(url());
+  EXPECT_EQ(Raw(path()).column("PRAGMA journal_mode").at(0), "wal");
+  EXPECT_EQ(Raw(path()).column("PRAGMA application_id").at(0), std::to_string(kApplicationId));
+}
+
+TEST_F(StoreTest, SplitsTheKeyOfAClip) {
+  Store store(url());
+  for (const char* clip : {"h@0-2500", "a-1@b@30--1", "plain", "x@1-y", "@"}) store.request_key(clip, "o", "v");
+  EXPECT_THAT(Raw(path()).column("SELECT video || ' ' || start_ms || ' ' || end_ms FROM clips ORDER BY id"),
+              ::testing::ElementsAre("h 0 2500", "a-1@b 30 -1", "plain 0 -1", "x@1-y 0 -1", "@ 0 -1"));
+}
+
+TEST_F(StoreTest, MarksARequestPaidByItsAnswer) {
+  Store store(url());
+  store.request_key("c", "o", "v");
+  store.request_key("d", "o", "v");
+  store.put_answer({"c", "o", "v", {1}, 0, 0});
+  EXPECT_THAT(Raw(path()).column("SELECT state FROM requests ORDER BY clip"), ::testing::ElementsAre("paid", "open"));
+}
+
+TEST_F(StoreTest, IsDocumentedTableByTableAndColumnByColumn) {
+  std::ifstream file(DISTAL_SOURCE_DIR "/docs/database.md");
+  ASSERT_TRUE(file) << "docs/database.md is missing";
+  std::stringstream page;
+  page << file.rdbuf();
+  { Store store(url()); }
+  Raw raw(path());
+  EXPECT_THAT(page.str(), HasSubstr(fmt::format("version {}", schema_version())));
+  for (const auto& table : raw.column("SELECT name FROM sqlite_master WHERE type = 'table'")) {
+    const size_t start = page.str().find("## " + table + "\n");
+    ASSERT_NE(start, std::string::npos) << table;
+    const std::string section = page.str().substr(start, page.str().find("\n## ", start) - start);
+    for (const auto& column : raw.column(fmt::format("SELECT name FROM pragma_table_info('{}')", table)))
+      EXPECT_THAT(section, HasSubstr("| `" + column + "` |")) << table;
+  }
+}
+
+}  // namespace
+}  // namespace distal

@@ -1,0 +1,234 @@
+#include "store/store.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <limits>
+
+#include "store/store_test_helpers.h"
+
+namespace distal {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
+
+constexpr double kNoLimit = std::numeric_limits<double>::infinity();
+
+int64_t begin(Store& store, const std::string& key = "k") { return store.begin_or_continue(key, "arm", 7, "recipe: 1", "abc").id; }
+
+void reserve(Store& store, int64_t run, int64_t round, const std::vector<std::string>& clips, double max_answers,
+             double max_seconds = kNoLimit, double max_price = kNoLimit) {
+  store.reserve(run, round, clips, std::vector<double>(clips.size(), 2.5), std::vector<double>(clips.size(), 0.1), max_answers, max_seconds,
+                max_price);
+}
+
+TEST_F(StoreTest, KeepsVideosAcrossReopenAndReplacesByIdentity) {
+  {
+    Store store(url());
+    store.put_video({"h2", "b.mp4", 3.25});
+    store.put_video({"h1", "c.mp4", 1});
+    store.put_video({"h1", "a.mp4", 1.5, 0.25, "no key frame: 'damaged'"});
+  }
+  const auto videos = Store(url()).videos();
+  ASSERT_EQ(videos.size(), 2u);
+  EXPECT_EQ(videos[0].id, "h1");
+  EXPECT_EQ(videos[0].path, "a.mp4");
+  EXPECT_EQ(videos[0].duration_s, 1.5);
+  EXPECT_EQ(videos[0].health, 0.25);
+  EXPECT_EQ(videos[0].quarantined, "no key frame: 'damaged'");
+  EXPECT_EQ(videos[1].health, 1);
+  EXPECT_EQ(videos[1].quarantined, "");
+}
+
+TEST_F(StoreTest, ContinuesARunInsteadOfDuplicatingIt) {
+  int64_t id = 0;
+  {
+    Store store(url());
+    const auto run = store.begin_or_continue("key", "entropy", -3, "recipe: 1", "abc");
+    id = run.id;
+    EXPECT_EQ(run.status, "running");
+    EXPECT_THAT(run.created, MatchesRegex("20..-..-..T..:..:......Z"));
+    EXPECT_NE(store.begin_or_continue("other", "random", -3, "recipe: 1", "abc").id, id);
+  }
+  Store store(url());
+  const auto again = store.begin_or_continue("key", "renamed", 5, "recipe: 2", "def");
+  EXPECT_EQ(again.id, id);
+  EXPECT_EQ(again.name, "entropy");
+  EXPECT_EQ(again.seed, -3);
+  EXPECT_EQ(again.recipe, "recipe: 1");
+  EXPECT_EQ(again.revision, "abc");
+  EXPECT_EQ(again.status, "running");
+  EXPECT_EQ(store.runs().size(), 2u);
+}
+
+TEST_F(StoreTest, KeepsADoneRunDoneAndSetsAStoppedOneRunning) {
+  Store store(url());
+  store.finish(begin(store, "a"), "done");
+  store.finish(begin(store, "b"), "stopped");
+  EXPECT_EQ(store.begin_or_continue("a", "", 0, "", "").status, "done");
+  EXPECT_EQ(store.begin_or_continue("b", "", 0, "", "").status, "stopped");
+  const auto runs = store.runs();
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0].status, "done");
+  EXPECT_EQ(runs[1].status, "running");
+  EXPECT_THAT(message([&] { store.finish(99, "done"); }), HasSubstr("no run 99"));
+}
+
+TEST_F(StoreTest, ReturnsAnswersToTheLastBit) {
+  const StoredAnswer answer{"hash@0-2000", "teacher", "v1", {1.0 / 3, 0.1 + 0.2, 5e-324, 0, 1, 0.99999999999999989}, 0.07, 2.0000000000000004};
+  {
+    Store store(url());
+    EXPECT_FALSE(store.find_answer(answer.clip, "teacher", "v1"));
+    store.put_answer(answer);
+  }
+  Store store(url());
+  const auto found = store.find_answer(answer.clip, "teacher", "v1");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->clip, answer.clip);
+  EXPECT_EQ(found->probabilities, answer.probabilities);
+  EXPECT_EQ(found->price, answer.price);
+  EXPECT_EQ(found->seconds, answer.seconds);
+  EXPECT_FALSE(store.find_answer(answer.clip, "teacher", "v2"));
+  EXPECT_FALSE(store.find_answer(answer.clip, "person", "v1"));
+}
+
+TEST_F(StoreTest, KeepsTheFirstOfTwoAnswers) {
+  Store store(url());
+  store.put_answer({"c", "o", "v", {1, 0}, 1, 2});
+  store.put_answer({"c", "o", "v", {0, 1}, 3, 4});
+  const auto found = store.find_answer("c", "o", "v");
+  EXPECT_THAT(found->probabilities, ElementsAre(1, 0));
+  EXPECT_EQ(found->price, 1);
+}
+
+TEST_F(StoreTest, GivesARequestOneKeyForEver) {
+  std::string key;
+  {
+    Store store(url());
+    key = store.request_key("c", "o", "v");
+    EXPECT_THAT(key, MatchesRegex("[0-9a-f]+"));
+    EXPECT_EQ(key.size(), 32u);
+    EXPECT_NE(store.request_key("c", "o", "v2"), key);
+    EXPECT_NE(store.request_key("d", "o", "v"), key);
+  }
+  Store store(url());
+  EXPECT_EQ(store.request_key("c", "o", "v"), key);
+  store.put_answer({"c", "o", "v", {1}, 0, 0});
+  EXPECT_EQ(store.request_key("c", "o", "v"), key);
+}
+
+TEST_F(StoreTest, ReservesInOrderAndSums) {
+  Store store(url());
+  const int64_t run = begin(store), other = begin(store, "other");
+  reserve(store, run, 0, {"z", "a"}, 10);
+  reserve(store, run, 1, {"m", "b", "m"}, 10);
+  reserve(store, other, 0, {"a"}, 10);
+  EXPECT_THAT(store.reserved(run, 0), ElementsAre("z", "a"));
+  EXPECT_THAT(store.reserved(run, 1), ElementsAre("m", "b"));
+  EXPECT_THAT(store.reserved(run, 2), IsEmpty());
+  const auto spent = store.spent(run);
+  EXPECT_EQ(spent.answers, 4);
+  EXPECT_EQ(spent.seconds, 10);
+  EXPECT_DOUBLE_EQ(spent.price, 0.4);
+  EXPECT_EQ(store.spent(other).answers, 1);
+}
+
+TEST_F(StoreTest, ReservesAllClipsOrNone) {
+  Store store(url());
+  const int64_t run = begin(store);
+  reserve(store, run, 0, {"a", "b"}, 3);
+  EXPECT_THAT(message([&] { reserve(store, run, 1, {"c", "d"}, 3); }), HasSubstr("2 answers are spent and 2 more were asked for, 1 above the 3"));
+  EXPECT_EQ(store.spent(run).answers, 2);
+  EXPECT_THAT(store.reserved(run, 1), IsEmpty());
+  EXPECT_THAT(message([&] { reserve(store, run, 1, {"c"}, 9, 7.4); }), HasSubstr("seconds of video"));
+  EXPECT_THAT(message([&] { reserve(store, run, 1, {"c"}, 9, 9, 0.29); }), HasSubstr("units of money"));
+  EXPECT_EQ(store.spent(run).answers, 2);
+  reserve(store, run, 1, {"c"}, 3, 7.5, 0.3);  // 0.1 + 0.1 + 0.1 is more than 0.3 in binary
+  EXPECT_EQ(store.spent(run).answers, 3);
+}
+
+TEST_F(StoreTest, ChangesNothingWhenAReservationIsRepeated) {
+  Store store(url());
+  const int64_t run = begin(store);
+  reserve(store, run, 0, {"a", "b"}, 2);
+  reserve(store, run, 0, {"a", "b"}, 2);
+  reserve(store, run, 0, {"b", "a"}, 0);
+  reserve(store, run, 5, {"a"}, 2);
+  EXPECT_THAT(store.reserved(run, 0), ElementsAre("a", "b"));
+  EXPECT_THAT(store.reserved(run, 5), IsEmpty());
+  reserve(store, run, 1, {"a", "c"}, 3);
+  EXPECT_THAT(store.reserved(run, 1), ElementsAre("c"));
+  EXPECT_EQ(store.spent(run).answers, 3);
+  EXPECT_THAT(message([&] { reserve(store, 99, 0, {"a"}, 3); }), HasSubstr("no run 99"));
+}
+
+TEST_F(StoreTest, NeverReplacesARound) {
+  Store store(url());
+  const int64_t run = begin(store);
+  const StoredRound second{1, 20, 40.5, 0.1, "{\"accuracy\":0.5}", "[\"b\"]"};
+  store.put_round(run, second);
+  store.put_round(run, {0, 10, 20, 0, "{}", "[\"a\"]"});
+  store.put_round(run, second);
+  StoredRound changed = second;
+  changed.metrics_json = "{}";
+  EXPECT_THAT(message([&] { store.put_round(run, changed); }), HasSubstr("round 1 of run"));
+  const auto rounds = store.rounds(run);
+  ASSERT_EQ(rounds.size(), 2u);
+  EXPECT_EQ(rounds[0].round, 0);
+  EXPECT_EQ(rounds[1].answers, 20);
+  EXPECT_EQ(rounds[1].seconds, 40.5);
+  EXPECT_EQ(rounds[1].price, 0.1);
+  EXPECT_EQ(rounds[1].metrics_json, second.metrics_json);
+  EXPECT_EQ(rounds[1].picks_json, second.picks_json);
+  EXPECT_THAT(message([&] { store.put_round(99, second); }), HasSubstr("no run 99"));
+}
+
+TEST_F(StoreTest, KeepsEventsPerRunInOrder) {
+  Store store(url());
+  const int64_t run = begin(store);
+  store.event(run, "bad video", "a.mp4: no frames");
+  store.event(0, "import", "12 videos");
+  store.event(run, "round", "0 done");
+  const auto events = store.events(run);
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].kind, "bad video");
+  EXPECT_EQ(events[0].text, "a.mp4: no frames");
+  EXPECT_LE(events[0].time, events[1].time);
+  ASSERT_EQ(store.events(0).size(), 1u);
+  EXPECT_THAT(message([&] { store.event(99, "a", "b"); }), HasSubstr("no run 99"));
+}
+
+TEST_F(StoreTest, RefusesWhatIsNoStoreWithPathAndCure) {
+  std::ofstream(path()) << "clip,label\n";
+  EXPECT_THAT(message([&] { Store store(url()); }), ::testing::AllOf(HasSubstr(path()), HasSubstr("not an SQLite file")));
+  std::ofstream(path()) << std::string(20000, 'x');
+  EXPECT_THAT(message([&] { Store store(url()); }), HasSubstr("not an SQLite file"));
+  EXPECT_EQ(std::filesystem::file_size(path()), 20000u);
+}
+
+TEST_F(StoreTest, RefusesUrlsItCannotServe) {
+  EXPECT_THAT(message([] { Store store("postgresql://host/db"); }), HasSubstr("this build has no PostgreSQL"));
+  EXPECT_THAT(message([] { Store store("distal.db"); }), HasSubstr("sqlite:distal.db"));
+  EXPECT_THAT(message([] { Store store("sqlite:"); }), HasSubstr("no file named"));
+  EXPECT_THAT(message([] { Store store("sqlite::memory:"); }), HasSubstr("no file named"));
+  EXPECT_THAT(message([&] { Store store("sqlite:" + folder_.string()); }), HasSubstr("a directory"));
+  const auto missing = (folder_ / "no" / "x.db").string();
+  EXPECT_THAT(message([&] { Store store("sqlite:" + missing); }), ::testing::AllOf(HasSubstr("does not exist"), HasSubstr("mkdir -p")));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "no"));
+}
+
+TEST_F(StoreTest, LeavesNothingBesideTheFileWhenClosed) {
+  {
+    Store store(url());
+    begin(store);
+  }
+  int files = 0;
+  for ([[maybe_unused]] const auto& file : std::filesystem::directory_iterator(folder_)) ++files;
+  EXPECT_EQ(files, 1);
+}
+
+}  // namespace
+}  // namespace distal
