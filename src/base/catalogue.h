@@ -20,7 +20,9 @@ template <class Family>
 struct Entry {
   const char* summary;  // what it does, one sentence
   const char* source;   // the paper
-  std::shared_ptr<const Family> (*make)(OptionVisitor&);  // reads the method's own options
+  // Visits the method's own options (starting from `kept`, or from the defaults where it is null), keeps them in `kept`
+  // and makes the method from them.
+  std::shared_ptr<const Family> (*make)(OptionVisitor&, std::shared_ptr<const void>& kept);
 };
 
 template <class Family>
@@ -35,12 +37,14 @@ const std::vector<Named<Family>>& catalogue();
 
 template <class Family, class Method>
 constexpr Entry<Family> entry(const char* summary, const char* source) {
-  return {summary, source, [](OptionVisitor& visitor) -> std::shared_ptr<const Family> {
+  return {summary, source, [](OptionVisitor& visitor, std::shared_ptr<const void>& kept) -> std::shared_ptr<const Family> {
             if constexpr (requires { typename Method::Options; }) {
-              typename Method::Options options;
-              options.visit(visitor);
+              using Options = typename Method::Options;
+              const auto options = kept ? std::make_shared<Options>(*static_cast<const Options*>(kept.get())) : std::make_shared<Options>();
+              options->visit(visitor);
               visitor.done();
-              return std::make_shared<Method>(options);
+              kept = options;
+              return std::make_shared<Method>(*options);
             } else {
               visitor.done();
               return std::make_shared<Method>();
@@ -63,11 +67,16 @@ struct Choice {
   void visit(OptionVisitor& visitor) {
     std::vector<std::string> names;
     for (const auto& row : catalogue<Family>()) names.push_back(row.name);
+    const std::string before = name;
     visitor("name", name, "which method", one_of(names));
+    if (name != before) options_.reset();  // another method's options
     for (const auto& row : catalogue<Family>()) {
-      if (row.name == name) method = row.entry->make(visitor);
+      if (row.name == name) method = row.entry->make(visitor, options_);
     }
   }
+
+ private:
+  std::shared_ptr<const void> options_;
 };
 
 /// The method of that name with the options in `yaml` (flow or block text, may be empty). For code and tests.

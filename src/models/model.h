@@ -37,7 +37,7 @@ class Backbone {
   virtual Model build(int64_t classes, Random random) const = 0;
 };
 
-/// Named parameters and buffers as they go into a weight file: name, tensor. In registration order.
+/// Named parameters and buffers as they go into a weight file: name, tensor. Parameters first, each in registration order.
 std::vector<std::pair<std::string, torch::Tensor>> state(const Net& net);
 int64_t parameter_count(const Net& net);
 
@@ -48,7 +48,7 @@ struct ModelOptions {
   std::vector<std::string> freeze;        // prefixes of parameter names that are not trained; "backbone": all but the head
   void visit(OptionVisitor& v);           // the backbone's fields stand beside init and freeze
   Model build(int64_t classes, Random random) const;
-  std::string account;                    // after build with init: what was matched, missing, unused
+  mutable std::string account;            // after build with init: what was matched, missing, unused
 };
 
 }  // namespace distal

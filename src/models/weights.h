@@ -14,17 +14,42 @@ namespace distal {
 
 using Tensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
-Tensors load_safetensors(const std::string& path);   // throws Error: missing, truncated, header not JSON, sizes that do not add up
+/// Tensors in the order of the file, mapped into memory (private: writing to them does not reach the file) and read when
+/// touched. Throws Error: missing, truncated, header not JSON, unknown dtype, sizes that do not add up, holes, overlaps.
+Tensors load_safetensors(const std::string& path);
 void save_safetensors(const std::string& path, const Tensors& tensors, const std::map<std::string, std::string>& metadata = {});
 
-/// Copies tensors into the net by name through `map` (ours from theirs; identity where absent). What did not fit is listed.
+/// Writes a whole file atomically: temporary file beside it, fsync, rename. Throws Error that names the path and the reason.
+void write_atomically(const std::string& path, const std::string& bytes);
+
+/// Our name of a published tensor: without the prefixes `module.` and `base_model.`, without the `.net` of a shifted
+/// convolution, and `fc` for a last layer named `new_fc` or `fc8`.
+std::string our_name(const std::string& theirs);
+
+/// Copies tensors into the net by name: through `map` (ours from theirs) where listed, else through our_name. Shapes must
+/// agree but for trailing ones ([1001, 1280, 1, 1] fits [1001, 1280]). What did not fit is listed; `num_batches_tracked`
+/// is passed over.
 struct Account {
   std::vector<std::string> matched, missing, unused;  // missing: ours without a source; unused: theirs; shapes in brackets
   std::string text() const;                           // counts, and the first ten of each side
 };
 Account load_into(Net& net, const Tensors& tensors, const std::map<std::string, std::string>& ours_from_theirs = {});
 
-/// model.safetensors + model.json (what was built: options as YAML text, classes, input) and back.
+/// The side JSON: {"model": options as YAML text, "classes": [names], "input": options as YAML text}.
+std::string side_json(const ModelOptions& options, const std::vector<std::string>& classes, const std::string& input_yaml);
+
+/// model.safetensors + model.json (side_json above).
 void save_model(const std::string& path, const Net& net, const std::string& side_json);
+
+struct SavedModel {
+  Model net;                         // in evaluation mode
+  ModelOptions options;              // init and freeze are empty
+  std::vector<std::string> classes;  // names, in the order of the logits
+  std::string input_yaml;            // how clips were prepared
+  std::string side_json;             // the whole text
+};
+/// Rebuilds the net from the side JSON of the same stem and fills it. Throws Error: either file missing or broken, or
+/// weights that do not fit what the JSON describes.
+SavedModel load_model(const std::string& path);
 
 }  // namespace distal

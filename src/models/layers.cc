@@ -1,0 +1,213 @@
+#include "models/layers.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/autocast_mode.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+
+namespace distal {
+namespace {
+
+thread_local Taps* taps = nullptr;
+
+// Padding per dimension; `before` and `after` differ where TensorFlow's rule is not symmetric.
+std::pair<std::vector<int64_t>, std::vector<int64_t>> same_padding(const ConvShape& shape, at::IntArrayRef sizes) {
+  std::vector<int64_t> before, after;
+  for (size_t d = 0; d < shape.kernel.size(); ++d) {
+    const int64_t n = sizes[d + 2], k = shape.kernel[d], s = shape.stride[d];
+    const int64_t total = std::max<int64_t>(((n + s - 1) / s - 1) * s + k - n, 0);
+    before.push_back(total / 2);
+    after.push_back(total - total / 2);
+  }
+  return {before, after};
+}
+
+at::Tensor pad(const at::Tensor& x, const std::vector<int64_t>& before, const std::vector<int64_t>& after) {
+  std::vector<int64_t> amounts;  // last dimension first
+  for (size_t d = before.size(); d-- > 0;) amounts.insert(amounts.end(), {before[d], after[d]});
+  return at::constant_pad_nd(x, amounts);
+}
+
+bool autocast_on() { return at::autocast::is_autocast_enabled(at::kCPU) || at::autocast::is_autocast_enabled(at::kCUDA); }
+
+at::Tensor shifted(const at::Tensor& x, int64_t frames, int64_t fold, bool back) {
+  auto out = at::empty_like(x);
+  const auto view = [&](const at::Tensor& t) {
+    return t.unflatten(0, {x.size(0) / frames, frames});  // [N, T, C, H, W]
+  };
+  const auto from = view(x), to = view(out);
+  const auto move = [&](int64_t channel, int64_t source, int64_t target, int64_t empty_frame) {
+    const auto target_channels = to.narrow(2, channel, fold);
+    target_channels.narrow(1, target, frames - 1).copy_(from.narrow(2, channel, fold).narrow(1, source, frames - 1));
+    target_channels.narrow(1, empty_frame, 1).zero_();
+  };
+  move(back ? fold : 0, 1, 0, frames - 1);
+  move(back ? 0 : fold, 0, 1, 0);
+  const int64_t rest = x.size(1) - 2 * fold;
+  to.narrow(2, 2 * fold, rest).copy_(from.narrow(2, 2 * fold, rest));
+  return out;
+}
+
+struct Shift : torch::autograd::Function<Shift> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, int64_t frames, int64_t fold) {
+    context->saved_data["frames"] = frames;
+    context->saved_data["fold"] = fold;
+    return shifted(x, frames, fold, false);
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
+    return {shifted(gradients[0], context->saved_data["frames"].toInt(), context->saved_data["fold"].toInt(), true),
+            at::Tensor(), at::Tensor()};
+  }
+};
+
+void fill(const Conv& conv, const at::Generator& generator) {
+  const ConvShape& shape = conv.shape();
+  const auto& w = conv.weight;
+  const int64_t extent = w[0][0].numel();
+  const int64_t fan = shape.normed ? shape.out * extent / shape.groups : w.size(1) * extent;
+  w.normal_(0, std::sqrt(shape.gain / static_cast<double>(fan)), generator);
+  if (conv.bias.defined()) conv.bias.zero_();
+}
+
+void fill(const BatchNorm& norm) {
+  norm.weight.fill_(1);
+  norm.bias.zero_();
+  norm.running_mean.zero_();
+  norm.running_var.fill_(1);
+}
+
+}  // namespace
+
+ConvShape cube(int dims, int64_t in, int64_t out, int64_t kernel, int64_t stride) {
+  const size_t n = static_cast<size_t>(dims);
+  ConvShape shape;
+  shape.in = in;
+  shape.out = out;
+  shape.kernel.assign(n, kernel);
+  shape.stride.assign(n, stride);
+  shape.padding.assign(n, kernel / 2);
+  return shape;
+}
+
+Conv::Conv(ConvShape shape) : shape_(std::move(shape)) {
+  std::vector<int64_t> sizes = {shape_.out, shape_.in / shape_.groups};
+  sizes.insert(sizes.end(), shape_.kernel.begin(), shape_.kernel.end());
+  weight = register_parameter("weight", at::empty(sizes));
+  if (shape_.bias) bias = register_parameter("bias", at::empty({shape_.out}));
+}
+
+std::vector<Conv::Call>*& Conv::calls() {
+  static thread_local std::vector<Call>* calls = nullptr;
+  return calls;
+}
+
+std::function<at::Tensor(const Conv&, const at::Tensor&, const at::Tensor&)>& Conv::bf16_fault() {
+  static std::function<at::Tensor(const Conv&, const at::Tensor&, const at::Tensor&)> fault;
+  return fault;
+}
+
+at::Tensor Conv::convolve(const at::Tensor& input, const at::Tensor& w, const at::Tensor& b) const {
+  auto x = input;
+  auto padding = shape_.padding;
+  if (shape_.same) {
+    const auto [before, after] = same_padding(shape_, x.sizes());
+    padding = before;
+    if (before != after) {
+      x = pad(x, before, after);
+      padding.assign(before.size(), 0);
+    }
+  }
+  const std::vector<int64_t> dilation(shape_.kernel.size(), 1);
+  if (shape_.kernel.size() == 2) return at::conv2d(x, w, b, shape_.stride, padding, dilation, shape_.groups);
+  return at::conv3d(x, w, b, shape_.stride, padding, dilation, shape_.groups);
+}
+
+at::Tensor Conv::forward(const at::Tensor& x) {
+  if (calls()) {
+    const bool last = shape_.kernel.size() == 2 ? x.is_contiguous(at::MemoryFormat::ChannelsLast) && !x.is_contiguous()
+                                                : x.is_contiguous(at::MemoryFormat::ChannelsLast3d) && !x.is_contiguous();
+    calls()->push_back({this, x.sizes().vec(), last});
+  }
+  if (!autocast_on()) return convolve(x, weight, bias);
+  if (full_precision_) {
+    const c10::impl::ExcludeDispatchKeyGuard off(c10::autocast_dispatch_keyset);
+    return convolve(x.to(weight.scalar_type()), weight, bias);
+  }
+  return convolve(x, bf16_fault() ? bf16_fault()(*this, weight, x) : weight, bias);
+}
+
+BatchNorm::BatchNorm(int64_t channels) {
+  weight = register_parameter("weight", at::empty({channels}));
+  bias = register_parameter("bias", at::empty({channels}));
+  running_mean = register_buffer("running_mean", at::empty({channels}));
+  running_var = register_buffer("running_var", at::empty({channels}));
+}
+
+at::Tensor BatchNorm::forward(const at::Tensor& x) {
+  const bool use_batch = is_training() && weight.requires_grad();
+  return at::batch_norm(x, weight, bias, running_mean, running_var, use_batch, 0.1, 1e-5, /*cudnn_enabled=*/true);
+}
+
+Linear::Linear(int64_t in, int64_t out) {
+  weight = register_parameter("weight", at::empty({out, in}));
+  bias = register_parameter("bias", at::empty({out}));
+}
+
+at::Tensor Linear::forward(const at::Tensor& x) { return at::linear(x, weight, bias); }
+
+void Classifier::add_head(int64_t features, int64_t classes, double dropout) {
+  fc_ = register_module("fc", std::make_shared<Linear>(features, classes));
+  dropout_ = dropout;
+}
+
+at::Tensor Classifier::head(const at::Tensor& embedding) {
+  const auto logits = fc_->forward(at::dropout(embedding, dropout_, is_training() && dropout_ > 0));
+  return logits.scalar_type() == at::kBFloat16 ? logits.to(at::kFloat) : logits;
+}
+
+at::Tensor Classifier::pooled(const at::Tensor& x) {
+  std::vector<int64_t> dims;
+  for (int64_t d = 2; d < x.dim(); ++d) dims.push_back(d);
+  return x.mean(dims, /*keepdim=*/false, x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+}
+
+at::Tensor temporal_shift(const at::Tensor& x, int64_t frames, int64_t div) {
+  expect(x.dim() == 4 && x.size(0) % frames == 0, "temporal_shift gets whole clips, frame by frame");
+  const int64_t fold = x.size(1) / div;
+  return fold == 0 ? x : Shift::apply(x, frames, fold);
+}
+
+void ClipLimits::check(const at::Tensor& clips) const {
+  const bool fits = clips.dim() == 5 && clips.size(1) == 3 && clips.is_floating_point() && clips.size(2) >= 1 &&
+                    clips.size(2) % frames_multiple == 0 && std::min(clips.size(3), clips.size(4)) >= smallest_px;
+  if (fits) return;
+  fail("{}: cannot take clips {} [{}]; it takes float32 [N, 3, T, H, W] with T a multiple of {} and H and W at least {} pixels",
+       net, c10::toString(clips.scalar_type()), fmt::join(clips.sizes(), ", "), frames_multiple, smallest_px);
+}
+
+void initialise(Net& net, const Random& random) {
+  const torch::NoGradGuard no_grad;
+  for (const auto& module : net.named_modules("", /*include_self=*/false)) {
+    const auto generator = at::make_generator<at::CPUGeneratorImpl>(random.stream(module.key())());
+    if (const auto* conv = module.value()->as<Conv>()) fill(*conv, generator);
+    if (const auto* norm = module.value()->as<BatchNorm>()) fill(*norm);
+    if (const auto* linear = module.value()->as<Linear>()) {
+      linear->weight.normal_(0, 0.01, generator);
+      linear->bias.zero_();
+    }
+  }
+}
+
+Taps::Taps() { taps = this; }
+Taps::~Taps() { taps = nullptr; }
+
+void tap(const std::string& name, const at::Tensor& map) {
+  if (taps) taps->maps[name] = map;
+}
+
+}  // namespace distal

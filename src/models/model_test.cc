@@ -1,0 +1,215 @@
+#include <fstream>
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+
+#include "models/layers.h"
+#include "models/weights.h"
+
+namespace distal {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class Folder {
+ public:
+  Folder() : path_(std::filesystem::temp_directory_path() / fmt::format("distal_models_{}_{}", ::getpid(), counter_++)) {
+    std::filesystem::create_directories(path_);
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  static inline int counter_ = 0;
+  std::filesystem::path path_;
+};
+
+ModelOptions options(const std::string& yaml) {
+  ModelOptions options;
+  read_options(options, yaml, "recipe.yaml");
+  return options;
+}
+
+template <class Function>
+std::string message(const Function& function) {
+  try {
+    function();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+void write(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+
+std::string read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string safetensors(const std::string& header, const std::string& data) {
+  std::string bytes(8, '\0');
+  const uint64_t length = header.size();
+  std::memcpy(bytes.data(), &length, 8);
+  return bytes + header + data;
+}
+
+const char* const kSmall = "{name: resnet3d, depth: 10, width: 4}";
+
+TEST(WeightFile, GivesBackTensorsOfEveryDtypeInTheirOrder) {
+  const Folder folder;
+  const Tensors tensors = {{"b", at::arange(6, at::kFloat).view({2, 3})}, {"a", at::tensor({1, 0, 1}).to(at::kBool)},
+                           {"scalar", at::scalar_tensor(3.5, at::kDouble)}, {"empty", at::empty({0, 4})},
+                           {"h", at::randn({5}).to(at::kBFloat16)}, {"long", at::tensor({int64_t{1} << 40})}};
+  save_safetensors(folder / "x.safetensors", tensors, {{"who", "test"}});
+  const auto read_back = load_safetensors(folder / "x.safetensors");
+  ASSERT_THAT(read_back, SizeIs(tensors.size()));
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    EXPECT_EQ(read_back[i].first, tensors[i].first);
+    EXPECT_EQ(read_back[i].second.scalar_type(), tensors[i].second.scalar_type());
+    EXPECT_TRUE(at::equal(read_back[i].second, tensors[i].second)) << tensors[i].first;
+  }
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1) << "a temporary file stayed";
+}
+
+TEST(WeightFile, HasTheByteLayoutOfTheFormat) {
+  const Folder folder;
+  save_safetensors(folder / "x.safetensors", {{"w", at::tensor({1.0f, -2.0f})}});
+  const std::string bytes = read(folder / "x.safetensors");
+  uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), 8);
+  EXPECT_EQ(length % 8, 0u);
+  EXPECT_THAT(bytes.substr(8, length), HasSubstr(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})"));
+  EXPECT_EQ(bytes.substr(8 + length), std::string("\x00\x00\x80\x3f\x00\x00\x00\xc0", 8));
+}
+
+TEST(WeightFile, WritingToALoadedTensorLeavesTheFileAlone) {
+  const Folder folder;
+  save_safetensors(folder / "x.safetensors", {{"w", at::ones({4})}});
+  const std::string before = read(folder / "x.safetensors");
+  load_safetensors(folder / "x.safetensors")[0].second.zero_();
+  EXPECT_EQ(read(folder / "x.safetensors"), before);
+}
+
+TEST(WeightFile, ReadsTensorsThatAreNotAligned) {
+  const Folder folder;
+  const float value = 2.5f;
+  write(folder / "x.safetensors", safetensors(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}} )",
+                                              std::string(reinterpret_cast<const char*>(&value), 4)));
+  EXPECT_EQ(load_safetensors(folder / "x.safetensors")[0].second.item<float>(), value);
+}
+
+TEST(WeightFile, RefusesWhatIsBroken) {
+  const Folder folder;
+  const std::string path = folder / "x.safetensors";
+  const auto refusal = [&](const std::string& bytes) {
+    write(path, bytes);
+    return message([&] { load_safetensors(path); });
+  };
+  EXPECT_THAT(message([&] { load_safetensors(folder / "none.safetensors"); }), HasSubstr("cannot open"));
+  EXPECT_THAT(message([&] { load_safetensors(folder.path().string()); }), HasSubstr("no safetensors file"));
+  EXPECT_THAT(refusal("abc"), HasSubstr("3 bytes"));
+  EXPECT_THAT(refusal(std::string(8, '\xff')), HasSubstr("header wants"));
+  EXPECT_THAT(refusal(safetensors("{nonsense", "")), HasSubstr("header cannot be read"));
+  EXPECT_THAT(refusal(safetensors("[1]", "")), HasSubstr("no JSON object"));
+  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"F32"}})", "")), HasSubstr("header cannot be read"));
+  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"F4","shape":[1],"data_offsets":[0,4]}})", "1234")), HasSubstr("dtype F4"));
+  const std::string header = R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
+  EXPECT_EQ(refusal(safetensors(header, "12345678")), "no error");
+  EXPECT_THAT(refusal(safetensors(header, "1234567")), HasSubstr("cut or damaged"));
+  EXPECT_THAT(refusal(safetensors(header, "123456789")), HasSubstr("end at byte 8 of 9"));
+  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", "12345678")), HasSubstr("[3]"));
+  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4]}})", "1234")), HasSubstr("does not fit"));
+  EXPECT_THAT(refusal(safetensors(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})", "123")), HasSubstr("overlap"));
+}
+
+TEST(WeightFile, FailingToWriteNamesThePlaceAndLeavesNothing) {
+  const Folder folder;
+  EXPECT_THAT(message([&] { save_safetensors(folder / "none/x.safetensors", {}); }), HasSubstr("none/x.safetensors: cannot write"));
+  std::filesystem::create_directories(folder / "taken/inside");
+  EXPECT_THAT(message([&] { save_safetensors(folder / "taken", {}); }), HasSubstr("cannot replace"));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+}
+
+TEST(Loading, MapsPublishedNames) {
+  EXPECT_EQ(our_name("module.base_model.layer1.0.conv1.net.weight"), "layer1.0.conv1.weight");
+  EXPECT_EQ(our_name("module.new_fc.bias"), "fc.bias");
+  EXPECT_EQ(our_name("fc8.weight"), "fc.weight");
+  EXPECT_EQ(our_name("layer4.1.bn2.running_var"), "layer4.1.bn2.running_var");
+}
+
+TEST(Loading, AccountsForWhatFitsAndWhatDoesNot) {
+  const auto net = options(kSmall).build(3, Random(1));
+  const Tensors tensors = {{"conv1.weight", at::ones({4, 3, 7, 7, 7})}, {"bn1.num_batches_tracked", at::zeros({})},
+                           {"theirs.running_mean", at::full({4}, 2)}, {"fc.weight", at::zeros({400, 32})}, {"extra", at::zeros({1})}};
+  const auto account = load_into(*net, tensors, {{"theirs.running_mean", "bn1.running_mean"}});
+  EXPECT_THAT(account.matched, ElementsAre("conv1.weight", "bn1.running_mean"));
+  EXPECT_THAT(account.unused, ElementsAre("fc.weight [400, 32]", "extra [1]"));
+  EXPECT_EQ(account.missing.size(), state(*net).size() - 2);
+  EXPECT_THAT(account.text(), HasSubstr("2 tensors loaded"));
+  EXPECT_THAT(account.text(), HasSubstr("more"));
+  EXPECT_EQ(net->named_parameters()["conv1.weight"].sum().item<float>(), 4 * 3 * 343);
+  EXPECT_EQ(net->named_buffers()["bn1.running_mean"].sum().item<float>(), 8);
+}
+
+TEST(SavedModel, ComesBackWithOptionsClassesAndLogits) {
+  const Folder folder;
+  const auto recipe = options("{name: resnet3d, depth: 10, width: 6, dropout: 0.25, freeze: [conv1]}");
+  auto net = recipe.build(2, Random(7));
+  save_model(folder / "model.safetensors", *net, side_json(recipe, {"left", "right"}, "{frames: 8}"));
+  auto saved = load_model(folder / "model.safetensors");
+  EXPECT_THAT(saved.classes, ElementsAre("left", "right"));
+  EXPECT_EQ(saved.input_yaml, "{frames: 8}");
+  EXPECT_THAT(resolved(saved.options), HasSubstr("dropout: 0.25"));
+  EXPECT_FALSE(saved.net->is_training());
+  net->eval();
+  const auto clips = at::randn({1, 3, 4, 32, 32});
+  const torch::NoGradGuard no_grad;
+  EXPECT_TRUE(at::equal(saved.net->forward(clips).logits, net->forward(clips).logits));
+}
+
+TEST(SavedModel, RefusesAPairThatDoesNotBelongTogether) {
+  const Folder folder;
+  const auto recipe = options(kSmall);
+  save_model(folder / "m.safetensors", *recipe.build(2, Random(7)), side_json(recipe, {"a", "b", "c"}, ""));
+  EXPECT_THAT(message([&] { load_model(folder / "m.safetensors"); }), HasSubstr("fc.weight [3, 32]"));
+  write(folder / "m.json", "{}");
+  EXPECT_THAT(message([&] { load_model(folder / "m.safetensors"); }), HasSubstr("m.json: cannot be read"));
+  EXPECT_THAT(message([&] { load_model(folder / "n.safetensors"); }), HasSubstr("n.json: missing"));
+}
+
+TEST(ModelOptions, StartsFromAFileAndTellsWhatItTook) {
+  const Folder folder;
+  const auto first = options(kSmall).build(5, Random(1));
+  save_safetensors(folder / "w.safetensors", state(*first));
+  auto recipe = options(fmt::format("{{name: resnet3d, depth: 10, width: 4, init: {}}}", folder / "w.safetensors"));
+  const auto second = recipe.build(3, Random(2));
+  EXPECT_TRUE(at::equal(second->named_parameters()["layer2.0.conv1.weight"], first->named_parameters()["layer2.0.conv1.weight"]));
+  EXPECT_THAT(recipe.account, HasSubstr("2 of the net not in the file: fc.weight [3, 32]"));
+  save_safetensors(folder / "w.safetensors", {{"other", at::zeros({1})}});
+  EXPECT_THAT(message([&] { recipe.build(3, Random(2)); }), HasSubstr("none of its tensors fits"));
+}
+
+TEST(ModelOptions, FreezingTheBackboneLeavesTheHeadAndItsNormsStandStill) {
+  const auto net = options("{name: resnet3d, depth: 10, width: 4, freeze: [backbone]}").build(3, Random(1));
+  for (const auto& row : net->named_parameters()) EXPECT_EQ(row.value().requires_grad(), row.key().starts_with("fc.")) << row.key();
+  const auto before = net->named_buffers()["bn1.running_mean"].clone();
+  net->train();
+  const auto clips = at::randn({2, 3, 4, 32, 32});
+  const auto output = net->forward(clips);
+  EXPECT_TRUE(at::equal(net->named_buffers()["bn1.running_mean"], before));
+  net->eval();
+  EXPECT_TRUE(at::equal(net->forward(clips).logits, output.logits));
+}
+
+TEST(ModelOptions, RefusesAFreezeThatMatchesNothingAndUnknownOptions) {
+  EXPECT_THAT(message([] { options("{name: resnet3d, depth: 10, width: 4, freeze: [layer9]}").build(3, Random(1)); }), HasSubstr("layer4, fc"));
+  EXPECT_THAT(message([] { options("{name: resnet3d, depht: 10}"); }), HasSubstr("depth"));
+  EXPECT_THAT(message([] { options("{name: resnet3d, depth: 11}"); }), HasSubstr("10, 18, 34 and 50"));
+}
+
+}  // namespace
+}  // namespace distal

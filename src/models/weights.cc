@@ -1,0 +1,256 @@
+#include "models/weights.h"
+
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ATen/ATen.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace distal {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct DtypeName {
+  const char* name;
+  at::ScalarType type;
+};
+constexpr DtypeName kDtypes[] = {{"F64", at::kDouble}, {"F32", at::kFloat}, {"F16", at::kHalf}, {"BF16", at::kBFloat16},
+                                 {"I64", at::kLong},   {"I32", at::kInt},   {"I16", at::kShort}, {"I8", at::kChar},
+                                 {"U8", at::kByte},    {"BOOL", at::kBool}};
+
+class Mapping {  // of a whole file; private, so that tensors on it may be written to
+ public:
+  explicit Mapping(const std::string& path) {
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) fail("{}: cannot open the weight file ({}); check the path", path, std::strerror(errno));
+    struct stat info {};
+    const bool regular = ::fstat(file, &info) == 0 && S_ISREG(info.st_mode);
+    bytes = regular ? static_cast<uint64_t>(info.st_size) : 0;
+    if (bytes >= 8) data = static_cast<char*>(::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0));
+    ::close(file);
+    if (bytes < 8) fail("{}: no safetensors file ({} bytes); give a .safetensors file", path, bytes);
+    if (data == MAP_FAILED) fail("{}: cannot map the weight file into memory ({})", path, std::strerror(errno));
+  }
+  ~Mapping() {
+    if (data != MAP_FAILED) ::munmap(data, bytes);
+  }
+  Mapping(const Mapping&) = delete;
+
+  char* data = static_cast<char*>(MAP_FAILED);
+  uint64_t bytes = 0;
+};
+
+struct Range {
+  uint64_t begin, end;
+};
+
+at::ScalarType dtype_of(const std::string& path, const std::string& name, const std::string& dtype) {
+  for (const auto& row : kDtypes) {
+    if (dtype == row.name) return row.type;
+  }
+  fail("{}: tensor {} has dtype {}, which is not known here; convert the file to F32", path, name, dtype);
+}
+
+uint64_t bytes_of(const std::vector<int64_t>& sizes, at::ScalarType type, uint64_t most) {
+  uint64_t bytes = c10::elementSize(type);
+  for (const int64_t size : sizes) {
+    if (size < 0 || (size > 0 && bytes > most / static_cast<uint64_t>(size))) return ~uint64_t{0};
+    bytes *= static_cast<uint64_t>(size);
+  }
+  return bytes;
+}
+
+void check_cover(const std::string& path, std::vector<Range> ranges, uint64_t bytes) {
+  std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  uint64_t at = 0;
+  for (const auto& range : ranges) {
+    if (range.begin != at) fail("{}: tensors overlap or leave a hole at byte {}; the file is damaged", path, at);
+    at = range.end;
+  }
+  if (at != bytes) fail("{}: tensors end at byte {} of {}; the file is damaged", path, at, bytes);
+}
+
+at::Tensor tensor_at(const std::shared_ptr<Mapping>& file, uint64_t offset, const std::vector<int64_t>& sizes,
+                     at::ScalarType type) {
+  char* data = file->data + offset;
+  if (reinterpret_cast<uintptr_t>(data) % c10::elementSize(type) == 0) {
+    return at::from_blob(data, sizes, [file](void*) {}, at::TensorOptions(type));
+  }
+  const auto copy = at::empty(sizes, at::TensorOptions(type));
+  std::memcpy(copy.mutable_data_ptr(), data, copy.nbytes());
+  return copy;
+}
+
+Tensors tensors_of(const std::string& path, const std::shared_ptr<Mapping>& file, const Json& header, uint64_t start) {
+  const uint64_t bytes = file->bytes - start;
+  Tensors tensors;
+  std::vector<Range> ranges;
+  for (const auto& [name, entry] : header.items()) {
+    if (name == "__metadata__") continue;
+    const auto type = dtype_of(path, name, entry.at("dtype").get<std::string>());
+    const auto sizes = entry.at("shape").get<std::vector<int64_t>>();
+    const auto offsets = entry.at("data_offsets").get<std::vector<uint64_t>>();
+    if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > bytes ||
+        bytes_of(sizes, type, bytes) != offsets[1] - offsets[0]) {
+      fail("{}: tensor {} [{}] does not fit its bytes {} of {}; the file is cut or damaged", path, name, fmt::join(sizes, ", "),
+           fmt::join(offsets, ".."), bytes);
+    }
+    ranges.push_back({offsets[0], offsets[1]});
+    tensors.emplace_back(name, tensor_at(file, start + offsets[0], sizes, type));
+  }
+  check_cover(path, ranges, bytes);
+  return tensors;
+}
+
+std::string dtype_name(at::ScalarType type) {
+  for (const auto& row : kDtypes) {
+    if (row.type == type) return row.name;
+  }
+  expect(false, "weights have a dtype that safetensors knows");
+  return "";
+}
+
+std::string shaped(const std::string& name, const at::Tensor& tensor) {
+  return fmt::format("{} [{}]", name, fmt::join(tensor.sizes(), ", "));
+}
+
+bool fits(const at::Tensor& ours, const at::Tensor& theirs) {
+  auto sizes = theirs.sizes();
+  while (sizes.size() > static_cast<size_t>(ours.dim()) && sizes.back() == 1) sizes = sizes.slice(0, sizes.size() - 1);
+  return sizes == ours.sizes();
+}
+
+void write_all(int file, const std::string& bytes, const std::string& path) {
+  for (size_t done = 0; done < bytes.size();) {
+    const ssize_t wrote = ::write(file, bytes.data() + done, bytes.size() - done);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) fail("{}: cannot write ({}); free some space or choose another place", path, std::strerror(errno));
+    done += static_cast<size_t>(wrote);
+  }
+}
+
+void sync_folder(const std::string& path) {
+  auto folder = std::filesystem::path(path).parent_path();
+  if (folder.empty()) folder = ".";
+  const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0) return;
+  ::fsync(file);
+  ::close(file);
+}
+
+}  // namespace
+
+Tensors load_safetensors(const std::string& path) {
+  const auto file = std::make_shared<Mapping>(path);
+  uint64_t length = 0;
+  std::memcpy(&length, file->data, 8);
+  if (length > file->bytes - 8) fail("{}: the header wants {} bytes of {}; the file is cut or no safetensors", path, length, file->bytes);
+  try {
+    const auto header = Json::parse(file->data + 8, file->data + 8 + length);
+    if (!header.is_object()) fail("{}: the header is no JSON object; the file is no safetensors", path);
+    return tensors_of(path, file, header, 8 + length);
+  } catch (const nlohmann::json::exception& error) {
+    fail("{}: the header cannot be read ({}); the file is damaged or no safetensors", path, error.what());
+  }
+}
+
+void write_atomically(const std::string& path, const std::string& bytes) {
+  const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
+  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (file < 0) fail("{}: cannot write ({}); check that the folder exists and is yours", path, std::strerror(errno));
+  try {
+    write_all(file, bytes, path);
+    if (::fsync(file) != 0) fail("{}: cannot write to disk ({})", path, std::strerror(errno));
+  } catch (...) {
+    ::close(file);
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  ::close(file);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int reason = errno;
+    ::unlink(temporary.c_str());
+    fail("{}: cannot replace the file ({})", path, std::strerror(reason));
+  }
+  sync_folder(path);
+}
+
+void save_safetensors(const std::string& path, const Tensors& tensors, const std::map<std::string, std::string>& metadata) {
+  Json header = Json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  uint64_t at = 0;
+  for (const auto& [name, tensor] : tensors) {
+    expect(!header.contains(name), "tensor names are distinct");
+    header[name] = {{"dtype", dtype_name(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}, {"data_offsets", {at, at + tensor.nbytes()}}};
+    at += tensor.nbytes();
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  std::string bytes(8, '\0');
+  const uint64_t length = text.size();
+  std::memcpy(bytes.data(), &length, 8);
+  bytes.reserve(8 + length + at);
+  bytes += text;
+  for (const auto& row : tensors) {
+    const auto plain = row.second.detach().cpu().contiguous();
+    bytes.append(static_cast<const char*>(plain.const_data_ptr()), plain.nbytes());
+  }
+  write_atomically(path, bytes);
+}
+
+std::string our_name(const std::string& theirs) {
+  std::string name = theirs;
+  for (const std::string prefix : {"module.", "base_model."}) {
+    if (name.starts_with(prefix)) name.erase(0, prefix.size());
+  }
+  if (const auto net = name.find(".net."); net != std::string::npos) name.erase(net, 4);
+  for (const std::string last : {"new_fc.", "fc8."}) {
+    if (name.starts_with(last)) name.replace(0, last.size(), "fc.");
+  }
+  return name;
+}
+
+Account load_into(Net& net, const Tensors& tensors, const std::map<std::string, std::string>& ours_from_theirs) {
+  const torch::NoGradGuard no_grad;
+  Account account;
+  std::map<std::string, at::Tensor> missing;
+  const auto ours = state(net);
+  for (const auto& [name, tensor] : ours) missing.emplace(name, tensor);
+  for (const auto& [theirs, tensor] : tensors) {
+    if (theirs.ends_with("num_batches_tracked")) continue;
+    const auto mapped = ours_from_theirs.find(theirs);
+    const auto slot = missing.find(mapped == ours_from_theirs.end() ? our_name(theirs) : mapped->second);
+    if (slot == missing.end() || !fits(slot->second, tensor)) {
+      account.unused.push_back(shaped(theirs, tensor));
+      continue;
+    }
+    slot->second.copy_(tensor.view(slot->second.sizes()));
+    account.matched.push_back(slot->first);
+    missing.erase(slot);
+  }
+  for (const auto& [name, tensor] : ours) {
+    if (missing.contains(name)) account.missing.push_back(shaped(name, tensor));
+  }
+  return account;
+}
+
+std::string Account::text() const {
+  const auto list = [](const char* what, const std::vector<std::string>& names) {
+    if (names.empty()) return std::string();
+    const size_t shown = std::min<size_t>(names.size(), 10);
+    return fmt::format("; {} {}: {}{}", names.size(), what, fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
+                       names.size() > shown ? fmt::format(" and {} more", names.size() - shown) : "");
+  };
+  return fmt::format("{} tensors loaded{}{}", matched.size(), list("of the net not in the file", missing),
+                     list("of the file not used", unused));
+}
+
+}  // namespace distal
