@@ -1,0 +1,157 @@
+// The promises of every strategy of the catalogue.
+
+#include <set>
+
+#include <gmock/gmock.h>
+
+#include "active/strategy.h"
+#include "base/error.h"
+
+namespace distal {
+namespace {
+
+using ::testing::HasSubstr;
+
+torch::Tensor normal(std::vector<int64_t> sizes, uint64_t seed) {
+  Random random(seed);
+  torch::Tensor values = torch::empty(sizes);
+  for (int64_t i = 0; i < values.numel(); ++i) values.data_ptr<float>()[i] = static_cast<float>(random.normal());
+  return values;
+}
+
+PoolScores pool_of(int64_t clips, uint64_t seed = 1) {
+  PoolScores scores;
+  scores.logits = 2 * normal({clips, 5}, seed);
+  scores.embeddings = normal({clips, 8}, seed + 1);
+  scores.labelled_embeddings = normal({6, 8}, seed + 2);
+  scores.duration_s = torch::ones({clips}, torch::kFloat64);
+  for (int64_t i = 0; i < clips; ++i) scores.video.push_back(fmt::format("v{}", i % 7));
+  return scores;
+}
+
+std::vector<int64_t> rows_of(const torch::Tensor& rows) {
+  EXPECT_EQ(rows.scalar_type(), torch::kInt64);
+  return {rows.data_ptr<int64_t>(), rows.data_ptr<int64_t>() + rows.numel()};
+}
+
+void expect_distinct(const std::vector<int64_t>& rows, int64_t pool, int64_t count) {
+  EXPECT_EQ(std::ssize(rows), count);
+  EXPECT_EQ(std::ssize(std::set<int64_t>(rows.begin(), rows.end())), count) << "a row came twice";
+  for (const int64_t row : rows) EXPECT_TRUE(row >= 0 && row < pool) << row;
+}
+
+class EveryStrategy : public ::testing::TestWithParam<std::string> {
+ protected:
+  std::shared_ptr<const Strategy> strategy_ = make<Strategy>(GetParam());
+};
+
+std::vector<std::string> names() {
+  std::vector<std::string> all;
+  for (const auto& row : catalogue<Strategy>()) all.push_back(row.name);
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, EveryStrategy, ::testing::ValuesIn(names()), [](const auto& info) { return info.param; });
+
+TEST_P(EveryStrategy, ReturnsDistinctRowsAndMeetsTheBudget) {
+  const auto scores = pool_of(60);
+  for (const int64_t count : {1, 7, 60}) expect_distinct(rows_of(strategy_->select(scores, count, Random(3))), 60, count);
+}
+
+TEST_P(EveryStrategy, ReturnsNothingForABudgetOfNothing) {
+  EXPECT_EQ(strategy_->select(pool_of(10), 0, Random(3)).numel(), 0);
+}
+
+TEST_P(EveryStrategy, ReturnsTheWholePoolWhenItIsSmallerThanTheBudget) {
+  expect_distinct(rows_of(strategy_->select(pool_of(5), 50, Random(3))), 5, 5);
+  expect_distinct(rows_of(strategy_->select(pool_of(1), 2, Random(3))), 1, 1);
+}
+
+TEST_P(EveryStrategy, ReturnsNothingFromAnEmptyPool) {
+  EXPECT_EQ(strategy_->select(subset(pool_of(3), {}), 4, Random(3)).numel(), 0);
+}
+
+TEST_P(EveryStrategy, ReturnsTheSameRowsForTheSameSeed) {
+  const auto scores = pool_of(60);
+  EXPECT_EQ(rows_of(strategy_->select(scores, 20, Random(9))), rows_of(strategy_->select(scores, 20, Random(9))));
+}
+
+TEST_P(EveryStrategy, BreaksTiesBySeedNotByPosition) {
+  auto scores = pool_of(40);
+  scores.logits = torch::zeros({40, 5});
+  scores.embeddings = torch::ones({40, 8});
+  scores.labelled_embeddings = torch::ones({2, 8});
+  std::set<std::vector<int64_t>> seen;
+  for (uint64_t seed = 0; seed < 4; ++seed) {
+    const auto rows = rows_of(strategy_->select(scores, 10, Random(seed)));
+    expect_distinct(rows, 40, 10);
+    seen.insert(rows);
+  }
+  EXPECT_EQ(seen.size(), 4u) << "equal clips must come in random order";
+}
+
+TEST_P(EveryStrategy, WorksBeforeAnythingIsLabelled) {
+  auto scores = pool_of(30);
+  for (const auto& none : {torch::Tensor(), torch::empty({0, 8}), torch::empty({0})}) {
+    scores.labelled_embeddings = none;
+    expect_distinct(rows_of(strategy_->select(scores, 12, Random(4))), 30, 12);
+  }
+}
+
+TEST_P(EveryStrategy, RefusesNaNInWhatItUses) {
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    for (const bool in_logits : {true, false}) {
+      auto scores = pool_of(20);
+      (in_logits ? scores.logits : scores.embeddings)[13][2] = bad;
+      if (in_logits ? strategy_->needs_logits() : strategy_->needs_embeddings()) {
+        try {
+          strategy_->select(scores, 5, Random(1));
+          ADD_FAILURE() << "accepted";
+        } catch (const Error& error) {
+          EXPECT_THAT(error.what(), HasSubstr("row 13"));
+        }
+      } else {
+        EXPECT_EQ(strategy_->select(scores, 5, Random(1)).numel(), 5);
+      }
+    }
+  }
+}
+
+TEST_P(EveryStrategy, NeedsOnlyWhatItSaysItNeeds) {
+  auto scores = pool_of(20);
+  if (!strategy_->needs_logits()) scores.logits = torch::Tensor();
+  if (!strategy_->needs_embeddings()) scores.embeddings = scores.labelled_embeddings = torch::Tensor();
+  expect_distinct(rows_of(strategy_->select(scores, 5, Random(1))), 20, 5);
+}
+
+TEST_P(EveryStrategy, ObeysEveryLimitAtOnce) {
+  const auto scores = pool_of(60);
+  for (const bool balance : {false, true}) {
+    SelectionOptions options;
+    options.per_video = 2;
+    options.class_balance = balance;
+    const auto rows = rows_of(select(*strategy_, scores, 11, options, Random(2)));
+    expect_distinct(rows, 60, 11);
+    std::map<std::string, int> of_video;
+    for (const int64_t row : rows) EXPECT_LE(++of_video[scores.video[row]], 2);
+  }
+}
+
+TEST_P(EveryStrategy, AsksForWholeVideosWithinSeconds) {
+  const auto scores = pool_of(60);  // four videos of 9 clips, three of 8, a second each
+  SelectionOptions options;
+  options.ask = "video";
+  options.unit = "seconds";
+  const auto rows = rows_of(select(*strategy_, scores, 30, options, Random(2)));
+  std::map<std::string, int> of_video;
+  for (const int64_t row : rows) ++of_video[scores.video[row]];
+  EXPECT_EQ(of_video.size(), 3u);
+  for (const auto& [video, clips] : of_video) EXPECT_EQ(clips, std::count(scores.video.begin(), scores.video.end(), video));
+}
+
+TEST(Strategies, AreFoundByTheirFileNames) {
+  EXPECT_THAT(names(), ::testing::IsSupersetOf({"badge", "entropy", "k_center", "least_confidence", "margin", "random"}));
+}
+
+}  // namespace
+}  // namespace distal

@@ -1,0 +1,259 @@
+// The limits around a strategy. One loop serves clips and videos, scores and sets, answers and seconds: a unit (a clip, or
+// all clips of a video) has a cost; ask for an order of the units that still fit, take what fits, until nothing does.
+
+#include <limits>
+
+#include "active/strategy.h"
+#include "base/error.h"
+
+namespace distal {
+namespace {
+
+constexpr double kSlack = 1e-9;  // sums of seconds are floating point: a budget of 30 s is met by 0.1 s three hundred times
+
+struct Units {
+  PoolScores scores;                       // one row a unit
+  std::vector<std::vector<int64_t>> rows;  // of the pool
+  std::vector<double> cost;
+  std::vector<int64_t> group;              // the video each belongs to, for per_video
+  std::vector<int64_t> predicted;          // class; all 0 without class_balance
+  std::vector<int64_t> rank;               // best first; empty: the strategy chooses sets
+  int64_t size() const { return std::ssize(rows); }
+};
+
+std::vector<int64_t> video_index(const PoolScores& scores) {
+  if (std::ssize(scores.video) != scores.size())
+    fail("selection: limits by video need the video of every clip, there are {} for {} clips; give the videos, or ask: clip without per_video", scores.video.size(), scores.size());
+  std::unordered_map<std::string, int64_t> seen;
+  std::vector<int64_t> index;
+  for (const auto& video : scores.video) index.push_back(seen.emplace(video, std::ssize(seen)).first->second);
+  return index;
+}
+
+std::vector<double> clip_costs(const PoolScores& scores, const SelectionOptions& options) {
+  if (options.unit == "answers") return std::vector<double>(scores.size(), 1.0);
+  if (!scores.duration_s.defined() || scores.duration_s.size(0) != scores.size()) fail("selection: a budget in seconds needs the duration of every clip; give durations, or unit: answers");
+  const auto seconds = scores.duration_s.to(torch::kFloat64).contiguous();
+  const auto bad = torch::isfinite(seconds).logical_and(seconds >= 0).logical_not().nonzero();
+  if (bad.numel() > 0) fail("selection: row {} lasts {} s; probe its video first, or leave the clip out", bad[0].item<int64_t>(), seconds[bad[0].item<int64_t>()].item<double>());
+  return {seconds.const_data_ptr<double>(), seconds.const_data_ptr<double>() + seconds.numel()};
+}
+
+std::vector<int64_t> to_vector(const torch::Tensor& rows) {
+  const auto r = rows.contiguous();
+  return {r.const_data_ptr<int64_t>(), r.const_data_ptr<int64_t>() + r.numel()};
+}
+
+torch::Tensor mean_by(const torch::Tensor& values, const torch::Tensor& index, int64_t units) {
+  auto sizes = values.sizes().vec();
+  sizes[0] = units;
+  auto counts = torch::zeros({units}, values.options()).index_add(0, index, torch::ones({index.size(0)}, values.options()));
+  if (values.dim() == 2) counts = counts.unsqueeze(1);
+  return torch::zeros(sizes, values.options()).index_add(0, index, values) / counts;
+}
+
+Units clips_of(const PoolScores& scores, const SelectionOptions& options) {
+  Units units;
+  units.scores = scores;
+  units.cost = clip_costs(scores, options);
+  units.group = options.per_video > 0 ? video_index(scores) : std::vector<int64_t>(scores.size(), 0);
+  for (int64_t row = 0; row < scores.size(); ++row) units.rows.push_back({row});
+  return units;
+}
+
+Units videos_of(const PoolScores& scores, const SelectionOptions& options) {
+  Units units;
+  units.group = video_index(scores);
+  const int64_t videos = units.group.empty() ? 0 : *std::max_element(units.group.begin(), units.group.end()) + 1;
+  const auto index = torch::tensor(units.group, torch::kInt64);
+  units.scores = scores;
+  units.scores.video.clear();
+  units.scores.duration_s = torch::Tensor();
+  if (scores.logits.defined()) units.scores.logits = mean_by(scores.logits.to(torch::kFloat64).softmax(1), index, videos).clamp_min(1e-30).log();
+  if (scores.embeddings.defined()) units.scores.embeddings = mean_by(scores.embeddings, index, videos);
+  const auto cost = clip_costs(scores, options);
+  units.rows.resize(videos);
+  units.cost.resize(videos);
+  for (int64_t row = 0; row < scores.size(); ++row) {
+    units.rows[units.group[row]].push_back(row);
+    units.cost[units.group[row]] += cost[row];
+  }
+  units.scores.video.resize(videos);
+  for (int64_t video = 0; video < videos; ++video) units.scores.video[video] = scores.video[units.rows[video].front()];
+  return units;
+}
+
+std::vector<int64_t> ranking(const torch::Tensor& clip_scores, const Units& units, Random random) {
+  if (clip_scores.isnan().any().item<bool>()) fail("selection: the score of row {} is NaN; look for what broke its logits or embedding", clip_scores.isnan().nonzero()[0].item<int64_t>());
+  const auto values = clip_scores.to(torch::kFloat64).contiguous();
+  std::vector<double> mean;
+  for (const auto& rows : units.rows) {
+    double sum = 0;
+    for (const int64_t row : rows) sum += values.const_data_ptr<double>()[row];
+    mean.push_back(sum / static_cast<double>(rows.size()));
+  }
+  auto rank = random.permutation(units.size());  // equal means in random order
+  std::stable_sort(rank.begin(), rank.end(), [&](int64_t a, int64_t b) { return mean[a] > mean[b]; });
+  return rank;
+}
+
+std::vector<int64_t> predicted_classes(const Units& units, bool wanted) {
+  if (!wanted) return std::vector<int64_t>(units.size(), 0);
+  if (!units.scores.logits.defined()) fail("selection: class_balance needs the logits of the pool; give logits, or switch class_balance off");
+  if (units.scores.logits.isnan().any().item<bool>()) fail("selection: class_balance: logits hold NaN; look for what broke the scores");
+  return to_vector(units.scores.logits.argmax(1));
+}
+
+/// What was taken so far and what the limits leave.
+class Picker {
+ public:
+  Picker(const Units& units, double budget, int64_t per_video)
+      : units_(units), left_(budget), per_video_(per_video > 0 ? per_video : std::numeric_limits<int64_t>::max()), open_(units.size(), true) {}
+
+  /// Units that fit, in the order of their index. Limits only tighten: what does not fit now never will.
+  std::vector<int64_t> fitting() {
+    std::vector<int64_t> fit;
+    for (int64_t u = 0; u < units_.size(); ++u) {
+      if (open_[u] && !fits(u)) open_[u] = false;
+      if (open_[u]) fit.push_back(u);
+    }
+    return fit;
+  }
+  void take(int64_t u) {
+    open_[u] = false;
+    left_ -= units_.cost[u];
+    ++of_video_[units_.group[u]];
+    ++of_class_[units_.predicted[u]];
+    taken_.push_back(u);
+  }
+  bool fits(int64_t u) const { return units_.cost[u] <= left_ + kSlack && count(of_video_, units_.group[u]) < per_video_; }
+  int64_t of_class(int64_t unit) const { return count(of_class_, units_.predicted[unit]); }
+  double left() const { return left_; }
+  const std::vector<int64_t>& taken() const { return taken_; }
+
+ private:
+  using Counts = std::unordered_map<int64_t, int64_t>;
+  static int64_t count(const Counts& counts, int64_t key) {
+    const auto found = counts.find(key);
+    return found == counts.end() ? 0 : found->second;
+  }
+  const Units& units_;
+  double left_;
+  int64_t per_video_;
+  std::vector<bool> open_;
+  std::vector<int64_t> taken_;
+  Counts of_video_, of_class_;
+};
+
+/// How many of `units` the money left buys at their mean cost; at least 1.
+int64_t affordable(const Units& units, const std::vector<int64_t>& fit, double left) {
+  double sum = 0;
+  for (const int64_t u : fit) sum += units.cost[u];
+  const auto all = static_cast<double>(fit.size());
+  if (sum <= 0) return std::ssize(fit);
+  return static_cast<int64_t>(std::clamp(std::ceil(left / (sum / all) - kSlack), 1.0, all));
+}
+
+/// The highest level L such that filling every class to L (or to what it has) takes at most `count` of `fit`; at least one
+/// above the emptiest class that still has something, so that the remainder goes by rank.
+int64_t class_level(const Units& units, const Picker& picker, const std::vector<int64_t>& fit, int64_t count) {
+  std::map<int64_t, std::pair<int64_t, int64_t>> classes;  // class: taken, available
+  for (const int64_t u : fit) {
+    auto& [taken, available] = classes[units.predicted[u]];
+    taken = picker.of_class(u);
+    ++available;
+  }
+  const auto filling = [&](int64_t level) {
+    int64_t sum = 0;
+    for (const auto& [_, row] : classes) sum += std::clamp<int64_t>(level - row.first, 0, row.second);
+    return sum;
+  };
+  int64_t level = std::numeric_limits<int64_t>::max();
+  for (const auto& [_, row] : classes) level = std::min(level, row.first);
+  ++level;
+  int64_t high = level + std::ssize(fit);
+  while (level < high) {  // filling grows with the level
+    const int64_t middle = level + (high - level + 1) / 2;
+    if (filling(middle) <= count) level = middle;
+    else high = middle - 1;
+  }
+  return level;
+}
+
+std::vector<int64_t> below_level(const Picker& picker, const std::vector<int64_t>& fit, int64_t level) {
+  std::vector<int64_t> below;
+  for (const int64_t u : fit) if (picker.of_class(u) < level) below.push_back(u);
+  return below;
+}
+
+/// The pool of `fit` with what was taken counted as labelled.
+PoolScores remaining_pool(const Units& units, const std::vector<int64_t>& fit, const std::vector<int64_t>& taken) {
+  PoolScores pool = subset(units.scores, fit);
+  if (taken.empty()) return pool;
+  const PoolScores chosen = subset(units.scores, taken);
+  if (chosen.logits.defined()) pool.chosen_logits = chosen.logits;
+  if (chosen.embeddings.defined()) {
+    const bool any = pool.labelled_embeddings.defined() && pool.labelled_embeddings.numel() > 0;
+    pool.labelled_embeddings = any ? torch::cat({pool.labelled_embeddings.to(chosen.embeddings.dtype()), chosen.embeddings}) : chosen.embeddings;
+  }
+  return pool;
+}
+
+std::vector<int64_t> order_of(const Strategy& strategy, const Units& units, const std::vector<int64_t>& fit, const std::vector<int64_t>& taken, int64_t count, Random random) {
+  std::vector<int64_t> order;
+  if (units.rank.empty()) {
+    const auto rows = to_vector(strategy.select(remaining_pool(units, fit, taken), count, random));
+    for (const int64_t row : rows) order.push_back(fit[row]);
+    return order;
+  }
+  std::vector<bool> wanted(units.size(), false);
+  for (const int64_t u : fit) wanted[u] = true;
+  for (const int64_t u : units.rank) if (wanted[u]) order.push_back(u);
+  return order;
+}
+
+void check(const PoolScores& scores, double budget, const SelectionOptions& options) {
+  if (!(budget >= 0)) fail("selection: the budget is {}; give 0 or more {}", budget, options.unit);
+  if (options.ask != "clip" && options.ask != "video") fail("selection: ask = '{}' is neither clip nor video", options.ask);
+  if (options.unit != "answers" && options.unit != "seconds") fail("selection: unit = '{}' is neither answers nor seconds", options.unit);
+  if (options.ask == "video" && options.per_video > 0) fail("selection: per_video = {} cannot hold when whole videos are asked for; set ask: clip or per_video: 0", options.per_video);
+  for (const auto* field : {&scores.logits, &scores.embeddings}) {
+    if (field->defined() && field->size(0) != scores.size()) fail("selection: {} logits but {} embeddings; score both in one pass", scores.logits.size(0), scores.embeddings.size(0));
+  }
+}
+
+}  // namespace
+
+void SelectionOptions::visit(OptionVisitor& v) {
+  v("ask", ask, "what is asked about: single clips, or whole videos", one_of({"clip", "video"}));
+  v("unit", unit, "what the budget counts: answers, or seconds of video to watch", one_of({"answers", "seconds"}));
+  v("per_video", per_video, "at most this many clips of one video in a round; 0: no limit", at_least(0));
+  v("class_balance", class_balance, "even numbers of each predicted class");
+}
+
+torch::Tensor select(const Strategy& strategy, const PoolScores& scores, double budget, const SelectionOptions& options, Random random) {
+  check(scores, budget, options);
+  if (scores.size() == 0) return torch::empty({0}, torch::kInt64);
+  Units units = options.ask == "video" ? videos_of(scores, options) : clips_of(scores, options);
+  units.predicted = predicted_classes(units, options.class_balance);
+  if (const auto clip_scores = strategy.score(scores, random.stream("score"))) units.rank = ranking(*clip_scores, units, random.stream("ties"));
+  Picker picker(units, options.unit == "answers" ? std::floor(budget + kSlack) : budget, options.per_video);
+  for (uint64_t asked = 0;; ++asked) {
+    auto fit = picker.fitting();
+    if (fit.empty()) break;
+    int64_t count = affordable(units, fit, picker.left()), level = std::numeric_limits<int64_t>::max();
+    if (options.class_balance) {
+      level = class_level(units, picker, fit, count);
+      fit = below_level(picker, fit, level);
+      count = std::min(count, std::ssize(fit));
+    }
+    const auto order = order_of(strategy, units, fit, picker.taken(), count, random.stream("select", asked));
+    expect(!order.empty(), "a strategy returns at least one row of a pool that has some");
+    for (const int64_t u : order) if (picker.of_class(u) < level && picker.fits(u)) picker.take(u);
+  }
+  std::vector<int64_t> rows;
+  for (const int64_t u : picker.taken()) rows.insert(rows.end(), units.rows[u].begin(), units.rows[u].end());
+  return torch::tensor(rows, torch::kInt64);
+}
+
+}  // namespace distal

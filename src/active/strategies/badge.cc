@@ -1,0 +1,60 @@
+// Batch active learning by diverse gradient embeddings: the gradient of the last layer with the predicted class y as label,
+//
+//   g_i = (p_i - e_y) h_i (outer product, K * D numbers, never built),
+//
+// then k-means++ sampling: the first centre is the largest |g_i| (as the authors' code does; the paper draws it), each next
+// is drawn with probability proportional to the squared distance to its nearest centre. O(M B (K + D)).
+// Clips chosen earlier in this round are centres from the start; labelled clips are not (their gradients are small).
+
+#include "active/kernels.h"
+
+namespace distal::strategies {
+namespace {
+
+torch::Tensor error_of(const torch::Tensor& p) {  // p - e_y, float64 [M, K]
+  return p.scatter_add(1, p.argmax(1, /*keepdim=*/true), torch::full({p.size(0), 1}, -1.0, p.options()));
+}
+
+int64_t next_row(const NearestCentre& nearest, bool first, Random& random) {
+  if (first) return largest_row(nearest.squared_norm(), random);
+  const int64_t row = draw_row(nearest.squared_distance(), random);
+  return row >= 0 ? row : draw_row(nearest.squared_distance() >= 0, random);  // all the rest lie on centres
+}
+
+}  // namespace
+
+class Badge final : public Strategy {
+ public:
+  torch::Tensor select(const PoolScores& scores, int64_t count, Random random) const override {
+    const auto points = checked_embeddings(scores, "badge");
+    const auto error = error_of(checked_probabilities(scores, "badge")).to(points.dtype());
+    if (error.size(0) != points.size(0)) fail("badge: {} rows of logits but {} of embeddings; score both in one pass", error.size(0), points.size(0));
+    NearestCentre nearest({error, points});
+    const int64_t chosen = add_chosen(nearest, scores, points);
+    std::vector<int64_t> rows;
+    while (std::ssize(rows) < std::min(count, points.size(0))) {
+      rows.push_back(next_row(nearest, chosen == 0 && rows.empty(), random));
+      nearest.add_row(rows.back());
+    }
+    return torch::tensor(rows, torch::kInt64);
+  }
+  bool needs_embeddings() const override { return true; }
+
+ private:
+  static int64_t add_chosen(NearestCentre& nearest, const PoolScores& scores, const torch::Tensor& points) {
+    if (!scores.chosen_logits.defined() || scores.chosen_logits.size(0) == 0) return 0;
+    const int64_t chosen = scores.chosen_logits.size(0);
+    const auto labelled = checked_labelled_embeddings(scores, "badge");
+    expect(chosen <= labelled.size(0), "chosen_logits belong to the last labelled rows");
+    const auto p = scores.chosen_logits.to(torch::kFloat64).softmax(1);
+    nearest.add({error_of(p).to(points.dtype()), labelled.slice(0, labelled.size(0) - chosen)});
+    return chosen;
+  }
+};
+
+extern const Entry<Strategy> badge;
+const Entry<Strategy> badge = entry<Strategy, Badge>(
+    "k-means++ over the gradients of the last layer: uncertain and diverse",
+    "J. Ash, C. Zhang, A. Krishnamurthy, J. Langford, A. Agarwal, Deep batch active learning by diverse, uncertain gradient lower bounds, ICLR 2020, arXiv 1906.03671, algorithm 1");
+
+}  // namespace distal::strategies
