@@ -1,14 +1,18 @@
 #pragma once
-// Augmentation, its parameters drawn once per clip so that frames stay consistent: scale and crop, horizontal flip with a
-// label map (left becomes right), colour.
+// Augmentation, its parameters drawn once per clip so that frames stay consistent (drawn per frame they would be motion):
+// scale and crop at a random place (the multi-scale crop of Wang et al., "Temporal Segment Networks", ECCV 2016,
+// arXiv 1608.00859, square), horizontal flip with a label map (left becomes right), colour.
+// Everything here is a pure function of its arguments and of the Random; safe from any thread.
 
 #include <string>
 #include <vector>
 
 #include <torch/types.h>
 
+#include "base/nouns.h"
 #include "base/options.h"
 #include "base/random.h"
+#include "data/frame_view.h"
 
 namespace distal {
 
@@ -18,7 +22,25 @@ struct AugmentOptions {
   std::vector<std::string> flip_labels; // "left:right" pairs that change places under a flip
   double brightness = 0, contrast = 0, saturation = 0;  // +- range of the factor around 1
   void visit(OptionVisitor& v);
+
+  std::vector<int64_t> flip_map;        // [K] class under a flip, from `resolve`; empty: labels stay
+  /// Fills flip_map from flip_labels. Throws Error: not a pair, unknown class, a class named twice.
+  void resolve(const Classes& classes);
 };
+
+/// Where a clip is cut and how its colours change: one draw, used for each of its frames.
+struct AugmentDraw {
+  int64_t top = 0, left = 0, side = 0;  // px of the source
+  bool flipped = false;
+  double brightness = 1, contrast = 1, saturation = 1;
+};
+AugmentDraw draw_augment(int64_t height, int64_t width, const AugmentOptions& options, Random& random);
+AugmentDraw centre_draw(int64_t height, int64_t width);
+
+/// Applies a draw: writes float32 [3, T, size, size] in [-1, 1] to `out`. Crop, then bilinear scaling with half-pixel
+/// centres and no low-pass filter (sources are 8/7 of the size; above twice the size it aliases), then brightness,
+/// contrast around the clip's mean grey, saturation around each pixel's grey (ITU-R BT.601), clamped. No tensor operations.
+void apply_augment(const FrameView& frames, const AugmentDraw& draw, int64_t size_px, float* out);
 
 /// uint8 [T, H, W, 3] to float32 [3, T, size, size] in [-1, 1]. `flipped` tells the caller to map the label.
 struct Augmented { torch::Tensor clip; bool flipped = false; };

@@ -1,43 +1,20 @@
 #pragma once
-// From clips to batches: sampling of times, the frame cache, augmentation drawn once per clip, prefetch threads.
+// From clips to batches: the order of an epoch, augmentation drawn once per clip, prefetch threads.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <torch/types.h>
 
 #include "base/nouns.h"
-#include "base/options.h"
 #include "base/random.h"
 #include "data/augment.h"
-#include "data/frame_cache.h"
+#include "data/clip_reader.h"
 #include "data/lists.h"
-#include "video/probe.h"
 
 namespace distal {
-
-/// Which frames of a clip a network sees.
-struct SamplingOptions {
-  std::string rule = "even";    // even (ECO/TSN: one frame of each of `frames` equal parts) or dense (every stride-th)
-  int64_t frames = 8;
-  int64_t stride = 2;           // dense: video frames from one clip frame to the next
-  int64_t jitter_steps = 8;     // even, training: places in each part to draw from; bounds what the cache must hold
-  void visit(OptionVisitor& v);
-  /// Frame indices of `info` for a clip, ascending. With `random`: jittered (training); without: centres (evaluation).
-  std::vector<int64_t> draw(const VideoInfo& info, const Clip& clip, Random* random) const;
-  /// Every index that `draw` may return, ascending, distinct: what the cache decodes at the first touch of a clip.
-  std::vector<int64_t> candidates(const VideoInfo& info, const Clip& clip, bool training) const;
-};
-
-struct InputOptions {
-  SamplingOptions sampling;
-  int64_t size_px = 96;         // the network's square input
-  int64_t short_side_px = 0;    // of cached frames; 0: size_px * 8 / 7
-  double deadline_s = 10;       // per clip; past it the video is quarantined
-  void visit(OptionVisitor& v);
-  int64_t cached_short_side_px() const;
-};
 
 struct Batch {
   torch::Tensor clips;    // float32 [N, 3, T, H, W] in [-1, 1] (x / 127.5 - 1)
@@ -53,33 +30,20 @@ struct Sample {
   float weight = 1;
 };
 
-/// Probes of the videos in use, by path; filled by make_clips through `ClipReader::probe`.
-class ClipReader {
- public:
-  ClipReader(InputOptions options, CacheOptions cache);
-  ~ClipReader();
-  /// Probe through the reader's memory (and the cache's disk copy, valid while size and time of the file stand).
-  VideoInfo probe(const std::string& path);
-  /// uint8 [T, H, W, 3] at the cached size. `random`: training draw. Throws Error (then the caller quarantines).
-  torch::Tensor read(const Clip& clip, Random* random, bool training);
-  const InputOptions& options() const;
-  struct Counts { int64_t hits = 0, misses = 0, decoded_frames = 0; double decode_s = 0; };
-  Counts counts() const;
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
-
 /// Training batches for steps first_step, first_step + 1, ...: the order, the jitter and the augmentation of step s
-/// depend on (random, s) alone, so a resumed run sees the same batches bit for bit. Prefetch threads read ahead.
-/// Every epoch visits each sample once in a fresh order, unless `class_balanced`: then classes are drawn evenly.
+/// depend on (random, s) alone, so a resumed run sees the same batches bit for bit, with any number of threads. Prefetch
+/// threads read ahead (0: `next` reads itself). One thread calls `next`.
+/// Every epoch visits each sample once in a fresh order and batches run across the border of epochs, unless
+/// `class_balanced`: then every run of as many samples as there are classes has one of each class (by the target's largest
+/// entry), and each class visits its own samples in turn.
 /// A clip that cannot be read is quarantined once (its reason kept) and replaced by the next of the same draw.
+/// augment.flip_labels must have been resolved (AugmentOptions::resolve).
 class TrainingBatches {
  public:
   TrainingBatches(ClipReader& reader, std::vector<Sample> samples, int64_t classes, int64_t batch_size, AugmentOptions augment,
                   bool class_balanced, Random random, int64_t first_step, int64_t threads);
   ~TrainingBatches();
-  Batch next();  // throws Error when no clip is readable
+  Batch next();  // throws Error when no clip is readable; CacheError
   std::vector<Quarantined> quarantined() const;
  private:
   struct State;
@@ -91,7 +55,7 @@ class EvaluationBatches {
  public:
   EvaluationBatches(ClipReader& reader, std::vector<Clip> clips, int64_t classes, int64_t batch_size, int64_t threads);
   ~EvaluationBatches();
-  std::optional<Batch> next();
+  std::optional<Batch> next();  // nothing at the end; throws CacheError
   std::vector<Quarantined> quarantined() const;
  private:
   struct State;

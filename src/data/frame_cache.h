@@ -1,34 +1,46 @@
 #pragma once
-// Frames on disk, decoded once: one sparse file per (video hash, short side) with a slot and a ready flag per frame, mapped
-// into memory, so that a hit is a view without a copy. Shared by runs and processes (a writer holds the file's lock; a
-// flag is set after its bytes). Files beyond the byte cap leave by least recent use; a file in use stays valid.
+// Frames on disk, decoded once: one sparse file per (video hash, short side) with a slot and a checksum per frame, mapped
+// into memory, so that a hit is a view without a copy. Shared by runs and processes: a writer holds the file's lock, and a
+// checksum is stored after its frame; 0 means absent. Each slot is checked against its checksum once per process, so a
+// frame spoiled on disk is decoded again. Files beyond the byte cap leave by least recent use; a view stays valid.
+// FrameCache is thread-safe.
 
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 
-#include <torch/types.h>
-
+#include "base/error.h"
 #include "base/options.h"
+#include "data/frame_view.h"
 #include "video/probe.h"
 
 namespace distal {
 
 struct CacheOptions {
   std::string folder = "";      // empty: ~/.cache/distal/frames (XDG_CACHE_HOME)
-  double gigabytes = 8;         // byte cap
+  double gigabytes = 8;         // byte cap, 1e9 bytes each
   void visit(OptionVisitor& v);
+  /// `folder`, or the default.
+  std::string resolved_folder() const;
+};
+
+/// The cache folder is at fault (disk full, not writable), not the video: stops a run instead of quarantining the video.
+class CacheError : public Error {
+ public:
+  using Error::Error;
 };
 
 class FrameCache {
  public:
+  /// Makes the folder. Throws CacheError.
   explicit FrameCache(CacheOptions options);
   ~FrameCache();
-  /// uint8 [T, H, W, 3] of the frames at `indices`; `also` are decoded in the same pass when a miss makes one necessary.
-  /// Throws Error: unreadable video, deadline, disk full (message names folder and cure).
-  torch::Tensor read(const VideoInfo& info, std::span<const int64_t> indices, std::span<const int64_t> also,
-                     int64_t short_side_px, double deadline_s);
+  /// The frames at `indices`, in that order; `also` are decoded in the same pass when a miss makes one necessary.
+  /// Throws Error: unreadable video, deadline; CacheError: disk full (message names folder and cure).
+  FrameView read(const VideoInfo& info, std::span<const int64_t> indices, std::span<const int64_t> also,
+                 int64_t short_side_px, double deadline_s);
+  /// hits and misses: calls of `read` that found every frame, and that had to decode.
   struct Counts { int64_t hits = 0, misses = 0, decoded_frames = 0; double decode_s = 0; };
   Counts counts() const;
  private:

@@ -4,6 +4,7 @@
 // frames of the file). Quoted fields, CRLF and a byte-order mark are accepted.
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -37,15 +38,27 @@ struct ClipList {
   int64_t unlabelled_segments = 0;         // segments whose middle no span covers: left out
 };
 
-/// The rows of a CSV as (video, span, label, group); nothing is opened. Throws Error `file:line: what, cure`.
-struct Row { std::string path, label, group; double start_s, end_s; int64_t start_frame, end_frame; int64_t line; };
-std::vector<Row> read_rows(const std::string& csv_path, const std::string& groups);
+/// One line of a CSV; nothing is opened. Absent columns keep their defaults; `group` is then the file's stem.
+struct Row {
+  std::string path, label, group;          // path as written, relative to the data folder
+  double start_s = 0, end_s = std::numeric_limits<double>::infinity();
+  int64_t start_frame = -1, end_frame = -1;  // inclusive; -1 where the list has no frame columns
+  std::string place;                       // file:line
+};
 
-/// Labels found in rows, sorted.
+/// Rows whose group matches `groups`, in the order of the file. Throws Error `file:line: what, cure`: missing file, missing
+/// column, wrong number of fields, number not readable, empty field, open quote, no row left. With `labelled` false the
+/// label column may be absent or empty (a pool nobody has answered for).
+std::vector<Row> read_rows(const std::string& csv_path, const std::string& groups, bool labelled = true);
+
+/// Labels found in rows, sorted; empty ones left out.
 Classes classes_of(const std::vector<Row>& rows);
 
-/// Probes each video once (through `probe_video`, which may remember) and makes clips. A segment's label is the span that
-/// covers its middle. Group: the column, else the file's stem. Throws Error for an unknown label, with its line.
+/// Probes each video once, two at a time (through `probe_video`, which may remember and must be thread-safe), and makes
+/// clips. unit video: a clip per row, the row's span or the whole video. unit segment: windows [k * stride, k * stride +
+/// length) over each whole video, the last one kept from half its length on (the first always); the label is that of the
+/// first span that covers the middle. An unreadable video, and a span outside its video, is quarantined with the reason.
+/// Throws Error for an unknown label, with its line; Interrupted.
 ClipList make_clips(const std::vector<Row>& rows, const std::string& folder, const ClipOptions& options,
                     const Classes& classes, const std::function<VideoInfo(const std::string&)>& probe_video, Progress& progress);
 

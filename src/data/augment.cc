@@ -1,0 +1,167 @@
+#include "data/augment.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+
+namespace distal {
+namespace {
+
+// Bilinear taps of one axis: out[i] = in[low[i]] * (1 - weight[i]) + in[high[i]] * weight[i], half-pixel centres.
+struct Taps {
+  std::vector<int64_t> low, high;
+  std::vector<float> weight;
+
+  Taps(int64_t in, int64_t out, bool reversed) : low(out), high(out), weight(out) {
+    const double scale = static_cast<double>(in) / static_cast<double>(out);
+    for (int64_t i = 0; i < out; ++i) {
+      const double at = std::clamp((static_cast<double>(i) + 0.5) * scale - 0.5, 0.0, static_cast<double>(in - 1));
+      const int64_t to = reversed ? out - 1 - i : i;
+      low[to] = static_cast<int64_t>(at);
+      high[to] = std::min(low[to] + 1, in - 1);
+      weight[to] = static_cast<float>(at - static_cast<double>(low[to]));
+    }
+  }
+};
+
+// Colour as one affine map: out_c = own * in_c + grey * grey(in) + offset, in [-1, 1] units.
+struct Colour {
+  float own = 1, grey = 0, offset = 0;
+};
+
+constexpr float kRed = 0.299f, kGreen = 0.587f, kBlue = 0.114f;
+
+void scale_frame(const uint8_t* frame, int64_t row_bytes, const AugmentDraw& draw, const Taps& vertical, const Taps& horizontal,
+                 std::vector<float>& row, float* red, float* green, float* blue) {
+  const auto size = std::ssize(vertical.weight);
+  const uint8_t* corner = frame + draw.top * row_bytes + draw.left * 3;
+  for (int64_t y = 0; y < size; ++y) {
+    const uint8_t* above = corner + vertical.low[y] * row_bytes;
+    const uint8_t* below = corner + vertical.high[y] * row_bytes;
+    const float w = vertical.weight[y];
+    for (int64_t i = 0; i < draw.side * 3; ++i) {
+      const float a = above[i], b = below[i];
+      row[i] = (a + (b - a) * w) * (1 / 127.5f) - 1;
+    }
+    for (int64_t x = 0; x < size; ++x) {
+      const float* left = row.data() + horizontal.low[x] * 3;
+      const float* right = row.data() + horizontal.high[x] * 3;
+      const float v = horizontal.weight[x];
+      *red++ = left[0] + (right[0] - left[0]) * v;
+      *green++ = left[1] + (right[1] - left[1]) * v;
+      *blue++ = left[2] + (right[2] - left[2]) * v;
+    }
+  }
+}
+
+double mean_grey(const float* clip, int64_t plane) {
+  double sum[3] = {};
+  for (int64_t c = 0; c < 3; ++c) sum[c] = std::accumulate(clip + c * plane, clip + (c + 1) * plane, 0.0);
+  return (kRed * sum[0] + kGreen * sum[1] + kBlue * sum[2]) / static_cast<double>(plane);
+}
+
+// In [0, 255]: brightness v *= b; contrast v = (v - mean) c + mean, mean the clip's grey after brightness; saturation
+// v = grey + (v - grey) s. All three keep or scale grey, so together they are one map of (v, grey(v)).
+Colour colour_of(const AugmentDraw& draw, const float* clip, int64_t plane) {
+  const double gain = draw.brightness * draw.contrast;
+  const double mean = draw.contrast == 1 ? 0 : (mean_grey(clip, plane) + 1) * draw.brightness;  // in units of 127.5
+  const double shift = mean * (1 - draw.contrast);
+  return {static_cast<float>(gain * draw.saturation), static_cast<float>(gain * (1 - draw.saturation)),
+          static_cast<float>(gain - 1 + shift)};
+}
+
+void recolour(float* clip, int64_t plane, const Colour& colour) {
+  float *red = clip, *green = clip + plane, *blue = clip + 2 * plane;
+  for (int64_t i = 0; i < plane; ++i) {
+    const float base = colour.grey * (kRed * red[i] + kGreen * green[i] + kBlue * blue[i]) + colour.offset;
+    red[i] = std::clamp(colour.own * red[i] + base, -1.f, 1.f);
+    green[i] = std::clamp(colour.own * green[i] + base, -1.f, 1.f);
+    blue[i] = std::clamp(colour.own * blue[i] + base, -1.f, 1.f);
+  }
+}
+
+torch::Tensor applied(const FrameView& view, const AugmentDraw& draw, int64_t size_px) {
+  auto clip = torch::empty({3, view.size(), size_px, size_px}, torch::kFloat32);
+  apply_augment(view, draw, size_px, clip.mutable_data_ptr<float>());
+  return clip;
+}
+
+}  // namespace
+
+void AugmentOptions::visit(OptionVisitor& v) {
+  v("scales", scales, "crop side over the short side, drawn evenly; empty: centre crop", between(0.05, 1));
+  v("flip", flip, "probability of a horizontal flip", between(0, 1));
+  v("flip_labels", flip_labels, "pairs of classes that change places under a flip, such as [\"left:right\"]");
+  v("brightness", brightness, "range of the brightness factor around 1", between(0, 1));
+  v("contrast", contrast, "range of the contrast factor around 1", between(0, 1));
+  v("saturation", saturation, "range of the saturation factor around 1", between(0, 1));
+}
+
+void AugmentOptions::resolve(const Classes& classes) {
+  flip_map.clear();
+  if (flip_labels.empty()) return;
+  flip_map.resize(classes.size());
+  std::iota(flip_map.begin(), flip_map.end(), 0);
+  for (const auto& pair : flip_labels) {
+    const auto colon = pair.find(':');
+    if (colon == std::string::npos) fail("flip_labels: '{}' is not a pair, write two classes as 'left:right'", pair);
+    const auto find = [&](const std::string& name) {
+      const auto index = classes.index(name);
+      if (!index) fail("flip_labels: '{}' in '{}' is no class, the classes are {}", name, pair, fmt::join(classes.names, ", "));
+      if (flip_map[*index] != *index) fail("flip_labels: '{}' stands in two pairs, a class can become only one other", name);
+      return *index;
+    };
+    const int64_t a = find(pair.substr(0, colon)), b = find(pair.substr(colon + 1));
+    flip_map[a] = b;
+    flip_map[b] = a;
+  }
+}
+
+AugmentDraw draw_augment(int64_t height, int64_t width, const AugmentOptions& options, Random& random) {
+  AugmentDraw draw = centre_draw(height, width);
+  if (!options.scales.empty()) {
+    const double scale = options.scales[random.below(std::ssize(options.scales))];
+    draw.side = std::clamp<int64_t>(std::llround(scale * static_cast<double>(draw.side)), 1, draw.side);
+    draw.top = random.below(height - draw.side + 1);
+    draw.left = random.below(width - draw.side + 1);
+  }
+  draw.flipped = random.uniform() < options.flip;
+  draw.brightness = random.uniform(1 - options.brightness, 1 + options.brightness);
+  draw.contrast = random.uniform(1 - options.contrast, 1 + options.contrast);
+  draw.saturation = random.uniform(1 - options.saturation, 1 + options.saturation);
+  return draw;
+}
+
+AugmentDraw centre_draw(int64_t height, int64_t width) {
+  const int64_t side = std::min(height, width);
+  return {(height - side) / 2, (width - side) / 2, side};
+}
+
+void apply_augment(const FrameView& frames, const AugmentDraw& draw, int64_t size_px, float* out) {
+  expect(draw.side > 0 && draw.top + draw.side <= frames.height && draw.left + draw.side <= frames.width, "the crop lies within the frame");
+  const Taps vertical(draw.side, size_px, false), horizontal(draw.side, size_px, draw.flipped);
+  std::vector<float> row(draw.side * 3);
+  const int64_t pixels = size_px * size_px, plane = frames.size() * pixels;
+  for (int64_t t = 0; t < frames.size(); ++t) {
+    float* red = out + t * pixels;
+    scale_frame(frames.frames[t], frames.width * 3, draw, vertical, horizontal, row, red, red + plane, red + 2 * plane);
+  }
+  if (draw.brightness != 1 || draw.contrast != 1 || draw.saturation != 1) recolour(out, plane, colour_of(draw, out, plane));
+}
+
+Augmented augment(const torch::Tensor& frames, int64_t size_px, const AugmentOptions& options, Random& random) {
+  const auto view = FrameView::of(frames);
+  const auto draw = draw_augment(view.height, view.width, options, random);
+  return {applied(view, draw, size_px), draw.flipped};
+}
+
+torch::Tensor centre(const torch::Tensor& frames, int64_t size_px) {
+  const auto view = FrameView::of(frames);
+  return applied(view, centre_draw(view.height, view.width), size_px);
+}
+
+}  // namespace distal

@@ -1,0 +1,43 @@
+#include "data/batch_builder.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace distal {
+
+Batch empty_batch(int64_t rows, int64_t classes, const InputOptions& options) {
+  Batch batch;
+  batch.clips = torch::empty({rows, 3, options.sampling.frames, options.size_px, options.size_px}, torch::kFloat32);
+  batch.targets = torch::empty({rows, classes}, torch::kFloat32);
+  batch.rows = torch::empty({rows}, torch::kInt64);
+  batch.weights = torch::empty({rows}, torch::kFloat32);
+  std::fill_n(batch.targets.mutable_data_ptr<float>(), rows * classes, std::numeric_limits<float>::quiet_NaN());
+  std::fill_n(batch.weights.mutable_data_ptr<float>(), rows, 1.f);
+  return batch;
+}
+
+Batch first_rows(const Batch& batch, int64_t rows) {
+  if (rows == batch.rows.size(0)) return batch;
+  return {batch.clips.narrow(0, 0, rows), batch.targets.narrow(0, 0, rows), batch.rows.narrow(0, 0, rows), batch.weights.narrow(0, 0, rows)};
+}
+
+float* clip_at(Batch& batch, int64_t row) { return batch.clips.mutable_data_ptr<float>() + row * batch.clips.stride(0); }
+
+void UnreadableClips::add(int64_t row, const std::string& path, const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  if (!rows_.insert(row).second) return;
+  const bool known = std::any_of(list_.begin(), list_.end(), [&](const Quarantined& q) { return q.path == path; });
+  if (!known) list_.push_back({path, reason});
+}
+
+bool UnreadableClips::has(int64_t row) const {
+  const std::lock_guard lock(mutex_);
+  return rows_.contains(row);
+}
+
+std::vector<Quarantined> UnreadableClips::list() const {
+  const std::lock_guard lock(mutex_);
+  return list_;
+}
+
+}  // namespace distal

@@ -1,0 +1,85 @@
+#include "data/clip_reader.h"
+
+#include <mutex>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "data/probe_cache.h"
+
+namespace distal {
+namespace {
+
+constexpr int64_t kMostProbeBytes = int64_t{256} << 20;  // beyond it the memory is emptied; the disk copies remain
+
+}  // namespace
+
+void InputOptions::visit(OptionVisitor& v) {
+  v("sampling", sampling, "which frames of a clip the network sees");
+  v("size_px", size_px, "side of the network's square input, px", at_least(8));
+  v("short_side_px", short_side_px, "short side of cached frames, px; 0: 8/7 of size_px", at_least(0));
+  v("deadline_s", deadline_s, "longest time to decode a clip, s; past it the video is put aside", Range{0.001});
+}
+
+int64_t InputOptions::cached_short_side_px() const { return short_side_px > 0 ? short_side_px : (size_px * 8 + 3) / 7; }
+
+struct ClipReader::State {
+  State(InputOptions given, const CacheOptions& cache_options)
+      : options(std::move(given)), frames(cache_options), stored(cache_options.resolved_folder() + "/probes") {}
+
+  InputOptions options;
+  FrameCache frames;
+  ProbeCache stored;
+  std::mutex mutex;
+  std::unordered_map<std::string, std::shared_ptr<const VideoInfo>> probes;  // by path
+  int64_t probe_bytes = 0;
+
+  std::shared_ptr<const VideoInfo> probe(const std::string& path) {
+    {
+      const std::lock_guard lock(mutex);
+      const auto at = probes.find(path);
+      if (at != probes.end()) return at->second;
+    }
+    return remember(path, std::make_shared<const VideoInfo>(probe_file(path)));
+  }
+
+  VideoInfo probe_file(const std::string& path) const {
+    const auto stamp = FileStamp::of(path);
+    if (!stamp) return distal::probe(path);  // says what is wrong
+    if (auto known = stored.find(path, *stamp)) return *known;
+    auto info = distal::probe(path);
+    if (FileStamp::of(path) == stamp) stored.store(path, *stamp, info);
+    return info;
+  }
+
+  std::shared_ptr<const VideoInfo> remember(const std::string& path, std::shared_ptr<const VideoInfo> info) {
+    const std::lock_guard lock(mutex);
+    if (probe_bytes > kMostProbeBytes) probes.clear(), probe_bytes = 0;
+    probe_bytes += info->frames() * 17;
+    probes[path] = info;
+    return info;
+  }
+};
+
+ClipReader::ClipReader(InputOptions options, CacheOptions cache) : state_(std::make_unique<State>(std::move(options), cache)) {}
+ClipReader::~ClipReader() = default;
+
+VideoInfo ClipReader::probe(const std::string& path) { return *state_->probe(path); }
+
+FrameView ClipReader::view(const Clip& clip, Random* random, bool training) {
+  const auto info = state_->probe(clip.video);
+  if (!clip.video_id.empty() && clip.video_id != info->id) {
+    fail("{}: the file is not the one that was listed ({} now, {} then), put the old file back or start a new run", clip.video, info->id, clip.video_id);
+  }
+  const auto& options = state_->options;
+  const auto indices = options.sampling.draw(*info, clip, random);
+  const auto also = options.sampling.candidates(*info, clip, training);
+  return state_->frames.read(*info, indices, also, options.cached_short_side_px(), options.deadline_s);
+}
+
+torch::Tensor ClipReader::read(const Clip& clip, Random* random, bool training) { return view(clip, random, training).tensor(); }
+
+const InputOptions& ClipReader::options() const { return state_->options; }
+
+ClipReader::Counts ClipReader::counts() const { return state_->frames.counts(); }
+
+}  // namespace distal

@@ -1,0 +1,50 @@
+#pragma once
+// Reads clips: probe, sampling, frame cache. Thread-safe.
+
+#include <memory>
+#include <string>
+
+#include <torch/types.h>
+
+#include "base/nouns.h"
+#include "base/options.h"
+#include "base/random.h"
+#include "data/frame_cache.h"
+#include "data/frame_view.h"
+#include "data/sampling.h"
+#include "video/probe.h"
+
+namespace distal {
+
+struct InputOptions {
+  SamplingOptions sampling;
+  int64_t size_px = 96;         // the network's square input
+  int64_t short_side_px = 0;    // of cached frames; 0: size_px * 8 / 7
+  double deadline_s = 10;       // per clip; past it the video is quarantined
+  void visit(OptionVisitor& v);
+  int64_t cached_short_side_px() const;
+};
+
+/// Probes are kept in memory, and in `probes/` of the cache's folder, valid while size and time of the video file stand.
+class ClipReader {
+ public:
+  /// Throws CacheError: folder cannot be written.
+  ClipReader(InputOptions options, CacheOptions cache);
+  ~ClipReader();
+  /// Throws Error as distal::probe does.
+  VideoInfo probe(const std::string& path);
+  /// The clip's frames at the cached size, where they lie in the cache. `random`: jitter, for training; null: centres.
+  /// `training`: a miss decodes every frame that training may ask for. Throws Error (then the caller quarantines):
+  /// unreadable, deadline, the file is no longer the one of clip.video_id; CacheError (then the run must stop).
+  FrameView view(const Clip& clip, Random* random, bool training);
+  /// The same as a tensor uint8 [T, H, W, 3].
+  torch::Tensor read(const Clip& clip, Random* random, bool training);
+  const InputOptions& options() const;
+  using Counts = FrameCache::Counts;
+  Counts counts() const;
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace distal

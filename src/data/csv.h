@@ -1,0 +1,18 @@
+#pragma once
+// Comma-separated text (RFC 4180): quoted fields, doubled quotes, line breaks inside quotes, LF or CRLF, a byte-order mark.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace distal {
+
+struct CsvRecord {
+  std::vector<std::string> fields;
+  int64_t line = 0;  // where the record begins, from 1
+};
+
+/// Empty lines are skipped. Throws Error `place:line: ...` for a quote that never closes.
+std::vector<CsvRecord> parse_csv(const std::string& text, const std::string& place);
+
+}  // namespace distal

@@ -1,0 +1,61 @@
+#include "base/error.h"
+#include "data/batch_builder.h"
+#include "data/batches.h"
+#include "data/prefetch.h"
+
+namespace distal {
+
+struct EvaluationBatches::State {
+  ClipReader& reader;
+  std::vector<Clip> clips;
+  int64_t classes, batch_size;
+  UnreadableClips unreadable;
+  std::unique_ptr<Prefetch> prefetch;
+
+  Batch make(int64_t step) {
+    const int64_t first = step * batch_size, end = std::min(first + batch_size, std::ssize(clips));
+    Batch batch = empty_batch(end - first, classes, reader.options());
+    int64_t rows = 0;
+    for (int64_t index = first; index < end; ++index) rows += read(batch, rows, index);
+    return first_rows(batch, rows);
+  }
+
+  bool read(Batch& batch, int64_t row, int64_t index) {
+    const Clip& clip = clips[index];
+    try {
+      const FrameView view = reader.view(clip, nullptr, false);
+      apply_augment(view, centre_draw(view.height, view.width), reader.options().size_px, clip_at(batch, row));
+    } catch (const CacheError&) {
+      throw;
+    } catch (const Error& error) {
+      unreadable.add(index, clip.video, error.what());
+      return false;
+    }
+    batch.rows.mutable_data_ptr<int64_t>()[row] = index;
+    float* target = batch.targets.mutable_data_ptr<float>() + row * classes;
+    for (int64_t k = 0; clip.label >= 0 && k < classes; ++k) target[k] = k == clip.label ? 1.f : 0.f;
+    return true;
+  }
+};
+
+EvaluationBatches::EvaluationBatches(ClipReader& reader, std::vector<Clip> clips, int64_t classes, int64_t batch_size, int64_t threads)
+    : state_(new State{reader, std::move(clips), classes, batch_size}) {
+  expect(batch_size > 0, "a batch has clips");
+  State& state = *state_;
+  const int64_t steps = (std::ssize(state.clips) + batch_size - 1) / batch_size;
+  state.prefetch = std::make_unique<Prefetch>([&state](int64_t step) { return state.make(step); }, 0, steps, threads);
+}
+
+EvaluationBatches::~EvaluationBatches() = default;
+
+std::optional<Batch> EvaluationBatches::next() {
+  while (!state_->prefetch->done()) {
+    Batch batch = state_->prefetch->next();
+    if (batch.rows.size(0) > 0) return batch;
+  }
+  return std::nullopt;
+}
+
+std::vector<Quarantined> EvaluationBatches::quarantined() const { return state_->unreadable.list(); }
+
+}  // namespace distal

@@ -1,0 +1,152 @@
+#include "data/lists.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+#include "data/csv.h"
+
+namespace distal {
+namespace {
+
+std::string file_text(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in || std::filesystem::is_directory(path)) fail("{}: no such file, give the path of a CSV with the columns path,label", path);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+std::string trimmed(const std::string& text) {
+  const auto first = text.find_first_not_of(" \t");
+  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+// Where each column stands in a record; -1: absent.
+struct Columns {
+  int64_t path, label, group, start_s, end_s, start_frame, end_frame;
+  int64_t count;
+};
+
+Columns columns_of(const CsvRecord& header, const std::string& place, bool labelled) {
+  std::vector<std::string> names;
+  for (const auto& field : header.fields) names.push_back(trimmed(field));
+  const auto find = [&](const std::string& name) -> int64_t {
+    const auto at = std::find(names.begin(), names.end(), name);
+    return at == names.end() ? -1 : at - names.begin();
+  };
+  Columns columns{find("path"), find("label"), find("group"), find("start_s"), find("end_s"), find("start_frame"), find("end_frame"), std::ssize(names)};
+  if (columns.path < 0) columns.path = find("video");
+  const auto refuse = [&](const std::string& what) {
+    fail("{}:{}: {}, it has {}", place, header.line, what, fmt::join(names, ", "));
+  };
+  if (columns.path < 0) refuse("the list needs a column path (or video)");
+  if (columns.label < 0 && labelled) refuse("the list needs a column label");
+  if ((columns.start_s < 0) != (columns.end_s < 0)) refuse("start_s and end_s come together");
+  if ((columns.start_frame < 0) != (columns.end_frame < 0)) refuse("start_frame and end_frame come together");
+  if (columns.start_s >= 0 && columns.start_frame >= 0) refuse("spans are given by start_s,end_s or by start_frame,end_frame, not by both");
+  return columns;
+}
+
+template <class Number>
+Number number(const std::string& text, const char* column, const std::string& place) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    fail("{}: {} is '{}', write {}", place, column, text, std::is_integral_v<Number> ? "a whole number" : "seconds as a number such as 12.5");
+  }
+  return value;
+}
+
+void read_span(Row& row, const CsvRecord& record, const Columns& columns) {
+  if (columns.start_s >= 0) {
+    row.start_s = number<double>(trimmed(record.fields[columns.start_s]), "start_s", row.place);
+    row.end_s = number<double>(trimmed(record.fields[columns.end_s]), "end_s", row.place);
+    if (!(row.start_s >= 0 && row.end_s > row.start_s)) fail("{}: the span {} .. {} s is empty, end_s must be after start_s, start_s at least 0", row.place, row.start_s, row.end_s);
+  }
+  if (columns.start_frame >= 0) {
+    row.start_frame = number<int64_t>(trimmed(record.fields[columns.start_frame]), "start_frame", row.place);
+    row.end_frame = number<int64_t>(trimmed(record.fields[columns.end_frame]), "end_frame", row.place);
+    if (row.start_frame < 0 || row.end_frame < row.start_frame) fail("{}: the span of frames {} .. {} is empty, end_frame must be at least start_frame, start_frame at least 0", row.place, row.start_frame, row.end_frame);
+  }
+}
+
+Row row_of(const CsvRecord& record, const Columns& columns, const std::string& csv_path, bool labelled) {
+  Row row;
+  row.place = fmt::format("{}:{}", csv_path, record.line);
+  if (std::ssize(record.fields) != columns.count) {
+    fail("{}: {} fields where the header has {}, quote a field that contains a comma", row.place, record.fields.size(), columns.count);
+  }
+  row.path = trimmed(record.fields[columns.path]);
+  if (row.path.empty()) fail("{}: empty path, name a video or remove the line", row.place);
+  if (columns.label >= 0) row.label = trimmed(record.fields[columns.label]);
+  if (row.label.empty() && labelled) fail("{}: empty label, name a class or remove the line", row.place);
+  if (columns.group >= 0) row.group = trimmed(record.fields[columns.group]);
+  if (row.group.empty()) row.group = std::filesystem::path(row.path).stem().string();
+  read_span(row, record, columns);
+  return row;
+}
+
+}  // namespace
+
+void ListOptions::visit(OptionVisitor& v) {
+  v("csv", csv, "list of videos: path,label[,group][,start_s,end_s], relative to the data folder");
+  v("groups", groups, "regular expression that a row's group must match; empty: all");
+}
+
+void ClipOptions::visit(OptionVisitor& v) {
+  v("unit", unit, "what is one clip: a video (or its row's span), or a segment of fixed length", one_of({"video", "segment"}));
+  v("length_s", length_s, "length of a segment, s", Range{0.001});
+  v("stride_s", stride_s, "from the start of a segment to the next, s", Range{0.001});
+}
+
+std::vector<Row> read_rows(const std::string& csv_path, const std::string& groups, bool labelled) {
+  std::regex pattern;
+  try {
+    pattern = std::regex(groups);
+  } catch (const std::regex_error& error) {
+    fail("groups: '{}' is not a regular expression ({}), write one such as 'g0[1-7]'", groups, error.what());
+  }
+  const auto records = parse_csv(file_text(csv_path), csv_path);
+  if (records.empty()) fail("{}:1: the file is empty, the first line names the columns: path,label", csv_path);
+  const Columns columns = columns_of(records[0], csv_path, labelled);
+  std::vector<Row> rows;
+  for (size_t i = 1; i < records.size(); ++i) {
+    Row row = row_of(records[i], columns, csv_path, labelled);
+    if (groups.empty() || std::regex_search(row.group, pattern)) rows.push_back(std::move(row));
+  }
+  if (rows.empty()) {
+    if (records.size() > 1) fail("{}: no group matches '{}', the first one is '{}'", csv_path, groups, row_of(records[1], columns, csv_path, labelled).group);
+    fail("{}:1: no line after the header, list at least one video", csv_path);
+  }
+  return rows;
+}
+
+Classes classes_of(const std::vector<Row>& rows) {
+  std::set<std::string> names;
+  for (const auto& row : rows) {
+    if (!row.label.empty()) names.insert(row.label);
+  }
+  return {{names.begin(), names.end()}};
+}
+
+void require_disjoint_groups(const std::vector<Clip>& training, const std::vector<Clip>& test) {
+  std::map<std::string, const Clip*> seen;
+  for (const auto& clip : training) seen.emplace(clip.group, &clip);
+  for (const auto& clip : test) {
+    const auto at = seen.find(clip.group);
+    if (at != seen.end()) {
+      fail("group '{}' is in the training list ({}) and in the test list ({}), keep all clips of a group on one side", clip.group, at->second->video, clip.video);
+    }
+  }
+}
+
+}  // namespace distal

@@ -1,0 +1,74 @@
+#include "data/probe_cache.h"
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/random.h"
+
+namespace distal {
+namespace {
+
+constexpr int64_t kVersion = 1;
+using nlohmann::json;
+
+// The fields of VideoInfo, once for both directions.
+template <class Info, class Visit>
+void visit_fields(Info& info, Visit&& visit) {
+  visit("id", info.id), visit("bytes", info.bytes), visit("duration_s", info.duration_s), visit("time_s", info.time_s);
+  visit("pts", info.pts), visit("key", info.key), visit("width", info.width), visit("height", info.height);
+  visit("rotation", info.rotation), visit("constant_rate", info.constant_rate), visit("average_rate", info.average_rate);
+  visit("full_range", info.full_range), visit("codec", info.codec), visit("container", info.container);
+  visit("audio_streams", info.audio_streams), visit("damage", info.damage);
+}
+
+std::string absolute(const std::string& path) { return std::filesystem::absolute(path).lexically_normal().string(); }
+
+}  // namespace
+
+std::optional<FileStamp> FileStamp::of(const std::string& path) {
+  struct stat file{};
+  if (stat(path.c_str(), &file) != 0) return std::nullopt;
+  return FileStamp{file.st_size, file.st_mtim.tv_sec * 1'000'000'000 + file.st_mtim.tv_nsec};
+}
+
+std::string ProbeCache::file_of(const std::string& path) const { return fmt::format("{}/{:016x}.probe", folder_, fnv1a(absolute(path))); }
+
+std::optional<VideoInfo> ProbeCache::find(const std::string& path, const FileStamp& stamp) const {
+  std::ifstream in(file_of(path), std::ios::binary);
+  if (!in) return std::nullopt;
+  try {
+    const json record = json::from_cbor(in);
+    if (record.at("version") != kVersion || record.at("path") != absolute(path) || record.at("stamp") != json{stamp.bytes, stamp.modified_ns}) return std::nullopt;
+    VideoInfo info;
+    visit_fields(info, [&](const char* name, auto& field) { record.at(name).get_to(field); });
+    info.path = path;
+    return info;
+  } catch (const json::exception&) {
+    return std::nullopt;
+  }
+}
+
+void ProbeCache::store(const std::string& path, const FileStamp& stamp, const VideoInfo& info) const {
+  static std::atomic<int64_t> count = 0;
+  json record = {{"version", kVersion}, {"path", absolute(path)}, {"stamp", {stamp.bytes, stamp.modified_ns}}};
+  visit_fields(info, [&](const char* name, const auto& field) { record[name] = field; });
+  const auto bytes = json::to_cbor(record);
+  std::error_code error;
+  std::filesystem::create_directories(folder_, error);
+  const auto target = file_of(path), partial = fmt::format("{}.{}-{}.partial", target, getpid(), count++);
+  {
+    std::ofstream out(partial, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(bytes.data()), std::ssize(bytes));
+    if (!out.flush()) error = std::make_error_code(std::errc::io_error);
+  }
+  if (!error) std::filesystem::rename(partial, target, error);
+  if (error) std::filesystem::remove(partial, error);
+}
+
+}  // namespace distal

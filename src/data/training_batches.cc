@@ -1,0 +1,97 @@
+#include <algorithm>
+#include <limits>
+
+#include "base/error.h"
+#include "data/batch_builder.h"
+#include "data/batches.h"
+#include "data/order.h"
+#include "data/prefetch.h"
+
+namespace distal {
+namespace {
+
+std::vector<int64_t> classes_of(const std::vector<Sample>& samples) {
+  std::vector<int64_t> classes;
+  for (const auto& sample : samples) {
+    const auto largest = std::max_element(sample.target.begin(), sample.target.end());
+    classes.push_back(sample.target.empty() ? -1 : largest - sample.target.begin());
+  }
+  return classes;
+}
+
+}  // namespace
+
+struct TrainingBatches::State {
+  ClipReader& reader;
+  std::vector<Sample> samples;
+  int64_t classes, batch_size;
+  AugmentOptions augment;
+  Random random;
+  std::unique_ptr<SampleOrder> order;
+  UnreadableClips unreadable;
+  std::unique_ptr<Prefetch> prefetch;
+
+  Batch make(int64_t step) {
+    Batch batch = empty_batch(batch_size, classes, reader.options());
+    for (int64_t row = 0; row < batch_size; ++row) fill(batch, row, step * batch_size + row);
+    return batch;
+  }
+
+  void fill(Batch& batch, int64_t row, int64_t position) {
+    for (int64_t attempt = 0; attempt < order->attempts(); ++attempt) {
+      const int64_t index = order->at(position, attempt);
+      if (!unreadable.has(index) && read(batch, row, position, index)) return;
+    }
+    const auto reasons = unreadable.list();
+    fail("none of the {} training clips can be read (the first: {}), mend the videos or the list", samples.size(),
+         reasons.empty() ? "no reason kept" : reasons[0].reason);
+  }
+
+  bool read(Batch& batch, int64_t row, int64_t position, int64_t index) {
+    const Sample& sample = samples[index];
+    try {
+      Random jitter = random.stream("jitter", position), cuts = random.stream("augment", position);
+      const FrameView view = reader.view(sample.clip, &jitter, true);
+      const AugmentDraw draw = draw_augment(view.height, view.width, augment, cuts);
+      apply_augment(view, draw, reader.options().size_px, clip_at(batch, row));
+      put_target(batch, row, sample, draw.flipped);
+    } catch (const CacheError&) {
+      throw;
+    } catch (const Error& error) {
+      unreadable.add(index, sample.clip.video, error.what());
+      return false;
+    }
+    batch.rows.mutable_data_ptr<int64_t>()[row] = index;
+    batch.weights.mutable_data_ptr<float>()[row] = sample.weight;
+    return true;
+  }
+
+  void put_target(Batch& batch, int64_t row, const Sample& sample, bool flipped) const {
+    float* target = batch.targets.mutable_data_ptr<float>() + row * classes;
+    const bool mapped = flipped && !augment.flip_map.empty();
+    for (int64_t k = 0; k < std::ssize(sample.target); ++k) target[mapped ? augment.flip_map[k] : k] = sample.target[k];
+  }
+};
+
+TrainingBatches::TrainingBatches(ClipReader& reader, std::vector<Sample> samples, int64_t classes, int64_t batch_size, AugmentOptions augment,
+                                 bool class_balanced, Random random, int64_t first_step, int64_t threads)
+    : state_(new State{reader, std::move(samples), classes, batch_size, std::move(augment), random}) {
+  State& state = *state_;
+  if (state.samples.empty()) fail("there is no clip to train on, label some first");
+  expect(batch_size > 0, "a batch has clips");
+  expect(state.augment.flip_labels.empty() || std::ssize(state.augment.flip_map) == classes, "flip_labels are resolved");
+  for (const auto& sample : state.samples) expect(sample.target.empty() || std::ssize(sample.target) == classes, "a target has K probabilities");
+  const Random order = random.stream("order");
+  state.order = class_balanced ? std::make_unique<SampleOrder>(classes_of(state.samples), order)
+                               : std::make_unique<SampleOrder>(std::ssize(state.samples), order);
+  state.prefetch = std::make_unique<Prefetch>([&state](int64_t step) { return state.make(step); }, first_step,
+                                              std::numeric_limits<int64_t>::max() / 2, threads);
+}
+
+TrainingBatches::~TrainingBatches() = default;
+
+Batch TrainingBatches::next() { return state_->prefetch->next(); }
+
+std::vector<Quarantined> TrainingBatches::quarantined() const { return state_->unreadable.list(); }
+
+}  // namespace distal
