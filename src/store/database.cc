@@ -78,13 +78,10 @@ Database::Database(const std::string& url) : path_(path_of(url)) {
 
 void Database::open() {
   sql_.open(soci::sqlite3, fmt::format("dbname=\"{}\" timeout={}", path_, kBusy_s));
-  int64_t version = 0;
-  sql_ << "PRAGMA user_version", soci::into(version);  // refuses what is no SQLite file, before anything is written
-  if (version > schema_version()) migrate(sql_, path_);
-  use_wal(sql_);
   sql_ << "PRAGMA synchronous = FULL";
   sql_ << "PRAGMA foreign_keys = ON";
-  migrate(sql_, path_);
+  migrate(sql_, path_);  // before WAL, which writes: a file that is refused stays as it was
+  use_wal(sql_);
 }
 
 void Database::explain(const soci::soci_error& error) const {

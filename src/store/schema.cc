@@ -102,10 +102,9 @@ std::span<const std::span<const std::string_view>> migrations() { return kMigrat
 int64_t schema_version() { return static_cast<int64_t>(kMigrations.size()); }
 
 void migrate(soci::session& sql, const std::string& path) {
+  if (number(sql, "PRAGMA user_version") == schema_version() && number(sql, "PRAGMA application_id") == kApplicationId) return;
+  Transaction transaction(sql);  // another process may be at the same
   refuse_strangers(sql, path);
-  if (number(sql, "PRAGMA user_version") == schema_version()) return;
-  Transaction transaction(sql);
-  refuse_strangers(sql, path);  // another process may have been here before us
   for (int64_t version = number(sql, "PRAGMA user_version"); version < schema_version(); ++version)
     for (const std::string_view statement : kMigrations[version]) sql << std::string(statement);
   sql << fmt::format("PRAGMA application_id = {}", kApplicationId);
