@@ -1,0 +1,66 @@
+#include "models/frame_net.h"
+
+#include <ATen/ATen.h>
+
+#include "models/mobilenet.h"
+#include "models/residual.h"
+
+namespace distal {
+namespace {
+
+class ResNet2d final : public FrameNet {
+ public:
+  ResNet2d(const FrameOptions& options, int64_t depth, int64_t classes)
+      : FrameNet(options),
+        conv1_(register_module("conv1", std::make_shared<Conv>(cube(2, 3, 64, 7, 2)))),
+        bn1_(register_module("bn1", std::make_shared<BatchNorm>(64))),
+        stages_(*this, 2, depth, 64) {
+    add_head(stages_.channels(), classes, options.dropout);
+  }
+
+ protected:
+  at::Tensor features(const at::Tensor& frames, const Remap& shift) override {
+    const auto x = bn1_->forward(conv1_->forward(frames)).relu_();
+    return stages_.forward(at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1}), shift);
+  }
+
+ private:
+  std::shared_ptr<Conv> conv1_;
+  std::shared_ptr<BatchNorm> bn1_;
+  ResidualStages stages_;
+};
+
+}  // namespace
+
+void FrameOptions::visit(OptionVisitor& v) {
+  v("base", base, "the 2D network", one_of({"mobilenet_v2", "mobilenet_v1", "resnet18", "resnet50"}));
+  v("width", width, "channel multiplier of a MobileNet; absent: 1 for v2, 0.5 for v1", between(0.05, 2));
+  v("norm", norm, "batch norms of a MobileNet: folded into the convolutions, or batch (for training from random weights)",
+    one_of({"folded", "batch"}));
+  v("dropout", dropout, "share of the features dropped before the classifier", between(0, 0.99));
+  if (shift) v("shift_div", shift_div, "one channel in this many looks at the next frame, one at the previous", at_least(2));
+}
+
+Output FrameNet::forward(const at::Tensor& clips) {
+  ClipLimits{options_.shift ? "tsm" : "tsn", 1, 32}.check(clips);
+  const int64_t count = clips.size(0), frames = clips.size(2);
+  const auto flat = clips.transpose(1, 2).flatten(0, 1).contiguous(at::MemoryFormat::ChannelsLast);
+  const auto shift = [frames, div = options_.shift_div](const at::Tensor& x) { return temporal_shift(x, frames, div); };
+  const auto rows = pooled(features(flat, options_.shift ? Remap(shift) : Remap()));
+  tap("frames", rows);
+  const auto embedding = rows.unflatten(0, {count, frames}).mean(1);
+  return {head(embedding), embedding};
+}
+
+Model frame_net(const FrameOptions& options, int64_t classes, const Random& random) {
+  Model net;
+  if (options.base == "resnet18") net = std::make_shared<ResNet2d>(options, 18, classes);
+  if (options.base == "resnet50") net = std::make_shared<ResNet2d>(options, 50, classes);
+  if (options.base == "mobilenet_v1") net = mobilenet_v1(options, classes);
+  if (options.base == "mobilenet_v2") net = mobilenet_v2(options, classes);
+  expect(net != nullptr, "the base is one of those visit lists");
+  initialise(*net, random);
+  return net;
+}
+
+}  // namespace distal

@@ -1,0 +1,41 @@
+#pragma once
+// Frame nets: a 2D network looks at each frame, the clip's logits are the mean of its frames' logits. That is TSN (Wang,
+// Xiong, Wang, Qiao, Lin, Tang, Van Gool, "Temporal Segment Networks", ECCV 2016, arXiv 1608.00859); with the temporal
+// shift in its blocks it is TSM (layers.h). The classifier is linear, so the mean of logits is computed as the logits of the
+// mean feature, which is the embedding. Deviation: in training, dropout is drawn once per clip instead of once per frame.
+// Bases: resnet18, resnet50 (names of torchvision: conv1, bn1, layerL.B..., fc) and the MobileNets with folded batch
+// norms (Howard et al., arXiv 1704.04861; Sandler et al., "MobileNetV2", CVPR 2018, arXiv 1801.04381), named by operation
+// (opNN.weight, opNN.bias) as in the TFLite graphs, padding by TensorFlow's SAME; input x / 127.5 - 1.
+
+#include <optional>
+#include <string>
+
+#include "models/layers.h"
+
+namespace distal {
+
+struct FrameOptions {
+  std::string base = "mobilenet_v2";
+  std::optional<double> width;   // channel multiplier of the MobileNets; absent: 1 for v2, 0.5 for v1
+  std::string norm = "folded";   // of the MobileNets
+  double dropout = 0.5;
+  int64_t shift_div = 8;
+  bool shift = false;            // not an option: set by the backbone
+  void visit(OptionVisitor& v);
+};
+
+class FrameNet : public Classifier {
+ public:
+  explicit FrameNet(const FrameOptions& options) : options_(options) {}
+  Output forward(const torch::Tensor& clips) override;
+
+ protected:
+  /// frames [N*T, 3, H, W], channels last, to the last map [N*T, D, h, w]; `shift` acts where the base wants it.
+  virtual torch::Tensor features(const torch::Tensor& frames, const std::function<torch::Tensor(const torch::Tensor&)>& shift) = 0;
+  FrameOptions options_;
+};
+
+/// The net named by `options.base`, with random weights.
+Model frame_net(const FrameOptions& options, int64_t classes, const Random& random);
+
+}  // namespace distal
