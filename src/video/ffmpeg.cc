@@ -1,0 +1,128 @@
+#include "video/ffmpeg.h"
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <new>
+
+namespace distal::ffmpeg {
+namespace {
+
+int interrupted(void* deadline) { return static_cast<const Deadline*>(deadline)->passed() ? 1 : 0; }
+
+bool begins_like_mp4(const std::string& path) {
+  std::array<char, 8> head{};
+  std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+  return file && std::fread(head.data(), 1, head.size(), file.get()) == head.size() &&
+         std::string_view(head.data() + 4, 4) == "ftyp";
+}
+
+[[noreturn]] void refuse(const std::string& path, int code) {
+  if (code == AVERROR_INVALIDDATA && begins_like_mp4(path)) {
+    fail("{}: cut off, the index at its end (moov) is missing; copy or record the file again", path);
+  }
+  if (code == AVERROR_INVALIDDATA) fail("{}: not a video ({}); remove it from the list", path, words(code));
+  fail("{}: cannot be opened: {}", path, words(code));
+}
+
+/// Formats that are text or that name other files; a stray text file must not become a video.
+void require_media(const std::string& path, const AVFormatContext& format) {
+  for (const char* name : {"tty", "concat", "hls", "ffmetadata"}) {
+    if (std::string_view(format.iformat->name) == name) fail("{}: not a video (it reads as {} text)", path, name);
+  }
+}
+
+AVStream* best_video(const std::string& path, AVFormatContext& format) {
+  const int index = av_find_best_stream(&format, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
+  const bool cover = index >= 0 && (format.streams[index]->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
+  if (index < 0 || cover) {
+    const int audio = audio_streams(format);
+    fail("{}: no video stream ({} audio stream{})", path, audio, audio == 1 ? "" : "s");
+  }
+  return format.streams[index];
+}
+
+}  // namespace
+
+std::string words(int code) {
+  std::array<char, AV_ERROR_MAX_STRING_SIZE> text{};
+  av_strerror(code, text.data(), text.size());
+  return text.data();
+}
+
+int check(int code, std::string_view what) {
+  if (code < 0) fail("{}: {}", what, words(code));
+  return code;
+}
+
+Packet make_packet() {
+  Packet packet(av_packet_alloc());
+  if (!packet) throw std::bad_alloc();
+  return packet;
+}
+
+Frame make_frame() {
+  Frame frame(av_frame_alloc());
+  if (!frame) throw std::bad_alloc();
+  return frame;
+}
+
+void require_file(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code code;
+  const auto status = fs::status(path, code);
+  if (status.type() == fs::file_type::not_found) fail("{}: no such file", path);
+  if (code) fail("{}: {}", path, code.message());
+  if (!fs::is_regular_file(status)) fail("{}: not a file", path);
+  if (fs::file_size(path, code) == 0) fail("{}: empty (0 bytes); copy it again", path);
+}
+
+Input open_input(const std::string& path, const Deadline& deadline) {
+  av_log_set_level(AV_LOG_QUIET);
+  AVFormatContext* raw = avformat_alloc_context();
+  if (!raw) throw std::bad_alloc();
+  raw->interrupt_callback = {interrupted, const_cast<Deadline*>(&deadline)};
+  AVDictionary* options = nullptr;
+  av_dict_set(&options, "protocol_whitelist", "file", 0);
+  const int opened = avformat_open_input(&raw, ("file:" + path).c_str(), nullptr, &options);  // frees `raw` on failure
+  av_dict_free(&options);
+  if (opened < 0) refuse(path, opened);
+  Input input{InputFormat(raw), nullptr};
+  require_media(path, *raw);
+  if (const int found = avformat_find_stream_info(raw, nullptr); found < 0) refuse(path, found);
+  input.video = best_video(path, *raw);
+  return input;
+}
+
+int audio_streams(const AVFormatContext& format) {
+  int count = 0;
+  for (unsigned i = 0; i < format.nb_streams; ++i) count += format.streams[i]->codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
+  return count;
+}
+
+Codec open_decoder(const std::string& path, const AVStream& stream) {
+  const AVCodec* decoder = avcodec_find_decoder(stream.codecpar->codec_id);
+  if (!decoder) {
+    fail("{}: this FFmpeg has no decoder for {}; convert the video to H.264", path,
+         avcodec_get_name(stream.codecpar->codec_id));
+  }
+  Codec codec(avcodec_alloc_context3(decoder));
+  if (!codec) throw std::bad_alloc();
+  check(avcodec_parameters_to_context(codec.get(), stream.codecpar), path);
+  codec->pkt_timebase = stream.time_base;
+  codec->thread_count = 1;
+  check(avcodec_open2(codec.get(), decoder, nullptr), path);
+  return codec;
+}
+
+int read_packet(AVFormatContext& format, AVPacket& packet) {
+  constexpr int kAttempts = 32;  // demuxers step over damage a little further at each call
+  int code = 0;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    code = av_read_frame(&format, &packet);
+    if (code >= 0 || code == AVERROR_EOF || code == AVERROR_EXIT) return code;
+  }
+  return code;
+}
+
+}  // namespace distal::ffmpeg

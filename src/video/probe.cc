@@ -1,0 +1,278 @@
+#include "video/probe.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "base/random.h"
+#include "video/ffmpeg.h"
+
+namespace distal {
+namespace {
+
+using namespace ffmpeg;
+
+struct Shown {
+  int64_t pts = 0, duration = 0;
+  bool key = false;
+};
+
+/// What one pass over the packets saw.
+struct Pass {
+  std::vector<Shown> shown;     // in file order
+  int64_t packets = 0;          // of the video stream
+  int64_t untimed = 0;          // without a presentation time
+  int64_t corrupt = 0, misshapen = 0;
+  double first_corrupt_s = 0, end_s = 0;  // end_s: of any stream
+  int error = 0;                // what ended the pass, 0 at the end of the file
+  Frame first;                  // the first frame that decodes
+};
+
+/// Feeds a decoder until it shows one frame: proof that there are pixels, and their format.
+class FirstFrame {
+ public:
+  FirstFrame(const std::string& path, const AVStream& stream) : codec_(open_decoder(path, stream)), frame_(make_frame()) {}
+  void feed(const AVPacket* packet) {
+    if (filled(frame_)) return;
+    avcodec_send_packet(codec_.get(), packet);
+    while (!filled(frame_)) {
+      const int code = avcodec_receive_frame(codec_.get(), frame_.get());
+      if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
+    }
+  }
+  Frame take() {
+    feed(nullptr);
+    return std::move(frame_);
+  }
+
+ private:
+  Codec codec_;
+  Frame frame_;
+};
+
+/// VP8 stores frames that are never shown as packets of their own; bit 4 of the first byte is show_frame (RFC 6386, 9.1).
+bool is_shown(const AVPacket& packet, AVCodecID codec) {
+  if ((packet.flags & AV_PKT_FLAG_DISCARD) != 0) return false;  // before or after an edit list's span
+  return codec != AV_CODEC_ID_VP8 || packet.size == 0 || (packet.data[0] & 0x10) != 0;
+}
+
+/// H.264 and HEVC in MP4 or Matroska: a packet is a row of units, each after its length; they must fill it exactly.
+bool units_fill(const AVPacket& packet, const AVCodecParameters& codec) {
+  const bool avc = codec.codec_id == AV_CODEC_ID_H264, hevc = codec.codec_id == AV_CODEC_ID_HEVC;
+  if (!(avc || hevc) || codec.extradata_size < 23 - 16 * avc || codec.extradata[0] != 1) return true;
+  const int length_bytes = (codec.extradata[avc ? 4 : 21] & 3) + 1;
+  int64_t at = 0;
+  while (at + length_bytes <= packet.size) {
+    int64_t length = 0;
+    for (int i = 0; i < length_bytes; ++i) length = length << 8 | packet.data[at + i];
+    at += length_bytes + length;
+  }
+  return at == packet.size;
+}
+
+void note_damage(const AVPacket& packet, const AVStream& stream, Pass& pass) {
+  const bool corrupt = (packet.flags & AV_PKT_FLAG_CORRUPT) != 0;
+  if (!corrupt && units_fill(packet, *stream.codecpar)) return;
+  const int64_t pts = packet.pts != AV_NOPTS_VALUE ? packet.pts : packet.dts;
+  if (pass.corrupt + pass.misshapen == 0 && pts != AV_NOPTS_VALUE) {
+    pass.first_corrupt_s = static_cast<double>(pts) * av_q2d(stream.time_base);
+  }
+  ++(corrupt ? pass.corrupt : pass.misshapen);
+}
+
+Pass read_packets(const std::string& path, Input& input) {
+  Pass pass;
+  FirstFrame first(path, *input.video);
+  const Packet packet = make_packet();
+  int code = 0;
+  while ((code = read_packet(*input.format, *packet)) >= 0) {
+    const AVStream& stream = *input.format->streams[packet->stream_index];
+    if (packet->pts != AV_NOPTS_VALUE) {
+      pass.end_s = std::max(pass.end_s, static_cast<double>(packet->pts + packet->duration) * av_q2d(stream.time_base));
+    }
+    if (packet->stream_index == input.video->index) {
+      ++pass.packets;
+      note_damage(*packet, stream, pass);
+      first.feed(packet.get());
+      if (packet->pts == AV_NOPTS_VALUE) ++pass.untimed;
+      else if (is_shown(*packet, stream.codecpar->codec_id)) {
+        pass.shown.push_back({packet->pts, packet->duration, (packet->flags & AV_PKT_FLAG_KEY) != 0});
+      }
+    }
+    av_packet_unref(packet.get());
+  }
+  pass.error = code == AVERROR_EOF ? 0 : code;
+  pass.first = first.take();
+  return pass;
+}
+
+/// Files whose packets carry no presentation time (AVI with B-frames): the decoder tells, from the file's start.
+std::vector<Shown> decode_times(const std::string& path) {
+  const Deadline never;
+  Input input = open_input(path, never);
+  const Codec codec = open_decoder(path, *input.video);
+  const Packet packet = make_packet();
+  const Frame frame = make_frame();
+  std::vector<Shown> shown;
+  int code = 0;
+  while (code != AVERROR_EOF) {
+    code = avcodec_receive_frame(codec.get(), frame.get());
+    if (code >= 0 && timestamp(*frame) != AV_NOPTS_VALUE) shown.push_back({timestamp(*frame), frame->pkt_duration, false});
+    if (code != AVERROR(EAGAIN)) continue;
+    const bool more = read_packet(*input.format, *packet) >= 0;
+    if (!more || packet->stream_index == input.video->index) avcodec_send_packet(codec.get(), more ? packet.get() : nullptr);
+    av_packet_unref(packet.get());
+  }
+  return shown;
+}
+
+/// Presentation order, each time once, from the first frame the decoder shows on.
+std::vector<Shown> in_order(std::vector<Shown> shown, int64_t first_pts) {
+  std::erase_if(shown, [&](const Shown& s) { return s.pts < first_pts; });
+  std::stable_sort(shown.begin(), shown.end(), [](const Shown& a, const Shown& b) { return a.pts < b.pts; });
+  shown.erase(std::unique(shown.begin(), shown.end(), [](const Shown& a, const Shown& b) { return a.pts == b.pts; }),
+              shown.end());
+  return shown;
+}
+
+/// Every frame within 2 ticks (containers round) or 2 % of a frame of its place on an even grid.
+bool evenly_spaced(const std::vector<int64_t>& pts) {
+  if (pts.size() < 3) return true;
+  const double step = static_cast<double>(pts.back() - pts.front()) / static_cast<double>(pts.size() - 1);
+  for (size_t i = 0; i < pts.size(); ++i) {
+    const double off = static_cast<double>(pts[i] - pts.front()) - step * static_cast<double>(i);
+    if (std::abs(off) > std::max(2.0, 0.02 * step)) return false;
+  }
+  return true;
+}
+
+/// Ticks the last frame stays: as the packet says, else as long as frames usually do, else one 25th of a second.
+double last_ticks(const std::vector<Shown>& shown, const AVStream& stream) {
+  const double tick_s = av_q2d(stream.time_base);
+  if (shown.back().duration > 0) return static_cast<double>(shown.back().duration);
+  if (shown.size() > 1) {
+    return static_cast<double>(shown.back().pts - shown.front().pts) / static_cast<double>(shown.size() - 1);
+  }
+  const double rate = av_q2d(stream.avg_frame_rate.den ? stream.avg_frame_rate : AVRational{25, 1});
+  return 1 / (rate > 0 ? rate : 25) / tick_s;
+}
+
+void fill_times(const std::vector<Shown>& shown, const AVStream& stream, VideoInfo& info) {
+  const double tick_s = av_q2d(stream.time_base);
+  for (const Shown& s : shown) {
+    info.pts.push_back(s.pts);
+    info.key.push_back(s.key);
+    info.time_s.push_back(static_cast<double>(s.pts - shown.front().pts) * tick_s);
+  }
+  info.duration_s = info.time_s.back() + last_ticks(shown, stream) * tick_s;
+  info.average_rate = static_cast<double>(shown.size()) / info.duration_s;
+  info.constant_rate = evenly_spaced(info.pts);
+}
+
+int clockwise_degrees(const AVStream& stream) {
+  size_t bytes = 0;
+  const uint8_t* matrix = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &bytes);
+  if (!matrix || bytes < 9 * sizeof(int32_t)) return 0;
+  std::array<int32_t, 9> values;
+  std::memcpy(values.data(), matrix, sizeof(values));
+  const double counterclockwise = av_display_rotation_get(values.data());
+  if (std::isnan(counterclockwise)) return 0;
+  const int quarters = static_cast<int>(std::lround(-counterclockwise / 90));
+  return ((quarters % 4) + 4) % 4 * 90;
+}
+
+std::string container_name(const AVFormatContext& format) {
+  const std::string names = format.iformat->name;
+  if (names.find("mp4") != std::string::npos) return "mp4";
+  return names.substr(0, names.find(','));
+}
+
+void describe(const Input& input, const AVFrame& first, VideoInfo& info) {
+  const AVStream& stream = *input.video;
+  info.codec = avcodec_get_name(stream.codecpar->codec_id);
+  info.container = container_name(*input.format);
+  info.audio_streams = audio_streams(*input.format);
+  info.rotation = clockwise_degrees(stream);
+  const bool lying = info.rotation % 180 != 0;
+  info.width = lying ? first.height : first.width;
+  info.height = lying ? first.width : first.height;
+  const auto format = static_cast<AVPixelFormat>(first.format);
+  info.full_range = first.color_range == AVCOL_RANGE_JPEG || format == AV_PIX_FMT_YUVJ420P ||
+                    format == AV_PIX_FMT_YUVJ422P || format == AV_PIX_FMT_YUVJ444P;
+}
+
+/// Packets that the header promises; 0 where it promises nothing. An edit list may leave samples of an MP4 out.
+int64_t promised_packets(const Input& input, const std::string& container) {
+  if (container != "mp4") return input.video->nb_frames;
+  return std::min<int64_t>(input.video->nb_frames, avformat_index_get_entries_count(input.video));
+}
+
+std::vector<std::string> damage_of(const Pass& pass, const Input& input, const VideoInfo& info) {
+  std::vector<std::string> damage;
+  if (pass.corrupt > 0) damage.push_back(fmt::format("{} corrupt packets, the first at {:.2f} s", pass.corrupt, pass.first_corrupt_s));
+  if (pass.misshapen > 0) {
+    damage.push_back(fmt::format("{} packets overwritten, the first near {:.2f} s", pass.misshapen, pass.first_corrupt_s));
+  }
+  if (const int64_t promised = promised_packets(input, info.container); pass.packets < promised) {
+    damage.push_back(fmt::format("truncated: {} of {} frames are in the file", pass.packets, promised));
+  }
+  const double header_s = static_cast<double>(input.format->duration) / AV_TIME_BASE;
+  if (info.container == "matroska" && header_s > pass.end_s + 0.5) {
+    damage.push_back(fmt::format("truncated: the header says {:.2f} s, packets end at {:.2f} s", header_s, pass.end_s));
+  }
+  if (pass.error != 0) damage.push_back(fmt::format("reading stopped at {:.2f} s: {}", pass.end_s, words(pass.error)));
+  return damage;
+}
+
+}  // namespace
+
+int64_t VideoInfo::frame_at(double t_s) const {
+  if (!(t_s > 0)) return 0;
+  // Times that went through text or arithmetic still mean the frame they came from.
+  const auto after = std::upper_bound(time_s.begin(), time_s.end(), t_s + 1e-6);
+  return std::max<int64_t>(0, after - time_s.begin() - 1);
+}
+
+std::string content_id(const std::string& path) {
+  std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+  if (!file) fail("{}: cannot be read: {}", path, std::strerror(errno));
+  std::vector<char> block(size_t{1} << 20);
+  uint64_t hash = 0x9e3779b97f4a7c15ULL, bytes = 0;
+  while (const size_t count = std::fread(block.data(), 1, block.size(), file.get())) {
+    std::fill(block.begin() + static_cast<int64_t>(count), block.begin() + static_cast<int64_t>(std::min(block.size(), (count + 7) / 8 * 8)), 0);
+    for (size_t at = 0; at < count; at += 8) {
+      uint64_t word;
+      std::memcpy(&word, block.data() + at, 8);
+      hash = std::rotl(hash ^ (word * 0x87c37b91114253d5ULL), 29) * 0x4cf5ad432745937fULL;
+    }
+    bytes += count;
+  }
+  if (std::ferror(file.get())) fail("{}: cannot be read to its end", path);
+  return fmt::format("{:016x}", mix64(hash ^ bytes));
+}
+
+VideoInfo probe(const std::string& path) {
+  require_file(path);
+  const Deadline never;
+  Input input = open_input(path, never);
+  Pass pass = read_packets(path, input);
+  if (!filled(pass.first)) fail("{}: no readable frame in {} packets; remove it from the list", path, pass.packets);
+
+  VideoInfo info;
+  info.path = path;
+  info.bytes = static_cast<int64_t>(std::filesystem::file_size(path));
+  info.id = content_id(path);
+  describe(input, *pass.first, info);
+  if (pass.untimed > 0) pass.shown = decode_times(path);
+  const auto shown = in_order(std::move(pass.shown), pass.untimed > 0 ? INT64_MIN : timestamp(*pass.first));
+  if (shown.empty()) fail("{}: no frame has a presentation time; rewrite the file with ffmpeg -i IN -c copy OUT.mkv", path);
+  fill_times(shown, *input.video, info);
+  info.damage = damage_of(pass, input, info);
+  return info;
+}
+
+}  // namespace distal

@@ -1,0 +1,43 @@
+#pragma once
+// RGB pictures in, a video file out; the container follows the path's extension (.mp4, .mkv, .avi, .ts). The same pictures
+// give the same bytes. The file appears under its name when it is complete. One VideoWriter belongs to one thread at a time.
+
+#include <string>
+#include <vector>
+
+#include "video/ffmpeg.h"
+#include "video/synthetic.h"
+
+namespace distal {
+
+class VideoWriter {
+ public:
+  /// `options.frames` == 0 makes a file without a video stream. Throws Error: unknown extension or codec, folder missing.
+  VideoWriter(const std::string& path, const SyntheticOptions& options);
+  ~VideoWriter();  // removes what was not finished
+
+  /// `rgb`: uint8 [height, width, 3], upright.
+  void add(const std::vector<uint8_t>& rgb);
+  void finish();
+
+ private:
+  void add_video();
+  void add_audio();
+  void encode(AVCodecContext& codec, AVStream& stream, const AVFrame* frame);
+  void write_silence(double until_s);
+  int64_t ticks_of_frame() const;
+
+  std::string path_, part_;
+  SyntheticOptions options_;
+  int64_t ticks_per_frame_ = 1, next_frame_ = 0, next_tick_ = 0, next_sample_ = 0;
+  int stored_width_ = 0, stored_height_ = 0;
+  ffmpeg::OutputFormat format_;
+  ffmpeg::Codec video_codec_, audio_codec_;
+  AVStream *video_ = nullptr, *audio_ = nullptr;
+  ffmpeg::Scaler scaler_;
+  ffmpeg::Frame picture_, silence_;
+  ffmpeg::Packet packet_;
+  std::vector<uint8_t> lying_;
+};
+
+}  // namespace distal
