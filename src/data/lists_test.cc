@@ -1,0 +1,190 @@
+#include "data/lists.h"
+
+#include "data/csv.h"
+#include "data/testing.h"
+
+namespace distal {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::string refusal(const std::string& csv, const std::string& groups = "") {
+  const TemporaryFolder folder;
+  const auto path = folder.write("list.csv", csv);
+  auto message = error_of([&] { read_rows(path, groups); });
+  return message.starts_with(folder.path()) ? message.substr(folder.path().size() + 1) : message;
+}
+
+std::vector<Row> rows(const std::string& csv, const std::string& groups = "", bool labelled = true) {
+  const TemporaryFolder folder;
+  return read_rows(folder.write("list.csv", csv), groups, labelled);
+}
+
+ClipList clips(const std::string& csv, const ClipOptions& options, const std::function<VideoInfo(const std::string&)>& probe_video) {
+  const auto all = rows(csv);
+  Progress quiet(Progress::Mode::quiet);
+  return make_clips(all, "data", options, classes_of(all), probe_video, quiet);
+}
+
+VideoInfo ten_seconds(const std::string& path) { return steady_video(250, 25, path); }
+
+TEST(Csv, ReadsQuotesLineBreaksAndCarriageReturns) {
+  const auto records = parse_csv("\xEF\xBB\xBF" "a,b\r\n\"x, \"\"y\"\"\",\"two\nlines\"\r\n\r\nlast,", "t.csv");
+  ASSERT_EQ(records.size(), 3u);
+  EXPECT_THAT(records[0].fields, ElementsAre("a", "b"));
+  EXPECT_THAT(records[1].fields, ElementsAre("x, \"y\"", "two\nlines"));
+  EXPECT_THAT(records[2].fields, ElementsAre("last", ""));
+  EXPECT_EQ(records[2].line, 5);
+}
+
+TEST(Lists, ReadsPathLabelAndGroupWhateverTheOrderOfColumns) {
+  const auto all = rows("label,extra,video,group\r\nrun,1,a/b.mp4,g1\r\nwalk,2,\"c,d.mp4\",\r\n");
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].path, "a/b.mp4");
+  EXPECT_EQ(all[0].group, "g1");
+  EXPECT_EQ(all[1].path, "c,d.mp4");
+  EXPECT_EQ(all[1].group, "c,d");  // the file's stem
+  EXPECT_THAT(classes_of(all).names, ElementsAre("run", "walk"));
+}
+
+TEST(Lists, KeepsOnlyTheGroupsThatMatch) {
+  const std::string csv = "path,label,group\na.mp4,x,g01\nb.mp4,x,g02\nc.mp4,y,g11\n";
+  EXPECT_EQ(rows(csv, "g0").size(), 2u);
+  EXPECT_EQ(rows(csv, "^g(01|11)$").size(), 2u);
+  EXPECT_EQ(refusal(csv, "h"), "list.csv: no group matches 'h', the first one is 'g01'");
+  EXPECT_THAT(refusal(csv, "(g"), StartsWith("groups: '(g' is not a regular expression"));
+}
+
+TEST(Lists, RefusesWithFileLineAndCure) {
+  EXPECT_EQ(error_of([] { read_rows("no/such.csv", ""); }), "no/such.csv: no such file, give the path of a CSV with the columns path,label");
+  EXPECT_EQ(refusal(""), "list.csv:1: the file is empty, the first line names the columns: path,label");
+  EXPECT_EQ(refusal("path,label\n"), "list.csv:1: no line after the header, list at least one video");
+  EXPECT_EQ(refusal("file,label\na,b\n"), "list.csv:1: the list needs a column path (or video), it has file, label");
+  EXPECT_EQ(refusal("path,class\na,b\n"), "list.csv:1: the list needs a column label, it has path, class");
+  EXPECT_EQ(refusal("path,label,start_s\na,b,1\n"), "list.csv:1: start_s and end_s come together, it has path, label, start_s");
+  EXPECT_EQ(refusal("path,label\na.mp4,x\n\nb.mp4,x,y\n"), "list.csv:4: 3 fields where the header has 2, quote a field that contains a comma");
+  EXPECT_EQ(refusal("path,label,start_s,end_s\na.mp4,x,1,2s\n"), "list.csv:2: end_s is '2s', write seconds as a number such as 12.5");
+  EXPECT_EQ(refusal("path,label,start_frame,end_frame\na.mp4,x,1.5,2\n"), "list.csv:2: start_frame is '1.5', write a whole number");
+  EXPECT_THAT(refusal("path,label,start_s,end_s\na.mp4,x,3,2\n"), StartsWith("list.csv:2: the span 3 .. 2 s is empty"));
+  EXPECT_THAT(refusal("path,label,start_frame,end_frame\na.mp4,x,9,8\n"), StartsWith("list.csv:2: the span of frames 9 .. 8 is empty"));
+  EXPECT_EQ(refusal("path,label\na.mp4, \n"), "list.csv:2: empty label, name a class or remove the line");
+  EXPECT_EQ(refusal("path,label\n,x\n"), "list.csv:2: empty path, name a video or remove the line");
+  EXPECT_THAT(refusal("path,label\na.mp4,x\nb.mp4,\"x\nc.mp4,y\n"), StartsWith("list.csv:3: a quote opens here and never closes"));
+}
+
+TEST(Lists, APoolNeedsNoLabels) {
+  const auto all = rows("path\na.mp4\nb.mp4\n", "", false);
+  ASSERT_EQ(all.size(), 2u);
+  Progress quiet(Progress::Mode::quiet);
+  const auto list = make_clips(all, "data", {}, {{"x"}}, ten_seconds, quiet);
+  EXPECT_EQ(list.clips.at(1).label, -1);
+}
+
+TEST(Lists, AVideoIsAClipFromItsStartToItsEnd) {
+  const auto list = clips("path,label\na.mp4,run\nsub/b.mp4,hop\n", {}, ten_seconds);
+  ASSERT_EQ(list.clips.size(), 2u);
+  EXPECT_EQ(list.clips[0].video, "data/a.mp4");
+  EXPECT_EQ(list.clips[0].video_id, "id of data/a.mp4");
+  EXPECT_EQ(list.clips[0].label, 1);
+  EXPECT_EQ(list.clips[0].start_s, 0);
+  EXPECT_EQ(list.clips[0].end_s, 10);
+  EXPECT_EQ(list.clips[1].group, "b");
+  EXPECT_EQ(list.clips[1].label, 0);
+}
+
+TEST(Lists, SpansOfFramesAreInclusiveAndFollowTheFramesTimes) {
+  const auto uneven = [](const std::string& path) {
+    VideoInfo info = steady_video(4, 1, path);
+    info.time_s = {0, 0.5, 2, 2.25};
+    info.duration_s = 3;
+    return info;
+  };
+  const auto list = clips("video,start_frame,end_frame,label\na.mp4,0,1,x\na.mp4,2,3,y\na.mp4,1,9,x\n", {}, uneven);
+  ASSERT_EQ(list.clips.size(), 3u);
+  EXPECT_EQ(list.clips[0].start_s, 0);
+  EXPECT_EQ(list.clips[0].end_s, 2);  // where frame 2 begins
+  EXPECT_EQ(list.clips[1].start_s, 2);
+  EXPECT_EQ(list.clips[1].end_s, 3);  // where the last frame ends
+  EXPECT_EQ(list.clips[2].start_s, 0.5);
+  EXPECT_EQ(list.clips[2].end_s, 3);
+}
+
+TEST(Lists, ASegmentTakesTheLabelThatCoversItsMiddle) {
+  ClipOptions options{"segment", 4, 4};
+  // 10 s: [0,4) middle 2, [4,8) middle 6, [8,10) middle 9, kept because it is half a segment long.
+  const auto list = clips("path,label,start_s,end_s\na.mp4,x,1,3\na.mp4,y,7,30\n", options, ten_seconds);
+  ASSERT_EQ(list.clips.size(), 2u);
+  EXPECT_EQ(list.unlabelled_segments, 1);
+  EXPECT_EQ(list.clips[0].start_s, 0);
+  EXPECT_EQ(list.clips[0].end_s, 4);
+  EXPECT_EQ(list.clips[0].label, 0);
+  EXPECT_EQ(list.clips[1].start_s, 8);
+  EXPECT_EQ(list.clips[1].end_s, 10);
+  EXPECT_EQ(list.clips[1].label, 1);
+}
+
+TEST(Lists, TheLastSegmentIsKeptFromHalfItsLengthOn) {
+  const auto count = [](double length_s, double stride_s) {
+    return clips("path,label\na.mp4,x\n", {"segment", length_s, stride_s}, ten_seconds).clips.size();
+  };
+  EXPECT_EQ(count(4, 4), 3u);    // rest 2 s
+  EXPECT_EQ(count(4.5, 4.5), 2u);  // rest 1 s
+  EXPECT_EQ(count(5, 5), 2u);
+  EXPECT_EQ(count(4, 2), 4u);    // the window [6, 10) reaches the end
+  EXPECT_EQ(count(2, 5), 2u);
+  EXPECT_EQ(count(60, 60), 1u);  // a short video keeps its first segment
+}
+
+TEST(Lists, PutsUnreadableVideosAsideWithTheReason) {
+  const auto probe_video = [](const std::string& path) {
+    if (path == "data/b.mp4") fail("{}: not a video", path);
+    return ten_seconds(path);
+  };
+  const auto list = clips("path,label,start_s,end_s\na.mp4,x,0,5\nb.mp4,x,0,5\nc.mp4,y,11,12\n", {}, probe_video);
+  ASSERT_EQ(list.clips.size(), 1u);
+  ASSERT_EQ(list.quarantined.size(), 2u);
+  EXPECT_EQ(list.quarantined[0].reason, "data/b.mp4: not a video");
+  EXPECT_THAT(list.quarantined[1].reason, HasSubstr("list.csv:4: the span begins after the end of the video (250 frames, 10.000 s)"));
+}
+
+TEST(Lists, ProbesEachVideoOnce) {
+  std::atomic<int> probes = 0;
+  const auto probe_video = [&](const std::string& path) { return ++probes, ten_seconds(path); };
+  clips("path,label,start_s,end_s\na.mp4,x,0,5\nb.mp4,x,0,5\na.mp4,y,5,10\n", {}, probe_video);
+  EXPECT_EQ(probes, 2);
+}
+
+TEST(Lists, ABugWhileProbingIsNotTakenForABadVideo) {
+  const auto probe_video = [](const std::string& path) -> VideoInfo { throw std::logic_error(path); };
+  EXPECT_THROW(clips("path,label\na.mp4,x\nb.mp4,x\nc.mp4,x\n", {}, probe_video), std::logic_error);
+}
+
+TEST(Lists, RefusesAnUnknownLabelWithItsLine) {
+  const auto all = rows("path,label\na.mp4,jump\nb.mp4,jmup\n");
+  Progress quiet(Progress::Mode::quiet);
+  const auto message = error_of([&] { make_clips(all, "data", {}, {{"jump", "run"}}, ten_seconds, quiet); });
+  EXPECT_THAT(message, HasSubstr("list.csv:3: unknown label 'jmup', did you mean 'jump'? the classes are jump, run"));
+}
+
+TEST(Lists, RefusesAGroupOnBothSides) {
+  Clip a{"a.mp4"}, b{"b.mp4"}, c{"c.mp4"};
+  a.group = "g1", b.group = "g2", c.group = "g1";
+  EXPECT_NO_THROW(require_disjoint_groups({a}, {b}));
+  EXPECT_THAT(error_of([&] { require_disjoint_groups({a, b}, {c}); }), StartsWith("group 'g1' is in the training list (a.mp4) and in the test list (c.mp4)"));
+}
+
+TEST(Lists, ReadsTheSharedLists) {
+  const std::string data = DISTAL_SOURCE_DIR "/../shared/data";
+  if (!std::filesystem::exists(data)) GTEST_SKIP() << "the shared data sets are not here";
+  EXPECT_EQ(read_rows(data + "/ucf101-8/train.csv", "").size(), 576u);
+  EXPECT_EQ(classes_of(read_rows(data + "/ucf101-8/test.csv", "")).size(), 8);
+  const auto phases = read_rows(data + "/cholect50-val/annotations.csv", "");
+  EXPECT_EQ(classes_of(phases).size(), 7);
+  EXPECT_EQ(phases[0].group, "VID68");
+  EXPECT_EQ(phases[0].end_frame, 11);
+}
+
+}  // namespace
+}  // namespace distal
