@@ -1,0 +1,33 @@
+#pragma once
+// The report of an experiment: one static page that states the question, the answer and the evidence, and the same
+// numbers as files for other tools. Needs no network, no torch, no video: thumbnails are handed in as bytes.
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "experiment/results.h"
+
+namespace distal {
+
+struct Thumbnail {
+  std::string mime;   // image/png or image/jpeg
+  std::string bytes;
+};
+/// Gives a picture of a clip, or nothing. May be empty; what it throws as Error counts as nothing.
+using ThumbnailFunction = std::function<std::optional<Thumbnail>(const Clip&)>;
+
+/// The whole page. Any results will do: no cells, one seed, one round, NaN.
+std::string report_html(const Results& results, const ThumbnailFunction& thumbnail);
+
+/// One row per arm, seed and round after a line of headings (RFC 4180, \n); NaN is an empty field.
+std::string curve_csv(const Results& results);
+
+/// The numbers of curve_csv and the wall times, one JSON object per line.
+std::string metrics_jsonl(const Results& results);
+
+/// Writes report.html, curve.csv, report.json, metrics.jsonl and events.out.tfevents.distal into `folder` (made when
+/// absent), each complete or not at all. Throws Error.
+void write_report(const std::string& folder, const Results& results, const ThumbnailFunction& thumbnail);
+
+}  // namespace distal

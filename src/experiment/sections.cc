@@ -1,0 +1,205 @@
+#include "experiment/sections.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "experiment/charts.h"
+#include "experiment/html.h"
+
+namespace distal::sections {
+namespace {
+
+constexpr double kWide = 940, kNarrow = 350;
+
+template <class Draw>
+std::string figure(const Draw& draw, const std::string& caption, const std::string& more = "") {
+  const std::string wide = draw(kWide);
+  if (wide.empty()) return "";
+  return "<figure class=\"arms\"><div class=\"wide\">" + wide + "</div><div class=\"narrow\">" + draw(kNarrow) + more + "</div>" +
+         (caption.empty() ? "" : "<figcaption>" + caption + "</figcaption>") + "</figure>\n";
+}
+
+std::string legend(const Summary& summary) {
+  std::string out = "<ul class=\"legend\" aria-label=\"Arms\">";
+  for (const auto& arm : summary.arms) out += "<li>" + key(arm) + "</li>";
+  return out + "</ul>";
+}
+
+std::string seeds_words(int64_t seeds) { return seeds == 1 ? "1 seed" : fmt::format("{} seeds", seeds); }
+
+int64_t most_seeds(const Summary& summary) {
+  size_t most = 0;
+  for (const auto& arm : summary.arms) most = std::max(most, arm.cells.size());
+  return static_cast<int64_t>(most);
+}
+
+std::string interval_words(const Summary& summary) {
+  const int64_t seeds = most_seeds(summary);
+  return seeds < 2 ? "One seed: there is no interval, and no difference can be called real."
+                   : fmt::format("Mean of up to {} with 95 % intervals (Student's t over seeds).", seeds_words(seeds));
+}
+
+std::vector<CurvePoint> curve_points(const Summary& summary, const ArmView& arm) {
+  std::vector<CurvePoint> points;
+  for (const auto& [spent, y] : mean_curve(summary, arm)) {
+    std::string tip = fmt::format("{}, {} {}: {}", arm.name, number(spent.mean, 0), summary.unit(), percent(y.mean));
+    if (std::isfinite(y.low)) tip += fmt::format(" [{}, {}]", percent(y.low), percent(y.high));
+    points.push_back({spent.mean, y.mean, y.low, y.high, tip + ", " + seeds_words(y.seeds)});
+  }
+  return points;
+}
+
+std::string curve_table(const Summary& summary, const std::vector<Curve>& curves) {
+  Table table("Accuracy at each round, mean and 95 % interval over seeds", {"arm", "round", summary.unit(), "accuracy"});
+  for (size_t a = 0; a < curves.size(); ++a) {
+    for (size_t r = 0; r < curves[a].points.size(); ++r) {
+      const auto& p = curves[a].points[r];
+      table.row({key(summary.arms[a]), std::to_string(r), number(p.x, 1), with_interval({p.y, p.low, p.high, 0})});
+    }
+  }
+  return "<details><summary>The numbers behind the curves</summary>" + table.html() + "</details>";
+}
+
+DotRow dot_row(const ArmView& arm, const std::vector<double>& values, const std::string& what, bool difference) {
+  const Estimate e = estimate(values);
+  const auto words = [&](double v) { return difference ? points(v) : percent(v); };
+  const std::string text = std::isfinite(e.low) ? fmt::format("{}  [{}, {}]", words(e.mean), difference ? points(e.low) : fmt::format("{:.1f}", e.low * 100), difference ? points(e.high) : fmt::format("{:.1f}", e.high * 100)) : words(e.mean);
+  return {arm.name, arm.look, e.mean, e.low, e.high, e.seeds > 1 ? values : std::vector<double>{}, text, fmt::format("{}: {} {}, {}", arm.name, what, text, seeds_words(e.seeds))};
+}
+
+std::string dots(DotChart chart, const std::string& caption) {
+  std::stable_sort(chart.rows.begin(), chart.rows.end(), [](const DotRow& a, const DotRow& b) {
+    return (std::isfinite(a.value) ? a.value : -1e9) > (std::isfinite(b.value) ? b.value : -1e9);
+  });
+  return figure([&](double width) { return dot_chart(chart, width); }, caption);
+}
+
+std::string word_class(const Comparison& c) {
+  if (!c.shown()) return "";
+  return c.difference.mean > 0 ? "better" : "worse";
+}
+
+std::string tests(const Summary& summary) {
+  if (summary.comparisons.empty()) return "";
+  Table table("Paired t-test of the final accuracy against " + summary.control->name + ", seed by seed; p after Holm's correction",
+              {"arm", "pairs", "difference, points", "interval over test videos", "p", "p, Holm", "verdict"});
+  DotChart chart{"Paired differences of final accuracy against " + summary.control->name, "accuracy minus that of " + summary.control->name + ", percentage points", {}, true};
+  for (const auto& c : summary.comparisons) {
+    const std::string verdict = word_class(c);
+    const auto interval = [](const Estimate& e) { return std::isfinite(e.low) ? fmt::format("<span class=\"ci\">[{}, {}]</span>", points(e.low), points(e.high)) : std::string(); };
+    const std::string videos = interval(c.over_videos);
+    table.row({key(*c.arm), std::to_string(c.differences.size()), points(c.difference.mean) + interval(c.difference), videos.empty() ? "–" : videos, escaped(p_value(c.p)), escaped(p_value(c.p_holm)),
+               verdict.empty() ? "not shown to differ" : "<span class=\"" + verdict + "\">" + verdict + "</span>"});
+    chart.rows.push_back(dot_row(*c.arm, c.differences, "difference", true));
+  }
+  return "<h3>Differences from " + escaped(summary.control->name) + "</h3>" +
+         dots(chart, "Each small dot is one seed: both arms began with the same clips and the same weights. An interval that crosses zero is no finding.") + table.html();
+}
+
+std::string fact(const std::string& name, const std::string& value, const std::string& more) {
+  return "<div><dt>" + escaped(name) + "</dt><dd>" + value + "<small>" + more + "</small></dd></div>";
+}
+
+std::string facts(const Summary& summary) {
+  std::string out;
+  if (!summary.best) return out;
+  const Estimate best = estimate(final_values(*summary.best, accuracy));
+  const double spent = estimate(final_values(*summary.best, [&](const RoundResult& r) { return summary.spent(r); })).mean;
+  out += fact("Best arm", escaped(summary.best->name), fmt::format("after {} {}", number(spent, 0), summary.unit()));
+  out += fact("Its final accuracy", percent(best.mean), std::isfinite(best.low) ? fmt::format("95 % interval {:.1f} to {:.1f}, {}", best.low * 100, best.high * 100, seeds_words(best.seeds)) : seeds_words(best.seeds));
+  for (const auto& c : summary.comparisons) {
+    if (c.arm == summary.best) out += fact("Against " + summary.control->name, points(c.difference.mean) + " points", c.shown() ? fmt::format("p {}{} after Holm", c.p_holm < 0.001 ? "" : "= ", escaped(p_value(c.p_holm))) : std::isfinite(c.p_holm) ? "not shown to differ, p = " + escaped(p_value(c.p_holm)) : "too few pairs to test");
+  }
+  if (summary.results->teacher_accuracy >= 0) out += fact("Teacher", percent(summary.results->teacher_accuracy), "on the same test clips");
+  return "<dl class=\"facts\">" + out + "</dl>\n";
+}
+
+}  // namespace
+
+std::string section(const std::string& id, const std::string& title, const std::string& body) {
+  return body.empty() ? "" : fmt::format("<section id=\"{0}\" aria-labelledby=\"{0}-h\"><h2 id=\"{0}-h\">{1}</h2>\n", id, escaped(title)) + body + "</section>\n";
+}
+
+std::string key(const ArmView& arm) {
+  return "<svg class=\"key " + arm.look.name() + "\" viewBox=\"0 0 12 12\" aria-hidden=\"true\">" + svg::marker(arm.look, 6, 6, 4) + "</svg>" + escaped(arm.name);
+}
+
+std::string with_interval(const Estimate& value) {
+  if (!std::isfinite(value.low) || !std::isfinite(value.high)) return percent(value.mean);
+  return percent(value.mean) + fmt::format("<span class=\"ci\">[{:.1f}, {:.1f}]</span>", value.low * 100, value.high * 100);
+}
+
+std::string heading(const Summary& summary) {
+  const Results& results = *summary.results;
+  std::string out = "<p class=\"over\">" + escaped(results.name.empty() ? "Experiment" : results.name) + (results.date.empty() ? "" : " · " + escaped(results.date)) + "</p>\n";
+  out += "<h1>" + escaped(results.question.empty() ? "What did the experiment find?" : results.question) + "</h1>\n<div class=\"answer\">";
+  for (const auto& sentence : answer(summary)) out += "<p>" + escaped(sentence) + "</p>";
+  out += "</div>\n" + facts(summary);
+  if (results.notes.empty()) return out;
+  out += "<div class=\"notes\" role=\"note\"><strong>Before you rely on this</strong><ul>";
+  for (const auto& note : results.notes) out += "<li>" + escaped(note) + "</li>";
+  return out + "</ul></div>\n";
+}
+
+std::string curves(const Summary& summary) {
+  if (summary.rounds < 2) return "";
+  CurveChart chart{"Accuracy on the test clips against " + summary.unit() + ". ", summary.seconds ? "video watched, seconds" : "answers bought", "accuracy, %", {}};
+  for (const auto& arm : summary.arms) {
+    chart.curves.push_back({arm.name, arm.look, curve_points(summary, arm)});
+    const auto& points = chart.curves.back().points;
+    if (!points.empty()) chart.label += fmt::format("{} from {} to {}. ", arm.name, percent(points.front().y), percent(points.back().y));
+  }
+  const std::string drawn = figure([&](double width) { return curve_chart(chart, width); }, interval_words(summary), legend(summary));
+  return section("curves", summary.seconds ? "Accuracy against video watched" : "Accuracy against answers", drawn.empty() ? "" : drawn + curve_table(summary, chart.curves));
+}
+
+std::string finals(const Summary& summary) {
+  DotChart chart{"Accuracy of the final round by arm", "accuracy, %", {}, false};
+  for (const auto& arm : summary.arms) {
+    if (arm.ran()) chart.rows.push_back(dot_row(arm, final_values(arm, accuracy), "final accuracy", false));
+  }
+  std::string body = dots(chart, interval_words(summary) + " Small dots are seeds.");
+  Table table("Final round on the test clips, mean and 95 % interval over seeds", {"arm", "seeds", "clips", "videos", "mean of classes", "log loss", "ECE"});
+  for (const auto& arm : summary.arms) {
+    if (!arm.ran()) continue;
+    const auto of = [&](const Measure& measure) { return estimate(final_values(arm, measure)); };
+    table.row({key(arm), std::to_string(arm.cells.size()), with_interval(of(accuracy)), with_interval(of([](const RoundResult& r) { return r.metrics.video_accuracy; })),
+               with_interval(of([](const RoundResult& r) { return r.metrics.mean_class_accuracy; })), number(of([](const RoundResult& r) { return r.metrics.nll; }).mean, 3),
+               percent(of([](const RoundResult& r) { return r.metrics.ece; }).mean)},
+              &arm == summary.best ? "strong" : "");
+  }
+  if (!table.empty()) body += table.html();
+  return section("final", "The final round", body.empty() ? "" : body + tests(summary));
+}
+
+std::string budget(const Summary& summary) {
+  if (summary.rounds < 2 || !summary.best) return "";
+  DotChart chart{"Area under the budget curve by arm", "mean accuracy over the budget, %", {}, false};
+  for (const auto& arm : summary.arms) {
+    if (const auto values = areas(summary, arm); !values.empty()) chart.rows.push_back(dot_row(arm, values, "area under the curve", false));
+  }
+  std::string body = "<h3>Area under the budget curve</h3>" + dots(chart, "Area under accuracy over " + summary.unit() + ", divided by the width of the budget: the accuracy an arm had on average on its way. It rewards being right early.");
+  const double best = estimate(final_values(*summary.best, accuracy)).mean;
+  std::vector<std::string> headings{"arm"};
+  for (const double share : {0.9, 0.95}) headings.push_back(fmt::format("{} to {}<span class=\"unit\">{:.0f} % of the best</span>", summary.unit(), percent(share * best), share * 100));
+  for (const char* share : {"90", "95"}) if (summary.control) headings.push_back(fmt::format("saved<span class=\"unit\">at {} %, against {}</span>", share, escaped(summary.control->name)));
+  Table table(fmt::format("{} needed to reach 90 % and 95 % of the best final accuracy ({}, {})", summary.seconds ? "Seconds of video" : "Answers", summary.best->name, percent(best)), headings);
+  for (const auto& arm : summary.arms) {
+    if (!arm.ran()) continue;
+    std::vector<std::string> cells{key(arm)}, saved;
+    for (const double share : {0.9, 0.95}) {
+      const double needed = budget_of_mean(summary, arm, share * best);
+      cells.push_back(std::isfinite(needed) ? number(needed, 0) : "not reached");
+      if (!summary.control) continue;
+      const double control = budget_of_mean(summary, *summary.control, share * best);
+      saved.push_back(&arm == summary.control || !std::isfinite(needed) || !std::isfinite(control) || control <= 0 ? "–" : points(1 - needed / control, 0) + " %");
+    }
+    cells.insert(cells.end(), saved.begin(), saved.end());
+    table.row(cells);
+  }
+  return section("budget", "What the budget buys", body + "<h3>Budget to a target</h3>" + table.html() + "<p class=\"note\">Read off the mean curve, between rounds linearly. A target reached already by the first round counts as the first round's budget.</p>");
+}
+
+}  // namespace distal::sections

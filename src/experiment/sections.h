@@ -1,0 +1,33 @@
+#pragma once
+// The sections of the report, each as HTML, or empty where the results have nothing to say. Charts that carry text come
+// twice, drawn for a wide and for a narrow page; the style shows one.
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "experiment/report.h"
+#include "experiment/summary.h"
+
+namespace distal::sections {
+
+std::string heading(const Summary& summary);   // question, answer, key figures, warnings
+std::string curves(const Summary& summary);    // accuracy over the budget
+std::string finals(const Summary& summary);    // the last round: dots, differences, tests
+std::string budget(const Summary& summary);    // area under the curve, budget to a target
+std::string classes(const Summary& summary);   // rates per class, confusion
+std::string calibration(const Summary& summary);
+std::string cost(const Summary& summary);
+std::string worst(const Summary& summary, const ThumbnailFunction& thumbnail);
+std::string data(const Summary& summary);      // counts, teacher, quarantined videos
+std::string recipe(const Summary& summary);
+std::string provenance(const Summary& summary);  // the last line of the page
+
+/// <section> with a heading; empty when `body` is.
+std::string section(const std::string& id, const std::string& title, const std::string& body);
+/// The arm's marker and name, for tables.
+std::string key(const ArmView& arm);
+/// "61.2 %" with its interval in small letters.
+std::string with_interval(const Estimate& value);
+
+}  // namespace distal::sections

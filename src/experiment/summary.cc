@@ -1,0 +1,239 @@
+#include "experiment/summary.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "experiment/html.h"
+#include "experiment/statistics.h"
+
+namespace distal {
+namespace {
+
+std::vector<ArmView> arm_views(const Results& results) {
+  std::vector<ArmView> arms;
+  std::string control;  // only the first arm marked as a control is grey and tested against
+  for (const auto& cell : results.cells) {
+    if (cell.control && control.empty()) control = cell.arm;
+  }
+  int64_t colours = 0;
+  for (const auto& cell : results.cells) {
+    auto arm = std::find_if(arms.begin(), arms.end(), [&](const ArmView& a) { return a.name == cell.arm; });
+    if (arm == arms.end()) {
+      const bool is_control = cell.control && cell.arm == control;
+      arms.push_back({cell.arm, {is_control ? 0 : colours++, is_control}, {}});
+      arm = std::prev(arms.end());
+    }
+    if (!cell.rounds.empty()) arm->cells.push_back(&cell);
+  }
+  for (auto& arm : arms) {
+    std::stable_sort(arm.cells.begin(), arm.cells.end(), [](const Cell* a, const Cell* b) { return a->seed < b->seed; });
+  }
+  return arms;
+}
+
+std::vector<double> paired_differences(const ArmView& arm, const ArmView& control) {
+  std::vector<double> out;
+  for (const auto* cell : arm.cells) {
+    const auto twin = std::find_if(control.cells.begin(), control.cells.end(), [&](const Cell* c) { return c->seed == cell->seed; });
+    if (twin == control.cells.end()) continue;
+    const double difference = accuracy(cell->rounds.back()) - accuracy((*twin)->rounds.back());
+    if (std::isfinite(difference)) out.push_back(difference);
+  }
+  return out;
+}
+
+/// Share of seeds that were right, per test clip in the final round; empty where lists do not fit the test videos.
+std::vector<double> share_right(const ArmView& arm, const std::set<int64_t>& seeds, size_t clips) {
+  std::vector<double> right(clips, 0.0);
+  for (const auto* cell : arm.cells) {
+    if (!seeds.contains(cell->seed)) continue;
+    const auto& correct = cell->rounds.back().metrics.correct;
+    if (correct.size() != clips) return {};
+    for (size_t i = 0; i < clips; ++i) right[i] += correct[i] / static_cast<double>(seeds.size());
+  }
+  return right;
+}
+
+Estimate over_videos(const Results& results, const ArmView& arm, const ArmView& control) {
+  std::set<int64_t> mine, shared;
+  for (const auto* cell : arm.cells) mine.insert(cell->seed);
+  for (const auto* cell : control.cells) {
+    if (mine.contains(cell->seed)) shared.insert(cell->seed);
+  }
+  const auto& videos = results.test_videos;
+  const auto a = share_right(arm, shared, videos.size()), b = share_right(control, shared, videos.size());
+  if (videos.empty() || a.empty() || b.empty()) return {};
+  const Bootstrap drawn = bootstrap_videos(a, b, videos, Random(0).stream("report"), 2000);
+  return {drawn.difference, drawn.interval.low, drawn.interval.high, drawn.videos};
+}
+
+}  // namespace
+
+double accuracy(const RoundResult& round) { return round.metrics.accuracy; }
+
+Estimate estimate(const std::vector<double>& values) {
+  std::vector<double> finite;
+  std::copy_if(values.begin(), values.end(), std::back_inserter(finite), [](double v) { return std::isfinite(v); });
+  Estimate out;
+  out.seeds = static_cast<int64_t>(finite.size());
+  if (finite.empty()) return out;
+  const Summary95 summary = summarise(finite);
+  out.mean = summary.mean;
+  if (summary.n > 1) {
+    out.low = summary.interval.low;
+    out.high = summary.interval.high;
+  }
+  return out;
+}
+
+std::vector<double> final_values(const ArmView& arm, const Measure& measure) {
+  std::vector<double> out;
+  for (const auto* cell : arm.cells) out.push_back(measure(cell->rounds.back()));
+  return out;
+}
+
+Summary::Summary(const Results& all) : results(&all), arms(arm_views(all)), seconds(all.budget_unit == "seconds") {
+  double greatest = -1;
+  for (const auto& arm : arms) {
+    for (const auto* cell : arm.cells) rounds = std::max(rounds, static_cast<int64_t>(cell->rounds.size()));
+    if (arm.look.control) control = &arm;
+    const double mean = estimate(final_values(arm, accuracy)).mean;
+    if (arm.ran() && (best == nullptr || mean > greatest)) {
+      best = &arm;
+      greatest = std::isfinite(mean) ? mean : -1;
+    }
+  }
+  if (control == nullptr) return;
+  std::vector<double> tested;
+  for (const auto& arm : arms) {
+    if (&arm == control) continue;
+    Comparison c{&arm, paired_differences(arm, *control)};
+    if (c.differences.empty()) continue;
+    c.difference = estimate(c.differences);
+    c.over_videos = over_videos(all, arm, *control);
+    if (c.differences.size() > 1) c.p = paired_t_test(c.differences).p;
+    if (std::isfinite(c.p)) tested.push_back(c.p);
+    comparisons.push_back(c);
+  }
+  const auto corrected = holm(tested);
+  size_t next = 0;
+  for (auto& c : comparisons) {
+    if (std::isfinite(c.p)) c.p_holm = corrected.at(next++);
+  }
+}
+
+std::vector<MeanPoint> mean_curve(const Summary& summary, const ArmView& arm) {
+  std::vector<MeanPoint> curve;
+  for (size_t r = 0; r < static_cast<size_t>(summary.rounds); ++r) {
+    std::vector<double> spent, values;
+    for (const auto* cell : arm.cells) {
+      if (r >= cell->rounds.size()) continue;
+      spent.push_back(summary.spent(cell->rounds[r]));
+      values.push_back(accuracy(cell->rounds[r]));
+    }
+    if (values.empty()) break;
+    curve.push_back({estimate(spent), estimate(values)});
+  }
+  return curve;
+}
+
+std::vector<double> areas(const Summary& summary, const ArmView& arm) {
+  std::vector<double> out;
+  for (const auto* cell : arm.cells) {
+    std::vector<double> x, y;
+    for (const auto& round : cell->rounds) {
+      if (!std::isfinite(accuracy(round)) || !std::isfinite(summary.spent(round))) continue;
+      x.push_back(summary.spent(round));
+      y.push_back(accuracy(round));
+    }
+    if (x.size() > 1 && x.back() > x.front()) out.push_back(aubc(y, x) / (x.back() - x.front()));
+  }
+  return out;
+}
+
+double budget_of_mean(const Summary& summary, const ArmView& arm, double target) {
+  std::vector<double> x, y;
+  for (const auto& [spent, value] : mean_curve(summary, arm)) {
+    if (!std::isfinite(spent.mean) || !std::isfinite(value.mean) || (!x.empty() && spent.mean <= x.back())) continue;
+    x.push_back(spent.mean);
+    y.push_back(value.mean);
+  }
+  return labels_to_target(x, y, target).value_or(std::numeric_limits<double>::infinity());
+}
+
+std::vector<std::vector<int64_t>> confusion(const ArmView& arm) {
+  std::vector<std::vector<int64_t>> sum;
+  for (const auto* cell : arm.cells) {
+    const auto& counts = cell->rounds.back().metrics.confusion;
+    if (sum.empty()) sum.assign(counts.size(), std::vector<int64_t>(counts.size(), 0));
+    if (counts.size() != sum.size()) return {};
+    for (size_t i = 0; i < counts.size(); ++i) {
+      if (counts[i].size() != sum.size()) return {};
+      for (size_t j = 0; j < sum.size(); ++j) sum[i][j] += counts[i][j];
+    }
+  }
+  return sum;
+}
+
+namespace {
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string out;
+  for (size_t i = 0; i < names.size(); ++i) out += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
+  return out;
+}
+
+std::string tested(const Summary& summary, const Comparison& c) {
+  std::vector<double> in_points;
+  for (const double d : c.differences) in_points.push_back(100 * d);
+  const auto p_holm = std::isfinite(c.p_holm) ? std::optional(c.p_holm) : std::nullopt;
+  std::string sentence = verdict(c.arm->name, summary.control->name, in_points, "accuracy points", p_holm) + ".";
+  if (sentence.starts_with("no ")) sentence[0] = 'N';
+  return sentence;
+}
+
+std::string others(const Summary& summary) {
+  std::vector<std::string> better, worse, neither;
+  for (const auto& c : summary.comparisons) {
+    if (c.arm != summary.best) (!c.shown() ? neither : c.difference.mean > 0 ? better : worse).push_back(c.arm->name);
+  }
+  std::string out;
+  if (!better.empty()) out += fmt::format("Better than {} as well: {}. ", summary.control->name, listed(better));
+  if (!worse.empty()) out += fmt::format("Worse than {}: {}. ", summary.control->name, listed(worse));
+  if (!neither.empty()) out += fmt::format("Not shown to differ from {}: {}.", summary.control->name, listed(neither));
+  return out;
+}
+
+std::string saving(const Summary& summary) {
+  if (summary.rounds < 2 || !summary.control || summary.best == summary.control) return "";
+  const double target = 0.95 * estimate(final_values(*summary.best, accuracy)).mean;
+  const double arm = budget_of_mean(summary, *summary.best, target), control = budget_of_mean(summary, *summary.control, target);
+  if (!std::isfinite(arm)) return "";
+  return fmt::format("On the mean curves {} reaches {} with {} {}, {} {}.", summary.best->name, percent(target), number(arm, 0), summary.unit(), summary.control->name,
+                     std::isfinite(control) ? fmt::format("with {}", number(control, 0)) : "never");
+}
+
+}  // namespace
+
+bool Comparison::shown() const { return p < 0.05 && p_holm < 0.05; }
+
+std::vector<std::string> answer(const Summary& summary) {
+  if (!summary.best) return {"Nothing was measured: no run finished a round."};
+  const std::string value = percent(estimate(final_values(*summary.best, accuracy)).mean);
+  std::vector<std::string> out;
+  for (const auto& c : summary.comparisons) {
+    if (c.arm == summary.best) out.push_back(tested(summary, c));
+  }
+  if (!summary.control) out.push_back(fmt::format("{} ended at {}. There is no control arm, so nothing is tested.", summary.best->name, value));
+  else if (summary.best == summary.control) out.push_back(fmt::format("No arm ended above {}, the control, with {}.", summary.best->name, value));
+  else if (out.empty()) out.push_back(fmt::format("{} ended at {}. It shares no seed with {}, so nothing is tested.", summary.best->name, value, summary.control->name));
+  for (const auto& more : {others(summary), saving(summary)}) {
+    if (!more.empty()) out.push_back(more);
+  }
+  return out;
+}
+
+}  // namespace distal

@@ -1,0 +1,76 @@
+#pragma once
+// Results grouped for a reader: arms with their seeds, the control, the best arm, and the comparisons the report shows.
+// Values only; pointers point into the Results they were made of.
+
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "experiment/results.h"
+#include "experiment/svg.h"
+
+namespace distal {
+
+/// A mean over seeds with its 95 % interval (Student's t). Not finite where unknown; no interval with one seed.
+struct Estimate {
+  double mean = std::numeric_limits<double>::quiet_NaN(), low = mean, high = mean;
+  int64_t seeds = 0;
+};
+Estimate estimate(const std::vector<double>& values);
+
+struct ArmView {
+  std::string name;
+  Look look;                       // grey for the one control the others are tested against
+  std::vector<const Cell*> cells;  // with at least one round, by seed
+  bool ran() const { return !cells.empty(); }
+};
+
+using Measure = std::function<double(const RoundResult&)>;
+
+struct Comparison {
+  const ArmView* arm = nullptr;
+  std::vector<double> differences;  // arm minus control, per paired seed
+  Estimate difference;              // interval by Student's t over the pairs
+  double p = std::numeric_limits<double>::quiet_NaN(), p_holm = p;
+  Estimate over_videos;             // interval by bootstrap over the test videos; `seeds` counts videos there
+  bool shown() const;               // a difference: p below 0.05, also after Holm
+};
+
+struct Summary {
+  const Results* results = nullptr;
+  std::vector<ArmView> arms;        // in the order they first appear
+  const ArmView* control = nullptr; // null where no arm is a control
+  const ArmView* best = nullptr;    // greatest mean final accuracy; null where nothing ran
+  int64_t rounds = 0;               // the most any cell has
+  bool seconds = false;             // the budget is counted in seconds of video
+  std::vector<Comparison> comparisons;  // final accuracy against the control, each other arm that shares a seed
+
+  explicit Summary(const Results& results);
+  Summary(const Summary&) = delete;
+  Summary& operator=(const Summary&) = delete;
+
+  double spent(const RoundResult& round) const { return seconds ? round.seconds : static_cast<double>(round.answers); }
+  std::string unit() const { return seconds ? "seconds of video" : "answers"; }
+};
+
+std::vector<double> final_values(const ArmView& arm, const Measure& measure);
+double accuracy(const RoundResult& round);
+
+/// Budget spent and accuracy at each round, over the seeds that have it.
+struct MeanPoint { Estimate spent, accuracy; };
+std::vector<MeanPoint> mean_curve(const Summary& summary, const ArmView& arm);
+
+/// Area under accuracy over budget divided by the budget's width, per seed: the mean accuracy on the way. Seeds with
+/// fewer than two finite rounds are left out.
+std::vector<double> areas(const Summary& summary, const ArmView& arm);
+/// The budget at which the arm's mean curve first reaches `target`, linear between rounds; infinity where it never does.
+double budget_of_mean(const Summary& summary, const ArmView& arm, double target);
+
+/// Confusion counts of the final round, summed over seeds; empty where the seeds disagree on the number of classes.
+std::vector<std::vector<int64_t>> confusion(const ArmView& arm);
+
+/// The experiment's answer, the sentence that matters first; never empty. Says better or worse only where a test does.
+std::vector<std::string> answer(const Summary& summary);
+
+}  // namespace distal
