@@ -1,0 +1,176 @@
+#include "models/gate.h"
+
+#include <fstream>
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/autocast_mode.h>
+#include <fmt/ranges.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "base/error.h"
+
+namespace distal {
+namespace {
+
+struct Pass {  // of one convolution: output, then the gradients of input and parameters
+  std::vector<at::Tensor> tensors;
+};
+
+// Memory freed here is what a kernel that forgets to write its result will return.
+void poison(const std::vector<at::Tensor>& like) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  std::vector<at::Tensor> held;
+  for (const auto& tensor : like) {
+    for (const auto type : {at::kFloat, at::kBFloat16}) {
+      for (int copy = 0; copy < 2; ++copy) held.push_back(at::full({tensor.numel()}, kNan, at::TensorOptions(type)));
+    }
+  }
+}
+
+Pass run(Conv& conv, const at::Tensor& x, const at::Tensor& upstream, bool bf16) {
+  const at::AutoGradMode with_gradients(true);
+  auto leaf = x.detach().requires_grad_();
+  std::vector<at::Tensor> inputs = {leaf};
+  for (const auto& parameter : conv.parameters(false)) {
+    if (parameter.requires_grad()) inputs.push_back(parameter);
+  }
+  at::Tensor y;
+  if (bf16) {
+    const Bf16Scope scope;
+    y = conv.forward(leaf);
+  } else {
+    y = conv.forward(leaf);
+  }
+  Pass pass{{y.detach()}};
+  for (const auto& gradient : torch::autograd::grad({y}, inputs, {upstream.to(y.scalar_type())})) pass.tensors.push_back(gradient);
+  return pass;
+}
+
+double relative_error(const at::Tensor& got, const at::Tensor& wanted) {
+  const double error = (got.to(at::kDouble) - wanted.to(at::kDouble)).norm().item<double>();
+  const double size = wanted.to(at::kDouble).norm().item<double>();
+  if (!std::isfinite(error)) return std::numeric_limits<double>::infinity();
+  return size > 0 ? error / size : error;
+}
+
+at::Tensor noise(at::IntArrayRef sizes, uint64_t seed, bool channels_last) {
+  const auto x = at::randn(sizes, at::make_generator<at::CPUGeneratorImpl>(seed), at::TensorOptions(at::kFloat));
+  if (!channels_last) return x;
+  return x.contiguous(sizes.size() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::ChannelsLast3d);
+}
+
+void compare(const Conv::Call& call, GateReport::Row& row) {
+  Conv& conv = *call.conv;
+  const auto x = noise(call.input, 1, call.channels_last);
+  at::Tensor upstream;
+  {
+    const torch::NoGradGuard no_grad;
+    const auto y = conv.forward(x);
+    upstream = noise(y.sizes(), 2, !y.is_contiguous());
+  }
+  const Pass exact = run(conv, x, upstream, false);
+  for (int repeat = 0; repeat < 2; ++repeat) {  // uninitialised memory may look right once
+    poison(exact.tensors);
+    const Pass rounded = run(conv, x, upstream, true);
+    for (size_t i = 0; i < exact.tensors.size(); ++i) {
+      double& worst = i == 0 ? row.output_error : i == 1 ? row.input_error : row.parameter_error;
+      worst = std::max(worst, relative_error(rounded.tensors[i], exact.tensors[i]));
+    }
+  }
+}
+
+bool known_to_corrupt(const Conv::Call& call) {
+  const auto& kernel = call.conv->shape().kernel;
+  return kernel.size() == 3 && kernel[0] >= 5 && call.input[2] > 1 && call.input[2] < kernel[0];
+}
+
+std::string describe(const Conv::Call& call) {
+  const ConvShape& shape = call.conv->shape();
+  return fmt::format("input [{}]{}, weight [{}], stride [{}], padding {}, groups {}", fmt::join(call.input, ", "),
+                     call.channels_last ? " channels last" : "", fmt::join(call.conv->weight.sizes(), ", "),
+                     fmt::join(shape.stride, ", "), shape.same ? "same" : fmt::format("[{}]", fmt::join(shape.padding, ", ")), shape.groups);
+}
+
+std::vector<Conv::Call> calls_of(Net& net, const std::vector<int64_t>& clips) {
+  const torch::NoGradGuard no_grad;
+  std::vector<Conv::Call> calls;
+  const bool training = net.is_training();
+  net.eval();  // the batch statistics stay as they are
+  Conv::calls() = &calls;
+  try {
+    net.forward(noise(clips, 0, false));
+  } catch (...) {
+    Conv::calls() = nullptr;
+    net.train(training);
+    throw;
+  }
+  Conv::calls() = nullptr;
+  net.train(training);
+  return calls;
+}
+
+}  // namespace
+
+int64_t GateReport::unsafe() const {
+  return std::count_if(rows.begin(), rows.end(), [](const Row& row) { return !row.safe; });
+}
+
+std::string GateReport::text() const {
+  std::string text = fmt::format("bf16 gate: {} distinct convolutions compared with float32, {} of them computed in float32", rows.size(), unsafe());
+  for (const auto& row : rows) {
+    if (row.safe) continue;
+    const auto why = row.tried ? fmt::format("errors: output {:.2g}, input gradient {:.2g}, parameter gradient {:.2g}", row.output_error,
+                                             row.input_error, row.parameter_error)
+                               : std::string("not tried, it can corrupt memory");
+    text += fmt::format("\n  {}{}: {} ({})", row.layer, row.layers > 1 ? fmt::format(" and {} like it", row.layers - 1) : "", row.call, why);
+  }
+  return text;
+}
+
+bool cpu_has_bf16() {
+  static const bool has = [] {
+    std::ifstream info("/proc/cpuinfo");
+    for (std::string line; std::getline(info, line);) {
+      if (line.starts_with("flags")) return line.find("avx512_bf16") != std::string::npos || line.find("amx_bf16") != std::string::npos;
+    }
+    return false;
+  }();
+  return has;
+}
+
+GateReport gate(Net& net, const std::vector<int64_t>& clips, double tolerance) {
+  std::map<const torch::nn::Module*, std::string> names;
+  for (const auto& row : net.named_modules("", /*include_self=*/false)) names[row.value().get()] = row.key();
+  GateReport report;
+  std::map<std::string, size_t> known;
+  for (const auto& call : calls_of(net, clips)) {
+    const std::string text = describe(call);
+    const auto [place, fresh] = known.emplace(text, report.rows.size());
+    if (fresh) {
+      report.rows.push_back({names[call.conv], text});
+      auto& row = report.rows.back();
+      call.conv->set_full_precision(false);
+      row.tried = !known_to_corrupt(call);
+      if (row.tried) compare(call, row);
+      row.safe = row.tried && std::max({row.output_error, row.input_error, row.parameter_error}) <= tolerance;
+    } else {
+      ++report.rows[place->second].layers;
+    }
+    call.conv->set_full_precision(!report.rows[place->second].safe);
+  }
+  return report;
+}
+
+Bf16Scope::Bf16Scope() : was_enabled_(at::autocast::is_autocast_enabled(at::kCPU)) {
+  at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+  at::autocast::set_autocast_enabled(at::kCPU, true);
+  at::autocast::increment_nesting();
+}
+
+Bf16Scope::~Bf16Scope() {
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+  at::autocast::set_autocast_enabled(at::kCPU, was_enabled_);
+}
+
+}  // namespace distal
