@@ -73,7 +73,7 @@ void probe_all(std::vector<Video>& videos, const std::function<VideoInfo(const s
 }
 
 int64_t label_of(const Row& row, const Classes& classes) {
-  if (row.label.empty()) return -1;
+  if (row.label.empty() || row.label == kUnlabelled) return -1;
   const auto index = classes.index(row.label);
   if (!index) {
     const auto meant = nearest(row.label, classes.names);
@@ -105,7 +105,7 @@ void add_segments(const Video& video, const std::vector<Span>& spans, const Clip
     if (k > 0 && end_s - start_s < options.length_s / 2) break;
     const double middle_s = (start_s + end_s) / 2;
     const auto span = std::find_if(spans.begin(), spans.end(), [&](const Span& s) { return s.start_s <= middle_s && middle_s < s.end_s; });
-    if (span == spans.end()) {
+    if (span == spans.end() || span->row->label == kUnlabelled) {
       ++list.unlabelled_segments;
     } else {
       list.clips.push_back({video.path, video.info.id, start_s, end_s, span->row->group, label_of(*span->row, classes)});
@@ -132,7 +132,11 @@ void add_clips(const Video& video, const ClipOptions& options, const Classes& cl
     return;
   }
   for (const auto& span : spans) {
-    list.clips.push_back({video.path, video.info.id, span.start_s, span.end_s, span.row->group, label_of(*span.row, classes)});
+    if (span.row->label == kUnlabelled) {
+      ++list.unlabelled_segments;
+    } else {
+      list.clips.push_back({video.path, video.info.id, span.start_s, span.end_s, span.row->group, label_of(*span.row, classes)});
+    }
   }
 }
 

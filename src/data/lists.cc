@@ -133,7 +133,7 @@ std::vector<Row> read_rows(const std::string& csv_path, const std::string& group
 Classes classes_of(const std::vector<Row>& rows) {
   std::set<std::string> names;
   for (const auto& row : rows) {
-    if (!row.label.empty()) names.insert(row.label);
+    if (!row.label.empty() && row.label != kUnlabelled) names.insert(row.label);
   }
   return {{names.begin(), names.end()}};
 }

@@ -1,7 +1,8 @@
 #pragma once
 // Which clips there are: a CSV of videos (or of annotated spans) becomes a list of clips with labels and groups.
 // Columns, by header: path or video; label; optional group; optional start_s,end_s or start_frame,end_frame (inclusive,
-// frames of the file). Quoted fields, CRLF and a byte-order mark are accepted.
+// frames of the file). Quoted fields, CRLF and a byte-order mark are accepted. The label `unlabelled` marks a part that
+// was looked at and belongs to no class: it is no class and gives no clip.
 
 #include <functional>
 #include <limits>
@@ -14,6 +15,8 @@
 #include "video/probe.h"
 
 namespace distal {
+
+inline constexpr const char* kUnlabelled = "unlabelled";
 
 struct ListOptions {
   std::string csv;                 // relative to the data folder
@@ -35,7 +38,7 @@ struct Quarantined {
 struct ClipList {
   std::vector<Clip> clips;                 // video paths absolute or relative to the working directory; ids filled
   std::vector<Quarantined> quarantined;
-  int64_t unlabelled_segments = 0;         // segments whose middle no span covers: left out
+  int64_t unlabelled_segments = 0;         // rows marked unlabelled, segments whose middle no labelled span covers: left out
 };
 
 /// One line of a CSV; nothing is opened. Absent columns keep their defaults; `group` is then the file's stem.

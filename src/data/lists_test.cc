@@ -125,6 +125,17 @@ TEST(Lists, ASegmentTakesTheLabelThatCoversItsMiddle) {
   EXPECT_EQ(list.clips[1].label, 1);
 }
 
+TEST(Lists, APartMarkedUnlabelledIsNoClassAndGivesNoClip) {
+  const std::string csv = "path,label,start_s,end_s\na.mp4,x,0,4\na.mp4,unlabelled,4,8\na.mp4,y,8,10\n";
+  EXPECT_THAT(classes_of(rows(csv)).names, ElementsAre("x", "y"));
+  for (const char* unit : {"video", "segment"}) {
+    const auto list = clips(csv, {unit, 4, 4}, ten_seconds);
+    ASSERT_EQ(list.clips.size(), 2u);
+    EXPECT_EQ(list.clips[1].label, 1);
+    EXPECT_EQ(list.unlabelled_segments, 1);
+  }
+}
+
 TEST(Lists, TheLastSegmentIsKeptFromHalfItsLengthOn) {
   const auto count = [](double length_s, double stride_s) {
     return clips("path,label\na.mp4,x\n", {"segment", length_s, stride_s}, ten_seconds).clips.size();
