@@ -66,23 +66,30 @@ std::string band(const std::vector<CurvePoint>& points, const Scale& x, const Sc
   return known < 2 ? "" : "<path class=\"band\" d=\"" + upper + lower + "Z\"/>";
 }
 
-std::string whiskers(const std::vector<CurvePoint>& points, const Scale& x, const Scale& y) {
+std::string whiskers(const std::vector<CurvePoint>& points, const Scale& x, const Scale& y, double aside_px) {
   std::string out;
   for (const auto& p : points) {
     if (!std::isfinite(p.low) || !std::isfinite(p.high)) continue;
-    out += svg::line(x(p.x), y(std::max(p.low, y.low)), x(p.x), y(std::min(p.high, y.high)), "whisker");
+    out += svg::line(x(p.x) + aside_px, y(std::max(p.low, y.low)), x(p.x) + aside_px, y(std::min(p.high, y.high)), "whisker");
   }
   return out;
 }
 
+/// Band and whiskers; `aside_px` keeps the intervals of several arms at one budget apart.
+std::string draw_interval(const Curve& curve, const Scale& x, const Scale& y, double aside_px) {
+  const auto points = finite(curve.points);
+  return fmt::format("<g class=\"series {}\">", curve.look.name()) + band(points, x, y) + whiskers(points, x, y, aside_px) + "</g>\n";
+}
+
 std::string draw(const Curve& curve, const Scale& x, const Scale& y) {
   const auto points = finite(curve.points);
-  std::string path;
-  for (const auto& p : points) path += (path.empty() ? "M" : "L") + svg::px(x(p.x)) + " " + svg::px(y(p.y));
-  std::string out = fmt::format("<g class=\"series {}\">", curve.look.name()) + band(points, x, y);
-  out += points.size() == 1 ? whiskers(points, x, y) : "<path class=\"curve\" d=\"" + path + "\"/>";
-  for (const auto& p : points) out += svg::marker(curve.look, x(p.x), y(p.y), 3.6, p.tip);
-  return out + "</g>\n";
+  std::string path, marks;
+  for (const auto& p : points) {
+    path += (path.empty() ? "M" : "L") + svg::px(x(p.x)) + " " + svg::px(y(p.y));
+    marks += svg::marker(curve.look, x(p.x), y(p.y), 3.8, p.tip);
+  }
+  if (points.size() > 1) marks = "<path class=\"curve\" d=\"" + path + "\"/>" + marks;
+  return fmt::format("<g class=\"series {}\">", curve.look.name()) + marks + "</g>\n";
 }
 
 /// Heights of labels, pushed apart to `gap`, inside [top, bottom] where they fit.
@@ -135,6 +142,7 @@ std::string curve_chart(const CurveChart& chart, double width_px) {
     }
   }
   if (along.empty()) return "";
+  up.add(chart.reference);
   const bool beside = width_px >= 600;
   const double right = beside ? std::clamp(30 + 7.2 * static_cast<double>(std::min<size_t>(names, 22)), 60.0, 190.0) : 14;
   const double height = std::max(beside ? 400.0 : 300.0, beside ? 17.0 * static_cast<double>(chart.curves.size()) + 90 : 0);
@@ -142,6 +150,11 @@ std::string curve_chart(const CurveChart& chart, double width_px) {
   const Scale x = exact_scale(along.low - margin, along.high + margin, beside ? 8 : 4, 44, width_px - right);
   const Scale y = nice_scale(up.low, up.high, 6, height - 52, 30);
   std::string body = axes(x, y, chart.x_title, chart.y_title);
+  if (std::isfinite(chart.reference)) {
+    body += "<g class=\"axes\">" + svg::line(x.from_px, y(chart.reference), x.to_px, y(chart.reference), "ideal") + svg::text(x.from_px + 6, y(chart.reference) - 6, chart.reference_name) + "</g>";
+  }
+  const auto arms = static_cast<double>(chart.curves.size());
+  for (size_t i = 0; i < chart.curves.size(); ++i) body += draw_interval(chart.curves[i], x, y, (static_cast<double>(i) - (arms - 1) / 2) * std::min(4.0, 30 / arms));
   for (const bool control : {true, false}) {  // the control beneath the others
     for (const auto& curve : chart.curves) {
       if (curve.look.control == control) body += draw(curve, x, y);
@@ -178,7 +191,7 @@ std::string dot_chart(const DotChart& chart, double width_px) {
     body += fmt::format("<g class=\"series {}\">", row.look.name());
     body += beside ? svg::text(left - 4, y + 4, shortened(row.name, 24), "end", "name") : svg::text(x.from_px, top + 16, shortened(row.name, 24), "start", "name");
     body += beside ? svg::text(width_px, y + 4, row.text, "end", "value") : svg::text(width_px - 4, top + 16, row.text, "end", "value");
-    if (std::isfinite(row.low) && std::isfinite(row.high)) body += svg::line(x(row.low), y, x(row.high), y, "whisker wide");
+    if (std::isfinite(row.low) && std::isfinite(row.high)) body += svg::line(x(row.low), y, x(row.high), y, "whisker broad");
     for (const double seed : row.seeds) {
       if (std::isfinite(seed)) body += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"2.6\" class=\"seed\"/>", svg::px(x(seed)), svg::px(y + (beside ? 9 : 8)));
     }

@@ -4,6 +4,7 @@
 // A value that is not finite is left out; a chart without any finite value is the empty string. Widths in CSS pixels.
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct Curve {
 struct CurveChart {
   std::string label, x_title, y_title;
   std::vector<Curve> curves;
+  double reference = std::numeric_limits<double>::quiet_NaN();  // a level to compare with, such as the teacher's
+  std::string reference_name;
 };
 /// Values of y are shares, shown as percentages. Names stand beside the ends where the width allows (>= 600).
 std::string curve_chart(const CurveChart& chart, double width_px);

@@ -61,7 +61,7 @@ std::string shortened(std::string_view text, int64_t characters) {
 }
 
 std::string percent(double share, int decimals) {
-  return std::isfinite(share) ? fmt::format("{:.{}f} %", share * 100, decimals) : kDash;
+  return std::isfinite(share) ? fmt::format("{:.{}f}\u00A0%", share * 100, decimals) : kDash;
 }
 
 std::string points(double share, int decimals) {
@@ -87,12 +87,8 @@ std::string number(double value, int decimals) {
 
 std::string wall_time(double seconds) {
   if (!std::isfinite(seconds)) return kDash;
-  if (seconds < 9.95) return number(seconds, seconds < 0.995 ? 2 : 1) + " s";
-  const auto whole = static_cast<int64_t>(std::llround(seconds));
-  if (whole < 60) return fmt::format("{} s", whole);
-  if (whole < 3600) return whole % 60 ? fmt::format("{} min {} s", whole / 60, whole % 60) : fmt::format("{} min", whole / 60);
-  const int64_t minutes = (whole + 30) / 60;
-  return minutes % 60 ? fmt::format("{} h {} min", minutes / 60, minutes % 60) : fmt::format("{} h", minutes / 60);
+  if (seconds < 59.5) return number(seconds, seconds < 0.995 ? 2 : seconds < 9.95 ? 1 : 0) + "\u00A0s";
+  return seconds < 3597 ? number(seconds / 60, 1) + "\u00A0min" : number(seconds / 3600, 2) + "\u00A0h";
 }
 
 std::string p_value(double p) {
@@ -118,8 +114,8 @@ Table& Table::row(std::vector<std::string> cells, std::string row_class) {
 }
 
 std::string Table::html() const {
-  std::string out = "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"" + escaped(caption_) + "\"><table><caption>" +
-                    escaped(caption_) + "</caption><thead><tr>";
+  std::string out = "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"" + escaped(caption_) + "\"><table><caption><span>" +
+                    escaped(caption_) + "</span></caption><thead><tr>";
   for (const auto& heading : headings_) out += "<th scope=\"col\">" + heading + "</th>";
   out += "</tr></thead><tbody>\n";
   for (const auto& row : rows_) {

@@ -15,13 +15,13 @@ std::string escaped(std::string_view text);
 /// At most `characters` characters (code points); a longer text ends in an ellipsis.
 std::string shortened(std::string_view text, int64_t characters);
 
-/// 0.6123 -> "61.2 %"; a dash where not finite.
+/// 0.6123 -> "61.2 %" with a no-break space; a dash where not finite.
 std::string percent(double share, int decimals = 1);
 /// 0.0312 -> "+3.1", in percentage points; a true minus sign; a dash where not finite.
 std::string points(double share, int decimals = 1);
 /// 1234.5 -> "1,234.5" with at most `decimals` decimals, trailing zeros dropped; a dash where not finite.
 std::string number(double value, int decimals = 2);
-/// 3725 -> "1 h 2 min", 75 -> "1 min 15 s", 0.25 -> "0.25 s".
+/// 3725 -> "1.03 h", 78 -> "1.3 min", 12.3 -> "12 s", 0.25 -> "0.25 s", with no-break spaces.
 std::string wall_time(double seconds);
 /// 0.0312 -> "0.031", 0.00001 -> "< 0.001".
 std::string p_value(double p);

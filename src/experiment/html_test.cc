@@ -29,7 +29,7 @@ TEST(Html, ShortensByCharactersNotBytes) {
 }
 
 TEST(Html, WritesNumbersAsReadersWantThem) {
-  EXPECT_EQ(percent(0.6123), "61.2 %");
+  EXPECT_EQ(percent(0.6123), "61.2\u00A0%");
   EXPECT_EQ(points(-0.0312), "−3.1");
   EXPECT_EQ(points(0.05), "+5.0");
   EXPECT_EQ(points(-0.0001), "0.0");
@@ -39,11 +39,12 @@ TEST(Html, WritesNumbersAsReadersWantThem) {
   EXPECT_EQ(number(-0.001), "0");
   EXPECT_EQ(p_value(0.0312), "0.031");
   EXPECT_EQ(p_value(1e-9), "< 0.001");
-  EXPECT_EQ(wall_time(0.25), "0.25 s");
-  EXPECT_EQ(wall_time(59.7), "1 min");
-  EXPECT_EQ(wall_time(75), "1 min 15 s");
-  EXPECT_EQ(wall_time(3599.9), "1 h");
-  EXPECT_EQ(wall_time(3725), "1 h 2 min");
+  EXPECT_EQ(wall_time(0.25), "0.25\u00A0s");
+  EXPECT_EQ(wall_time(9.87), "9.9\u00A0s");
+  EXPECT_EQ(wall_time(59.7), "1\u00A0min");
+  EXPECT_EQ(wall_time(78), "1.3\u00A0min");
+  EXPECT_EQ(wall_time(3599.9), "1\u00A0h");
+  EXPECT_EQ(wall_time(3725), "1.03\u00A0h");
 }
 
 TEST(Html, WritesADashWhereThereIsNoNumber) {
@@ -62,7 +63,7 @@ TEST(Html, EncodesTheBase64VectorsOfTheStandard) {
 
 TEST(Html, ATableHasACaptionAndHeadings) {
   const std::string html = Table("Cost & time", {"arm", "answers"}).row({"badge", "48"}).html();
-  EXPECT_THAT(html, HasSubstr("<caption>Cost &amp; time</caption>"));
+  EXPECT_THAT(html, HasSubstr("<caption><span>Cost &amp; time</span></caption>"));
   EXPECT_THAT(html, HasSubstr("<th scope=\"col\">answers</th>"));
   EXPECT_THAT(html, HasSubstr("<th scope=\"row\">badge</th><td>48</td>"));
 }

@@ -52,16 +52,16 @@ nav a { margin-right: 1.15rem; text-decoration: none; white-space: nowrap } nav 
 .notes ul { margin: .2rem 0; padding-left: 1.2rem }
 .scroll { overflow-x: auto; margin: .9rem 0 }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; line-height: 1.4; font-variant-numeric: tabular-nums }
-caption { text-align: left; color: var(--soft); padding: 0 0 .5rem; font-size: .9rem }
+caption { text-align: left; color: var(--soft); padding: 0 0 .5rem; font-size: .9rem } caption span { display: block; position: sticky; left: 0; width: max-content; max-width: min(44rem, calc(100vw - 3rem)) }
 th, td { padding: .42rem .7rem; text-align: right; vertical-align: top; border-bottom: 1px solid var(--faint); white-space: nowrap }
-th:first-child, td.words { text-align: left } th:first-child { padding-left: 0 } td.words { white-space: normal; overflow-wrap: anywhere }
+th:first-child, td.words { text-align: left } th:first-child { padding-left: 0; position: sticky; left: 0; background: var(--paper) } td.words { white-space: normal; overflow-wrap: anywhere }
 thead th { font-weight: 600; color: var(--soft); border-bottom: 1px solid var(--edge); vertical-align: bottom } thead .unit { display: block; font-weight: 400 }
-tbody th { font-weight: 500 } tbody tr:hover { background: color-mix(in srgb, var(--accent) 5%, transparent) }
+tbody th { font-weight: 500 } tbody tr:hover > * { background: color-mix(in srgb, var(--accent) 5%, var(--paper)) }
 tr.strong th, tr.strong td { font-weight: 650 }
-.ci { color: var(--soft); font-size: .86em; margin-left: .45em }
+.ci { color: var(--soft); font-size: .86em; font-weight: 400; margin-left: .45em }
 .better { color: var(--good); font-weight: 600 } .worse { color: var(--bad); font-weight: 600 }
 .key { display: inline-block; width: .95em; height: .95em; margin-right: .45em; vertical-align: -.1em }
-.shade { background: linear-gradient(color-mix(in srgb, var(--c) 22%, transparent) 0 0) right / var(--w) 100% no-repeat }
+.shade { width: 5.2rem; margin: -.1rem 0 -.1rem auto; padding: .1rem .35rem; background: linear-gradient(color-mix(in srgb, var(--c) 24%, transparent) 0 0) left / var(--w) 100% no-repeat color-mix(in srgb, var(--c) 5%, transparent); border-radius: 2px }
 .data { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.4rem; margin: .9rem 0; font-size: .95rem }
 .data dt { color: var(--soft) } .data dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums }
 details { margin: 1rem 0 } summary { cursor: pointer; color: var(--accent); font-size: .95rem } 
@@ -79,14 +79,13 @@ svg .title { font-size: 12.5px } svg .name { fill: var(--c); font-weight: 600; f
 .grid { stroke: var(--faint) } .base, .tick { stroke: var(--edge) } .zero { stroke: var(--soft); stroke-width: 1.5 }
 .ideal { stroke: var(--edge); stroke-dasharray: 4 4 } .gap { stroke: var(--c); stroke-width: 5; stroke-opacity: .2 }
 .curve { fill: none; stroke: var(--c); stroke-width: 2.2; stroke-linejoin: round } .ctl .curve { stroke-dasharray: 6 4 }
-.band { fill: var(--c); fill-opacity: .1 } .lead { fill: none; stroke: var(--c); stroke-opacity: .45 }
-.whisker { stroke: var(--c); stroke-width: 2; stroke-opacity: .55 } .whisker.wide { stroke-width: 6; stroke-opacity: .28; stroke-linecap: round }
+.band { fill: var(--c); fill-opacity: 0; pointer-events: none } .lead { fill: none; stroke: var(--c); stroke-opacity: .45 }
+.whisker { stroke: var(--c); stroke-width: 1.6; stroke-opacity: .45 } .whisker.broad { stroke-width: 6; stroke-opacity: .28; stroke-linecap: round }
 .mark { fill: var(--c); stroke: var(--paper); stroke-width: 1.2 } .ctl .mark { fill: var(--paper); stroke: var(--c); stroke-width: 2 }
 .seed { fill: var(--c); fill-opacity: .4 } .share { fill: var(--c); fill-opacity: .4 } .reach { fill: transparent }
 .cell { fill: var(--c) } .hitting { stroke: var(--c); stroke-opacity: .6 } svg .count { fill: var(--ink); font-size: 12px } svg .dark { fill: var(--on-cell) }
 .hit:hover .mark { stroke: var(--ink); stroke-width: 2 } .hit:hover .cell { stroke: var(--ink); stroke-width: 2; stroke-opacity: 1 }
 .series { transition: opacity .12s }
-.arms:has(.series:hover) .series:not(:hover) { opacity: .3 }
 .legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: .4rem 0 0; padding: 0; list-style: none; font-size: .9rem }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1rem 2.4rem }
 .pair h3 { margin: 1rem 0 .6rem }
@@ -137,13 +136,23 @@ constexpr const char* kScript = R"js(
 })();
 )js";
 
+/// Pointing at an arm anywhere in a chart fades the others and shows its band.
+std::string highlights() {
+  std::string out;
+  for (const std::string arm : {"s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "ctl"}) {
+    const std::string pointed = ".arms:has(.series." + arm + ":hover, .legend ." + arm + ":hover) ";
+    out += pointed + ".series:not(." + arm + ") { opacity: .2 } " + pointed + "." + arm + " .band { fill-opacity: .15 }\n";
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string page(const std::string& title, const std::string& body) {
   return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
          "<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"generator\" content=\"distal\">\n"
          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n<title>" +
-         escaped(title) + "</title>\n<style>" + kColours + kText + kCharts + "</style>\n</head>\n<body>\n" + body + "<script>" + kScript +
+         escaped(title) + "</title>\n<style>" + kColours + kText + kCharts + highlights() + "</style>\n</head>\n<body>\n" + body + "<script>" + kScript +
          "</script>\n</body>\n</html>\n";
 }
 

@@ -153,7 +153,7 @@ TEST(Report, HasEverySection) {
     EXPECT_THAT(html, HasSubstr(fmt::format("<section id=\"{}\"", id)));
     EXPECT_THAT(html, HasSubstr(fmt::format("href=\"#{}\"", id)));
   }
-  for (const char* text : {"<h1>Which strategy buys", "drumming", "moov atom not found", "btsnet, trained", "88.3 %", "1,840 clips", "37 segments",
+  for (const char* text : {"<h1>Which strategy buys", "drumming", "moov atom not found", "btsnet, trained", "88.3\u00A0%", "1,840 clips", "37 segments",
                            "832b081", "AMD EPYC", "2025-01-31", "sqlite:distal.db", "2 videos could not be read.", "student: {name: eco_lite}"}) {
     EXPECT_THAT(html, HasSubstr(text));
   }

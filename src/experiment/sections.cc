@@ -145,7 +145,12 @@ std::string heading(const Summary& summary) {
 
 std::string curves(const Summary& summary) {
   if (summary.rounds < 2) return "";
-  CurveChart chart{"Accuracy on the test clips against " + summary.unit() + ". ", summary.seconds ? "video watched, seconds" : "answers bought", "accuracy, %", {}};
+  CurveChart chart{"Accuracy on the test clips against " + summary.unit() + ". ", summary.seconds ? "video watched, seconds" : "answers bought", "accuracy, %", {}, NAN, ""};
+  if (const double teacher = summary.results->teacher_accuracy; teacher >= 0) {
+    chart.reference = teacher;
+    chart.reference_name = "teacher " + percent(teacher);
+    chart.label += chart.reference_name + ". ";
+  }
   for (const auto& arm : summary.arms) {
     chart.curves.push_back({arm.name, arm.look, curve_points(summary, arm)});
     const auto& points = chart.curves.back().points;
