@@ -51,6 +51,7 @@ struct Decoder::State {
   Converter converter;
   Packet packet = make_packet();
   Frame incoming = make_frame(), current = make_frame(), previous = make_frame();
+  Clock clock;
   int64_t floor_pts = INT64_MIN;  // earlier frames lead an open GOP: their references were not decoded
   bool held = false;              // `packet` was read by a seek and not sent yet
   bool drained = false;           // the end of the file was sent
@@ -83,6 +84,7 @@ void Decoder::State::forget() {
   for (AVFrame* frame : {incoming.get(), current.get(), previous.get()}) av_frame_unref(frame);
   av_packet_unref(packet.get());
   held = drained = false;
+  clock = {};
   floor_pts = INT64_MIN;
   skipped.clear();
 }
@@ -157,8 +159,8 @@ bool Decoder::State::next_frame() {
     if (code == AVERROR_EOF || (code == AVERROR(EAGAIN) && !feed())) return false;
     if (code < 0) continue;
     ++work.decoded;
-    const int64_t pts = timestamp(*incoming);
-    if (pts == AV_NOPTS_VALUE || pts < floor_pts || (filled(current) && pts <= timestamp(*current))) continue;
+    const int64_t pts = incoming->pts = clock.time_of(*incoming);
+    if (pts < floor_pts || (filled(current) && pts <= current->pts)) continue;
     std::swap(previous, current);
     std::swap(current, incoming);
     return true;
@@ -166,7 +168,7 @@ bool Decoder::State::next_frame() {
 }
 
 void Decoder::State::advance(int64_t pts) {
-  while (!filled(current) || timestamp(*current) < pts) {
+  while (!filled(current) || current->pts < pts) {
     if (!next_frame()) return;
   }
 }
@@ -175,8 +177,8 @@ bool Decoder::State::within_reach(int64_t index) const {
   const int64_t pts = info.pts[static_cast<size_t>(index)];
   if (skipped.contains(pts)) return false;
   if (!filled(current)) return false;
-  const int64_t now = timestamp(*current);
-  if (now > pts) return filled(previous) && timestamp(*previous) < pts;  // the frame did not come: damage
+  const int64_t now = current->pts;
+  if (now > pts) return filled(previous) && previous->pts < pts;  // the frame did not come: damage
   const int64_t at = std::lower_bound(info.pts.begin(), info.pts.end(), now) - info.pts.begin();
   return key_before(index) <= at + kNear;
 }
@@ -187,11 +189,11 @@ const AVFrame* Decoder::State::show(int64_t index) {
   if (!within_reach(index)) start_at(start);
   for (;;) {
     advance(pts);
-    if (filled(current) && timestamp(*current) == pts) return current.get();
+    if (filled(current) && current->pts == pts) return current.get();
     if (!skipped.empty()) {  // perhaps it is missing only because another one was left out
       may_skip = false;
     } else {
-      if (filled(current) && timestamp(*current) < pts) return current.get();
+      if (filled(current) && current->pts < pts) return current.get();
       if (filled(previous)) return previous.get();
       if (start == kFileStart) break;
       start = key_before(start - 1);

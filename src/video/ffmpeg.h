@@ -74,9 +74,21 @@ int audio_streams(const AVFormatContext& format);
 Codec open_decoder(const std::string& path, const AVStream& stream);
 /// The next packet of any stream: 0, or AVERROR_EOF at the end, or the error after 32 attempts that all failed.
 int read_packet(AVFormatContext& format, AVPacket& packet);
-/// Presentation time in the stream's time base: the container's, else FFmpeg's guess, else AV_NOPTS_VALUE.
-inline int64_t timestamp(const AVFrame& frame) {
-  return frame.pts != AV_NOPTS_VALUE ? frame.pts : frame.best_effort_timestamp;
-}
+/// Presentation times in the stream's time base, of frames in the order they are decoded from one place on: the container's
+/// time, else FFmpeg's guess, else (the end of an AVI with B-frames) one step after the frame before.
+class Clock {
+ public:
+  int64_t time_of(const AVFrame& frame) {
+    int64_t time = frame.pts != AV_NOPTS_VALUE ? frame.pts : frame.best_effort_timestamp;
+    if (time == AV_NOPTS_VALUE) time = began_ ? last_ + step_ : 0;
+    if (began_ && time > last_) step_ = time - last_;
+    began_ = true;
+    return last_ = time;
+  }
+
+ private:
+  bool began_ = false;
+  int64_t last_ = 0, step_ = 1;
+};
 
 }  // namespace distal::ffmpeg

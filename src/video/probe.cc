@@ -117,11 +117,12 @@ std::vector<Shown> decode_times(const std::string& path) {
   const Codec codec = open_decoder(path, *input.video);
   const Packet packet = make_packet();
   const Frame frame = make_frame();
+  Clock clock;
   std::vector<Shown> shown;
   int code = 0;
   while (code != AVERROR_EOF) {
     code = avcodec_receive_frame(codec.get(), frame.get());
-    if (code >= 0 && timestamp(*frame) != AV_NOPTS_VALUE) shown.push_back({timestamp(*frame), frame->pkt_duration, false});
+    if (code >= 0) shown.push_back({clock.time_of(*frame), frame->pkt_duration, false});
     if (code != AVERROR(EAGAIN)) continue;
     const bool more = read_packet(*input.format, *packet) >= 0;
     if (!more || packet->stream_index == input.video->index) avcodec_send_packet(codec.get(), more ? packet.get() : nullptr);
@@ -150,15 +151,15 @@ bool evenly_spaced(const std::vector<int64_t>& pts) {
   return true;
 }
 
-/// Ticks the last frame stays: as the packet says, else as long as frames usually do, else one 25th of a second.
+/// Ticks the last frame stays: as its packet says, unless that is far from usual (muxers that do not know write one tick);
+/// a lone frame without a duration stays one 25th of a second.
 double last_ticks(const std::vector<Shown>& shown, const AVStream& stream) {
-  const double tick_s = av_q2d(stream.time_base);
-  if (shown.back().duration > 0) return static_cast<double>(shown.back().duration);
+  const auto said = static_cast<double>(shown.back().duration);
   if (shown.size() > 1) {
-    return static_cast<double>(shown.back().pts - shown.front().pts) / static_cast<double>(shown.size() - 1);
+    const double usual = static_cast<double>(shown.back().pts - shown.front().pts) / static_cast<double>(shown.size() - 1);
+    return said > usual / 4 ? said : usual;
   }
-  const double rate = av_q2d(stream.avg_frame_rate.den ? stream.avg_frame_rate : AVRational{25, 1});
-  return 1 / (rate > 0 ? rate : 25) / tick_s;
+  return said > 0 ? said : 1 / (25 * av_q2d(stream.time_base));
 }
 
 void fill_times(const std::vector<Shown>& shown, const AVStream& stream, VideoInfo& info) {
@@ -268,7 +269,7 @@ VideoInfo probe(const std::string& path) {
   info.id = content_id(path);
   describe(input, *pass.first, info);
   if (pass.untimed > 0) pass.shown = decode_times(path);
-  const auto shown = in_order(std::move(pass.shown), pass.untimed > 0 ? INT64_MIN : timestamp(*pass.first));
+  const auto shown = in_order(std::move(pass.shown), pass.untimed > 0 ? INT64_MIN : Clock().time_of(*pass.first));
   if (shown.empty()) fail("{}: no frame has a presentation time; rewrite the file with ffmpeg -i IN -c copy OUT.mkv", path);
   fill_times(shown, *input.video, info);
   info.damage = damage_of(pass, input, info);
