@@ -2,8 +2,9 @@
 // Distillation losses, a family: one file each in losses/. All work from logits of the student and *probabilities* of the
 // teacher; a temperature is re-created exactly: softmax(z / tau) = normalise(softmax(z)^(1 / tau)).
 
-#include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <torch/types.h>
 
@@ -19,7 +20,9 @@ class DistillLoss {
  public:
   virtual ~DistillLoss() = default;
   /// logits float32 [N, K]; teacher float32 [N, K] probabilities; truth float32 [N, K] one-hot or NaN rows where unknown;
-  /// weights float32 [N]. Each part is a scalar: the weighted mean over the clips it applies to. No gradient into teacher.
+  /// weights float32 [N]. Each part, `truth` and `teacher`, is a scalar: the weighted mean over the clips it applies to, 0
+  /// without any. A row of NaN in `teacher` learns from its truth alone; a row without either counts nowhere. No gradient
+  /// into teacher. float64 stays float64; half precision is computed in float32.
   virtual Losses losses(const torch::Tensor& logits, const torch::Tensor& teacher, const torch::Tensor& truth,
                         const torch::Tensor& weights) const = 0;
 };
@@ -30,5 +33,17 @@ torch::Tensor soft_cross_entropy(const torch::Tensor& logits, const torch::Tenso
 
 /// p^(1/tau) normalised, p clamped to >= 1e-8.
 torch::Tensor retemper(const torch::Tensor& probabilities, double tau);
+
+/// Rows of [N, K] without NaN, bool [N].
+torch::Tensor known_rows(const torch::Tensor& rows);
+
+/// sum(w v) / sum(w) over the rows of `values` [N] where `applies` (bool [N]); 0, with a gradient of 0, where that is none.
+torch::Tensor weighted_mean(const torch::Tensor& values, const torch::Tensor& weights, const torch::Tensor& applies);
+
+/// -sum_k p_k log_softmax(logits)_k, [N]; 0 for rows of NaN in `probabilities`. Logits come as float32 or float64.
+torch::Tensor cross_entropy_rows(const torch::Tensor& logits, const torch::Tensor& probabilities);
+
+/// Half precision to float32, everything else as it is.
+torch::Tensor at_least_float32(const torch::Tensor& logits);
 
 }  // namespace distal

@@ -24,7 +24,9 @@ struct TeacherOptions {
   double requests_per_s = 0;       // rate limit; 0: none
   double timeout_s = 30;
   int64_t retries = 4;             // on 429, 5xx and broken connections, with exponential back-off and Retry-After
+  double backoff_s = 0.5;          // wait before the first retry; doubles with each, up to a minute
   int64_t batch_size = 8;          // clips per request
+  std::string token_env;           // environment variable that holds a bearer token; empty: none is sent
   void visit(OptionVisitor& v);
 };
 
@@ -33,14 +35,25 @@ class Teacher {
   virtual ~Teacher() = default;
   /// clips float32 [N, 3, T, H, W] in [-1, 1]; keys [N]: idempotency key of each clip's answer (sent as the request's id,
   /// so that a request repeated after a crash is answered and billed once). Returns float32 [N, K], rows summing to 1.
-  /// Throws Error: unreachable after the retries, wrong shape, not probabilities.
+  /// Throws Error: unreachable after the retries, wrong shape, not probabilities (finite, sums within 1e-3 of 1).
+  /// One thread at a time. A caller that wants to keep what was paid for asks for at most batch_size clips at once.
   virtual torch::Tensor answer(const torch::Tensor& clips, const std::vector<std::string>& keys) = 0;
   /// What tells one teacher from another: hash of the weights, or the endpoint's name and version.
   virtual std::string version() const = 0;
 };
 
+/// A model of ours, in evaluation mode, without gradients.
 std::unique_ptr<Teacher> teacher_of(Model model, std::string version, int64_t classes);
+
+/// A TorchScript module: clips in, [N, K] out (probabilities, or logits where the options say so). Throws Error: the file
+/// is missing or no TorchScript.
 std::unique_ptr<Teacher> torchscript_teacher(const TeacherOptions& options, int64_t classes);
+
+/// An endpoint. The server is first spoken to by answer() or version(). Tensors travel as raw bytes where the server lists
+/// the extension binary_tensor_data, as JSON elsewhere. Throws Error for a url that is none.
 std::unique_ptr<Teacher> http_teacher(const TeacherOptions& options, int64_t classes);
+
+/// [N, K] as float32 on the CPU with rows that sum to 1. Throws Error that begins with `place`.
+torch::Tensor checked_answer(const torch::Tensor& answer, bool logits, int64_t clips, int64_t classes, const std::string& place);
 
 }  // namespace distal

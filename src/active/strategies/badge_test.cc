@@ -43,7 +43,7 @@ TEST(Badge, MatchesThePublishedCode) {
     EXPECT_NEAR(nearest.squared_distance()[row].item<double>(), row == first ? -1 : distances[first][row].item<double>(), 1e-10);
 
   const auto chance = want["probability_of_second_centre"].get<std::vector<double>>();
-  const int draws = 4000;
+  const int draws = 1000;
   std::vector<int> drawn(chance.size());
   for (int seed = 0; seed < draws; ++seed) {
     const auto rows = make<Strategy>("badge")->select(scores, 2, Random(seed));

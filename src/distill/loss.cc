@@ -1,0 +1,38 @@
+#include "distill/loss.h"
+
+#include "base/error.h"
+
+namespace distal {
+
+torch::Tensor total(const Losses& losses) {
+  expect(!losses.empty(), "a loss has at least one part");
+  torch::Tensor sum = losses.front().second;
+  for (size_t i = 1; i < losses.size(); ++i) sum = sum + losses[i].second;
+  return sum;
+}
+
+torch::Tensor at_least_float32(const torch::Tensor& logits) {
+  return logits.scalar_type() == torch::kFloat64 ? logits : logits.to(torch::kFloat32);
+}
+
+torch::Tensor known_rows(const torch::Tensor& rows) { return rows.isnan().any(1).logical_not(); }
+
+torch::Tensor weighted_mean(const torch::Tensor& values, const torch::Tensor& weights, const torch::Tensor& applies) {
+  const auto w = (weights.to(values.dtype()) * applies).detach();
+  const auto sum = w.sum();
+  return (w * values).sum() / torch::where(sum > 0, sum, torch::ones_like(sum));
+}
+
+torch::Tensor cross_entropy_rows(const torch::Tensor& logits, const torch::Tensor& probabilities) {
+  const auto p = torch::where(known_rows(probabilities).unsqueeze(1), probabilities, torch::zeros_like(probabilities)).detach();
+  return -(p.to(logits.dtype()) * logits.log_softmax(1)).sum(1);
+}
+
+torch::Tensor soft_cross_entropy(const torch::Tensor& logits, const torch::Tensor& probabilities, const torch::Tensor& weights, double smoothing) {
+  const auto p = (1 - smoothing) * probabilities + smoothing / static_cast<double>(probabilities.size(1));
+  return weighted_mean(cross_entropy_rows(at_least_float32(logits), p), weights, known_rows(probabilities));
+}
+
+torch::Tensor retemper(const torch::Tensor& probabilities, double tau) { return (probabilities.clamp_min(1e-8).log() / tau).softmax(1); }
+
+}  // namespace distal

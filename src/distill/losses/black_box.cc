@@ -1,0 +1,34 @@
+// Learning from a teacher that gives probabilities and nothing else: tau^2 CE(p_t^tau, softmax(z / tau)), tau = 1 as in
+// Active Mixup. The truth is used only for clips without a teacher's answer.
+
+#include "distill/loss.h"
+
+namespace distal::losses {
+
+class BlackBox final : public DistillLoss {
+ public:
+  struct Options {
+    double tau = 1;
+    void visit(OptionVisitor& v) { v("tau", tau, "temperature that softens both distributions", between(0.05, 100)); }
+  };
+  explicit BlackBox(const Options& options) : options_(options) {}
+
+  Losses losses(const torch::Tensor& logits, const torch::Tensor& teacher, const torch::Tensor& truth, const torch::Tensor& weights) const override {
+    const auto z = at_least_float32(logits);
+    const auto has_teacher = known_rows(teacher);
+    const auto p = options_.tau == 1 ? teacher.detach() : retemper(teacher.detach().to(z.dtype()), options_.tau);
+    const auto rows = options_.tau * options_.tau * cross_entropy_rows(z / options_.tau, p);
+    return {{"truth", weighted_mean(cross_entropy_rows(z, truth), weights, known_rows(truth) & ~has_teacher)},
+            {"teacher", weighted_mean(rows, weights, has_teacher)}};
+  }
+
+ private:
+  Options options_;
+};
+
+extern const Entry<DistillLoss> black_box;
+const Entry<DistillLoss> black_box = entry<DistillLoss, BlackBox>(
+    "cross entropy with the teacher's probabilities",
+    "D. Wang, Y. Li, L. Wang, B. Gong, Neural networks are more productive teachers than human raters: active mixup for data-efficient knowledge distillation from a blackbox model, CVPR 2020, arXiv 2003.13960, section 3.3");
+
+}  // namespace distal::losses

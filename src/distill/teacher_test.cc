@@ -1,0 +1,129 @@
+// Teachers that need no network: a model of ours and a TorchScript file.
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/script.h>
+
+#include "base/error.h"
+#include "distill/teacher.h"
+
+namespace distal {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// The mean colour of a clip, through one linear layer; doubled in training mode, as dropout would change it.
+class TinyNet final : public Net {
+ public:
+  explicit TinyNet(int64_t classes) : head_(register_module("head", torch::nn::Linear(3, classes))) {}
+  Output forward(const torch::Tensor& clips) override {
+    const auto embedding = clips.mean({2, 3, 4}) * (is_training() ? 2 : 1);
+    return {head(embedding), embedding};
+  }
+  torch::Tensor head(const torch::Tensor& embedding) override { return head_->forward(embedding); }
+  int64_t embedding_size() const override { return 3; }
+
+ private:
+  torch::nn::Linear head_;
+};
+
+class Folder {
+ public:
+  Folder() : path_(std::filesystem::temp_directory_path() / fmt::format("distal_teacher_{}", std::chrono::steady_clock::now().time_since_epoch().count())) { std::filesystem::create_directories(path_); }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  std::string file(const std::string& name) const { return (path_ / name).string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+template <class Body>
+std::string refusal(Body body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(ModelTeacher, AnswersInEvaluationModeWithoutGradients) {
+  const auto net = std::make_shared<TinyNet>(4);
+  net->train();
+  const auto teacher = teacher_of(net, "weights:1", 4);
+  const auto clips = torch::rand({2, 3, 4, 5, 5});
+  const auto p = teacher->answer(clips, {"a", "b"});
+  EXPECT_FALSE(p.requires_grad());
+  EXPECT_FALSE(net->is_training());
+  EXPECT_TRUE(torch::allclose(p, net->forward(clips).logits.softmax(1)));
+  EXPECT_EQ(p.scalar_type(), torch::kFloat32);
+  EXPECT_EQ(teacher->version(), "weights:1");
+}
+
+TEST(ModelTeacher, RefusesAnotherNumberOfClasses) {
+  const auto teacher = teacher_of(std::make_shared<TinyNet>(4), "1", 7);
+  EXPECT_THAT(refusal([&] { teacher->answer(torch::rand({2, 3, 1, 2, 2}), {"a", "b"}); }), HasSubstr("shape 2x4 instead of [2, 7]"));
+}
+
+TEST(CheckedAnswer, NormalisesWhatIsNearlyProbabilities) {
+  const auto p = checked_answer(torch::tensor({0.5005, 0.5, -1e-4, 1.0}).view({2, 2}), false, 2, 2, "t");
+  EXPECT_TRUE(torch::allclose(p.sum(1), torch::ones({2})));
+  EXPECT_EQ(p[1][0].item<float>(), 0);
+}
+
+TEST(CheckedAnswer, RefusesWhatIsNot) {
+  const auto say = [](std::vector<float> row, bool logits) { return refusal([&] { checked_answer(torch::tensor(row).view({1, 2}), logits, 1, 2, "t"); }); };
+  EXPECT_THAT(say({0.5f, 0.51f}, false), HasSubstr("do not sum to 1"));
+  EXPECT_THAT(say({3.0f, -2.0f}, false), HasSubstr("teacher.logits: true"));
+  EXPECT_THAT(say({NAN, 1.0f}, false), HasSubstr("clip 0 of the batch: the answer is not finite"));
+  EXPECT_THAT(say({INFINITY, 1.0f}, true), HasSubstr("not finite"));
+  EXPECT_EQ(say({3.0f, -2.0f}, true), "accepted");
+}
+
+std::string scripted(const Folder& folder, const std::string& name, const std::string& body) {
+  torch::jit::Module module("teacher");
+  module.define("def forward(self, x):\n    " + body + "\n");
+  module.save(folder.file(name));
+  return folder.file(name);
+}
+
+TEST(TorchscriptTeacher, AnswersFromAFileInBatches) {
+  const Folder folder;
+  TeacherOptions options;
+  options.path = scripted(folder, "t.pt", "return x.mean([2, 3, 4])");
+  options.logits = true;
+  options.batch_size = 2;
+  const auto teacher = torchscript_teacher(options, 3);
+  const auto clips = torch::rand({5, 3, 2, 4, 4});
+  EXPECT_TRUE(torch::allclose(teacher->answer(clips, {"a", "b", "c", "d", "e"}), clips.mean({2, 3, 4}).softmax(1)));
+  EXPECT_EQ(teacher->version(), torchscript_teacher(options, 3)->version());
+  options.path = scripted(folder, "u.pt", "return x.mean([2, 3, 4]) * 2");
+  EXPECT_NE(teacher->version(), torchscript_teacher(options, 3)->version());
+}
+
+TEST(TorchscriptTeacher, RefusalsNameTheFileAndTheCure) {
+  const Folder folder;
+  TeacherOptions options;
+  options.path = folder.file("none.pt");
+  EXPECT_THAT(refusal([&] { torchscript_teacher(options, 3); }), HasSubstr("cannot be read; give the path"));
+  std::ofstream(folder.file("text.pt")) << "not a model";
+  options.path = folder.file("text.pt");
+  EXPECT_THAT(refusal([&] { torchscript_teacher(options, 3); }), HasSubstr("not a TorchScript file"));
+  options.path = scripted(folder, "shape.pt", "return x.view([2, 3])");
+  EXPECT_THAT(refusal([&] { torchscript_teacher(options, 3)->answer(torch::rand({5, 3, 2, 4, 4}), {"a", "b", "c", "d", "e"}); }), HasSubstr("cannot take clips of shape 5x3x2x4x4"));
+}
+
+TEST(TeacherOptions, AreReadFromARecipe) {
+  TeacherOptions options;
+  read_options(options, "{kind: http, url: 'http://h:1/v2/models/m', price: 0.01, requests_per_s: 5, timeout_s: 2, retries: 1, batch_size: 3}", "r.yaml");
+  EXPECT_EQ(options.kind, "http");
+  EXPECT_EQ(options.price, 0.01);
+  EXPECT_EQ(options.retries, 1);
+  EXPECT_THAT(refusal([&] { read_options(options, "kind: htp", "r.yaml"); }), HasSubstr("did you mean http?"));
+}
+
+}  // namespace
+}  // namespace distal
