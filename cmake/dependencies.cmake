@@ -31,6 +31,7 @@ find_package(Threads REQUIRED)
 find_package(Torch 2.5 REQUIRED)
 find_package(OpenVINO QUIET COMPONENTS Runtime)
 pkg_check_modules(FFmpeg REQUIRED IMPORTED_TARGET libavcodec>=59 libavformat>=59 libavutil>=57 libswscale>=6)
+pkg_check_modules(Httplib REQUIRED IMPORTED_TARGET cpp-httplib)  # its defines belong to the ABI of the library
 find_package(SQLite3 3.40 REQUIRED)
 find_library(SOCI_CORE soci_core REQUIRED)
 find_library(SOCI_SQLITE3 soci_sqlite3 REQUIRED)
