@@ -5,11 +5,13 @@
 #   writes the table of a family from its folder: one file, one method, the file's name is the method's name.
 
 find_package(GTest REQUIRED)
-set(DISTAL_FLAGS -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Werror)
+# GCC 12 at -O3 sees overflows in std::string concatenation that are not there (GCC bug 105329).
+set(DISTAL_FLAGS -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-stringop-overflow
+    -Wno-restrict -Werror)
 
 # One precompiled header, compiled once and reused by every target.
 add_library(distal_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
-target_compile_options(distal_pch PRIVATE ${DISTAL_FLAGS})
+
 target_include_directories(distal_pch PUBLIC ${CMAKE_SOURCE_DIR}/src)
 target_link_libraries(distal_pch PUBLIC ${TORCH_LIBRARIES} fmt::fmt-header-only Threads::Threads)
 target_compile_options(distal_pch PRIVATE ${DISTAL_FLAGS} -Winvalid-pch)
@@ -50,6 +52,7 @@ function(distal_room name)
   if(tests)
     add_executable(${name}_test ${tests})
     distal_target(${name}_test)
+    target_compile_options(${name}_test PRIVATE -Wno-array-bounds)
     target_link_libraries(${name}_test PRIVATE distal_${name} GTest::gmock_main)
     target_compile_definitions(${name}_test PRIVATE DISTAL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND ${name}_test)

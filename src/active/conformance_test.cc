@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
 #include "active/strategy.h"
@@ -11,6 +12,12 @@ namespace distal {
 namespace {
 
 using ::testing::HasSubstr;
+
+/// Thousands of tiny tensors: on a busy machine a second thread costs a hundred times what it gains.
+class OneThread : public ::testing::Environment {
+  void SetUp() override { at::set_num_threads(1); }
+};
+const auto* const kOneThread = ::testing::AddGlobalTestEnvironment(new OneThread);
 
 torch::Tensor normal(std::vector<int64_t> sizes, uint64_t seed) {
   Random random(seed);

@@ -1,1 +1,56 @@
-int main() { return 0; }
+#include <cstdio>
+
+#include "cli/command.h"
+
+namespace distal {
+namespace {
+
+const char* kPurpose = "distal trains a light video student from few labels: it chooses what to ask, asks a teacher or a person, "
+                       "trains, measures, and repeats.";
+
+// CLI11 would only say that the word was not expected.
+void suggest(const std::string& word) {
+  std::vector<std::string> names;
+  for (const Command& command : commands()) names.push_back(command.name);
+  if (word.starts_with("-") || std::find(names.begin(), names.end(), word) != names.end()) return;
+  const auto near = nearest(word, names);
+  throw UsageError(fmt::format("{} is no command; {}", word, near ? "did you mean " + *near + "?" : "distal --help lists them"));
+}
+
+int run_program(int argc, char** argv) {
+  for (int i = 0; i < argc; ++i) command_line() += (i > 0 ? " " : "") + std::string(argv[i]);
+  CLI::App app(kPurpose, "distal");
+  app.require_subcommand(1);
+  for (const Command& command : commands()) command.add(app);
+  try {
+    if (argc > 1) suggest(argv[1]);
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::CallForAllHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "distal: {}\n", error.what());
+    return 2;
+  }
+}
+
+}  // namespace
+}  // namespace distal
+
+int main(int argc, char** argv) {
+  distal::Progress::catch_signals();
+  try {
+    return distal::run_program(argc, argv);
+  } catch (const distal::Interrupted& stop) {
+    fmt::print(stderr, "distal: {}; the same command continues\n", stop.what());
+    return 128 + stop.signal;
+  } catch (const distal::UsageError& error) {
+    fmt::print(stderr, "distal: {}\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "distal: {}\n", error.what());
+    return 1;
+  }
+}

@@ -40,7 +40,8 @@ bool matches(int fd, const CacheShape& shape) {
 [[noreturn]] void refuse(const std::string& path, int error) {
   const auto folder = std::filesystem::path(path).parent_path().string();
   if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
-    throw CacheError(fmt::format("{}: no room for decoded frames ({}), free some space, lower cache.gigabytes, or name another folder in cache.folder", folder, std::strerror(error)));
+    throw CacheError(fmt::format("{}: no room for decoded frames ({}), free some space, lower cache.gigabytes, "
+                                 "or name another folder in cache.folder", folder, std::strerror(error)));
   }
   throw CacheError(fmt::format("{}: {}, name a folder that can be written in cache.folder", path, std::strerror(error)));
 }

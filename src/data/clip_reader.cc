@@ -68,7 +68,8 @@ VideoInfo ClipReader::probe(const std::string& path) { return *state_->probe(pat
 FrameView ClipReader::view(const Clip& clip, Random* random, bool training) {
   const auto info = state_->probe(clip.video);
   if (!clip.video_id.empty() && clip.video_id != info->id) {
-    fail("{}: the file is not the one that was listed ({} now, {} then), put the old file back or start a new run", clip.video, info->id, clip.video_id);
+    fail("{}: the file is not the one that was listed ({} now, {} then), put the old file back or start a new run", clip.video,
+         info->id, clip.video_id);
   }
   const auto& options = state_->options;
   const auto indices = options.sampling.draw(*info, clip, random);

@@ -77,7 +77,8 @@ int64_t label_of(const Row& row, const Classes& classes) {
   const auto index = classes.index(row.label);
   if (!index) {
     const auto meant = nearest(row.label, classes.names);
-    fail("{}: unknown label '{}', {}the classes are {}", row.place, row.label, meant ? fmt::format("did you mean '{}'? ", *meant) : "", fmt::join(classes.names, ", "));
+    fail("{}: unknown label '{}', {}the classes are {}", row.place, row.label,
+         meant ? fmt::format("did you mean '{}'? ", *meant) : "", fmt::join(classes.names, ", "));
   }
   return *index;
 }
@@ -124,7 +125,8 @@ void add_clips(const Video& video, const ClipOptions& options, const Classes& cl
     if (const auto span = span_of(*row, video.info)) {
       spans.push_back({span->first, span->second, row});
     } else {
-      list.quarantined.push_back({video.path, fmt::format("{}: the span begins after the end of the video ({} frames, {:.3f} s)", row->place, video.info.frames(), video.info.duration_s)});
+      list.quarantined.push_back({video.path, fmt::format("{}: the span begins after the end of the video ({} frames, {:.3f} s)",
+                                                           row->place, video.info.frames(), video.info.duration_s)});
     }
   }
   if (options.unit == "segment") {

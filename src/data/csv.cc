@@ -44,7 +44,9 @@ class Parser {
     const int64_t opened = line_;
     std::string field;
     for (++at_;; ++at_) {
-      if (at_ >= text_.size()) fail("{}:{}: a quote opens here and never closes, close it or double a quote that belongs to the text", place_, opened);
+      if (at_ >= text_.size()) {
+        fail("{}:{}: a quote opens here and never closes, close it or double a quote that belongs to the text", place_, opened);
+      }
       if (text_[at_] == '"') {
         if (++at_ >= text_.size() || text_[at_] != '"') break;
       }

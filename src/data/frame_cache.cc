@@ -147,8 +147,9 @@ FrameView FrameCache::read(const VideoInfo& info, std::span<const int64_t> indic
   return view;
 }
 
-std::shared_ptr<CacheMap> FrameCache::State::fill(const VideoInfo& info, const std::string& path, const CacheShape& shape, std::span<const int64_t> indices,
-                                                  std::span<const int64_t> also, int64_t short_side_px, double deadline_s) {
+std::shared_ptr<CacheMap> FrameCache::State::fill(const VideoInfo& info, const std::string& path, const CacheShape& shape,
+                                                  std::span<const int64_t> indices, std::span<const int64_t> also,
+                                                  int64_t short_side_px, double deadline_s) {
   std::shared_ptr<CacheMap> filled;
   {
     CacheWriter writer(path, shape);
@@ -161,7 +162,8 @@ std::shared_ptr<CacheMap> FrameCache::State::fill(const VideoInfo& info, const s
     std::erase_if(missing, [&](int64_t i) { return filled->ready(i); });
     if (!missing.empty()) decode(info, missing, writer, shape, short_side_px, deadline_s);
     for (const int64_t index : indices) {
-      if (!filled->ready(index)) throw CacheError(fmt::format("{}: a frame just written cannot be read back, name a folder on another disk in cache.folder", path));
+      if (filled->ready(index)) continue;
+      throw CacheError(fmt::format("{}: a frame just written cannot be read back, name a folder on another disk in cache.folder", path));
     }
   }
   keep_to_cap(path);
@@ -173,7 +175,8 @@ void FrameCache::State::decode(const VideoInfo& info, std::span<const int64_t> m
   const auto began = Clock::now();
   const auto frames = Decoder(info).at_frames(missing, {short_side_px}, deadline_s).frames.contiguous();
   const double took_s = seconds_since(began);
-  expect(frames.size(0) == std::ssize(missing) && frames.size(1) == shape.height && frames.size(2) == shape.width, "the decoder returns the frames asked for");
+  expect(frames.size(0) == std::ssize(missing) && frames.size(1) == shape.height && frames.size(2) == shape.width,
+         "the decoder returns the frames asked for");
   for (int64_t i = 0; i < std::ssize(missing); ++i) writer.write(missing[i], frames.const_data_ptr<uint8_t>() + i * shape.frame_bytes());
   const std::lock_guard lock(mutex);
   counts.decoded_frames += std::ssize(missing);

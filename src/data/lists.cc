@@ -43,7 +43,8 @@ Columns columns_of(const CsvRecord& header, const std::string& place, bool label
     const auto at = std::find(names.begin(), names.end(), name);
     return at == names.end() ? -1 : at - names.begin();
   };
-  Columns columns{find("path"), find("label"), find("group"), find("start_s"), find("end_s"), find("start_frame"), find("end_frame"), std::ssize(names)};
+  Columns columns{find("path"),  find("label"),       find("group"),     find("start_s"),
+                  find("end_s"), find("start_frame"), find("end_frame"), std::ssize(names)};
   if (columns.path < 0) columns.path = find("video");
   const auto refuse = [&](const std::string& what) {
     fail("{}:{}: {}, it has {}", place, header.line, what, fmt::join(names, ", "));
@@ -70,12 +71,17 @@ void read_span(Row& row, const CsvRecord& record, const Columns& columns) {
   if (columns.start_s >= 0) {
     row.start_s = number<double>(trimmed(record.fields[columns.start_s]), "start_s", row.place);
     row.end_s = number<double>(trimmed(record.fields[columns.end_s]), "end_s", row.place);
-    if (!(row.start_s >= 0 && row.end_s > row.start_s)) fail("{}: the span {} .. {} s is empty, end_s must be after start_s, start_s at least 0", row.place, row.start_s, row.end_s);
+    if (!(row.start_s >= 0 && row.end_s > row.start_s)) {
+      fail("{}: the span {} .. {} s is empty, end_s must be after start_s, start_s at least 0", row.place, row.start_s, row.end_s);
+    }
   }
   if (columns.start_frame >= 0) {
     row.start_frame = number<int64_t>(trimmed(record.fields[columns.start_frame]), "start_frame", row.place);
     row.end_frame = number<int64_t>(trimmed(record.fields[columns.end_frame]), "end_frame", row.place);
-    if (row.start_frame < 0 || row.end_frame < row.start_frame) fail("{}: the span of frames {} .. {} is empty, end_frame must be at least start_frame, start_frame at least 0", row.place, row.start_frame, row.end_frame);
+    if (row.start_frame < 0 || row.end_frame < row.start_frame) {
+      fail("{}: the span of frames {} .. {} is empty, end_frame must be at least start_frame, start_frame at least 0", row.place,
+           row.start_frame, row.end_frame);
+    }
   }
 }
 
@@ -124,7 +130,9 @@ std::vector<Row> read_rows(const std::string& csv_path, const std::string& group
     if (groups.empty() || std::regex_search(row.group, pattern)) rows.push_back(std::move(row));
   }
   if (rows.empty()) {
-    if (records.size() > 1) fail("{}: no group matches '{}', the first one is '{}'", csv_path, groups, row_of(records[1], columns, csv_path, labelled).group);
+    if (records.size() > 1) {
+      fail("{}: no group matches '{}', the first one is '{}'", csv_path, groups, row_of(records[1], columns, csv_path, labelled).group);
+    }
     fail("{}:1: no line after the header, list at least one video", csv_path);
   }
   return rows;
@@ -144,7 +152,8 @@ void require_disjoint_groups(const std::vector<Clip>& training, const std::vecto
   for (const auto& clip : test) {
     const auto at = seen.find(clip.group);
     if (at != seen.end()) {
-      fail("group '{}' is in the training list ({}) and in the test list ({}), keep all clips of a group on one side", clip.group, at->second->video, clip.video);
+      fail("group '{}' is in the training list ({}) and in the test list ({}), keep all clips of a group on one side", clip.group,
+           at->second->video, clip.video);
     }
   }
 }

@@ -44,7 +44,9 @@ std::optional<VideoInfo> ProbeCache::find(const std::string& path, const FileSta
   if (!in) return std::nullopt;
   try {
     const json record = json::from_cbor(in);
-    if (record.at("version") != kVersion || record.at("path") != absolute(path) || record.at("stamp") != json{stamp.bytes, stamp.modified_ns}) return std::nullopt;
+    const bool current = record.at("version") == kVersion && record.at("path") == absolute(path) &&
+                         record.at("stamp") == json{stamp.bytes, stamp.modified_ns};
+    if (!current) return std::nullopt;
     VideoInfo info;
     visit_fields(info, [&](const char* name, auto& field) { record.at(name).get_to(field); });
     info.path = path;

@@ -30,7 +30,7 @@ class ModelTeacher final : public Teacher {
 }  // namespace
 
 void TeacherOptions::visit(OptionVisitor& v) {
-  v("kind", kind, "who answers: a benchmark's hidden labels, a model, a TorchScript file, an HTTP endpoint", one_of({"truth", "model", "torchscript", "http"}));
+  v("kind", kind, "who answers: a benchmark's hidden labels, a model, a TorchScript file, an HTTP endpoint", one_of({"truth", "teacher", "model", "torchscript", "http"}));
   v("path", path, "model.safetensors, or the TorchScript file");
   v("url", url, "http://host:port/v2/models/NAME[/versions/V] of an Open Inference Protocol v2 server");
   v("input", input, "name of the endpoint's input tensor");

@@ -1,9 +1,6 @@
 #include "experiment/cell.h"
 
-#include <ctime>
-#include <fstream>
-#include <numeric>
-#include <thread>
+#include <fmt/ranges.h>
 
 #include "base/revision.h"
 #include "experiment/metrics.h"
@@ -23,12 +20,6 @@ class Stopwatch {
   double& seconds_;
   Clock::time_point began_ = Clock::now();
 };
-
-std::string side_json(Recipe recipe, const Learner& learner, const InputOptions& input, const Classes& classes);
-
-double watched_s(const std::vector<Clip>& clips) {
-  return std::accumulate(clips.begin(), clips.end(), 0.0, [](double sum, const Clip& clip) { return sum + clip.duration_s(); });
-}
 
 // `count` clips, even over the classes as far as they go, in an order that depends on `random` alone.
 std::vector<Clip> balanced_draw(const std::vector<Clip>& clips, int64_t count, int64_t classes, Random random) {
@@ -152,6 +143,13 @@ void add_answers(Workbench& bench, const Store::Run&, const std::vector<Clip>& p
   if (answered > 0) result.answer_accuracy = static_cast<double>(right) / static_cast<double>(answered);
 }
 
+void keep_student(Workbench& bench, const Arm& arm, int64_t seed, int64_t round, const Net& student) {
+  if (round < arm.recipe.rounds || seed != arm.recipe.seed) return;
+  InputOptions input = arm.recipe.input;
+  save_model(fmt::format("{}/{}.safetensors", bench.folder, arm.name), student,
+             side_json(arm.recipe.student.model, bench.material.classes.names, resolved(input)));
+}
+
 Model train_student(Workbench& bench, const Arm& arm, int64_t seed, const Known& known, int64_t round, RoundResult& result) {
   const Stopwatch watch(result.train_s);
   return bench.learning.train(arm.recipe.student, arm.recipe.loss, known.labelled, Random(seed).stream("student"),
@@ -183,10 +181,13 @@ Taught_by make_teacher(const Experiment& experiment, Material& material, const s
   if (oracle.kind == "http") return {http_teacher(oracle, classes), "endpoint " + oracle.url};
   if (oracle.kind == "model") {
     const SavedModel saved = load_model(oracle.path);
-    return {teacher_of(saved.net, fmt::format("{}", content_id(oracle.path)), classes), "model " + oracle.path};
+    if (saved.classes != material.classes.names)
+      fail("oracle.path: {}: its classes ({}) are not those of the lists ({}); a teacher must know them all, in the same order", oracle.path,
+           fmt::join(saved.classes, ", "), fmt::join(material.classes.names, ", "));
+    return {teacher_of(saved.net, content_id(oracle.path), classes), "model " + oracle.path};
   }
   const Learner& learner = recipe.teacher->learner;
-  Learning learning(material.teachers_reader(), classes, folder + "/models", progress);
+  Learning learning(material.teachers_reader(), material.classes, folder + "/unfinished", progress);
   Labelled labelled;
   for (const Clip& clip : material.teacher) {
     Sample sample{clip, std::vector<float>(classes, 0), 1};
@@ -197,9 +198,9 @@ Taught_by make_teacher(const Experiment& experiment, Material& material, const s
   const Model net = learning.train(learner, recipe.loss, labelled, Random(static_cast<uint64_t>(recipe.seed)).stream("teacher"), "teacher");
   const Predictions test = learning.predict(*net, learner, material.test);
   const double accuracy = measure(test.logits, test.rows, material.test).accuracy;
-  const InputOptions& input = recipe.teacher->input ? *recipe.teacher->input : recipe.input;
+  InputOptions input = recipe.teacher->input.value_or(recipe.input);
   const std::string path = folder + "/teacher.safetensors";
-  save_model(path, *net, side_json(recipe, learner, input, material.classes));
+  save_model(path, *net, side_json(learner.model, material.classes.names, resolved(input)));
   progress.say(fmt::format("teacher: test accuracy {:.4f}, trained on {} clips", accuracy, labelled.samples.size()));
   return {teacher_of(net, content_id(path), classes),
           fmt::format("{} trained on {} clips of other source videos", learner.model.backbone.name, labelled.samples.size()), accuracy};

@@ -16,6 +16,7 @@ struct Workbench {
   Learning& learning;
   Oracle& oracle;
   Store& store;
+  std::string folder;
   Progress& progress;
 };
 
@@ -48,6 +49,8 @@ std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run
 void add_answers(Workbench& bench, const Store::Run& run, const std::vector<Clip>& picks, Known& known, RoundResult& result);
 Model train_student(Workbench& bench, const Arm& arm, int64_t seed, const Known& known, int64_t round, RoundResult& result);
 void measure_student(Workbench& bench, const Arm& arm, Net& student, RoundResult& result);
+/// The last student of an arm's first seed becomes FOLDER/ARM.safetensors.
+void keep_student(Workbench& bench, const Arm& arm, int64_t seed, int64_t round, const Net& student);
 void finish_round(Workbench& bench, const Arm& arm, const Store::Run& run, const Known& known, RoundResult& result);
 
 }  // namespace distal

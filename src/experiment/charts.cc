@@ -23,7 +23,7 @@ struct Extent {
   bool empty() const { return low > high; }
 };
 
-std::string percent_tick(double value, int decimals, bool sign) {
+std::string share_tick(double value, int decimals, bool sign) {
   const std::string size = fmt::format("{:.{}f}", std::abs(value) * 100, decimals);
   if (std::abs(value) < 1e-12) return "0";
   return (value < 0 ? "−" : sign ? "+" : "") + size;
@@ -42,7 +42,7 @@ std::string axes(const Scale& x, const Scale& y, const std::string& x_title, con
   const int decimals = tick_decimals(y, 100);
   for (const double tick : y.ticks) {
     out += svg::line(x.from_px, y(tick), x.to_px, y(tick), "grid");
-    out += svg::text(x.from_px - 8, y(tick) + 4, percent_tick(tick, decimals, false), "end");
+    out += svg::text(x.from_px - 8, y(tick) + 4, share_tick(tick, decimals, false), "end");
   }
   const int x_decimals = tick_decimals(x);
   for (const double tick : x.ticks) {
@@ -123,7 +123,8 @@ std::string end_labels(const std::vector<Curve>& curves, const Scale& x, const S
   std::string out;
   for (size_t i = 0; i < shown.size(); ++i) {
     const double from = x(ends[i].x) + 7, to = x.to_px + 12;
-    out += fmt::format("<g class=\"series {}\"><path class=\"lead\" d=\"M{} {}L{} {}\"/>", shown[i]->look.name(), svg::px(from), svg::px(wanted[i]), svg::px(to), svg::px(heights[i]));
+    out += fmt::format("<g class=\"series {}\"><path class=\"lead\" d=\"M{} {}L{} {}\"/>", shown[i]->look.name(), svg::px(from),
+        svg::px(wanted[i]), svg::px(to), svg::px(heights[i]));
     out += svg::text(to + 4, heights[i] + 4, shortened(shown[i]->name, 22), "start", "name") + "</g>";
   }
   return out;
@@ -151,10 +152,12 @@ std::string curve_chart(const CurveChart& chart, double width_px) {
   const Scale y = nice_scale(up.low, up.high, 6, height - 52, 30);
   std::string body = axes(x, y, chart.x_title, chart.y_title);
   if (std::isfinite(chart.reference)) {
-    body += "<g class=\"axes\">" + svg::line(x.from_px, y(chart.reference), x.to_px, y(chart.reference), "ideal") + svg::text(x.from_px + 6, y(chart.reference) - 6, chart.reference_name) + "</g>";
+    body += "<g class=\"axes\">" + svg::line(x.from_px, y(chart.reference), x.to_px, y(chart.reference), "ideal") +
+        svg::text(x.from_px + 6, y(chart.reference) + 4, chart.reference_name, "start", "halo") + "</g>";
   }
   const auto arms = static_cast<double>(chart.curves.size());
-  for (size_t i = 0; i < chart.curves.size(); ++i) body += draw_interval(chart.curves[i], x, y, (static_cast<double>(i) - (arms - 1) / 2) * std::min(4.0, 30 / arms));
+  for (size_t i = 0; i < chart.curves.size(); ++i) body += draw_interval(chart.curves[i], x, y,
+      (static_cast<double>(i) - (arms - 1) / 2) * std::min(4.0, 30 / arms));
   for (const bool control : {true, false}) {  // the control beneath the others
     for (const auto& curve : chart.curves) {
       if (curve.look.control == control) body += draw(curve, x, y);
@@ -182,18 +185,20 @@ std::string dot_chart(const DotChart& chart, double width_px) {
   std::string body = "<g class=\"axes\">";
   for (const double tick : x.ticks) {
     body += svg::line(x(tick), 6, x(tick), bottom, chart.zero_line && std::abs(tick) < 1e-12 ? "zero" : "grid");
-    body += svg::text(x(tick), bottom + 18, percent_tick(tick, decimals, chart.zero_line), "middle");
+    body += svg::text(x(tick), bottom + 18, share_tick(tick, decimals, chart.zero_line), "middle");
   }
   body += svg::text((x.from_px + x.to_px) / 2, bottom + 40, chart.x_title, "middle", "title") + "</g>\n";
   for (size_t i = 0; i < chart.rows.size(); ++i) {
     const auto& row = chart.rows[i];
     const double top = 14 + row_px * static_cast<double>(i), y = top + (beside ? row_px / 2 : 34);
     body += fmt::format("<g class=\"series {}\">", row.look.name());
-    body += beside ? svg::text(left - 4, y + 4, shortened(row.name, 24), "end", "name") : svg::text(x.from_px, top + 16, shortened(row.name, 24), "start", "name");
+    body += beside ? svg::text(left - 4, y + 4, shortened(row.name, 24), "end", "name") : svg::text(x.from_px, top + 16,
+        shortened(row.name, 24), "start", "name");
     body += beside ? svg::text(width_px, y + 4, row.text, "end", "value") : svg::text(width_px - 4, top + 16, row.text, "end", "value");
     if (std::isfinite(row.low) && std::isfinite(row.high)) body += svg::line(x(row.low), y, x(row.high), y, "whisker broad");
     for (const double seed : row.seeds) {
-      if (std::isfinite(seed)) body += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"2.6\" class=\"seed\"/>", svg::px(x(seed)), svg::px(y + (beside ? 9 : 8)));
+      if (std::isfinite(seed)) body += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"2.6\" class=\"seed\"/>", svg::px(x(seed)),
+          svg::px(y + (beside ? 9 : 8)));
     }
     if (std::isfinite(row.value)) body += svg::marker(row.look, x(row.value), y, 5, row.tip);
     body += "</g>\n";
@@ -216,18 +221,24 @@ std::string heat_map(const std::vector<std::vector<int64_t>>& counts, const std:
     int64_t total = 0;
     for (const auto count : counts[i]) total += count;
     const double y = 22 + side * static_cast<double>(i);
-    body += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\" style=\"font-size:{}px\">{}</text>", svg::px(left - 6), svg::px(y + side / 2 + 4), side < 12 ? 8 : 12, escaped(shortened(name(i), 16)));
+    body += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\" style=\"font-size:{}px\">{}</text>", svg::px(left - 6),
+        svg::px(y + side / 2 + 4), side < 12 ? 8 : 12, escaped(shortened(name(i), 16)));
     for (size_t j = 0; j < counts[i].size() && j < k; ++j) {
       const int64_t count = counts[i][j];
-      const double share = total > 0 ? static_cast<double>(count) / static_cast<double>(total) : 0, x = left + side * static_cast<double>(j);
+      const double share = total > 0 ? static_cast<double>(count) / static_cast<double>(total) : 0, x = left +
+          side * static_cast<double>(j);
       body += fmt::format("<g class=\"hit\"><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" class=\"{}\" style=\"fill-opacity:{:.3f}\"/>",
-                          escaped(fmt::format("truth {}, predicted {}: {} of {} ({})", name(i), name(j), number(static_cast<double>(count)), number(static_cast<double>(total)), percent(total > 0 ? share : NAN))),
-                          svg::px(x), svg::px(y), svg::px(side - 1.5), svg::px(side - 1.5), i == j ? "cell hitting" : "cell", 0.05 + 0.95 * share);
-      if (written && count > 0) body += svg::text(x + side / 2 - 0.75, y + side / 2 + 4, number(static_cast<double>(count)), "middle", share > 0.45 ? "count dark" : "count");
+                          escaped(fmt::format("truth {}, predicted {}: {} of {} ({})", name(i), name(j),
+                              number(static_cast<double>(count)), number(static_cast<double>(total)), percent(total > 0 ? share : NAN))),
+                          svg::px(x), svg::px(y), svg::px(side - 1.5), svg::px(side - 1.5), i == j ? "cell hitting" : "cell", 0.05 +
+                              0.95 * share);
+      if (written && count > 0) body += svg::text(x + side / 2 - 0.75, y + side / 2 + 4, number(static_cast<double>(count)), "middle",
+          share > 0.45 ? "count dark" : "count");
       body += "</g>";
     }
     const double x = left + side * (static_cast<double>(i) + 0.5) + 3;
-    body += fmt::format("<text transform=\"translate({} {}) rotate(-50)\" text-anchor=\"end\" style=\"font-size:{}px\">{}</text>\n", svg::px(x), svg::px(22 + extent + 10), side < 12 ? 8 : 12, escaped(shortened(name(i), 16)));
+    body += fmt::format("<text transform=\"translate({} {}) rotate(-50)\" text-anchor=\"end\" style=\"font-size:{}px\">{}</text>\n",
+        svg::px(x), svg::px(22 + extent + 10), side < 12 ? 8 : 12, escaped(shortened(name(i), 16)));
   }
   body += svg::text(left, 12, "rows: truth · columns: predicted", "start", "title") + "</g>";
   return svg::frame(std::max(width_px, left + extent + 4), 22 + extent + foot, label, body);
@@ -242,17 +253,21 @@ std::string reliability_chart(const std::vector<ReliabilityBin>& bins, const Loo
   if (!(total > 0)) return "";
   const double side = width_px - 56, floor = 26 + side, height = floor + 96;
   const Scale x = exact_scale(0, 100, 4, 44, 44 + side), y = exact_scale(0, 1, 4, floor, 26);
-  std::string body = axes(x, y, "", "accuracy, %") + svg::line(x(0), y(0), x(100), y(1), "ideal") + fmt::format("<g class=\"series {}\">", look.name());
+  std::string body = axes(x, y, "", "accuracy, %") + svg::line(x(0), y(0), x(100), y(1), "ideal") +
+      fmt::format("<g class=\"series {}\">", look.name());
   std::string path, marks, shares;
   for (size_t i = 0; i < bins.size(); ++i) {
     const auto& bin = bins[i];
     if (!(bin.clips > 0) || !std::isfinite(bin.confidence) || !std::isfinite(bin.accuracy)) continue;
-    const double left = x(100.0 * static_cast<double>(i) / static_cast<double>(bins.size())), wide = side / static_cast<double>(bins.size()) - 2, tall = 40 * bin.clips / most;
-    const std::string tip = fmt::format("{} clips: confidence {}, accuracy {}", number(bin.clips, 0), percent(bin.confidence), percent(bin.accuracy));
+    const double left = x(100.0 * static_cast<double>(i) / static_cast<double>(bins.size())),
+        wide = side / static_cast<double>(bins.size()) - 2, tall = 40 * bin.clips / most;
+    const std::string tip = fmt::format("{} clips: confidence {}, accuracy {}", number(bin.clips, 0), percent(bin.confidence),
+        percent(bin.accuracy));
     path += (path.empty() ? "M" : "L") + svg::px(x(100 * bin.confidence)) + " " + svg::px(y(bin.accuracy));
     body += svg::line(x(100 * bin.confidence), y(bin.accuracy), x(100 * bin.confidence), y(bin.confidence), "gap");
     marks += svg::marker(look, x(100 * bin.confidence), y(bin.accuracy), 4, tip);
-    shares += fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" class=\"share\"/>", svg::px(left + 1), svg::px(floor + 72 - tall), svg::px(wide), svg::px(tall));
+    shares += fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" class=\"share\"/>", svg::px(left + 1),
+        svg::px(floor + 72 - tall), svg::px(wide), svg::px(tall));
   }
   body += "<path class=\"curve\" d=\"" + path + "\"/>" + marks + shares + "</g>";
   body += "<g class=\"axes\">" + svg::text(44 + side / 2, floor + 90, "confidence, % · bars: share of clips", "middle", "title") + "</g>";

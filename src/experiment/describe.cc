@@ -4,6 +4,8 @@
 #include <fstream>
 #include <thread>
 
+#include <ATen/Parallel.h>
+
 #include "base/revision.h"
 #include "experiment/cell.h"
 

@@ -120,7 +120,8 @@ std::string Table::html() const {
   out += "</tr></thead><tbody>\n";
   for (const auto& row : rows_) {
     out += row.name.empty() ? "<tr>" : "<tr class=\"" + row.name + "\">";
-    for (size_t i = 0; i < row.cells.size(); ++i) out += i == 0 ? "<th scope=\"row\">" + row.cells[i] + "</th>" : "<td>" + row.cells[i] + "</td>";
+    for (size_t i = 0; i < row.cells.size(); ++i) out += i == 0 ? "<th scope=\"row\">" + row.cells[i] + "</th>" : "<td>" + row.cells[i] +
+        "</td>";
     out += "</tr>\n";
   }
   return out + "</tbody></table></div>\n";

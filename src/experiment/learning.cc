@@ -59,14 +59,14 @@ Predictions gather(const std::vector<torch::Tensor>& logits, const std::vector<t
 
 }  // namespace
 
-Learning::Learning(ClipReader& reader, int64_t classes, std::string folder, Progress& progress)
-    : reader_(reader), classes_(classes), folder_(std::move(folder)), progress_(progress) {
+Learning::Learning(ClipReader& reader, Classes classes, std::string folder, Progress& progress)
+    : reader_(reader), classes_(std::move(classes)), folder_(std::move(folder)), progress_(progress) {
   std::filesystem::create_directories(folder_);
 }
 
 Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, const Labelled& labelled, Random random, const std::string& what) {
   ModelOptions options = learner.model;
-  Model net = options.build(classes_, random.stream("weights"));
+  Model net = options.build(classes_.size(), random.stream("weights"));
   account_ = options.account;
   const std::string stem = fmt::format("{}/{:016x}", folder_, training_hash(learner, loss, reader_.options(), labelled, random));
   const std::string finished = stem + ".safetensors", checkpoint = stem + ".checkpoint.safetensors";
@@ -95,13 +95,13 @@ Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, c
 Labelled Learning::weighed(const Learner& learner, const Labelled& labelled) const {
   Labelled weighed = labelled;
   if (!learner.training.class_weights) return weighed;
-  std::vector<double> mass(classes_, 0);
+  std::vector<double> mass(classes_.size(), 0);
   for (const Sample& sample : labelled.samples)
-    for (int64_t k = 0; k < classes_; ++k) mass[k] += sample.target[k];
-  const double even = static_cast<double>(labelled.samples.size()) / static_cast<double>(classes_);
+    for (int64_t k = 0; k < classes_.size(); ++k) mass[k] += sample.target[k];
+  const double even = static_cast<double>(labelled.samples.size()) / static_cast<double>(classes_.size());
   for (Sample& sample : weighed.samples) {
     double weight = 0;
-    for (int64_t k = 0; k < classes_; ++k)
+    for (int64_t k = 0; k < classes_.size(); ++k)
       if (mass[k] > 0) weight += sample.target[k] * even / mass[k];
     sample.weight = static_cast<float>(weight);
   }
@@ -111,9 +111,11 @@ Labelled Learning::weighed(const Learner& learner, const Labelled& labelled) con
 FitReport Learning::fit_clips(Net& net, const Learner& learner, Objective& objective, const Labelled& labelled, Random random, const std::string& checkpoint) {
   const TrainingOptions& training = learner.training;
   std::shared_ptr<TrainingBatches> batches;
+  AugmentOptions augment = learner.augment;
+  augment.resolve(classes_);
   BatchStream stream;
   stream.open = [&](int64_t first) {
-    batches = std::make_shared<TrainingBatches>(reader_, labelled.samples, classes_, training.batch_size, learner.augment,
+    batches = std::make_shared<TrainingBatches>(reader_, labelled.samples, classes_.size(), training.batch_size, augment,
                                                 training.class_balanced, random.stream("batches"), first, training.threads);
     return [batches] { return batches->next(); };
   };
@@ -133,10 +135,10 @@ FitReport Learning::fit_head(Net& net, const Learner& learner, Objective& object
   const Predictions known = features(net, clips);
   const int64_t samples = known.rows.size(0);
   if (samples == 0) fail("no labelled clip could be read; see the quarantined videos");
-  const torch::Tensor targets = torch::empty({samples, classes_}), weights = torch::empty({samples});
+  const torch::Tensor targets = torch::empty({samples, classes_.size()}), weights = torch::empty({samples});
   for (int64_t i = 0; i < samples; ++i) {
     const Sample& sample = labelled.samples[known.rows[i].item<int64_t>()];
-    std::copy(sample.target.begin(), sample.target.end(), targets.data_ptr<float>() + i * classes_);
+    std::copy(sample.target.begin(), sample.target.end(), targets.data_ptr<float>() + i * classes_.size());
     weights.data_ptr<float>()[i] = sample.weight;
   }
   const int64_t batch = std::min(learner.training.batch_size, samples), per_epoch = (samples + batch - 1) / batch;
@@ -197,7 +199,7 @@ Predictions Learning::features(Net& net, const std::vector<Clip>& clips) {
 Predictions Learning::read_and_predict(Net& net, const std::vector<Clip>& clips, const std::string& what) {
   const torch::NoGradGuard no_grad;
   net.eval();
-  EvaluationBatches batches(reader_, clips, classes_, kEvaluationBatch, /*threads=*/1);
+  EvaluationBatches batches(reader_, clips, classes_.size(), kEvaluationBatch, /*threads=*/1);
   std::vector<torch::Tensor> logits, embeddings, rows;
   int64_t done = 0;
   progress_.begin(what, static_cast<int64_t>(clips.size()), "clips");

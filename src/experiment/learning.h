@@ -25,7 +25,7 @@ struct Labelled {            // what a student learns from
 
 class Learning {
  public:
-  Learning(ClipReader& reader, int64_t classes, std::string folder, Progress& progress);
+  Learning(ClipReader& reader, Classes classes, std::string folder, Progress& progress);
 
   /// A fresh network, trained. `what` names it in progress and messages; `loss` may be null where no sample is taught.
   Model train(const Learner& learner, const Choice<DistillLoss>& loss, const Labelled& labelled, Random random, const std::string& what);
@@ -46,7 +46,7 @@ class Learning {
   void quarantine(const std::vector<Quarantined>& found);
 
   ClipReader& reader_;
-  int64_t classes_;
+  Classes classes_;
   std::string folder_;
   Progress& progress_;
   std::map<uint64_t, std::map<std::string, torch::Tensor>> features_;  // by frozen weights and clip: [D], undefined where unreadable

@@ -17,10 +17,7 @@ struct List {
 
 List read_list(const DataOptions& data, const ListOptions& options) {
   const std::string path = (std::filesystem::path(data.root) / options.csv).string();
-  List list{path, read_rows(path, options.groups)};
-  if (list.rows.empty())
-    fail("{}: no row{}; check the list and its groups expression", path, options.groups.empty() ? "" : " whose group matches '" + options.groups + "'");
-  return list;
+  return {path, read_rows(path, options.groups)};
 }
 
 uint64_t content_hash(const List& list, uint64_t basis) {

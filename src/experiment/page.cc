@@ -75,9 +75,9 @@ figure { margin: 1.2rem 0 0 } figcaption { margin-top: .5rem; max-width: 44rem }
 svg { display: block; max-width: 100%; height: auto; overflow: visible }
 .narrow { display: none }
 svg text { font-size: 12.5px; fill: var(--soft); font-variant-numeric: tabular-nums }
-svg .title { font-size: 12.5px } svg .name { fill: var(--c); font-weight: 600; font-size: 13px } svg .value { fill: var(--ink); font-size: 13px }
+svg .halo { paint-order: stroke; stroke: var(--paper); stroke-width: 7; } svg .name { fill: var(--c); font-weight: 600; font-size: 13px } svg .value { fill: var(--ink); font-size: 13px }
 .grid { stroke: var(--faint) } .base, .tick { stroke: var(--edge) } .zero { stroke: var(--soft); stroke-width: 1.5 }
-.ideal { stroke: var(--edge); stroke-dasharray: 4 4 } .gap { stroke: var(--c); stroke-width: 5; stroke-opacity: .2 }
+.ideal { stroke: var(--soft); stroke-opacity: .6; stroke-dasharray: 4 4 } .gap { stroke: var(--c); stroke-width: 5; stroke-opacity: .2 }
 .curve { fill: none; stroke: var(--c); stroke-width: 2.2; stroke-linejoin: round } .ctl .curve { stroke-dasharray: 6 4 }
 .band { fill: var(--c); fill-opacity: 0; pointer-events: none } .lead { fill: none; stroke: var(--c); stroke-opacity: .45 }
 .whisker { stroke: var(--c); stroke-width: 1.6; stroke-opacity: .45 } .whisker.broad { stroke-width: 6; stroke-opacity: .28; stroke-linecap: round }

@@ -7,10 +7,16 @@
 namespace distal {
 namespace {
 
+void place_weights(ModelOptions& model, const std::string& folder) {
+  if (!model.init.empty() && !folder.empty()) model.init = (std::filesystem::path(folder) / model.init).string();
+}
+
 Arm read_arm(const std::string& name, const Document& document) {
   Arm arm;
   arm.name = name;
   document.read(arm.recipe);
+  place_weights(arm.recipe.student.model, arm.recipe.weights);
+  if (arm.recipe.teacher) place_weights(arm.recipe.teacher->learner.model, arm.recipe.weights);
   arm.resolved = resolved(arm.recipe);
   return arm;
 }
@@ -68,6 +74,7 @@ void Recipe::visit(OptionVisitor& v) {
   v("seeds", seeds, "paired repeats", between(1, 1000));
   v("control", control, "arm the others are tested against; empty: random");
   v("no_random_arm", no_random_arm, "the reason why no random arm is wanted");
+  v("weights", weights, "folder that init paths are relative to; --weights sets it");
   v("data", data, "lists of clips");
   v("clips", clips, "what a clip is");
   v("input", input, "what a network sees of a clip");

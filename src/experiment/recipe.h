@@ -52,6 +52,7 @@ struct Recipe {
   int64_t seed = 1, seeds = 5;       // paired repeats: seed, seed + 1, ...
   std::string control;               // arm the others are tested against; empty: random
   std::string no_random_arm;         // the reason, in words, why no random arm is wanted
+  std::string weights;               // folder that init paths are relative to; `--weights PATH`
   DataOptions data;
   ClipOptions clips;
   InputOptions input;

@@ -89,7 +89,8 @@ std::string report_html(const Results& results, const ThumbnailFunction& thumbna
       {"worst", "Worst clips", sections::worst(summary, thumbnail)},  {"data", "Data", sections::data(summary)},
       {"recipe", "Recipe", sections::recipe(summary)},
   };
-  std::string body = "<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<div class=\"wrap\">\n<header>" + sections::heading(summary) + "<nav aria-label=\"Sections\">";
+  std::string body = "<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<div class=\"wrap\">\n<header>" +
+      sections::heading(summary) + "<nav aria-label=\"Sections\">";
   for (const auto& part : parts) {
     if (!part.html.empty()) body += fmt::format("<a href=\"#{}\">{}</a> ", part.id, part.name);
   }
@@ -117,7 +118,8 @@ std::string metrics_jsonl(const Results& results) {
   std::string out;
   for (const auto& cell : results.cells) {
     for (const auto& round : cell.rounds) {
-      nlohmann::ordered_json row{{"arm", cell.arm}, {"seed", cell.seed}, {"control", cell.control}, {"round", round.round}, {"answers", round.answers}};
+      nlohmann::ordered_json row{{"arm", cell.arm}, {"seed", cell.seed}, {"control", cell.control}, {"round", round.round},
+          {"answers", round.answers}};
       for (const auto& column : kCurve) row.emplace(column.name, column.value(round));  // what is there already stays
       for (const auto& column : kStages) row[column.name] = column.value(round);
       out += row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";

@@ -81,12 +81,14 @@ struct Sample { size_t arms = 5; int64_t seeds = 5, rounds = 5, classes = 8; };
 /// Results as an experiment would give them: accuracy rises with the budget, arms differ by a known amount.
 Results sample(const Sample& size = {}) {
   static const std::vector<std::string> kArms = {"random", "badge", "active_mixup", "entropy", "typiclust"};
-  static const std::vector<std::string> kClasses = {"backswing", "brushing teeth", "climbing", "drumming", "fencing", "juggling", "rowing", "walking"};
+  static const std::vector<std::string> kClasses = {"backswing", "brushing teeth", "climbing", "drumming", "fencing", "juggling", "rowing",
+      "walking"};
   const double lifts[] = {0, 0.09, 0.065, 0.01, -0.05};
   Results results;
   results.question = "Which strategy buys the most accuracy per answer?";
   results.name = "strategies";
-  for (int64_t k = 0; k < size.classes; ++k) results.classes.push_back(k < 8 ? kClasses[static_cast<size_t>(k)] : "class number " + std::to_string(k));
+  for (int64_t k = 0; k < size.classes; ++k) results.classes.push_back(k < 8 ? kClasses[static_cast<size_t>(k)] : "class number " +
+      std::to_string(k));
   for (size_t a = 0; a < size.arms; ++a) {
     for (int64_t seed = 0; seed < size.seeds; ++seed) {
       Random random = Random(7).stream("sample", a * 1000 + static_cast<uint64_t>(seed));
@@ -95,7 +97,8 @@ Results sample(const Sample& size = {}) {
       results.cells.push_back(cell);
     }
   }
-  results.quarantined = {{"videos/broken_014.mp4", "no frame could be decoded: moov atom not found"}, {"videos/empty.avi", "the file is empty"}};
+  results.quarantined = {{"videos/broken_014.mp4", "no frame could be decoded: moov atom not found"},
+      {"videos/empty.avi", "the file is empty"}};
   results.unlabelled_segments = 37;
   results.pool_clips = 1840;
   results.start_clips = 160;
@@ -153,17 +156,21 @@ TEST(Report, HasEverySection) {
     EXPECT_THAT(html, HasSubstr(fmt::format("<section id=\"{}\"", id)));
     EXPECT_THAT(html, HasSubstr(fmt::format("href=\"#{}\"", id)));
   }
-  for (const char* text : {"<h1>Which strategy buys", "drumming", "moov atom not found", "btsnet, trained", "88.3\u00A0%", "1,840 clips", "37 segments",
-                           "832b081", "AMD EPYC", "2025-01-31", "sqlite:distal.db", "2 videos could not be read.", "student: {name: eco_lite}"}) {
+  for (const char* text : {"<h1>Which strategy buys", "drumming", "moov atom not found", "btsnet, trained", "88.3\u00A0%", "1,840 clips",
+      "37 segments",
+                           "832b081", "AMD EPYC", "2025-01-31", "sqlite:distal.db", "2 videos could not be read.",
+                               "student: {name: eco_lite}"}) {
     EXPECT_THAT(html, HasSubstr(text));
   }
 }
 
 TEST(Report, IsWellFormedForOrdinaryAndOddResults) {
   EXPECT_EQ(unbalanced(report_html(sample(), nullptr)), "");
-  for (const Sample& size : {Sample{1, 1, 1, 2}, Sample{1, 1, 0, 3}, Sample{0, 0, 0, 0}, Sample{2, 1, 1, 2}, Sample{3, 2, 1, 8}, Sample{2, 2, 3, 40},
+  for (const Sample& size : {Sample{1, 1, 1, 2}, Sample{1, 1, 0, 3}, Sample{0, 0, 0, 0}, Sample{2, 1, 1, 2}, Sample{3, 2, 1, 8},
+      Sample{2, 2, 3, 40},
                              Sample{20, 2, 2, 3}}) {
-    EXPECT_EQ(unbalanced(report_html(sample(size), nullptr)), "") << size.arms << " arms, " << size.seeds << " seeds, " << size.rounds << " rounds";
+    EXPECT_EQ(unbalanced(report_html(sample(size), nullptr)),
+        "") << size.arms << " arms, " << size.seeds << " seeds, " << size.rounds << " rounds";
   }
   EXPECT_EQ(unbalanced(report_html({}, nullptr)), "");
 }
@@ -176,7 +183,8 @@ TEST(Report, NeedsNoNetwork) {
 TEST(Report, EscapesEveryTextThatComesFromOutside) {
   Results results = sample();
   const std::string evil = "<script>alert('&\"')</script>";
-  for (auto* text : {&results.question, &results.name, &results.teacher, &results.recipe, &results.revision, &results.machine, &results.command, &results.date}) *text = evil;
+  for (auto* text : {&results.question, &results.name, &results.teacher, &results.recipe, &results.revision, &results.machine,
+      &results.command, &results.date}) *text = evil;
   results.classes[0] = evil;
   results.notes = {evil};
   results.quarantined = {{evil, evil}};
@@ -279,7 +287,8 @@ TEST(Report, TheCurveHasOneRowPerArmSeedAndRound) {
 }
 
 TEST(Report, WritesEveryFileWholeAndAgain) {
-  const auto folder = std::filesystem::temp_directory_path() / fmt::format("distal_report_{}", ::testing::UnitTest::GetInstance()->random_seed() + getpid());
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("distal_report_{}",
+      ::testing::UnitTest::GetInstance()->random_seed() + getpid());
   std::filesystem::remove_all(folder);
   const Results results = sample({2, 2, 2, 3});
   for (int twice = 0; twice < 2; ++twice) write_report((folder / "deep").string(), results, nullptr);

@@ -41,7 +41,8 @@ auto reading(const char* what, const Read& read) {
 }
 
 json to_value(const Clip& clip) {
-  return {{"video", clip.video}, {"video_id", clip.video_id}, {"start_s", clip.start_s}, {"end_s", clip.end_s}, {"group", clip.group}, {"label", clip.label}};
+  return {{"video", clip.video}, {"video_id", clip.video_id}, {"start_s", clip.start_s}, {"end_s", clip.end_s}, {"group", clip.group},
+      {"label", clip.label}};
 }
 
 Clip clip_from(const json& value) {
@@ -57,7 +58,8 @@ Clip clip_from(const json& value) {
 
 json to_value(const Metrics& metrics) {
   json calibration = json::array(), worst = json::array();
-  for (const auto& bin : metrics.calibration) calibration.push_back({{"clips", bin.clips}, {"confidence", bin.confidence}, {"accuracy", bin.accuracy}});
+  for (const auto& bin : metrics.calibration) calibration.push_back({{"clips", bin.clips}, {"confidence", bin.confidence},
+      {"accuracy", bin.accuracy}});
   for (const auto& row : metrics.worst) {
     worst.push_back({{"clip", to_value(row.clip)}, {"predicted", row.predicted}, {"probability_of_truth", row.probability_of_truth}});
   }
@@ -76,7 +78,8 @@ Metrics metrics_from(const json& value) {
   metrics.nll = real(value, "nll");
   metrics.ece = real(value, "ece");
   value.at("confusion").get_to(metrics.confusion);
-  for (const auto& bin : value.at("calibration")) metrics.calibration.push_back({bin.at("clips"), real(bin, "confidence"), real(bin, "accuracy")});
+  for (const auto& bin : value.at("calibration")) metrics.calibration.push_back({bin.at("clips"), real(bin, "confidence"),
+      real(bin, "accuracy")});
   for (const char c : value.at("correct").get_ref<const std::string&>()) metrics.correct.push_back(c == '1');
   for (const auto& row : value.at("worst")) {
     metrics.worst.push_back({clip_from(row.at("clip")), row.at("predicted"), real(row, "probability_of_truth")});
@@ -94,7 +97,8 @@ RoundResult round_from(const json& value) {
   RoundResult round;
   round.round = value.at("round");
   round.answers = value.at("answers");
-  for (const auto& [key, field] : {std::pair{"seconds", &round.seconds}, {"price", &round.price}, {"select_s", &round.select_s}, {"score_s", &round.score_s},
+  for (const auto& [key, field] : {std::pair{"seconds", &round.seconds}, {"price", &round.price}, {"select_s", &round.select_s},
+      {"score_s", &round.score_s},
                                    {"ask_s", &round.ask_s}, {"train_s", &round.train_s}, {"evaluate_s", &round.evaluate_s},
                                    {"answer_accuracy", &round.answer_accuracy}}) {
     *field = real(value, key);
@@ -169,7 +173,8 @@ RoundResult round_from_json(const std::string& text) {
 
 std::string to_json(const Results& results) {
   json value{{"format", 1}};
-  visit(results, [&](const char* key, const auto& field) { value[key] = field; }, [&](const char* key, const auto& field) { value[key] = field; });
+  const auto write = [&](const char* key, const auto& field) { value[key] = field; };
+  visit(results, write, write);
   value["classes"] = results.classes;
   value["teacher_accuracy"] = results.teacher_accuracy;
   value["test_videos"] = results.test_videos;
@@ -186,7 +191,8 @@ Results results_from_json(const std::string& text) {
     const json value = parse(text, "results");
     if (value.value("format", 0) != 1) fail("results: format {}, this version of distal reads format 1", value.value("format", 0));
     Results results;
-    visit(results, [&](const char* key, auto& field) { value.at(key).get_to(field); }, [&](const char* key, auto& field) { value.at(key).get_to(field); });
+    const auto read = [&](const char* key, auto& field) { value.at(key).get_to(field); };
+    visit(results, read, read);
     value.at("classes").get_to(results.classes);
     results.teacher_accuracy = real(value, "teacher_accuracy");
     value.at("test_videos").get_to(results.test_videos);

@@ -8,18 +8,19 @@ namespace distal {
 Results run(const Experiment& experiment, const RunPlace& place, Progress& progress) {
   Store store(place.store_url);
   Material material = open_material(experiment, progress);
-  Learning learning(*material.reader, material.classes.size(), place.folder + "/models", progress);
+  Learning learning(*material.reader, material.classes, place.folder + "/unfinished", progress);
   Taught_by teacher = make_teacher(experiment, material, place.folder, progress);
   Oracle oracle(experiment.base().oracle, std::move(teacher.teacher), material, store, progress);
 
   Results results = describe(experiment, material, place);
   results.teacher = teacher.line;
   results.teacher_accuracy = teacher.accuracy;
-  Workbench bench{experiment, material, learning, oracle, store, progress};
+  Workbench bench{experiment, material, learning, oracle, store, place.folder, progress};
   for (int64_t seed = experiment.base().seed; seed < experiment.base().seed + experiment.base().seeds; ++seed) {
     for (const Arm& arm : experiment.arms) results.cells.push_back(run_cell(bench, arm, seed));
   }
   add_quarantined(results, material, learning, store);
+  learning.clear();
   return results;
 }
 
@@ -46,6 +47,7 @@ Cell run_cell(Workbench& bench, const Arm& arm, int64_t seed) {
     }
     student = train_student(bench, arm, seed, known, round, result);
     measure_student(bench, arm, *student, result);
+    keep_student(bench, arm, seed, round, *student);
     finish_round(bench, arm, run, known, result);
     cell.rounds.push_back(result);
   }

@@ -1,6 +1,7 @@
 #include "experiment/sections.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -64,12 +65,15 @@ std::string curve_table(const Summary& summary, const std::vector<Curve>& curves
 
 DotRow dot_row(const ArmView& arm, const std::vector<double>& values, const std::string& what, bool difference) {
   const Estimate e = estimate(values);
-  const auto words = [&](double v) { return difference ? points(v) : percent(v); };
-  const std::string text = std::isfinite(e.low) ? fmt::format("{}  [{}, {}]", words(e.mean), difference ? points(e.low) : fmt::format("{:.1f}", e.low * 100), difference ? points(e.high) : fmt::format("{:.1f}", e.high * 100)) : words(e.mean);
-  return {arm.name, arm.look, e.mean, e.low, e.high, e.seeds > 1 ? values : std::vector<double>{}, text, fmt::format("{}: {} {}, {}", arm.name, what, text, seeds_words(e.seeds))};
+  const auto end = [&](double v) { return difference ? points(v) : fmt::format("{:.1f}", v * 100); };
+  std::string text = difference ? points(e.mean) : percent(e.mean);
+  if (std::isfinite(e.low)) text += fmt::format(" [{}, {}]", end(e.low), end(e.high));
+  return {arm.name, arm.look, e.mean, e.low, e.high, e.seeds > 1 ? values : std::vector<double>{}, text,
+      fmt::format("{}: {} {}, {}", arm.name, what, text, seeds_words(e.seeds))};
 }
 
 std::string dots(DotChart chart, const std::string& caption) {
+  if (chart.rows.size() == 1 && !std::isfinite(chart.rows[0].low)) return "";
   std::stable_sort(chart.rows.begin(), chart.rows.end(), [](const DotRow& a, const DotRow& b) {
     return (std::isfinite(a.value) ? a.value : -1e9) > (std::isfinite(b.value) ? b.value : -1e9);
   });
@@ -81,25 +85,47 @@ std::string word_class(const Comparison& c) {
   return c.difference.mean > 0 ? "better" : "worse";
 }
 
+std::string interval_of_points(const Estimate& e) {
+  return std::isfinite(e.low) ? fmt::format("<span class=\"ci\">[{}, {}]</span>", points(e.low), points(e.high)) : "";
+}
+
 std::string tests(const Summary& summary) {
   if (summary.comparisons.empty()) return "";
   Table table("Paired t-test of the final accuracy against " + summary.control->name + ", seed by seed; p after Holm's correction",
               {"arm", "pairs", "difference, points", "interval over test videos", "p", "p, Holm", "verdict"});
-  DotChart chart{"Paired differences of final accuracy against " + summary.control->name, "accuracy minus that of " + summary.control->name + ", percentage points", {}, true};
+  DotChart chart{"Paired differences of final accuracy against " + summary.control->name,
+                 "accuracy minus that of " + summary.control->name + ", percentage points", {}, true};
   for (const auto& c : summary.comparisons) {
-    const std::string verdict = word_class(c);
-    const auto interval = [](const Estimate& e) { return std::isfinite(e.low) ? fmt::format("<span class=\"ci\">[{}, {}]</span>", points(e.low), points(e.high)) : std::string(); };
-    const std::string videos = interval(c.over_videos);
-    table.row({key(*c.arm), std::to_string(c.differences.size()), points(c.difference.mean) + interval(c.difference), videos.empty() ? "–" : videos, escaped(p_value(c.p)), escaped(p_value(c.p_holm)),
-               verdict.empty() ? "not shown to differ" : "<span class=\"" + verdict + "\">" + verdict + "</span>"});
+    const std::string word = word_class(c), videos = interval_of_points(c.over_videos);
+    table.row({key(*c.arm), std::to_string(c.differences.size()), points(c.difference.mean) + interval_of_points(c.difference),
+               videos.empty() ? "–" : videos, escaped(p_value(c.p)), escaped(p_value(c.p_holm)),
+               word.empty() ? "not shown to differ" : "<span class=\"" + word + "\">" + word + "</span>"});
     chart.rows.push_back(dot_row(*c.arm, c.differences, "difference", true));
   }
   return "<h3>Differences from " + escaped(summary.control->name) + "</h3>" +
-         dots(chart, "Each small dot is one seed: both arms began with the same clips and the same weights. An interval that crosses zero is no finding.") + table.html();
+         dots(chart, "Each small dot is one seed: both arms began with the same clips and the same weights. An interval that crosses "
+                     "zero is no finding.") +
+         table.html();
+}
+
+/// Escaped, with true minus signs and per cent signs that stay on their line.
+std::string typeset(const std::string& sentence) {
+  std::string out = escaped(sentence);
+  for (size_t at = 0; (at = out.find(" %", at)) != std::string::npos; ++at) out.replace(at, 1, "\u00A0");
+  for (size_t at = 0; (at = out.find(" -", at)) != std::string::npos; ++at) {
+    if (at + 2 < out.size() && std::isdigit(static_cast<unsigned char>(out[at + 2]))) out.replace(at + 1, 1, "−");
+  }
+  return out;
 }
 
 std::string fact(const std::string& name, const std::string& value, const std::string& more) {
   return "<div><dt>" + escaped(name) + "</dt><dd>" + value + "<small>" + more + "</small></dd></div>";
+}
+
+std::string p_words(const Comparison& c) {
+  if (!std::isfinite(c.p_holm)) return "too few pairs to test";
+  const std::string p = (c.p_holm < 0.001 ? "p " : "p = ") + p_value(c.p_holm);
+  return c.shown() ? p + " after Holm" : "not shown to differ, " + p;
 }
 
 std::string facts(const Summary& summary) {
@@ -108,9 +134,11 @@ std::string facts(const Summary& summary) {
   const Estimate best = estimate(final_values(*summary.best, accuracy));
   const double spent = estimate(final_values(*summary.best, [&](const RoundResult& r) { return summary.spent(r); })).mean;
   out += fact("Best arm", escaped(summary.best->name), fmt::format("after {} {}", number(spent, 0), summary.unit()));
-  out += fact("Its final accuracy", percent(best.mean), std::isfinite(best.low) ? fmt::format("95 % interval {:.1f} to {:.1f}, {}", best.low * 100, best.high * 100, seeds_words(best.seeds)) : seeds_words(best.seeds));
+  std::string interval;
+  if (std::isfinite(best.low)) interval = fmt::format("95\u00A0% interval {:.1f} to {:.1f}, ", best.low * 100, best.high * 100);
+  out += fact("Its final accuracy", percent(best.mean), interval + seeds_words(best.seeds));
   for (const auto& c : summary.comparisons) {
-    if (c.arm == summary.best) out += fact("Against " + summary.control->name, points(c.difference.mean) + " points", c.shown() ? fmt::format("p {}{} after Holm", c.p_holm < 0.001 ? "" : "= ", escaped(p_value(c.p_holm))) : std::isfinite(c.p_holm) ? "not shown to differ, p = " + escaped(p_value(c.p_holm)) : "too few pairs to test");
+    if (c.arm == summary.best) out += fact("Against " + summary.control->name, points(c.difference.mean) + " points", escaped(p_words(c)));
   }
   if (summary.results->teacher_accuracy >= 0) out += fact("Teacher", percent(summary.results->teacher_accuracy), "on the same test clips");
   return "<dl class=\"facts\">" + out + "</dl>\n";
@@ -119,11 +147,13 @@ std::string facts(const Summary& summary) {
 }  // namespace
 
 std::string section(const std::string& id, const std::string& title, const std::string& body) {
-  return body.empty() ? "" : fmt::format("<section id=\"{0}\" aria-labelledby=\"{0}-h\"><h2 id=\"{0}-h\">{1}</h2>\n", id, escaped(title)) + body + "</section>\n";
+  return body.empty() ? "" : fmt::format("<section id=\"{0}\" aria-labelledby=\"{0}-h\"><h2 id=\"{0}-h\">{1}</h2>\n", id, escaped(title)) +
+      body + "</section>\n";
 }
 
 std::string key(const ArmView& arm) {
-  return "<svg class=\"key " + arm.look.name() + "\" viewBox=\"0 0 12 12\" aria-hidden=\"true\">" + svg::marker(arm.look, 6, 6, 4) + "</svg>" + escaped(arm.name);
+  return "<svg class=\"key " + arm.look.name() + "\" viewBox=\"0 0 12 12\" aria-hidden=\"true\">" + svg::marker(arm.look, 6, 6, 4) +
+      "</svg>" + escaped(arm.name);
 }
 
 std::string with_interval(const Estimate& value) {
@@ -133,9 +163,10 @@ std::string with_interval(const Estimate& value) {
 
 std::string heading(const Summary& summary) {
   const Results& results = *summary.results;
-  std::string out = "<p class=\"over\">" + escaped(results.name.empty() ? "Experiment" : results.name) + (results.date.empty() ? "" : " · " + escaped(results.date)) + "</p>\n";
+  std::string out = "<p class=\"over\">" + escaped(results.name.empty() ? "Experiment" : results.name) +
+      (results.date.empty() ? "" : " · " + escaped(results.date)) + "</p>\n";
   out += "<h1>" + escaped(results.question.empty() ? "What did the experiment find?" : results.question) + "</h1>\n<div class=\"answer\">";
-  for (const auto& sentence : answer(summary)) out += "<p>" + escaped(sentence) + "</p>";
+  for (const auto& sentence : answer(summary)) out += "<p>" + typeset(sentence) + "</p>";
   out += "</div>\n" + facts(summary);
   if (results.notes.empty()) return out;
   out += "<div class=\"notes\" role=\"note\"><strong>Before you rely on this</strong><ul>";
@@ -145,7 +176,10 @@ std::string heading(const Summary& summary) {
 
 std::string curves(const Summary& summary) {
   if (summary.rounds < 2) return "";
-  CurveChart chart{"Accuracy on the test clips against " + summary.unit() + ". ", summary.seconds ? "video watched, seconds" : "answers bought", "accuracy, %", {}, NAN, ""};
+  CurveChart chart;
+  chart.label = "Accuracy on the test clips against " + summary.unit() + ". ";
+  chart.x_title = summary.seconds ? "video watched, seconds" : "answers bought";
+  chart.y_title = "accuracy, %";
   if (const double teacher = summary.results->teacher_accuracy; teacher >= 0) {
     chart.reference = teacher;
     chart.reference_name = "teacher " + percent(teacher);
@@ -157,7 +191,8 @@ std::string curves(const Summary& summary) {
     if (!points.empty()) chart.label += fmt::format("{} from {} to {}. ", arm.name, percent(points.front().y), percent(points.back().y));
   }
   const std::string drawn = figure([&](double width) { return curve_chart(chart, width); }, interval_words(summary), legend(summary));
-  return section("curves", summary.seconds ? "Accuracy against video watched" : "Accuracy against answers", drawn.empty() ? "" : drawn + curve_table(summary, chart.curves));
+  if (drawn.empty()) return "";
+  return section("curves", summary.seconds ? "Accuracy against video watched" : "Accuracy against answers", drawn + curve_table(summary, chart.curves));
 }
 
 std::string finals(const Summary& summary) {
@@ -166,12 +201,15 @@ std::string finals(const Summary& summary) {
     if (arm.ran()) chart.rows.push_back(dot_row(arm, final_values(arm, accuracy), "final accuracy", false));
   }
   std::string body = dots(chart, interval_words(summary) + " Small dots are seeds.");
-  Table table("Final round on the test clips, mean and 95 % interval over seeds", {"arm", "seeds", "clips", "videos", "mean of classes", "log loss", "ECE"});
+  Table table("Final round on the test clips, mean and 95 % interval over seeds", {"arm", "seeds", "clips", "videos", "mean of classes",
+      "log loss", "ECE"});
   for (const auto& arm : summary.arms) {
     if (!arm.ran()) continue;
     const auto of = [&](const Measure& measure) { return estimate(final_values(arm, measure)); };
-    table.row({key(arm), std::to_string(arm.cells.size()), with_interval(of(accuracy)), with_interval(of([](const RoundResult& r) { return r.metrics.video_accuracy; })),
-               with_interval(of([](const RoundResult& r) { return r.metrics.mean_class_accuracy; })), number(of([](const RoundResult& r) { return r.metrics.nll; }).mean, 3),
+    table.row({key(arm), std::to_string(arm.cells.size()), with_interval(of(accuracy)),
+        with_interval(of([](const RoundResult& r) { return r.metrics.video_accuracy; })),
+               with_interval(of([](const RoundResult& r) { return r.metrics.mean_class_accuracy; })),
+                   number(of([](const RoundResult& r) { return r.metrics.nll; }).mean, 3),
                percent(of([](const RoundResult& r) { return r.metrics.ece; }).mean)},
               &arm == summary.best ? "strong" : "");
   }
@@ -185,12 +223,15 @@ std::string budget(const Summary& summary) {
   for (const auto& arm : summary.arms) {
     if (const auto values = areas(summary, arm); !values.empty()) chart.rows.push_back(dot_row(arm, values, "area under the curve", false));
   }
-  std::string body = "<h3>Area under the budget curve</h3>" + dots(chart, "Area under accuracy over " + summary.unit() + ", divided by the width of the budget: the accuracy an arm had on average on its way. It rewards being right early.");
+  std::string body = "<h3>Area under the budget curve</h3>" + dots(chart, "Area under accuracy over " + summary.unit() +
+      ", divided by the width of the budget: the accuracy an arm had on average on its way. It rewards being right early.");
   const double best = estimate(final_values(*summary.best, accuracy)).mean;
   std::vector<std::string> headings{"arm"};
-  for (const double share : {0.9, 0.95}) headings.push_back(fmt::format("{} to {}<span class=\"unit\">{:.0f} % of the best</span>", summary.unit(), percent(share * best), share * 100));
+  for (const double share : {0.9, 0.95}) headings.push_back(fmt::format("{} to {}<span class=\"unit\">{:.0f} % of the best</span>",
+      summary.unit(), percent(share * best), share * 100));
   for (const char* share : {"90", "95"}) if (summary.control) headings.push_back(fmt::format("saved<span class=\"unit\">at {} %, against {}</span>", share, escaped(summary.control->name)));
-  Table table(fmt::format("{} needed to reach 90 % and 95 % of the best final accuracy ({}, {})", summary.seconds ? "Seconds of video" : "Answers", summary.best->name, percent(best)), headings);
+  const char* what = summary.seconds ? "Seconds of video" : "Answers";
+  Table table(fmt::format("{} needed to reach 90 % and 95 % of the best final accuracy ({}, {})", what, summary.best->name, percent(best)), headings);
   for (const auto& arm : summary.arms) {
     if (!arm.ran()) continue;
     std::vector<std::string> cells{key(arm)}, saved;
@@ -199,12 +240,15 @@ std::string budget(const Summary& summary) {
       cells.push_back(std::isfinite(needed) ? number(needed, 0) : "not reached");
       if (!summary.control) continue;
       const double control = budget_of_mean(summary, *summary.control, share * best);
-      saved.push_back(&arm == summary.control || !std::isfinite(needed) || !std::isfinite(control) || control <= 0 ? "–" : points(1 - needed / control, 0) + " %");
+      saved.push_back(&arm == summary.control || !std::isfinite(needed) || !std::isfinite(control) || control <= 0 ? "–"
+          : points(1 - needed / control, 0) + " %");
     }
     cells.insert(cells.end(), saved.begin(), saved.end());
     table.row(cells);
   }
-  return section("budget", "What the budget buys", body + "<h3>Budget to a target</h3>" + table.html() + "<p class=\"note\">Read off the mean curve, between rounds linearly. A target reached already by the first round counts as the first round's budget.</p>");
+  return section("budget", "What the budget buys", body + "<h3>Budget to a target</h3>" + table.html() +
+      "<p class=\"note\">Read off the mean curve, between rounds linearly. A target reached already by the first round counts as the first "
+      "round's budget.</p>");
 }
 
 }  // namespace distal::sections

@@ -67,10 +67,12 @@ std::string shaded(const std::string& text, double share, const ArmView& arm) {
 }
 
 std::string class_table(const Summary& summary, const ArmView& arm, size_t count) {
-  Table table(fmt::format("{}: final round, mean of {} seed{}", arm.name, arm.cells.size(), arm.cells.size() == 1 ? "" : "s"), {"class", "clips", "recall", "precision", "F1"});
+  Table table(fmt::format("{}: final round, mean of {} seed{}", arm.name, arm.cells.size(), arm.cells.size() == 1 ? "" : "s"),
+      {"class", "clips", "recall", "precision", "F1"});
   for (size_t k = 0; k < count; ++k) {
     const Rates r = mean_rates(arm, k);
-    table.row({escaped(class_name(*summary.results, static_cast<int64_t>(k))), number(r.clips, 0), shaded(percent(r.recall), r.recall, arm), shaded(percent(r.precision), r.precision, arm), shaded(percent(r.f1), r.f1, arm)});
+    table.row({escaped(class_name(*summary.results, static_cast<int64_t>(k))), number(r.clips, 0),
+        shaded(percent(r.recall), r.recall, arm), shaded(percent(r.precision), r.precision, arm), shaded(percent(r.f1), r.f1, arm)});
   }
   return table.html();
 }
@@ -144,7 +146,7 @@ std::string picture(const Clip& clip, const std::string& alt, const ThumbnailFun
   } catch (const Error&) {  // a clip that cannot be shown is shown as a blank
   }
   if (!found || found->bytes.empty()) return "<div class=\"blank\">no picture</div>";
-  return "<img src=\"data:" + escaped(found->mime) + ";base64," + base64(found->bytes) + "\" alt=\"" + escaped(alt) + "\" loading=\"lazy\">";
+  return "<img src=\"data:" + escaped(found->mime) + ";base64," + base64(found->bytes) + "\" alt=\"" + escaped(alt) + "\">";
 }
 
 std::string file_name(const std::string& path) { return path.substr(path.find_last_of("/\\") + 1); }
@@ -163,15 +165,18 @@ std::string classes(const Summary& summary) {
   if (count == 0) return "";
   std::string body = f1_of_all(summary, count);
   for (const auto& arm : summary.arms) {
-    if (arm.ran()) body += "<details><summary>Recall, precision and F1 of " + escaped(arm.name) + "</summary>" + class_table(summary, arm, count) + "</details>";
+    if (arm.ran()) body += "<details><summary>Recall, precision and F1 of " + escaped(arm.name) + "</summary>" +
+        class_table(summary, arm, count) + "</details>";
   }
   std::string maps;
   for (const auto* arm : shown(summary)) {
     const Counts counts = confusion(*arm);
     const double wide = count > 12 ? 940 : 440;
-    const auto drawn = [&](double width) { return heat_map(counts, summary.results->classes, arm->look, fmt::format("Confusion matrix of {}: rows truth, columns predicted", arm->name), width); };
+    const std::string label = fmt::format("Confusion matrix of {}: rows truth, columns predicted", arm->name);
+    const auto drawn = [&](double width) { return heat_map(counts, summary.results->classes, arm->look, label, width); };
     if (counts.empty()) continue;
-    maps += "<div><h3>" + key(*arm) + (arm == summary.best ? " (best)" : " (control)") + "</h3><figure><div class=\"wide scroll\">" + drawn(wide) + "</div><div class=\"narrow scroll\">" + drawn(count > 12 ? 620 : 350) + "</div></figure></div>";
+    maps += "<div><h3>" + key(*arm) + (arm == summary.best ? " (best)" : " (control)") + "</h3><figure><div class=\"wide scroll\">" +
+        drawn(wide) + "</div><div class=\"narrow scroll\">" + drawn(count > 12 ? 620 : 350) + "</div></figure></div>";
   }
   if (!maps.empty()) body += "<h3>Confusion</h3><p class=\"note\">Test clips of the final round, summed over seeds. Shade: share of the row, so the diagonal is recall.</p><div class=\"" + std::string(count > 12 ? "" : "pair") + "\">" + maps + "</div>";
   return section("classes", "Class by class", body);
@@ -183,13 +188,18 @@ std::string calibration(const Summary& summary) {
     const Estimate ece = estimate(final_values(*arm, [](const RoundResult& r) { return r.metrics.ece; }));
     const std::string words = fmt::format("expected calibration error {}", percent(ece.mean));
     const std::string drawn = reliability_chart(pooled_bins(*arm), arm->look, fmt::format("Reliability of {}: {}", arm->name, words), 350);
-    if (!drawn.empty()) charts += "<div><h3>" + key(*arm) + "</h3><figure>" + drawn + "<figcaption>" + words + "</figcaption></figure></div>";
+    if (!drawn.empty()) charts += "<div><h3>" + key(*arm) + "</h3><figure>" + drawn + "<figcaption>" + words +
+        "</figcaption></figure></div>";
   }
-  return section("calibration", "Can its confidence be trusted?", charts.empty() ? "" : "<p class=\"note\">Final round, clips of all seeds in 15 bins of confidence. Below the diagonal the student is surer than it is right.</p><div class=\"pair\">" + charts + "</div>");
+  if (charts.empty()) return "";
+  return section("calibration", "Can its confidence be trusted?",
+                 "<p class=\"note\">Final round, clips of all seeds in 15 bins of confidence. Below the diagonal the student is surer than it is "
+                 "right.</p><div class=\"pair\">" + charts + "</div>");
 }
 
 std::string cost(const Summary& summary) {
-  Table table("Cost of one run of all its rounds, mean over seeds", {"arm", "answers", "video watched", "money", "score pool", "select", "ask", "train", "evaluate", "total"});
+  Table table("Cost of one run of all its rounds, mean over seeds", {"arm", "answers", "video watched", "money", "score pool", "select",
+      "ask", "train", "evaluate", "total"});
   for (const auto& arm : summary.arms) {
     if (!arm.ran()) continue;
     const auto last = [&](const Measure& measure) { return estimate(final_values(arm, measure)).mean; };
@@ -201,8 +211,10 @@ std::string cost(const Summary& summary) {
       }
       return estimate(sums).mean;
     };
-    const std::vector<double> stages{all(&RoundResult::score_s), all(&RoundResult::select_s), all(&RoundResult::ask_s), all(&RoundResult::train_s), all(&RoundResult::evaluate_s)};
-    std::vector<std::string> cells{key(arm), number(last([](const RoundResult& r) { return static_cast<double>(r.answers); }), 0), wall_time(last([](const RoundResult& r) { return r.seconds; })), number(last([](const RoundResult& r) { return r.price; }))};
+    const std::vector<double> stages{all(&RoundResult::score_s), all(&RoundResult::select_s), all(&RoundResult::ask_s),
+        all(&RoundResult::train_s), all(&RoundResult::evaluate_s)};
+    std::vector<std::string> cells{key(arm), number(last([](const RoundResult& r) { return static_cast<double>(r.answers); }), 0),
+        wall_time(last([](const RoundResult& r) { return r.seconds; })), number(last([](const RoundResult& r) { return r.price; }))};
     double total = 0;
     for (const double stage : stages) {
       total += stage;
@@ -222,35 +234,46 @@ std::string worst(const Summary& summary, const ThumbnailFunction& thumbnail) {
   std::string items;
   for (const auto& hard : clips) {
     const std::string truth = class_name(results, hard.clip.label), predicted = class_name(results, hard.predicted);
-    items += "<li>" + picture(hard.clip, truth + ", taken for " + predicted, thumbnail) + "<p><span>truth <strong>" + escaped(truth) + "</strong></span><span>predicted <strong>" + escaped(predicted) + "</strong></span><span>probability of the truth " + percent(hard.probability) + "</span>";
+    items += "<li>" + picture(hard.clip, truth + ", taken for " + predicted, thumbnail) + "<p><span>truth <strong>" + escaped(truth) +
+        "</strong></span><span>predicted <strong>" + escaped(predicted) + "</strong></span><span>probability of the truth " +
+        percent(hard.probability) + "</span>";
     if (seeds > 1) items += fmt::format("<span>among the worst of {} of {} seeds</span>", hard.seeds, seeds);
     items += "<span class=\"file\">" + escaped(file_name(hard.clip.video) + span(hard.clip)) + "</span></p></li>\n";
   }
-  return section("worst", "Where it goes most wrong", items.empty() ? "" : "<p class=\"note\">Test clips to which " + escaped(summary.best->name) + " gave the truth the least probability in its final round. Look here first for wrong labels.</p><ul class=\"worst\">" + items + "</ul>");
+  if (items.empty()) return "";
+  return section("worst", "Where it goes most wrong",
+                 "<p class=\"note\">Test clips to which " + escaped(summary.best->name) + " gave the truth the least probability in its final round. "
+                 "Look here first for wrong labels.</p><ul class=\"worst\">" + items + "</ul>");
 }
 
 std::string data(const Summary& summary) {
   const Results& results = *summary.results;
   const auto count = [](int64_t n) { return number(static_cast<double>(n)); };
-  std::string body = "<dl class=\"data\">" + term("Pool", count(results.pool_clips) + " clips nobody had answered for") + term("Start", count(results.start_clips) + " clips to draw the first answers from") +
+  std::string body = "<dl class=\"data\">" + term("Pool", count(results.pool_clips) + " clips nobody had answered for") +
+      term("Start", count(results.start_clips) + " clips to draw the first answers from") +
                      term("Test", count(results.test_clips) + " clips, never used for a choice");
-  if (results.unlabelled_segments > 0) body += term("Left out", count(results.unlabelled_segments) + " segments whose middle no label covers");
+  if (results.unlabelled_segments > 0) body += term("Left out", count(results.unlabelled_segments) +
+      " segments whose middle no label covers");
   std::string names;
   for (const auto& name : results.classes) names += (names.empty() ? "" : ", ") + escaped(name);
   body += term("Classes", results.classes.empty() ? "none" : fmt::format("{}: {}", results.classes.size(), names));
   std::string teacher = results.teacher.empty() ? "none" : escaped(results.teacher);
   if (results.teacher_accuracy >= 0) teacher += "; its own accuracy on the test clips " + percent(results.teacher_accuracy);
-  body += term("Teacher", teacher) + term("Arms and seeds", fmt::format("{} arms, {} runs", summary.arms.size(), results.cells.size())) + "</dl>";
+  body += term("Teacher", teacher) + term("Arms and seeds", fmt::format("{} arms, {} runs", summary.arms.size(), results.cells.size())) +
+      "</dl>";
   Table table(fmt::format("Videos that could not be used: {}", results.quarantined.size()), {"file", "reason"});
-  for (const auto& video : results.quarantined) table.row({escaped(video.path), "<div class=\"words\">" + escaped(video.reason) + "</div>"});
-  body += table.empty() ? "<p class=\"note\">Every video could be read.</p>" : "<h3>Quarantined</h3><div class=\"reasons\">" + table.html() + "</div>";
+  for (const auto& video : results.quarantined) table.row({escaped(video.path), "<div class=\"words\">" + escaped(video.reason) +
+      "</div>"});
+  body += table.empty() ? "<p class=\"note\">Every video could be read.</p>" : "<h3>Quarantined</h3><div class=\"reasons\">" +
+      table.html() + "</div>";
   return section("data", "The data", body);
 }
 
 std::string recipe(const Summary& summary) {
   const Results& results = *summary.results;
   std::string body;
-  if (!results.recipe.empty()) body = "<details><summary>The resolved recipe</summary><pre tabindex=\"0\">" + escaped(results.recipe) + "</pre></details>";
+  if (!results.recipe.empty()) body = "<details><summary>The resolved recipe</summary><pre tabindex=\"0\">" + escaped(results.recipe) +
+      "</pre></details>";
   return section("recipe", "The recipe", body);
 }
 
@@ -260,7 +283,8 @@ std::string provenance(const Summary& summary) {
   for (const auto& [name, text] : {std::pair{"revision", &results.revision}, {"machine", &results.machine}, {"date", &results.date}}) {
     if (!text->empty()) line += (line.empty() ? "" : " · ") + std::string(name) + " " + escaped(*text);
   }
-  return "<footer>" + std::string("Written by distal") + (results.command.empty() ? "" : " with <code>" + escaped(results.command) + "</code>") + (line.empty() ? "" : " · " + line) +
+  return "<footer>" + std::string("Written by distal") + (results.command.empty() ? "" : " with <code>" + escaped(results.command) +
+      "</code>") + (line.empty() ? "" : " · " + line) +
          ". The same numbers are in curve.csv, report.json, metrics.jsonl and the TensorBoard events beside this page.</footer>\n";
 }
 

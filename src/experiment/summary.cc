@@ -201,7 +201,9 @@ std::string others(const Summary& summary) {
     if (c.arm != summary.best) (!c.shown() ? neither : c.difference.mean > 0 ? better : worse).push_back(c.arm->name);
   }
   std::string out;
-  if (!better.empty()) out += fmt::format("Better than {} as well: {}. ", summary.control->name, listed(better));
+  const bool first = std::any_of(summary.comparisons.begin(), summary.comparisons.end(),
+      [&](const Comparison& c) { return c.arm == summary.best && c.shown(); });
+  if (!better.empty()) out += fmt::format("Better than {}{}: {}. ", summary.control->name, first ? " as well" : "", listed(better));
   if (!worse.empty()) out += fmt::format("Worse than {}: {}. ", summary.control->name, listed(worse));
   if (!neither.empty()) out += fmt::format("Not shown to differ from {}: {}.", summary.control->name, listed(neither));
   return out;
@@ -212,7 +214,8 @@ std::string saving(const Summary& summary) {
   const double target = 0.95 * estimate(final_values(*summary.best, accuracy)).mean;
   const double arm = budget_of_mean(summary, *summary.best, target), control = budget_of_mean(summary, *summary.control, target);
   if (!std::isfinite(arm)) return "";
-  return fmt::format("On the mean curves {} reaches {} with {} {}, {} {}.", summary.best->name, percent(target), number(arm, 0), summary.unit(), summary.control->name,
+  return fmt::format("On the mean curves {} reaches {} with {} {}, {} {}.", summary.best->name, percent(target), number(arm, 0),
+      summary.unit(), summary.control->name,
                      std::isfinite(control) ? fmt::format("with {}", number(control, 0)) : "never");
 }
 
@@ -227,9 +230,11 @@ std::vector<std::string> answer(const Summary& summary) {
   for (const auto& c : summary.comparisons) {
     if (c.arm == summary.best) out.push_back(tested(summary, c));
   }
-  if (!summary.control) out.push_back(fmt::format("{} ended at {}. There is no control arm, so nothing is tested.", summary.best->name, value));
+  const std::string ended = fmt::format("{} ended at {}. ", summary.best->name, value);
+  if (summary.arms.size() == 1) out.push_back(ended + "It is the only arm, so there is nothing to compare it with.");
+  else if (!summary.control) out.push_back(ended + "There is no control arm, so nothing is tested.");
   else if (summary.best == summary.control) out.push_back(fmt::format("No arm ended above {}, the control, with {}.", summary.best->name, value));
-  else if (out.empty()) out.push_back(fmt::format("{} ended at {}. It shares no seed with {}, so nothing is tested.", summary.best->name, value, summary.control->name));
+  else if (out.empty()) out.push_back(ended + fmt::format("It shares no seed with {}, so nothing is tested.", summary.control->name));
   for (const auto& more : {others(summary), saving(summary)}) {
     if (!more.empty()) out.push_back(more);
   }

@@ -111,7 +111,8 @@ std::string marker(const Look& look, double x, double y, double r, std::string_v
 }
 
 std::string frame(double width, double height, std::string_view label, const std::string& body) {
-  return fmt::format("<svg viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" aria-label=\"{2}\">", px(width), px(height), escaped(label)) +
+  return fmt::format("<svg viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" aria-label=\"{2}\">", px(width), px(height),
+      escaped(label)) +
          body + "</svg>\n";
 }
 

@@ -1,6 +1,7 @@
 // What every backbone promises, checked for every file of backbones/.
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
 #include "models/layers.h"
@@ -11,13 +12,16 @@ namespace {
 
 using ::testing::HasSubstr;
 
+// The nets of these tests are small: on a busy machine threads that wait for each other cost tenfold.
+[[maybe_unused]] const bool kOneThread = (at::set_num_threads(1), true);
+
 // Small enough to be quick; a backbone that is not listed here is tested at its defaults.
 std::vector<std::string> small_options(const std::string& name) {
   static const std::map<std::string, std::vector<std::string>> kSmall = {
       {"resnet3d", {"depth: 10, width: 4", "depth: 18, width: 4", "depth: 50, width: 4"}},
       {"eco_lite", {"width: 0.07"}},
-      {"tsn", {"base: mobilenet_v2, width: 0.2", "base: mobilenet_v1, width: 0.2, norm: batch"}},
-      {"tsm", {"base: mobilenet_v2, width: 0.2, norm: batch", "base: mobilenet_v1, width: 0.2", "base: resnet18"}},
+      {"tsn", {"base: mobilenet_v2, width: 0.2", "base: mobilenet_v1, width: 0.2, norm: batch", "base: resnet50, width: 0.1"}},
+      {"tsm", {"base: mobilenet_v2, width: 0.2, norm: batch", "base: mobilenet_v1, width: 0.2", "base: resnet18, width: 0.1"}},
   };
   const auto found = kSmall.find(name);
   return found == kSmall.end() ? std::vector<std::string>{""} : found->second;
@@ -60,7 +64,7 @@ TEST_P(EveryBackbone, GivesLogitsAndEmbeddingForClipsOfTwoSizes) {
 TEST_P(EveryBackbone, SendsAFiniteGradientToEveryParameter) {
   const auto net = build();
   net->train();
-  const auto logits = net->forward(at::randn({4, 3, 8, 64, 64})).logits;
+  const auto logits = net->forward(at::randn({4, 3, 4, 48, 48})).logits;
   at::cross_entropy_loss(logits, at::tensor({0, 1, 2, 3}).to(at::kLong)).backward();
   for (const auto& row : net->named_parameters()) {
     ASSERT_TRUE(row.value().grad().defined()) << row.key();
@@ -101,7 +105,7 @@ TEST_P(EveryBackbone, KeepsTheScaleOfItsInputAtTheStart) {
   const auto net = build();
   net->train();
   const torch::NoGradGuard no_grad;
-  const double scale = net->forward(at::randn({4, 3, 4, 64, 64})).embedding.abs().mean().item<double>();
+  const double scale = net->forward(at::randn({2, 3, 4, 40, 40})).embedding.abs().mean().item<double>();
   EXPECT_GT(scale, 0.01);
   EXPECT_LT(scale, 10);
 }
@@ -161,7 +165,7 @@ TEST(EcoLite, WantsWholeGroupsOfFourFrames) {
 }
 
 double change_by_reversal(const std::string& backbone, const std::string& base) {
-  const auto net = make<Backbone>(backbone, "base: " + base)->build(4, Random(1));
+  const auto net = make<Backbone>(backbone, fmt::format("base: {}, width: 0.25", base))->build(4, Random(1));
   net->eval();
   const torch::NoGradGuard no_grad;
   const auto clips = at::randn({1, 3, 4, 32, 32});

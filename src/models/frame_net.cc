@@ -12,9 +12,10 @@ class ResNet2d final : public FrameNet {
  public:
   ResNet2d(const FrameOptions& options, int64_t depth, int64_t classes)
       : FrameNet(options),
-        conv1_(register_module("conv1", std::make_shared<Conv>(cube(2, 3, 64, 7, 2)))),
-        bn1_(register_module("bn1", std::make_shared<BatchNorm>(64))),
-        stages_(*this, 2, depth, 64) {
+        width_(std::max<int64_t>(4, std::llround(64 * options.width.value_or(1)))),
+        conv1_(register_module("conv1", std::make_shared<Conv>(cube(2, 3, width_, 7, 2)))),
+        bn1_(register_module("bn1", std::make_shared<BatchNorm>(width_))),
+        stages_(*this, 2, depth, width_) {
     add_head(stages_.channels(), classes, options.dropout);
   }
 
@@ -25,6 +26,7 @@ class ResNet2d final : public FrameNet {
   }
 
  private:
+  int64_t width_;  // channels of the first stage
   std::shared_ptr<Conv> conv1_;
   std::shared_ptr<BatchNorm> bn1_;
   ResidualStages stages_;
@@ -34,7 +36,7 @@ class ResNet2d final : public FrameNet {
 
 void FrameOptions::visit(OptionVisitor& v) {
   v("base", base, "the 2D network", one_of({"mobilenet_v2", "mobilenet_v1", "resnet18", "resnet50"}));
-  v("width", width, "channel multiplier of a MobileNet; absent: 1 for v2, 0.5 for v1", between(0.05, 2));
+  v("width", width, "channel multiplier; absent: 0.5 for mobilenet_v1, 1 for the others", between(0.05, 2));
   v("norm", norm, "batch norms of a MobileNet: folded into the convolutions, or batch (for training from random weights)",
     one_of({"folded", "batch"}));
   v("dropout", dropout, "share of the features dropped before the classifier", between(0, 0.99));

@@ -16,7 +16,7 @@ namespace distal {
 
 struct FrameOptions {
   std::string base = "mobilenet_v2";
-  std::optional<double> width;   // channel multiplier of the MobileNets; absent: 1 for v2, 0.5 for v1
+  std::optional<double> width;   // channel multiplier; absent: 0.5 for mobilenet_v1, 1 for the others
   std::string norm = "folded";   // of the MobileNets
   double dropout = 0.5;
   int64_t shift_div = 8;

@@ -3,9 +3,9 @@
 #include <filesystem>
 #include <numbers>
 
-#include "models/gate.h"
 #include "models/weights.h"
 #include "train/optimizer.h"
+#include "train/precision.h"
 
 namespace distal {
 namespace {
@@ -131,8 +131,10 @@ FitReport fit(Net& net, const TrainingOptions& options, Objective& objective, co
       const Batch batch = next();
       report.waited_s += since(waiting);
       precision.prepare(batch.clips);
-      const auto scope = precision.scope();
-      report.last_losses = objective.losses(net, batch);
+      {
+        const auto scope = precision.scope();
+        report.last_losses = objective.losses(net, batch);
+      }
       loss += require_finite(report.last_losses, step, stream, batch);
       (total(report.last_losses) / static_cast<double>(options.accumulate)).backward();
     }

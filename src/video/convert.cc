@@ -7,12 +7,6 @@ namespace {
 
 constexpr int64_t kAlign = 64;
 
-bool is_full_range(const AVFrame& frame) {
-  const auto format = static_cast<AVPixelFormat>(frame.format);
-  return frame.color_range == AVCOL_RANGE_JPEG || format == AV_PIX_FMT_YUVJ420P || format == AV_PIX_FMT_YUVJ422P ||
-         format == AV_PIX_FMT_YUVJ444P || format == AV_PIX_FMT_YUVJ440P;
-}
-
 int matrix_of(const AVFrame& frame) {
   switch (frame.colorspace) {
     case AVCOL_SPC_BT709: return SWS_CS_ITU709;
@@ -38,30 +32,60 @@ Turn turn(int rotation, int64_t height, int64_t width) {
   }
 }
 
+bool is_planar_420(const AVFrame& frame) {
+  return frame.format == AV_PIX_FMT_YUV420P || frame.format == AV_PIX_FMT_YUVJ420P;
+}
+
+int method(const AVFrame& frame, int height, int width) {
+  return 2 * height < frame.height && 2 * width < frame.width ? SWS_AREA : SWS_BILINEAR;
+}
+
 }  // namespace
 
-void Converter::prepare(const AVFrame& frame, int height, int width) {
-  const bool shrinks = 2 * height < frame.height && 2 * width < frame.width;
-  const auto format = static_cast<AVPixelFormat>(frame.format);
-  scaler_.reset(sws_getCachedContext(scaler_.release(), frame.width, frame.height, format, width, height, AV_PIX_FMT_RGB24,
-                                     shrinks ? SWS_AREA : SWS_BILINEAR, nullptr, nullptr, nullptr));
-  if (!scaler_) fail("no conversion from {} to RGB in this FFmpeg", av_get_pix_fmt_name(format));
-  const int* matrix = sws_getCoefficients(matrix_of(frame));
-  sws_setColorspaceDetails(scaler_.get(), matrix, is_full_range(frame), matrix, 1, 0, 1 << 16, 1 << 16);
+/// Values keep their range and matrix. The fast path to RGB wants pairs of rows: an odd height gets one more, never shown.
+void Converter::scale_planes(const AVFrame& frame, int height, int width) {
+  const int even = height + height % 2;
+  if (small_->width != width || small_->height != even) {
+    av_frame_unref(small_.get());
+    small_->format = AV_PIX_FMT_YUV420P;
+    small_->width = width;
+    small_->height = even;
+    ffmpeg::check(av_frame_get_buffer(small_.get(), 0), "a scaled picture");
+    std::memset(small_->data[0], 0, static_cast<size_t>(small_->linesize[0]) * static_cast<size_t>(even));
+  }
+  plane_scaler_.reset(sws_getCachedContext(plane_scaler_.release(), frame.width, frame.height, AV_PIX_FMT_YUV420P, width, height,
+                                           AV_PIX_FMT_YUV420P, method(frame, height, width), nullptr, nullptr, nullptr));
+  if (!plane_scaler_) fail("no scaling from {}x{} to {}x{} in this FFmpeg", frame.width, frame.height, width, height);
+  ffmpeg::check(sws_scale(plane_scaler_.get(), frame.data, frame.linesize, 0, frame.height, small_->data, small_->linesize), "scaling");
+}
+
+void Converter::to_rgb(const AVFrame& picture, const AVFrame& declared, int height, int width, uint8_t* rows, int stride) {
+  const auto format = static_cast<AVPixelFormat>(picture.format);
+  rgb_scaler_.reset(sws_getCachedContext(rgb_scaler_.release(), picture.width, picture.height, format, width, height,
+                                         AV_PIX_FMT_RGB24, method(picture, height, width), nullptr, nullptr, nullptr));
+  if (!rgb_scaler_) fail("no conversion from {} to RGB in this FFmpeg", av_get_pix_fmt_name(format));
+  const int* matrix = sws_getCoefficients(matrix_of(declared));
+  sws_setColorspaceDetails(rgb_scaler_.get(), matrix, ffmpeg::is_full_range(declared), matrix, 1, 0, 1 << 16, 1 << 16);
+  uint8_t* const planes[4] = {rows};
+  const int strides[4] = {stride};
+  ffmpeg::check(sws_scale(rgb_scaler_.get(), picture.data, picture.linesize, 0, picture.height, planes, strides), "conversion to RGB");
 }
 
 void Converter::convert(const AVFrame& frame, int rotation, int64_t height, int64_t width, uint8_t* rgb) {
   const bool lies = rotation % 180 != 0;
   const int64_t rows = lies ? width : height, columns = lies ? height : width;
-  prepare(frame, static_cast<int>(rows), static_cast<int>(columns));
   const int64_t stride = (3 * columns + kAlign - 1) / kAlign * kAlign + kAlign;
-  lying_.resize(static_cast<size_t>(stride * rows + 2 * kAlign));
+  lying_.resize(static_cast<size_t>(stride * (rows + 1) + 2 * kAlign));
   void* start = lying_.data();
   size_t space = lying_.size();
   auto* base = static_cast<uint8_t*>(std::align(kAlign, static_cast<size_t>(stride * rows), start, space));
-  uint8_t* planes[4] = {base};
-  const int strides[4] = {static_cast<int>(stride)};
-  ffmpeg::check(sws_scale(scaler_.get(), frame.data, frame.linesize, 0, frame.height, planes, strides), "conversion to RGB");
+  const int row_count = static_cast<int>(rows), column_count = static_cast<int>(columns);
+  if (is_planar_420(frame) && (frame.height != rows || frame.width != columns)) {
+    scale_planes(frame, row_count, column_count);
+    to_rgb(*small_, frame, small_->height, column_count, base, static_cast<int>(stride));
+  } else {
+    to_rgb(frame, frame, row_count, column_count, base, static_cast<int>(stride));
+  }
 
   const Turn t = turn(rotation, height, width);
   for (int64_t row = 0; row < rows; ++row) {

@@ -45,7 +45,6 @@ struct Decoder::State {
 
   const VideoInfo info;
   Deadline deadline;
-  double deadline_s = 0;
   Input input;
   Codec codec;
   Converter converter;
@@ -72,7 +71,7 @@ Decoder::State::State(const VideoInfo& video) : info(video) {
 }
 
 void Decoder::State::require_time() const {
-  if (deadline.passed()) fail("{}: decoding took longer than {:g} s (deadline)", info.path, deadline_s);
+  if (deadline.passed()) fail("{}: decoding took longer than {:g} s (deadline)", info.path, deadline.budget_s());
 }
 
 int64_t Decoder::State::key_before(int64_t index) const {
@@ -226,8 +225,7 @@ Frames Decoder::at_frames(std::span<const int64_t> indices, Resize resize, doubl
   std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return indices[a] < indices[b]; });
 
   state.work = {};
-  state.deadline_s = deadline_s;
-  state.deadline.until = std::chrono::steady_clock::now() + std::chrono::microseconds(std::llround(std::clamp(deadline_s, 0.0, 1e9) * 1e6));
+  state.deadline = Deadline(deadline_s);
   state.wanted.clear();
   for (const int64_t row : order) {
     expect(indices[row] >= 0 && indices[row] < info.frames(), "a frame index lies within the video");

@@ -1,7 +1,7 @@
 #pragma once
 // Exact frames: `frames(times)` returns the frames shown at those times whatever seek path led there. Seeks go to the key
 // frame that the index (VideoInfo) names; frames are matched by presentation time, never counted; only those asked for
-// are converted to RGB and scaled. One Decoder belongs to one thread at a time.
+// are converted to RGB and scaled, and frames that nothing needs are not decoded. One Decoder belongs to one thread at a time.
 
 #include <cstdint>
 #include <memory>
@@ -34,7 +34,8 @@ class Decoder {
   Decoder(Decoder&&) noexcept;
 
   /// The frames shown at `times_s` (any order, repeats allowed), in that order. Damaged frames are replaced by the
-  /// nearest earlier readable one (else later). Throws Error: nothing readable, or longer than `deadline_s`.
+  /// nearest earlier readable one (else later). Throws Error: nothing readable, or longer than `deadline_s` (wall
+  /// time; more where the machine left this thread less than a quarter of it).
   Frames at_times(std::span<const double> times_s, Resize resize, double deadline_s = 10);
   /// The same by frame index, 0 .. info.frames()-1.
   Frames at_frames(std::span<const int64_t> indices, Resize resize, double deadline_s = 10);

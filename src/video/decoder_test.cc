@@ -145,6 +145,24 @@ TEST(Decoder, ScalesToTheShortSide) {
   }
 }
 
+TEST(Decoder, ScalesAsAPictureIsScaled) {
+  const Folder folder;
+  write_motion(folder / "v.mp4", "left", 4, {.frames = 1, .width = 160, .height = 120, .crf = 0});
+  const VideoInfo info = probe(folder / "v.mp4");
+  Decoder decoder(info);
+  const auto frame = [&](int64_t side) {
+    return decoder.at_frames(std::vector<int64_t>{0}, {side}).frames.to(torch::kFloat).permute({0, 3, 1, 2});
+  };
+  const torch::Tensor whole = frame(0);
+  for (const int64_t side : {30, 59, 60, 75, 97, 180}) {
+    const torch::Tensor scaled = frame(side);
+    const auto expected = torch::adaptive_avg_pool2d(whole, {15, 20});  // coarse, so that the filter does not matter
+    const auto got = torch::adaptive_avg_pool2d(scaled, {15, 20});
+    EXPECT_LT((got - expected).abs().mean().item<double>(), 5) << side;
+    EXPECT_LT((got - expected).mean({0, 2, 3}).abs().max().item<double>(), 1.5) << side;  // no colour cast
+  }
+}
+
 TEST(Decoder, ShowsTheColoursThatWerePainted) {
   const Folder folder;
   for (const char* name : {"v.mp4", "odd.mp4"}) {

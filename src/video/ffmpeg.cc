@@ -1,5 +1,7 @@
 #include "video/ffmpeg.h"
 
+#include <time.h>
+
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -7,6 +9,12 @@
 
 namespace distal::ffmpeg {
 namespace {
+
+double thread_s() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
 
 int interrupted(void* deadline) { return static_cast<const Deadline*>(deadline)->passed() ? 1 : 0; }
 
@@ -43,6 +51,15 @@ AVStream* best_video(const std::string& path, AVFormatContext& format) {
 }
 
 }  // namespace
+
+Deadline::Deadline(double budget_s)
+    : budget_s_(budget_s), thread_began_s_(thread_s()), began_(std::chrono::steady_clock::now()) {}
+
+bool Deadline::passed() const {
+  if (budget_s_ == std::numeric_limits<double>::infinity()) return false;
+  const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+  return wall_s > budget_s_ && (wall_s > 6 * budget_s_ || thread_s() - thread_began_s_ > budget_s_ / 4);
+}
 
 std::string words(int code) {
   std::array<char, AV_ERROR_MAX_STRING_SIZE> text{};

@@ -12,6 +12,7 @@ extern "C" {
 }
 
 #include <chrono>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -52,10 +53,18 @@ Frame make_frame();
 /// A frame has pixels after it was received and until it is unreferenced.
 inline bool filled(const Frame& frame) { return frame->buf[0] != nullptr; }
 
-/// When to stop; FFmpeg asks while it reads, the decoder between frames.
-struct Deadline {
-  std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max();
-  bool passed() const { return std::chrono::steady_clock::now() > until; }
+/// When to stop; FFmpeg asks while it reads, the decoder between frames. Wall time, unless the machine was so busy that
+/// this thread ran for less than a quarter of it: a healthy video is not to blame for that, so it gets up to six times as long.
+class Deadline {
+ public:
+  Deadline() = default;  // never
+  explicit Deadline(double budget_s);
+  bool passed() const;
+  double budget_s() const { return budget_s_; }
+
+ private:
+  double budget_s_ = std::numeric_limits<double>::infinity(), thread_began_s_ = 0;
+  std::chrono::steady_clock::time_point began_{};
 };
 
 /// An open file and its best video stream (owned by `format`).
@@ -74,6 +83,12 @@ int audio_streams(const AVFormatContext& format);
 Codec open_decoder(const std::string& path, const AVStream& stream);
 /// The next packet of any stream: 0, or AVERROR_EOF at the end, or the error after 32 attempts that all failed.
 int read_packet(AVFormatContext& format, AVPacket& packet);
+/// Whether 0 .. 255 are black and white (JPEG range), not 16 .. 235.
+inline bool is_full_range(const AVFrame& frame) {
+  return frame.color_range == AVCOL_RANGE_JPEG || frame.format == AV_PIX_FMT_YUVJ420P || frame.format == AV_PIX_FMT_YUVJ422P ||
+         frame.format == AV_PIX_FMT_YUVJ444P || frame.format == AV_PIX_FMT_YUVJ440P;
+}
+
 /// Presentation times in the stream's time base, of frames in the order they are decoded from one place on: the container's
 /// time, else FFmpeg's guess, else (the end of an AVI with B-frames) one step after the frame before.
 class Clock {

@@ -201,9 +201,7 @@ void describe(const Input& input, const AVFrame& first, VideoInfo& info) {
   const bool lying = info.rotation % 180 != 0;
   info.width = lying ? first.height : first.width;
   info.height = lying ? first.width : first.height;
-  const auto format = static_cast<AVPixelFormat>(first.format);
-  info.full_range = first.color_range == AVCOL_RANGE_JPEG || format == AV_PIX_FMT_YUVJ420P ||
-                    format == AV_PIX_FMT_YUVJ422P || format == AV_PIX_FMT_YUVJ444P;
+  info.full_range = is_full_range(first);
 }
 
 /// Packets that the header promises; 0 where it promises nothing. An edit list may leave samples of an MP4 out.
@@ -244,7 +242,7 @@ std::string content_id(const std::string& path) {
   std::vector<char> block(size_t{1} << 20);
   uint64_t hash = 0x9e3779b97f4a7c15ULL, bytes = 0;
   while (const size_t count = std::fread(block.data(), 1, block.size(), file.get())) {
-    std::fill(block.begin() + static_cast<int64_t>(count), block.begin() + static_cast<int64_t>(std::min(block.size(), (count + 7) / 8 * 8)), 0);
+    std::fill_n(block.begin() + static_cast<int64_t>(count), (8 - count % 8) % 8, 0);  // the last word of the file
     for (size_t at = 0; at < count; at += 8) {
       uint64_t word;
       std::memcpy(&word, block.data() + at, 8);

@@ -1,6 +1,8 @@
 #pragma once
 // What is in a video file: one full pass over its packets (no pixels are decoded) gives content hash, streams, the
-// presentation time of every frame, and signs of damage. Probed once per file; the result is a plain value.
+// presentation time of every frame, and signs of damage (cut off, corrupt or overwritten packets; pixels are not judged).
+// Only an AVI with B-frames, whose packets carry no times, is decoded once; it then plays from its start only.
+// Probed once per file; the result is a plain value.
 // Times are seconds from the first shown frame: first pts, edit lists and start offsets are taken out here.
 // Thread-safe: no shared state.
 
@@ -17,7 +19,7 @@ struct VideoInfo {
   double duration_s = 0;        // end of the last frame
   std::vector<double> time_s;   // start of each shown frame, ascending, time_s[0] == 0
   std::vector<int64_t> pts;     // the same in the stream's time base, as the decoder reports them
-  std::vector<uint8_t> key;     // 1 where a decoder can start; in presentation order
+  std::vector<uint8_t> key;     // 1 where a decoder can start; in presentation order; all 0: only from the file's start
   int64_t width = 0, height = 0;  // as shown: after rotation
   int rotation = 0;             // degrees clockwise to apply: 0, 90, 180, 270
   bool constant_rate = true;
@@ -28,7 +30,8 @@ struct VideoInfo {
   std::vector<std::string> damage;  // one sentence each; empty: healthy
 
   int64_t frames() const { return static_cast<int64_t>(time_s.size()); }
-  /// Index of the frame shown at `t_s`: the last one that starts at or before it; clamped to [0, frames() - 1].
+  /// Index of the frame shown at `t_s`: the last one that starts at or before it, or up to a microsecond
+  /// after (times survive text and arithmetic); clamped to [0, frames() - 1].
   int64_t frame_at(double t_s) const;
 };
 

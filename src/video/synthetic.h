@@ -9,14 +9,14 @@
 namespace distal {
 
 struct SyntheticOptions {
-  int64_t frames = 32;
+  int64_t frames = 32;          // 0: no video stream
   double rate = 25;             // frames per second
-  int64_t width = 64, height = 64;
+  int64_t width = 64, height = 64;  // as shown: after rotation; odd sizes are stored as 4:4:4
   bool variable_rate = false;   // durations alternate irregularly around 1 / rate
   int64_t b_frames = 0;
   int64_t gop = 12;             // frames between key frames
   bool open_gop = false;
-  double first_s = 0;           // presentation time of the first frame
+  double first_s = 0;           // presentation time of the first frame; MP4 hides what lies before 0 (edit list)
   int rotation = 0;             // display matrix: 0, 90, 180, 270 degrees
   std::string codec = "libx264";
   bool audio = false;           // adds a silent audio stream
@@ -24,7 +24,9 @@ struct SyntheticOptions {
 };
 
 /// Motion classes: a textured blob on a noisy background that moves left, right, up, down, or turns clockwise or
-/// counter-clockwise; start place, colours, speed, size and background are drawn from `seed`, so a still says nothing.
+/// counter-clockwise at its place; start place, colours, speed, size and background are drawn from `seed`. The plane is a
+/// torus and places and angles are uniform at every moment in every class, so a still says nothing. The container follows
+/// the path's extension: .mp4, .mkv, .avi, .ts. Throws Error: unknown motion, extension or codec, folder missing.
 const std::vector<std::string>& motions();
 void write_motion(const std::string& path, const std::string& motion, uint64_t seed, const SyntheticOptions& options);
 
@@ -34,6 +36,7 @@ void write_numbered(const std::string& path, const SyntheticOptions& options);
 int64_t read_number(const uint8_t* rgb, int64_t height, int64_t width);
 
 /// A folder of motion videos with train.csv, pool.csv and test.csv (path,label,group). Idempotent: writes what is absent.
+/// Other options give other file names; classes take turns; every video is a group of its own.
 struct SyntheticSet {
   std::vector<std::string> classes = {"left", "right", "up", "down"};
   int64_t train = 60, pool = 120, test = 60;  // videos of each list, over all classes

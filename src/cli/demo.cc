@@ -1,0 +1,24 @@
+#include "cli/command.h"
+#include "cli/demo_recipe.h"
+
+namespace distal {
+
+void add_demo(CLI::App& app) {
+  auto* command = app.add_subcommand("demo", "the whole loop on H.264 videos it generates: a teacher, its student, three strategies; about four minutes");
+  const auto arguments = std::make_shared<RecipeArguments>();
+  arguments->out = "demo";
+  command->add_option("--out", arguments->out, "folder of videos, store and report")->capture_default_str();
+  command->add_option("--set", arguments->sets, "key=value over the recipe")->take_all()->delimiter('\0');
+  command->add_flag("--dry-run", arguments->dry_run, "say what would happen");
+  command->add_flag("--quiet", arguments->quiet, "no progress");
+  command->callback([arguments] {
+    std::filesystem::create_directories(arguments->out);
+    arguments->store = "sqlite:" + arguments->out + "/distal.db";
+    arguments->data = arguments->out + "/videos";
+    auto overrides = arguments->overrides();
+    overrides.push_back({"cache.folder", arguments->out + "/frames"});
+    run_and_report(read_experiment(Document::text(kDemoRecipe, "recipes/demo.yaml").with(overrides), "demo"), *arguments);
+  });
+}
+
+}  // namespace distal

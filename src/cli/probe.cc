@@ -1,0 +1,51 @@
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "video/probe.h"
+
+namespace distal {
+namespace {
+
+std::string describe(const VideoInfo& info) {
+  int64_t keys = 0;
+  for (const uint8_t key : info.key) keys += key;
+  std::string text = fmt::format("{}\n  {}x{} {} in {}, {} frames, {:.3f} s, {:.3f} frames/s {}{}, {} key frames, {} range, {} audio streams, id {}\n",
+                                 info.path, info.width, info.height, info.codec, info.container, info.frames(), info.duration_s, info.average_rate,
+                                 info.constant_rate ? "constant" : "variable", info.rotation != 0 ? fmt::format(", rotated {} degrees", info.rotation) : "",
+                                 keys, info.full_range ? "full" : "limited", info.audio_streams, info.id);
+  for (const auto& damage : info.damage) text += "  damage: " + damage + "\n";
+  return text;
+}
+
+nlohmann::json as_json(const VideoInfo& info) {
+  return {{"path", info.path}, {"id", info.id}, {"bytes", info.bytes}, {"width", info.width}, {"height", info.height}, {"codec", info.codec},
+          {"container", info.container}, {"frames", info.frames()}, {"duration_s", info.duration_s}, {"average_rate", info.average_rate},
+          {"constant_rate", info.constant_rate}, {"rotation", info.rotation}, {"full_range", info.full_range},
+          {"audio_streams", info.audio_streams}, {"damage", info.damage}};
+}
+
+}  // namespace
+
+void add_probe(CLI::App& app) {
+  auto* command = app.add_subcommand("probe", "what is in video files: streams, frame rate (constant or not), damage");
+  const auto paths = std::make_shared<std::vector<std::string>>();
+  const auto json = std::make_shared<bool>(false);
+  command->add_option("videos", *paths, "video files")->required();
+  command->add_flag("--json", *json, "a JSON object per line");
+  command->callback([=] {
+    int64_t bad = 0;
+    for (const auto& path : *paths) {
+      try {
+        const VideoInfo info = probe(path);
+        fmt::print("{}", *json ? as_json(info).dump() + "\n" : describe(info));
+      } catch (const Error& error) {
+        ++bad;
+        if (*json) fmt::print("{}\n", nlohmann::json{{"path", path}, {"error", error.what()}}.dump());
+        else fmt::print("{}\n", error.what());
+      }
+    }
+    if (bad > 0) fail("{} of {} files cannot be used", bad, paths->size());
+  });
+}
+
+}  // namespace distal

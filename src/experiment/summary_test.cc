@@ -1,0 +1,139 @@
+#include "experiment/summary.h"
+
+#include <cmath>
+
+#include <gmock/gmock.h>
+
+namespace distal {
+namespace {
+
+using ::testing::DoubleNear;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+Cell cell(const std::string& arm, int64_t seed, bool control, const std::vector<double>& accuracies) {
+  Cell out{arm, seed, control, {}};
+  for (size_t r = 0; r < accuracies.size(); ++r) {
+    RoundResult round;
+    round.round = static_cast<int64_t>(r);
+    round.answers = 10 + 20 * round.round;
+    round.seconds = 100.0 * static_cast<double>(r + 1);
+    round.metrics.accuracy = accuracies[r];
+    round.metrics.confusion = {{3, 1}, {2, 4}};
+    out.rounds.push_back(round);
+  }
+  return out;
+}
+
+Results three_seeds() {
+  Results results;
+  for (int64_t seed = 0; seed < 3; ++seed) {
+    const double shift = 0.01 * static_cast<double>(seed);
+    results.cells.push_back(cell("random", seed, true, {0.3 + shift, 0.4 + shift, 0.5 + shift}));
+    results.cells.push_back(cell("badge", seed, false, {0.3 + shift, 0.5 + shift, 0.6 + 1.1 * shift}));
+  }
+  return results;
+}
+
+TEST(Summary, GroupsCellsAndFindsControlAndBest) {
+  Results results = three_seeds();
+  results.cells.push_back(cell("unfinished", 0, false, {}));
+  const Summary summary(results);
+  ASSERT_THAT(summary.arms, SizeIs(3));
+  EXPECT_EQ(summary.control->name, "random");
+  EXPECT_EQ(summary.best->name, "badge");
+  EXPECT_FALSE(summary.arms[2].ran());
+  EXPECT_EQ(summary.rounds, 3);
+  EXPECT_EQ(summary.arms[1].look.name(), "s0");
+}
+
+TEST(Summary, PairsBySeedAlsoWhereOneIsMissing) {
+  Results results = three_seeds();
+  results.cells.erase(results.cells.begin());  // random, seed 0
+  const Summary summary(results);
+  ASSERT_THAT(summary.comparisons, SizeIs(1));
+  EXPECT_THAT(summary.comparisons[0].differences, ElementsAre(DoubleNear(0.101, 1e-12), DoubleNear(0.102, 1e-12)));
+}
+
+TEST(Summary, CorrectsForTheNumberOfArms) {
+  Results results = three_seeds();
+  for (int64_t seed = 0; seed < 3; ++seed) results.cells.push_back(cell("noise", seed, false,
+      {0.3, 0.4, 0.5 + 0.02 * static_cast<double>(seed == 1)}));
+  const Summary summary(results);
+  ASSERT_THAT(summary.comparisons, SizeIs(2));
+  EXPECT_NEAR(summary.comparisons[0].p_holm, 2 * summary.comparisons[0].p, 1e-12);
+  EXPECT_TRUE(summary.comparisons[0].shown());
+  EXPECT_FALSE(summary.comparisons[1].shown());
+  EXPECT_THAT(answer(summary).at(0), HasSubstr("badge is better than random"));
+  EXPECT_THAT(answer(summary).at(1), HasSubstr("Not shown to differ from random: noise."));
+}
+
+TEST(Summary, TheAreaIsTheMeanAccuracyOverTheBudget) {
+  const Results results = three_seeds();
+  const Summary summary(results);
+  EXPECT_THAT(areas(summary, summary.arms[0]), ElementsAre(DoubleNear(0.4, 1e-12), DoubleNear(0.41, 1e-12), DoubleNear(0.42, 1e-12)));
+}
+
+TEST(Summary, ReadsTheBudgetToATargetOffTheMeanCurve) {
+  Results results = three_seeds();
+  {
+    const Summary summary(results);  // random on average: 0.31 at 10, 0.41 at 30, 0.51 at 50 answers
+    EXPECT_NEAR(budget_of_mean(summary, summary.arms[0], 0.46), 40, 1e-9);
+    EXPECT_TRUE(std::isinf(budget_of_mean(summary, summary.arms[0], 0.9)));
+  }
+  results.budget_unit = "seconds";
+  const Summary summary(results);
+  EXPECT_NEAR(budget_of_mean(summary, summary.arms[0], 0.46), 250, 1e-9);
+}
+
+TEST(Summary, OneSeedHasNoInterval) {
+  const Estimate one = estimate({0.5});
+  EXPECT_EQ(one.mean, 0.5);
+  EXPECT_TRUE(std::isnan(one.low));
+  EXPECT_TRUE(std::isnan(estimate({}).mean));
+  EXPECT_EQ(estimate({0.5, NAN, 0.7}).seeds, 2);
+}
+
+TEST(Summary, SumsConfusionOverSeedsAndRefusesDifferentSizes) {
+  Results results = three_seeds();
+  {
+    const Summary summary(results);
+    EXPECT_EQ(confusion(summary.arms[0]), (std::vector<std::vector<int64_t>>{{9, 3}, {6, 12}}));
+  }
+  results.cells[0].rounds.back().metrics.confusion = {{1}};
+  const Summary summary(results);
+  EXPECT_TRUE(confusion(summary.arms[0]).empty());
+}
+
+TEST(Summary, BootstrapsOverTheTestVideosWhereTheListsFit) {
+  Results results = three_seeds();
+  for (auto& c : results.cells) c.rounds.back().metrics.correct = c.arm == "badge" ? std::vector<uint8_t>{1, 1, 1, 0}
+      : std::vector<uint8_t>{1, 0, 1, 0};
+  results.test_videos = {"a", "a", "b", "c"};
+  {
+    const Summary summary(results);
+    EXPECT_NEAR(summary.comparisons[0].over_videos.mean, 0.25, 1e-12);
+    EXPECT_EQ(summary.comparisons[0].over_videos.seeds, 3);
+    EXPECT_GE(summary.comparisons[0].over_videos.low, 0);
+    EXPECT_LE(summary.comparisons[0].over_videos.high, 0.5);
+  }
+  results.test_videos.pop_back();
+  EXPECT_TRUE(std::isnan(Summary(results).comparisons[0].over_videos.mean));
+}
+
+TEST(Summary, TheAnswerNamesWhatIsMissing) {
+  EXPECT_THAT(answer(Summary(Results{})).at(0), HasSubstr("Nothing was measured"));
+  Results alone;
+  alone.cells = {cell("only", 0, true, {0.4})};
+  EXPECT_THAT(answer(Summary(alone)).at(0), HasSubstr("only arm"));
+  Results free = three_seeds();
+  for (auto& c : free.cells) c.control = false;
+  EXPECT_THAT(answer(Summary(free)).at(0), HasSubstr("no control arm"));
+  Results apart;
+  apart.cells = {cell("random", 0, true, {0.4}), cell("badge", 1, false, {0.5})};
+  EXPECT_THAT(answer(Summary(apart)).at(0), HasSubstr("shares no seed"));
+}
+
+}  // namespace
+}  // namespace distal

@@ -1,0 +1,23 @@
+#include "experiment/text.h"
+
+#include "experiment/summary.h"
+
+namespace distal {
+
+std::string summary_text(const Results& results) {
+  const Summary summary(results);
+  std::string text = results.question.empty() ? "" : results.question + "\n";
+  for (const ArmView& arm : summary.arms) {
+    const Estimate final = estimate(final_values(arm, accuracy));
+    if (!arm.ran()) continue;
+    text += fmt::format("  {:<20} accuracy {:.4f}", arm.name, final.mean);
+    if (final.seeds > 1) text += fmt::format(" [{:.4f}, {:.4f}]", final.low, final.high);
+    text += fmt::format("  {} seed{}, {:.0f} {}\n", final.seeds, final.seeds == 1 ? "" : "s", summary.spent(arm.cells.front()->rounds.back()), summary.unit());
+  }
+  for (const std::string& sentence : answer(summary)) text += "  " + sentence + "\n";
+  if (results.teacher_accuracy >= 0) text += fmt::format("  teacher: accuracy {:.4f}\n", results.teacher_accuracy);
+  if (!results.quarantined.empty()) text += fmt::format("  {} videos could not be used\n", results.quarantined.size());
+  return text;
+}
+
+}  // namespace distal
