@@ -58,6 +58,25 @@ TEST(Options, RefusalsNameLineColumnAndCure) {
   EXPECT_THAT(refusal("inner: [1]\n"), HasSubstr("must be a section"));
 }
 
+struct Named {
+  std::string name = "none";
+  void visit(OptionVisitor& v) { v("name", name, "a method"); }
+};
+struct WithNamed {
+  Named method;
+  void visit(OptionVisitor& v) { v("method", method, "chosen by name"); }
+};
+
+TEST(Options, AScalarIsShortForTheNameOfASection) {
+  WithNamed options;
+  const auto document = Document::text("method: badge\n", "r.yaml");
+  document.read(options);
+  EXPECT_EQ(options.method.name, "badge");
+  EXPECT_EQ(document.dump(), "method: badge\n");
+  document.with({{"method.name", "margin"}}).read(options);
+  EXPECT_EQ(options.method.name, "margin");
+}
+
 TEST(Options, OverridesWinAndAreNamedInErrors) {
   Outer outer;
   Document::text("inner: {rate: 0.1}", "r.yaml").with({{"inner.rate", "0.9"}, {"maybe.rate", "0.2"}, {"sizes", "[4]"}}).read(outer);

@@ -32,11 +32,12 @@ class Reader final : public OptionVisitor {
  public:
   Reader(YAML::Node node, std::string place, std::string prefix)
       : node_(std::move(node)), place_(std::move(place)), prefix_(std::move(prefix)) {
-    if (node_.IsNull() || !node_.IsDefined()) node_ = YAML::Node(YAML::NodeType::Map);
+    // reset, not =: assigning to a YAML::Node would change the document itself.
+    if (node_.IsNull() || !node_.IsDefined()) node_.reset(YAML::Node(YAML::NodeType::Map));
     if (node_.IsScalar()) {  // `strategy: badge` is short for `strategy: {name: badge}`
-      const YAML::Node scalar = node_;
-      node_ = YAML::Node(YAML::NodeType::Map);
-      node_["name"] = scalar;
+      YAML::Node section(YAML::NodeType::Map);
+      section.force_insert("name", node_);
+      node_.reset(section);
     }
     if (!node_.IsMap()) throw UsageError(fmt::format("{}: {} must be a section of key: value lines", where(node_, place_, prefix_), prefix_.empty() ? "the recipe" : prefix_));
   }
