@@ -54,7 +54,7 @@ nav a { margin-right: 1.15rem; text-decoration: none; white-space: nowrap } nav 
 table { border-collapse: collapse; width: 100%; font-size: .9rem; line-height: 1.4; font-variant-numeric: tabular-nums }
 caption { text-align: left; color: var(--soft); padding: 0 0 .5rem; font-size: .9rem } caption span { display: block; position: sticky; left: 0; width: max-content; max-width: min(44rem, calc(100vw - 3rem)) }
 th, td { padding: .42rem .7rem; text-align: right; vertical-align: top; border-bottom: 1px solid var(--faint); white-space: nowrap }
-th:first-child, td.words { text-align: left } th:first-child { padding-left: 0; position: sticky; left: 0; background: var(--paper) } td.words { white-space: normal; overflow-wrap: anywhere }
+th:first-child, td.words { text-align: left } th:first-child { padding-left: 0; position: sticky; left: 0; background: var(--paper); background-clip: padding-box } td.words { white-space: normal; overflow-wrap: anywhere }
 thead th { font-weight: 600; color: var(--soft); border-bottom: 1px solid var(--edge); vertical-align: bottom } thead .unit { display: block; font-weight: 400 }
 tbody th { font-weight: 500 } tbody tr:hover > * { background: color-mix(in srgb, var(--accent) 5%, var(--paper)) }
 tr.strong th, tr.strong td { font-weight: 650 }
