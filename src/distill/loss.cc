@@ -17,10 +17,10 @@ torch::Tensor at_least_float32(const torch::Tensor& logits) {
 
 torch::Tensor known_rows(const torch::Tensor& rows) { return rows.isnan().any(1).logical_not(); }
 
-torch::Tensor weighted_mean(const torch::Tensor& values, const torch::Tensor& weights, const torch::Tensor& applies) {
-  const auto w = (weights.to(values.dtype()) * applies).detach();
-  const auto sum = w.sum();
-  return (w * values).sum() / torch::where(sum > 0, sum, torch::ones_like(sum));
+torch::Tensor weighted_mean(const torch::Tensor& values, const torch::Tensor& weights, const torch::Tensor& applies, const torch::Tensor& counted) {
+  const auto w = weights.to(values.dtype()).detach();
+  const auto sum = (w * counted).sum();
+  return (w * applies * values).sum() / torch::where(sum > 0, sum, torch::ones_like(sum));
 }
 
 torch::Tensor cross_entropy_rows(const torch::Tensor& logits, const torch::Tensor& probabilities) {
@@ -30,7 +30,7 @@ torch::Tensor cross_entropy_rows(const torch::Tensor& logits, const torch::Tenso
 
 torch::Tensor soft_cross_entropy(const torch::Tensor& logits, const torch::Tensor& probabilities, const torch::Tensor& weights, double smoothing) {
   const auto p = (1 - smoothing) * probabilities + smoothing / static_cast<double>(probabilities.size(1));
-  return weighted_mean(cross_entropy_rows(at_least_float32(logits), p), weights, known_rows(probabilities));
+  return weighted_mean(cross_entropy_rows(at_least_float32(logits), p), weights, known_rows(probabilities), known_rows(probabilities));
 }
 
 torch::Tensor retemper(const torch::Tensor& probabilities, double tau) { return (probabilities.clamp_min(1e-8).log() / tau).softmax(1); }

@@ -37,8 +37,9 @@ torch::Tensor retemper(const torch::Tensor& probabilities, double tau);
 /// Rows of [N, K] without NaN, bool [N].
 torch::Tensor known_rows(const torch::Tensor& rows);
 
-/// sum(w v) / sum(w) over the rows of `values` [N] where `applies` (bool [N]); 0, with a gradient of 0, where that is none.
-torch::Tensor weighted_mean(const torch::Tensor& values, const torch::Tensor& weights, const torch::Tensor& applies);
+/// sum(w v) over the rows of `values` [N] where `applies` (bool [N]), over the sum of w where `counted`; 0, with a gradient
+/// of 0, where that is none. Parts of one loss count the same rows, so that every row weighs the same in their sum.
+torch::Tensor weighted_mean(const torch::Tensor& values, const torch::Tensor& weights, const torch::Tensor& applies, const torch::Tensor& counted);
 
 /// -sum_k p_k log_softmax(logits)_k, [N]; 0 for rows of NaN in `probabilities`. Logits come as float32 or float64.
 torch::Tensor cross_entropy_rows(const torch::Tensor& logits, const torch::Tensor& probabilities);

@@ -34,8 +34,9 @@ struct Decoder::State {
   const AVFrame* show(int64_t index);
   bool within_reach(int64_t index) const;
   int64_t key_before(int64_t index) const;  // the last key frame at or before `index`, else kFileStart
-  void start_at(int64_t key);
+  int64_t start_at(int64_t key);            // where it began: `key`, or an earlier one, or kFileStart
   bool jump(int64_t target, int64_t key);
+  void reopen();
   void forget();
   void advance(int64_t pts);
   bool next_frame();
@@ -43,7 +44,7 @@ struct Decoder::State {
   void send();
   void require_time() const;
 
-  const VideoInfo info;
+  VideoInfo info;  // loses the key frames that cannot be reached
   Deadline deadline;
   Input input;
   Codec codec;
@@ -66,8 +67,7 @@ Decoder::State::State(const VideoInfo& video) : info(video) {
   if (bytes != info.bytes) {
     fail("{}: changed since it was probed ({} bytes then, {} now); probe it again", info.path, info.bytes, bytes);
   }
-  start_at(kFileStart);
-  work = {};
+  reopen();
 }
 
 void Decoder::State::require_time() const {
@@ -102,17 +102,28 @@ bool Decoder::State::jump(int64_t target, int64_t key) {
 }
 
 /// Some containers (MPEG-TS) land behind the place they were asked for: then ask for earlier ones, each time twice as far.
-void Decoder::State::start_at(int64_t key) {
+/// A key frame that none of them leads to (damage, a file that shrank) is one no longer.
+int64_t Decoder::State::start_at(int64_t key) {
   ++work.seeks;
-  forget();
-  int64_t back = 1;
-  for (int64_t target = key; target >= 0; target = key_before(target - back), back *= 2) {
-    if (!jump(target, key)) continue;
-    avcodec_flush_buffers(codec.get());
-    held = true;
-    floor_pts = info.pts[static_cast<size_t>(key)];
-    return;
+  for (; key >= 0; key = key_before(key)) {
+    forget();
+    int64_t back = 1;
+    for (int64_t target = key; target >= 0; target = key_before(target - back), back *= 2) {
+      if (jump(target, key)) {
+        avcodec_flush_buffers(codec.get());
+        held = true;
+        floor_pts = info.pts[static_cast<size_t>(key)];
+        return key;
+      }
+      require_time();
+    }
+    info.key[static_cast<size_t>(key)] = 0;
   }
+  reopen();
+  return kFileStart;
+}
+
+void Decoder::State::reopen() {
   forget();
   Input opened = open_input(info.path, deadline);
   codec = open_decoder(info.path, *opened.video);
@@ -185,7 +196,7 @@ bool Decoder::State::within_reach(int64_t index) const {
 const AVFrame* Decoder::State::show(int64_t index) {
   const int64_t pts = info.pts[static_cast<size_t>(index)];
   int64_t start = key_before(index);
-  if (!within_reach(index)) start_at(start);
+  if (!within_reach(index)) start = start_at(start);
   for (;;) {
     advance(pts);
     if (filled(current) && current->pts == pts) return current.get();
@@ -197,7 +208,7 @@ const AVFrame* Decoder::State::show(int64_t index) {
       if (start == kFileStart) break;
       start = key_before(start - 1);
     }
-    start_at(start);
+    start = start_at(start);
   }
   if (!filled(current)) fail("{}: no frame can be read near {:.3f} s", info.path, info.time_s[static_cast<size_t>(index)]);
   return current.get();

@@ -27,7 +27,7 @@ torch::Tensor motion(const Folder& folder, const std::string& name, uint64_t see
 
 /// Mean absolute difference between a frame and the next one moved back by (`dy`, `dx`) on the torus.
 double mismatch(const torch::Tensor& video, int64_t dy, int64_t dx) {
-  const torch::Tensor now = video.slice(0, 0, -4).to(torch::kFloat), later = video.slice(0, 4).to(torch::kFloat);
+  const torch::Tensor now = video.slice(0, 0, 12).to(torch::kFloat), later = video.slice(0, 4, 16).to(torch::kFloat);
   return (now - later.roll({-dy, -dx}, {1, 2})).abs().mean().item<double>();
 }
 
@@ -41,7 +41,7 @@ TEST(Synthetic, MovesAsItsClassSays) {
       std::map<double, std::string> found;  // the background stays, so look at the larger changes of the blob only
       for (const auto& [other, step] : directions) {
         double best = 1e9;
-        for (int64_t px = 4; px <= 10; ++px) best = std::min(best, mismatch(video, step.first * px, step.second * px));
+        for (int64_t px = 4; px <= 10; px += 2) best = std::min(best, mismatch(video, step.first * px, step.second * px));
         found[best] = other;
       }
       EXPECT_EQ(found.begin()->second, name) << seed;

@@ -18,8 +18,9 @@ class BlackBox final : public DistillLoss {
     const auto has_teacher = known_rows(teacher);
     const auto p = options_.tau == 1 ? teacher.detach() : retemper(teacher.detach().to(z.dtype()), options_.tau);
     const auto rows = options_.tau * options_.tau * cross_entropy_rows(z / options_.tau, p);
-    return {{"truth", weighted_mean(cross_entropy_rows(z, truth), weights, known_rows(truth) & ~has_teacher)},
-            {"teacher", weighted_mean(rows, weights, has_teacher)}};
+    const auto has_truth = known_rows(truth) & ~has_teacher;
+    return {{"truth", weighted_mean(cross_entropy_rows(z, truth), weights, has_truth, has_truth | has_teacher)},
+            {"teacher", weighted_mean(rows, weights, has_teacher, has_truth | has_teacher)}};
   }
 
  private:

@@ -19,8 +19,9 @@ class Hard final : public DistillLoss {
     const auto [confidence, label] = p.nan_to_num(0).max(1);
     const auto sure = known_rows(p) & (confidence >= options_.threshold);
     const auto rows = -z.log_softmax(1).gather(1, label.unsqueeze(1)).squeeze(1);
-    return {{"truth", weighted_mean(cross_entropy_rows(z, truth), weights, known_rows(truth) & ~sure)},
-            {"teacher", weighted_mean(rows, weights, sure)}};
+    const auto has_truth = known_rows(truth) & ~sure;
+    return {{"truth", weighted_mean(cross_entropy_rows(z, truth), weights, has_truth, has_truth | sure)},
+            {"teacher", weighted_mean(rows, weights, sure, has_truth | sure)}};
   }
 
  private:

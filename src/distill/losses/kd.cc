@@ -25,8 +25,8 @@ class Kd final : public DistillLoss {
     const auto has_teacher = known_rows(teacher), has_truth = known_rows(truth);
     const auto share = 1 - (1 - options_.alpha) * has_truth.to(z.dtype());   // alpha, or 1
     const auto rest = 1 - options_.alpha * has_teacher.to(z.dtype());      // 1 - alpha, or 1
-    return {{"truth", weighted_mean(rest * cross_entropy_rows(z, truth), weights, has_truth)},
-            {"teacher", weighted_mean(share * divergence(z, teacher), weights, has_teacher)}};
+    return {{"truth", weighted_mean(rest * cross_entropy_rows(z, truth), weights, has_truth, has_truth | has_teacher)},
+            {"teacher", weighted_mean(share * divergence(z, teacher), weights, has_teacher, has_truth | has_teacher)}};
   }
 
  private:
