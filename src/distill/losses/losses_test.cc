@@ -85,8 +85,15 @@ TEST(Hard, LearnsTheMostProbableClassWhereTheTeacherIsSure) {
   EXPECT_NEAR(all.at("teacher"), -(std::log(0.2) + 2 * std::log(0.8)) / 3, 1e-12);
   EXPECT_EQ(all.at("truth"), 0);
   const auto sure = parts(*make<DistillLoss>("hard", "threshold: 0.8"), logits, teacher, truth);
-  EXPECT_NEAR(sure.at("teacher"), -std::log(0.2), 1e-12);
-  EXPECT_NEAR(sure.at("truth"), -std::log(0.2), 1e-12) << "the second clip falls back on its truth, the third on nothing";
+  EXPECT_NEAR(sure.at("teacher"), -std::log(0.2) / 2, 1e-12) << "one of the two clips that have a target";
+  EXPECT_NEAR(sure.at("truth"), -std::log(0.2) / 2, 1e-12) << "the second clip falls back on its truth, the third on nothing";
+}
+
+TEST(BlackBox, WeighsEveryClipTheSameWhoeverAnsweredForIt) {
+  const auto logits = f64({0.8, 0.2, 0.3, 0.7, 0.6, 0.4}, 2).log();
+  const auto truth = f64({kNaN, kNaN, kNaN, kNaN, 0, 1}, 2), teacher = f64({1, 0, 1, 0, kNaN, kNaN}, 2);
+  const auto mixed = parts(*make<DistillLoss>("black_box"), logits, teacher, truth);
+  EXPECT_NEAR(mixed.at("truth") + mixed.at("teacher"), -(std::log(0.8) + std::log(0.3) + std::log(0.4)) / 3, 1e-12);
 }
 
 }  // namespace

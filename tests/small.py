@@ -1,0 +1,52 @@
+"""A small experiment that the tests of the whole program share: generated videos, a tiny teacher, tinier students."""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+RECIPE = """
+question: Does the program keep its promises?
+seeds: 2
+data:
+  synthetic: {classes: [left, right], train: 16, pool: 40, test: 16, frames: 12, size_px: 32}
+  pool: {csv: pool.csv}
+  test: {csv: test.csv}
+input: {sampling: {frames: 4}, size_px: 16, short_side_px: 18}
+teacher:
+  train: {csv: train.csv}
+  model: {name: resnet3d, depth: 10, width: 4}
+  training: {steps: 20, batch_size: 8}
+oracle: {kind: teacher, price: 2}
+student:
+  model: {name: resnet3d, depth: 10, width: 4}
+  training: {steps: 40, batch_size: 8, checkpoint_every: 5}
+start: 4
+rounds: 2
+budget: 8
+arms:
+  random: {strategy: random}
+  margin: {strategy: margin}
+"""
+
+
+class Place:
+    """A temporary folder with the recipe, a store and a cache of its own."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="distal-test-")
+        self.path = pathlib.Path(self.folder.name)
+        (self.path / "recipe.yaml").write_text(RECIPE)
+
+    def command(self, out, *more):
+        return [sys.argv[1], "run", str(self.path / "recipe.yaml"), "--data", str(self.path / "videos"), "--out", str(self.path / out),
+                "--store", f"sqlite:{self.path / out}.db", "--threads", "1", "--quiet",
+                "--set", f"cache.folder={self.path / 'frames'}", *more]
+
+    def run(self, out, *more):
+        return subprocess.run(self.command(out, *more), capture_output=True, text=True, timeout=600)
+
+
+def require(condition, sentence):
+    if not condition:
+        sys.exit("FAILED: " + sentence)
