@@ -193,7 +193,7 @@ TEST(Decoder, SurvivesAFileThatShrinksWhileItIsOpen) {
   const Folder folder;
   for (const char* name : {"v.mp4", "v.mkv", "v.ts"}) {
     SCOPED_TRACE(name);
-    const VideoInfo info = numbered(folder / name, {.frames = 300, .width = 320, .height = 240, .gop = 20});
+    const VideoInfo info = numbered(folder / name, {.frames = 300, .width = 160, .height = 120, .gop = 20});
     Decoder decoder(info);
     EXPECT_EQ(number_in(decoder.at_frames(std::vector<int64_t>{2}, {}).frames, 0), 2);
     std::filesystem::resize_file(info.path, std::filesystem::file_size(info.path) / 3);
