@@ -209,6 +209,11 @@ YAML::Node copy_of(const YAML::Node& node) {
 }
 
 YAML::Node lay_over(const YAML::Node& base, const YAML::Node& difference) {
+  if (base.IsScalar() && difference.IsMap() && !difference["name"].IsDefined()) {  // `loss: kd` under `loss: {tau: 2}`
+    YAML::Node named = copy_of(difference);
+    named.force_insert("name", base);
+    return named;
+  }
   if (!base.IsMap() || !difference.IsMap()) return copy_of(difference);
   // Another method: its predecessor's own options would not fit it.
   const YAML::Node was = base["name"], is = difference["name"];
@@ -239,9 +244,23 @@ YAML::Node with_value(const YAML::Node& map, std::vector<std::string> words, con
   return section;
 }
 
+void refuse_repeated_keys(const YAML::Node& node, const std::string& place) {
+  std::set<std::string> keys;
+  if (node.IsSequence()) for (const auto& item : node) refuse_repeated_keys(item, place);
+  if (!node.IsMap()) return;
+  for (const auto& pair : node) {
+    const auto mark = pair.first.Mark();
+    if (pair.first.IsScalar() && !keys.insert(pair.first.Scalar()).second)
+      throw UsageError(fmt::format("{}:{}:{}: '{}' stands here for the second time; keep one", place, mark.line + 1, mark.column + 1, pair.first.Scalar()));
+    refuse_repeated_keys(pair.second, place);
+  }
+}
+
 YAML::Node parse(const std::string& yaml, const std::string& place) {
   try {
-    return YAML::Load(yaml);
+    const YAML::Node node = YAML::Load(yaml);
+    refuse_repeated_keys(node, place);
+    return node;
   } catch (const YAML::ParserException& error) {
     throw UsageError(fmt::format("{}:{}:{}: not YAML: {}", place, error.mark.line + 1, error.mark.column + 1, error.msg));
   }

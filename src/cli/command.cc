@@ -71,6 +71,7 @@ void run_and_report(const Experiment& experiment, const RecipeArguments& argumen
   const Results results = run(experiment, place, progress);
   write_report(place.folder, results, thumbnail);
   std::ofstream(place.folder + "/recipe.yaml") << results.recipe;
+  std::filesystem::remove_all(place.folder + "/unfinished");
   if (arguments.json) fmt::print("{}\n", to_json(results));
   else fmt::print("{}{}/report.html\n", summary_text(results), place.folder);
 }

@@ -11,14 +11,21 @@ Batch empty_batch(int64_t rows, int64_t classes, const InputOptions& options) {
   batch.targets = torch::empty({rows, classes}, torch::kFloat32);
   batch.rows = torch::empty({rows}, torch::kInt64);
   batch.weights = torch::empty({rows}, torch::kFloat32);
-  std::fill_n(batch.targets.mutable_data_ptr<float>(), rows * classes, std::numeric_limits<float>::quiet_NaN());
+  batch.teacher = torch::empty({rows, classes}, torch::kFloat32);
+  for (auto* known : {&batch.targets, &batch.teacher})
+    std::fill_n(known->mutable_data_ptr<float>(), rows * classes, std::numeric_limits<float>::quiet_NaN());
   std::fill_n(batch.weights.mutable_data_ptr<float>(), rows, 1.f);
   return batch;
 }
 
 Batch first_rows(const Batch& batch, int64_t rows) {
   if (rows == batch.rows.size(0)) return batch;
-  return {batch.clips.narrow(0, 0, rows), batch.targets.narrow(0, 0, rows), batch.rows.narrow(0, 0, rows), batch.weights.narrow(0, 0, rows)};
+  return {batch.clips.narrow(0, 0, rows), batch.targets.narrow(0, 0, rows), batch.rows.narrow(0, 0, rows), batch.weights.narrow(0, 0, rows),
+          batch.teacher.narrow(0, 0, rows)};
+}
+
+int64_t Sample::likely() const {
+  return known().empty() ? -1 : std::max_element(known().begin(), known().end()) - known().begin();
 }
 
 float* clip_at(Batch& batch, int64_t row) { return batch.clips.mutable_data_ptr<float>() + row * batch.clips.stride(0); }

@@ -18,16 +18,21 @@ namespace distal {
 
 struct Batch {
   torch::Tensor clips;    // float32 [N, 3, T, H, W] in [-1, 1] (x / 127.5 - 1)
-  torch::Tensor targets;  // float32 [N, K] probabilities; NaN rows where unknown
+  torch::Tensor targets;  // float32 [N, K] the truth, or soft labels of that rank; NaN rows where unknown
   torch::Tensor rows;     // int64 [N], row of each clip in the list the batches were made from
   torch::Tensor weights;  // float32 [N], loss weight of each clip
+  torch::Tensor teacher;  // float32 [N, K] probabilities a teacher gave; NaN rows where it did not
 };
 
-/// One clip as it is trained on: which clip, its target, its weight.
+/// One clip as it is trained on: which clip, its truth, its weight, a teacher's word.
 struct Sample {
   Clip clip;
-  std::vector<float> target;  // K probabilities; empty: unknown
+  std::vector<float> target;   // K probabilities; empty: unknown
   float weight = 1;
+  std::vector<float> teacher;  // K probabilities; empty: not asked
+  /// The truth where known, else the teacher's word; perhaps empty.
+  const std::vector<float>& known() const { return target.empty() ? teacher : target; }
+  int64_t likely() const;      // the class of the largest entry of known(); -1 where it is empty
 };
 
 /// Training batches for steps first_step, first_step + 1, ...: the order, the jitter and the augmentation of step s
@@ -35,7 +40,7 @@ struct Sample {
 /// threads read ahead (0: `next` reads itself). One thread calls `next`.
 /// Every epoch visits each sample once in a fresh order and batches run across the border of epochs, unless
 /// `class_balanced`: then every run of as many samples as there are classes has one of each class (by the target's largest
-/// entry), and each class visits its own samples in turn.
+/// entry, else the teacher's), and each class visits its own samples in turn.
 /// A clip that cannot be read is quarantined once (its reason kept) and replaced by the next of the same draw.
 /// augment.flip_labels must have been resolved (AugmentOptions::resolve).
 class TrainingBatches {

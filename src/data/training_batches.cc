@@ -12,10 +12,7 @@ namespace {
 
 std::vector<int64_t> classes_of(const std::vector<Sample>& samples) {
   std::vector<int64_t> classes;
-  for (const auto& sample : samples) {
-    const auto largest = std::max_element(sample.target.begin(), sample.target.end());
-    classes.push_back(sample.target.empty() ? -1 : largest - sample.target.begin());
-  }
+  for (const auto& sample : samples) classes.push_back(sample.likely());
   return classes;
 }
 
@@ -54,7 +51,7 @@ struct TrainingBatches::State {
       const FrameView view = reader.view(sample.clip, &jitter, true);
       const AugmentDraw draw = draw_augment(view.height, view.width, augment, cuts);
       apply_augment(view, draw, reader.options().size_px, clip_at(batch, row));
-      put_target(batch, row, sample, draw.flipped);
+      put_targets(batch, row, sample, draw.flipped);
     } catch (const CacheError&) {
       throw;
     } catch (const Error& error) {
@@ -66,10 +63,14 @@ struct TrainingBatches::State {
     return true;
   }
 
-  void put_target(Batch& batch, int64_t row, const Sample& sample, bool flipped) const {
-    float* target = batch.targets.mutable_data_ptr<float>() + row * classes;
+  void put_targets(Batch& batch, int64_t row, const Sample& sample, bool flipped) const {
     const bool mapped = flipped && !augment.flip_map.empty();
-    for (int64_t k = 0; k < std::ssize(sample.target); ++k) target[mapped ? augment.flip_map[k] : k] = sample.target[k];
+    const auto put = [&](const std::vector<float>& known, torch::Tensor& all) {
+      float* out = all.mutable_data_ptr<float>() + row * classes;
+      for (int64_t k = 0; k < std::ssize(known); ++k) out[mapped ? augment.flip_map[k] : k] = known[k];
+    };
+    put(sample.target, batch.targets);
+    put(sample.teacher, batch.teacher);
   }
 };
 
@@ -80,7 +81,8 @@ TrainingBatches::TrainingBatches(ClipReader& reader, std::vector<Sample> samples
   if (state.samples.empty()) fail("there is no clip to train on, label some first");
   expect(batch_size > 0, "a batch has clips");
   expect(state.augment.flip_labels.empty() || std::ssize(state.augment.flip_map) == classes, "flip_labels are resolved");
-  for (const auto& sample : state.samples) expect(sample.target.empty() || std::ssize(sample.target) == classes, "a target has K probabilities");
+  for (const auto& sample : state.samples)
+    for (const auto* known : {&sample.target, &sample.teacher}) expect(known->empty() || std::ssize(*known) == classes, "K probabilities");
   const Random order = random.stream("order");
   state.order = class_balanced ? std::make_unique<SampleOrder>(classes_of(state.samples), order)
                                : std::make_unique<SampleOrder>(std::ssize(state.samples), order);

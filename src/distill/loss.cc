@@ -28,9 +28,13 @@ torch::Tensor cross_entropy_rows(const torch::Tensor& logits, const torch::Tenso
   return -(p.to(logits.dtype()) * logits.log_softmax(1)).sum(1);
 }
 
+torch::Tensor smoothed(const torch::Tensor& probabilities, double smoothing) {
+  if (smoothing == 0) return probabilities;
+  return (1 - smoothing) * probabilities + smoothing / static_cast<double>(probabilities.size(1));
+}
+
 torch::Tensor soft_cross_entropy(const torch::Tensor& logits, const torch::Tensor& probabilities, const torch::Tensor& weights, double smoothing) {
-  const auto p = (1 - smoothing) * probabilities + smoothing / static_cast<double>(probabilities.size(1));
-  return weighted_mean(cross_entropy_rows(at_least_float32(logits), p), weights, known_rows(probabilities), known_rows(probabilities));
+  return weighted_mean(cross_entropy_rows(at_least_float32(logits), smoothed(probabilities, smoothing)), weights, known_rows(probabilities), known_rows(probabilities));
 }
 
 torch::Tensor retemper(const torch::Tensor& probabilities, double tau) { return (probabilities.clamp_min(1e-8).log() / tau).softmax(1); }

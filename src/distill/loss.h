@@ -31,6 +31,10 @@ class DistillLoss {
 /// moves p to (1 - eps) p + eps / K.
 torch::Tensor soft_cross_entropy(const torch::Tensor& logits, const torch::Tensor& probabilities, const torch::Tensor& weights, double smoothing = 0);
 
+/// (1 - eps) p + eps / K: label smoothing as in Szegedy et al., CVPR 2016, arXiv 1512.00567, section 7 (others spread eps over
+/// the K - 1 wrong classes). Rows of NaN stay NaN.
+torch::Tensor smoothed(const torch::Tensor& probabilities, double smoothing);
+
 /// p^(1/tau) normalised, p clamped to >= 1e-8.
 torch::Tensor retemper(const torch::Tensor& probabilities, double tau);
 

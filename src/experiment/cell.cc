@@ -1,6 +1,7 @@
 #include "experiment/cell.h"
 
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include "base/revision.h"
 #include "experiment/metrics.h"
@@ -34,6 +35,12 @@ std::vector<Clip> balanced_draw(const std::vector<Clip>& clips, int64_t count, i
   return drawn;
 }
 
+std::vector<float> one_hot(int64_t label, int64_t classes) {
+  std::vector<float> target(classes, 0);
+  target.at(label) = 1;
+  return target;
+}
+
 std::vector<Clip> open_pool(const Material& material, const Known& known) {
   std::vector<Clip> open;
   for (const Clip& clip : material.pool)
@@ -58,28 +65,44 @@ void reserve(Workbench& bench, const Store::Run& run, int64_t round, const std::
   bench.store.reserve(run.id, round, keys, seconds, prices, max_answers, max_seconds, kNone);
 }
 
-}  // namespace
-
-Store::Run begin(Workbench& bench, const Arm& arm, int64_t seed) {
-  const std::string recipe = arm.resolved;
-  const std::string key = fmt::format("{:016x}-{}-{}", fnv1a(recipe + bench.material.lists_id + bench.oracle.version() + revision()), arm.name, seed);
-  return bench.store.begin_or_continue(key, bench.experiment.name + "/" + arm.name, seed, recipe, revision());
+// What a run's results depend on: an arm's options less those that only name, place or repeat things, the clips, who answers,
+// the weights it starts from, the program.
+uint64_t run_hash(Workbench& bench, Recipe recipe) {
+  for (auto* text : {&recipe.question, &recipe.control, &recipe.no_random_arm, &recipe.weights, &recipe.data.root}) text->clear();
+  recipe.seed = 0, recipe.seeds = 1, recipe.cache = {};
+  auto& init = recipe.student.model.init;
+  if (!init.empty()) init = content_id(init);
+  if (recipe.teacher) recipe.teacher->learner.model.init.clear();  // the oracle's version covers the teacher
+  return fnv1a(resolved(recipe) + bench.material.lists_id + bench.oracle.version() + revision());
 }
 
-Known start(Workbench& bench, const Arm& arm, const Store::Run& run, Random random) {
+}  // namespace
+
+std::vector<Clip> Known::clips() const {
+  std::vector<Clip> clips;
+  for (const Sample& sample : samples) clips.push_back(sample.clip);
+  return clips;
+}
+
+Store::Run begin(Workbench& bench, const Arm& arm, int64_t seed) {
+  const std::string key = fmt::format("{:016x}-{}-{}", run_hash(bench, arm.recipe), arm.name, seed);
+  return bench.store.begin_or_continue(key, bench.experiment.name + "/" + arm.name, seed, arm.resolved, revision());
+}
+
+Known start(Workbench& bench, const Arm& arm, const Store::Run& run, Random random, RoundResult& result) {
   const Material& material = bench.material;
   const auto& source = material.start_in_pool() ? material.pool : material.start;
   const std::vector<Clip> clips = balanced_draw(source, arm.recipe.start, material.classes.size(), random);
-  reserve(bench, run, 0, clips, arm.recipe, /*price=*/0);
+  reserve(bench, run, 0, clips, arm.recipe, arm.recipe.ask_start ? bench.oracle.price() : 0);
   Known known;
   for (const Clip& clip : clips) {
-    Sample sample{clip, std::vector<float>(material.classes.size(), 0), 1};
-    sample.target[clip.label] = 1;
-    known.labelled.samples.push_back(sample);
-    known.labelled.taught.push_back(false);
-    known.clips.push_back(clip);
-    if (material.start_in_pool()) known.closed.insert(clip.key());
+    known.samples.push_back({clip, one_hot(clip.label, material.classes.size())});
+    known.closed.insert(clip.key());
   }
+  if (!arm.recipe.ask_start) return known;
+  const Stopwatch watch(result.ask_s);
+  const auto answers = bench.oracle.ask(clips);
+  for (size_t i = 0; i < clips.size(); ++i) known.samples[i].teacher.assign(answers[i].begin(), answers[i].end());
   return known;
 }
 
@@ -109,7 +132,7 @@ std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run
       for (int64_t i = 0; i < pool.rows.size(0); ++i) scored.push_back(open[pool.rows[i].item<int64_t>()]);
       scores.logits = pool.logits;
       scores.embeddings = pool.embeddings;
-      scores.labelled_embeddings = strategy.needs_embeddings() ? bench.learning.predict(*net, recipe.student, known.clips).embeddings
+      scores.labelled_embeddings = strategy.needs_embeddings() ? bench.learning.predict(*net, recipe.student, known.clips()).embeddings
                                                                : torch::empty({0, pool.embeddings.size(1)});
     } else {
       scores.logits = torch::zeros({static_cast<int64_t>(open.size()), bench.material.classes.size()});
@@ -127,18 +150,18 @@ std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run
   return picks;
 }
 
-void add_answers(Workbench& bench, const Store::Run&, const std::vector<Clip>& picks, Known& known, RoundResult& result) {
+void add_answers(Workbench& bench, const std::vector<Clip>& picks, Known& known, RoundResult& result) {
   const Stopwatch watch(result.ask_s);
   const auto answers = bench.oracle.ask(picks);
   int64_t right = 0, answered = 0;
   for (size_t i = 0; i < picks.size(); ++i) {
     known.closed.insert(picks[i].key());
     if (answers[i].empty()) continue;  // unreadable for the teacher: quarantined, not learned from
-    known.labelled.samples.push_back({picks[i], std::vector<float>(answers[i].begin(), answers[i].end()), 1});
-    known.labelled.taught.push_back(bench.oracle.is_teacher());
-    known.clips.push_back(picks[i]);
-    right += std::max_element(answers[i].begin(), answers[i].end()) - answers[i].begin() == picks[i].label;
-    ++answered;
+    Sample sample{picks[i]};
+    (bench.oracle.is_teacher() ? sample.teacher : sample.target).assign(answers[i].begin(), answers[i].end());
+    right += sample.likely() == picks[i].label;
+    answered += picks[i].label >= 0;
+    known.samples.push_back(std::move(sample));
   }
   if (answered > 0) result.answer_accuracy = static_cast<double>(right) / static_cast<double>(answered);
 }
@@ -152,7 +175,7 @@ void keep_student(Workbench& bench, const Arm& arm, int64_t seed, int64_t round,
 
 Model train_student(Workbench& bench, const Arm& arm, int64_t seed, const Known& known, int64_t round, RoundResult& result) {
   const Stopwatch watch(result.train_s);
-  return bench.learning.train(arm.recipe.student, arm.recipe.loss, known.labelled, Random(seed).stream("student"),
+  return bench.learning.train(arm.recipe.student, arm.recipe.loss, known.samples, Random(seed).stream("student"),
                               fmt::format("{} seed {} round {}", arm.name, seed, round));
 }
 
@@ -162,17 +185,19 @@ void measure_student(Workbench& bench, const Arm& arm, Net& student, RoundResult
   result.metrics = measure(test.logits, test.rows, bench.material.test);
 }
 
-void finish_round(Workbench& bench, const Arm& arm, const Store::Run& run, const Known& known, RoundResult& result) {
+void finish_round(Workbench& bench, const Arm& arm, const Store::Run& run, const std::vector<Clip>& picks, RoundResult& result) {
   const Store::Spent spent = bench.store.spent(run.id);
   result.answers = spent.answers;
   result.seconds = spent.seconds;
   result.price = spent.price;
-  bench.store.put_round(run.id, {result.round, result.answers, result.seconds, result.price, to_json(result), ""});
+  nlohmann::json asked = nlohmann::json::array();
+  for (const Clip& clip : picks) asked.push_back(clip.key());
+  bench.store.put_round(run.id, {result.round, result.answers, result.seconds, result.price, to_json(result), asked.dump()});
   bench.progress.say(fmt::format("{} seed {} round {}: {} answers, {:.0f} s of video, accuracy {:.4f}", arm.name, run.seed, result.round,
                                  result.answers, result.seconds, result.metrics.accuracy));
 }
 
-Taught_by make_teacher(const Experiment& experiment, Material& material, const std::string& folder, Progress& progress) {
+TaughtBy make_teacher(const Experiment& experiment, Material& material, const std::string& folder, Progress& progress) {
   const Recipe& recipe = experiment.base();
   const TeacherOptions& oracle = recipe.oracle;
   const int64_t classes = material.classes.size();
@@ -187,23 +212,20 @@ Taught_by make_teacher(const Experiment& experiment, Material& material, const s
     return {teacher_of(saved.net, content_id(oracle.path), classes), "model " + oracle.path};
   }
   const Learner& learner = recipe.teacher->learner;
-  Learning learning(material.teachers_reader(), material.classes, folder + "/unfinished", progress);
-  Labelled labelled;
-  for (const Clip& clip : material.teacher) {
-    Sample sample{clip, std::vector<float>(classes, 0), 1};
-    sample.target[clip.label] = 1;
-    labelled.samples.push_back(sample);
-    labelled.taught.push_back(false);
-  }
-  const Model net = learning.train(learner, recipe.loss, labelled, Random(static_cast<uint64_t>(recipe.seed)).stream("teacher"), "teacher");
+  std::vector<Clip> clips = material.teacher;
+  clips.insert(clips.end(), material.test.begin(), material.test.end());
+  Learning learning(material.teachers_reader(), material.classes, clips, folder + "/unfinished", progress);
+  std::vector<Sample> samples;
+  for (const Clip& clip : material.teacher) samples.push_back({clip, one_hot(clip.label, classes)});
+  const Model net = learning.train(learner, recipe.loss, samples, Random(static_cast<uint64_t>(recipe.seed)).stream("teacher"), "teacher");
   const Predictions test = learning.predict(*net, learner, material.test);
   const double accuracy = measure(test.logits, test.rows, material.test).accuracy;
   InputOptions input = recipe.teacher->input.value_or(recipe.input);
   const std::string path = folder + "/teacher.safetensors";
   save_model(path, *net, side_json(learner.model, material.classes.names, resolved(input)));
-  progress.say(fmt::format("teacher: test accuracy {:.4f}, trained on {} clips", accuracy, labelled.samples.size()));
+  progress.say(fmt::format("teacher: test accuracy {:.4f}, trained on {} clips", accuracy, samples.size()));
   return {teacher_of(net, content_id(path), classes),
-          fmt::format("{} trained on {} clips of other source videos", learner.model.backbone.name, labelled.samples.size()), accuracy};
+          fmt::format("{} trained on {} clips of other source videos", learner.model.backbone.name, samples.size()), accuracy};
 }
 
 }  // namespace distal

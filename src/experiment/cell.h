@@ -22,35 +22,36 @@ struct Workbench {
 
 /// What a run knows: labelled samples, and which clips of the pool are not open any more.
 struct Known {
-  Labelled labelled;
-  std::vector<Clip> clips;        // of the samples
-  std::set<std::string> closed;   // Clip::key() of pool clips that were asked or could not be read
+  std::vector<Sample> samples;
+  std::set<std::string> closed;   // Clip::key() of clips that were asked or could not be read
+  std::vector<Clip> clips() const;
 };
 
-struct Taught_by {
+struct TaughtBy {
   std::unique_ptr<Teacher> teacher;  // null: hidden truth
   std::string line;                  // for the report
   double accuracy = -1;              // of the teacher on the test set
 };
 
 /// Trains or opens the teacher of the recipe; its network is kept as FOLDER/teacher.safetensors.
-Taught_by make_teacher(const Experiment& experiment, Material& material, const std::string& folder, Progress& progress);
+TaughtBy make_teacher(const Experiment& experiment, Material& material, const std::string& folder, Progress& progress);
 
 Results describe(const Experiment& experiment, const Material& material, const RunPlace& place);
-void add_quarantined(Results& results, const Material& material, const Learning& learning, Store& store);
+void add_quarantined(Results& results, const Material& material, const Learning& learning, const Oracle& oracle, Store& store);
 
 Cell run_cell(Workbench& bench, const Arm& arm, int64_t seed);
 Store::Run begin(Workbench& bench, const Arm& arm, int64_t seed);
-/// The initial answers: true labels, drawn evenly over the classes; the same clips for every arm of a seed.
-Known start(Workbench& bench, const Arm& arm, const Store::Run& run, Random random);
+/// The initial answers: true labels, drawn evenly over the classes, and with ask_start a teacher's too; the same clips for every
+/// arm of a seed.
+Known start(Workbench& bench, const Arm& arm, const Store::Run& run, Random random, RoundResult& result);
 /// The clips of a round, reserved against the budget. A round that was reserved before a kill is returned as it was.
 std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run, Known& known, int64_t round,
                          const std::function<Model()>& student, Random random, RoundResult& result);
-void add_answers(Workbench& bench, const Store::Run& run, const std::vector<Clip>& picks, Known& known, RoundResult& result);
+void add_answers(Workbench& bench, const std::vector<Clip>& picks, Known& known, RoundResult& result);
 Model train_student(Workbench& bench, const Arm& arm, int64_t seed, const Known& known, int64_t round, RoundResult& result);
 void measure_student(Workbench& bench, const Arm& arm, Net& student, RoundResult& result);
 /// The last student of an arm's first seed becomes FOLDER/ARM.safetensors.
 void keep_student(Workbench& bench, const Arm& arm, int64_t seed, int64_t round, const Net& student);
-void finish_round(Workbench& bench, const Arm& arm, const Store::Run& run, const Known& known, RoundResult& result);
+void finish_round(Workbench& bench, const Arm& arm, const Store::Run& run, const std::vector<Clip>& picks, RoundResult& result);
 
 }  // namespace distal

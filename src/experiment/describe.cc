@@ -54,7 +54,8 @@ Results describe(const Experiment& experiment, const Material& material, const R
   return results;
 }
 
-void add_quarantined(Results& results, const Material& material, const Learning& learning, Store& store) {
+void add_quarantined(Results& results, const Material& material, const Learning& learning, const Oracle& oracle, Store& store) {
+  for (const auto& text : learning.said()) results.notes.push_back(text);
   for (const auto* found : {&material.quarantined, &learning.quarantined()}) {
     for (const Quarantined& video : *found) {
       const auto same = [&](const Quarantined& other) { return other.path == video.path; };

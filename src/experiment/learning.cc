@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "base/revision.h"
+#include "data/order.h"
 #include "models/weights.h"
 
 namespace distal {
@@ -40,16 +42,40 @@ uint64_t frozen_hash(const Net& net) {
   return hash;
 }
 
-uint64_t training_hash(Learner learner, Choice<DistillLoss> loss, InputOptions input, const Labelled& labelled, Random random) {
+// Of everything that determines the trained weights: the fresh network (so its options, init file and seed), how it is
+// trained, on what, by which program.
+uint64_t training_hash(const Net& fresh, Learner learner, Choice<DistillLoss> loss, InputOptions input, const std::vector<Sample>& samples, Random random) {
+  uint64_t hash = fnv1a(revision() + resolved(learner) + resolved(input), random());
+  for (const auto& [name, tensor] : state(fresh)) hash = hash_of(tensor, fnv1a(name, hash));
+  const auto add = [&](const std::vector<float>& known) { hash = fnv1a({reinterpret_cast<const char*>(known.data()), known.size() * sizeof(float)}, hash); };
   bool taught = false;
-  uint64_t hash = fnv1a(resolved(learner) + resolved(input), random());
-  for (size_t i = 0; i < labelled.samples.size(); ++i) {
-    const Sample& sample = labelled.samples[i];
+  for (const Sample& sample : samples) {
     hash = fnv1a(sample.clip.key(), hash);
-    hash = fnv1a({reinterpret_cast<const char*>(sample.target.data()), sample.target.size() * sizeof(float)}, hash);
-    taught |= labelled.taught[i];
+    add(sample.target);
+    add(sample.teacher);
+    taught |= !sample.teacher.empty();
   }
   return taught ? fnv1a(resolved(loss), hash) : hash;
+}
+
+std::string videos_of(const std::vector<Sample>& samples, const torch::Tensor& rows) {
+  std::string text;
+  for (int64_t i = 0; i < rows.size(0); ++i) text += (i > 0 ? ", " : "") + samples[rows[i].item<int64_t>()].clip.video;
+  return text;
+}
+
+// All samples as one batch whose `clips` are their features.
+Batch batch_of(const std::vector<Sample>& samples, const torch::Tensor& features, int64_t classes) {
+  const int64_t count = std::ssize(samples);
+  Batch batch{features, torch::full({count, classes}, std::numeric_limits<float>::quiet_NaN()), torch::arange(count), torch::empty({count}), {}};
+  batch.teacher = batch.targets.clone();
+  for (int64_t i = 0; i < count; ++i) {
+    const Sample& sample = samples[i];
+    std::copy(sample.target.begin(), sample.target.end(), batch.targets.data_ptr<float>() + i * classes);
+    std::copy(sample.teacher.begin(), sample.teacher.end(), batch.teacher.data_ptr<float>() + i * classes);
+    batch.weights.data_ptr<float>()[i] = sample.weight;
+  }
+  return batch;
 }
 
 Predictions gather(const std::vector<torch::Tensor>& logits, const std::vector<torch::Tensor>& embeddings, const std::vector<torch::Tensor>& rows) {
@@ -59,100 +85,95 @@ Predictions gather(const std::vector<torch::Tensor>& logits, const std::vector<t
 
 }  // namespace
 
-Learning::Learning(ClipReader& reader, Classes classes, std::string folder, Progress& progress)
-    : reader_(reader), classes_(std::move(classes)), folder_(std::move(folder)), progress_(progress) {
+Learning::Learning(ClipReader& reader, Classes classes, std::vector<Clip> clips, std::string folder, Progress& progress)
+    : reader_(reader), classes_(std::move(classes)), clips_(std::move(clips)), folder_(std::move(folder)), progress_(progress) {
   std::filesystem::create_directories(folder_);
 }
 
-Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, const Labelled& labelled, Random random, const std::string& what) {
-  ModelOptions options = learner.model;
-  Model net = options.build(classes_.size(), random.stream("weights"));
-  account_ = options.account;
-  const std::string stem = fmt::format("{}/{:016x}", folder_, training_hash(learner, loss, reader_.options(), labelled, random));
+Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string& what) {
+  Learner fitted = learner;
+  fitted.training.steps = learner.training.steps_for(std::ssize(samples));
+  const Model net = fitted.model.build(classes_.size(), random.stream("weights"));
+  say_once(fitted.model.account);
+  const std::string stem = fmt::format("{}/{:016x}", folder_, training_hash(*net, fitted, loss, reader_.options(), samples, random));
   const std::string finished = stem + ".safetensors", checkpoint = stem + ".checkpoint.safetensors";
   if (std::filesystem::exists(finished)) {
     load_into(*net, load_safetensors(finished));
     net->eval();
     return net;
   }
-  const Labelled used = weighed(learner, labelled);
-  const torch::Tensor taught = torch::zeros({static_cast<int64_t>(used.taught.size())}, torch::kBool);
-  for (size_t i = 0; i < used.taught.size(); ++i) taught[static_cast<int64_t>(i)] = static_cast<bool>(used.taught[i]);
-  std::unique_ptr<Objective> objective;
-  if (taught.any().item<bool>()) objective = std::make_unique<Taught>(loss.method, taught);
-  else objective = std::make_unique<Supervised>(learner.training.label_smoothing);
-
-  progress_.begin(what, learner.training.steps, "steps");
-  const FitReport report = backbone_frozen(learner) ? fit_head(*net, learner, *objective, used, random, checkpoint)
-                                                    : fit_clips(*net, learner, *objective, used, random, checkpoint);
+  const bool taught = std::any_of(samples.begin(), samples.end(), [](const Sample& sample) { return !sample.teacher.empty(); });
+  Supervised objective(fitted.training.label_smoothing, taught ? loss.method : nullptr);
+  progress_.begin(what, fitted.training.steps, "steps");
+  const auto fit_what = backbone_frozen(learner) ? &Learning::fit_head : &Learning::fit_clips;
+  const FitReport report = (this->*fit_what)(*net, fitted, objective, weighed(learner, samples), random, checkpoint);
   progress_.end();
-  precision_ = report.precision;
+  say_once(report.precision);
   save_safetensors(finished, state(*net));
   std::filesystem::remove(checkpoint);
   return net;
 }
 
-Labelled Learning::weighed(const Learner& learner, const Labelled& labelled) const {
-  Labelled weighed = labelled;
+void Learning::say_once(const std::string& text) {
+  if (!text.empty() && said_.insert(text).second) progress_.say(text);
+}
+
+std::vector<Sample> Learning::weighed(const Learner& learner, const std::vector<Sample>& samples) const {
+  std::vector<Sample> weighed = samples;
   if (!learner.training.class_weights) return weighed;
   std::vector<double> mass(classes_.size(), 0);
-  for (const Sample& sample : labelled.samples)
-    for (int64_t k = 0; k < classes_.size(); ++k) mass[k] += sample.target[k];
-  const double even = static_cast<double>(labelled.samples.size()) / static_cast<double>(classes_.size());
-  for (Sample& sample : weighed.samples) {
+  for (const Sample& sample : weighed)
+    for (int64_t k = 0; k < classes_.size(); ++k) mass[k] += sample.known()[k];
+  const double even = static_cast<double>(weighed.size()) / static_cast<double>(classes_.size());
+  for (Sample& sample : weighed) {
     double weight = 0;
     for (int64_t k = 0; k < classes_.size(); ++k)
-      if (mass[k] > 0) weight += sample.target[k] * even / mass[k];
+      if (mass[k] > 0) weight += sample.known()[k] * even / mass[k];
     sample.weight = static_cast<float>(weight);
   }
   return weighed;
 }
 
-FitReport Learning::fit_clips(Net& net, const Learner& learner, Objective& objective, const Labelled& labelled, Random random, const std::string& checkpoint) {
+FitReport Learning::fit_clips(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint) {
   const TrainingOptions& training = learner.training;
   std::shared_ptr<TrainingBatches> batches;
   AugmentOptions augment = learner.augment;
   augment.resolve(classes_);
   BatchStream stream;
   stream.open = [&](int64_t first) {
-    batches = std::make_shared<TrainingBatches>(reader_, labelled.samples, classes_.size(), training.batch_size, augment,
+    batches = std::make_shared<TrainingBatches>(reader_, samples, classes_.size(), training.batch_size, augment,
                                                 training.class_balanced, random.stream("batches"), first, training.threads);
     return [batches] { return batches->next(); };
   };
-  stream.describe = [&](const torch::Tensor& rows) {
-    std::string text;
-    for (int64_t i = 0; i < rows.size(0); ++i) text += (i > 0 ? ", " : "") + labelled.samples[rows[i].item<int64_t>()].clip.video;
-    return text;
-  };
+  stream.describe = [&](const torch::Tensor& rows) { return videos_of(samples, rows); };
   const FitReport report = fit(net, training, objective, stream, random.stream("fit"), checkpoint, progress_);
   if (batches) quarantine(batches->quarantined());
   return report;
 }
 
-FitReport Learning::fit_head(Net& net, const Learner& learner, Objective& objective, const Labelled& labelled, Random random, const std::string& checkpoint) {
+FitReport Learning::fit_head(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& all, Random random, const std::string& checkpoint) {
   std::vector<Clip> clips;
-  for (const Sample& sample : labelled.samples) clips.push_back(sample.clip);
+  for (const Sample& sample : all) clips.push_back(sample.clip);
   const Predictions known = features(net, clips);
-  const int64_t samples = known.rows.size(0);
-  if (samples == 0) fail("no labelled clip could be read; see the quarantined videos");
-  const torch::Tensor targets = torch::empty({samples, classes_.size()}), weights = torch::empty({samples});
-  for (int64_t i = 0; i < samples; ++i) {
-    const Sample& sample = labelled.samples[known.rows[i].item<int64_t>()];
-    std::copy(sample.target.begin(), sample.target.end(), targets.data_ptr<float>() + i * classes_.size());
-    weights.data_ptr<float>()[i] = sample.weight;
-  }
-  const int64_t batch = std::min(learner.training.batch_size, samples), per_epoch = (samples + batch - 1) / batch;
+  const int64_t readable = known.rows.size(0);
+  if (readable == 0) fail("no labelled clip could be read; see the quarantined videos");
+  std::vector<Sample> samples;
+  for (int64_t i = 0; i < readable; ++i) samples.push_back(all[known.rows[i].item<int64_t>()]);
+  const Batch whole = batch_of(samples, known.embeddings, classes_.size());
+  const Random order_random = random.stream("order");
+  std::vector<int64_t> likely;
+  for (const Sample& sample : samples) likely.push_back(sample.likely());
+  const auto order = learner.training.class_balanced ? std::make_shared<SampleOrder>(likely, order_random)
+                                                     : std::make_shared<SampleOrder>(readable, order_random);
   BatchStream stream;
-  stream.describe = [&](const torch::Tensor&) { return std::string("features of the frozen backbone"); };
-  stream.open = [&, random](int64_t first) {
-    return [&, random, step = first]() mutable {
-      const int64_t epoch = step / per_epoch, begin = step % per_epoch * batch;
-      ++step;
-      std::vector<int64_t> order = random.stream("order", epoch).permutation(samples);
-      const int64_t end = std::min(begin + batch, samples);
-      const torch::Tensor picked = torch::tensor(std::vector<int64_t>(order.begin() + begin, order.begin() + end), torch::kInt64);
-      return Batch{known.embeddings.index_select(0, picked), targets.index_select(0, picked), known.rows.index_select(0, picked),
-                   weights.index_select(0, picked)};
+  stream.describe = [&](const torch::Tensor& rows) { return videos_of(samples, rows); };
+  stream.open = [&, size = learner.training.batch_size](int64_t first) {
+    return [&whole, order, size, position = first * size]() mutable {
+      std::vector<int64_t> rows;
+      for (int64_t i = 0; i < size; ++i) rows.push_back(order->at(position++, 0));
+      const torch::Tensor picked = torch::tensor(rows, torch::kInt64);
+      const auto of = [&](const torch::Tensor& column) { return column.index_select(0, picked); };
+      return Batch{of(whole.clips), of(whole.targets), of(whole.rows), of(whole.weights), of(whole.teacher)};
     };
   };
   // Only what trains is handed to the loop: the frozen backbone stays in evaluation mode.
@@ -174,15 +195,13 @@ Predictions Learning::predict(Net& net, const Learner& learner, const std::vecto
   return known;
 }
 
+// All clips at the first call and in the order of clips_: what a clip's features are does not depend on who asked when.
 Predictions Learning::features(Net& net, const std::vector<Clip>& clips) {
   auto& known = features_[frozen_hash(net)];
-  std::vector<Clip> unknown;
-  for (const Clip& clip : clips)
-    if (!known.contains(clip.key())) unknown.push_back(clip);
-  if (!unknown.empty()) {
-    const Predictions read = read_and_predict(net, unknown, "features");
-    for (const Clip& clip : unknown) known[clip.key()];  // undefined where unreadable: not tried again
-    for (int64_t i = 0; i < read.rows.size(0); ++i) known[unknown[read.rows[i].item<int64_t>()].key()] = read.embeddings[i];
+  if (known.empty()) {
+    const Predictions read = read_and_predict(net, clips_, "features");
+    for (const Clip& clip : clips_) known[clip.key()];  // undefined where unreadable
+    for (int64_t i = 0; i < read.rows.size(0); ++i) known[clips_[read.rows[i].item<int64_t>()].key()] = read.embeddings[i];
   }
   std::vector<torch::Tensor> embeddings;
   std::vector<int64_t> rows;

@@ -15,13 +15,13 @@ struct List {
   std::vector<Row> rows;
 };
 
-List read_list(const DataOptions& data, const ListOptions& options) {
+List read_list(const DataOptions& data, const ListOptions& options, bool labelled = true) {
   const std::string path = (std::filesystem::path(data.root) / options.csv).string();
-  return {path, read_rows(path, options.groups)};
+  return {path, read_rows(path, options.groups, labelled)};
 }
 
 uint64_t content_hash(const List& list, uint64_t basis) {
-  for (const Row& row : list.rows) basis = fnv1a(fmt::format("{}|{}|{}|{}", row.path, row.label, row.start_s, row.start_frame), basis);
+  for (const Row& row : list.rows) basis = fnv1a(fmt::format("{}|{}|{}|{}|{}|{}", row.path, row.label, row.start_s, row.end_s, row.start_frame, row.end_frame), basis);
   return basis;
 }
 
@@ -45,18 +45,26 @@ void require_learnable(const std::vector<Clip>& learn_from, const std::vector<Cl
 void require_budget(const Arm& arm, const Material& material) {
   const Recipe& recipe = arm.recipe;
   const auto& source = material.start_in_pool() ? material.pool : material.start;
-  if (recipe.start > static_cast<int64_t>(source.size()))
+  if (recipe.start > std::ssize(source))
     fail("arm {}: start = {} exceeds the {} usable clips it is drawn from", arm.name, recipe.start, source.size());
   if (recipe.rounds == 0 || recipe.budget < 0) return;
-  const bool seconds = recipe.selection.unit == "seconds";
-  const double taken = material.start_in_pool() ? static_cast<double>(recipe.start) : 0;
-  double available = static_cast<double>(material.pool.size()) - taken;
-  if (seconds) available = std::accumulate(material.pool.begin(), material.pool.end(), 0.0, [](double sum, const Clip& clip) { return sum + clip.duration_s(); });
-  const double wanted = recipe.budget * static_cast<double>(recipe.rounds);
+  // What is left of the pool at most: after the initial answers, counted in their shortest clips.
+  const int64_t taken = !material.start_in_pool() ? 0 : recipe.start < 0 ? std::ssize(material.pool) : recipe.start;
+  std::vector<double> costs;
+  for (const Clip& clip : material.pool) costs.push_back(recipe.selection.unit == "seconds" ? clip.duration_s() : 1);
+  std::sort(costs.begin(), costs.end());
+  const double available = std::accumulate(costs.begin() + taken, costs.end(), 0.0), wanted = recipe.budget * static_cast<double>(recipe.rounds);
   if (wanted > available) fail("arm {}: {} rounds of {:g} {} exceed the pool's {:g}; lower rounds or budget", arm.name, recipe.rounds, recipe.budget, recipe.selection.unit, available);
 }
 
 }  // namespace
+
+std::vector<Clip> Material::clips() const {
+  std::vector<Clip> all = pool;
+  all.insert(all.end(), start.begin(), start.end());
+  all.insert(all.end(), test.begin(), test.end());
+  return all;
+}
 
 Material open_material(const Experiment& experiment, Progress& progress) {
   const Recipe& recipe = experiment.base();
@@ -67,7 +75,9 @@ Material open_material(const Experiment& experiment, Progress& progress) {
     progress.say(fmt::format("generating {} videos in {} (those that are absent)", set.train + set.pool + set.test, data.root));
     write_motion_set(data.root, set);
   }
-  const List pool = read_list(data, data.pool), test = read_list(data, data.test);
+  // A pool that a teacher answers for needs no labels where the initial answers come from another list.
+  const bool needs_labels = recipe.oracle.kind == "truth" || !data.start;
+  const List pool = read_list(data, data.pool, needs_labels), test = read_list(data, data.test);
   const std::optional<List> start = data.start ? std::optional(read_list(data, *data.start)) : std::nullopt;
   const std::optional<List> teacher = recipe.teacher ? std::optional(read_list(data, recipe.teacher->train)) : std::nullopt;
 

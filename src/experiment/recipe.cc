@@ -28,12 +28,50 @@ void check(const Arm& arm, const std::string& place) {
   if (recipe.data.test.csv.empty()) refuse("data.test.csv is missing; without a test set nothing can be claimed");
   if (recipe.oracle.kind == "teacher" && !recipe.teacher)
     refuse("oracle.kind = teacher needs a teacher section (its training list and model)");
+  if (arm.name.find('/') != std::string::npos || arm.name == "teacher") refuse("its name becomes a file's; no '/', and not 'teacher'");
+  if (recipe.budget < 0 && recipe.budget != -1) refuse(fmt::format("budget = {:g}; give what a round may spend, or -1 for the whole pool", recipe.budget));
+  if (recipe.ask_start && recipe.oracle.kind == "truth") refuse("ask_start needs an oracle that is a teacher; hidden truth is what the start has already");
   if (recipe.start == 0 && recipe.rounds == 0) refuse("start = 0 and rounds = 0 leave nothing to learn from; set one of them");
   if (recipe.budget == 0 && recipe.rounds > 0) refuse("budget = 0 asks nothing in any round; set a budget, or rounds to 0");
 }
 
-bool compares_strategies(const std::vector<Arm>& arms) {
-  return std::any_of(arms.begin(), arms.end(), [](const Arm& arm) { return arm.recipe.rounds > 0 && arm.recipe.budget > 0; });
+// Arms differ in who learns, from what and how it is chosen. What they are measured on, and who answers, is one for all.
+void require_shared(const Arm& arm, const Arm& first, const std::string& place) {
+  const auto shared = [](Recipe recipe) {
+    Recipe only;
+    only.seed = recipe.seed, only.seeds = recipe.seeds, only.weights = recipe.weights, only.data = recipe.data, only.clips = recipe.clips;
+    only.input = recipe.input, only.cache = recipe.cache, only.teacher = recipe.teacher, only.oracle = recipe.oracle;
+    only.selection.unit = recipe.selection.unit;
+    return resolved(only);
+  };
+  if (shared(arm.recipe) == shared(first.recipe)) return;
+  throw UsageError(fmt::format("{}: arms {} and {} differ in seed, seeds, weights, data, clips, input, cache, teacher, oracle or selection.unit, which arms "
+                               "share; write two recipes and compare them with distal report", place, first.name, arm.name));
+}
+
+bool selects(const Arm& arm) { return arm.recipe.rounds > 0 && arm.recipe.budget > 0; }
+bool is_random(const Arm& arm) { return arm.recipe.strategy.name == "random" && arm.recipe.rounds > 0; }
+
+// The twin of a strategy arm that spends the same at random.
+Arm random_twin(const Arm& arm, const Document& base, const Document& difference) {
+  Arm twin = read_arm("random", base.overlaid_by(difference).with({{"strategy", "random"}}));
+  expect(selects(twin) == selects(arm), "a twin spends what its arm spends");
+  return twin;
+}
+
+void set_controls(Experiment& experiment, const Document& base, const std::string& place) {
+  std::vector<std::string> names;
+  for (const Arm& arm : experiment.arms) names.push_back(arm.name);
+  Recipe common;
+  base.read(common);
+  const auto random = std::find_if(experiment.arms.begin(), experiment.arms.end(), is_random);
+  experiment.control = !common.control.empty() ? common.control : random != experiment.arms.end() ? random->name : names.front();
+  for (Arm& arm : experiment.arms) {
+    const std::string& wanted = arm.recipe.control.empty() ? experiment.control : arm.recipe.control;
+    if (std::find(names.begin(), names.end(), wanted) == names.end())
+      throw UsageError(fmt::format("{}: control = '{}' is no arm; arms: {}", place, wanted, fmt::join(names, ", ")));
+    if (wanted != arm.name) arm.against = wanted;
+  }
 }
 
 }  // namespace
@@ -72,7 +110,7 @@ void Recipe::visit(OptionVisitor& v) {
   v("question", question, "what the report answers, one sentence");
   v("seed", seed, "first seed", at_least(0));
   v("seeds", seeds, "paired repeats", between(1, 1000));
-  v("control", control, "arm the others are tested against; empty: random");
+  v("control", control, "the arm this one is tested against; empty: random");
   v("no_random_arm", no_random_arm, "the reason why no random arm is wanted");
   v("weights", weights, "folder that init paths are relative to; --weights sets it");
   v("data", data, "lists of clips");
@@ -84,6 +122,7 @@ void Recipe::visit(OptionVisitor& v) {
   v("student", student, "the network to train");
   v("loss", loss, "how a teacher's answers are learned");
   v("start", start, "initial answers with true labels, even over the classes; -1: all", at_least(-1));
+  v("ask_start", ask_start, "the teacher answers about the initial clips too, beside their labels");
   v("rounds", rounds, "rounds of asking", between(0, 1000));
   v("budget", budget, "of each round, in selection.unit; -1: the whole pool", at_least(-1));
   v("strategy", strategy, "which clips to ask about");
@@ -107,27 +146,21 @@ Experiment read_experiment(const Document& document, const std::string& name) {
     experiment.arms.push_back(arm);
   }
   const std::string& refusal = experiment.base().no_random_arm;
-  const auto random = std::find_if(experiment.arms.begin(), experiment.arms.end(), [](const Arm& arm) { return arm.recipe.strategy.name == "random" && arm.recipe.rounds > 0; });
-  if (random == experiment.arms.end() && compares_strategies(experiment.arms)) {
+  const auto selecting = std::find_if(experiment.arms.begin(), experiment.arms.end(), selects);
+  if (selecting != experiment.arms.end() && std::none_of(experiment.arms.begin(), experiment.arms.end(), is_random)) {
     if (refusal.empty()) {
-      experiment.arms.push_back(read_arm("random", base.overlaid_by(Document::text("{strategy: random}", "the random arm"))));
+      const auto row = static_cast<size_t>(selecting - experiment.arms.begin());
+      experiment.arms.push_back(random_twin(*selecting, base, differences.empty() ? Document::text("{}", "the random arm") : differences[row].second));
       experiment.notes.push_back("A random arm was added: without it no strategy can be called better.");
     } else {
       experiment.notes.push_back("No random arm: " + refusal);
     }
   }
-  experiment.control = experiment.base().control;
-  std::vector<std::string> names;
   for (const Arm& arm : experiment.arms) {
     check(arm, document.place());
-    names.push_back(arm.name);
+    require_shared(arm, experiment.arms.front(), document.place());
   }
-  if (experiment.control.empty()) {
-    const auto at = std::find_if(experiment.arms.begin(), experiment.arms.end(), [](const Arm& arm) { return arm.recipe.strategy.name == "random" && arm.recipe.rounds > 0; });
-    experiment.control = at == experiment.arms.end() ? names.front() : at->name;
-  } else if (std::find(names.begin(), names.end(), experiment.control) == names.end()) {
-    throw UsageError(fmt::format("{}: control = '{}' is no arm; arms: {}", document.place(), experiment.control, fmt::join(names, ", ")));
-  }
+  set_controls(experiment, base, document.place());
   return experiment;
 }
 

@@ -50,7 +50,7 @@ struct TeacherRecipe {
 struct Recipe {
   std::string question;              // what the report answers
   int64_t seed = 1, seeds = 5;       // paired repeats: seed, seed + 1, ...
-  std::string control;               // arm the others are tested against; empty: random
+  std::string control;               // the arm this one is tested against; empty: random
   std::string no_random_arm;         // the reason, in words, why no random arm is wanted
   std::string weights;               // folder that init paths are relative to; `--weights PATH`
   DataOptions data;
@@ -62,6 +62,7 @@ struct Recipe {
   Learner student;
   Choice<DistillLoss> loss{"black_box"};
   int64_t start = 40;                // initial answers with true labels, drawn evenly over the classes; -1: all
+  bool ask_start = false;            // the teacher answers about the initial clips too, beside their labels
   int64_t rounds = 4;
   double budget = 40;                // of each round, in selection.unit; -1: the whole pool
   Choice<Strategy> strategy{"random"};
@@ -73,13 +74,14 @@ struct Arm {
   std::string name;
   Recipe recipe;
   std::string resolved;              // YAML, every option
+  std::string against;               // the arm it is tested against; empty: none
 };
 
 struct Experiment {
   std::string name;                  // the recipe file's stem
   std::vector<Arm> arms;             // at least one; the random arm is added where strategies are compared
   std::string resolved;              // the recipe and its arms
-  std::string control;               // an arm's name
+  std::string control;               // the arm most others are tested against
   std::vector<std::string> notes;
   const Recipe& base() const { return arms.front().recipe; }
 };

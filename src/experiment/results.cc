@@ -110,11 +110,11 @@ RoundResult round_from(const json& value) {
 json to_value(const Cell& cell) {
   json rounds = json::array();
   for (const auto& round : cell.rounds) rounds.push_back(to_value(round));
-  return {{"arm", cell.arm}, {"seed", cell.seed}, {"control", cell.control}, {"rounds", rounds}};
+  return {{"arm", cell.arm}, {"seed", cell.seed}, {"control", cell.control}, {"against", cell.against}, {"rounds", rounds}};
 }
 
 Cell cell_from(const json& value) {
-  Cell cell{value.at("arm"), value.at("seed"), value.at("control"), {}};
+  Cell cell{value.at("arm"), value.at("seed"), value.at("control"), {}, value.value("against", "")};
   for (const auto& round : value.at("rounds")) cell.rounds.push_back(round_from(round));
   return cell;
 }

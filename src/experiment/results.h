@@ -41,6 +41,7 @@ struct Cell {                  // one run: an arm with a seed
   int64_t seed = 0;
   bool control = false;        // the random arm, or the labels-only twin
   std::vector<RoundResult> rounds;
+  std::string against;         // the arm it is tested against; empty: the control
 };
 
 struct Results {

@@ -8,8 +8,8 @@ namespace distal {
 Results run(const Experiment& experiment, const RunPlace& place, Progress& progress) {
   Store store(place.store_url);
   Material material = open_material(experiment, progress);
-  Learning learning(*material.reader, material.classes, place.folder + "/unfinished", progress);
-  Taught_by teacher = make_teacher(experiment, material, place.folder, progress);
+  Learning learning(*material.reader, material.classes, material.clips(), place.folder + "/unfinished", progress);
+  TaughtBy teacher = make_teacher(experiment, material, place.folder, progress);
   Oracle oracle(experiment.base().oracle, std::move(teacher.teacher), material, store, progress);
 
   Results results = describe(experiment, material, place);
@@ -19,8 +19,7 @@ Results run(const Experiment& experiment, const RunPlace& place, Progress& progr
   for (int64_t seed = experiment.base().seed; seed < experiment.base().seed + experiment.base().seeds; ++seed) {
     for (const Arm& arm : experiment.arms) results.cells.push_back(run_cell(bench, arm, seed));
   }
-  add_quarantined(results, material, learning, store);
-  learning.clear();
+  add_quarantined(results, material, learning, oracle, store);
   return results;
 }
 
@@ -30,15 +29,17 @@ Cell run_cell(Workbench& bench, const Arm& arm, int64_t seed) {
   const Store::Run run = begin(bench, arm, seed);
   const std::vector<StoredRound> done = bench.store.rounds(run.id);
 
-  Cell cell{arm.name, seed, arm.name == bench.experiment.control, {}};
-  Known known = start(bench, arm, run, random.stream("start"));
+  Cell cell{arm.name, seed, arm.name == bench.experiment.control, {}, arm.against};
+  RoundResult result;
+  Known known = start(bench, arm, run, random.stream("start"), result);
+  std::vector<Clip> picks = known.clips();
   Model student;
   for (int64_t round = 0; round <= recipe.rounds; ++round) {
-    RoundResult result{round};
     if (round > 0) {
+      result = {round};
       const auto train_again = [&] { return student ? student : train_student(bench, arm, seed, known, round - 1, result); };
-      const std::vector<Clip> picks = choose(bench, arm, run, known, round, train_again, random.stream("select", round), result);
-      add_answers(bench, run, picks, known, result);
+      picks = choose(bench, arm, run, known, round, train_again, random.stream("select", round), result);
+      add_answers(bench, picks, known, result);
     }
     if (round < static_cast<int64_t>(done.size())) {  // measured before a restart
       cell.rounds.push_back(round_from_json(done[round].metrics_json));
@@ -48,7 +49,7 @@ Cell run_cell(Workbench& bench, const Arm& arm, int64_t seed) {
     student = train_student(bench, arm, seed, known, round, result);
     measure_student(bench, arm, *student, result);
     keep_student(bench, arm, seed, round, *student);
-    finish_round(bench, arm, run, known, result);
+    finish_round(bench, arm, run, picks, result);
     cell.rounds.push_back(result);
   }
   bench.store.finish(run.id, "done");

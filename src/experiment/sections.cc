@@ -91,18 +91,18 @@ std::string interval_of_points(const Estimate& e) {
 
 std::string tests(const Summary& summary) {
   if (summary.comparisons.empty()) return "";
-  Table table("Paired t-test of the final accuracy against " + summary.control->name + ", seed by seed; p after Holm's correction",
-              {"arm", "pairs", "difference, points", "interval over test videos", "p", "p, Holm", "verdict"});
-  DotChart chart{"Paired differences of final accuracy against " + summary.control->name,
-                 "accuracy minus that of " + summary.control->name + ", percentage points", {}, true};
+  Table table("Paired t-test of the final accuracy against " + summary.twin() + ", seed by seed; p after Holm's correction",
+              {"arm", "against", "pairs", "difference, points", "interval over test videos", "p", "p, Holm", "verdict"});
+  DotChart chart{"Paired differences of final accuracy against " + summary.twin(),
+                 "accuracy minus that of " + summary.twin() + ", percentage points", {}, true};
   for (const auto& c : summary.comparisons) {
     const std::string word = word_class(c), videos = interval_of_points(c.over_videos);
-    table.row({key(*c.arm), std::to_string(c.differences.size()), points(c.difference.mean) + interval_of_points(c.difference),
+    table.row({key(*c.arm), escaped(c.against->name), std::to_string(c.differences.size()), points(c.difference.mean) + interval_of_points(c.difference),
                videos.empty() ? "–" : videos, escaped(p_value(c.p)), escaped(p_value(c.p_holm)),
                word.empty() ? "not shown to differ" : "<span class=\"" + word + "\">" + word + "</span>"});
     chart.rows.push_back(dot_row(*c.arm, c.differences, "difference", true));
   }
-  return "<h3>Differences from " + escaped(summary.control->name) + "</h3>" +
+  return "<h3>Differences from " + escaped(summary.twin()) + "</h3>" +
          dots(chart, "Each small dot is one seed: both arms began with the same clips and the same weights. An interval that crosses "
                      "zero is no finding.") +
          table.html();
@@ -138,7 +138,7 @@ std::string facts(const Summary& summary) {
   if (std::isfinite(best.low)) interval = fmt::format("95\u00A0% interval {:.1f} to {:.1f}, ", best.low * 100, best.high * 100);
   out += fact("Its final accuracy", percent(best.mean), interval + seeds_words(best.seeds));
   for (const auto& c : summary.comparisons) {
-    if (c.arm == summary.best) out += fact("Against " + summary.control->name, points(c.difference.mean) + " points", escaped(p_words(c)));
+    if (c.arm == summary.best) out += fact("Against " + c.against->name, points(c.difference.mean) + " points", escaped(p_words(c)));
   }
   if (summary.results->teacher_accuracy >= 0) out += fact("Teacher", percent(summary.results->teacher_accuracy), "on the same test clips");
   return "<dl class=\"facts\">" + out + "</dl>\n";

@@ -45,6 +45,13 @@ std::vector<double> paired_differences(const ArmView& arm, const ArmView& contro
   return out;
 }
 
+const ArmView* twin_of(const Summary& summary, const ArmView& arm) {
+  const auto named = std::find_if(summary.arms.begin(), summary.arms.end(), [&](const ArmView& other) {
+    return !arm.cells.empty() && other.name == arm.cells.front()->against;
+  });
+  return named == summary.arms.end() ? summary.control : &*named;
+}
+
 /// Share of seeds that were right, per test clip in the final round; empty where lists do not fit the test videos.
 std::vector<double> share_right(const ArmView& arm, const std::set<int64_t>& seeds, size_t clips) {
   std::vector<double> right(clips, 0.0);
@@ -109,11 +116,12 @@ Summary::Summary(const Results& all) : results(&all), arms(arm_views(all)), seco
   if (control == nullptr) return;
   std::vector<double> tested;
   for (const auto& arm : arms) {
-    if (&arm == control) continue;
-    Comparison c{&arm, paired_differences(arm, *control)};
+    const ArmView* twin = twin_of(*this, arm);
+    if (&arm == twin) continue;
+    Comparison c{&arm, twin, paired_differences(arm, *twin)};
     if (c.differences.empty()) continue;
     c.difference = estimate(c.differences);
-    c.over_videos = over_videos(all, arm, *control);
+    c.over_videos = over_videos(all, arm, *twin);
     if (c.differences.size() > 1) c.p = paired_t_test(c.differences).p;
     if (std::isfinite(c.p)) tested.push_back(c.p);
     comparisons.push_back(c);
@@ -190,15 +198,18 @@ std::string tested(const Summary& summary, const Comparison& c) {
   std::vector<double> in_points;
   for (const double d : c.differences) in_points.push_back(100 * d);
   const auto p_holm = std::isfinite(c.p_holm) ? std::optional(c.p_holm) : std::nullopt;
-  std::string sentence = verdict(c.arm->name, summary.control->name, in_points, "accuracy points", p_holm) + ".";
+  std::string sentence = verdict(c.arm->name, c.against->name, in_points, "accuracy points", p_holm) + ".";
   if (sentence.starts_with("no ")) sentence[0] = 'N';
-  return sentence;
+  const auto spent = [&](const ArmView& arm) { return estimate(final_values(arm, [&](const RoundResult& r) { return summary.spent(r); })).mean; };
+  const double mine = spent(*c.arm), theirs = spent(*c.against);
+  if (std::abs(mine - theirs) <= 0.01 * std::max(mine, theirs)) return sentence;
+  return sentence + fmt::format(" They did not spend the same: {} and {} {}.", number(mine, 0), number(theirs, 0), summary.unit());
 }
 
 std::string others(const Summary& summary) {
   std::vector<std::string> better, worse, neither;
   for (const auto& c : summary.comparisons) {
-    if (c.arm != summary.best) (!c.shown() ? neither : c.difference.mean > 0 ? better : worse).push_back(c.arm->name);
+    if (c.arm != summary.best && c.against == summary.control) (!c.shown() ? neither : c.difference.mean > 0 ? better : worse).push_back(c.arm->name);
   }
   std::string out;
   const bool first = std::any_of(summary.comparisons.begin(), summary.comparisons.end(),
@@ -221,6 +232,11 @@ std::string saving(const Summary& summary) {
 
 }  // namespace
 
+std::string Summary::twin() const {
+  const bool one = std::all_of(comparisons.begin(), comparisons.end(), [&](const Comparison& c) { return c.against == control; });
+  return one ? control->name : "its twin";
+}
+
 bool Comparison::shown() const { return p < 0.05 && p_holm < 0.05; }
 
 std::vector<std::string> answer(const Summary& summary) {
@@ -228,7 +244,7 @@ std::vector<std::string> answer(const Summary& summary) {
   const std::string value = percent(estimate(final_values(*summary.best, accuracy)).mean);
   std::vector<std::string> out;
   for (const auto& c : summary.comparisons) {
-    if (c.arm == summary.best) out.push_back(tested(summary, c));
+    if (c.arm == summary.best || c.against != summary.control) out.push_back(tested(summary, c));
   }
   const std::string ended = fmt::format("{} ended at {}. ", summary.best->name, value);
   if (summary.arms.size() == 1) out.push_back(ended + "It is the only arm, so there is nothing to compare it with.");

@@ -30,7 +30,8 @@ using Measure = std::function<double(const RoundResult&)>;
 
 struct Comparison {
   const ArmView* arm = nullptr;
-  std::vector<double> differences;  // arm minus control, per paired seed
+  const ArmView* against = nullptr; // its twin: the control, unless the recipe names another for it
+  std::vector<double> differences;  // arm minus twin, per paired seed
   Estimate difference;              // interval by Student's t over the pairs
   double p = std::numeric_limits<double>::quiet_NaN(), p_holm = p;
   Estimate over_videos;             // interval by bootstrap over the test videos; `seeds` counts videos there
@@ -44,13 +45,15 @@ struct Summary {
   const ArmView* best = nullptr;    // greatest mean final accuracy; null where nothing ran
   int64_t rounds = 0;               // the most any cell has
   bool seconds = false;             // the budget is counted in seconds of video
-  std::vector<Comparison> comparisons;  // final accuracy against the control, each other arm that shares a seed
+  std::vector<Comparison> comparisons;  // final accuracy of each arm against its twin, where they share a seed
 
   explicit Summary(const Results& results);
   Summary(const Summary&) = delete;
   Summary& operator=(const Summary&) = delete;
 
   double spent(const RoundResult& round) const { return seconds ? round.seconds : static_cast<double>(round.answers); }
+  /// Whom the comparisons are with, in words: the control's name, or "its twin" where they differ.
+  std::string twin() const;
   std::string unit() const { return seconds ? "seconds of video" : "answers"; }
 };
 

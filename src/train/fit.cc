@@ -43,39 +43,44 @@ Tensors clone(const Tensors& tensors) {
   return copies;
 }
 
-void update_average(const Tensors& average, const Net& net, double decay) {
+void update_average(const Tensors& average, const Tensors& now, double ema, int64_t step) {
   const torch::NoGradGuard no_grad;
-  const Tensors now = state(net);
+  const double decay = std::min(ema, (1.0 + static_cast<double>(step)) / (10.0 + static_cast<double>(step)));
   for (size_t i = 0; i < average.size(); ++i) {
     if (average[i].second.is_floating_point()) average[i].second.lerp_(now[i].second, 1 - decay);
     else average[i].second.copy_(now[i].second);
   }
 }
 
-void clip_gradients(const std::vector<torch::Tensor>& parameters, double max_norm) {
+// The gradients' global norm; they are scaled down to `max_norm` where that is not 0.
+double clip_gradients(const std::vector<torch::Tensor>& parameters, double max_norm) {
   const torch::NoGradGuard no_grad;
-  torch::Tensor squares = torch::zeros({});
+  std::vector<torch::Tensor> gradients;
   for (const auto& parameter : parameters)
-    if (parameter.grad().defined()) squares += parameter.grad().square().sum();
-  const double factor = max_norm / (std::sqrt(squares.item<double>()) + 1e-6);
-  if (factor >= 1) return;
-  for (const auto& parameter : parameters)
-    if (parameter.grad().defined()) parameter.mutable_grad().mul_(factor);
+    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+  const double norm = torch::stack(at::_foreach_norm(gradients)).norm().item<double>();
+  if (max_norm > 0 && norm > max_norm) at::_foreach_mul_(gradients, max_norm / (norm + 1e-6));
+  return norm;
+}
+
+[[noreturn]] void refuse(int64_t step, const std::string& what, const std::string& videos) {
+  fail("training step {}: {}; videos: {}. A smaller training.learning_rate, training.max_gradient_norm, or training.precision=f32 helps",
+       step, what, videos);
 }
 
 double require_finite(const Losses& losses, int64_t step, const BatchStream& stream, const Batch& batch) {
   const double value = total(losses).item<double>();
   if (std::isfinite(value)) return value;
   std::string parts;
-  for (const auto& [name, part] : losses) parts += fmt::format(" {}={}", name, part.item<double>());
-  fail("training step {}: the loss is not finite ({} ); videos: {}. A smaller training.learning_rate, training.max_gradient_norm, or training.precision=f32 helps",
-       step, parts, stream.describe(batch.rows));
+  for (const auto& [name, part] : losses) parts += fmt::format("{}{}={}", parts.empty() ? "" : ", ", name, part.item<double>());
+  refuse(step, fmt::format("the loss is not finite ({})", parts), stream.describe(batch.rows));
 }
 
 }  // namespace
 
 void TrainingOptions::visit(OptionVisitor& v) {
   v("steps", steps, "optimiser steps", at_least(1));
+  v("epochs", epochs, "passes over the samples instead of steps; 0: steps", at_least(0));
   v("batch_size", batch_size, "clips in a batch", at_least(1));
   v("optimizer", optimizer, "sgd (Nesterov momentum) or adamw", one_of({"sgd", "adamw"}));
   v("learning_rate", learning_rate, "peak learning rate", at_least(0));
@@ -94,6 +99,11 @@ void TrainingOptions::visit(OptionVisitor& v) {
   v("threads", threads, "threads that read clips ahead", between(1, 64));
 }
 
+int64_t TrainingOptions::steps_for(int64_t samples) const {
+  if (epochs <= 0) return steps;
+  return std::max<int64_t>(1, std::llround(std::ceil(epochs * static_cast<double>(samples) / static_cast<double>(batch_size * accumulate))));
+}
+
 double schedule(const TrainingOptions& options, int64_t step) {
   const double warm = std::floor(options.warmup * static_cast<double>(options.steps)), s = static_cast<double>(step);
   if (s < warm) return (s + 1) / warm;
@@ -102,20 +112,15 @@ double schedule(const TrainingOptions& options, int64_t step) {
 }
 
 Losses Supervised::losses(Net& net, const Batch& batch) {
-  return {{"label", soft_cross_entropy(net.forward(batch.clips).logits, batch.targets, batch.weights, label_smoothing_)}};
-}
-
-Losses Taught::losses(Net& net, const Batch& batch) {
-  const torch::Tensor taught = taught_.index_select(0, batch.rows).unsqueeze(1);
-  const torch::Tensor unknown = torch::full_like(batch.targets, std::numeric_limits<float>::quiet_NaN());
-  return loss_->losses(net.forward(batch.clips).logits, torch::where(taught, batch.targets, unknown),
-                       torch::where(taught, unknown, batch.targets), batch.weights);
+  const torch::Tensor logits = net.forward(batch.clips).logits;
+  if (!loss_) return {{"label", soft_cross_entropy(logits, batch.targets, batch.weights, label_smoothing_)}};
+  return loss_->losses(logits, batch.teacher, smoothed(batch.targets, label_smoothing_), batch.weights);
 }
 
 FitReport fit(Net& net, const TrainingOptions& options, Objective& objective, const BatchStream& stream, Random random,
               const std::string& checkpoint, Progress& progress) {
   Optimizer optimizer(net, options);
-  const Tensors average = options.ema > 0 ? clone(state(net)) : Tensors{};
+  const Tensors weights = options.ema > 0 ? state(net) : Tensors{}, average = clone(weights);
   FitReport report;
   report.resumed_from = load_checkpoint(checkpoint, net, optimizer, average);
   const auto next = stream.open(report.resumed_from * options.accumulate);
@@ -126,9 +131,11 @@ FitReport fit(Net& net, const TrainingOptions& options, Objective& objective, co
     torch::manual_seed(random.stream("step", step)());  // dropout; a resumed step draws what the first one drew
     optimizer.zero_grad();
     double loss = 0;
+    torch::Tensor rows;
     for (int64_t micro = 0; micro < options.accumulate; ++micro) {
       const auto waiting = Clock::now();
       const Batch batch = next();
+      rows = rows.defined() ? torch::cat({rows, batch.rows}) : batch.rows;
       report.waited_s += since(waiting);
       precision.prepare(batch.clips);
       {
@@ -138,9 +145,9 @@ FitReport fit(Net& net, const TrainingOptions& options, Objective& objective, co
       loss += require_finite(report.last_losses, step, stream, batch);
       (total(report.last_losses) / static_cast<double>(options.accumulate)).backward();
     }
-    if (options.max_gradient_norm > 0) clip_gradients(optimizer.parameters(), options.max_gradient_norm);
+    if (!std::isfinite(clip_gradients(optimizer.parameters(), options.max_gradient_norm))) refuse(step, "the gradient is not finite", stream.describe(rows));
     optimizer.step(options.learning_rate * schedule(options, step));
-    if (options.ema > 0) update_average(average, net, options.ema);
+    if (options.ema > 0) update_average(average, weights, options.ema, step + 1);
     report.steps = step + 1;
     try {
       progress.step(step + 1, fmt::format("loss {:.3f}", loss / static_cast<double>(options.accumulate)));

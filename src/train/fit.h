@@ -17,6 +17,7 @@ namespace distal {
 
 struct TrainingOptions {
   int64_t steps = 240;
+  double epochs = 0;                    // passes over the samples instead of steps; 0: steps
   int64_t batch_size = 16;
   std::string optimizer = "sgd";        // sgd (Nesterov) or adamw
   double learning_rate = 0.01;
@@ -33,6 +34,7 @@ struct TrainingOptions {
   bool class_weights = false;           // loss weights inverse to the class's count
   int64_t checkpoint_every = 200;       // steps
   int64_t threads = 1;                  // prefetch threads
+  int64_t steps_for(int64_t samples) const;
   void visit(OptionVisitor& v);
 };
 
@@ -42,24 +44,16 @@ class Objective {
   virtual Losses losses(Net& net, const Batch& batch) = 0;
 };
 
-/// Cross entropy against the batch's targets.
+/// Learning from labels, and from a teacher where a distillation loss is given: it gets the batch's truth, smoothed, and the
+/// teacher's probabilities. Without one: cross entropy with the truth alone.
 class Supervised final : public Objective {
  public:
-  explicit Supervised(double label_smoothing = 0) : label_smoothing_(label_smoothing) {}
+  explicit Supervised(double label_smoothing = 0, std::shared_ptr<const DistillLoss> loss = nullptr)
+      : label_smoothing_(label_smoothing), loss_(std::move(loss)) {}
   Losses losses(Net& net, const Batch& batch) override;
  private:
   double label_smoothing_;
-};
-
-/// The loss of a family against two kinds of targets: rows of `taught` [M, bool] carry a teacher's probabilities, the others
-/// true labels; M counts the samples the batches were made from.
-class Taught final : public Objective {
- public:
-  Taught(std::shared_ptr<const DistillLoss> loss, torch::Tensor taught) : loss_(std::move(loss)), taught_(std::move(taught)) {}
-  Losses losses(Net& net, const Batch& batch) override;
- private:
   std::shared_ptr<const DistillLoss> loss_;
-  torch::Tensor taught_;
 };
 
 /// Where the batches of a fit come from. `open(s)` gives the source of micro-batches s, s + 1, ... (steps x accumulate).
@@ -77,8 +71,9 @@ struct FitReport {
 
 /// Trains in place and leaves the net in evaluation mode. With `checkpoint` (a path) it saves there every checkpoint_every
 /// steps by atomic rename and continues from it if it exists; the caller removes it once the result is safe. Same options, random and threads: the
-/// same weights, bit for bit, also across a kill. Throws Error at the first loss that is not finite, with step and videos;
-/// Interrupted after a checkpoint.
+/// same weights, bit for bit, also across a kill. Throws Error at the first loss or gradient that is not finite, with step and
+/// videos; Interrupted after a checkpoint. The moving average's decay is min(ema, (1 + step) / (10 + step)): a short run is not
+/// left with its first weights (step counts from 1).
 FitReport fit(Net& net, const TrainingOptions& options, Objective& objective, const BatchStream& stream, Random random,
               const std::string& checkpoint, Progress& progress);
 

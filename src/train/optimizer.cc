@@ -1,96 +1,70 @@
 #include "train/optimizer.h"
 
-#include <torch/optim/adamw.h>
-#include <torch/optim/sgd.h>
+#include <ATen/ATen.h>
 
 namespace distal {
-namespace {
 
-using torch::optim::AdamWParamState;
-using torch::optim::SGDParamState;
-
-std::vector<torch::optim::OptimizerParamGroup> groups(const std::vector<torch::Tensor>& parameters) {
-  std::vector<torch::Tensor> matrices, vectors;  // norms and biases have one dimension
-  for (const auto& parameter : parameters) (parameter.dim() > 1 ? matrices : vectors).push_back(parameter);
-  std::vector<torch::optim::OptimizerParamGroup> made;
-  made.emplace_back(matrices);
-  made.emplace_back(vectors);
-  return made;
-}
-
-}  // namespace
-
-struct Optimizer::Library {
-  std::unique_ptr<torch::optim::Optimizer> optimizer;
-  bool adam = false;
-};
-
-Optimizer::Optimizer(const Net& net, const TrainingOptions& options) : library_(std::make_unique<Library>()) {
+Optimizer::Optimizer(const Net& net, const TrainingOptions& options)
+    : adam_(options.optimizer == "adamw"), momentum_(options.momentum), weight_decay_(options.weight_decay) {
   for (const auto& item : net.named_parameters()) {
     if (!item.value().requires_grad()) continue;
     names_.push_back(item.key());
     parameters_.push_back(item.value());
   }
   if (parameters_.empty()) fail("student.freeze: every parameter is frozen; leave at least the head free");
-  library_->adam = options.optimizer == "adamw";
-  if (library_->adam) {
-    library_->optimizer = std::make_unique<torch::optim::AdamW>(
-        groups(parameters_), torch::optim::AdamWOptions(options.learning_rate).weight_decay(options.weight_decay));
-    static_cast<torch::optim::AdamWOptions&>(library_->optimizer->param_groups()[1].options()).weight_decay(0);
-  } else {
-    library_->optimizer = std::make_unique<torch::optim::SGD>(
-        groups(parameters_), torch::optim::SGDOptions(options.learning_rate)
-                                 .momentum(options.momentum)
-                                 .nesterov(options.momentum > 0)
-                                 .weight_decay(options.weight_decay));
-    static_cast<torch::optim::SGDOptions&>(library_->optimizer->param_groups()[1].options()).weight_decay(0);
-  }
+  moments_.resize(parameters_.size());
 }
 
-Optimizer::~Optimizer() = default;
-
-void Optimizer::zero_grad() { library_->optimizer->zero_grad(); }
+void Optimizer::zero_grad() {
+  for (auto& parameter : parameters_) parameter.mutable_grad().reset();
+}
 
 void Optimizer::step(double learning_rate) {
-  for (auto& group : library_->optimizer->param_groups()) group.options().set_lr(learning_rate);
-  library_->optimizer->step();
+  const torch::NoGradGuard no_grad;
+  std::vector<size_t> rows[2][2];  // [norms and biases, which have one dimension | matrices][stepped before | first step]
+  for (size_t i = 0; i < parameters_.size(); ++i)
+    if (parameters_[i].grad().defined()) rows[parameters_[i].dim() > 1][!moments_[i].first.defined()].push_back(i);
+  for (const bool matrices : {false, true})
+    for (const bool fresh : {false, true}) step(rows[matrices][fresh], learning_rate, matrices ? weight_decay_ : 0, fresh);
+}
+
+void Optimizer::step(const std::vector<size_t>& rows, double learning_rate, double weight_decay, bool fresh) {
+  if (rows.empty()) return;
+  std::vector<torch::Tensor> weights, gradients, first, second, largest, steps;
+  for (const size_t i : rows) {
+    Moments& moments = moments_[i];
+    if (fresh) moments.first = torch::zeros_like(parameters_[i]);
+    if (fresh && adam_) moments.second = torch::zeros_like(parameters_[i]), moments.steps = torch::zeros({});
+    weights.push_back(parameters_[i]);
+    gradients.push_back(parameters_[i].grad());
+    first.push_back(moments.first);
+    if (adam_) second.push_back(moments.second), steps.push_back(moments.steps);
+  }
+  if (adam_) {
+    at::_foreach_add_(steps, 1);
+    at::_fused_adamw_(weights, gradients, first, second, largest, steps, learning_rate, 0.9, 0.999, weight_decay, 1e-8, /*amsgrad=*/false, /*maximize=*/false);
+  } else {
+    at::_fused_sgd_(weights, gradients, momentum_ > 0 ? first : std::vector<torch::Tensor>{}, weight_decay, momentum_, learning_rate,
+                    /*dampening=*/0, /*nesterov=*/momentum_ > 0, /*maximize=*/false, fresh);
+  }
 }
 
 Tensors Optimizer::state() const {
   Tensors tensors;
-  auto& states = library_->optimizer->state();
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    const auto at = states.find(parameters_[i].unsafeGetTensorImpl());
-    if (at == states.end()) continue;
-    if (library_->adam) {
-      auto& state = static_cast<AdamWParamState&>(*at->second);
-      tensors.emplace_back("optimizer.first." + names_[i], state.exp_avg());
-      tensors.emplace_back("optimizer.second." + names_[i], state.exp_avg_sq());
-      tensors.emplace_back("optimizer.steps." + names_[i], torch::tensor({state.step()}, torch::kInt64));
-    } else {
-      tensors.emplace_back("optimizer.first." + names_[i], static_cast<SGDParamState&>(*at->second).momentum_buffer());
-    }
+    const auto& [first, second, steps] = moments_[i];
+    for (const auto& [kind, tensor] : {std::pair("first", first), {"second", second}, {"steps", steps}})
+      if (tensor.defined()) tensors.emplace_back(fmt::format("optimizer.{}.{}", kind, names_[i]), tensor);
   }
   return tensors;
 }
 
 void Optimizer::load(const Tensors& tensors) {
-  std::map<std::string, torch::Tensor> by_name(tensors.begin(), tensors.end());
+  const std::map<std::string, torch::Tensor> by_name(tensors.begin(), tensors.end());
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    const auto first = by_name.find("optimizer.first." + names_[i]);
-    if (first == by_name.end()) continue;
-    auto& slot = library_->optimizer->state()[parameters_[i].unsafeGetTensorImpl()];
-    if (library_->adam) {
-      auto state = std::make_unique<AdamWParamState>();
-      state->exp_avg(first->second.clone());
-      state->exp_avg_sq(by_name.at("optimizer.second." + names_[i]).clone());
-      state->step(by_name.at("optimizer.steps." + names_[i]).item<int64_t>());
-      slot = std::move(state);
-    } else {
-      auto state = std::make_unique<SGDParamState>();
-      state->momentum_buffer(first->second.clone());
-      slot = std::move(state);
-    }
+    auto& [first, second, steps] = moments_[i];
+    for (const auto& [kind, tensor] : {std::pair("first", &first), {"second", &second}, {"steps", &steps}})
+      if (const auto at = by_name.find(fmt::format("optimizer.{}.{}", kind, names_[i])); at != by_name.end()) *tensor = at->second.clone();
   }
 }
 

@@ -1,9 +1,10 @@
 #pragma once
-// LibTorch's optimisers behind one door: weight decay on matrices only, and a state that can be written to a checkpoint.
+// SGD with Nesterov momentum and AdamW as LibTorch's fused kernels: one pass over weights, gradients and moments a step.
+// Weight decay on matrices only; a state that can be written to a checkpoint.
+//   SGD:   g += wd w;  m = mu m + g (first step: m = g);  w -= lr (g + mu m)     (Sutskever et al., ICML 2013, as PyTorch writes it)
+//   AdamW: w -= lr wd w;  Adam step with betas 0.9, 0.999, eps 1e-8              (Loshchilov and Hutter, ICLR 2019, arXiv 1711.05101)
 
-#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <torch/types.h>
@@ -18,19 +19,24 @@ class Optimizer {
  public:
   /// Takes the parameters of `net` that require a gradient. Throws Error when there are none.
   Optimizer(const Net& net, const TrainingOptions& options);
-  ~Optimizer();
   void zero_grad();
   void step(double learning_rate);
   const std::vector<torch::Tensor>& parameters() const { return parameters_; }
-  /// Moments by parameter name, `optimizer.KIND.NAME`; empty before the first step.
+  /// Moments by parameter name, `optimizer.KIND.NAME`; what has not been stepped yet has none.
   Tensors state() const;
   void load(const Tensors& tensors);
 
  private:
-  struct Library;
+  struct Moments {
+    torch::Tensor first, second, steps;  // like the parameter; second and steps (float32 scalar) with AdamW only
+  };
+  void step(const std::vector<size_t>& rows, double learning_rate, double weight_decay, bool fresh);
+
+  bool adam_;
+  double momentum_, weight_decay_;
   std::vector<std::string> names_;
   std::vector<torch::Tensor> parameters_;
-  std::unique_ptr<Library> library_;
+  std::vector<Moments> moments_;
 };
 
 }  // namespace distal
