@@ -1,9 +1,9 @@
 # The only list of what distal needs. Included by the build it finds each entry; run as a script,
 #   cmake -P cmake/dependencies.cmake           prints the Debian packages
-#   cmake -DWHEELS=1 -P cmake/dependencies.cmake    prints the Python wheels that carry C++ libraries
+#   cmake -DWHEELS=1 -P cmake/dependencies.cmake    prints the Python wheels that carry C++ libraries, but for those the user has
 # Debian 12 (bookworm) has every package at the version named here or newer.
 set(DISTAL_DEBIAN
-  ninja-build ccache pkg-config unzip python3-pip          # tools
+  g++ cmake ninja-build ccache pkg-config unzip python3-pip     # tools
   libavcodec-dev libavformat-dev libavutil-dev libswscale-dev   # video: FFmpeg 5.1
   libsoci-dev libsqlite3-dev                               # store: SOCI 4.0 over SQLite 3.40
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev          # recipes, JSON, command line
@@ -12,19 +12,62 @@ set(DISTAL_DEBIAN
   libgtest-dev libgmock-dev libbenchmark-dev)              # tests and benches
 set(DISTAL_WHEELS torch==2.13.0 openvino==2026.4.1)        # C++ headers, libraries and CMake packages inside
 
-if(CMAKE_SCRIPT_MODE_FILE)
-  if(WHEELS)
-    list(JOIN DISTAL_WHEELS "\n" text)
-  else()
-    list(JOIN DISTAL_DEBIAN "\n" text)
+# cmake/setup.sh unpacks the wheels here.
+cmake_path(SET DISTAL_DEPS NORMALIZE ${CMAKE_CURRENT_LIST_DIR}/../.deps)
+
+# Whether the user names a PACKAGE of their own: by PACKAGE_DIR, or by a CMAKE_PREFIX_PATH where its PACKAGEConfig.cmake lies;
+# each as a variable or in the environment.
+function(distal_users_own package out)
+  set(found FALSE)
+  if(${package}_DIR)
+    cmake_path(IS_PREFIX DISTAL_DEPS "${${package}_DIR}" NORMALIZE ours)  # found by an earlier configuration
+    if(NOT ours)
+      set(found TRUE)
+    endif()
   endif()
+  string(REPLACE ":" ";" prefixes "$ENV{CMAKE_PREFIX_PATH}")
+  find_path(config ${package}Config.cmake PATHS ${CMAKE_PREFIX_PATH} ${prefixes}
+            PATH_SUFFIXES share/cmake/${package} lib/cmake/${package} runtime/cmake cmake NO_DEFAULT_PATH NO_CACHE)
+  if(config OR NOT "$ENV{${package}_DIR}" STREQUAL "")
+    set(found TRUE)
+  endif()
+  set(${out} ${found} PARENT_SCOPE)
+endfunction()
+
+distal_users_own(Torch own_torch)
+distal_users_own(OpenVINO own_openvino)
+
+if(CMAKE_SCRIPT_MODE_FILE)
+  set(lines ${DISTAL_DEBIAN})
+  if(WHEELS)
+    set(lines ${DISTAL_WHEELS})
+    if(own_torch)
+      list(FILTER lines EXCLUDE REGEX "^torch==")
+    endif()
+    if(own_openvino)
+      list(FILTER lines EXCLUDE REGEX "^openvino==")
+    endif()
+  endif()
+  list(JOIN lines "\n" text)
   execute_process(COMMAND ${CMAKE_COMMAND} -E echo "${text}")
   return()
 endif()
 
-# cmake/setup.sh unpacks the wheels here; Torch_DIR, OpenVINO_DIR or CMAKE_PREFIX_PATH of the user win.
-set(DISTAL_DEPS ${CMAKE_SOURCE_DIR}/.deps)
-list(APPEND CMAKE_PREFIX_PATH ${DISTAL_DEPS}/torch ${DISTAL_DEPS}/openvino/cmake)
+# A package of the user's own wins, also over what an earlier configuration found in .deps/.
+foreach(row "Torch:${own_torch}:torch" "OpenVINO:${own_openvino}:openvino/cmake")
+  string(REPLACE ":" ";" row ${row})
+  list(GET row 0 package)
+  list(GET row 1 own)
+  list(GET row 2 folder)
+  if(NOT own)
+    list(APPEND CMAKE_PREFIX_PATH ${DISTAL_DEPS}/${folder})
+    continue()
+  endif()
+  cmake_path(IS_PREFIX DISTAL_DEPS "${${package}_DIR}" NORMALIZE ours)
+  if(ours)
+    unset(${package}_DIR CACHE)
+  endif()
+endforeach()
 
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)

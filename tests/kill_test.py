@@ -1,5 +1,6 @@
-"""SIGKILL at 20 random moments of a run, each continued: the same report, no answer bought twice, nothing overspent."""
+"""SIGKILL at 20 random moments of a run, each continued: the same report, the same answers asked for once, nothing overspent."""
 
+import contextlib
 import random
 import signal
 import sqlite3
@@ -11,14 +12,21 @@ from small import Place, require
 KILLS = 20
 
 
+def rows(store, query):
+    with contextlib.closing(sqlite3.connect(store)) as database:
+        return database.execute(query).fetchall()
+
+
 def answers(store):
-    with sqlite3.connect(store) as database:
-        return database.execute("select clip, oracle, version, count(*) from answers group by clip, oracle, version").fetchall()
+    return rows(store, "select clip_key, oracle, version, probabilities, price from answers join clips on clips.id = answers.clip order by clip_key")
+
+
+def asked(store):
+    return rows(store, "select clip_key from request_clips join clips on clips.id = request_clips.clip order by clip_key")
 
 
 def spent(store):
-    with sqlite3.connect(store) as database:
-        return database.execute("select run, round, count(*) from reservations group by run, round").fetchall()
+    return rows(store, "select run, round, count(*) from reservations group by run, round")
 
 
 place = Place()
@@ -51,6 +59,7 @@ for name in ("random.safetensors", "margin.safetensors", "teacher.safetensors"):
     require((place.path / "whole" / name).read_bytes() == (place.path / "killed" / name).read_bytes(), f"{name} is the same, bit for bit")
 require(sorted(row[2] for row in spent(place.path / "whole.db")) == sorted(row[2] for row in spent(place.path / "killed.db")), "as many clips reserved in every round")
 require(all(count <= (4 if round == 0 else 8) for _, round, count in spent(place.path / "killed.db")), "no round overspends")
-require(all(row[3] == 1 for row in answers(place.path / "killed.db")), "no answer is bought twice")
-require(len(answers(place.path / "whole.db")) == len(answers(place.path / "killed.db")), "as many answers bought")
+require(answers(place.path / "whole.db") == answers(place.path / "killed.db"), "the same answers, bit for bit")
+require(asked(place.path / "killed.db") == [row[:1] for row in answers(place.path / "killed.db")], "every answer was asked for in one request")
+require(rows(place.path / "killed.db", "select count(*) from request_groups where state <> 'paid'") == [(0,)], "no request stays open, none is lost")
 print(f"{kills} kills of a run of {length_s:.1f} s; report and weights unchanged")

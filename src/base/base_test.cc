@@ -39,6 +39,10 @@ std::string refusal(const std::string& yaml, const std::vector<Override>& overri
   return "accepted";
 }
 
+TEST(Options, RefuseAKeyThatStandsTwice) {
+  EXPECT_THAT(refusal("epochs: 3\ninner:\n  rate: 0.1\n  rate: 0.2\n"), HasSubstr("r.yaml:4:3: 'rate' stands here for the second time"));
+}
+
 TEST(Options, ReadsNestedSectionsAndKeepsDefaults) {
   Outer outer;
   Document::text("epochs: 7\ninner: {rate: 0.25}\nmaybe:\n  rate: 1\n", "r.yaml").read(outer);

@@ -337,7 +337,14 @@ std::vector<std::pair<std::string, Document>> Document::entries(const std::strin
   return found;
 }
 
-std::string Document::dump() const { return YAML::Dump(*node_) + "\n"; }
+std::string Document::dump() const {
+  std::string yaml = YAML::Dump(*node_) + "\n";
+  // A document remembers which values came from overrides; its text is the place of its own.
+  constexpr std::string_view kMark = "!<!set> ", kMarkOfNothing = " !<!set>\n";
+  for (size_t at = 0; (at = yaml.find(kMark, at)) != std::string::npos;) yaml.erase(at, kMark.size());
+  for (size_t at = 0; (at = yaml.find(kMarkOfNothing, at)) != std::string::npos;) yaml.erase(at, kMarkOfNothing.size() - 1);
+  return yaml;
+}
 
 void Document::read_with(const std::function<void(OptionVisitor&)>& visit) const {
   Reader reader(*node_, place_, "");

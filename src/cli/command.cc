@@ -1,15 +1,86 @@
 #include "cli/command.h"
 
-#include <fstream>
-#include <thread>
+#include <algorithm>
+#include <sstream>
 
 #include <ATen/Parallel.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
+#include "base/files.h"
 #include "experiment/report.h"
 #include "experiment/text.h"
 #include "experiment/thumbnail.h"
 
 namespace distal {
+namespace {
+
+constexpr const char* kCure = "give another --out, or remove the folder";
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::istringstream in(text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+std::vector<std::string> names_of(const Experiment& experiment) {
+  std::vector<std::string> names;
+  for (const Arm& arm : experiment.arms) names.push_back(arm.name);
+  return names;
+}
+
+// What makes an arm the one it is: its options less those that only name, place or repeat a run.
+std::string essence(Recipe recipe) {
+  for (auto* text : {&recipe.question, &recipe.control, &recipe.no_random_arm, &recipe.weights}) text->clear();
+  recipe.seeds = 1, recipe.cache = {};
+  recipe.data.root = std::filesystem::weakly_canonical(recipe.data.root).string();
+  return resolved(recipe);
+}
+
+// How two experiments differ, in words; empty where they are the same.
+std::string difference(const Experiment& there, const Experiment& here) {
+  if (names_of(there) != names_of(here)) return fmt::format("its arms are {}, not {}", fmt::join(names_of(there), ", "), fmt::join(names_of(here), ", "));
+  for (size_t i = 0; i < here.arms.size(); ++i) {
+    const auto was = lines_of(essence(there.arms[i].recipe)), is = lines_of(essence(here.arms[i].recipe));
+    const auto [a, b] = std::mismatch(was.begin(), was.end(), is.begin(), is.end());
+    if (a == was.end() && b == is.end()) continue;
+    const auto quoted = [](auto at, auto end) { return at == end ? "nothing" : "'" + at->substr(std::min(at->find_first_not_of(' '), at->size())) + "'"; };
+    return fmt::format("arm {}: {} there, {} here", here.arms[i].name, quoted(a, was.end()), quoted(b, is.end()));
+  }
+  return "";
+}
+
+bool holds_results(const std::filesystem::path& folder) {
+  std::error_code absent;
+  const std::filesystem::directory_iterator networks(folder / "unfinished", absent);
+  return std::filesystem::exists(folder / "report.json") || networks != std::filesystem::directory_iterator();
+}
+
+void require_own_folder(const std::string& folder, const Experiment& experiment) {
+  const std::string path = folder + "/recipe.yaml";
+  if (!holds_results(folder) || !std::filesystem::exists(path)) return;
+  std::string differs;
+  try {
+    differs = difference(read_experiment(path, {}), experiment);
+  } catch (const UsageError& error) {
+    fail("{}: holds results of a recipe that cannot be read ({}); {}", folder, error.what(), kCure);
+  }
+  if (!differs.empty()) fail("{}: holds results of another recipe ({}); {}", folder, differs, kCure);
+}
+
+std::string recipe_text(const Experiment& experiment) {
+  std::string text = experiment.resolved;
+  for (const Arm& arm : experiment.arms) {
+    text += fmt::format("\n# arm {}, every option\n", arm.name);
+    for (const auto& line : lines_of(arm.resolved)) text += "#   " + line + "\n";
+  }
+  return text;
+}
+
+void print_plan(const Plan& plan, bool json) { fmt::print("{}", json ? plan_json(plan).dump(2) + "\n" : plan.text); }
+
+}  // namespace
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
@@ -24,18 +95,24 @@ std::string& command_line() {
   return line;
 }
 
+void RecipeArguments::add_common(CLI::App& command) {
+  command.add_option("--set", sets, "key=value over the recipe, e.g. student.training.steps=50; may be repeated")->take_all()->delimiter('\0');
+  command.add_option("--seed", seed, "first seed, 0 or more [the recipe's]")->check([](const std::string& text) {
+    return text.starts_with('-') ? text + " is no seed; give 0 or more" : std::string();
+  });
+  command.add_option("--threads", threads, "threads of the networks [all]")->check(CLI::Range(1, 1024));
+  command.add_flag("--dry-run", dry_run, "say what would happen, how long and at what cost; do nothing");
+  command.add_flag("--quiet", quiet, "no progress");
+  command.add_flag("--json", json, "the result as JSON on stdout");
+}
+
 void RecipeArguments::add_to(CLI::App& command) {
   command.add_option("recipe", recipe, "recipe file (YAML)")->required();
   command.add_option("--data", data, "folder of the lists and the videos (data.root)");
   command.add_option("--weights", weights, "folder that init paths are relative to (weights)");
   command.add_option("--store", store, "where answers and runs live")->capture_default_str();
-  command.add_option("--out", out, "folder of the results [runs/RECIPE]");
-  command.add_option("--set", sets, "key=value over the recipe, e.g. training.steps=50; may be repeated")->take_all()->delimiter('\0');
-  command.add_option("--seed", seed, "first seed");
-  command.add_option("--threads", threads, "threads of the networks [all]")->check(CLI::Range(1, 1024));
-  command.add_flag("--dry-run", dry_run, "say what would happen, how long and at what cost; do nothing");
-  command.add_flag("--quiet", quiet, "no progress");
-  command.add_flag("--json", json, "the result as JSON on stdout");
+  command.add_option("--out", out, "folder of the results, one experiment each [runs/RECIPE]");
+  add_common(command);
   Recipe defaults;
   command.footer("Recipe options, their defaults and ranges (a method's own options: distal list NAME):\n" +
                  help_text([&](OptionVisitor& v) { defaults.visit(v); }));
@@ -60,20 +137,31 @@ RunPlace RecipeArguments::place(const Experiment& experiment) const {
   return {out.empty() ? "runs/" + experiment.name : out, store, command_line()};
 }
 
+void RecipeArguments::set_threads() const {
+  if (threads > 0) at::set_num_threads(static_cast<int>(threads));
+}
+
 void run_and_report(const Experiment& experiment, const RecipeArguments& arguments) {
-  if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
+  arguments.set_threads();
   Progress progress(arguments.progress());
-  if (arguments.dry_run) {
-    fmt::print("{}", plan(experiment, progress).text);
-    return;
-  }
+  if (arguments.dry_run) return print_plan(plan(experiment, progress), arguments.json);
   const RunPlace place = arguments.place(experiment);
+  make_folder(place.folder);
+  const FolderLock lock(place.folder, kCure);
+  require_own_folder(place.folder, experiment);
+  write_atomically(place.folder + "/recipe.yaml", recipe_text(experiment));
   const Results results = run(experiment, place, progress);
   write_report(place.folder, results, thumbnail);
-  std::ofstream(place.folder + "/recipe.yaml") << results.recipe;
-  std::filesystem::remove_all(place.folder + "/unfinished");
+  std::error_code kept;
+  std::filesystem::remove_all(place.folder + "/unfinished", kept);  // only now: until the report stands, nothing need be trained again
   if (arguments.json) fmt::print("{}\n", to_json(results));
   else fmt::print("{}{}/report.html\n", summary_text(results), place.folder);
+}
+
+nlohmann::ordered_json plan_json(const Plan& plan) {
+  return {{"runs", plan.cells}, {"trainings", plan.trainings}, {"answers_at_most", plan.answers}, {"pool_s", plan.pool_s},
+          {"seconds_asked_at_most", plan.seconds_asked}, {"price_at_most", plan.price}, {"minutes", plan.minutes},
+          {"cache_bytes_at_most", plan.cache_bytes}, {"text", plan.text}};
 }
 
 }  // namespace distal

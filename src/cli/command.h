@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "base/options.h"
 #include "base/progress.h"
@@ -41,13 +42,27 @@ struct RecipeArguments {
   bool dry_run = false, quiet = false, json = false;
 
   void add_to(CLI::App& command);
-  std::vector<Override> overrides() const;        // --data, --seed and --set, in that order
+  void add_common(CLI::App& command);             // all but the recipe and where things lie
+  std::vector<Override> overrides() const;        // --data, --weights, --seed and --set, in that order
   Experiment read(const std::vector<Override>& more = {}) const;
   RunPlace place(const Experiment& experiment) const;  // --out, default runs/NAME
   Progress::Mode progress() const { return quiet ? Progress::Mode::quiet : Progress::Mode::automatic; }
+  void set_threads() const;                       // before the first network
 };
 
-/// Runs an experiment, writes DIR and prints where and what; the common end of run, train and demo.
+/// Runs an experiment, writes DIR and prints where and what; the common end of run, train and demo. --dry-run prints the plan
+/// and writes nothing but what it probed, in the frame cache.
+///
+/// DIR belongs to one process at a time (FolderLock) and, once it holds a report or trained networks, to one experiment: that
+/// of DIR/recipe.yaml. Another one is refused before anything is read, so that no report replaces another's. It is the same
+/// experiment where the arms have the same names, in the same order, and the same options less those that only name, place or
+/// repeat a run: question, control, no_random_arm, weights, seeds, cache. So seeds=10 after seeds=5 continues; another first
+/// seed is another experiment, with another teacher.
+///
+/// DIR/recipe.yaml is the recipe with its overrides, as `distal run` reads it; every arm's options stand below as comments.
+/// It is written first, the report last; unfinished/ goes when the report stands.
 void run_and_report(const Experiment& experiment, const RecipeArguments& arguments);
+
+nlohmann::ordered_json plan_json(const Plan& plan);
 
 }  // namespace distal

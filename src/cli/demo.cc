@@ -8,11 +8,8 @@ void add_demo(CLI::App& app) {
   const auto arguments = std::make_shared<RecipeArguments>();
   arguments->out = "demo";
   command->add_option("--out", arguments->out, "folder of videos, store and report")->capture_default_str();
-  command->add_option("--set", arguments->sets, "key=value over the recipe")->take_all()->delimiter('\0');
-  command->add_flag("--dry-run", arguments->dry_run, "say what would happen");
-  command->add_flag("--quiet", arguments->quiet, "no progress");
+  arguments->add_common(*command);
   command->callback([arguments] {
-    std::filesystem::create_directories(arguments->out);
     arguments->store = "sqlite:" + arguments->out + "/distal.db";
     arguments->data = arguments->out + "/videos";
     auto overrides = arguments->overrides();

@@ -1,11 +1,14 @@
-#include <fstream>
 #include <map>
-#include <regex>
 #include <set>
 
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
 #include "cli/command.h"
-#include "data/batches.h"
-#include "models/weights.h"
+#include "data/clip_reader.h"
+#include "data/import_source.h"
+#include "data/split.h"
 #include "store/store.h"
 
 namespace distal {
@@ -14,131 +17,205 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Arguments {
-  std::string path, store = "sqlite:distal.db", lists, group;
+  ImportOptions source;
+  std::string store = "sqlite:distal.db", lists;
   double test_share = 0.25;
   int64_t seed = 1;
-  bool dry_run = false, quiet = false;
+  bool resplit = false, force = false, dry_run = false, quiet = false, json = false;
 };
 
-const std::set<std::string> kVideoEndings = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"};
-
-std::string quoted(const std::string& field) {
-  if (field.find_first_of(",\"\n") == std::string::npos) return field;
-  return "\"" + std::regex_replace(field, std::regex("\""), "\"\"") + "\"";
-}
-
-// A folder tree: the folder's name is the label, the group what `group` captures in the file's name (else the stem).
-std::vector<Row> rows_of_tree(const Arguments& arguments) {
-  std::regex group;
-  try {
-    group = std::regex(arguments.group);
-  } catch (const std::regex_error& error) {
-    throw UsageError(fmt::format("--group '{}': no regular expression: {}", arguments.group, error.what()));
-  }
+struct OutputList {
+  std::string path;
   std::vector<Row> rows;
-  for (const auto& entry : fs::recursive_directory_iterator(arguments.path, fs::directory_options::skip_permission_denied)) {
-    std::string ending = entry.path().extension().string();
-    std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
-    if (!entry.is_regular_file() || !kVideoEndings.contains(ending)) continue;
-    const fs::path relative = fs::relative(entry.path(), arguments.path);
-    if (!relative.has_parent_path()) fail("{}: lies beside the class folders; a folder tree is CLASS/VIDEO", entry.path().string());
-    Row row;
-    row.path = relative.string();
-    row.label = relative.parent_path().filename().string();
-    row.group = relative.stem().string();
-    std::smatch found;
-    const std::string stem = row.group;
-    if (!arguments.group.empty() && std::regex_search(stem, found, group)) row.group = found.size() > 1 ? found[1].str() : found[0].str();
-    row.place = row.path;
-    rows.push_back(row);
-  }
-  if (rows.empty()) fail("{}: no video below it; a folder tree is CLASS/VIDEO ({})", arguments.path, "mp4, avi, mkv, mov, webm, ...");
-  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.path < b.path; });
-  return rows;
-}
+  std::string text;
+};
 
-// Whole groups go to the test list until each class has about its share there.
-std::set<std::string> test_groups(const std::vector<Row>& rows, const Arguments& arguments) {
-  std::map<std::string, std::map<std::string, int64_t>> groups;
-  std::map<std::string, int64_t> totals;
+// What import found and what it writes.
+struct Stock {
+  ImportSource source;
+  std::string lists_folder;           // absolute; empty: no list is written
+  std::vector<OutputList> lists;      // train.csv, then test.csv where there is a test set
+  std::vector<std::string> notes;
+  Classes classes;
+  ClipList clips;
+  std::map<std::string, int64_t> clips_of_class;
+  std::set<std::string> groups;
+  double seconds = 0;
+};
+
+void take_stock(Stock& stock, ClipReader& reader, Progress& progress) {
+  auto& rows = stock.source.list.rows;
+  stock.classes = classes_of(rows);
+  stock.clips = make_clips(rows, stock.source.folder, {}, stock.classes, [&](const std::string& path) { return reader.probe(path); }, progress);
+  std::set<std::string> unusable;
+  for (const Quarantined& video : stock.clips.quarantined) unusable.insert(video.path);
+  std::vector<std::string> contents;
   for (const Row& row : rows) {
-    ++groups[row.label][row.group];
-    ++totals[row.label];
+    const std::string path = (fs::path(stock.source.folder) / row.path).string();
+    contents.push_back(unusable.contains(path) ? "" : reader.probe(path).id);
   }
-  std::set<std::string> chosen;
-  for (const auto& [label, sizes] : groups) {
-    std::vector<std::string> names;
-    for (const auto& [name, size] : sizes) names.push_back(name);
-    double taken = 0;
-    for (const int64_t at : Random(arguments.seed).stream(label).permutation(static_cast<int64_t>(names.size()))) {
-      if (taken >= arguments.test_share * static_cast<double>(totals[label])) break;
-      chosen.insert(names[at]);
-      taken += static_cast<double>(sizes.at(names[at]));
-    }
+  const int64_t joined = join_copies(rows, contents);
+  if (joined > 0) stock.notes.push_back(fmt::format("{} rows are copies of other videos, byte for byte, and share their group", joined));
+  for (const Row& row : rows) stock.groups.insert(row.group);
+  for (const Clip& clip : stock.clips.clips) {
+    if (clip.label >= 0) ++stock.clips_of_class[stock.classes.names[clip.label]];
+    stock.seconds += clip.duration_s();
   }
-  return chosen;
 }
 
-void write_list(const std::string& path, const std::vector<Row>& rows) {
-  std::string text = "path,label,group\n";
-  for (const Row& row : rows) text += fmt::format("{},{},{}\n", quoted(row.path), quoted(row.label), quoted(row.group));
-  write_atomically(path, text);
+std::vector<bool> in_test(const Stock& stock, const Arguments& arguments, std::vector<std::string>& notes) {
+  const auto& sides = stock.source.list.sides;
+  const bool training = std::find(sides.begin(), sides.end(), Side::training) != sides.end();
+  const bool testing = std::find(sides.begin(), sides.end(), Side::test) != sides.end();
+  std::vector<bool> test;
+  if (training && testing && !arguments.resplit) {
+    for (const Side side : sides) test.push_back(side == Side::test);
+    return test;
+  }
+  if (training != testing && !arguments.resplit)
+    notes.push_back("the list holds one side of a published split; --test LIST names the other. Its groups were divided here");
+  const GroupSplit split = split_by_group(stock.source.list.rows, arguments.test_share, static_cast<uint64_t>(arguments.seed));
+  if (!split.one_group.empty())
+    notes.push_back(fmt::format("only one group, all for training, nothing measures it: class {}", fmt::join(split.one_group, ", ")));
+  if (!split.untested.empty())
+    notes.push_back(fmt::format("no group for testing, each is some other class's only one: class {}", fmt::join(split.untested, ", ")));
+  return split.test;
+}
+
+// What distal run will refuse, said early.
+void note_unfit(const std::vector<Row>& train, const std::vector<Row>& test, std::vector<std::string>& notes) {
+  std::set<std::string> groups, shared, unknown;
+  const Classes classes = classes_of(train);
+  for (const Row& row : train) groups.insert(row.group);
+  for (const Row& row : test) {
+    if (groups.contains(row.group)) shared.insert(row.group);
+    if (!row.label.empty() && row.label != kUnlabelled && !classes.index(row.label)) unknown.insert(row.label);
+  }
+  if (!shared.empty()) {
+    notes.push_back(fmt::format("{} groups stand on both sides of the published split, {} first; distal run refuses that: --resplit divides by group",
+                                shared.size(), *shared.begin()));
+  }
+  if (!unknown.empty()) {
+    notes.push_back(fmt::format("classes to test that nothing is there to train on: {}; distal run refuses that: take them out of the test list",
+                                fmt::join(unknown, ", ")));
+  }
+}
+
+// As the lists' folder sees a video: relative where it lies below, else absolute.
+std::string seen_from(const std::string& lists, const fs::path& video) {
+  const fs::path relative = fs::absolute(video).lexically_normal().lexically_relative(lists);
+  return relative.empty() || *relative.begin() == ".." ? fs::absolute(video).lexically_normal().string() : relative.string();
+}
+
+void divide(Stock& stock, const Arguments& arguments) {
+  const ImportSource& source = stock.source;
+  if (source.format == "csv" && arguments.lists.empty() && arguments.source.test.empty()) return;  // it is a list of ours already
+  const fs::path folder = !arguments.lists.empty() ? arguments.lists : !source.folder.empty() ? source.folder : ".";
+  stock.lists_folder = (fs::absolute(folder) / "").lexically_normal().parent_path().string();
+  const std::vector<bool> test = in_test(stock, arguments, stock.notes);
+  std::vector<Row> sides[2];
+  for (size_t i = 0; i < source.list.rows.size(); ++i) {
+    Row row = source.list.rows[i];
+    row.path = seen_from(stock.lists_folder, fs::path(source.folder) / row.path);
+    sides[test[i]].push_back(row);
+  }
+  note_unfit(sides[0], sides[1], stock.notes);
+  if (sides[1].empty()) stock.notes.push_back("no test list: without one nothing can be claimed");
+  for (const bool side : {false, true}) {
+    if (sides[side].empty()) continue;
+    stock.lists.push_back({stock.lists_folder + (side ? "/test.csv" : "/train.csv"), sides[side], csv_text(sides[side])});
+  }
+}
+
+void refuse_to_overwrite(const Stock& stock, const Arguments& arguments) {
+  for (const OutputList& list : stock.lists) {
+    if (!fs::exists(list.path)) continue;
+    for (const std::string& file : stock.source.files)
+      if (fs::equivalent(file, list.path)) fail("{}: is the list that is read; --lists names another folder", list.path);
+    if (!arguments.force && read_if_there(list.path) != list.text)
+      fail("{}: exists with other content; --lists names another folder, --force writes over it", list.path);
+  }
+}
+
+void record(const Stock& stock, const std::string& url, ClipReader& reader) {
+  Store store(url);
+  std::set<std::string> stored;
+  for (const Clip& clip : stock.clips.clips)
+    if (stored.insert(clip.video).second) store.put_video({clip.video_id, clip.video, reader.probe(clip.video).duration_s, 1, ""});
+  for (const Quarantined& video : stock.clips.quarantined)
+    if (stored.insert(video.path).second) store.put_video({video.path, video.path, 0, 0, video.reason});
+  if (!stock.lists.empty()) store.event(0, "lists", stock.lists_folder);
+}
+
+std::string as_text(const Stock& stock, bool dry_run) {
+  constexpr size_t kShown = 10;
+  const ClipList& clips = stock.clips;
+  std::string text = fmt::format("{}: {} clips, {:.0f} s, {} classes, {} groups, {} cannot be used, {} twice, {} missing\n",
+                                 stock.source.format, clips.clips.size(), stock.seconds, stock.classes.size(), stock.groups.size(),
+                                 clips.quarantined.size(), clips.duplicates, stock.source.missing.size());
+  for (const auto& [name, count] : stock.clips_of_class) text += fmt::format("  {:<32} {}\n", name, count);
+  for (const auto& video : clips.quarantined) text += fmt::format("  cannot be used: {}: {}\n", video.path, video.reason);
+  for (size_t i = 0; i < std::min(kShown, stock.source.missing.size()); ++i) text += fmt::format("  missing: {}\n", stock.source.missing[i]);
+  if (stock.source.missing.size() > kShown) text += fmt::format("  missing: {} more\n", stock.source.missing.size() - kShown);
+  for (const auto& note : stock.notes) text += fmt::format("  note: {}\n", note);
+  for (const auto& list : stock.lists) text += fmt::format("{}{}: {} rows\n", dry_run ? "would write " : "", list.path, list.rows.size());
+  return text;
+}
+
+nlohmann::json as_json(const Stock& stock, bool dry_run) {
+  const auto& missing = stock.source.missing;
+  nlohmann::json lists = nlohmann::json::object(), unusable = nlohmann::json::array();
+  for (const auto& list : stock.lists) lists[fs::path(list.path).stem().string()] = {{"path", list.path}, {"rows", list.rows.size()}};
+  for (const auto& video : stock.clips.quarantined) unusable.push_back({{"path", video.path}, {"reason", video.reason}});
+  return {{"format", stock.source.format}, {"clips", stock.clips.clips.size()}, {"seconds", stock.seconds}, {"classes", stock.clips_of_class},
+          {"groups", stock.groups.size()}, {"unusable", unusable}, {"duplicates", stock.clips.duplicates}, {"missing", missing.size()},
+          {"first_missing", std::vector(missing.begin(), missing.begin() + std::min<int64_t>(10, std::ssize(missing)))},
+          {"notes", stock.notes}, {"lists", lists}, {"written", !dry_run}};
 }
 
 void import(const Arguments& arguments) {
-  if (!fs::exists(arguments.path)) throw UsageError(fmt::format("{}: missing; give a folder of CLASS/VIDEO, or a CSV with path,label[,group]", arguments.path));
-  const bool tree = fs::is_directory(arguments.path);
-  const std::vector<Row> rows = tree ? rows_of_tree(arguments) : read_rows(arguments.path, "");
-  const std::string folder = tree ? arguments.path : fs::path(arguments.path).parent_path().string();
-  const Classes classes = classes_of(rows);
+  Stock stock{read_source(arguments.source)};
+  stock.notes = stock.source.list.notes;
   Progress progress(arguments.quiet ? Progress::Mode::quiet : Progress::Mode::automatic);
   ClipReader reader({}, {});
-  const ClipList list = make_clips(rows, folder, {}, classes, [&](const std::string& path) { return reader.probe(path); }, progress);
-
-  std::map<std::string, int64_t> clips;
-  std::set<std::string> groups;
-  double seconds = 0;
-  for (const Clip& clip : list.clips) {
-    ++clips[classes.names[clip.label]];
-    groups.insert(clip.group);
-    seconds += clip.duration_s();
+  take_stock(stock, reader, progress);
+  divide(stock, arguments);
+  refuse_to_overwrite(stock, arguments);
+  if (!arguments.dry_run) {
+    for (const auto& list : stock.lists) {
+      make_folder(stock.lists_folder);
+      write_atomically(list.path, list.text);
+    }
+    record(stock, arguments.store, reader);
   }
-  fmt::print("{} clips, {:.0f} s, {} classes, {} groups, {} cannot be used\n", list.clips.size(), seconds, classes.size(), groups.size(), list.quarantined.size());
-  for (const auto& [name, count] : clips) fmt::print("  {:<32} {}\n", name, count);
-  for (const auto& video : list.quarantined) fmt::print("  cannot be used: {}: {}\n", video.path, video.reason);
-  if (arguments.dry_run) return;
-
-  Store store(arguments.store);
-  std::set<std::string> stored;
-  for (const Clip& clip : list.clips)
-    if (stored.insert(clip.video).second) store.put_video({clip.video_id, clip.video, clip.end_s, 1, ""});
-  for (const auto& video : list.quarantined) store.put_video({video.path, video.path, 0, 0, video.reason});
-  if (!tree) return;
-  const std::set<std::string> held_out = test_groups(rows, arguments);
-  std::vector<Row> train, test;
-  for (const Row& row : rows) (held_out.contains(row.group) ? test : train).push_back(row);
-  const std::string lists = arguments.lists.empty() ? arguments.path : arguments.lists;
-  fs::create_directories(lists);
-  for (const char* name : {"train.csv", "test.csv"})
-    if (fs::exists(fs::path(lists) / name)) fail("{}/{}: exists; --lists names another folder", lists, name);
-  write_list((fs::path(lists) / "train.csv").string(), train);
-  write_list((fs::path(lists) / "test.csv").string(), test);
-  fmt::print("{0}/train.csv: {1} rows, {0}/test.csv: {2} rows, split by group\n", lists, train.size(), test.size());
+  if (arguments.json) fmt::print("{}\n", as_json(stock, arguments.dry_run).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  else fmt::print("{}", as_text(stock, arguments.dry_run));
 }
 
 }  // namespace
 
 void add_import(CLI::App& app) {
-  auto* command = app.add_subcommand("import", "takes stock of videos: a folder of CLASS/VIDEO or a CSV; probes each, records it, writes lists split by group");
+  auto* command = app.add_subcommand("import", "takes stock of videos: reads a folder or a list, probes each video, records it, writes train.csv and "
+                                               "test.csv that share no group");
   const auto arguments = std::make_shared<Arguments>();
-  command->add_option("path", arguments->path, "folder of CLASS/VIDEO, or a CSV with path,label[,group]")->required();
+  ImportOptions& source = arguments->source;
+  command->add_option("path", source.path, "folder of CLASS/VIDEO, a CSV with path,label[,group], or a list of another tool")->required();
+  command->add_option("--format", source.format, "of the list [by its content]")->check(CLI::IsMember(import_formats()));
+  command->add_option("--videos", source.videos, "folder of the videos a list names [the list's]");
+  command->add_option("--test", source.test, "a second list of the same format: the test set");
+  command->add_option("--split", source.split, "of the folder of UCF101's or HMDB51's lists")->capture_default_str()->check(CLI::Range(1, 3));
+  command->add_option("--classes", source.classes, "class names, one a line, for a list of class numbers");
+  command->add_option("--frame-rate", source.frame_rate, "that Label Studio counted frames at, frames/s [the file's frames]")->check(CLI::PositiveNumber);
+  command->add_option("--group", source.group, "regular expression whose capture in a file's name is the source video, e.g. '(patient[0-9]+)'");
   command->add_option("--store", arguments->store, "where the videos are recorded")->capture_default_str();
-  command->add_option("--lists", arguments->lists, "folder for train.csv and test.csv of a folder tree [the folder itself]");
-  command->add_option("--group", arguments->group, "regular expression whose capture names the source video, e.g. '(.*_g[0-9]+)_c[0-9]+'");
+  command->add_option("--lists", arguments->lists, "folder for train.csv and test.csv [the videos'; of a CSV with path,label none are written]");
   command->add_option("--test-share", arguments->test_share, "share of each class in test.csv")->capture_default_str()->check(CLI::Range(0.0, 1.0));
-  command->add_option("--seed", arguments->seed, "of the split")->capture_default_str();
-  command->add_flag("--dry-run", arguments->dry_run, "probe and count; record and write nothing");
+  command->add_option("--seed", arguments->seed, "of the split")->capture_default_str()->check(CLI::NonNegativeNumber);
+  command->add_flag("--resplit", arguments->resplit, "divide by group even where the lists bring their own split");
+  command->add_flag("--force", arguments->force, "write over train.csv and test.csv of other content");
+  command->add_flag("--dry-run", arguments->dry_run, "probe, count and say what would be written; record and write nothing");
   command->add_flag("--quiet", arguments->quiet, "no progress");
+  command->add_flag("--json", arguments->json, "the summary as JSON on stdout");
   command->callback([arguments] { import(*arguments); });
 }
 

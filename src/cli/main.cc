@@ -1,3 +1,4 @@
+#include <csignal>
 #include <cstdio>
 
 #include <malloc.h>
@@ -19,6 +20,21 @@ void suggest(const std::string& word) {
   throw UsageError(fmt::format("{} is no command; {}", word, near ? "did you mean " + *near + "?" : "distal --help lists them"));
 }
 
+// The flag that was probably meant.
+std::string flag_meant(const CLI::App& app) {
+  for (const CLI::App* command : app.get_subcommands()) {
+    std::vector<std::string> flags;
+    for (const CLI::Option* option : command->get_options())
+      for (const auto& name : option->get_lnames()) flags.push_back("--" + name);
+    for (const auto& word : command->remaining()) {
+      const auto near = nearest(word.substr(0, word.find('=')), flags);
+      if (word.starts_with("--") && near) return fmt::format("; did you mean {}?", *near);
+    }
+    return fmt::format("; distal {} --help lists what it takes", command->get_name());
+  }
+  return "";
+}
+
 int run_program(int argc, char** argv) {
   for (int i = 0; i < argc; ++i) command_line() += (i > 0 ? " " : "") + std::string(argv[i]);
   CLI::App app(kPurpose, "distal");
@@ -32,6 +48,9 @@ int run_program(int argc, char** argv) {
     return app.exit(help);
   } catch (const CLI::CallForAllHelp& help) {
     return app.exit(help);
+  } catch (const CLI::ExtrasError& error) {
+    fmt::print(stderr, "distal: {}{}\n", error.what(), flag_meant(app));
+    return 2;
   } catch (const CLI::ParseError& error) {
     fmt::print(stderr, "distal: {}\n", error.what());
     return 2;
@@ -52,6 +71,7 @@ void keep_freed_memory() {
 int main(int argc, char** argv) {
   distal::keep_freed_memory();
   distal::Progress::catch_signals();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is then an error with a message, as on a full disk
   try {
     return distal::run_program(argc, argv);
   } catch (const distal::Interrupted& stop) {

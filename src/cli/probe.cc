@@ -35,9 +35,12 @@ void add_probe(CLI::App& app) {
   command->callback([=] {
     int64_t bad = 0;
     for (const auto& path : *paths) {
+      Progress::check_interrupted();
       try {
         const VideoInfo info = probe(path);
         fmt::print("{}", *json ? as_json(info).dump() + "\n" : describe(info));
+      } catch (const Interrupted&) {
+        throw;
       } catch (const Error& error) {
         ++bad;
         if (*json) fmt::print("{}\n", nlohmann::json{{"path", path}, {"error", error.what()}}.dump());

@@ -30,21 +30,17 @@ int64_t Sample::likely() const {
 
 float* clip_at(Batch& batch, int64_t row) { return batch.clips.mutable_data_ptr<float>() + row * batch.clips.stride(0); }
 
-void UnreadableClips::add(int64_t row, const std::string& path, const std::string& reason) {
-  const std::lock_guard lock(mutex_);
-  if (!rows_.insert(row).second) return;
-  const bool known = std::any_of(list_.begin(), list_.end(), [&](const Quarantined& q) { return q.path == path; });
-  if (!known) list_.push_back({path, reason});
-}
-
-bool UnreadableClips::has(int64_t row) const {
-  const std::lock_guard lock(mutex_);
-  return rows_.contains(row);
-}
-
-std::vector<Quarantined> UnreadableClips::list() const {
-  const std::lock_guard lock(mutex_);
-  return list_;
+std::optional<FrameView> view_or_reason(ClipReader& reader, const Clip& clip, Random* random, bool training, std::string& reason) {
+  try {
+    return reader.view(clip, random, training);
+  } catch (const CacheError&) {
+    throw;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    if (reason.empty()) reason = error.what();
+    return std::nullopt;
+  }
 }
 
 }  // namespace distal

@@ -1,10 +1,8 @@
 #pragma once
-// What training and evaluation batches share: tensors to fill, one-hot targets, the list of unreadable clips.
+// What training and evaluation batches share: tensors to fill, and clips that may be unreadable.
 
-#include <mutex>
-#include <set>
+#include <optional>
 #include <string>
-#include <vector>
 
 #include "data/batches.h"
 
@@ -19,17 +17,8 @@ Batch first_rows(const Batch& batch, int64_t rows);
 /// Where row `row` of a batch lies: float [3, T, H, W].
 float* clip_at(Batch& batch, int64_t row);
 
-/// Clips found unreadable: each is tried once, each video is reported once. Thread-safe.
-class UnreadableClips {
- public:
-  void add(int64_t row, const std::string& path, const std::string& reason);
-  bool has(int64_t row) const;
-  std::vector<Quarantined> list() const;
-
- private:
-  mutable std::mutex mutex_;
-  std::set<int64_t> rows_;
-  std::vector<Quarantined> list_;
-};
+/// ClipReader::view; nothing where the video is in quarantine, now or before: `reason` then says why, unless it said
+/// something already. Throws CacheError, Interrupted.
+std::optional<FrameView> view_or_reason(ClipReader& reader, const Clip& clip, Random* random, bool training, std::string& reason);
 
 }  // namespace distal

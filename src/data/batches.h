@@ -36,32 +36,31 @@ struct Sample {
 };
 
 /// Training batches for steps first_step, first_step + 1, ...: the order, the jitter and the augmentation of step s
-/// depend on (random, s) alone, so a resumed run sees the same batches bit for bit, with any number of threads. Prefetch
-/// threads read ahead (0: `next` reads itself). One thread calls `next`.
+/// depend on (random, s) alone, so a resumed run sees the same batches bit for bit, with any number of threads (as long as
+/// no video goes into quarantine half-way). Prefetch threads read ahead (0: `next` reads itself). One thread calls `next`.
 /// Every epoch visits each sample once in a fresh order and batches run across the border of epochs, unless
 /// `class_balanced`: then every run of as many samples as there are classes has one of each class (by the target's largest
 /// entry, else the teacher's), and each class visits its own samples in turn.
-/// A clip that cannot be read is quarantined once (its reason kept) and replaced by the next of the same draw.
+/// A clip of a video in quarantine (ClipReader::quarantined) is replaced by the next of the same draw.
 /// augment.flip_labels must have been resolved (AugmentOptions::resolve).
 class TrainingBatches {
  public:
   TrainingBatches(ClipReader& reader, std::vector<Sample> samples, int64_t classes, int64_t batch_size, AugmentOptions augment,
                   bool class_balanced, Random random, int64_t first_step, int64_t threads);
-  ~TrainingBatches();
+  ~TrainingBatches();  // waits for the clips being read, not for their batches
   Batch next();  // throws Error when no clip is readable; CacheError
-  std::vector<Quarantined> quarantined() const;
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
 
-/// Evaluation batches: each clip once, in order, centre frames and centre crop. A clip that cannot be read gives no row.
+/// Evaluation batches: each clip once, in order, centre frames and centre crop. A clip of a video in quarantine gives
+/// no row.
 class EvaluationBatches {
  public:
   EvaluationBatches(ClipReader& reader, std::vector<Clip> clips, int64_t classes, int64_t batch_size, int64_t threads);
   ~EvaluationBatches();
   std::optional<Batch> next();  // nothing at the end; throws CacheError
-  std::vector<Quarantined> quarantined() const;
  private:
   struct State;
   std::unique_ptr<State> state_;

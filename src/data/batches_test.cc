@@ -20,7 +20,8 @@ std::vector<int64_t> rows_of(const Batch& batch) {
 }
 
 bool equal(const Batch& a, const Batch& b) {
-  return a.clips.equal(b.clips) && a.rows.equal(b.rows) && a.targets.equal(b.targets) && a.weights.equal(b.weights);
+  const auto same = [](const torch::Tensor& x, const torch::Tensor& y) { return x.nan_to_num(-1).equal(y.nan_to_num(-1)); };
+  return a.clips.equal(b.clips) && a.rows.equal(b.rows) && same(a.targets, b.targets) && a.weights.equal(b.weights) && same(a.teacher, b.teacher);
 }
 
 // Ten short videos of two classes (0: 0 .. 7, 1: 8, 9), shared by the tests of this file, and a cache of their own.
@@ -142,9 +143,45 @@ TEST_F(Batches, ABrokenVideoIsPutAsideOnceAndReplaced) {
     EXPECT_THAT(rows_of(batch), Each(::testing::Ne(2)));
     EXPECT_TRUE(equal(batch, three->next()));
   }
-  ASSERT_EQ(one->quarantined().size(), 1u);
-  EXPECT_EQ(one->quarantined()[0].path, folder_ / "broken.mp4");
-  EXPECT_THAT(one->quarantined()[0].reason, HasSubstr("broken.mp4"));
+  ASSERT_EQ(reader.quarantined().size(), 1u);
+  EXPECT_EQ(reader.quarantined()[0].path, folder_ / "broken.mp4");
+  EXPECT_THAT(reader.quarantined()[0].reason, HasSubstr("broken.mp4"));
+}
+
+TEST_F(Batches, AQuarantinedVideoIsNotTriedAgainByAnyOfItsClipsOrBatches) {
+  const std::string broken = folder_.write("broken.mp4", "this is no video");
+  ClipReader reader(input_, cache_);
+  Clip first{broken}, second{broken};
+  first.end_s = 1, second.start_s = 1;
+  const std::string reason = error_of([&] { reader.view(first, nullptr, false); });
+  EXPECT_THAT(reason, HasSubstr("not a video"));
+  std::filesystem::copy_file(path(0), broken, std::filesystem::copy_options::overwrite_existing);  // mended, too late for this run
+  EXPECT_EQ(error_of([&] { reader.view(second, nullptr, true); }), reason);
+  auto all = samples(2);
+  all[1].clip = second;
+  EXPECT_THAT(rows_of(training(reader, all, 4, 0, 2)->next()), Each(0));
+  EvaluationBatches evaluation(reader, {second, all[0].clip}, 2, 2, 1);
+  EXPECT_THAT(rows_of(*evaluation.next()), ElementsAre(1));
+  ASSERT_EQ(reader.quarantined().size(), 1u);
+  EXPECT_EQ(reader.quarantined()[0].reason, reason);
+}
+
+TEST_F(Batches, AClipThatTakesTooLongPutsItsVideoAside) {
+  input_.deadline_s = 1e-9;
+  ClipReader reader(input_, cache_);
+  auto batches = training(reader, samples(2), 2, 0, 1);
+  EXPECT_THAT(error_of([&] { batches->next(); }), HasSubstr("deadline"));
+  EXPECT_EQ(reader.quarantined().size(), 2u);
+}
+
+TEST_F(Batches, EndWithoutFinishingTheBatchesTheyHaveBegun) {
+  input_.size_px = 8;
+  input_.sampling.frames = 1;
+  ClipReader reader(input_, cache_);
+  constexpr int64_t kBatch = 50000;
+  training(reader, samples(1), kBatch, 0, 1).reset();
+  { EvaluationBatches evaluation(reader, std::vector<Clip>(kBatch, Clip{path(0)}), 2, kBatch, 1); }
+  EXPECT_LT(reader.counts().hits + reader.counts().misses, kBatch);
 }
 
 TEST_F(Batches, AreRefusedWhenNoClipCanBeRead) {
@@ -166,7 +203,7 @@ TEST_F(Batches, AFaultOfTheCacheStopsTheRun) {
   std::filesystem::create_directories(fmt::format("{}/cache/{}_{}.frames", folder_.path(), video.id, input_.cached_short_side_px()));
   auto batches = training(reader, samples(1), 1, 0, 1);
   EXPECT_THROW(batches->next(), CacheError);
-  EXPECT_TRUE(batches->quarantined().empty());
+  EXPECT_TRUE(reader.quarantined().empty());
 }
 
 TEST_F(Batches, AFlipMapsTheTarget) {
@@ -188,6 +225,50 @@ TEST_F(Batches, AFlipMapsTheTarget) {
   }
   EXPECT_GT(flips, 2);
   EXPECT_LT(flips, 14);
+}
+
+TEST_F(Batches, ATeachersWordStandsBesideTheTruthAndIsFlippedWithIt) {
+  ClipReader reader(input_, cache_);
+  AugmentOptions augment;
+  augment.flip_labels = {"a:b"};
+  augment.resolve({{"a", "b"}});
+  auto all = samples(3);
+  all[0].teacher = {0.75f, 0.25f};
+  all[1].teacher = {0.25f, 0.75f}, all[1].target.clear();
+  const auto batch = training(reader, all, 30, 0, 1, false, augment)->next();
+  int64_t flips = 0;
+  for (int64_t row = 0; row < 30; ++row) {
+    const int64_t sample = rows_of(batch)[row];
+    Random random = Random(7).stream("augment", row);
+    AugmentOptions drawn;
+    drawn.flip = 0.5, drawn.brightness = 0.2;
+    const bool flipped = draw_augment(37, 37, drawn, random).flipped;
+    flips += flipped;
+    EXPECT_EQ(batch.teacher[row].isnan().all().item<bool>(), sample == 2);
+    EXPECT_EQ(batch.targets[row].isnan().all().item<bool>(), sample == 1);
+    if (sample < 2) {
+      EXPECT_EQ(batch.teacher[row][0].item<float>(), (sample == 0) != flipped ? 0.75f : 0.25f);
+    }
+    if (sample != 1) {
+      EXPECT_EQ(batch.targets[row][0].item<float>(), flipped ? 0 : 1);
+    }
+  }
+  EXPECT_GT(flips, 5);
+  EXPECT_LT(flips, 25);
+}
+
+TEST_F(Batches, EvaluationKnowsNoTeacher) {
+  ClipReader reader(input_, cache_);
+  EvaluationBatches batches(reader, {{path(0)}, {folder_ / "none.mp4"}, {path(1)}}, 2, 3, 1);
+  const auto batch = batches.next();
+  EXPECT_EQ(batch->teacher.sizes(), (torch::IntArrayRef{2, 2}));
+  EXPECT_TRUE(batch->teacher.isnan().all().item<bool>());
+}
+
+TEST(Sample, IsMostLikelyTheClassOfTheTruthElseOfTheTeacher) {
+  EXPECT_EQ((Sample{{}, {0, 1}, 1, {1, 0}}.likely()), 1);
+  EXPECT_EQ((Sample{{}, {}, 1, {0.75f, 0.25f}}.likely()), 0);
+  EXPECT_EQ((Sample{{}, {}, 1, {}}.likely()), -1);
 }
 
 TEST_F(Batches, AnUnknownTargetIsNaN) {
@@ -233,8 +314,8 @@ TEST_F(Batches, EvaluationGoesThroughTheClipsInOrder) {
   }
   EXPECT_THAT(rows, ElementsAre(0, 1, 2, 3, 5, 6, 7, 8, 9));
   EXPECT_FALSE(three.next().has_value());
-  ASSERT_EQ(three.quarantined().size(), 1u);
-  EXPECT_EQ(three.quarantined()[0].path, clips[4].video);
+  ASSERT_EQ(reader.quarantined().size(), 1u);
+  EXPECT_EQ(reader.quarantined()[0].path, clips[4].video);
 }
 
 TEST_F(Batches, EvaluationOfNothingReadableEnds) {
@@ -242,7 +323,7 @@ TEST_F(Batches, EvaluationOfNothingReadableEnds) {
   const std::string broken = folder_.write("broken.mp4", "this is no video");
   EvaluationBatches batches(reader, {{broken}, {broken}, {broken}}, 2, 1, 2);
   EXPECT_FALSE(batches.next().has_value());
-  EXPECT_EQ(batches.quarantined().size(), 1u);
+  EXPECT_EQ(reader.quarantined().size(), 1u);
   EvaluationBatches empty(reader, {}, 2, 4, 1);
   EXPECT_FALSE(empty.next().has_value());
 }

@@ -2,8 +2,10 @@
 
 #include <bit>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -18,6 +20,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 constexpr int64_t kHeaderBytes = 64;
+constexpr auto kPoll = std::chrono::milliseconds(5);
 
 struct Header {
   char magic[8] = {'D', 'S', 'T', 'L', 'F', 'R', 'M', '\n'};
@@ -86,30 +89,39 @@ bool CacheMap::ready(int64_t index) {
   return true;
 }
 
-CacheWriter::CacheWriter(const std::string& path, const CacheShape& shape) : path_(path), shape_(shape) {
-  while (!lock()) {}
+std::unique_ptr<CacheWriter> CacheWriter::open(const std::string& path, const CacheShape& shape, double patience_s) {
+  const auto began = std::chrono::steady_clock::now();
+  std::unique_ptr<CacheWriter> writer(new CacheWriter(path, shape));
+  for (;;) {
+    const Lock lock = writer->lock();
+    if (lock == Lock::held) return writer;
+    if (lock == Lock::gone) continue;
+    if (std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() > patience_s) return nullptr;
+    std::this_thread::sleep_for(kPoll);
+  }
 }
 
 CacheWriter::~CacheWriter() {
   if (fd_ >= 0) close(fd_);
 }
 
-// Locks the file that stands at the path; false where it must be tried again, because another took it away meanwhile or
-// because it was no cache file of this shape. Such a file is unlinked, not truncated: somebody may have it mapped.
-bool CacheWriter::lock() {
+// Locks the file that stands at the path; `gone` where it must be tried again at once, because another took it away meanwhile
+// or because it was no cache file of this shape. Such a file is unlinked, not truncated: somebody may have it mapped.
+CacheWriter::Lock CacheWriter::lock() {
   if (fd_ >= 0) close(fd_);
-  fd_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd_ < 0) refuse(path_, errno);
-  while (flock(fd_, LOCK_EX) != 0) {
-    if (errno != EINTR) refuse(path_, errno);
+  if (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK || errno == EINTR) return Lock::busy;
+    refuse(path_, errno);
   }
   struct stat file{};
   if (fstat(fd_, &file) != 0) refuse(path_, errno);
-  if (file.st_nlink == 0) return false;
+  if (file.st_nlink == 0) return Lock::gone;
   if (file.st_size == 0) initialise();
-  if (matches(fd_, shape_)) return true;
+  if (matches(fd_, shape_)) return Lock::held;
   if (unlink(path_.c_str()) != 0 && errno != ENOENT) refuse(path_, errno);
-  return false;
+  return Lock::gone;
 }
 
 void CacheWriter::initialise() {

@@ -51,8 +51,8 @@ class CacheMap {
 /// A cache file locked for writing; created or rebuilt where it is absent or not of this shape.
 class CacheWriter {
  public:
-  /// Waits for the lock. Throws CacheError.
-  CacheWriter(const std::string& path, const CacheShape& shape);
+  /// Tries for `patience_s` to get the lock (once at least); null where another holds it longer. Throws CacheError.
+  static std::unique_ptr<CacheWriter> open(const std::string& path, const CacheShape& shape, double patience_s);
   ~CacheWriter();
   CacheWriter(const CacheWriter&) = delete;
 
@@ -60,8 +60,9 @@ class CacheWriter {
   void write(int64_t index, const uint8_t* frame);
 
  private:
-  bool lock();
-  bool sound() const;
+  enum class Lock { held, busy, gone };
+  CacheWriter(const std::string& path, const CacheShape& shape) : path_(path), shape_(shape) {}
+  Lock lock();
   void initialise();
   void put(const void* bytes, int64_t count, int64_t at);
   std::string path_;

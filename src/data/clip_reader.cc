@@ -24,12 +24,13 @@ int64_t InputOptions::cached_short_side_px() const { return short_side_px > 0 ? 
 
 struct ClipReader::State {
   State(InputOptions given, const CacheOptions& cache_options)
-      : options(std::move(given)), frames(cache_options), stored(cache_options.resolved_folder() + "/probes") {}
+      : options(std::move(given)), frames(cache_options), stored(cache_options.probes_folder()) {}
 
   InputOptions options;
   FrameCache frames;
   ProbeCache stored;
-  std::mutex mutex;
+  Quarantine quarantine;
+  std::mutex mutex;  // guards what follows
   std::unordered_map<std::string, std::shared_ptr<const VideoInfo>> probes;  // by path
   int64_t probe_bytes = 0;
 
@@ -58,6 +59,17 @@ struct ClipReader::State {
     probes[path] = info;
     return info;
   }
+
+  FrameView view(const Clip& clip, Random* random, bool training) {
+    const auto info = probe(clip.video);
+    if (!clip.video_id.empty() && clip.video_id != info->id) {
+      fail("{}: the file is not the one that was listed ({} now, {} then), put the old file back or start a new run", clip.video,
+           info->id, clip.video_id);
+    }
+    const auto indices = options.sampling.draw(*info, clip, random);
+    const auto also = options.sampling.candidates(*info, clip, training);
+    return frames.read(*info, indices, also, options.cached_short_side_px(), options.deadline_s);
+  }
 };
 
 ClipReader::ClipReader(InputOptions options, CacheOptions cache) : state_(std::make_unique<State>(std::move(options), cache)) {}
@@ -66,16 +78,20 @@ ClipReader::~ClipReader() = default;
 VideoInfo ClipReader::probe(const std::string& path) { return *state_->probe(path); }
 
 FrameView ClipReader::view(const Clip& clip, Random* random, bool training) {
-  const auto info = state_->probe(clip.video);
-  if (!clip.video_id.empty() && clip.video_id != info->id) {
-    fail("{}: the file is not the one that was listed ({} now, {} then), put the old file back or start a new run", clip.video,
-         info->id, clip.video_id);
+  state_->quarantine.require_absent(clip.video);
+  try {
+    return reading_video(clip.video, [&] { return state_->view(clip, random, training); });
+  } catch (const CacheError&) {
+    throw;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    state_->quarantine.add(clip.video, error.what());
+    throw;
   }
-  const auto& options = state_->options;
-  const auto indices = options.sampling.draw(*info, clip, random);
-  const auto also = options.sampling.candidates(*info, clip, training);
-  return state_->frames.read(*info, indices, also, options.cached_short_side_px(), options.deadline_s);
 }
+
+std::vector<Quarantined> ClipReader::quarantined() const { return state_->quarantine.list(); }
 
 torch::Tensor ClipReader::read(const Clip& clip, Random* random, bool training) { return view(clip, random, training).tensor(); }
 

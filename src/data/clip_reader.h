@@ -1,8 +1,10 @@
 #pragma once
-// Reads clips: probe, sampling, frame cache. Thread-safe.
+// Reads clips: probe, sampling, frame cache; and keeps the quarantine: a video that failed once is not tried again, whoever
+// asks and for whichever of its clips. Thread-safe.
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <torch/types.h>
 
@@ -11,6 +13,7 @@
 #include "base/random.h"
 #include "data/frame_cache.h"
 #include "data/frame_view.h"
+#include "data/quarantine.h"
 #include "data/sampling.h"
 #include "video/probe.h"
 
@@ -34,11 +37,13 @@ class ClipReader {
   /// Throws Error as distal::probe does.
   VideoInfo probe(const std::string& path);
   /// The clip's frames at the cached size, where they lie in the cache. `random`: jitter, for training; null: centres.
-  /// `training`: a miss decodes every frame that training may ask for. Throws Error (then the caller quarantines):
-  /// unreadable, deadline, the file is no longer the one of clip.video_id; CacheError (then the run must stop).
+  /// `training`: a miss decodes every frame that training may ask for. Throws Error, and the video is in quarantine from
+  /// then on: unreadable, deadline, no memory, the file is no longer the one of clip.video_id; at once, with the first
+  /// reason, where it is there already. Throws CacheError: the run must stop.
   FrameView view(const Clip& clip, Random* random, bool training);
   /// The same as a tensor uint8 [T, H, W, 3].
   torch::Tensor read(const Clip& clip, Random* random, bool training);
+  std::vector<Quarantined> quarantined() const;  // videos that `view` could not read, in the order of discovery
   const InputOptions& options() const;
   using Counts = FrameCache::Counts;
   Counts counts() const;

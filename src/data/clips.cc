@@ -4,6 +4,7 @@
 #include <mutex>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <fmt/ranges.h>
 
@@ -18,8 +19,7 @@ constexpr int64_t kProbeThreads = 2;
 struct Video {
   std::string path;
   std::vector<const Row*> rows;
-  VideoInfo info;
-  std::string unusable;  // the reason; empty: fine
+  ClipList made;  // of this video
 };
 
 std::vector<Video> videos_of(const std::vector<Row>& rows, const std::string& folder) {
@@ -31,45 +31,6 @@ std::vector<Video> videos_of(const std::vector<Row>& rows, const std::string& fo
     videos[at->second].rows.push_back(&row);
   }
   return videos;
-}
-
-void probe_one(Video& video, const std::function<VideoInfo(const std::string&)>& probe_video) {
-  try {
-    video.info = probe_video(video.path);
-    if (video.info.frames() == 0 || !(video.info.duration_s > 0)) {
-      video.unusable = fmt::format("{}: no frame is left to show", video.path);
-    }
-  } catch (const Interrupted&) {
-    throw;
-  } catch (const Error& error) {
-    video.unusable = error.what();
-  }
-}
-
-void probe_all(std::vector<Video>& videos, const std::function<VideoInfo(const std::string&)>& probe_video, Progress& progress) {
-  std::atomic<int64_t> next = 0, done = 0;
-  std::mutex mutex;
-  std::exception_ptr error;
-  const auto work = [&] {
-    try {
-      for (int64_t i = next++; i < std::ssize(videos); i = next++) {
-        probe_one(videos[i], probe_video);
-        progress.step(++done);
-      }
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      error = std::current_exception();
-      next = std::ssize(videos);
-    }
-  };
-  progress.begin("probing", std::ssize(videos), "videos");
-  {
-    std::vector<std::jthread> threads;
-    for (int64_t i = 1; i < std::min(kProbeThreads, std::ssize(videos)); ++i) threads.emplace_back(work);
-    work();
-  }
-  progress.end();
-  if (error) std::rethrow_exception(error);
 }
 
 int64_t label_of(const Row& row, const Classes& classes) {
@@ -99,59 +60,112 @@ struct Span {
   const Row* row;
 };
 
-void add_segments(const Video& video, const std::vector<Span>& spans, const ClipOptions& options, const Classes& classes, ClipList& list) {
-  const double duration_s = video.info.duration_s;
+void add_segments(Video& video, const VideoInfo& info, const std::vector<Span>& spans, const ClipOptions& options, const Classes& classes) {
   for (int64_t k = 0;; ++k) {
-    const double start_s = static_cast<double>(k) * options.stride_s, end_s = std::min(start_s + options.length_s, duration_s);
+    const double start_s = static_cast<double>(k) * options.stride_s, end_s = std::min(start_s + options.length_s, info.duration_s);
     if (k > 0 && end_s - start_s < options.length_s / 2) break;
     const double middle_s = (start_s + end_s) / 2;
     const auto span = std::find_if(spans.begin(), spans.end(), [&](const Span& s) { return s.start_s <= middle_s && middle_s < s.end_s; });
     if (span == spans.end() || span->row->label == kUnlabelled) {
-      ++list.unlabelled_segments;
+      ++video.made.unlabelled_segments;
     } else {
-      list.clips.push_back({video.path, video.info.id, start_s, end_s, span->row->group, label_of(*span->row, classes)});
+      video.made.clips.push_back({video.path, info.id, start_s, end_s, span->row->group, label_of(*span->row, classes)});
     }
-    if (end_s >= duration_s) break;
+    if (end_s >= info.duration_s) break;
   }
 }
 
-void add_clips(const Video& video, const ClipOptions& options, const Classes& classes, ClipList& list) {
-  if (!video.unusable.empty()) {
-    list.quarantined.push_back({video.path, video.unusable});
-    return;
-  }
+void add_clips(Video& video, const VideoInfo& info, const ClipOptions& options, const Classes& classes) {
   std::vector<Span> spans;
   for (const Row* row : video.rows) {
-    if (const auto span = span_of(*row, video.info)) {
+    if (const auto span = span_of(*row, info)) {
       spans.push_back({span->first, span->second, row});
     } else {
-      list.quarantined.push_back({video.path, fmt::format("{}: the span begins after the end of the video ({} frames, {:.3f} s)",
-                                                           row->place, video.info.frames(), video.info.duration_s)});
+      video.made.quarantined.push_back({video.path, fmt::format("{}: the span begins after the end of the video ({} frames, {:.3f} s)",
+                                                                row->place, info.frames(), info.duration_s)});
     }
   }
   if (options.unit == "segment") {
-    add_segments(video, spans, options, classes, list);
+    add_segments(video, info, spans, options, classes);
     return;
   }
   for (const auto& span : spans) {
     if (span.row->label == kUnlabelled) {
-      ++list.unlabelled_segments;
+      ++video.made.unlabelled_segments;
     } else {
-      list.clips.push_back({video.path, video.info.id, span.start_s, span.end_s, span.row->group, label_of(*span.row, classes)});
+      video.made.clips.push_back({video.path, info.id, span.start_s, span.end_s, span.row->group, label_of(*span.row, classes)});
     }
   }
+}
+
+using Probe = std::function<VideoInfo(const std::string&)>;
+
+// What was probed does not outlive this: frame times of thousands of videos are gigabytes.
+void make_clips_of(Video& video, const ClipOptions& options, const Classes& classes, const Probe& probe_video) {
+  VideoInfo info;
+  try {
+    info = reading_video(video.path, [&] { return probe_video(video.path); });
+    if (info.frames() == 0 || !(info.duration_s > 0)) fail("{}: no frame is left to show", video.path);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    video.made.quarantined.push_back({video.path, error.what()});
+    return;
+  }
+  add_clips(video, info, options, classes);
+}
+
+// Calls `work` with each of 0 .. count-1, from two threads. What it throws ends the calls and is returned.
+std::exception_ptr for_each(int64_t count, const std::function<void(int64_t)>& work) {
+  std::atomic<int64_t> next = 0;
+  std::mutex mutex;
+  std::exception_ptr error;
+  const auto run = [&] {
+    try {
+      for (int64_t i = next++; i < count; i = next++) work(i);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      error = std::current_exception();
+      next = count;
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (int64_t i = 1; i < std::min(kProbeThreads, count); ++i) threads.emplace_back(run);
+    run();
+  }
+  return error;
+}
+
+ClipList joined(std::vector<Video> videos) {
+  ClipList all;
+  std::unordered_set<std::string> keys;
+  for (auto& [path, rows, made] : videos) {
+    for (Clip& clip : made.clips) {
+      if (keys.insert(clip.key()).second) all.clips.push_back(std::move(clip));
+      else ++all.duplicates;
+    }
+    std::move(made.quarantined.begin(), made.quarantined.end(), std::back_inserter(all.quarantined));
+    all.unlabelled_segments += made.unlabelled_segments;
+  }
+  return all;
 }
 
 }  // namespace
 
 ClipList make_clips(const std::vector<Row>& rows, const std::string& folder, const ClipOptions& options,
-                    const Classes& classes, const std::function<VideoInfo(const std::string&)>& probe_video, Progress& progress) {
+                    const Classes& classes, const Probe& probe_video, Progress& progress) {
   for (const auto& row : rows) label_of(row, classes);  // a wrong list is refused before any video is opened
   auto videos = videos_of(rows, folder);
-  probe_all(videos, probe_video, progress);
-  ClipList list;
-  for (const auto& video : videos) add_clips(video, options, classes, list);
-  return list;
+  progress.begin("probing", std::ssize(videos), "videos");
+  std::atomic<int64_t> done = 0;
+  const std::exception_ptr error = for_each(std::ssize(videos), [&](int64_t i) {
+    make_clips_of(videos[i], options, classes, probe_video);
+    progress.step(++done);
+  });
+  progress.end();
+  if (error) std::rethrow_exception(error);
+  return joined(std::move(videos));
 }
 
 }  // namespace distal

@@ -1,3 +1,5 @@
+#include <atomic>
+
 #include "base/error.h"
 #include "data/batch_builder.h"
 #include "data/batches.h"
@@ -9,28 +11,23 @@ struct EvaluationBatches::State {
   ClipReader& reader;
   std::vector<Clip> clips;
   int64_t classes, batch_size;
-  UnreadableClips unreadable;
-  std::unique_ptr<Prefetch> prefetch;
+  std::atomic<bool> stopping = false;
+  std::unique_ptr<Prefetch> prefetch;  // last: its threads end before what they use
 
   Batch make(int64_t step) {
     const int64_t first = step * batch_size, end = std::min(first + batch_size, std::ssize(clips));
     Batch batch = empty_batch(end - first, classes, reader.options());
     int64_t rows = 0;
-    for (int64_t index = first; index < end; ++index) rows += read(batch, rows, index);
+    for (int64_t index = first; index < end && !stopping; ++index) rows += read(batch, rows, index);
     return first_rows(batch, rows);
   }
 
   bool read(Batch& batch, int64_t row, int64_t index) {
     const Clip& clip = clips[index];
-    try {
-      const FrameView view = reader.view(clip, nullptr, false);
-      apply_augment(view, centre_draw(view.height, view.width), reader.options().size_px, clip_at(batch, row));
-    } catch (const CacheError&) {
-      throw;
-    } catch (const Error& error) {
-      unreadable.add(index, clip.video, error.what());
-      return false;
-    }
+    std::string reason;
+    const auto view = view_or_reason(reader, clip, nullptr, false, reason);
+    if (!view) return false;
+    apply_augment(*view, centre_draw(view->height, view->width), reader.options().size_px, clip_at(batch, row));
     batch.rows.mutable_data_ptr<int64_t>()[row] = index;
     float* target = batch.targets.mutable_data_ptr<float>() + row * classes;
     for (int64_t k = 0; clip.label >= 0 && k < classes; ++k) target[k] = k == clip.label ? 1.f : 0.f;
@@ -46,7 +43,7 @@ EvaluationBatches::EvaluationBatches(ClipReader& reader, std::vector<Clip> clips
   state.prefetch = std::make_unique<Prefetch>([&state](int64_t step) { return state.make(step); }, 0, steps, threads);
 }
 
-EvaluationBatches::~EvaluationBatches() = default;
+EvaluationBatches::~EvaluationBatches() { state_->stopping = true; }
 
 std::optional<Batch> EvaluationBatches::next() {
   while (!state_->prefetch->done()) {
@@ -55,7 +52,5 @@ std::optional<Batch> EvaluationBatches::next() {
   }
   return std::nullopt;
 }
-
-std::vector<Quarantined> EvaluationBatches::quarantined() const { return state_->unreadable.list(); }
 
 }  // namespace distal

@@ -8,53 +8,40 @@
 #include <unordered_map>
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "data/cache_file.h"
+#include "data/cache_folder.h"
 #include "video/decoder.h"
 
 namespace distal {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using Indices = std::span<const int64_t>;
 constexpr auto kTouchEvery = std::chrono::seconds(60);
 constexpr int64_t kMostMaps = 8192;  // Linux allows 65,530 mappings a process
-constexpr const char* kEnding = ".frames";
+constexpr size_t kChunk = 16;        // frames decoded before they are written, when many are
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
-struct File {
+// A video at one size, and where its frames are kept.
+struct Place {
+  const VideoInfo& info;
+  Resize resize;
+  double deadline_s;
+  CacheShape shape;
   std::string path;
-  int64_t bytes;
-  struct timespec used;
 };
 
-std::vector<File> files_by_use(const std::string& folder) {
-  std::vector<File> files;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    struct stat file{};
-    if (entry.path().extension() == kEnding && stat(entry.path().c_str(), &file) == 0) {
-      files.push_back({entry.path().string(), file.st_blocks * 512, file.st_mtim});
-    }
-  }
-  std::sort(files.begin(), files.end(), [](const File& a, const File& b) {
-    return std::pair(a.used.tv_sec, a.used.tv_nsec) < std::pair(b.used.tv_sec, b.used.tv_nsec);
-  });
-  return files;
-}
-
-// Removes a file unless somebody is writing to it.
-bool remove_idle(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool idle = flock(fd, LOCK_EX | LOCK_NB) == 0;
-  const bool removed = idle && unlink(path.c_str()) == 0;
-  close(fd);
-  return removed;
-}
+// A cache file being filled.
+struct Filling {
+  const Place& place;
+  CacheMap& map;
+  CacheWriter& writer;
+  Decoder& decoder;
+};
 
 }  // namespace
 
@@ -71,53 +58,95 @@ std::string CacheOptions::resolved_folder() const {
   return std::string(home) + "/.cache/distal/frames";
 }
 
+std::string CacheOptions::probes_folder() const { return resolved_folder() + "/probes"; }
+
 struct FrameCache::State {
+  State(std::string folder_path, int64_t cap_bytes) : folder(std::move(folder_path), cap_bytes) {}
+
   struct Open {
     std::shared_ptr<CacheMap> map;
-    Clock::time_point touched{};
+    Clock::time_point touched{}, used{};
   };
 
-  std::string folder;
-  int64_t cap_bytes = 0;
   mutable std::mutex mutex;  // guards everything below
+  CacheFolder folder;
   std::unordered_map<std::string, Open> maps;  // by path
-  int64_t measured_bytes = -1;  // of the folder at the last look; -1: never looked
-  int64_t written_bytes = 0;    // since then
+  std::unordered_map<std::string, std::unordered_map<int64_t, int64_t>> stand_ins;  // by path: damaged frame, the one shown instead
   Counts counts;
 
-  // The mapped file, or null where it must be written first. `anew`: whatever was mapped, look what stands at the path.
-  std::shared_ptr<CacheMap> map(const std::string& path, const CacheShape& shape, bool anew) {
-    const std::lock_guard lock(mutex);
-    if (std::ssize(maps) >= kMostMaps) std::erase_if(maps, [](const auto& row) { return row.second.map.use_count() == 1; });
-    Open& open = maps[path];
-    if (anew || !open.map || Clock::now() - open.touched > kTouchEvery) reopen(path, shape, open);
-    const auto map = open.map;
-    if (!map) maps.erase(path);
-    return map;
-  }
-
-  // Marks the file as used, and drops a mapping whose file is no longer the one at the path.
-  void reopen(const std::string& path, const CacheShape& shape, Open& open) {
-    struct stat file{};
-    const bool there = utimensat(AT_FDCWD, path.c_str(), nullptr, 0) == 0 && stat(path.c_str(), &file) == 0;
-    if (!there || !open.map || !open.map->is(file)) open.map = there ? CacheMap::open(path, shape) : nullptr;
-    open.touched = Clock::now();
-  }
-
-  std::shared_ptr<CacheMap> fill(const VideoInfo& info, const std::string& path, const CacheShape& shape, std::span<const int64_t> indices,
-                                 std::span<const int64_t> also, int64_t short_side_px, double deadline_s);
-  void decode(const VideoInfo& info, std::span<const int64_t> missing, CacheWriter& writer, const CacheShape& shape, int64_t short_side_px,
-              double deadline_s);
+  std::shared_ptr<CacheMap> map(const Place& place, bool anew);
+  void reopen(const Place& place, Open& open);
+  void make_room();
+  std::vector<int64_t> shown(const Place& place, Indices indices) const;
+  std::vector<int64_t> missing(const Place& place, CacheMap& map, Indices indices) const;
+  std::shared_ptr<CacheMap> fill(const Place& place, Indices indices, Indices also);
+  std::unique_ptr<CacheWriter> lock(const Place& place, std::shared_ptr<CacheMap>& mapped);
+  void decode_ahead(const Filling& filling, Indices all);
+  void decode(const Filling& filling, Indices missing, double budget_s);
+  FrameView past_the_cache(const Place& place, Indices indices);
   void keep_to_cap(const std::string& just_written);
 };
 
-FrameCache::FrameCache(CacheOptions options) : state_(std::make_unique<State>()) {
-  state_->folder = options.resolved_folder();
-  state_->cap_bytes = static_cast<int64_t>(options.gigabytes * 1e9);
+// The mapped file, or null where it must be written first. `anew`: whatever was mapped, look what stands at the path.
+std::shared_ptr<CacheMap> FrameCache::State::map(const Place& place, bool anew) {
+  const std::lock_guard lock(mutex);
+  make_room();
+  Open& open = maps[place.path];
+  open.used = Clock::now();
+  if (anew || !open.map || open.used - open.touched > kTouchEvery) reopen(place, open);
+  const auto map = open.map;
+  if (!map) maps.erase(place.path);
+  return map;
+}
+
+// Marks the file as used, and drops a mapping whose file is no longer the one at the path.
+void FrameCache::State::reopen(const Place& place, Open& open) {
+  struct stat file{};
+  const bool there = utimensat(AT_FDCWD, place.path.c_str(), nullptr, 0) == 0 && stat(place.path.c_str(), &file) == 0;
+  if (!there || !open.map || !open.map->is(file)) open.map = there ? CacheMap::open(place.path, place.shape) : nullptr;
+  open.touched = open.used;
+}
+
+// Unmaps an eighth of the idle files, the least recently used.
+void FrameCache::State::make_room() {
+  if (std::ssize(maps) < kMostMaps) return;
+  std::vector<std::pair<Clock::time_point, std::string>> idle;
+  for (const auto& [path, open] : maps) {
+    if (open.map.use_count() == 1) idle.emplace_back(open.used, path);
+  }
+  std::sort(idle.begin(), idle.end());
+  idle.resize((idle.size() + 7) / 8);
+  for (const auto& [used, path] : idle) maps.erase(path);
+}
+
+// The frames whose pixels are shown at `indices`.
+std::vector<int64_t> FrameCache::State::shown(const Place& place, Indices indices) const {
+  std::vector<int64_t> all(indices.begin(), indices.end());
+  const std::lock_guard lock(mutex);
+  const auto known = stand_ins.find(place.path);
+  if (known == stand_ins.end()) return all;
+  for (int64_t& index : all) {
+    if (const auto at = known->second.find(index); at != known->second.end()) index = at->second;
+  }
+  return all;
+}
+
+// Ascending, each once.
+std::vector<int64_t> FrameCache::State::missing(const Place& place, CacheMap& map, Indices indices) const {
+  std::vector<int64_t> all = shown(place, indices);
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  std::erase_if(all, [&](int64_t index) { return map.ready(index); });
+  return all;
+}
+
+FrameCache::FrameCache(CacheOptions options)
+    : state_(std::make_unique<State>(options.resolved_folder(), static_cast<int64_t>(options.gigabytes * 1e9))) {
+  const std::string& folder = state_->folder.path();
   std::error_code error;
-  std::filesystem::create_directories(state_->folder, error);
-  if (error || access(state_->folder.c_str(), W_OK | X_OK) != 0) {
-    throw CacheError(fmt::format("{}: not a folder that can be written, name another in cache.folder", state_->folder));
+  std::filesystem::create_directories(folder, error);
+  if (error || access(folder.c_str(), W_OK | X_OK) != 0) {
+    throw CacheError(fmt::format("{}: not a folder that can be written, name another in cache.folder", folder));
   }
 }
 
@@ -132,79 +161,117 @@ FrameView FrameCache::read(const VideoInfo& info, std::span<const int64_t> indic
                            int64_t short_side_px, double deadline_s) {
   expect(!info.id.empty() && !indices.empty(), "the cache needs a probed video and at least one frame");
   for (const int64_t index : indices) expect(index >= 0 && index < info.frames(), "frame index within the video");
+  State& state = *state_;
   const auto [height, width] = Resize{short_side_px}.apply(info.height, info.width);
-  const CacheShape shape{info.frames(), height, width};
-  const auto path = fmt::format("{}/{}_{}{}", state_->folder, info.id, short_side_px, kEnding);
-  auto map = state_->map(path, shape, false);
-  const bool hit = map && std::all_of(indices.begin(), indices.end(), [&](int64_t i) { return map->ready(i); });
-  if (!hit) map = state_->fill(info, path, shape, indices, also, short_side_px, deadline_s);
+  const Place place{info, {short_side_px}, deadline_s, {info.frames(), height, width},
+                    fmt::format("{}/{}_{}{}", state.folder.path(), info.id, short_side_px, kFramesEnding)};
+  auto map = state.map(place, false);
+  const bool hit = map && state.missing(place, *map, indices).empty();
+  if (!hit) map = state.fill(place, indices, also);
   {
-    const std::lock_guard lock(state_->mutex);
-    ++(hit ? state_->counts.hits : state_->counts.misses);
+    const std::lock_guard lock(state.mutex);
+    ++(hit ? state.counts.hits : state.counts.misses);
   }
+  if (!map) return state.past_the_cache(place, indices);
   FrameView view{{}, height, width, map};
-  for (const int64_t index : indices) view.frames.push_back(map->frame(index));
+  for (const int64_t index : state.shown(place, indices)) view.frames.push_back(map->frame(index));
   return view;
 }
 
-std::shared_ptr<CacheMap> FrameCache::State::fill(const VideoInfo& info, const std::string& path, const CacheShape& shape,
-                                                  std::span<const int64_t> indices, std::span<const int64_t> also,
-                                                  int64_t short_side_px, double deadline_s) {
+// The lock, and the file it locks mapped; null where another holds it too long.
+std::unique_ptr<CacheWriter> FrameCache::State::lock(const Place& place, std::shared_ptr<CacheMap>& mapped) {
+  constexpr int kAttempts = 3;  // another may take the file away between the two steps
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    auto writer = CacheWriter::open(place.path, place.shape, place.deadline_s);
+    if (!writer || (mapped = map(place, true))) return writer;
+  }
+  throw CacheError(fmt::format("{}: cannot be mapped into memory, name a folder on another disk in cache.folder", place.path));
+}
+
+// Null where the frames must come past the cache.
+std::shared_ptr<CacheMap> FrameCache::State::fill(const Place& place, Indices indices, Indices also) {
   std::shared_ptr<CacheMap> filled;
   {
-    CacheWriter writer(path, shape);
-    filled = map(path, shape, true);
-    if (!filled) throw CacheError(fmt::format("{}: cannot be mapped into memory, name a folder on another disk in cache.folder", path));
-    std::vector<int64_t> missing(indices.begin(), indices.end());
-    missing.insert(missing.end(), also.begin(), also.end());
-    std::sort(missing.begin(), missing.end());
-    missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
-    std::erase_if(missing, [&](int64_t i) { return filled->ready(i); });
-    if (!missing.empty()) decode(info, missing, writer, shape, short_side_px, deadline_s);
-    for (const int64_t index : indices) {
-      if (filled->ready(index)) continue;
-      throw CacheError(fmt::format("{}: a frame just written cannot be read back, name a folder on another disk in cache.folder", path));
+    const auto writer = lock(place, filled);
+    if (!writer) return nullptr;
+    auto needed = missing(place, *filled, indices);
+    if (!needed.empty()) {
+      Decoder decoder(place.info, place.deadline_s);
+      const Filling filling{place, *filled, *writer, decoder};
+      std::vector<int64_t> all(indices.begin(), indices.end());
+      all.insert(all.end(), also.begin(), also.end());
+      all = missing(place, *filled, all);
+      if (all.size() > needed.size()) {
+        decode_ahead(filling, all);
+        needed = missing(place, *filled, indices);
+      }
+      if (!needed.empty()) decode(filling, needed, place.deadline_s);
+    }
+    if (!missing(place, *filled, indices).empty()) {
+      throw CacheError(fmt::format("{}: a frame just written cannot be read back, name a folder on another disk in cache.folder", place.path));
     }
   }
-  keep_to_cap(path);
+  keep_to_cap(place.path);
   return filled;
 }
 
-void FrameCache::State::decode(const VideoInfo& info, std::span<const int64_t> missing, CacheWriter& writer, const CacheShape& shape,
-                               int64_t short_side_px, double deadline_s) {
+// What the clip needs now and what training may need later, in one pass. What fails here is asked for again when needed.
+void FrameCache::State::decode_ahead(const Filling& filling, Indices all) {
   const auto began = Clock::now();
-  const auto frames = Decoder(info).at_frames(missing, {short_side_px}, deadline_s).frames.contiguous();
-  const double took_s = seconds_since(began);
-  expect(frames.size(0) == std::ssize(missing) && frames.size(1) == shape.height && frames.size(2) == shape.width,
-         "the decoder returns the frames asked for");
-  for (int64_t i = 0; i < std::ssize(missing); ++i) writer.write(missing[i], frames.const_data_ptr<uint8_t>() + i * shape.frame_bytes());
-  const std::lock_guard lock(mutex);
-  counts.decoded_frames += std::ssize(missing);
-  counts.decode_s += took_s;
-  written_bytes += std::ssize(missing) * shape.frame_bytes();
+  try {
+    for (size_t at = 0; at < all.size(); at += kChunk) {
+      const double left_s = filling.place.deadline_s - seconds_since(began);
+      if (left_s <= 0) return;
+      decode(filling, all.subspan(at, std::min(kChunk, all.size() - at)), left_s);
+    }
+  } catch (const CacheError&) {
+    throw;
+  } catch (const Error&) {
+  }
 }
 
-// Looks at the folder when it may be past the cap, and then makes a tenth of the cap free. A file whose frames are being
-// looked at in this process stays, and so does the one just written.
+void FrameCache::State::decode(const Filling& filling, Indices missing, double budget_s) {
+  const Place& place = filling.place;
+  const auto began = Clock::now();
+  const Frames got = filling.decoder.at_frames(missing, place.resize, budget_s);
+  const double took_s = seconds_since(began);
+  expect(got.frames.size(0) == std::ssize(missing) && got.frames.size(1) == place.shape.height && got.frames.size(2) == place.shape.width,
+         "the decoder returns the frames asked for");
+  for (size_t i = 0; i < missing.size(); ++i) {
+    if (filling.map.ready(got.shown[i])) continue;
+    filling.writer.write(got.shown[i], got.frames.const_data_ptr<uint8_t>() + static_cast<int64_t>(i) * place.shape.frame_bytes());
+  }
+  const std::lock_guard lock(mutex);
+  for (size_t i = 0; i < missing.size(); ++i) {
+    if (got.shown[i] != missing[i]) stand_ins[place.path][missing[i]] = got.shown[i];
+  }
+  counts.decoded_frames += std::ssize(missing);
+  counts.decode_s += took_s;
+  folder.wrote(std::ssize(missing) * place.shape.frame_bytes());
+}
+
+FrameView FrameCache::State::past_the_cache(const Place& place, Indices indices) {
+  const auto began = Clock::now();
+  FrameView view = FrameView::of(Decoder(place.info, place.deadline_s).at_frames(indices, place.resize, place.deadline_s).frames);
+  const std::lock_guard lock(mutex);
+  counts.decoded_frames += std::ssize(indices);
+  counts.decode_s += seconds_since(began);
+  return view;
+}
+
+// A file whose frames are being looked at in this process stays, and so does the one just written. Maps of files that are
+// gone, removed here or by others, are dropped: they hold the disk's space.
 void FrameCache::State::keep_to_cap(const std::string& just_written) {
   const std::lock_guard lock(mutex);
-  const bool look = measured_bytes < 0 || measured_bytes + written_bytes > cap_bytes || written_bytes > cap_bytes / 16;
-  if (!look) return;
-  const auto files = files_by_use(folder);
-  int64_t total = 0;
-  for (const auto& file : files) total += file.bytes;
-  if (total > cap_bytes) {
-    for (const auto& file : files) {
-      if (total <= cap_bytes - cap_bytes / 10) break;
-      const auto open = maps.find(file.path);
-      if (file.path == just_written || (open != maps.end() && open->second.map.use_count() > 1)) continue;
-      if (!remove_idle(file.path)) continue;
-      if (open != maps.end()) maps.erase(open);
-      total -= file.bytes;
-    }
-  }
-  measured_bytes = total;
-  written_bytes = 0;
+  if (!folder.may_be_full()) return;
+  folder.keep_to_cap([&](const std::string& path) {
+    const auto open = maps.find(path);
+    return path == just_written || (open != maps.end() && open->second.map.use_count() > 1);
+  });
+  std::erase_if(maps, [](const auto& row) {
+    struct stat file{};
+    return stat(row.first.c_str(), &file) != 0 || !row.second.map->is(file);
+  });
 }
 
 }  // namespace distal

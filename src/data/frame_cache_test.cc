@@ -3,6 +3,8 @@
 #include <csignal>
 #include <thread>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -243,6 +245,116 @@ TEST(FrameCache, StaysUnderItsCapAndDropsTheLeastRecentlyUsed) {
   EXPECT_EQ(numbers(held), (Indices{5, 6}));
 }
 
+TEST(FrameCache, CountsProbesAndRemovesWhatDeadProcessesLeft) {
+  const TemporaryFolder folder;
+  const auto video = probe(numbered(folder, "a.mp4"));
+  std::filesystem::create_directories(folder / "cache/probes");
+  const auto now = std::filesystem::file_time_type::clock::now();
+  const auto old = folder.write("cache/probes/old.probe", std::string(200000, 'x'));
+  const auto dead = folder.write("cache/probes/old.probe.1-0.partial", "x"), fresh = folder.write("cache/probes/new.probe.2-0.partial", "x");
+  std::filesystem::last_write_time(old, now - std::chrono::hours(1));
+  std::filesystem::last_write_time(dead, now - std::chrono::hours(48));
+  FrameCache cache(options_of(folder, 2e-4));
+  cache.read(video, Indices{1}, {}, 48, kDeadline_s);
+  EXPECT_FALSE(std::filesystem::exists(old));
+  EXPECT_FALSE(std::filesystem::exists(dead));
+  EXPECT_TRUE(std::filesystem::exists(fresh));
+  EXPECT_EQ(cache_files(folder).size(), 1u);
+}
+
+TEST(FrameCache, LetsGoOfFilesThatOthersRemoved) {
+  const TemporaryFolder folder;
+  const auto first = probe(numbered(folder, "a.mp4")), second = probe(numbered(folder, "b.mp4", 40));
+  FrameCache cache(options_of(folder, 1e-5));
+  cache.read(first, Indices{1}, {}, 48, kDeadline_s);
+  const auto path = cache_files(folder).at(0);
+  const auto mapped = [&] {
+    std::ifstream maps("/proc/self/maps");
+    std::string line;
+    while (std::getline(maps, line)) {
+      if (line.find(path) != std::string::npos) return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(mapped());
+  std::filesystem::remove(path);
+  cache.read(second, Indices{1}, {}, 48, kDeadline_s);
+  EXPECT_FALSE(mapped());
+}
+
+TEST(FrameCache, AFileThatAnotherFillsForTooLongIsPassedBy) {
+  const TemporaryFolder folder;
+  const auto video = probe(numbered(folder, "a.mp4"));
+  FrameCache cache(options_of(folder));
+  cache.read(video, Indices{1}, {}, 48, kDeadline_s);
+  const int fd = open(cache_files(folder).at(0).c_str(), O_RDONLY);
+  ASSERT_EQ(flock(fd, LOCK_EX), 0);
+  EXPECT_EQ(numbers(cache.read(video, Indices{5, 1, 5}, Indices{6}, 48, 0.2)), (Indices{5, 1, 5}));
+  EXPECT_EQ(numbers(cache.read(video, Indices{1}, {}, 48, 0.2)), Indices{1});  // a hit needs no lock
+  EXPECT_EQ(cache.counts().misses, 2);
+  close(fd);
+  EXPECT_EQ(numbers(cache.read(video, Indices{5}, {}, 48, kDeadline_s)), Indices{5});
+  EXPECT_EQ(numbers(cache.read(video, Indices{5}, {}, 48, kDeadline_s)), Indices{5});
+  EXPECT_EQ(cache.counts().misses, 3);
+}
+
+TEST(FrameCache, FramesForLaterAreNotChargedToTheClipAndWhatCameOfThemStays) {
+  const TemporaryFolder folder;
+  SyntheticOptions options;
+  options.frames = options.gop = 400, options.width = 320, options.height = 240;
+  write_numbered(folder / "long.mp4", options);
+  const auto video = probe(folder / "long.mp4");
+  Indices all(400);
+  for (int64_t i = 0; i < 400; ++i) all[i] = i;
+  double whole_s = 0;
+  for (int run = 0; run < 2; ++run) {
+    const auto began = std::chrono::steady_clock::now();
+    Decoder(video).at_frames(all, {48}, kDeadline_s);
+    whole_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  }
+  FrameCache cache(options_of(folder));
+  EXPECT_EQ(numbers(cache.read(video, Indices{0}, all, 48, whole_s / 4)), Indices{0});
+  EXPECT_GT(cache.counts().decoded_frames, 1);
+  EXPECT_EQ(numbers(cache.read(video, Indices{9}, {}, 48, kDeadline_s)), Indices{9});
+  EXPECT_EQ(cache.counts().hits, 1);
+}
+
+TEST(FrameCache, AFrameThatStandsForADamagedOneIsNotKeptUnderItsNumber) {
+  const TemporaryFolder folder;
+  VideoInfo video = probe(numbered(folder, "a.mp4"));
+  video.pts.insert(video.pts.begin() + 20, video.pts[19] + 1);  // the index promises a frame that never comes
+  video.time_s.insert(video.time_s.begin() + 20, video.time_s[19] + 1e-4);
+  video.key.insert(video.key.begin() + 20, 0);
+  {
+    FrameCache cache(options_of(folder));
+    EXPECT_EQ(numbers(cache.read(video, Indices{20, 21}, {}, 48, kDeadline_s)), (Indices{19, 20}));
+    EXPECT_EQ(cache.counts().decoded_frames, 2);
+    EXPECT_EQ(numbers(cache.read(video, Indices{20, 19}, {}, 48, kDeadline_s)), (Indices{19, 19}));  // known by now
+    EXPECT_EQ(cache.counts().hits, 1);
+  }
+  FrameCache next(options_of(folder));
+  EXPECT_EQ(numbers(next.read(video, Indices{19}, {}, 48, kDeadline_s)), Indices{19});
+  EXPECT_EQ(next.counts().hits, 1);
+  EXPECT_EQ(numbers(next.read(video, Indices{20}, {}, 48, kDeadline_s)), Indices{19});
+  EXPECT_EQ(next.counts().misses, 1);
+}
+
+TEST(FrameCache, AVideoThatShrankLeavesNothingWrongBehind) {
+  const TemporaryFolder folder;
+  const auto path = numbered(folder, "a.mp4", 64);
+  const auto video = probe(path);
+  const auto modified = std::filesystem::last_write_time(path);
+  std::ifstream in(path, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  FrameCache cache(options_of(folder));
+  cache.read(video, Indices{1}, {}, 48, kDeadline_s);
+  std::filesystem::resize_file(path, bytes.size() / 2);
+  EXPECT_THAT(error_of([&] { cache.read(video, Indices{2, 60}, Indices{3, 61}, 48, kDeadline_s); }), HasSubstr("a.mp4: changed since it was probed"));
+  folder.write("a.mp4", bytes);
+  std::filesystem::last_write_time(path, modified);
+  EXPECT_EQ(numbers(cache.read(video, Indices{60, 2, 1, 61, 3}, {}, 48, kDeadline_s)), (Indices{60, 2, 1, 61, 3}));
+}
+
 TEST(FrameCache, AFullDiskIsAnErrorThatNamesFolderAndCure) {
   const TemporaryFolder folder;
   const auto video = probe(numbered(folder, "a.mp4"));
@@ -300,6 +412,20 @@ TEST(ClipReader, RemembersProbesWhileTheFileStands) {
   EXPECT_NE(error_of([&] { ClipReader(input, options_of(folder)).probe(path); }), "");
 }
 
+TEST(ClipReader, AProbeThatIsUsedAgainIsYoungAgain) {
+  const TemporaryFolder folder;
+  const auto path = numbered(folder, "a.mp4");
+  const auto first = ClipReader({}, options_of(folder)).probe(path);
+  const auto record = std::filesystem::directory_iterator(folder / "cache/probes")->path();
+  const auto hour_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+  std::filesystem::last_write_time(record, hour_ago);
+  const auto again = ClipReader({}, options_of(folder)).probe(path);
+  EXPECT_GT(std::filesystem::last_write_time(record), hour_ago);
+  EXPECT_EQ(again.stamp(), first.stamp());
+  EXPECT_EQ(again.mirrored, first.mirrored);
+  EXPECT_EQ(again.timed, first.timed);
+}
+
 TEST(ClipReader, ASpoiledProbeRecordIsProbedAgain) {
   const TemporaryFolder folder;
   const auto path = numbered(folder, "a.mp4");
@@ -319,9 +445,10 @@ TEST(ClipReader, ReadsAChangedVideoAnewAndRefusesTheOldClip) {
   SyntheticOptions longer;
   longer.frames = 48;
   write_numbered(path, longer);
-  ClipReader reader(input, options_of(folder));
-  EXPECT_THAT(error_of([&] { reader.read(clip, nullptr, false); }), HasSubstr("the file is not the one that was listed"));
+  const auto refusal = error_of([&] { ClipReader(input, options_of(folder)).read(clip, nullptr, false); });
+  EXPECT_THAT(refusal, HasSubstr("the file is not the one that was listed"));
   clip.video_id.clear();
+  ClipReader reader(input, options_of(folder));
   EXPECT_EQ(numbers(reader.view(clip, nullptr, false)), (Indices{3, 9, 15, 21, 27, 33, 39, 45}));
   EXPECT_EQ(reader.counts().misses, 1);
 }

@@ -96,7 +96,7 @@ Row row_of(const CsvRecord& record, const Columns& columns, const std::string& c
   if (columns.label >= 0) row.label = trimmed(record.fields[columns.label]);
   if (row.label.empty() && labelled) fail("{}: empty label, name a class or remove the line", row.place);
   if (columns.group >= 0) row.group = trimmed(record.fields[columns.group]);
-  if (row.group.empty()) row.group = std::filesystem::path(row.path).stem().string();
+  if (row.group.empty()) row.group = std::filesystem::path(row.path).lexically_normal().replace_extension().string();
   read_span(row, record, columns);
   return row;
 }
@@ -147,13 +147,21 @@ Classes classes_of(const std::vector<Row>& rows) {
 }
 
 void require_disjoint_groups(const std::vector<Clip>& training, const std::vector<Clip>& test) {
-  std::map<std::string, const Clip*> seen;
-  for (const auto& clip : training) seen.emplace(clip.group, &clip);
+  std::map<std::string, const Clip*> groups, contents;
+  for (const auto& clip : training) {
+    groups.emplace(clip.group, &clip);
+    if (!clip.video_id.empty()) contents.emplace(clip.video_id, &clip);
+  }
   for (const auto& clip : test) {
-    const auto at = seen.find(clip.group);
-    if (at != seen.end()) {
+    if (const auto at = groups.find(clip.group); at != groups.end()) {
       fail("group '{}' is in the training list ({}) and in the test list ({}), keep all clips of a group on one side", clip.group,
            at->second->video, clip.video);
+    }
+  }
+  for (const auto& clip : test) {
+    if (const auto at = contents.find(clip.video_id); at != contents.end()) {
+      fail("{} in the training list and {} in the test list are the same video, byte for byte, keep it on one side", at->second->video,
+           clip.video);
     }
   }
 }

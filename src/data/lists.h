@@ -12,6 +12,7 @@
 #include "base/nouns.h"
 #include "base/options.h"
 #include "base/progress.h"
+#include "data/quarantine.h"
 #include "video/probe.h"
 
 namespace distal {
@@ -30,18 +31,14 @@ struct ClipOptions {
   void visit(OptionVisitor& v);
 };
 
-/// A video that cannot be used, with its reason. It never stops a run.
-struct Quarantined {
-  std::string path, reason;
-};
-
 struct ClipList {
   std::vector<Clip> clips;                 // video paths absolute or relative to the working directory; ids filled
   std::vector<Quarantined> quarantined;
   int64_t unlabelled_segments = 0;         // rows marked unlabelled, segments whose middle no labelled span covers: left out
+  int64_t duplicates = 0;                  // clips left out because an earlier one has the same content and span (Clip::key)
 };
 
-/// One line of a CSV; nothing is opened. Absent columns keep their defaults; `group` is then the file's stem.
+/// One line of a CSV; nothing is opened. Absent columns keep their defaults; `group` is then the path without its extension.
 struct Row {
   std::string path, label, group;          // path as written, relative to the data folder
   double start_s = 0, end_s = std::numeric_limits<double>::infinity();
@@ -51,7 +48,7 @@ struct Row {
 
 /// Rows whose group matches `groups`, in the order of the file. Throws Error `file:line: what, cure`: missing file, missing
 /// column, wrong number of fields, number not readable, empty field, open quote, no row left. With `labelled` false the
-/// label column may be absent or empty (a pool nobody has answered for).
+/// label column may be absent or empty (a pool nobody has answered for): the label is then "" and becomes -1 in clips.
 std::vector<Row> read_rows(const std::string& csv_path, const std::string& groups, bool labelled = true);
 
 /// Labels found in rows, sorted; empty ones left out.
@@ -61,11 +58,12 @@ Classes classes_of(const std::vector<Row>& rows);
 /// clips. unit video: a clip per row, the row's span or the whole video. unit segment: windows [k * stride, k * stride +
 /// length) over each whole video, the last one kept from half its length on (the first always); the label is that of the
 /// first span that covers the middle. An unreadable video, and a span outside its video, is quarantined with the reason.
+/// Of clips with equal keys (a video listed twice, or a copy of it) the first one stays, with its label.
 /// Throws Error for an unknown label, with its line; Interrupted.
 ClipList make_clips(const std::vector<Row>& rows, const std::string& folder, const ClipOptions& options,
                     const Classes& classes, const std::function<VideoInfo(const std::string&)>& probe_video, Progress& progress);
 
-/// Throws Error naming the first group both lists share.
+/// Throws Error naming the first group both lists share, or the first two files, of one list each, with the same content.
 void require_disjoint_groups(const std::vector<Clip>& training, const std::vector<Clip>& test);
 
 }  // namespace distal

@@ -45,7 +45,7 @@ TEST(Lists, ReadsPathLabelAndGroupWhateverTheOrderOfColumns) {
   EXPECT_EQ(all[0].path, "a/b.mp4");
   EXPECT_EQ(all[0].group, "g1");
   EXPECT_EQ(all[1].path, "c,d.mp4");
-  EXPECT_EQ(all[1].group, "c,d");  // the file's stem
+  EXPECT_EQ(all[1].group, "c,d");  // the path without its extension
   EXPECT_THAT(classes_of(all).names, ElementsAre("run", "walk"));
 }
 
@@ -75,11 +75,40 @@ TEST(Lists, RefusesWithFileLineAndCure) {
 }
 
 TEST(Lists, APoolNeedsNoLabels) {
-  const auto all = rows("path\na.mp4\nb.mp4\n", "", false);
-  ASSERT_EQ(all.size(), 2u);
   Progress quiet(Progress::Mode::quiet);
-  const auto list = make_clips(all, "data", {}, {{"x"}}, ten_seconds, quiet);
-  EXPECT_EQ(list.clips.at(1).label, -1);
+  for (const char* csv : {"path\na.mp4\nb.mp4\n", "path,label\na.mp4,\nb.mp4, \n", "path,label\na.mp4,x\nb.mp4,\n"}) {
+    const auto all = rows(csv, "", false);
+    ASSERT_EQ(all.size(), 2u) << csv;
+    EXPECT_EQ(all[1].label, "");
+    for (const char* unit : {"video", "segment"}) {
+      const auto list = make_clips(all, "data", {unit, 10, 10}, {{"x"}}, ten_seconds, quiet);
+      ASSERT_EQ(list.clips.size(), 2u) << csv << unit;
+      EXPECT_EQ(list.clips[1].label, -1);
+    }
+  }
+}
+
+TEST(Lists, FilesOfOneNameInTwoFoldersAreTwoGroups) {
+  const auto all = rows("path,label\nrun/0001.mp4,run\n./walk/0001.mp4,walk\nwalk/0001.avi,walk\n");
+  EXPECT_EQ(all[0].group, "run/0001");
+  EXPECT_EQ(all[1].group, "walk/0001");
+  EXPECT_EQ(all[2].group, "walk/0001");
+}
+
+TEST(Lists, AClipListedTwiceIsKeptOnce) {
+  const auto copies = [](const std::string& path) {
+    VideoInfo info = steady_video(250, 25, path);
+    if (path == "data/copy.mp4") info.id = "id of data/a.mp4";
+    return info;
+  };
+  const auto whole = clips("path,label\na.mp4,x\nb.mp4,x\na.mp4,y\ncopy.mp4,x\n", {}, copies);
+  ASSERT_EQ(whole.clips.size(), 2u);
+  EXPECT_EQ(whole.duplicates, 2);
+  EXPECT_EQ(whole.clips[0].video, "data/a.mp4");
+  EXPECT_EQ(whole.clips[0].label, 0);  // the first line counts
+  EXPECT_EQ(whole.clips[1].video, "data/b.mp4");
+  EXPECT_EQ(clips("path,label\na.mp4,x\ncopy.mp4,x\n", {"segment", 4, 4}, copies).duplicates, 3);
+  EXPECT_EQ(clips("path,label,start_s,end_s\na.mp4,x,0,4\na.mp4,x,4,8\n", {}, copies).duplicates, 0);
 }
 
 TEST(Lists, AVideoIsAClipFromItsStartToItsEnd) {
@@ -90,7 +119,7 @@ TEST(Lists, AVideoIsAClipFromItsStartToItsEnd) {
   EXPECT_EQ(list.clips[0].label, 1);
   EXPECT_EQ(list.clips[0].start_s, 0);
   EXPECT_EQ(list.clips[0].end_s, 10);
-  EXPECT_EQ(list.clips[1].group, "b");
+  EXPECT_EQ(list.clips[1].group, "sub/b");
   EXPECT_EQ(list.clips[1].label, 0);
 }
 
@@ -160,6 +189,19 @@ TEST(Lists, PutsUnreadableVideosAsideWithTheReason) {
   EXPECT_THAT(list.quarantined[1].reason, HasSubstr("list.csv:4: the span begins after the end of the video (250 frames, 10.000 s)"));
 }
 
+TEST(Lists, WhatAVideoDoesToTheProgramPutsItAside) {
+  const auto probe_video = [](const std::string& path) -> VideoInfo {
+    if (path == "data/a.mp4") throw std::bad_alloc();
+    if (path == "data/b.mp4") throw std::filesystem::filesystem_error("stat", path, std::make_error_code(std::errc::permission_denied));
+    return ten_seconds(path);
+  };
+  const auto list = clips("path,label\na.mp4,x\nb.mp4,x\nc.mp4,x\n", {}, probe_video);
+  EXPECT_EQ(list.clips.size(), 1u);
+  ASSERT_EQ(list.quarantined.size(), 2u);
+  EXPECT_THAT(list.quarantined[0].reason, StartsWith("data/a.mp4: no memory left for its frames"));
+  EXPECT_THAT(list.quarantined[1].reason, StartsWith("data/b.mp4: "));
+}
+
 TEST(Lists, ProbesEachVideoOnce) {
   std::atomic<int> probes = 0;
   const auto probe_video = [&](const std::string& path) { return ++probes, ten_seconds(path); };
@@ -186,6 +228,17 @@ TEST(Lists, RefusesAGroupOnBothSides) {
   EXPECT_THAT(error_of([&] { require_disjoint_groups({a, b}, {c}); }), StartsWith("group 'g1' is in the training list (a.mp4) and in the test list (c.mp4)"));
 }
 
+TEST(Lists, RefusesOneContentUnderTwoNamesOnBothSides) {
+  Clip a{"a.mp4", "1f"}, b{"b.mp4", "2f"}, copy{"copy.mp4", "1f"}, unknown{"c.mp4"};
+  a.group = "a", b.group = "b", copy.group = "copy", unknown.group = "c";
+  EXPECT_NO_THROW(require_disjoint_groups({a}, {b}));
+  Clip other = unknown;
+  other.group = "d";
+  EXPECT_NO_THROW(require_disjoint_groups({a, unknown}, {other}));  // not probed: nothing to compare
+  EXPECT_THAT(error_of([&] { require_disjoint_groups({b, a}, {copy}); }),
+              StartsWith("a.mp4 in the training list and copy.mp4 in the test list are the same video"));
+}
+
 TEST(Lists, ReadsTheSharedLists) {
   const std::string data = DISTAL_SOURCE_DIR "/../shared/data";
   if (!std::filesystem::exists(data)) GTEST_SKIP() << "the shared data sets are not here";
@@ -193,7 +246,7 @@ TEST(Lists, ReadsTheSharedLists) {
   EXPECT_EQ(classes_of(read_rows(data + "/ucf101-8/test.csv", "")).size(), 8);
   const auto phases = read_rows(data + "/cholect50-val/annotations.csv", "");
   EXPECT_EQ(classes_of(phases).size(), 7);
-  EXPECT_EQ(phases[0].group, "VID68");
+  EXPECT_EQ(phases[0].group, "videos/VID68");
   EXPECT_EQ(phases[0].end_frame, 11);
 }
 

@@ -6,15 +6,17 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/random.h"
+#include "data/cache_folder.h"
 
 namespace distal {
 namespace {
 
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
 using nlohmann::json;
 
 // The fields of VideoInfo, once for both directions.
@@ -24,20 +26,15 @@ void visit_fields(Info& info, Visit&& visit) {
   visit("pts", info.pts), visit("key", info.key), visit("width", info.width), visit("height", info.height);
   visit("rotation", info.rotation), visit("constant_rate", info.constant_rate), visit("average_rate", info.average_rate);
   visit("full_range", info.full_range), visit("codec", info.codec), visit("container", info.container);
-  visit("audio_streams", info.audio_streams), visit("damage", info.damage);
+  visit("audio_streams", info.audio_streams), visit("damage", info.damage), visit("mirrored", info.mirrored);
+  visit("timed", info.timed), visit("stopped_by", info.stopped_by);
 }
 
 std::string absolute(const std::string& path) { return std::filesystem::absolute(path).lexically_normal().string(); }
 
 }  // namespace
 
-std::optional<FileStamp> FileStamp::of(const std::string& path) {
-  struct stat file{};
-  if (stat(path.c_str(), &file) != 0) return std::nullopt;
-  return FileStamp{file.st_size, file.st_mtim.tv_sec * 1'000'000'000 + file.st_mtim.tv_nsec};
-}
-
-std::string ProbeCache::file_of(const std::string& path) const { return fmt::format("{}/{:016x}.probe", folder_, fnv1a(absolute(path))); }
+std::string ProbeCache::file_of(const std::string& path) const { return fmt::format("{}/{:016x}{}", folder_, fnv1a(absolute(path)), kProbeEnding); }
 
 std::optional<VideoInfo> ProbeCache::find(const std::string& path, const FileStamp& stamp) const {
   std::ifstream in(file_of(path), std::ios::binary);
@@ -50,6 +47,8 @@ std::optional<VideoInfo> ProbeCache::find(const std::string& path, const FileSta
     VideoInfo info;
     visit_fields(info, [&](const char* name, auto& field) { record.at(name).get_to(field); });
     info.path = path;
+    info.modified_ns = stamp.modified_ns;
+    utimensat(AT_FDCWD, file_of(path).c_str(), nullptr, 0);
     return info;
   } catch (const json::exception&) {
     return std::nullopt;
@@ -63,7 +62,7 @@ void ProbeCache::store(const std::string& path, const FileStamp& stamp, const Vi
   const auto bytes = json::to_cbor(record);
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
-  const auto target = file_of(path), partial = fmt::format("{}.{}-{}.partial", target, getpid(), count++);
+  const auto target = file_of(path), partial = fmt::format("{}.{}-{}{}", target, getpid(), count++, kPartialEnding);
   {
     std::ofstream out(partial, std::ios::binary);
     out.write(reinterpret_cast<const char*>(bytes.data()), std::ssize(bytes));

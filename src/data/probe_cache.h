@@ -11,16 +11,10 @@
 
 namespace distal {
 
-/// Size and modification time of a file.
-struct FileStamp {
-  int64_t bytes = 0, modified_ns = 0;
-  bool operator==(const FileStamp&) const = default;
-  static std::optional<FileStamp> of(const std::string& path);
-};
-
 class ProbeCache {
  public:
   explicit ProbeCache(std::string folder) : folder_(std::move(folder)) {}
+  /// A record found counts as used: CacheFolder removes the least recently used first.
   std::optional<VideoInfo> find(const std::string& path, const FileStamp& stamp) const;
   /// A folder that cannot be written is no error: the video is then probed again next time.
   void store(const std::string& path, const FileStamp& stamp, const VideoInfo& info) const;

@@ -1,4 +1,4 @@
-#include <algorithm>
+#include <atomic>
 #include <limits>
 
 #include "base/error.h"
@@ -25,39 +25,31 @@ struct TrainingBatches::State {
   AugmentOptions augment;
   Random random;
   std::unique_ptr<SampleOrder> order;
-  UnreadableClips unreadable;
-  std::unique_ptr<Prefetch> prefetch;
+  std::atomic<bool> stopping = false;
+  std::unique_ptr<Prefetch> prefetch;  // last: its threads end before what they use
 
   Batch make(int64_t step) {
     Batch batch = empty_batch(batch_size, classes, reader.options());
-    for (int64_t row = 0; row < batch_size; ++row) fill(batch, row, step * batch_size + row);
+    for (int64_t row = 0; row < batch_size && !stopping; ++row) fill(batch, row, step * batch_size + row);
     return batch;
   }
 
   void fill(Batch& batch, int64_t row, int64_t position) {
+    std::string reason;
     for (int64_t attempt = 0; attempt < order->attempts(); ++attempt) {
-      const int64_t index = order->at(position, attempt);
-      if (!unreadable.has(index) && read(batch, row, position, index)) return;
+      if (read(batch, row, position, order->at(position, attempt), reason)) return;
     }
-    const auto reasons = unreadable.list();
-    fail("none of the {} training clips can be read (the first: {}), mend the videos or the list", samples.size(),
-         reasons.empty() ? "no reason kept" : reasons[0].reason);
+    fail("none of the {} training clips can be read (the first: {}), mend the videos or the list", samples.size(), reason);
   }
 
-  bool read(Batch& batch, int64_t row, int64_t position, int64_t index) {
+  bool read(Batch& batch, int64_t row, int64_t position, int64_t index, std::string& reason) {
     const Sample& sample = samples[index];
-    try {
-      Random jitter = random.stream("jitter", position), cuts = random.stream("augment", position);
-      const FrameView view = reader.view(sample.clip, &jitter, true);
-      const AugmentDraw draw = draw_augment(view.height, view.width, augment, cuts);
-      apply_augment(view, draw, reader.options().size_px, clip_at(batch, row));
-      put_targets(batch, row, sample, draw.flipped);
-    } catch (const CacheError&) {
-      throw;
-    } catch (const Error& error) {
-      unreadable.add(index, sample.clip.video, error.what());
-      return false;
-    }
+    Random jitter = random.stream("jitter", position), cuts = random.stream("augment", position);
+    const auto view = view_or_reason(reader, sample.clip, &jitter, true, reason);
+    if (!view) return false;
+    const AugmentDraw draw = draw_augment(view->height, view->width, augment, cuts);
+    apply_augment(*view, draw, reader.options().size_px, clip_at(batch, row));
+    put_targets(batch, row, sample, draw.flipped);
     batch.rows.mutable_data_ptr<int64_t>()[row] = index;
     batch.weights.mutable_data_ptr<float>()[row] = sample.weight;
     return true;
@@ -90,10 +82,8 @@ TrainingBatches::TrainingBatches(ClipReader& reader, std::vector<Sample> samples
                                               std::numeric_limits<int64_t>::max() / 2, threads);
 }
 
-TrainingBatches::~TrainingBatches() = default;
+TrainingBatches::~TrainingBatches() { state_->stopping = true; }
 
 Batch TrainingBatches::next() { return state_->prefetch->next(); }
-
-std::vector<Quarantined> TrainingBatches::quarantined() const { return state_->unreadable.list(); }
 
 }  // namespace distal

@@ -1,5 +1,7 @@
+#include <csignal>
 #include <cstdlib>
 #include <ctime>
+#include <future>
 #include <thread>
 
 #include <fmt/ranges.h>
@@ -7,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/progress.h"
-#include "base/random.h"
 #include "distill/protocol.h"
 #include "distill/teacher.h"
 
@@ -16,14 +17,23 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
-constexpr double kLongestBackoff_s = 60, kLongestRetryAfter_s = 600;
-constexpr size_t kLongestHeader = 1000;  // servers refuse headers beyond some kilobytes
+constexpr double kLongestBackoff_s = 60, kLongestRetryAfter_s = 600, kLongestConnect_s = 10, kLongestWait_s = 1e6;
+
+Clock::time_point after(double seconds) { return Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(std::min(seconds, kLongestWait_s))); }
 
 void sleep_until(Clock::time_point when) {
   while (Clock::now() < when) {
     Progress::check_interrupted();
     std::this_thread::sleep_for(std::min<Clock::duration>(when - Clock::now(), std::chrono::milliseconds(100)));
   }
+}
+
+/// A server that hangs up while it is written to must not end this process; the signal goes to the thread that writes.
+void block_sigpipe() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
 /// Seconds of a Retry-After header: a number, or a date; 0 where it is neither.
@@ -46,8 +56,12 @@ std::string explained(const httplib::Response& response) {  // the server's own 
   return fmt::format("HTTP {}", response.status);
 }
 
+/// The request was not worked on, or a repetition will get the answer: timeout, still at work, too early, too many, server trouble.
+bool worth_another_try(int status) { return status == 408 || status == 409 || status == 425 || status == 429 || status >= 500; }
+
 struct Description {
-  std::string version;
+  std::string name;
+  std::vector<std::string> versions;  // empty: the server does not say
   bool binary = false;
 };
 
@@ -58,74 +72,22 @@ class HttpTeacher final : public Teacher {
     if (!client_.is_valid()) fail("{}: not an address; use http://host:port/v2/models/NAME", place());
     client_.set_tcp_nodelay(true);
     client_.set_keep_alive(true);
-    const auto limit = std::chrono::microseconds(static_cast<int64_t>(options.timeout_s * 1e6));
-    client_.set_connection_timeout(limit);
-    client_.set_read_timeout(limit);
-    client_.set_write_timeout(limit);
+    const auto microseconds = [](double seconds) { return std::chrono::microseconds(static_cast<int64_t>(std::min(seconds, kLongestWait_s) * 1e6)); };
+    client_.set_connection_timeout(microseconds(std::min(options.timeout_s, kLongestConnect_s)));
+    client_.set_read_timeout(microseconds(options.timeout_s));
+    client_.set_write_timeout(microseconds(options.timeout_s));
     if (!options.token_env.empty()) client_.set_default_headers({{"Authorization", "Bearer " + token()}});
   }
 
-  torch::Tensor answer(const torch::Tensor& clips, const std::vector<std::string>& keys) override {
-    expect(clips.dim() == 5 && clips.size(0) == std::ssize(keys), "clips [N, 3, T, H, W] with a key each");
-    describe();
-    std::vector<torch::Tensor> answers;
-    for (int64_t first = 0; first < clips.size(0); first += options_.batch_size) {
-      const int64_t end = std::min(first + options_.batch_size, clips.size(0));
-      answers.push_back(ask(clips.slice(0, first, end), {keys.begin() + first, keys.begin() + end}));
-    }
-    return answers.empty() ? torch::empty({0, classes_}) : torch::cat(answers);
-  }
-  std::string version() const override { return describe().version; }
-
- private:
-  std::string place() const { return "teacher " + options_.url; }
-
-  std::string token() const {
-    const char* value = std::getenv(options_.token_env.c_str());
-    if (value == nullptr) fail("{}: the environment variable {} (teacher.token_env) is not set; export it", place(), options_.token_env);
-    return value;
-  }
-
-  const Description& describe() const {
-    if (description_) return *description_;
-    const auto model = json_of(get(url_.model_path()));
-    Description description{"", false};
-    const auto server = client_get_optional(url_.prefix + "/v2");
-    for (const auto& extension : server.value("extensions", nlohmann::json::array())) description.binary |= extension == protocol::kBinaryExtension;
-    check_names(model, "inputs", options_.input);
-    check_names(model, "outputs", options_.output);
-    std::string version = url_.version;
-    if (version.empty() && model.contains("versions") && model["versions"].is_array()) {
-      for (const auto& v : model["versions"]) version += (version.empty() ? "" : ",") + (v.is_string() ? v.get<std::string>() : v.dump());
-    }
-    const auto name = model.contains("name") && model["name"].is_string() ? model["name"].get<std::string>() : url_.model;
-    description.version = fmt::format("{}:{}", name, version.empty() ? "unversioned" : version);
-    description_ = description;
-    return *description_;
-  }
-
-  void check_names(const nlohmann::json& model, const char* list, const std::string& name) const {
-    if (!model.contains(list) || !model[list].is_array() || model[list].empty()) return;
-    std::vector<std::string> names;
-    for (const auto& entry : model[list]) if (entry.is_object() && entry.contains("name") && entry["name"].is_string()) names.push_back(entry["name"]);
-    if (std::find(names.begin(), names.end(), name) != names.end()) return;
-    fail("{}: no tensor '{}' among its {}: {}; set teacher.{}", place(), name, list, fmt::join(names, ", "), std::string(list) == "inputs" ? "input" : "output");
-  }
-
-  torch::Tensor ask(const torch::Tensor& clips, const std::vector<std::string>& keys) const {
-    const bool binary = describe().binary;
-    protocol::Message message;
-    const std::string id = fmt::format("{}", fmt::join(keys, ","));
-    message.json["id"] = id;
-    protocol::append(message, "inputs", options_.input, clips, binary);
-    message.json["outputs"] = {{{"name", options_.output}}};
-    if (binary) message.json["outputs"][0]["parameters"]["binary_data"] = true;
-    const auto response = post(message, id);
+  torch::Tensor answer(const torch::Tensor& clips, const std::string& request_key) override {
+    expect(clips.dim() == 5 && !request_key.empty(), "clips [N, 3, T, H, W] and a key");
+    const auto response = post(message_of(clips, request_key), request_key, clips.size(0));
     try {
       std::optional<size_t> json_bytes;
       if (response.has_header(protocol::kLengthHeader)) json_bytes = std::strtoull(response.get_header_value(protocol::kLengthHeader).c_str(), nullptr, 10);
-      const auto answer = protocol::tensor(protocol::parse(response.body, json_bytes), "outputs", options_.output);
-      return checked_answer(answer, options_.logits, clips.size(0), classes_, place());
+      const auto message = protocol::parse(response.body, json_bytes);
+      check_version(protocol::text_of(message.json, "model_version"));
+      return checked_answer(protocol::tensor(message, "outputs", options_.output), options_.logits, clips.size(0), classes_, place());
     } catch (const Error& error) {
       const std::string what = error.what();
       if (what.starts_with(place())) throw;
@@ -133,67 +95,150 @@ class HttpTeacher final : public Teacher {
     }
   }
 
-  httplib::Response get(const std::string& path) const {
-    return accepted([&] { return client_.Get(path); });
+  std::string version() const override {
+    const auto& description = describe();
+    return fmt::format("{}:{}", description.name, description.versions.empty() ? "unversioned" : fmt::format("{}", fmt::join(description.versions, ",")));
   }
 
-  httplib::Response post(const protocol::Message& message, const std::string& id) const {
-    httplib::Headers headers = {{"Idempotency-Key", id.size() <= kLongestHeader ? id : fmt::format("{:016x}{:016x}", fnv1a(id), mix64(fnv1a("distal" + id)))}};
+ private:
+  std::string place() const { return "teacher " + options_.url; }
+
+  std::string token() const {
+    const char* value = std::getenv(options_.token_env.c_str());
+    if (value == nullptr) fail("{}: the environment variable {} (oracle.token_env) is not set; export it", place(), options_.token_env);
+    return value;
+  }
+
+  const Description& describe() const {
+    if (description_) return *description_;
+    const auto model = json_of(get(url_.model_path()));
+    Description description{protocol::text_of(model, "name"), {}, false};
+    const auto server = json_or_nothing(url_.prefix + "/v2");
+    for (const auto& extension : server.value("extensions", nlohmann::json::array())) description.binary |= extension == protocol::kBinaryExtension;
+    check_names(model, "inputs", options_.input);
+    check_names(model, "outputs", options_.output);
+    if (description.name.empty()) description.name = url_.model;
+    if (!url_.version.empty()) description.versions = {url_.version};
+    else if (model.contains("versions") && model["versions"].is_array())
+      for (const auto& v : model["versions"]) description.versions.push_back(v.is_string() ? v.get<std::string>() : v.dump());
+    description_ = description;
+    return *description_;
+  }
+
+  void check_version(const std::string& answered) const {
+    const auto& versions = describe().versions;
+    if (answered.empty() || versions.empty() || std::find(versions.begin(), versions.end(), answered) != versions.end()) return;
+    fail("{}: model_version {} answered instead of {}; name the version you want in oracle.url (.../versions/{}), then repeat the command", place(), answered, fmt::join(versions, " or "), answered);
+  }
+
+  void check_names(const nlohmann::json& model, const char* list, const std::string& name) const {
+    if (!model.contains(list) || !model[list].is_array() || model[list].empty()) return;
+    std::vector<std::string> names;
+    for (const auto& entry : model[list]) if (entry.is_object() && entry.contains("name") && entry["name"].is_string()) names.push_back(entry["name"]);
+    if (std::find(names.begin(), names.end(), name) != names.end()) return;
+    fail("{}: no tensor '{}' among its {}: {}; set oracle.{}", place(), name, list, fmt::join(names, ", "), std::string(list) == "inputs" ? "input" : "output");
+  }
+
+  protocol::Message message_of(const torch::Tensor& clips, const std::string& request_key) const {
+    const bool binary = describe().binary;
+    protocol::Message message;
+    message.json["id"] = request_key;
+    protocol::append(message, "inputs", options_.input, clips, binary);
+    message.json["outputs"] = {{{"name", options_.output}}};
+    if (binary) message.json["outputs"][0]["parameters"]["binary_data"] = true;
+    return message;
+  }
+
+  httplib::Response get(const std::string& path) const {
+    return accepted([&] { return client_.Get(path); }, 0);
+  }
+
+  httplib::Response post(const protocol::Message& message, const std::string& request_key, int64_t clips) const {
+    httplib::Headers headers = {{"Idempotency-Key", request_key}};
     const bool binary = !message.raw.empty();
     const std::string body = message.body();
     if (binary) headers.emplace(protocol::kLengthHeader, fmt::format("{}", body.size() - message.raw.size()));
-    return accepted([&] { return client_.Post(url_.model_path() + "/infer", headers, body, binary ? "application/octet-stream" : "application/json"); });
+    return accepted([&] { return client_.Post(url_.model_path() + "/infer", headers, body, binary ? "application/octet-stream" : "application/json"); }, clips);
   }
 
   /// The server's metadata, an empty object where it has none: only the extensions are read from it.
-  nlohmann::json client_get_optional(const std::string& path) const {
+  nlohmann::json json_or_nothing(const std::string& path) const {
     wait_for_rate();
-    const auto result = client_.Get(path);
+    const auto result = within_limit([&] { return client_.Get(path); });
     const auto json = result && result->status == 200 ? nlohmann::json::parse(result->body, nullptr, false) : nlohmann::json();
     return json.is_object() ? json : nlohmann::json::object();
   }
 
   nlohmann::json json_of(const httplib::Response& response) const {
     auto json = nlohmann::json::parse(response.body, nullptr, false);
-    if (!json.is_object()) fail("{}: what answers there does not speak the Open Inference Protocol v2; check teacher.url", place());
+    if (!json.is_object()) fail("{}: what answers there does not speak the Open Inference Protocol v2; check oracle.url", place());
     return json;
   }
 
   void wait_for_rate() const {
     if (options_.requests_per_s <= 0) return;
     sleep_until(next_request_);
-    next_request_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(1 / options_.requests_per_s));
+    next_request_ = after(1 / options_.requests_per_s);
+  }
+
+  /// One try, timeout_s long at most as a whole: httplib's own limits hold for each socket operation. A signal ends it too;
+  /// only while a connection is being made may that take kLongestConnect_s.
+  template <class Send>
+  httplib::Result within_limit(Send send) const {
+    auto exchange = std::async(std::launch::async, [&] {
+      block_sigpipe();
+      return send();
+    });
+    const auto done_within = [&](int milliseconds) { return exchange.wait_for(std::chrono::milliseconds(milliseconds)) == std::future_status::ready; };
+    const auto break_off = [&] { while (!done_within(10)) client_.stop(); };
+    try {
+      const auto end = after(options_.timeout_s);
+      while (!done_within(50) && Clock::now() < end) Progress::check_interrupted();
+    } catch (const Interrupted&) {
+      break_off();
+      throw;
+    }
+    break_off();
+    return exchange.get();
   }
 
   /// Sends until the answer is 200; throws Error when that cannot be, or the tries are used up.
   template <class Send>
-  httplib::Response accepted(Send send) const {
+  httplib::Response accepted(Send send, int64_t clips) const {
     double backoff_s = options_.backoff_s;
-    for (int64_t attempt = 0;; ++attempt) {
+    bool never_sent = clips > 0;
+    for (int64_t tries = 1;; ++tries) {
       wait_for_rate();
       const auto began = Clock::now();
-      const httplib::Result result = send();
+      const httplib::Result result = within_limit(send);
       if (result && result->status == 200) return *result;
       const std::string problem = result ? explained(*result) : broken(result.error(), Seconds(Clock::now() - began).count());
-      const bool again = !result || result->status == 429 || result->status >= 500;
-      if (!again) fail("{}: {}; {}", place(), problem, cure(result->status));
-      if (attempt == options_.retries) fail("{}: {}, {} tries; start the server, or correct teacher.url", place(), problem, attempt + 1);
-      const double wait_s = std::max(result ? retry_after_s(*result) : 0.0, std::min(backoff_s, kLongestBackoff_s));
-      sleep_until(Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(wait_s)));
+      if (result && result->status == 413) throw TooLarge(fmt::format("{}: {} for {} clips; lower oracle.batch_size", place(), problem, clips));
+      if (result && !worth_another_try(result->status)) fail("{}: {}; {}", place(), problem, cure(result->status));
+      never_sent &= !result && result.error() == httplib::Error::Write;
+      if (tries > options_.retries) give_up(problem, tries, never_sent, result ? result->status : 0);
+      sleep_until(after(std::max(result ? retry_after_s(*result) : 0.0, std::min(backoff_s, kLongestBackoff_s))));
       backoff_s *= 2;
     }
   }
 
+  [[noreturn]] void give_up(const std::string& problem, int64_t tries, bool never_sent, int status) const {
+    const auto all = fmt::format("{}: {}, {} tries", place(), problem, tries);
+    if (never_sent) throw TooLarge(all + "; the connection broke while the clips were being sent: lower oracle.batch_size, or raise oracle.timeout_s");
+    if (status == 429) fail("{}; lower oracle.requests_per_s, or raise oracle.retries", all);
+    if (status != 0) fail("{}; look at the server, or raise oracle.retries", all);
+    fail("{}; start the server, or correct oracle.url", all);
+  }
+
   std::string broken(httplib::Error error, double took_s) const {
-    if ((error == httplib::Error::Read || error == httplib::Error::Connection) && took_s >= 0.95 * options_.timeout_s)
-      return fmt::format("no answer within {} s (teacher.timeout_s)", options_.timeout_s);
+    if (took_s >= 0.95 * options_.timeout_s) return fmt::format("no answer within {} s (oracle.timeout_s)", options_.timeout_s);
     return fmt::format("connection failed ({})", httplib::to_string(error));
   }
 
   static const char* cure(int status) {
-    if (status == 404) return "no such model there: check the name and version in teacher.url";
-    if (status == 401 || status == 403) return "give a token: teacher.token_env names the environment variable that holds it";
-    return "check teacher.input, teacher.output and the clip size against what the model takes";
+    if (status == 404) return "no such model there: check the name and version in oracle.url";
+    if (status == 401 || status == 403) return "give a token: oracle.token_env names the environment variable that holds it";
+    return "check oracle.input, oracle.output and the clip size against what the model takes";
   }
 
   TeacherOptions options_;

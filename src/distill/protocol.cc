@@ -17,12 +17,17 @@ std::string shown(const std::string& body) {  // enough of a foreign text to rec
   return start;
 }
 
+std::string name_of(const nlohmann::json& entry) {
+  const auto name = entry.find("name");
+  return name != entry.end() && name->is_string() ? name->get<std::string>() : "(no name)";
+}
+
 const nlohmann::json& entry_of(const nlohmann::json& message, const char* list, const std::string& name) {
   std::vector<std::string> there;
   if (const auto found = message.find(list); found != message.end() && found->is_array()) {
     for (const auto& entry : *found) {
       if (!entry.is_object()) continue;
-      there.push_back(entry.value("name", ""));
+      there.push_back(name_of(entry));
       if (there.back() == name) return entry;
     }
   }
@@ -61,7 +66,7 @@ torch::Tensor from_raw(const Message& message, const char* list, const nlohmann:
   int64_t offset = 0;
   for (const auto& other : message.json[list]) {
     if (&other == &entry) break;
-    offset += std::max<int64_t>(binary_size(other), 0);
+    offset += std::clamp<int64_t>(binary_size(other), 0, std::ssize(message.raw) + 1);
   }
   const int64_t bytes = binary_size(entry), want = c10::multiply_integers(shape) * static_cast<int64_t>(c10::elementSize(dtype));
   if (bytes != want || offset < 0 || offset > std::ssize(message.raw) - bytes) fail("a tensor of shape {} came with {} bytes of {}", fmt::join(shape, "x"), std::min(bytes, std::ssize(message.raw)), want);
@@ -106,10 +111,16 @@ torch::Tensor tensor(const Message& message, const char* list, const std::string
   }
 }
 
+std::string text_of(const nlohmann::json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return "";
+  return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
 std::string Url::model_path() const { return prefix + "/v2/models/" + model + (version.empty() ? "" : "/versions/" + version); }
 
 Url parse_url(const std::string& url) {
-  const auto refuse = [&]() { fail("teacher.url = '{}' is not like http://host:8000/v2/models/NAME or .../NAME/versions/1", url); };
+  const auto refuse = [&]() { fail("oracle.url = '{}' is not like http://host:8000/v2/models/NAME or .../NAME/versions/1", url); };
   const size_t scheme = url.find("://"), slash = scheme == std::string::npos ? scheme : url.find('/', scheme + 3);
   const size_t models = url.find("/v2/models/");
   if (scheme == std::string::npos || models == std::string::npos || slash > models || slash == scheme + 3) refuse();

@@ -31,6 +31,9 @@ void append(Message& message, const char* list, const std::string& name, const t
 /// Throws Error: absent (lists what is there), another datatype, data that do not fill the shape.
 torch::Tensor tensor(const Message& message, const char* list, const std::string& name);
 
+/// A member of an object as text: a string as it is, a number as written; empty where absent or null.
+std::string text_of(const nlohmann::json& object, const char* key);
+
 /// Where an endpoint lives.
 struct Url {
   std::string server;   // http://host:port

@@ -1,5 +1,7 @@
 #include "distill/teacher.h"
 
+#include <cmath>
+
 #include <fmt/ranges.h>
 #include <torch/utils.h>
 
@@ -12,7 +14,7 @@ class ModelTeacher final : public Teacher {
  public:
   ModelTeacher(Model model, std::string version, int64_t classes) : model_(std::move(model)), version_(std::move(version)), classes_(classes) {}
 
-  torch::Tensor answer(const torch::Tensor& clips, const std::vector<std::string>&) override {
+  torch::Tensor answer(const torch::Tensor& clips, const std::string&) override {
     const torch::NoGradGuard no_grad;
     model_->eval();
     const auto parameters = model_->parameters();
@@ -38,8 +40,8 @@ void TeacherOptions::visit(OptionVisitor& v) {
   v("logits", logits, "the answer is logits: softmax is applied here");
   v("price", price, "money an answer costs", at_least(0));
   v("requests_per_s", requests_per_s, "at most this many requests a second; 0: no limit", at_least(0));
-  v("timeout_s", timeout_s, "how long a request may take, in seconds", at_least(0.001));
-  v("retries", retries, "tries after the first, on 429, 5xx and broken connections", between(0, 100));
+  v("timeout_s", timeout_s, "how long a request may take as a whole, in seconds", at_least(0.001));
+  v("retries", retries, "tries after the first, on 408, 409, 425, 429, 5xx and broken connections", between(0, 100));
   v("backoff_s", backoff_s, "wait before the first retry, in seconds; doubles with each", at_least(0));
   v("batch_size", batch_size, "clips per request", at_least(1));
   v("token_env", token_env, "environment variable that holds a bearer token; empty: none is sent");
@@ -54,16 +56,17 @@ torch::Tensor checked_answer(const torch::Tensor& answer, bool logits, int64_t c
   if (answer.dim() != 2 || answer.size(0) != clips || answer.size(1) != classes)
     fail("{}: answered shape {} instead of [{}, {}] (clips, classes); it must know the classes of this data, in this order", place, fmt::join(answer.sizes(), "x"), clips, classes);
   auto p = answer.detach().to(torch::kCPU, torch::kFloat64);
+  const auto finite = torch::isfinite(p).all(1);
+  const auto none = torch::full_like(p, std::nan(""));
+  if (logits) return torch::where(finite.unsqueeze(1), p.softmax(1), none).to(torch::kFloat32);
   const auto refuse = [&](const torch::Tensor& good, const char* what) {
-    const auto bad = good.logical_not().nonzero();
+    const auto bad = good.logical_not().logical_and(finite).nonzero();
     if (bad.numel() > 0) fail("{}: clip {} of the batch: {}", place, bad[0][0].item<int64_t>(), what);
   };
-  refuse(torch::isfinite(p).all(1), "the answer is not finite; look at the teacher's input range, it gets [-1, 1]");
-  if (logits) return p.softmax(1).to(torch::kFloat32);
-  refuse((p >= -1e-3).all(1), "probabilities lie below 0; if these are logits, set teacher.logits: true");
-  refuse((p.sum(1) - 1).abs() <= 1e-3, "probabilities do not sum to 1; if these are logits, set teacher.logits: true");
+  refuse((p >= -1e-3).all(1), "probabilities lie below 0; if these are logits, set oracle.logits: true");
+  refuse((p.sum(1) - 1).abs() <= 1e-3, "probabilities do not sum to 1; if these are logits, set oracle.logits: true");
   p = p.clamp_min(0);
-  return (p / p.sum(1, /*keepdim=*/true)).to(torch::kFloat32);
+  return torch::where(finite.unsqueeze(1), p / p.sum(1, /*keepdim=*/true), none).to(torch::kFloat32);
 }
 
 }  // namespace distal

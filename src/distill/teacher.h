@@ -9,6 +9,7 @@
 
 #include <torch/types.h>
 
+#include "base/error.h"
 #include "base/options.h"
 #include "models/model.h"
 
@@ -22,22 +23,29 @@ struct TeacherOptions {
   bool logits = false;             // the answer is logits: softmax is applied here
   double price = 0;                // money an answer costs
   double requests_per_s = 0;       // rate limit; 0: none
-  double timeout_s = 30;
-  int64_t retries = 4;             // on 429, 5xx and broken connections, with exponential back-off and Retry-After
+  double timeout_s = 30;           // of a whole try, from the connection to the last byte of the answer
+  int64_t retries = 4;             // on 408, 409, 425, 429, 5xx and broken connections: exponential back-off and Retry-After
   double backoff_s = 0.5;          // wait before the first retry; doubles with each, up to a minute
   int64_t batch_size = 8;          // clips per request
   std::string token_env;           // environment variable that holds a bearer token; empty: none is sent
   void visit(OptionVisitor& v);
 };
 
+/// The teacher takes no request of that many clips, and did nothing for it: ask in smaller ones.
+class TooLarge : public Error {
+ public:
+  using Error::Error;
+};
+
 class Teacher {
  public:
   virtual ~Teacher() = default;
-  /// clips float32 [N, 3, T, H, W] in [-1, 1]; keys [N]: idempotency key of each clip's answer (sent as the request's id,
-  /// so that a request repeated after a crash is answered and billed once). Returns float32 [N, K], rows summing to 1.
-  /// Throws Error: unreachable after the retries, wrong shape, not probabilities (finite, sums within 1e-3 of 1).
-  /// One thread at a time. A caller that wants to keep what was paid for asks for at most batch_size clips at once.
-  virtual torch::Tensor answer(const torch::Tensor& clips, const std::vector<std::string>& keys) = 0;
+  /// One request. clips float32 [N, 3, T, H, W] in [-1, 1]; request_key: its idempotency key; the same clips under the same
+  /// key, after a broken connection or a crash, are answered and billed once. Returns float32 [N, K], each row
+  /// probabilities that sum to 1, or NaN where the teacher's numbers are not finite: that clip has no answer.
+  /// Throws Error: unreachable after the retries, another model version than asked for, wrong shape, not probabilities
+  /// (sums within 1e-3 of 1); TooLarge; Interrupted. One thread at a time.
+  virtual torch::Tensor answer(const torch::Tensor& clips, const std::string& request_key) = 0;
   /// What tells one teacher from another: hash of the weights, or the endpoint's name and version.
   virtual std::string version() const = 0;
 };
@@ -53,7 +61,8 @@ std::unique_ptr<Teacher> torchscript_teacher(const TeacherOptions& options, int6
 /// the extension binary_tensor_data, as JSON elsewhere. Throws Error for a url that is none.
 std::unique_ptr<Teacher> http_teacher(const TeacherOptions& options, int64_t classes);
 
-/// [N, K] as float32 on the CPU with rows that sum to 1. Throws Error that begins with `place`.
+/// [N, K] as float32 on the CPU with rows that sum to 1; rows that are not finite come back as NaN. Throws Error that begins
+/// with `place`: another shape, a row that is finite and no probabilities.
 torch::Tensor checked_answer(const torch::Tensor& answer, bool logits, int64_t clips, int64_t classes, const std::string& place);
 
 }  // namespace distal

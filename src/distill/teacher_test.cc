@@ -55,7 +55,7 @@ TEST(ModelTeacher, AnswersInEvaluationModeWithoutGradients) {
   net->train();
   const auto teacher = teacher_of(net, "weights:1", 4);
   const auto clips = torch::rand({2, 3, 4, 5, 5});
-  const auto p = teacher->answer(clips, {"a", "b"});
+  const auto p = teacher->answer(clips, "a");
   EXPECT_FALSE(p.requires_grad());
   EXPECT_FALSE(net->is_training());
   EXPECT_TRUE(torch::allclose(p, net->forward(clips).logits.softmax(1)));
@@ -65,7 +65,7 @@ TEST(ModelTeacher, AnswersInEvaluationModeWithoutGradients) {
 
 TEST(ModelTeacher, RefusesAnotherNumberOfClasses) {
   const auto teacher = teacher_of(std::make_shared<TinyNet>(4), "1", 7);
-  EXPECT_THAT(refusal([&] { teacher->answer(torch::rand({2, 3, 1, 2, 2}), {"a", "b"}); }), HasSubstr("shape 2x4 instead of [2, 7]"));
+  EXPECT_THAT(refusal([&] { teacher->answer(torch::rand({2, 3, 1, 2, 2}), "a"); }), HasSubstr("shape 2x4 instead of [2, 7]"));
 }
 
 TEST(CheckedAnswer, NormalisesWhatIsNearlyProbabilities) {
@@ -77,10 +77,18 @@ TEST(CheckedAnswer, NormalisesWhatIsNearlyProbabilities) {
 TEST(CheckedAnswer, RefusesWhatIsNot) {
   const auto say = [](std::vector<float> row, bool logits) { return refusal([&] { checked_answer(torch::tensor(row).view({1, 2}), logits, 1, 2, "t"); }); };
   EXPECT_THAT(say({0.5f, 0.51f}, false), HasSubstr("do not sum to 1"));
-  EXPECT_THAT(say({3.0f, -2.0f}, false), HasSubstr("teacher.logits: true"));
-  EXPECT_THAT(say({NAN, 1.0f}, false), HasSubstr("clip 0 of the batch: the answer is not finite"));
-  EXPECT_THAT(say({INFINITY, 1.0f}, true), HasSubstr("not finite"));
+  EXPECT_THAT(say({3.0f, -2.0f}, false), HasSubstr("oracle.logits: true"));
   EXPECT_EQ(say({3.0f, -2.0f}, true), "accepted");
+}
+
+TEST(CheckedAnswer, MarksRowsThatAreNotFinite) {
+  const auto raw = torch::tensor({0.25, 0.75, double{NAN}, 1.0, double{INFINITY}, 0.0}).view({3, 2});
+  for (const bool logits : {false, true}) {
+    const auto p = checked_answer(raw, logits, 3, 2, "t");
+    EXPECT_TRUE(torch::isnan(p).all(1).equal(torch::tensor({false, true, true})));
+    EXPECT_NEAR(p[0].sum().item<double>(), 1, 1e-6);
+  }
+  EXPECT_THAT(refusal([] { checked_answer(torch::tensor({double{NAN}, 1.0, 3.0, -2.0}).view({2, 2}), false, 2, 2, "t"); }), HasSubstr("clip 1 of the batch"));
 }
 
 std::string scripted(const Folder& folder, const std::string& name, const std::string& body) {
@@ -90,15 +98,14 @@ std::string scripted(const Folder& folder, const std::string& name, const std::s
   return folder.file(name);
 }
 
-TEST(TorchscriptTeacher, AnswersFromAFileInBatches) {
+TEST(TorchscriptTeacher, AnswersFromAFile) {
   const Folder folder;
   TeacherOptions options;
   options.path = scripted(folder, "t.pt", "return x.mean([2, 3, 4])");
   options.logits = true;
-  options.batch_size = 2;
   const auto teacher = torchscript_teacher(options, 3);
   const auto clips = torch::rand({5, 3, 2, 4, 4});
-  EXPECT_TRUE(torch::allclose(teacher->answer(clips, {"a", "b", "c", "d", "e"}), clips.mean({2, 3, 4}).softmax(1)));
+  EXPECT_TRUE(torch::allclose(teacher->answer(clips, "a"), clips.mean({2, 3, 4}).softmax(1)));
   EXPECT_EQ(teacher->version(), torchscript_teacher(options, 3)->version());
   options.path = scripted(folder, "u.pt", "return x.mean([2, 3, 4]) * 2");
   EXPECT_NE(teacher->version(), torchscript_teacher(options, 3)->version());
@@ -113,7 +120,7 @@ TEST(TorchscriptTeacher, RefusalsNameTheFileAndTheCure) {
   options.path = folder.file("text.pt");
   EXPECT_THAT(refusal([&] { torchscript_teacher(options, 3); }), HasSubstr("not a TorchScript file"));
   options.path = scripted(folder, "shape.pt", "return x.view([2, 3])");
-  EXPECT_THAT(refusal([&] { torchscript_teacher(options, 3)->answer(torch::rand({5, 3, 2, 4, 4}), {"a", "b", "c", "d", "e"}); }), HasSubstr("cannot take clips of shape 5x3x2x4x4"));
+  EXPECT_THAT(refusal([&] { torchscript_teacher(options, 3)->answer(torch::rand({5, 3, 2, 4, 4}), "a"); }), HasSubstr("cannot take clips of shape 5x3x2x4x4"));
 }
 
 TEST(TeacherOptions, AreReadFromARecipe) {

@@ -12,7 +12,7 @@ namespace {
 
 std::string hash_of_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) fail("teacher {}: cannot be read; give the path of a TorchScript file in teacher.path", path);
+  if (!file) fail("teacher {}: cannot be read; give the path of a TorchScript file in oracle.path", path);
   std::vector<char> block(1 << 20);
   uint64_t hash = fnv1a("");
   while (file.read(block.data(), std::ssize(block)) || file.gcount() > 0) hash = fnv1a({block.data(), static_cast<size_t>(file.gcount())}, hash);
@@ -34,12 +34,9 @@ class TorchscriptTeacher final : public Teacher {
   TorchscriptTeacher(const TeacherOptions& options, int64_t classes)
       : options_(options), classes_(classes), version_(hash_of_file(options.path)), module_(load(options.path)) {}
 
-  torch::Tensor answer(const torch::Tensor& clips, const std::vector<std::string>&) override {
+  torch::Tensor answer(const torch::Tensor& clips, const std::string&) override {
     const torch::NoGradGuard no_grad;
-    std::vector<torch::Tensor> answers;
-    for (const auto& part : clips.split(options_.batch_size))
-      answers.push_back(checked_answer(forward(part), options_.logits, part.size(0), classes_, place()));
-    return answers.empty() ? torch::empty({0, classes_}) : torch::cat(answers);
+    return checked_answer(forward(clips), options_.logits, clips.size(0), classes_, place());
   }
   std::string version() const override { return version_; }
 

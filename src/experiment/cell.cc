@@ -166,17 +166,17 @@ void add_answers(Workbench& bench, const std::vector<Clip>& picks, Known& known,
   if (answered > 0) result.answer_accuracy = static_cast<double>(right) / static_cast<double>(answered);
 }
 
-void keep_student(Workbench& bench, const Arm& arm, int64_t seed, int64_t round, const Net& student) {
-  if (round < arm.recipe.rounds || seed != arm.recipe.seed) return;
+void keep_student(Workbench& bench, const Arm& arm, const Store::Run& run, int64_t round, const Net& student) {
+  if (round < arm.recipe.rounds || run.seed != arm.recipe.seed) return;
   InputOptions input = arm.recipe.input;
   save_model(fmt::format("{}/{}.safetensors", bench.folder, arm.name), student,
              side_json(arm.recipe.student.model, bench.material.classes.names, resolved(input)));
 }
 
-Model train_student(Workbench& bench, const Arm& arm, int64_t seed, const Known& known, int64_t round, RoundResult& result) {
+Model train_student(Workbench& bench, const Arm& arm, const Store::Run& run, const Known& known, int64_t round, RoundResult& result) {
   const Stopwatch watch(result.train_s);
-  return bench.learning.train(arm.recipe.student, arm.recipe.loss, known.samples, Random(seed).stream("student"),
-                              fmt::format("{} seed {} round {}", arm.name, seed, round));
+  return bench.learning.train(arm.recipe.student, arm.recipe.loss, known.samples, Random(static_cast<uint64_t>(run.seed)).stream("student"),
+                              fmt::format("{} seed {} round {}", arm.name, run.seed, round));
 }
 
 void measure_student(Workbench& bench, const Arm& arm, Net& student, RoundResult& result) {

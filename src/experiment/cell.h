@@ -37,9 +37,10 @@ struct TaughtBy {
 TaughtBy make_teacher(const Experiment& experiment, Material& material, const std::string& folder, Progress& progress);
 
 Results describe(const Experiment& experiment, const Material& material, const RunPlace& place);
-void add_quarantined(Results& results, const Material& material, const Learning& learning, const Oracle& oracle, Store& store);
+void add_findings(Results& results, const Material& material, const Learning& learning, Store& store);
 
 Cell run_cell(Workbench& bench, const Arm& arm, int64_t seed);
+Cell run_rounds(Workbench& bench, const Arm& arm, const Store::Run& run);
 Store::Run begin(Workbench& bench, const Arm& arm, int64_t seed);
 /// The initial answers: true labels, drawn evenly over the classes, and with ask_start a teacher's too; the same clips for every
 /// arm of a seed.
@@ -48,10 +49,10 @@ Known start(Workbench& bench, const Arm& arm, const Store::Run& run, Random rand
 std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run, Known& known, int64_t round,
                          const std::function<Model()>& student, Random random, RoundResult& result);
 void add_answers(Workbench& bench, const std::vector<Clip>& picks, Known& known, RoundResult& result);
-Model train_student(Workbench& bench, const Arm& arm, int64_t seed, const Known& known, int64_t round, RoundResult& result);
+Model train_student(Workbench& bench, const Arm& arm, const Store::Run& run, const Known& known, int64_t round, RoundResult& result);
 void measure_student(Workbench& bench, const Arm& arm, Net& student, RoundResult& result);
 /// The last student of an arm's first seed becomes FOLDER/ARM.safetensors.
-void keep_student(Workbench& bench, const Arm& arm, int64_t seed, int64_t round, const Net& student);
+void keep_student(Workbench& bench, const Arm& arm, const Store::Run& run, int64_t round, const Net& student);
 void finish_round(Workbench& bench, const Arm& arm, const Store::Run& run, const std::vector<Clip>& picks, RoundResult& result);
 
 }  // namespace distal

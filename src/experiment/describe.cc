@@ -54,15 +54,17 @@ Results describe(const Experiment& experiment, const Material& material, const R
   return results;
 }
 
-void add_quarantined(Results& results, const Material& material, const Learning& learning, const Oracle& oracle, Store& store) {
+void add_findings(Results& results, const Material& material, const Learning& learning, Store& store) {
   for (const auto& text : learning.said()) results.notes.push_back(text);
-  for (const auto* found : {&material.quarantined, &learning.quarantined()}) {
-    for (const Quarantined& video : *found) {
-      const auto same = [&](const Quarantined& other) { return other.path == video.path; };
-      if (std::any_of(results.quarantined.begin(), results.quarantined.end(), same)) continue;
-      results.quarantined.push_back(video);
-      store.put_video({video.path, video.path, 0, 0, video.reason});
-    }
+  if (material.duplicates > 0) results.notes.push_back(fmt::format("{} clips were listed twice or are byte for byte another one; each counts once.", material.duplicates));
+  std::vector<Quarantined> found = material.quarantined;
+  for (const auto* reader : {material.reader.get(), material.teacher_reader.get()})
+    if (reader != nullptr) for (const Quarantined& video : reader->quarantined()) found.push_back(video);
+  for (const Quarantined& video : found) {
+    const auto same = [&](const Quarantined& other) { return other.path == video.path; };
+    if (std::any_of(results.quarantined.begin(), results.quarantined.end(), same)) continue;
+    results.quarantined.push_back(video);
+    store.put_video({video.path, video.path, 0, 0, video.reason});
   }
 }
 

@@ -103,6 +103,7 @@ Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, c
     return net;
   }
   const bool taught = std::any_of(samples.begin(), samples.end(), [](const Sample& sample) { return !sample.teacher.empty(); });
+  expect(!taught || loss.method, "a loss is chosen where a teacher answered");
   Supervised objective(fitted.training.label_smoothing, taught ? loss.method : nullptr);
   progress_.begin(what, fitted.training.steps, "steps");
   const auto fit_what = backbone_frozen(learner) ? &Learning::fit_head : &Learning::fit_clips;
@@ -146,9 +147,7 @@ FitReport Learning::fit_clips(Net& net, const Learner& learner, Objective& objec
     return [batches] { return batches->next(); };
   };
   stream.describe = [&](const torch::Tensor& rows) { return videos_of(samples, rows); };
-  const FitReport report = fit(net, training, objective, stream, random.stream("fit"), checkpoint, progress_);
-  if (batches) quarantine(batches->quarantined());
-  return report;
+  return fit(net, training, objective, stream, random.stream("fit"), checkpoint, progress_);
 }
 
 FitReport Learning::fit_head(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& all, Random random, const std::string& checkpoint) {
@@ -230,15 +229,7 @@ Predictions Learning::read_and_predict(Net& net, const std::vector<Clip>& clips,
     progress_.step(done += batch->rows.size(0));
   }
   progress_.end();
-  quarantine(batches.quarantined());
   return gather(logits, embeddings, rows);
 }
-
-void Learning::quarantine(const std::vector<Quarantined>& found) {
-  for (const auto& video : found)
-    if (quarantined_paths_.insert(video.path).second) quarantined_.push_back(video);
-}
-
-void Learning::clear() { std::filesystem::remove_all(folder_); }
 
 }  // namespace distal

@@ -27,10 +27,7 @@ class Learning {
   Model train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string& what);
   Predictions predict(Net& net, const Learner& learner, const std::vector<Clip>& clips);
 
-  const std::vector<Quarantined>& quarantined() const { return quarantined_; }
   const std::set<std::string>& said() const { return said_; }  // what init files matched, and in which precision was trained
-  /// Forgets the networks on disk: an experiment has ended.
-  void clear();
 
  private:
   Predictions read_and_predict(Net& net, const std::vector<Clip>& clips, const std::string& what);
@@ -39,7 +36,6 @@ class Learning {
   FitReport fit_clips(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint);
   FitReport fit_head(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint);
   void say_once(const std::string& text);
-  void quarantine(const std::vector<Quarantined>& found);
 
   ClipReader& reader_;
   Classes classes_;
@@ -47,8 +43,7 @@ class Learning {
   std::string folder_;
   Progress& progress_;
   std::map<uint64_t, std::map<std::string, torch::Tensor>> features_;  // by frozen weights and clip: [D], undefined where unreadable
-  std::vector<Quarantined> quarantined_;
-  std::set<std::string> quarantined_paths_, said_;
+  std::set<std::string> said_;
 };
 
 }  // namespace distal

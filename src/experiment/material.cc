@@ -1,11 +1,13 @@
 #include "experiment/material.h"
 
-#include <fstream>
+#include <atomic>
+#include <mutex>
 #include <numeric>
 #include <set>
-#include <sstream>
+#include <thread>
 
 #include "base/random.h"
+#include "models/weights.h"
 
 namespace distal {
 namespace {
@@ -30,9 +32,17 @@ std::vector<Clip> usable(const List& list, const Recipe& recipe, Material& mater
   ClipList made = make_clips(list.rows, recipe.data.root, recipe.clips, material.classes, probe_video, progress);
   std::move(made.quarantined.begin(), made.quarantined.end(), std::back_inserter(material.quarantined));
   material.unlabelled_segments += made.unlabelled_segments;
+  material.duplicates += made.duplicates;
   if (made.clips.empty()) fail("{}: no usable clip among {} rows; {} videos were refused, the first because: {}", list.path, list.rows.size(),
                                made.quarantined.size(), made.quarantined.empty() ? "its segments have no label" : made.quarantined.front().reason);
   return std::move(made.clips);
+}
+
+// How a saved model wants its clips.
+InputOptions input_of(const std::string& model) {
+  InputOptions input;
+  read_options(input, load_model(model).input_yaml, model);
+  return input;
 }
 
 void require_learnable(const std::vector<Clip>& learn_from, const std::vector<Clip>& more, const Classes& classes, const std::string& list) {
@@ -92,7 +102,9 @@ Material open_material(const Experiment& experiment, Progress& progress) {
   material.classes = classes_of(labelled);
   material.lists_id = fmt::format("{:016x}", hash);
   material.reader = std::make_unique<ClipReader>(recipe.input, recipe.cache);
-  if (recipe.teacher && recipe.teacher->input) material.teacher_reader = std::make_unique<ClipReader>(*recipe.teacher->input, recipe.cache);
+  std::optional<InputOptions> teacher_input = recipe.teacher ? recipe.teacher->input : std::nullopt;
+  if (recipe.oracle.kind == "model") teacher_input = input_of(recipe.oracle.path);
+  if (teacher_input) material.teacher_reader = std::make_unique<ClipReader>(*teacher_input, recipe.cache);
 
   material.pool = usable(pool, recipe, material, *material.reader, progress);
   material.test = usable(test, recipe, material, *material.reader, progress);
@@ -104,6 +116,60 @@ Material open_material(const Experiment& experiment, Progress& progress) {
   if (teacher) require_disjoint_groups(material.teacher, material.pool);
   for (const Arm& arm : experiment.arms) require_budget(arm, material);
   return material;
+}
+
+double drop_unreadable(const Experiment& experiment, Material& material, Progress& progress) {
+  const auto reads_all = [](const Arm& arm) {
+    const Strategy& strategy = *arm.recipe.strategy;
+    return arm.recipe.rounds > 0 && (arm.recipe.budget < 0 || strategy.needs_logits() || strategy.needs_embeddings());
+  };
+  if (std::none_of(experiment.arms.begin(), experiment.arms.end(), reads_all)) return 0;
+  const auto began = std::chrono::steady_clock::now();
+  const std::vector<Clip> clips = material.clips();
+  std::atomic<int64_t> next = 0, done = 0;
+  std::atomic<bool> stopped = false;
+  std::exception_ptr stop;
+  std::mutex mutex;
+  const auto halt = [&] {
+    const std::lock_guard lock(mutex);
+    stop = std::current_exception();
+    stopped = true;
+    next = std::ssize(clips);
+  };
+  const auto work = [&] {
+    for (int64_t i = next++; i < std::ssize(clips); i = next++) {
+      try {
+        material.reader->view(clips[i], nullptr, false);
+      } catch (const CacheError&) {
+        halt();
+      } catch (const Error&) {  // in the reader's quarantine
+      } catch (...) {
+        halt();
+      }
+      ++done;
+    }
+  };
+  progress.begin("reading every clip", std::ssize(clips), "clips");
+  {
+    std::vector<std::jthread> threads;
+    for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i) threads.emplace_back(work);
+    try {
+      for (; done < std::ssize(clips) && !stopped; std::this_thread::sleep_for(std::chrono::milliseconds(20))) progress.step(done);
+    } catch (...) {
+      next = std::ssize(clips);
+      throw;
+    }
+  }
+  if (stop) std::rethrow_exception(stop);
+  progress.end();
+  std::set<std::string> bad;
+  for (const Quarantined& video : material.reader->quarantined()) bad.insert(video.path);
+  for (auto* list : {&material.pool, &material.start, &material.test, &material.teacher})
+    std::erase_if(*list, [&](const Clip& clip) { return bad.contains(clip.video); });
+  if (material.pool.empty() || material.test.empty()) fail("no clip of the {} could be read; the first because: {}", material.pool.empty() ? "pool" : "test list",
+                                                           material.reader->quarantined().front().reason);
+  for (const Arm& arm : experiment.arms) require_budget(arm, material);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 
 }  // namespace distal

@@ -13,7 +13,7 @@ struct Material {
   Classes classes;
   std::vector<Clip> pool, start, test, teacher;  // start is empty where it is drawn from the pool
   std::vector<Quarantined> quarantined;
-  int64_t unlabelled_segments = 0;
+  int64_t unlabelled_segments = 0, duplicates = 0;
   std::string lists_id;                          // hash of the lists' content: the version of the hidden truth
   std::unique_ptr<ClipReader> reader;            // at the recipe's input
   std::unique_ptr<ClipReader> teacher_reader;    // at the teacher's, where it differs; else null
@@ -27,5 +27,9 @@ struct Material {
 /// test set that shares a source video with training or pool, a teacher trained on the pool it answers for, a budget
 /// larger than the pool.
 Material open_material(const Experiment& experiment, Progress& progress);
+
+/// Decodes the centre frames of every clip into the cache, where the experiment would do so anyway because it scores or asks
+/// about the whole pool, and takes out those that cannot be read: every arm then chooses from the same clips. Wall seconds.
+double drop_unreadable(const Experiment& experiment, Material& material, Progress& progress);
 
 }  // namespace distal

@@ -1,6 +1,39 @@
 #include "experiment/oracle.h"
 
+#include <set>
+
+#include "base/random.h"
+
 namespace distal {
+namespace {
+
+// Only what changes an answer: training's jitter and the deadline do not.
+std::string what_the_teacher_sees(InputOptions input) {
+  input.short_side_px = input.cached_short_side_px();
+  input.deadline_s = InputOptions().deadline_s;
+  input.sampling.jitter_steps = SamplingOptions().jitter_steps;
+  return resolved(input);
+}
+
+std::string how_it_is_asked(const TeacherOptions& options) {
+  if (options.kind == "http") return fmt::format("{}|{}|{}|{}", options.url, options.input, options.output, options.logits);
+  if (options.kind == "torchscript") return fmt::format("{}", options.logits);
+  return "";
+}
+
+std::vector<std::string> keys_of(const std::vector<Clip>& clips) {
+  std::vector<std::string> keys;
+  for (const Clip& clip : clips) keys.push_back(clip.key());
+  return keys;
+}
+
+std::vector<Clip> rows_of(const std::vector<Clip>& clips, const torch::Tensor& rows) {
+  std::vector<Clip> chosen;
+  for (int64_t i = 0; i < rows.size(0); ++i) chosen.push_back(clips[rows[i].item<int64_t>()]);
+  return chosen;
+}
+
+}  // namespace
 
 Oracle::Oracle(const TeacherOptions& options, std::unique_ptr<Teacher> teacher, Material& material, Store& store, Progress& progress)
     : options_(options), teacher_(std::move(teacher)), material_(material), store_(store), progress_(progress) {
@@ -8,13 +41,11 @@ Oracle::Oracle(const TeacherOptions& options, std::unique_ptr<Teacher> teacher, 
   uint64_t classes = fnv1a("classes");
   for (const auto& name : material.classes.names) classes = fnv1a(name + "\n", classes);
   version_ = fmt::format("{}-{:08x}", teacher_ ? teacher_->version() : material.lists_id, static_cast<uint32_t>(classes));
+  if (teacher_) version_ += fmt::format("-{:016x}", fnv1a(what_the_teacher_sees(material.teachers_reader().options()) + how_it_is_asked(options)));
 }
 
 std::vector<std::vector<double>> Oracle::ask(const std::vector<Clip>& clips) {
-  std::vector<Clip> missing;
-  for (const Clip& clip : clips)
-    if (!store_.find_answer(clip.key(), options_.kind, version_)) missing.push_back(clip);
-  if (!missing.empty()) buy(missing);
+  if (const auto missing = unanswered(clips); !missing.empty()) teacher_ ? buy(missing) : tell_truth(missing);
   std::vector<std::vector<double>> answers;
   for (const Clip& clip : clips) {
     const auto answer = store_.find_answer(clip.key(), options_.kind, version_);
@@ -23,33 +54,105 @@ std::vector<std::vector<double>> Oracle::ask(const std::vector<Clip>& clips) {
   return answers;
 }
 
+std::vector<Clip> Oracle::unanswered(const std::vector<Clip>& clips) {
+  std::vector<Clip> missing;
+  for (const Clip& clip : clips)
+    if (!store_.find_answer(clip.key(), options_.kind, version_)) missing.push_back(clip);
+  return missing;
+}
+
+std::vector<Store::Request> Oracle::open_requests(const std::vector<Clip>& clips) {
+  const auto keys = keys_of(clips);
+  const std::set<std::string> wanted(keys.begin(), keys.end());
+  auto requests = store_.open_requests(options_.kind, version_);
+  std::erase_if(requests, [&](const Store::Request& request) {
+    return std::none_of(request.clips.begin(), request.clips.end(), [&](const std::string& clip) { return wanted.contains(clip); });
+  });
+  return requests;
+}
+
+void Oracle::tell_truth(const std::vector<Clip>& clips) {
+  std::vector<StoredAnswer> answers;
+  for (const Clip& clip : clips) {
+    std::vector<double> truth(material_.classes.size(), 0);
+    truth.at(clip.label) = 1;
+    answers.push_back({clip.key(), options_.kind, version_, truth, options_.price, clip.duration_s()});
+  }
+  store_.put_answers(answers);
+}
+
 void Oracle::buy(const std::vector<Clip>& clips) {
-  const auto put = [&](const Clip& clip, std::vector<double> probabilities) {
-    store_.put_answer({clip.key(), options_.kind, version_, std::move(probabilities), options_.price, clip.duration_s()});
-  };
-  if (!teacher_) {
-    for (const Clip& clip : clips) {
-      std::vector<double> truth(material_.classes.size(), 0);
-      truth.at(clip.label) = 1;
-      put(clip, truth);
-    }
-    return;
-  }
-  EvaluationBatches batches(material_.teachers_reader(), clips, material_.classes.size(), options_.batch_size, /*threads=*/1);
-  int64_t done = 0;
+  done_ = 0;
   progress_.begin("asking the teacher", static_cast<int64_t>(clips.size()), "clips");
-  while (const auto batch = batches.next()) {
-    std::vector<std::string> keys;
-    for (int64_t i = 0; i < batch->rows.size(0); ++i)
-      keys.push_back(store_.request_key(clips[batch->rows[i].item<int64_t>()].key(), options_.kind, version_));
-    const torch::Tensor answers = teacher_->answer(batch->clips, keys).to(torch::kFloat64).contiguous();
-    for (int64_t i = 0; i < batch->rows.size(0); ++i) {
-      const double* row = answers.data_ptr<double>() + i * answers.size(1);
-      put(clips[batch->rows[i].item<int64_t>()], std::vector<double>(row, row + answers.size(1)));
-    }
-    progress_.step(done += batch->rows.size(0));
-  }
+  do {
+    send_again(clips);
+    send_new(unanswered(clips));
+  } while (!open_requests(unanswered(clips)).empty());  // another process asked for some of them meanwhile
   progress_.end();
+}
+
+void Oracle::send_again(const std::vector<Clip>& clips) {
+  const auto requests = open_requests(clips);
+  if (requests.empty()) return;
+  std::map<std::string, Clip> known;
+  for (const Clip& clip : material_.clips()) known[clip.key()] = clip;
+  for (const Store::Request& request : requests) {
+    std::vector<Clip> asked;
+    for (const std::string& key : request.clips)
+      if (known.contains(key)) asked.push_back(known[key]);
+    const auto size = std::ssize(request.clips);
+    EvaluationBatches batches(material_.teachers_reader(), asked, material_.classes.size(), size, /*threads=*/0);
+    const auto batch = batches.next();
+    if (batch && batch->rows.size(0) == size) send(request.key, batch->clips, asked);
+    else give_up(request);
+  }
+}
+
+void Oracle::send_new(const std::vector<Clip>& clips) {
+  if (clips.empty()) return;
+  EvaluationBatches batches(material_.teachers_reader(), clips, material_.classes.size(), options_.batch_size, /*threads=*/1);
+  while (const auto batch = batches.next()) {
+    std::vector<Clip> asked = rows_of(clips, batch->rows);
+    const Store::Request request = store_.open_request(options_.kind, version_, keys_of(asked));
+    std::vector<int64_t> rows;  // of the batch that are in the request, in its order
+    for (size_t i = 0; i < asked.size() && rows.size() < request.clips.size(); ++i)
+      if (asked[i].key() == request.clips[rows.size()]) rows.push_back(static_cast<int64_t>(i));
+    if (rows.empty()) continue;
+    const torch::Tensor chosen = torch::tensor(rows, torch::kInt64);
+    send(request.key, batch->clips.index_select(0, chosen), rows_of(asked, chosen));
+  }
+}
+
+void Oracle::send(const std::string& request, const torch::Tensor& frames, const std::vector<Clip>& clips) {
+  torch::Tensor answers;
+  try {
+    answers = teacher_->answer(frames, request).to(torch::kFloat64).contiguous();
+  } catch (const TooLarge&) {
+    store_.give_up(request);  // asked for anew with the batch_size of the next start
+    throw;
+  }
+  std::vector<StoredAnswer> good;
+  std::string first_bad;
+  for (size_t i = 0; i < clips.size(); ++i) {
+    const double* row = answers.const_data_ptr<double>() + static_cast<int64_t>(i) * answers.size(1);
+    const std::vector<double> probabilities(row, row + answers.size(1));
+    const bool finite = std::all_of(probabilities.begin(), probabilities.end(), [](double p) { return std::isfinite(p); });
+    if (finite) good.push_back({clips[i].key(), options_.kind, version_, probabilities, options_.price, clips[i].duration_s()});
+    else if (first_bad.empty()) first_bad = clips[i].video;
+  }
+  store_.put_answers(good, request);
+  if (good.size() < clips.size())
+    fail("oracle {}: {} of {} answers of a request are not finite, the first for {}; the others are kept; look at the teacher (it gets values in [-1, 1]), then repeat the command: "
+         "it asks for these clips anew", options_.kind, clips.size() - good.size(), clips.size(), first_bad);
+  progress_.step(done_ += std::ssize(clips));
+}
+
+void Oracle::give_up(const Store::Request& request) {
+  store_.give_up(request.key);
+  const auto text = fmt::format("a request for {} clips was cut off and cannot be sent again as it was: a clip of it cannot be read now; "
+                                "the others are asked for anew and may be billed twice", request.clips.size());
+  store_.event(0, "request lost", text);
+  progress_.say(text);
 }
 
 }  // namespace distal

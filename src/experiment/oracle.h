@@ -1,7 +1,8 @@
 #pragma once
-// Who answers. An answer is looked for in the store first; what nobody has bought yet is reserved against the budget,
-// requested under a stored idempotency key, and stored before anything else happens. A crash at any instruction loses
-// nothing that was paid and pays nothing twice.
+// Who answers. An answer is looked for in the store first. What nobody has bought yet was reserved against the budget by the
+// run; it is asked for in requests, each stored with its key and its clips before it is sent, its answers stored before
+// anything is learned from them. A crash at any instruction loses nothing that was paid and pays nothing twice: what was cut
+// off is sent again as it was, and a teacher that knows idempotency keys bills it once.
 
 #include <memory>
 
@@ -15,14 +16,25 @@ class Oracle {
   /// `teacher` is null for hidden truth.
   Oracle(const TeacherOptions& options, std::unique_ptr<Teacher> teacher, Material& material, Store& store, Progress& progress);
 
-  /// Answers for clips already reserved by the run: class probabilities, in order.
+  /// Answers for clips already reserved by the run: class probabilities, in order; empty where a clip cannot be read.
+  /// Throws Error as the teacher does, and where it answered with numbers that are not finite (the other answers of that
+  /// request are kept); Interrupted, with everything stored.
   std::vector<std::vector<double>> ask(const std::vector<Clip>& clips);
   bool is_teacher() const { return teacher_ != nullptr; }
   double price() const { return options_.price; }
+  /// What an answer depends on besides its clip: the teacher's own version or the lists' content, the classes; for a teacher
+  /// also the input it gets and those of its options that change answers.
   const std::string& version() const { return version_; }
 
  private:
+  std::vector<Clip> unanswered(const std::vector<Clip>& clips);
+  std::vector<Store::Request> open_requests(const std::vector<Clip>& clips);
+  void tell_truth(const std::vector<Clip>& clips);
   void buy(const std::vector<Clip>& clips);
+  void send_again(const std::vector<Clip>& clips);
+  void send_new(const std::vector<Clip>& clips);
+  void send(const std::string& request, const torch::Tensor& frames, const std::vector<Clip>& clips);
+  void give_up(const Store::Request& request);
 
   TeacherOptions options_;
   std::unique_ptr<Teacher> teacher_;
@@ -30,6 +42,7 @@ class Oracle {
   Store& store_;
   Progress& progress_;
   std::string version_;
+  int64_t done_ = 0;
 };
 
 }  // namespace distal

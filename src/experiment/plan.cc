@@ -1,103 +1,313 @@
 #include <numeric>
+#include <regex>
+#include <set>
 
 #include "experiment/material.h"
 #include "experiment/run.h"
+#include "video/decoder.h"
 
 namespace distal {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using InfoOf = std::function<VideoInfo(const std::string& path)>;
 
-struct Pace {
-  double step_s = 0, clip_s = 0;  // of a training step; of scoring one clip
-};
+double seconds_since(Clock::time_point began) { return std::chrono::duration<double>(Clock::now() - began).count(); }
 
-torch::Tensor noise_clips(const InputOptions& input, int64_t clips) {
-  return torch::randn({clips, 3, input.sampling.frames, input.size_px, input.size_px});
+// ---- what there is -----------------------------------------------------------------------------------------------------
+
+VideoInfo generated_info(const SyntheticOptions& options) {
+  VideoInfo info;
+  info.width = options.width;
+  info.height = options.height;
+  for (int64_t frame = 0; frame < options.frames; ++frame) info.time_s.push_back(static_cast<double>(frame) / options.rate);
+  info.duration_s = static_cast<double>(options.frames) / options.rate;
+  return info;
 }
 
-// Times the real network on noise: one step to warm up, two that count.
-Pace pace(const Learner& learner, const InputOptions& input, int64_t classes) {
-  const Model net = learner.model.build(classes, Random(0));
-  const torch::Tensor clips = noise_clips(input, learner.training.batch_size);
-  const auto timed = [](const auto& work) {
-    work();
-    const auto began = Clock::now();
-    work();
-    work();
-    return std::chrono::duration<double>(Clock::now() - began).count() / 2;
-  };
-  Pace measured;
-  net->train();
-  measured.step_s = static_cast<double>(learner.training.accumulate) * timed([&] { net->forward(clips).logits.square().mean().backward(); });
-  net->eval();
-  const torch::NoGradGuard no_grad;
-  measured.clip_s = timed([&] { net->forward(clips); }) / static_cast<double>(clips.size(0));
-  return measured;
+// The rows that a list will have once its videos are generated; a list that is not generated is read.
+std::vector<Row> rows_to_come(const DataOptions& data, const SyntheticSet& set, const ListOptions& list) {
+  const std::filesystem::path file = list.csv;
+  const std::string name = file.stem().string();
+  if (file != name + ".csv" || (name != "train" && name != "pool" && name != "test"))
+    return read_rows((std::filesystem::path(data.root) / file).string(), list.groups);
+  const std::regex groups(list.groups);
+  std::vector<Row> rows;
+  for (const SyntheticVideo& video : motion_list(set, name)) {
+    Row row;
+    row.path = video.path, row.label = video.label, row.group = video.group;
+    if (std::regex_search(row.group, groups)) rows.push_back(row);
+  }
+  return rows;
 }
 
-double total_s(const std::vector<Clip>& clips) {
-  return std::accumulate(clips.begin(), clips.end(), 0.0, [](double sum, const Clip& clip) { return sum + clip.duration_s(); });
+// The material of videos that may not be there yet, without its readers: nothing is generated or written.
+Material material_to_come(const Recipe& recipe, const InfoOf& info_of) {
+  Progress quiet(Progress::Mode::quiet);  // nothing is probed
+  const DataOptions& data = recipe.data;
+  SyntheticSet set = data.synthetic->set;
+  set.seed = static_cast<uint64_t>(recipe.seed);
+  require_own_lists(data.root, set);
+  const auto rows = [&](const ListOptions& list) { return rows_to_come(data, set, list); };
+  Material material;
+  std::vector<Row> labelled = rows(data.pool);
+  for (const auto& list : {data.start, recipe.teacher ? std::optional(recipe.teacher->train) : std::nullopt}) {
+    const std::vector<Row> more = list ? rows(*list) : std::vector<Row>();
+    labelled.insert(labelled.end(), more.begin(), more.end());
+  }
+  material.classes = classes_of(labelled);
+  const auto clips = [&](const ListOptions& list) { return make_clips(rows(list), data.root, recipe.clips, material.classes, info_of, quiet).clips; };
+  material.pool = clips(data.pool);
+  material.test = clips(data.test);
+  if (data.start) material.start = clips(*data.start);
+  if (recipe.teacher) material.teacher = clips(recipe.teacher->train);
+  return material;
 }
+
+// ---- how long ----------------------------------------------------------------------------------------------------------
 
 bool frozen(const Learner& learner) {
   const auto& freeze = learner.model.freeze;
   return std::find(freeze.begin(), freeze.end(), "backbone") != freeze.end();
 }
 
-double cell_s(const Recipe& recipe, const Material& material, const Pace& measured) {
-  const auto pool = static_cast<double>(material.pool.size()), test = static_cast<double>(material.test.size());
-  if (frozen(recipe.student)) return static_cast<double>(recipe.rounds + 1) * 0.001 * static_cast<double>(recipe.student.training.steps);
-  const bool scored = recipe.strategy->needs_logits() || recipe.strategy->needs_embeddings();
-  const double per_round = static_cast<double>(recipe.student.training.steps) * measured.step_s + (test + (scored ? pool : 0)) * measured.clip_s;
-  return static_cast<double>(recipe.rounds + 1) * per_round;
+struct Pace {
+  double step_s = 0, clip_s = 0;  // of a training step (of the head alone where the backbone is frozen); of scoring one clip
+};
+
+// Times the real network on noise: once to warm up, twice that count.
+Pace pace(const Learner& learner, const InputOptions& input, int64_t classes) {
+  Progress::check_interrupted();
+  const auto timed = [](const auto& work) {
+    work();
+    const auto began = Clock::now();
+    work();
+    work();
+    return seconds_since(began) / 2;
+  };
+  const Model net = learner.model.build(classes, Random(0));
+  const int64_t batch = learner.training.batch_size;
+  const torch::Tensor clips = torch::randn({batch, 3, input.sampling.frames, input.size_px, input.size_px});
+  const torch::Tensor embeddings = torch::randn({batch, net->embedding_size()});
+  Pace measured;
+  net->train();
+  const auto step = [&] { (frozen(learner) ? net->head(embeddings) : net->forward(clips).logits).square().mean().backward(); };
+  measured.step_s = static_cast<double>(learner.training.accumulate) * timed(step);
+  net->eval();
+  const torch::NoGradGuard no_grad;
+  measured.clip_s = timed([&] { net->forward(clips); }) / static_cast<double>(batch);
+  return measured;
 }
+
+class Paces {  // each network is timed once
+ public:
+  explicit Paces(int64_t classes) : classes_(classes) {}
+  const Pace& of(Learner learner, InputOptions input) {
+    const auto [at, fresh] = known_.try_emplace(resolved(learner) + resolved(input));
+    if (fresh) at->second = pace(learner, input, classes_);
+    return at->second;
+  }
+
+ private:
+  int64_t classes_;
+  std::map<std::string, Pace> known_;
+};
+
+// The mean time in which a clip's frames are decoded for training, of up to five clips; 0 where none can be read.
+double decode_s(Material& material, const InputOptions& input) {
+  constexpr size_t kClips = 5;
+  const size_t tried = std::min(kClips, material.pool.size());
+  double seconds = 0, decoded = 0;
+  for (size_t i = 0; i < tried; ++i) {
+    Progress::check_interrupted();
+    const Clip& clip = material.pool[i * material.pool.size() / tried];
+    try {
+      const VideoInfo info = material.reader->probe(clip.video);
+      const auto began = Clock::now();
+      Decoder(info).at_frames(input.sampling.candidates(info, clip, /*training=*/true), {input.cached_short_side_px()}, input.deadline_s);
+      seconds += seconds_since(began);
+      ++decoded;
+    } catch (const Error&) {  // a run puts such a video aside
+    }
+  }
+  return decoded > 0 ? seconds / decoded : 0;
+}
+
+// ---- how much ----------------------------------------------------------------------------------------------------------
+
+std::vector<double> durations(const std::vector<Clip>& clips) {  // ascending
+  std::vector<double> seconds;
+  for (const Clip& clip : clips) seconds.push_back(clip.duration_s());
+  std::sort(seconds.begin(), seconds.end());
+  return seconds;
+}
+
+struct Bill {  // at most
+  int64_t clips = 0;
+  double seconds = 0;
+};
+
+Bill longest(const std::vector<double>& durations, int64_t clips) {
+  return {clips, std::accumulate(durations.end() - clips, durations.end(), 0.0)};
+}
+
+// What `rounds` rounds may buy: of the longest clips where answers are counted, of the shortest where seconds are.
+Bill bill(const Recipe& recipe, const std::vector<double>& pool, int64_t open, int64_t rounds) {
+  if (rounds == 0) return {};
+  if (recipe.budget < 0) return longest(pool, open);
+  if (recipe.selection.unit != "seconds") return longest(pool, std::min(open, static_cast<int64_t>(recipe.budget) * rounds));
+  const double budget = recipe.budget * static_cast<double>(rounds);
+  Bill bought{0, std::min(budget, longest(pool, open).seconds)};
+  for (double spent = 0; bought.clips < open && spent + pool[bought.clips] <= budget + 1e-6; ++bought.clips) spent += pool[bought.clips];
+  return bought;
+}
+
+// Bytes of the frames that clips may leave in the cache.
+int64_t frame_bytes(const std::vector<Clip>& clips, const InputOptions& input, bool training, const InfoOf& info_of) {
+  std::string path;
+  VideoInfo info;
+  int64_t bytes = 0;
+  for (const Clip& clip : clips) {
+    if (path != clip.video) info = info_of(path = clip.video);
+    const auto [height, width] = Resize{input.cached_short_side_px()}.apply(info.height, info.width);
+    bytes += std::ssize(input.sampling.candidates(info, clip, training)) * height * width * 3;
+  }
+  return bytes;
+}
+
+int64_t cache_bytes(const Recipe& recipe, const Material& material, bool teacher_trains, const InfoOf& info_of) {
+  int64_t bytes = frame_bytes(material.pool, recipe.input, true, info_of) + frame_bytes(material.start, recipe.input, true, info_of) +
+                  frame_bytes(material.test, recipe.input, false, info_of);
+  if (!teacher_trains) return bytes;
+  const auto& input = recipe.teacher->input;
+  bytes += frame_bytes(material.teacher, input.value_or(recipe.input), true, info_of);
+  if (input) bytes += frame_bytes(material.pool, *input, false, info_of) + frame_bytes(material.test, *input, false, info_of);
+  return bytes;
+}
+
+// ---- all of it ---------------------------------------------------------------------------------------------------------
+
+class Planner {
+ public:
+  Planner(const Experiment& experiment, Material material, InfoOf info_of)
+      : experiment_(experiment), base_(experiment.base()), material_(std::move(material)), info_of_(std::move(info_of)),
+        paces_(material_.classes.size()), pool_s_(durations(material_.pool)), source_s_(material_.start_in_pool() ? pool_s_ : durations(material_.start)) {}
+
+  Plan make() {
+    const auto seeds = static_cast<double>(base_.seeds);
+    plan_.cells = std::ssize(experiment_.arms) * base_.seeds;
+    plan_.pool_s = std::accumulate(pool_s_.begin(), pool_s_.end(), 0.0);
+    for (const Arm& arm : experiment_.arms) seconds_ += add_arm(arm) * seeds;
+    if (base_.oracle.kind == "teacher") add_teacher();
+    if (material_.reader) decoding_s_ = decode_s(material_, base_.input) * static_cast<double>(std::ssize(material_.clips()) + teacher_clips());
+    // Answers are bought once per clip, whoever asks: never more than there are clips.
+    plan_.price = base_.oracle.price * static_cast<double>(std::min<int64_t>(plan_.answers, std::ssize(material_.pool) + std::ssize(material_.start)));
+    plan_.minutes = (seconds_ + decoding_s_) / 60;
+    plan_.cache_bytes = cache_bytes(base_, material_, teacher_clips() > 0, info_of_);
+    plan_.text = text();
+    return plan_;
+  }
+
+ private:
+  int64_t teacher_clips() const { return base_.oracle.kind == "teacher" ? std::ssize(material_.teacher) : 0; }
+
+  // The seconds of one seed.
+  double add_arm(const Arm& arm) {
+    const Recipe& recipe = arm.recipe;
+    const int64_t start = recipe.start < 0 ? std::ssize(source_s_) : recipe.start, open = open_clips(arm, start);
+    const Bill bought = bill(recipe, pool_s_, open, recipe.rounds), asked_start = recipe.ask_start ? longest(source_s_, start) : Bill{};
+    plan_.trainings += (recipe.rounds + 1) * base_.seeds;
+    plan_.answers += (bought.clips + asked_start.clips) * base_.seeds;
+    plan_.seconds_asked += (bought.seconds + asked_start.seconds) * static_cast<double>(base_.seeds);
+
+    const Pace& pace = paces_.of(recipe.student, recipe.input);
+    const double clip_s = frozen(recipe.student) ? 0 : pace.clip_s;
+    if (frozen(recipe.student)) add_features(recipe.student, pace);
+    const Strategy& strategy = *recipe.strategy;
+    const bool scores = recipe.budget > 0 && (strategy.needs_logits() || strategy.needs_embeddings() || recipe.selection.class_balance);
+    double seconds = 0;
+    for (int64_t round = 0; round <= recipe.rounds; ++round) {
+      const int64_t samples = start + bill(recipe, pool_s_, open, round).clips;
+      if (round > 0 || first_of_its_kind(recipe, start)) seconds += static_cast<double>(recipe.student.training.steps_for(samples)) * pace.step_s;
+      int64_t predicted = std::ssize(material_.test);
+      if (scores && round > 0) predicted += open + (strategy.needs_embeddings() ? samples : 0);
+      seconds += static_cast<double>(predicted) * clip_s;
+    }
+    arms_ += fmt::format("  {:<24} {} rounds of {} {}, strategy {}, about {:.1f} min a seed\n", arm.name, recipe.rounds,
+                         recipe.budget < 0 ? "all" : fmt::format("{:g}", recipe.budget), recipe.selection.unit, recipe.strategy.name, seconds / 60);
+    return seconds;
+  }
+
+  // Clips of the pool that can be asked about. Throws Error where the rounds want more, as a run would.
+  int64_t open_clips(const Arm& arm, int64_t start) const {
+    const Recipe& recipe = arm.recipe;
+    if (start > std::ssize(source_s_)) fail("arm {}: start = {} exceeds the {} clips it is drawn from", arm.name, start, source_s_.size());
+    const int64_t open = std::ssize(pool_s_) - (material_.start_in_pool() ? start : 0);
+    const double wanted = recipe.budget * static_cast<double>(recipe.rounds);
+    const double there = recipe.selection.unit == "seconds" ? plan_.pool_s : static_cast<double>(open);
+    if (wanted > there) fail("arm {}: {} rounds of {:g} {} exceed the pool's {:g}; lower rounds or budget", arm.name, recipe.rounds, recipe.budget, recipe.selection.unit, there);
+    return open;
+  }
+
+  // Arms that begin alike share their first student.
+  bool first_of_its_kind(const Recipe& recipe, int64_t start) {
+    Learner learner = recipe.student;
+    Choice<DistillLoss> loss = recipe.loss;
+    return firsts_.insert(fmt::format("{} {} {}", resolved(learner), start, recipe.ask_start ? resolved(loss) : "")).second;
+  }
+
+  // A frozen backbone sees each clip once; one with random weights is another for every seed.
+  void add_features(const Learner& learner, const Pace& pace) {
+    ModelOptions model = learner.model;
+    if (!featured_.insert(resolved(model)).second) return;
+    const double passes = model.init.empty() ? static_cast<double>(base_.seeds) : 1;
+    seconds_ += passes * static_cast<double>(std::ssize(material_.clips())) * pace.clip_s;
+  }
+
+  void add_teacher() {
+    const Learner& learner = base_.teacher->learner;
+    const Pace& pace = paces_.of(learner, base_.teacher->input.value_or(base_.input));
+    const int64_t answers = std::min<int64_t>(plan_.answers, std::ssize(material_.pool) + std::ssize(material_.start));
+    seconds_ += static_cast<double>(learner.training.steps_for(teacher_clips())) * pace.step_s;
+    seconds_ += static_cast<double>(std::ssize(material_.test) + answers + (frozen(learner) ? teacher_clips() : 0)) * pace.clip_s;
+  }
+
+  std::string text() const {
+    std::string besides = material_.reader ? fmt::format(", of them {:.0f} to decode", decoding_s_ / 60) : ", besides generating and decoding the videos";
+    if (base_.oracle.kind != "teacher" && base_.oracle.kind != "truth") besides += ", besides the time of the oracle";
+    std::string text = fmt::format(
+        "{}: {} classes; {} clips in the pool ({:.0f} s), {} to start from, {} to test on\n{}"
+        "  {} runs, {} trainings, at most {} answers ({:.0f} s of video, price at most {:.2f})\n"
+        "  about {:.0f} minutes on {}{}; up to {:.1f} GB of cached frames\n",
+        experiment_.name, material_.classes.size(), pool_s_.size(), plan_.pool_s, source_s_.size(), material_.test.size(), arms_, plan_.cells,
+        plan_.trainings, plan_.answers, plan_.seconds_asked, plan_.price, plan_.minutes, machine_line(), besides, static_cast<double>(plan_.cache_bytes) / 1e9);
+    for (const auto& video : material_.quarantined) text += fmt::format("  cannot be used: {}: {}\n", video.path, video.reason);
+    return text;
+  }
+
+  const Experiment& experiment_;
+  const Recipe& base_;
+  Material material_;
+  InfoOf info_of_;
+  Paces paces_;
+  std::vector<double> pool_s_, source_s_;  // of each clip, ascending
+  std::set<std::string> firsts_, featured_;
+  double seconds_ = 0, decoding_s_ = 0;
+  std::string arms_;
+  Plan plan_;
+};
 
 }  // namespace
 
 Plan plan(const Experiment& experiment, Progress& progress) {
-  const Material material = open_material(experiment, progress);
-  const Recipe& base = experiment.base();
-  const int64_t classes = material.classes.size();
-  Plan plan;
-  plan.pool_s = total_s(material.pool);
-  plan.cells = static_cast<int64_t>(experiment.arms.size()) * base.seeds;
-  double seconds = 0, mean_clip_s = plan.pool_s / static_cast<double>(material.pool.size());
-  std::string arms;
-  for (const Arm& arm : experiment.arms) {
-    const Recipe& recipe = arm.recipe;
-    const double each = cell_s(recipe, material, pace(recipe.student, recipe.input, classes));
-    seconds += each * static_cast<double>(base.seeds);
-    plan.trainings += (recipe.rounds + 1) * base.seeds;
-    const double asked = recipe.budget < 0 ? static_cast<double>(material.pool.size()) * static_cast<double>(recipe.rounds > 0)
-                                           : recipe.budget * static_cast<double>(recipe.rounds);
-    const bool in_seconds = recipe.selection.unit == "seconds";
-    const double answers = in_seconds ? asked / mean_clip_s : asked;
-    plan.answers += static_cast<int64_t>(answers) * base.seeds;
-    plan.seconds_asked += (in_seconds ? asked : asked * mean_clip_s) * static_cast<double>(base.seeds);
-    arms += fmt::format("  {:<24} {} rounds of {} {}, strategy {}, about {:.1f} min a seed\n", arm.name, recipe.rounds,
-                        recipe.budget < 0 ? "all" : fmt::format("{:g}", recipe.budget), recipe.selection.unit, recipe.strategy.name, each / 60);
+  const Recipe& recipe = experiment.base();
+  if (recipe.data.synthetic) {
+    const auto info_of = [info = generated_info(recipe.data.synthetic->set.video)](const std::string&) { return info; };
+    return Planner(experiment, material_to_come(recipe, info_of), info_of).make();
   }
-  if (base.teacher) {
-    const Pace teacher = pace(base.teacher->learner, base.teacher->input.value_or(base.input), classes);
-    seconds += static_cast<double>(base.teacher->learner.training.steps) * teacher.step_s;
-    if (base.oracle.kind == "teacher") seconds += static_cast<double>(material.pool.size()) * teacher.clip_s;
-  }
-  // Answers are bought once per clip, whoever asks: never more than the pool.
-  plan.price = base.oracle.price * static_cast<double>(std::min<int64_t>(plan.answers, static_cast<int64_t>(material.pool.size())));
-  plan.minutes = seconds / 60;
-  const auto side = base.input.cached_short_side_px();
-  const int64_t clips = static_cast<int64_t>(material.pool.size() + material.start.size() + material.test.size());
-  plan.cache_bytes = clips * base.input.sampling.frames * std::max<int64_t>(1, base.input.sampling.jitter_steps) * side * side * 4;
-  plan.text = fmt::format("{}: {} classes; {} clips in the pool ({:.0f} s), {} to start from, {} to test on\n{}"
-                          "  {} runs, {} trainings, at most {} answers ({:.0f} s of video, price at most {:.2f})\n"
-                          "  about {:.0f} minutes on {}; up to {:.1f} GB of cached frames\n",
-                          experiment.name, classes, material.pool.size(), plan.pool_s,
-                          material.start_in_pool() ? material.pool.size() : material.start.size(), material.test.size(), arms, plan.cells,
-                          plan.trainings, plan.answers, plan.seconds_asked, plan.price, plan.minutes, machine_line(),
-                          static_cast<double>(plan.cache_bytes) / 1e9);
-  for (const auto& video : material.quarantined) plan.text += fmt::format("  cannot be used: {}: {}\n", video.path, video.reason);
-  return plan;
+  Material material = open_material(experiment, progress);
+  ClipReader& reader = *material.reader;  // outlives the move
+  return Planner(experiment, std::move(material), [&reader](const std::string& path) { return reader.probe(path); }).make();
 }
 
 }  // namespace distal

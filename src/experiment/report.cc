@@ -2,13 +2,12 @@
 
 #include <chrono>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/error.h"
+#include "base/files.h"
+#include "base/progress.h"
 #include "experiment/html.h"
 #include "experiment/page.h"
 #include "experiment/sections.h"
@@ -64,19 +63,6 @@ std::vector<Scalar> scalars(const Results& results) {
   return out;
 }
 
-void write_whole(const std::filesystem::path& path, const std::string& bytes) {
-  const std::filesystem::path partial = path.string() + ".partial";
-  {
-    std::ofstream file(partial, std::ios::binary);
-    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    file.close();
-    if (!file) fail("{}: cannot be written, check the folder's permissions and the free space", partial.string());
-  }
-  std::error_code error;
-  std::filesystem::rename(partial, path, error);
-  if (error) fail("{}: cannot be put in place: {}", path.string(), error.message());
-}
-
 }  // namespace
 
 std::string report_html(const Results& results, const ThumbnailFunction& thumbnail) {
@@ -96,6 +82,7 @@ std::string report_html(const Results& results, const ThumbnailFunction& thumbna
   }
   body += "</nav></header>\n<main id=\"main\">\n";
   for (const auto& part : parts) body += part.html;
+  Progress::check_interrupted();  // pictures that a signal cut short are no page
   const std::string title = !results.question.empty() ? results.question : !results.name.empty() ? results.name : "Experiment";
   return page(title, body + "</main>\n" + sections::provenance(summary) + "</div>\n");
 }
@@ -129,16 +116,17 @@ std::string metrics_jsonl(const Results& results) {
 }
 
 void write_report(const std::string& folder, const Results& results, const ThumbnailFunction& thumbnail) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) fail("{}: the folder cannot be made: {}", folder, error.message());
-  const std::filesystem::path place(folder);
+  make_folder(folder);
   const double now_s = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-  write_whole(place / "report.json", to_json(results));
-  write_whole(place / "curve.csv", curve_csv(results));
-  write_whole(place / "metrics.jsonl", metrics_jsonl(results));
-  write_whole(place / "events.out.tfevents.distal", event_file(scalars(results), now_s));
-  write_whole(place / "report.html", report_html(results, thumbnail));
+  const auto write = [&](const char* name, const std::string& bytes) {
+    Progress::check_interrupted();
+    write_atomically(folder + "/" + name, bytes);
+  };
+  write("report.json", to_json(results));
+  write("curve.csv", curve_csv(results));
+  write("metrics.jsonl", metrics_jsonl(results));
+  write("events.out.tfevents.distal", event_file(scalars(results), now_s));
+  write("report.html", report_html(results, thumbnail));
 }
 
 }  // namespace distal

@@ -17,7 +17,7 @@ struct Thumbnail {
 /// Gives a picture of a clip, or nothing. May be empty; what it throws as Error counts as nothing.
 using ThumbnailFunction = std::function<std::optional<Thumbnail>(const Clip&)>;
 
-/// The whole page. Any results will do: no cells, one seed, one round, NaN.
+/// The whole page. Any results will do: no cells, one seed, one round, NaN. Throws Interrupted after a signal.
 std::string report_html(const Results& results, const ThumbnailFunction& thumbnail);
 
 /// One row per arm, seed and round after a line of headings (RFC 4180, \n); NaN is an empty field.
@@ -27,7 +27,8 @@ std::string curve_csv(const Results& results);
 std::string metrics_jsonl(const Results& results);
 
 /// Writes report.html, curve.csv, report.json, metrics.jsonl and events.out.tfevents.distal into `folder` (made when
-/// absent), each complete or not at all. Throws Error.
+/// absent), each complete or not at all: what stood there stays until its successor is whole. Throws Error: folder or file
+/// cannot be written, disk full; Interrupted between two files.
 void write_report(const std::string& folder, const Results& results, const ThumbnailFunction& thumbnail);
 
 }  // namespace distal

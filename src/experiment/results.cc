@@ -177,6 +177,7 @@ std::string to_json(const Results& results) {
   visit(results, write, write);
   value["classes"] = results.classes;
   value["teacher_accuracy"] = results.teacher_accuracy;
+  value["read_s"] = results.read_s;
   value["test_videos"] = results.test_videos;
   value["notes"] = results.notes;
   value["cells"] = json::array();
@@ -195,6 +196,7 @@ Results results_from_json(const std::string& text) {
     visit(results, read, read);
     value.at("classes").get_to(results.classes);
     results.teacher_accuracy = real(value, "teacher_accuracy");
+    results.read_s = value.value("read_s", 0.0);
     value.at("test_videos").get_to(results.test_videos);
     value.at("notes").get_to(results.notes);
     for (const auto& cell : value.at("cells")) results.cells.push_back(cell_from(cell));

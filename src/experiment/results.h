@@ -41,7 +41,7 @@ struct Cell {                  // one run: an arm with a seed
   int64_t seed = 0;
   bool control = false;        // the random arm, or the labels-only twin
   std::vector<RoundResult> rounds;
-  std::string against;         // the arm it is tested against; empty: the control
+  std::string against;         // the arm it is tested against; empty: the control, or none for a control
 };
 
 struct Results {
@@ -53,6 +53,7 @@ struct Results {
   int64_t unlabelled_segments = 0, pool_clips = 0, start_clips = 0, test_clips = 0;
   std::string teacher;                   // one line: what answered, and its own test accuracy where known
   double teacher_accuracy = -1;
+  double read_s = 0;                     // wall time of decoding every clip once, before the first arm
   std::string recipe, revision, machine, command, date;
   std::vector<std::string> test_videos;  // per test clip, for bootstrap over videos
   std::vector<std::string> notes;        // warnings the reader of the report must see

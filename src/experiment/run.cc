@@ -8,6 +8,7 @@ namespace distal {
 Results run(const Experiment& experiment, const RunPlace& place, Progress& progress) {
   Store store(place.store_url);
   Material material = open_material(experiment, progress);
+  const double read_s = drop_unreadable(experiment, material, progress);
   Learning learning(*material.reader, material.classes, material.clips(), place.folder + "/unfinished", progress);
   TaughtBy teacher = make_teacher(experiment, material, place.folder, progress);
   Oracle oracle(experiment.base().oracle, std::move(teacher.teacher), material, store, progress);
@@ -15,44 +16,58 @@ Results run(const Experiment& experiment, const RunPlace& place, Progress& progr
   Results results = describe(experiment, material, place);
   results.teacher = teacher.line;
   results.teacher_accuracy = teacher.accuracy;
+  results.read_s = read_s;
   Workbench bench{experiment, material, learning, oracle, store, place.folder, progress};
   for (int64_t seed = experiment.base().seed; seed < experiment.base().seed + experiment.base().seeds; ++seed) {
     for (const Arm& arm : experiment.arms) results.cells.push_back(run_cell(bench, arm, seed));
   }
-  add_quarantined(results, material, learning, oracle, store);
+  add_findings(results, material, learning, store);
   return results;
 }
 
 Cell run_cell(Workbench& bench, const Arm& arm, int64_t seed) {
-  const Recipe& recipe = arm.recipe;
-  const Random random(static_cast<uint64_t>(seed));  // the same for every arm: arms are paired
   const Store::Run run = begin(bench, arm, seed);
+  try {
+    Cell cell = run_rounds(bench, arm, run);
+    bench.store.finish(run.id, "done");
+    return cell;
+  } catch (const Interrupted&) {
+    bench.store.finish(run.id, "stopped");
+    throw;
+  } catch (const std::exception& error) {
+    bench.store.event(run.id, "failed", error.what());
+    bench.store.finish(run.id, "failed");
+    throw;
+  }
+}
+
+Cell run_rounds(Workbench& bench, const Arm& arm, const Store::Run& run) {
+  const Random random(static_cast<uint64_t>(run.seed));  // the same for every arm: arms are paired
   const std::vector<StoredRound> done = bench.store.rounds(run.id);
 
-  Cell cell{arm.name, seed, arm.name == bench.experiment.control, {}, arm.against};
+  Cell cell{arm.name, run.seed, arm.name == bench.experiment.control, {}, arm.against};
   RoundResult result;
   Known known = start(bench, arm, run, random.stream("start"), result);
   std::vector<Clip> picks = known.clips();
   Model student;
-  for (int64_t round = 0; round <= recipe.rounds; ++round) {
+  for (int64_t round = 0; round <= arm.recipe.rounds; ++round) {
     if (round > 0) {
       result = {round};
-      const auto train_again = [&] { return student ? student : train_student(bench, arm, seed, known, round - 1, result); };
+      const auto train_again = [&] { return student ? student : train_student(bench, arm, run, known, round - 1, result); };
       picks = choose(bench, arm, run, known, round, train_again, random.stream("select", round), result);
       add_answers(bench, picks, known, result);
     }
-    if (round < static_cast<int64_t>(done.size())) {  // measured before a restart
+    if (round < std::ssize(done)) {  // measured before a restart
       cell.rounds.push_back(round_from_json(done[round].metrics_json));
       student = nullptr;
       continue;
     }
-    student = train_student(bench, arm, seed, known, round, result);
+    student = train_student(bench, arm, run, known, round, result);
     measure_student(bench, arm, *student, result);
-    keep_student(bench, arm, seed, round, *student);
+    keep_student(bench, arm, run, round, *student);
     finish_round(bench, arm, run, picks, result);
     cell.rounds.push_back(result);
   }
-  bench.store.finish(run.id, "done");
   return cell;
 }
 

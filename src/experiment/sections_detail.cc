@@ -223,7 +223,9 @@ std::string cost(const Summary& summary) {
     cells.push_back(wall_time(total));
     table.row(cells);
   }
-  return section("cost", "What it cost", table.empty() ? "" : table.html());
+  std::string note = "<p class=\"note\">Arms that begin alike share their first student, whose training counts for the first of them.";
+  if (summary.results->read_s > 0) note += " Decoding every clip once, for all arms, took " + wall_time(summary.results->read_s) + ".";
+  return section("cost", "What it cost", table.empty() ? "" : table.html() + note + "</p>");
 }
 
 std::string worst(const Summary& summary, const ThumbnailFunction& thumbnail) {

@@ -49,7 +49,8 @@ const ArmView* twin_of(const Summary& summary, const ArmView& arm) {
   const auto named = std::find_if(summary.arms.begin(), summary.arms.end(), [&](const ArmView& other) {
     return !arm.cells.empty() && other.name == arm.cells.front()->against;
   });
-  return named == summary.arms.end() ? summary.control : &*named;
+  if (named != summary.arms.end()) return &*named;
+  return !arm.cells.empty() && arm.cells.front()->control ? &arm : summary.control;  // the control of another run has no twin
 }
 
 /// Share of seeds that were right, per test clip in the final round; empty where lists do not fit the test videos.

@@ -10,6 +10,7 @@ namespace {
 using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 Cell cell(const std::string& arm, int64_t seed, bool control, const std::vector<double>& accuracies) {
@@ -54,6 +55,32 @@ TEST(Summary, PairsBySeedAlsoWhereOneIsMissing) {
   const Summary summary(results);
   ASSERT_THAT(summary.comparisons, SizeIs(1));
   EXPECT_THAT(summary.comparisons[0].differences, ElementsAre(DoubleNear(0.101, 1e-12), DoubleNear(0.102, 1e-12)));
+}
+
+TEST(Summary, TestsAnArmAgainstTheTwinItNames) {
+  Results results;
+  for (int64_t seed = 0; seed < 3; ++seed) {
+    const double shift = 0.01 * static_cast<double>(seed);
+    results.cells.push_back(cell("few", seed, true, {0.3 + shift}));
+    results.cells.push_back(cell("many", seed, false, {0.6 + shift}));
+    results.cells.push_back(cell("taught many", seed, false, {0.6 + 2.5 * shift}));
+    results.cells.back().against = "many";
+  }
+  const Summary summary(results);
+  ASSERT_THAT(summary.comparisons, SizeIs(2));
+  EXPECT_EQ(summary.comparisons[0].against->name, "few");
+  EXPECT_EQ(summary.comparisons[1].against->name, "many");
+  EXPECT_THAT(summary.comparisons[1].differences, ElementsAre(DoubleNear(0, 1e-12), DoubleNear(0.015, 1e-12), DoubleNear(0.03, 1e-12)));
+  EXPECT_EQ(summary.twin(), "its twin");
+  EXPECT_THAT(answer(summary).at(0), HasSubstr("many"));
+}
+
+TEST(Summary, SaysWhereComparedArmsDidNotSpendTheSame) {
+  Results results = three_seeds();
+  EXPECT_THAT(answer(Summary(results)).at(0), Not(HasSubstr("did not spend")));
+  for (auto& c : results.cells)
+    if (c.arm == "badge") c.rounds.back().answers = 80;
+  EXPECT_THAT(answer(Summary(results)).at(0), HasSubstr("They did not spend the same: 80 and 50 answers."));
 }
 
 TEST(Summary, CorrectsForTheNumberOfArms) {

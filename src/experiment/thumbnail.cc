@@ -1,11 +1,13 @@
 #include "experiment/thumbnail.h"
 
+#include "base/progress.h"
 #include "video/decoder.h"
 #include "video/image.h"
 
 namespace distal {
 
 std::optional<Thumbnail> thumbnail(const Clip& clip) {
+  Progress::check_interrupted();
   try {
     const VideoInfo info = probe(clip.video);
     const double middle_s = 0.5 * (clip.start_s + std::min(clip.end_s, info.duration_s));

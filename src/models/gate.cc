@@ -13,6 +13,34 @@
 namespace distal {
 namespace {
 
+at::Tensor noise(at::IntArrayRef sizes, uint64_t seed, bool channels_last) {
+  const auto x = at::randn(sizes, at::make_generator<at::CPUGeneratorImpl>(seed), at::TensorOptions(at::kFloat));
+  if (!channels_last) return x;
+  return x.contiguous(sizes.size() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::ChannelsLast3d);
+}
+
+// While it lives, a convolution computes with fixed weights that ask for a gradient; the net's own are not touched.
+class TrialWeights {
+ public:
+  explicit TrialWeights(Conv& conv) : conv_(conv), weight_(conv.weight), bias_(conv.bias) {
+    const double scale = 1 / std::sqrt(static_cast<double>(weight_[0].numel()));  // of a fresh layer
+    conv.weight = drawn(weight_, 3, scale);
+    if (bias_.defined()) conv.bias = drawn(bias_, 4, scale);
+  }
+  ~TrialWeights() {
+    conv_.weight = weight_;
+    conv_.bias = bias_;
+  }
+  TrialWeights(const TrialWeights&) = delete;
+
+ private:
+  static at::Tensor drawn(const at::Tensor& like, uint64_t seed, double scale) {
+    return (noise(like.sizes(), seed, false) * scale).to(like.scalar_type()).requires_grad_();
+  }
+  Conv& conv_;
+  at::Tensor weight_, bias_;
+};
+
 struct Pass {  // of one convolution: output, then the gradients of input and parameters
   std::vector<at::Tensor> tensors;
 };
@@ -31,10 +59,8 @@ void poison(const std::vector<at::Tensor>& like) {
 Pass run(Conv& conv, const at::Tensor& x, const at::Tensor& upstream, bool bf16) {
   const at::AutoGradMode with_gradients(true);
   auto leaf = x.detach().requires_grad_();
-  std::vector<at::Tensor> inputs = {leaf};
-  for (const auto& parameter : conv.parameters(false)) {
-    if (parameter.requires_grad()) inputs.push_back(parameter);
-  }
+  std::vector<at::Tensor> inputs = {leaf, conv.weight};
+  if (conv.bias.defined()) inputs.push_back(conv.bias);
   at::Tensor y;
   if (bf16) {
     const Bf16Scope scope;
@@ -54,14 +80,9 @@ double relative_error(const at::Tensor& got, const at::Tensor& wanted) {
   return size > 0 ? error / size : error;
 }
 
-at::Tensor noise(at::IntArrayRef sizes, uint64_t seed, bool channels_last) {
-  const auto x = at::randn(sizes, at::make_generator<at::CPUGeneratorImpl>(seed), at::TensorOptions(at::kFloat));
-  if (!channels_last) return x;
-  return x.contiguous(sizes.size() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::ChannelsLast3d);
-}
-
 void compare(const Conv::Call& call, GateReport::Row& row) {
   Conv& conv = *call.conv;
+  const TrialWeights weights(conv);
   const auto x = noise(call.input, 1, call.channels_last);
   at::Tensor upstream;
   {
@@ -87,9 +108,10 @@ bool known_to_corrupt(const Conv::Call& call) {
 
 std::string describe(const Conv::Call& call) {
   const ConvShape& shape = call.conv->shape();
-  return fmt::format("input [{}]{}, weight [{}], stride [{}], padding {}, groups {}", fmt::join(call.input, ", "),
+  return fmt::format("input [{}]{}, weight [{}], stride [{}], padding {}, groups {}{}", fmt::join(call.input, ", "),
                      call.channels_last ? " channels last" : "", fmt::join(call.conv->weight.sizes(), ", "),
-                     fmt::join(shape.stride, ", "), shape.same ? "same" : fmt::format("[{}]", fmt::join(shape.padding, ", ")), shape.groups);
+                     fmt::join(shape.stride, ", "), shape.same ? "same" : fmt::format("[{}]", fmt::join(shape.padding, ", ")), shape.groups,
+                     shape.bias ? ", bias" : "");
 }
 
 std::vector<Conv::Call> calls_of(Net& net, const std::vector<int64_t>& clips) {

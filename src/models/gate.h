@@ -2,10 +2,13 @@
 // The bf16 gate. Some CPU builds compute wrong bf16 gradients for some convolutions, silently: in LibTorch 2.13 (oneDNN
 // 3.12, AVX-512 BF16) the weight gradient of conv3d is uninitialised memory when 1 < T < temporal kernel, which 3D ResNets
 // meet on short clips, and for temporal kernels of 5 and more that case can corrupt the heap. Before a net is trained in
-// bf16 each distinct convolution it would run (shape, stride, padding, groups, layout) is compared with float32: output,
-// input gradient and parameter gradients, on random data, with freed memory poisoned by NaN before. A convolution that
-// differs by more than 2 % (bf16 rounding alone: about 0.4 %) or is not finite computes in float32 from then on, under
-// autocast too. Temporal kernels of 5 and more in the known case are not tried but made safe at once.
+// bf16 each distinct convolution it would run (shape, stride, padding, groups, bias, layout) is compared with float32: output,
+// input gradient and parameter gradients, with freed memory poisoned by NaN before. A convolution that differs by more than
+// 2 % (bf16 rounding alone: about 0.4 %) or is not finite computes in float32 from then on, under autocast too. Temporal
+// kernels of 5 and more in the known case are not tried but made safe at once.
+// Data and weights of the comparison are drawn from fixed generators, and parameter gradients are compared whether the layer
+// is frozen or not: the verdict depends on shapes alone, layers that call alike share it, and a run that continues with other
+// weights takes the same path.
 
 #include <string>
 #include <vector>
@@ -17,7 +20,7 @@ namespace distal {
 struct GateReport {
   struct Row {
     std::string layer;           // first layer with this call; names as in weight files
-    std::string call;            // input shape, weight shape, stride, layout
+    std::string call;            // input shape, weight shape, stride, padding, groups, bias, layout
     int64_t layers = 1;          // how many layers make this call
     double output_error = 0, input_error = 0, parameter_error = 0;  // |bf16 - f32| / |f32|; infinity where not finite
     bool safe = true;            // false: now computes in float32

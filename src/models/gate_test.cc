@@ -7,6 +7,7 @@ namespace distal {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 // The weight gradient that oneDNN returns where the input is shorter than the kernel: nothing to do with the right one.
 class ShortInputFault {
@@ -36,7 +37,24 @@ class OneConv final : public Classifier {
   std::shared_ptr<Conv> conv;
 };
 
-at::Tensor weight_gradient(OneConv& net, const at::Tensor& clips, bool bf16) {
+class TwinConvs final : public Classifier {  // two layers of one shape
+ public:
+  explicit TwinConvs(bool bias = false) : first(register_module("first", std::make_shared<Conv>(cube(3, 3, 3, 3)))) {
+    ConvShape shape = cube(3, 3, 3, 3);
+    shape.bias = bias;
+    conv = register_module("conv", std::make_shared<Conv>(shape));
+    add_head(3, 2, 0);
+    initialise(*this, Random(3));
+  }
+  Output forward(const at::Tensor& clips) override {
+    const auto embedding = pooled(conv->forward(first->forward(clips)));
+    return {head(embedding), embedding};
+  }
+  std::shared_ptr<Conv> first, conv;
+};
+
+template <class OfConv>
+at::Tensor weight_gradient(OfConv& net, const at::Tensor& clips, bool bf16) {
   net.zero_grad();
   Output output;
   if (bf16) {
@@ -66,6 +84,46 @@ TEST(Gate, CatchesAWrongWeightGradientAndTheSafePathMendsIt) {
   EXPECT_TRUE(net.conv->full_precision());
   EXPECT_LT(error(weight_gradient(net, clips, true), exact), 0.02);
   EXPECT_THAT(report.text(), HasSubstr("conv: input [2, 3, 2, 16, 16], weight [4, 3, 3, 3, 3]"));
+}
+
+TEST(Gate, ComparesTheWeightGradientThoughTheFirstLayerOfTheShapeIsFrozen) {
+  const ShortInputFault fault;
+  TwinConvs net;
+  net.first->weight.set_requires_grad(false);
+  const auto weight = net.first->weight.clone();
+  const auto clips = at::randn({2, 3, 2, 16, 16});
+  const auto exact = weight_gradient(net, clips, false);
+  const auto report = gate(net, clips.sizes().vec());
+  ASSERT_THAT(report.rows, SizeIs(1)) << "the two layers do not call alike: " << report.text();
+  EXPECT_EQ(report.rows[0].layer, "first");
+  EXPECT_EQ(report.rows[0].layers, 2);
+  EXPECT_GT(report.rows[0].parameter_error, 0.5);
+  EXPECT_EQ(report.unsafe(), 1);
+  EXPECT_TRUE(net.conv->full_precision());
+  EXPECT_LT(error(weight_gradient(net, clips, true), exact), 0.02);
+  EXPECT_FALSE(net.first->weight.requires_grad());
+  EXPECT_TRUE(at::equal(net.first->weight, weight));
+}
+
+TEST(Gate, ABiasMakesAnotherCall) {
+  TwinConvs net(/*bias=*/true);
+  EXPECT_THAT(gate(net, {2, 3, 4, 16, 16}).rows, SizeIs(2));
+}
+
+// A continued run asks the gate with the weights it has by then.
+TEST(Gate, ItsVerdictDependsOnShapesAlone) {
+  OneConv net(cube(3, 3, 4, 3));
+  const auto first = gate(net, {2, 3, 4, 16, 16}).rows.at(0);
+  {
+    const torch::NoGradGuard no_grad;
+    net.conv->weight.zero_();
+  }
+  const auto second = gate(net, {2, 3, 4, 16, 16}).rows.at(0);
+  EXPECT_GT(first.output_error, 1e-5) << "bf16 was not used";
+  EXPECT_NEAR(second.output_error, first.output_error, 1e-7);
+  EXPECT_NEAR(second.input_error, first.input_error, 1e-7);
+  EXPECT_NEAR(second.parameter_error, first.parameter_error, 1e-7);
+  EXPECT_EQ(net.conv->weight.abs().max().item<float>(), 0) << "the comparison left its weights behind";
 }
 
 TEST(Gate, GivesNoAlarmWhereBf16IsRight) {

@@ -1,5 +1,8 @@
 #include "models/model.h"
 
+#include <regex>
+#include <set>
+
 #include <ATen/ATen.h>
 
 #include "base/error.h"
@@ -8,10 +11,56 @@
 namespace distal {
 namespace {
 
+struct KeyRule {
+  std::regex pattern;
+  std::string replacement;
+};
+
+// The last colon parts the two: a pattern may hold one, a tensor's name does not.
+KeyRule key_rule(const std::string& text, const std::string& place) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0)
+    throw UsageError(fmt::format("{}: init_keys: '{}' is no 'pattern:replacement'; for example '^encoder\\.:' takes \"encoder.\" away", place, text));
+  try {
+    return {std::regex(text.substr(0, colon)), text.substr(colon + 1)};
+  } catch (const std::regex_error& error) {
+    throw UsageError(fmt::format("{}: init_keys: '{}' does not begin with a regular expression ({}); write a \\ before a sign meant as itself",
+                                 place, text, error.what()));
+  }
+}
+
+std::map<std::string, std::string> ours_from_theirs(const Tensors& tensors, const std::vector<std::string>& init_keys, const std::string& place) {
+  std::vector<KeyRule> rules;
+  for (const auto& text : init_keys) rules.push_back(key_rule(text, place));
+  std::map<std::string, std::string> names;
+  for (const auto& [theirs, tensor] : tensors) {
+    std::string name = theirs;
+    for (const auto& rule : rules) name = std::regex_replace(name, rule.pattern, rule.replacement);
+    names[theirs] = our_name(name);
+  }
+  return names;
+}
+
+bool of_head(const std::string& name) { return name.starts_with("fc."); }
+
+// Of the net before its classifier. Vectors (norms and biases) count only where the file has as much left over: published
+// weights often have the norms folded away, and norms that a file knows nothing of start as the identity.
+double share_filled(const Net& net, const Account& account) {
+  const bool with_vectors = 2 * account.unused.size() > account.matched.size();
+  const std::set<std::string> matched(account.matched.begin(), account.matched.end());
+  int64_t filled = 0, wanted = 0;
+  for (const auto& [name, tensor] : state(net)) {
+    if (of_head(name) || (tensor.dim() < 2 && !with_vectors)) continue;
+    ++wanted;
+    filled += matched.contains(name) ? 1 : 0;
+  }
+  return wanted == 0 ? 1 : static_cast<double>(filled) / static_cast<double>(wanted);
+}
+
 void freeze_matching(Net& net, const std::string& prefix) {
   int64_t found = 0;
   for (const auto& row : net.named_parameters()) {
-    const bool head = row.key().starts_with("fc.");
+    const bool head = of_head(row.key());
     if (prefix == "backbone" ? head : !row.key().starts_with(prefix)) continue;
     row.value().set_requires_grad(false);
     ++found;
@@ -38,7 +87,9 @@ int64_t parameter_count(const Net& net) {
 }
 
 void ModelOptions::visit(OptionVisitor& v) {
-  v("init", init, "safetensors to start from; what fits by name and shape is taken; empty: random");
+  v("init", init, "safetensors to start from; what fits by name and shape is taken, less than half is refused; empty: random");
+  v("init_keys", init_keys, "'pattern:replacement', regular expressions that turn the names in init into ours, in their order");
+  for (const auto& rule : init_keys) key_rule(rule, v.place());
   v("freeze", freeze, "prefixes of parameter names that are not trained; backbone: all but the classifier");
   backbone.visit(v);  // last: it closes the section
 }
@@ -48,9 +99,15 @@ Model ModelOptions::build(int64_t classes, Random random) const {
   auto net = backbone->build(classes, random);
   account.clear();
   if (!init.empty()) {
-    const auto loaded = load_into(*net, load_safetensors(init));
+    const auto tensors = load_safetensors(init);
+    const auto loaded = load_into(*net, tensors, ours_from_theirs(tensors, init_keys, init));
     account = loaded.text();
-    if (loaded.matched.empty()) fail("{}: none of its tensors fits {}; {}", init, backbone.name, account);
+    const double share = share_filled(*net, loaded);
+    if (loaded.matched.empty() || share < 0.5) {
+      fail("init: {} fills {:.0f} % of {} before its classifier ({}); give weights of this backbone and width, or turn their names into "
+           "ours with init_keys",
+           init, std::floor(100 * share), backbone.name, account);
+    }
   }
   for (const auto& prefix : freeze) freeze_matching(*net, prefix);
   return net;

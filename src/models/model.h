@@ -45,8 +45,10 @@ int64_t parameter_count(const Net& net);
 struct ModelOptions {
   Choice<Backbone> backbone{"resnet3d"};  // `student: {name: tsn, ...}` in a recipe
   std::string init;                       // safetensors to start from; empty: random
+  std::vector<std::string> init_keys;     // `pattern:replacement`, from the names in that file to ours
   std::vector<std::string> freeze;        // prefixes of parameter names that are not trained; "backbone": all but the head
-  void visit(OptionVisitor& v);           // the backbone's fields stand beside init and freeze
+  void visit(OptionVisitor& v);           // the backbone's fields stand beside these
+  /// Throws Error: an init that fills less than half of the net before its classifier, a freeze that matches nothing.
   Model build(int64_t classes, Random random) const;
   mutable std::string account;            // after build with init: what was matched, missing, unused
 };

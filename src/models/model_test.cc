@@ -126,11 +126,35 @@ TEST(WeightFile, RefusesWhatIsBroken) {
   EXPECT_THAT(refusal(safetensors(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})", "123")), HasSubstr("overlap"));
 }
 
+TEST(WeightFile, AcceptsEmptyTensorsWhereverTheyStand) {
+  const Folder folder;
+  const std::string path = folder / "x.safetensors";
+  write(path, safetensors(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"end":{"dtype":"U8","shape":[0],"data_offsets":[2,2]},)"
+                          R"("none":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]}})", "12"));
+  const auto tensors = load_safetensors(path);
+  ASSERT_THAT(tensors, SizeIs(3));
+  EXPECT_EQ(tensors[0].second.numel(), 2);
+  EXPECT_THAT(tensors[2].second.sizes().vec(), ElementsAre(0, 3));
+}
+
+TEST(WeightFile, TellsTheRemarksOfAFile) {
+  const Folder folder;
+  Metadata metadata = {{"left", "over"}};
+  save_safetensors(folder / "x.safetensors", {{"w", at::ones({1})}}, {{"who", "test"}});
+  load_safetensors(folder / "x.safetensors", &metadata);
+  EXPECT_EQ(metadata, (Metadata{{"who", "test"}}));
+  save_safetensors(folder / "x.safetensors", {{"w", at::ones({1})}});
+  load_safetensors(folder / "x.safetensors", &metadata);
+  EXPECT_TRUE(metadata.empty());
+  write(folder / "x.safetensors", safetensors(R"({"__metadata__":{"who":1}})", ""));
+  EXPECT_THAT(message([&] { load_safetensors(folder / "x.safetensors", &metadata); }), HasSubstr("header cannot be read"));
+}
+
 TEST(WeightFile, FailingToWriteNamesThePlaceAndLeavesNothing) {
   const Folder folder;
-  EXPECT_THAT(message([&] { save_safetensors(folder / "none/x.safetensors", {}); }), HasSubstr("none/x.safetensors: cannot write"));
+  EXPECT_THAT(message([&] { save_safetensors(folder / "none/x.safetensors", {}); }), HasSubstr("none/x.safetensors: cannot be written"));
   std::filesystem::create_directories(folder / "taken/inside");
-  EXPECT_THAT(message([&] { save_safetensors(folder / "taken", {}); }), HasSubstr("cannot replace"));
+  EXPECT_THAT(message([&] { save_safetensors(folder / "taken", {}); }), HasSubstr("cannot be replaced"));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
@@ -178,7 +202,56 @@ TEST(SavedModel, RefusesAPairThatDoesNotBelongTogether) {
   EXPECT_THAT(message([&] { load_model(folder / "m.safetensors"); }), HasSubstr("fc.weight [3, 32]"));
   write(folder / "m.json", "{}");
   EXPECT_THAT(message([&] { load_model(folder / "m.safetensors"); }), HasSubstr("m.json: cannot be read"));
-  EXPECT_THAT(message([&] { load_model(folder / "n.safetensors"); }), HasSubstr("n.json: missing"));
+  EXPECT_THAT(message([&] { load_model(folder / "n.safetensors"); }), HasSubstr("n.safetensors: cannot open"));
+}
+
+TEST(SavedModel, RefusesTheDescriptionOfAnotherModelOfTheSameShape) {
+  const Folder folder;
+  const auto recipe = options(kSmall);
+  save_model(folder / "m.safetensors", *recipe.build(2, Random(7)), side_json(recipe, {"a", "b"}, ""));
+  const std::string first = read(folder / "m.json");
+  save_model(folder / "m.safetensors", *recipe.build(2, Random(8)), side_json(recipe, {"b", "a"}, ""));
+  EXPECT_THAT(load_model(folder / "m.safetensors").classes, ElementsAre("b", "a"));
+  write(folder / "m.json", first);
+  EXPECT_THAT(message([&] { load_model(folder / "m.safetensors"); }), HasSubstr("m.json: not the description that"));
+  std::filesystem::remove(folder / "m.json");
+  EXPECT_THAT(load_model(folder / "m.safetensors").classes, ElementsAre("b", "a"));
+}
+
+// A folder in the place of a temporary file stops save_model where a kill could.
+TEST(SavedModel, IsTheOldOrTheNewOneWhereverSavingStops) {
+  const Folder folder;
+  const auto recipe = options(kSmall);
+  const auto old_net = recipe.build(2, Random(7)), new_net = recipe.build(3, Random(8));
+  const std::string path = folder / "m.safetensors";
+  const auto weight = [](const Model& net) { return net->named_parameters()["fc.weight"]; };
+  save_model(path, *old_net, side_json(recipe, {"a", "b"}, ""));
+  const auto save_new = [&](const std::string& obstacle) {
+    const std::string temporary = fmt::format("{}.{}.tmp", folder / obstacle, ::getpid());
+    std::filesystem::create_directories(temporary);
+    EXPECT_THAT(message([&] { save_model(path, *new_net, side_json(recipe, {"c", "d", "e"}, "")); }), HasSubstr("cannot be written"));
+    std::filesystem::remove(temporary);
+    return load_model(path);
+  };
+  const auto before = save_new("m.safetensors");
+  EXPECT_THAT(before.classes, ElementsAre("a", "b"));
+  EXPECT_TRUE(at::equal(weight(before.net), weight(old_net)));
+  const auto after = save_new("m.json");
+  EXPECT_THAT(after.classes, ElementsAre("c", "d", "e"));
+  EXPECT_TRUE(at::equal(weight(after.net), weight(new_net)));
+}
+
+TEST(SavedModel, StaysASafetensorsFileForOthersAndNeedsNothingInIt) {
+  const Folder folder;
+  const auto recipe = options(kSmall);
+  const auto net = recipe.build(2, Random(7));
+  save_model(folder / "m.safetensors", *net, side_json(recipe, {"a", "b"}, ""));
+  EXPECT_THAT(read(folder / "m.safetensors").substr(8, 60), HasSubstr(R"("__metadata__":{"distal":"{\n)"));
+  EXPECT_THAT(read(folder / "m.safetensors"), HasSubstr(R"("format":"pt")"));
+  save_safetensors(folder / "m.safetensors", state(*net));
+  EXPECT_THAT(load_model(folder / "m.safetensors").classes, ElementsAre("a", "b"));
+  std::filesystem::remove(folder / "m.json");
+  EXPECT_THAT(message([&] { load_model(folder / "m.safetensors"); }), HasSubstr("m.json: missing"));
 }
 
 TEST(ModelOptions, StartsFromAFileAndTellsWhatItTook) {
@@ -190,7 +263,66 @@ TEST(ModelOptions, StartsFromAFileAndTellsWhatItTook) {
   EXPECT_TRUE(at::equal(second->named_parameters()["layer2.0.conv1.weight"], first->named_parameters()["layer2.0.conv1.weight"]));
   EXPECT_THAT(recipe.account, HasSubstr("2 of the net not in the file: fc.weight [3, 32]"));
   save_safetensors(folder / "w.safetensors", {{"other", at::zeros({1})}});
-  EXPECT_THAT(message([&] { recipe.build(3, Random(2)); }), HasSubstr("none of its tensors fits"));
+  EXPECT_THAT(message([&] { recipe.build(3, Random(2)); }), HasSubstr("fills 0 % of resnet3d"));
+}
+
+class Init : public ::testing::Test {
+ protected:
+  // The message of building kSmall from the tensors of another one that `name` gives a name; tensors without one are left out.
+  std::string build_from(const std::function<std::string(const std::string&, const at::Tensor&)>& name, const std::string& more = "") {
+    const auto source = options(kSmall).build(5, Random(1));
+    Tensors tensors;
+    for (const auto& [ours, tensor] : state(*source)) {
+      if (const auto theirs = name(ours, tensor); !theirs.empty()) tensors.emplace_back(theirs, tensor);
+    }
+    save_safetensors(folder_ / "w.safetensors", tensors);
+    recipe_ = options(fmt::format("{{name: resnet3d, depth: 10, width: 4, init: {}{}}}", folder_ / "w.safetensors", more));
+    return message([&] {
+      const auto net = recipe_.build(3, Random(2));
+      loaded_ = at::equal(net->named_parameters()["layer4.0.conv1.weight"], source->named_parameters()["layer4.0.conv1.weight"]);
+    });
+  }
+  Folder folder_;
+  ModelOptions recipe_;
+  bool loaded_ = false;
+};
+
+TEST_F(Init, IsRefusedBelowHalfOfTheNet) {  // 12 convolutions and their norms, of which layer4 has 3
+  const auto refusal = build_from([](const std::string& name, const at::Tensor&) { return name.starts_with("layer4.") ? name : ""; });
+  EXPECT_THAT(refusal, HasSubstr("w.safetensors fills 25 % of resnet3d"));
+  EXPECT_THAT(refusal, HasSubstr("15 tensors loaded; 47 of the net not in the file: conv1.weight [4, 3, 7, 7, 7]"));
+  EXPECT_THAT(refusal, HasSubstr("init_keys"));
+  EXPECT_EQ(build_from([](const std::string& name, const at::Tensor&) {
+              return name.starts_with("layer4.") || name.starts_with("layer3.") || name.starts_with("layer2.") ? name : "";
+            }), "no error");
+  EXPECT_TRUE(loaded_);
+}
+
+TEST_F(Init, MayLackNormsButNotCallThemOtherwise) {
+  const auto folded = [](const std::string& name, const at::Tensor& tensor) { return tensor.dim() > 1 ? name : ""; };
+  EXPECT_EQ(build_from(folded), "no error");
+  EXPECT_TRUE(loaded_);
+  const auto renamed = [](const std::string& name, const at::Tensor& tensor) { return tensor.dim() > 1 ? name : "norms." + name; };
+  EXPECT_THAT(build_from(renamed), HasSubstr("fills 20 % of resnet3d"));
+}
+
+TEST_F(Init, KeysTurnTheNamesOfAFileIntoOurs) {
+  const auto theirs = [](const std::string& name, const at::Tensor&) { return "module.encoder." + name; };
+  EXPECT_THAT(build_from(theirs), HasSubstr("fills 0 % of resnet3d"));
+  EXPECT_EQ(build_from(theirs, R"(, init_keys: ['encoder\.:'])"), "no error");
+  EXPECT_TRUE(loaded_);
+  EXPECT_EQ(build_from(theirs, R"(, init_keys: ['^module\.(?:encoder\.)(.*)$:net_$1', '^net_:'])"), "no error") << "in their order";
+  EXPECT_TRUE(loaded_);
+  EXPECT_THAT(build_from(theirs, R"(, init_keys: ['^net_:', '^module\.(?:encoder\.)(.*)$:net_$1'])"), HasSubstr("fills 0 %"));
+  EXPECT_EQ(options(resolved(recipe_)).init_keys, recipe_.init_keys);
+}
+
+TEST_F(Init, KeysThatAreNoRulesAreRefusedWithTheRecipe) {
+  const auto refusal = [](const std::string& keys) { return message([&] { options("{name: resnet3d, init_keys: " + keys + "}"); }); };
+  EXPECT_THAT(refusal("[encoder]"), HasSubstr("recipe.yaml:1:1: init_keys: 'encoder' is no 'pattern:replacement'"));
+  EXPECT_THAT(refusal("[':fc']"), HasSubstr("is no 'pattern:replacement'"));
+  EXPECT_THAT(refusal("['(fc:fc']"), HasSubstr("'(fc:fc' does not begin with a regular expression"));
+  EXPECT_EQ(refusal("['fc:fc']"), "no error");
 }
 
 TEST(ModelOptions, FreezingTheBackboneLeavesTheHeadAndItsNormsStandStill) {

@@ -4,19 +4,53 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "models/weights.h"
 
 namespace distal {
 namespace {
 
+constexpr const char* kDescription = "distal";  // name of the side JSON in a weight file's metadata
+
 std::string side_path(const std::string& path) { return std::filesystem::path(path).replace_extension(".json").string(); }
 
-std::string text_of(const std::string& path) {
+std::optional<std::string> text_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) fail("{}: missing; a model is a .safetensors file with the .json written beside it", path);
+  if (!file) return std::nullopt;
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
+}
+
+// Everything but the net. `place` is the file that holds the text.
+SavedModel described(const std::string& text, const std::string& place) {
+  SavedModel saved;
+  saved.side_json = text;
+  try {
+    const auto json = nlohmann::json::parse(text);
+    read_options(saved.options, json.at("model").get<std::string>(), place + " (model)");
+    saved.classes = json.at("classes").get<std::vector<std::string>>();
+    saved.input_yaml = json.at("input").get<std::string>();
+  } catch (const nlohmann::json::exception& error) {
+    fail("{}: cannot be read ({}); the description of a model holds \"model\", \"classes\" and \"input\"", place, error.what());
+  }
+  return saved;
+}
+
+bool alike(SavedModel a, SavedModel b) {
+  return resolved(a.options) == resolved(b.options) && a.classes == b.classes && a.input_yaml == b.input_yaml;
+}
+
+SavedModel description(const std::string& path, const std::string& side, const Metadata& metadata) {
+  const auto beside = text_of(side);
+  const auto inside = metadata.find(kDescription);
+  if (!beside && inside == metadata.end()) fail("{}: missing; a model is a .safetensors file with the .json written beside it", side);
+  if (!beside) return described(inside->second, path);
+  const SavedModel saved = described(*beside, side);
+  if (inside != metadata.end() && !alike(saved, described(inside->second, path))) {
+    fail("{}: not the description that {} was written with; put back the right one, or remove it: the weight file holds its own", side, path);
+  }
+  return saved;
 }
 
 }  // namespace
@@ -24,29 +58,25 @@ std::string text_of(const std::string& path) {
 std::string side_json(const ModelOptions& options, const std::vector<std::string>& classes, const std::string& input_yaml) {
   ModelOptions built = options;
   built.init.clear();
+  built.init_keys.clear();
   built.freeze.clear();
   return nlohmann::ordered_json{{"model", resolved(built)}, {"classes", classes}, {"input", input_yaml}}.dump(2) + "\n";
 }
 
 void save_model(const std::string& path, const Net& net, const std::string& side_json) {
+  std::error_code nothing_there;
+  std::filesystem::remove(side_path(path), nothing_there);  // the old description never stands beside the new weights
+  save_safetensors(path, state(net), {{"format", "pt"}, {kDescription, side_json}});
   write_atomically(side_path(path), side_json);
-  save_safetensors(path, state(net), {{"format", "pt"}});
 }
 
 SavedModel load_model(const std::string& path) {
+  Metadata metadata;
+  const Tensors tensors = load_safetensors(path, &metadata);
   const std::string side = side_path(path);
-  SavedModel saved;
-  saved.side_json = text_of(side);
-  try {
-    const auto json = nlohmann::json::parse(saved.side_json);
-    read_options(saved.options, json.at("model").get<std::string>(), side + " (model)");
-    saved.classes = json.at("classes").get<std::vector<std::string>>();
-    saved.input_yaml = json.at("input").get<std::string>();
-  } catch (const nlohmann::json::exception& error) {
-    fail("{}: cannot be read ({}); it holds \"model\", \"classes\" and \"input\"", side, error.what());
-  }
+  SavedModel saved = description(path, side, metadata);
   saved.net = saved.options.build(static_cast<int64_t>(saved.classes.size()), Random(0));
-  const auto account = load_into(*saved.net, load_safetensors(path));
+  const auto account = load_into(*saved.net, tensors);
   if (!account.missing.empty() || !account.unused.empty()) {
     fail("{}: not the weights of the model in {} ({}); give the pair that was written together", path, side, account.text());
   }

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/files.h"
 
 namespace distal {
 namespace {
@@ -69,7 +70,7 @@ uint64_t bytes_of(const std::vector<int64_t>& sizes, at::ScalarType type, uint64
 }
 
 void check_cover(const std::string& path, std::vector<Range> ranges, uint64_t bytes) {
-  std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
   uint64_t at = 0;
   for (const auto& range : ranges) {
     if (range.begin != at) fail("{}: tensors overlap or leave a hole at byte {}; the file is damaged", path, at);
@@ -128,27 +129,9 @@ bool fits(const at::Tensor& ours, const at::Tensor& theirs) {
   return sizes == ours.sizes();
 }
 
-void write_all(int file, const std::string& bytes, const std::string& path) {
-  for (size_t done = 0; done < bytes.size();) {
-    const ssize_t wrote = ::write(file, bytes.data() + done, bytes.size() - done);
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) fail("{}: cannot write ({}); free some space or choose another place", path, std::strerror(errno));
-    done += static_cast<size_t>(wrote);
-  }
-}
-
-void sync_folder(const std::string& path) {
-  auto folder = std::filesystem::path(path).parent_path();
-  if (folder.empty()) folder = ".";
-  const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (file < 0) return;
-  ::fsync(file);
-  ::close(file);
-}
-
 }  // namespace
 
-Tensors load_safetensors(const std::string& path) {
+Tensors load_safetensors(const std::string& path, Metadata* metadata) {
   const auto file = std::make_shared<Mapping>(path);
   uint64_t length = 0;
   std::memcpy(&length, file->data, 8);
@@ -156,34 +139,14 @@ Tensors load_safetensors(const std::string& path) {
   try {
     const auto header = Json::parse(file->data + 8, file->data + 8 + length);
     if (!header.is_object()) fail("{}: the header is no JSON object; the file is no safetensors", path);
+    if (metadata) *metadata = header.value("__metadata__", Json::object()).get<Metadata>();
     return tensors_of(path, file, header, 8 + length);
   } catch (const nlohmann::json::exception& error) {
     fail("{}: the header cannot be read ({}); the file is damaged or no safetensors", path, error.what());
   }
 }
 
-void write_atomically(const std::string& path, const std::string& bytes) {
-  const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
-  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) fail("{}: cannot write ({}); check that the folder exists and is yours", path, std::strerror(errno));
-  try {
-    write_all(file, bytes, path);
-    if (::fsync(file) != 0) fail("{}: cannot write to disk ({})", path, std::strerror(errno));
-  } catch (...) {
-    ::close(file);
-    ::unlink(temporary.c_str());
-    throw;
-  }
-  ::close(file);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    const int reason = errno;
-    ::unlink(temporary.c_str());
-    fail("{}: cannot replace the file ({})", path, std::strerror(reason));
-  }
-  sync_folder(path);
-}
-
-void save_safetensors(const std::string& path, const Tensors& tensors, const std::map<std::string, std::string>& metadata) {
+void save_safetensors(const std::string& path, const Tensors& tensors, const Metadata& metadata) {
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   uint64_t at = 0;

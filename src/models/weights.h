@@ -1,6 +1,8 @@
 #pragma once
 // Weight files: safetensors (8-byte little-endian header length, JSON header, raw little-endian tensors; format of
 // huggingface/safetensors) with a side JSON of the same stem. Writing is atomic (temporary file, fsync, rename).
+// A model's weight file carries its side JSON in its metadata too (`__metadata__`, name `distal`; other readers of
+// safetensors pass over it), so that weights and description are replaced in one rename.
 
 #include <map>
 #include <string>
@@ -13,14 +15,12 @@
 namespace distal {
 
 using Tensors = std::vector<std::pair<std::string, torch::Tensor>>;
+using Metadata = std::map<std::string, std::string>;  // a file's own remarks, name to text
 
 /// Tensors in the order of the file, mapped into memory (private: writing to them does not reach the file) and read when
 /// touched. Throws Error: missing, truncated, header not JSON, unknown dtype, sizes that do not add up, holes, overlaps.
-Tensors load_safetensors(const std::string& path);
-void save_safetensors(const std::string& path, const Tensors& tensors, const std::map<std::string, std::string>& metadata = {});
-
-/// Writes a whole file atomically: temporary file beside it, fsync, rename. Throws Error that names the path and the reason.
-void write_atomically(const std::string& path, const std::string& bytes);
+Tensors load_safetensors(const std::string& path, Metadata* metadata = nullptr);
+void save_safetensors(const std::string& path, const Tensors& tensors, const Metadata& metadata = {});
 
 /// Our name of a published tensor: without the prefixes `module.` and `base_model.`, without the `.net` of a shifted
 /// convolution, and `fc` for a last layer named `new_fc` or `fc8`.
@@ -38,18 +38,20 @@ Account load_into(Net& net, const Tensors& tensors, const std::map<std::string, 
 /// The side JSON: {"model": options as YAML text, "classes": [names], "input": options as YAML text}.
 std::string side_json(const ModelOptions& options, const std::vector<std::string>& classes, const std::string& input_yaml);
 
-/// model.safetensors + model.json (side_json above).
+/// model.safetensors, which holds the side JSON too, then model.json for people and other programs. A kill at any instruction
+/// leaves the old model or the new one, perhaps without its .json, which load_model does not need.
 void save_model(const std::string& path, const Net& net, const std::string& side_json);
 
 struct SavedModel {
   Model net;                         // in evaluation mode
-  ModelOptions options;              // init and freeze are empty
+  ModelOptions options;              // init, init_keys and freeze are empty
   std::vector<std::string> classes;  // names, in the order of the logits
   std::string input_yaml;            // how clips were prepared
   std::string side_json;             // the whole text
 };
-/// Rebuilds the net from the side JSON of the same stem and fills it. Throws Error: either file missing or broken, or
-/// weights that do not fit what the JSON describes.
+/// Rebuilds the net from the side JSON of the same stem, or from the one inside the weight file where that is missing, and
+/// fills it. Throws Error: no weight file, no description, either broken, the two descriptions differ (in "model", "classes" or
+/// "input"; a weight file written by others has none), or weights that do not fit what is described.
 SavedModel load_model(const std::string& path);
 
 }  // namespace distal

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -23,6 +24,38 @@ std::string random_key() {
   return fmt::format("{:08x}{:08x}{:08x}{:08x}", device(), device(), device(), device());
 }
 
+bool any(soci::session& sql, const char* count, int64_t clip, const std::string& oracle, const std::string& version) {
+  int64_t rows = 0;
+  sql << count, use(clip), use(oracle), use(version), into(rows);
+  return rows > 0;
+}
+
+// Answered, or asked and not yet answered.
+bool taken(soci::session& sql, int64_t clip, const std::string& oracle, const std::string& version) {
+  return any(sql, "SELECT COUNT(*) FROM answers WHERE clip = :c AND oracle = :o AND version = :v", clip, oracle, version) ||
+         any(sql, "SELECT COUNT(*) FROM request_clips JOIN request_groups ON request_groups.id = request_clips.request "
+                  "WHERE clip = :c AND oracle = :o AND version = :v AND state = 'open'", clip, oracle, version);
+}
+
+void insert_request(soci::session& sql, const std::string& key, const std::string& oracle, const std::string& version,
+                    const std::vector<int64_t>& clips) {
+  int64_t id = 0, position = 0;
+  sql << "SELECT COALESCE(MAX(id), 0) + 1 FROM request_groups", into(id);
+  sql << "INSERT INTO request_groups (id, oracle, version, idempotency_key, state) VALUES (:i, :o, :v, :k, 'open')", use(id), use(oracle),
+      use(version), use(key);
+  for (const int64_t clip : clips) {
+    ++position;
+    sql << "INSERT INTO request_clips (request, position, clip) VALUES (:r, :p, :c)", use(id), use(position), use(clip);
+  }
+}
+
+void insert_answer(soci::session& sql, const StoredAnswer& answer, const std::string& probabilities, const std::string& now) {
+  const int64_t clip = clip_row(sql, answer.clip);
+  sql << "INSERT INTO answers (clip, oracle, version, probabilities, price, seconds, answered) VALUES (:c, :o, :v, :p, :m, :s, :t) "
+         "ON CONFLICT (clip, oracle, version) DO NOTHING",
+      use(clip), use(answer.oracle), use(answer.version), use(probabilities), use(answer.price), use(answer.seconds), use(now);
+}
+
 }  // namespace
 
 std::optional<StoredAnswer> Store::find_answer(const std::string& clip, const std::string& oracle, const std::string& version) {
@@ -38,29 +71,53 @@ std::optional<StoredAnswer> Store::find_answer(const std::string& clip, const st
   });
 }
 
-void Store::put_answer(const StoredAnswer& answer) {
-  const std::string probabilities = to_text(answer.probabilities), now = utc_now();
+void Store::put_answers(const std::vector<StoredAnswer>& answers, const std::string& request) {
+  std::vector<std::string> texts;
+  for (const StoredAnswer& answer : answers) texts.push_back(to_text(answer.probabilities));
+  const std::string now = utc_now();
   state_->db.write([&](soci::session& sql) {
-    const int64_t clip = clip_row(sql, answer.clip);
-    sql << "INSERT INTO answers (clip, oracle, version, probabilities, price, seconds, answered) VALUES (:c, :o, :v, :p, :m, :s, :t) "
-           "ON CONFLICT (clip, oracle, version) DO NOTHING",
-        use(clip), use(answer.oracle), use(answer.version), use(probabilities), use(answer.price), use(answer.seconds), use(now);
-    sql << "UPDATE requests SET state = 'paid' WHERE clip = :c AND oracle = :o AND version = :v", use(clip), use(answer.oracle),
-        use(answer.version);
+    for (size_t i = 0; i < answers.size(); ++i) insert_answer(sql, answers[i], texts[i], now);
+    if (!request.empty()) sql << "UPDATE request_groups SET state = 'paid' WHERE idempotency_key = :k", use(request);
   });
 }
 
-std::string Store::request_key(const std::string& clip, const std::string& oracle, const std::string& version) {
+Store::Request Store::open_request(const std::string& oracle, const std::string& version, const std::vector<std::string>& clips) {
   return state_->db.write([&](soci::session& sql) {
-    const int64_t row = clip_row(sql, clip);
-    std::string key;
-    sql << "SELECT idempotency_key FROM requests WHERE clip = :c AND oracle = :o AND version = :v", use(row), use(oracle), use(version),
-        into(key);
-    if (sql.got_data()) return key;
-    key = random_key();
-    sql << "INSERT INTO requests (clip, oracle, version, idempotency_key, state) VALUES (:c, :o, :v, :k, 'open')", use(row), use(oracle),
-        use(version), use(key);
-    return key;
+    Request request;
+    std::vector<int64_t> rows;
+    for (const std::string& clip : clips) {
+      const int64_t row = clip_row(sql, clip);
+      if (taken(sql, row, oracle, version) || std::find(rows.begin(), rows.end(), row) != rows.end()) continue;
+      rows.push_back(row);
+      request.clips.push_back(clip);
+    }
+    if (rows.empty()) return request;
+    request.key = random_key();
+    insert_request(sql, request.key, oracle, version, rows);
+    return request;
+  });
+}
+
+std::vector<Store::Request> Store::open_requests(const std::string& oracle, const std::string& version) {
+  return state_->db.read([&](soci::session& sql) {
+    std::vector<Request> all;
+    std::string key, clip;
+    soci::statement rows = (sql.prepare << "SELECT idempotency_key, clip_key FROM request_groups "
+                                           "JOIN request_clips ON request_clips.request = request_groups.id "
+                                           "JOIN clips ON clips.id = request_clips.clip "
+                                           "WHERE oracle = :o AND version = :v AND state = 'open' ORDER BY request_groups.id, position",
+                            use(oracle), use(version), into(key), into(clip));
+    for (rows.execute(); rows.fetch();) {
+      if (all.empty() || all.back().key != key) all.push_back({key, {}});
+      all.back().clips.push_back(clip);
+    }
+    return all;
+  });
+}
+
+void Store::give_up(const std::string& request) {
+  state_->db.write([&](soci::session& sql) {
+    sql << "UPDATE request_groups SET state = 'lost' WHERE idempotency_key = :k AND state = 'open'", use(request);
   });
 }
 

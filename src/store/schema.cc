@@ -77,7 +77,29 @@ constexpr std::array<std::string_view, 2> kHealth = {
     R"(ALTER TABLE videos ADD COLUMN health DOUBLE PRECISION NOT NULL DEFAULT 1)",
     R"(ALTER TABLE videos ADD COLUMN quarantined TEXT NOT NULL DEFAULT '')"};
 
-constexpr std::array<std::span<const std::string_view>, 3> kMigrations = {kTables, kEvents, kHealth};
+// A request is several clips sent at once under one key. What was asked clip by clip before becomes requests of one clip.
+constexpr std::array<std::string_view, 6> kRequestGroups = {
+    R"(CREATE TABLE request_groups (
+         id BIGINT PRIMARY KEY NOT NULL,
+         oracle TEXT NOT NULL,
+         version TEXT NOT NULL,
+         idempotency_key TEXT NOT NULL UNIQUE,
+         state TEXT NOT NULL CHECK (state IN ('open', 'paid', 'lost'))))",
+    R"(CREATE TABLE request_clips (
+         request BIGINT NOT NULL REFERENCES request_groups (id),
+         position BIGINT NOT NULL,
+         clip BIGINT NOT NULL REFERENCES clips (id),
+         PRIMARY KEY (request, position),
+         UNIQUE (request, clip)))",
+    R"(CREATE INDEX requests_of_clip ON request_clips (clip))",
+    R"(INSERT INTO request_groups (id, oracle, version, idempotency_key, state)
+         SELECT ROW_NUMBER() OVER (ORDER BY clip, oracle, version), oracle, version, idempotency_key, state FROM requests)",
+    R"(INSERT INTO request_clips (request, position, clip)
+         SELECT request_groups.id, 1, requests.clip FROM requests
+         JOIN request_groups ON request_groups.idempotency_key = requests.idempotency_key)",
+    R"(DROP TABLE requests)"};
+
+constexpr std::array<std::span<const std::string_view>, 4> kMigrations = {kTables, kEvents, kHealth, kRequestGroups};
 
 int64_t number(soci::session& sql, const char* query) {
   int64_t value = 0;

@@ -50,7 +50,13 @@ void make_old(const std::string& path, int64_t version) {
   raw.run("INSERT INTO videos (id, path, duration_s) VALUES ('h', 'a.mp4', 2.5)");
   raw.run("INSERT INTO clips VALUES (1, 'h@0-2500', 'h', 0, 2500)");
   raw.run("INSERT INTO runs VALUES (4, 'key', 'arm', 3, 'recipe', 'rev', 'running', '2025-01-01T00:00:00.000Z')");
-  raw.run("INSERT INTO requests VALUES (1, 'o', 'v', 'cafe', 'open')");
+  raw.run("INSERT INTO clips VALUES (2, 'h@2500-5000', 'h', 2500, 5000)");
+  if (version < 4) {
+    raw.run("INSERT INTO requests VALUES (2, 'o', 'v', 'cafe', 'open'), (1, 'o', 'v', 'beef', 'paid')");
+  } else {
+    raw.run("INSERT INTO request_groups VALUES (1, 'o', 'v', 'beef', 'paid'), (2, 'o', 'v', 'cafe', 'open')");
+    raw.run("INSERT INTO request_clips VALUES (1, 1, 1), (2, 1, 2)");
+  }
   raw.run("INSERT INTO answers VALUES (1, 'o', 'v', '[0.25,0.75]', 0.5, 2.5, '2025-01-01T00:00:00.000Z')");
   raw.run("INSERT INTO reservations VALUES (4, 1, 0, 1, 2.5, 0.5)");
   raw.run("INSERT INTO rounds VALUES (4, 0, 1, 2.5, 0.5, '{}', '[]')");
@@ -58,7 +64,7 @@ void make_old(const std::string& path, int64_t version) {
 }
 
 TEST_F(StoreTest, MigratesEveryOlderVersionAndKeepsItsData) {
-  ASSERT_GE(schema_version(), 3);
+  ASSERT_GE(schema_version(), 4);
   for (int64_t version = 1; version <= schema_version(); ++version) {
     SCOPED_TRACE(version);
     std::filesystem::remove(path());
@@ -69,7 +75,11 @@ TEST_F(StoreTest, MigratesEveryOlderVersionAndKeepsItsData) {
     EXPECT_EQ(store.videos()[0].health, 1);
     EXPECT_EQ(store.videos()[0].quarantined, "");
     EXPECT_EQ(store.begin_or_continue("key", "", 0, "", "").id, 4);
-    EXPECT_EQ(store.request_key("h@0-2500", "o", "v"), "cafe");
+    ASSERT_EQ(store.open_requests("o", "v").size(), 1u);
+    EXPECT_EQ(store.open_requests("o", "v")[0].key, "cafe");
+    EXPECT_EQ(store.open_requests("o", "v")[0].clips, std::vector<std::string>{"h@2500-5000"});
+    EXPECT_THAT(Raw(path()).column("SELECT state || ' ' || idempotency_key FROM request_groups ORDER BY id"),
+                ::testing::ElementsAre("paid beef", "open cafe"));
     EXPECT_EQ(store.find_answer("h@0-2500", "o", "v")->probabilities, (std::vector<double>{0.25, 0.75}));
     EXPECT_EQ(store.reserved(4, 0), std::vector<std::string>{"h@0-2500"});
     EXPECT_EQ(store.spent(4).price, 0.5);
@@ -82,7 +92,8 @@ TEST_F(StoreTest, MigratesEveryOlderVersionAndKeepsItsData) {
 
 TEST(Schema, NeverChangesAPublishedMigration) {
   // Fails after an edit of an old migration: undo the edit and add a migration instead. A new one adds its number here.
-  const std::vector<uint64_t> published = {2717717140154246386ULL, 3475397692491484926ULL, 18779452449670032ULL};
+  const std::vector<uint64_t> published = {2717717140154246386ULL, 3475397692491484926ULL, 18779452449670032ULL,
+                                           17909226318179349059ULL};
   ASSERT_EQ(published.size(), migrations().size());
   for (size_t i = 0; i < published.size(); ++i) {
     std::string text;
@@ -115,17 +126,22 @@ TEST_F(StoreTest, UsesWalAndFlagsItsFile) {
 
 TEST_F(StoreTest, SplitsTheKeyOfAClip) {
   Store store(url());
-  for (const char* clip : {"h@0-2500", "a-1@b@30--1", "plain", "x@1-y", "@"}) store.request_key(clip, "o", "v");
+  store.open_request("o", "v", {"h@0-2500", "a-1@b@30--1", "plain", "x@1-y", "@"});
   EXPECT_THAT(Raw(path()).column("SELECT video || ' ' || start_ms || ' ' || end_ms FROM clips ORDER BY id"),
               ::testing::ElementsAre("h 0 2500", "a-1@b 30 -1", "plain 0 -1", "x@1-y 0 -1", "@ 0 -1"));
 }
 
-TEST_F(StoreTest, MarksARequestPaidByItsAnswer) {
+TEST_F(StoreTest, MarksARequestPaidByItsAnswersAndLostWhenGivenUp) {
   Store store(url());
-  store.request_key("c", "o", "v");
-  store.request_key("d", "o", "v");
-  store.put_answer({"c", "o", "v", {1}, 0, 0});
-  EXPECT_THAT(Raw(path()).column("SELECT state FROM requests ORDER BY clip"), ::testing::ElementsAre("paid", "open"));
+  const auto paid = store.open_request("o", "v", {"c", "d"});
+  const auto lost = store.open_request("o", "v", {"e"});
+  store.open_request("o", "v", {"f"});
+  store.put_answers({{"c", "o", "v", {1}, 0, 0}, {"d", "o", "v", {1}, 0, 0}}, paid.key);
+  store.give_up(lost.key);
+  store.give_up(paid.key);
+  EXPECT_THAT(Raw(path()).column("SELECT state FROM request_groups ORDER BY id"), ::testing::ElementsAre("paid", "lost", "open"));
+  EXPECT_THAT(Raw(path()).column("SELECT clip_key FROM request_clips JOIN clips ON clips.id = clip ORDER BY request, position"),
+              ::testing::ElementsAre("c", "d", "e", "f"));
 }
 
 TEST_F(StoreTest, IsDocumentedTableByTableAndColumnByColumn) {

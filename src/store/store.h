@@ -58,12 +58,23 @@ class Store {
                const std::vector<double>& price, double max_answers, double max_seconds, double max_price);
   /// Clips reserved by the run in that round, in order of reservation.
   std::vector<std::string> reserved(int64_t run, int64_t round);
-  /// Stores an answer and marks its request paid, once: a second put of the same (clip, oracle, version) changes nothing.
-  void put_answer(const StoredAnswer& answer);
-  /// The idempotency key of the request for this answer: made and stored before the first sending, the same after a crash.
-  std::string request_key(const std::string& clip, const std::string& oracle, const std::string& version);
   struct Spent { int64_t answers = 0; double seconds = 0, price = 0; };
   Spent spent(int64_t run);
+  /// Stores answers, all of them or none, and marks the request that brought them paid (none where `request` is empty). A
+  /// second answer of the same (clip, oracle, version) changes nothing.
+  void put_answers(const std::vector<StoredAnswer>& answers, const std::string& request = "");
+  void put_answer(const StoredAnswer& answer) { put_answers({answer}); }
+
+  // Requests: clips sent to an oracle at once, under one idempotency key. A request is open from before its first sending
+  // until its answers are stored; after a crash it is sent again with the same clips in the same order under the same key.
+  struct Request { std::string key; std::vector<std::string> clips; };
+  /// Stores a request for the clips, in order, each once; clips that are answered or in an open request are left out.
+  /// Without a clip left nothing is stored and the key is empty.
+  Request open_request(const std::string& oracle, const std::string& version, const std::vector<std::string>& clips);
+  /// Oldest first.
+  std::vector<Request> open_requests(const std::string& oracle, const std::string& version);
+  /// Closes an open request that cannot be sent again as it was; its clips may be asked for anew.
+  void give_up(const std::string& request);
 
   // Rounds: replaced never; the last stored round is where a run continues. The same content again changes nothing, other
   // content for a stored round is an Error.

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <fstream>
 #include <limits>
 
@@ -104,20 +105,62 @@ TEST_F(StoreTest, KeepsTheFirstOfTwoAnswers) {
   EXPECT_EQ(found->price, 1);
 }
 
-TEST_F(StoreTest, GivesARequestOneKeyForEver) {
-  std::string key;
+TEST_F(StoreTest, KeepsARequestAsItWasUntilItsAnswersAreStored) {
+  Store::Request first, second;
   {
     Store store(url());
-    key = store.request_key("c", "o", "v");
-    EXPECT_THAT(key, MatchesRegex("[0-9a-f]+"));
-    EXPECT_EQ(key.size(), 32u);
-    EXPECT_NE(store.request_key("c", "o", "v2"), key);
-    EXPECT_NE(store.request_key("d", "o", "v"), key);
+    first = store.open_request("o", "v", {"z", "a", "z", "m"});
+    EXPECT_THAT(first.key, MatchesRegex("[0-9a-f]+"));
+    EXPECT_EQ(first.key.size(), 32u);
+    EXPECT_THAT(first.clips, ElementsAre("z", "a", "m"));
+    second = store.open_request("o", "v", {"b"});
+    EXPECT_NE(second.key, first.key);
   }
+  Store store(url());  // the process died before it stored an answer
+  const auto open = store.open_requests("o", "v");
+  ASSERT_EQ(open.size(), 2u);
+  EXPECT_EQ(open[0].key, first.key);
+  EXPECT_EQ(open[0].clips, first.clips);
+  EXPECT_EQ(open[1].key, second.key);
+  EXPECT_THAT(store.open_requests("o", "v2"), IsEmpty());
+  EXPECT_THAT(store.open_requests("p", "v"), IsEmpty());
+  store.put_answers({{"z", "o", "v", {1}, 0, 0}, {"a", "o", "v", {1}, 0, 0}, {"m", "o", "v", {1}, 0, 0}}, first.key);
+  ASSERT_EQ(store.open_requests("o", "v").size(), 1u);
+  EXPECT_EQ(store.open_requests("o", "v")[0].key, second.key);
+}
+
+TEST_F(StoreTest, NeverAsksForAClipTwice) {
   Store store(url());
-  EXPECT_EQ(store.request_key("c", "o", "v"), key);
-  store.put_answer({"c", "o", "v", {1}, 0, 0});
-  EXPECT_EQ(store.request_key("c", "o", "v"), key);
+  store.put_answer({"answered", "o", "v", {1}, 0, 0});
+  const auto first = store.open_request("o", "v", {"a", "answered", "b"});
+  EXPECT_THAT(first.clips, ElementsAre("a", "b"));
+  EXPECT_THAT(store.open_request("o", "v", {"c", "b"}).clips, ElementsAre("c"));
+  const auto none = store.open_request("o", "v", {"a", "answered"});
+  EXPECT_EQ(none.key, "");
+  EXPECT_THAT(none.clips, IsEmpty());
+  EXPECT_EQ(store.open_requests("o", "v").size(), 2u);
+  EXPECT_THAT(store.open_request("o", "v2", {"a", "answered"}).clips, ElementsAre("a", "answered"));
+}
+
+TEST_F(StoreTest, AsksAnewForTheClipsOfARequestThatWasGivenUp) {
+  Store store(url());
+  const auto lost = store.open_request("o", "v", {"a", "b"});
+  store.give_up(lost.key);
+  EXPECT_THAT(store.open_requests("o", "v"), IsEmpty());
+  const auto anew = store.open_request("o", "v", {"b"});
+  EXPECT_THAT(anew.clips, ElementsAre("b"));
+  EXPECT_NE(anew.key, lost.key);
+  store.put_answers({{"b", "o", "v", {1}, 0, 0}}, anew.key);
+  store.give_up(anew.key);  // answered by now: stays as it is
+  EXPECT_TRUE(store.find_answer("b", "o", "v"));
+}
+
+TEST_F(StoreTest, StoresTheAnswersOfARequestAllOrNone) {
+  Store store(url());
+  const auto request = store.open_request("o", "v", {"a", "b"});
+  EXPECT_THROW(store.put_answers({{"a", "o", "v", {1}, 0, 0}, {"b", "o", "v", {std::nan("")}, 0, 0}}, request.key), std::logic_error);
+  EXPECT_FALSE(store.find_answer("a", "o", "v"));
+  EXPECT_EQ(store.open_requests("o", "v").size(), 1u);
 }
 
 TEST_F(StoreTest, ReservesInOrderAndSums) {

@@ -23,13 +23,20 @@ struct Turn {
   int64_t origin, right, down;
 };
 
-Turn turn(int rotation, int64_t height, int64_t width) {
+Turn turned(int rotation, int64_t height, int64_t width) {
   switch (rotation) {
     case 90: return {width - 1, width, -1};
     case 180: return {height * width - 1, -1, -width};
     case 270: return {(height - 1) * width, -width, 1};
     default: return {0, 1, width};
   }
+}
+
+/// `rows`: of the stored picture.
+Turn turn(int rotation, bool mirrored, int64_t rows, int64_t height, int64_t width) {
+  Turn turn = turned(rotation, height, width);
+  if (mirrored) turn.origin += (rows - 1) * turn.down, turn.down = -turn.down;
+  return turn;
 }
 
 bool is_planar_420(const AVFrame& frame) {
@@ -71,7 +78,7 @@ void Converter::to_rgb(const AVFrame& picture, const AVFrame& declared, int heig
   ffmpeg::check(sws_scale(rgb_scaler_.get(), picture.data, picture.linesize, 0, picture.height, planes, strides), "conversion to RGB");
 }
 
-void Converter::convert(const AVFrame& frame, int rotation, int64_t height, int64_t width, uint8_t* rgb) {
+void Converter::convert(const AVFrame& frame, int rotation, int64_t height, int64_t width, uint8_t* rgb, bool mirrored) {
   const bool lies = rotation % 180 != 0;
   const int64_t rows = lies ? width : height, columns = lies ? height : width;
   const int64_t stride = (3 * columns + kAlign - 1) / kAlign * kAlign + kAlign;
@@ -87,7 +94,7 @@ void Converter::convert(const AVFrame& frame, int rotation, int64_t height, int6
     to_rgb(frame, frame, row_count, column_count, base, static_cast<int>(stride));
   }
 
-  const Turn t = turn(rotation, height, width);
+  const Turn t = turn(rotation, mirrored, rows, height, width);
   for (int64_t row = 0; row < rows; ++row) {
     const uint8_t* from = base + row * stride;
     uint8_t* to = rgb + 3 * (t.origin + row * t.down);

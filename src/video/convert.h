@@ -13,8 +13,9 @@ namespace distal {
 
 class Converter {
  public:
-  /// Writes uint8 [height, width, 3] to `rgb` after turning the picture `rotation` degrees clockwise (0, 90, 180, 270).
-  void convert(const AVFrame& frame, int rotation, int64_t height, int64_t width, uint8_t* rgb);
+  /// Writes uint8 [height, width, 3] to `rgb` after turning the picture upside down where `mirrored`, then `rotation`
+  /// degrees clockwise (0, 90, 180, 270).
+  void convert(const AVFrame& frame, int rotation, int64_t height, int64_t width, uint8_t* rgb, bool mirrored = false);
 
  private:
   void scale_planes(const AVFrame& frame, int height, int width);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
+#include <new>
 #include <numeric>
 #include <unordered_set>
 
@@ -16,7 +16,13 @@ using namespace ffmpeg;
 namespace {
 
 constexpr int64_t kFileStart = -1;  // a place to decode from that needs no seek
+constexpr int64_t kNowhere = -2;
 constexpr int64_t kNear = 8;        // decoding over so many frames up to a key frame costs less than a seek to it
+
+/// A frame that memory was lacking for is not damaged.
+void require_memory(int code) {
+  if (code == AVERROR(ENOMEM)) throw std::bad_alloc();
+}
 
 }  // namespace
 
@@ -28,50 +34,61 @@ std::pair<int64_t, int64_t> Resize::apply(int64_t height, int64_t width) const {
 }
 
 struct Decoder::State {
-  explicit State(const VideoInfo& video);
+  State(const VideoInfo& video, double deadline_s);
 
+  void begin(std::span<const int64_t> indices, double deadline_s);
   /// The frame with index `index`, or what stands for it. Valid until the next call.
   const AVFrame* show(int64_t index);
   bool within_reach(int64_t index) const;
   int64_t key_before(int64_t index) const;  // the last key frame at or before `index`, else kFileStart
   int64_t start_at(int64_t key);            // where it began: `key`, or an earlier one, or kFileStart
   bool jump(int64_t target, int64_t key);
+  bool find(int64_t key_pts);
+  void restart_codec();
   void reopen();
   void forget();
   void advance(int64_t pts);
   bool next_frame();
+  bool usable(const AVFrame& frame) const;
   bool feed();
   void send();
-  void require_time() const;
+  int read();
+  void require_time() const { deadline.require_time(info.path, "decoding"); }
+  void require_unchanged() const;
+  size_t place_of(int64_t pts) const;  // of the first listed frame at or after `pts`
 
   VideoInfo info;  // loses the key frames that cannot be reached
+  const bool damaged;
   Deadline deadline;
   Input input;
   Codec codec;
   Converter converter;
   Packet packet = make_packet();
   Frame incoming = make_frame(), current = make_frame(), previous = make_frame();
-  Clock clock;
+  Clock clock;                    // of files without times
+  int64_t began = kNowhere;       // the key frame, or kFileStart, that `current` was decoded from
   int64_t floor_pts = INT64_MIN;  // earlier frames lead an open GOP: their references were not decoded
   bool held = false;              // `packet` was read by a seek and not sent yet
   bool drained = false;           // the end of the file was sent
-  bool may_skip = true;
+  bool may_skip;
+  bool broken_off = false;        // the last call threw: where the file stands is unknown
   std::unordered_set<int64_t> skipped;  // presentation times the decoder was allowed to leave out since the last seek
   std::vector<int64_t> wanted;          // of this call, ascending
   Work work;
 };
 
-Decoder::State::State(const VideoInfo& video) : info(video) {
+Decoder::State::State(const VideoInfo& video, double deadline_s)
+    : info(video), damaged(!video.damage.empty()), deadline(deadline_s), may_skip(video.timed && !damaged) {
   require_file(info.path);
-  const auto bytes = static_cast<int64_t>(std::filesystem::file_size(info.path));
-  if (bytes != info.bytes) {
-    fail("{}: changed since it was probed ({} bytes then, {} now); probe it again", info.path, info.bytes, bytes);
-  }
   reopen();
 }
 
-void Decoder::State::require_time() const {
-  if (deadline.passed()) fail("{}: decoding took longer than {:g} s (deadline)", info.path, deadline.budget_s());
+void Decoder::State::require_unchanged() const {
+  const auto now = FileStamp::of(info.path);
+  if (!now) fail("{}: taken away since it was probed; put it back", info.path);
+  if (*now != info.stamp()) {
+    fail("{}: changed since it was probed ({} bytes then, {} now); probe it again", info.path, info.bytes, now->bytes);
+  }
 }
 
 int64_t Decoder::State::key_before(int64_t index) const {
@@ -83,6 +100,7 @@ void Decoder::State::forget() {
   for (AVFrame* frame : {incoming.get(), current.get(), previous.get()}) av_frame_unref(frame);
   av_packet_unref(packet.get());
   held = drained = false;
+  began = kNowhere;
   clock = {};
   floor_pts = INT64_MIN;
   skipped.clear();
@@ -90,10 +108,15 @@ void Decoder::State::forget() {
 
 /// Positions the file so that `packet` holds the key frame's packet, after asking FFmpeg for the place of `target`.
 bool Decoder::State::jump(int64_t target, int64_t key) {
-  const int64_t key_pts = info.pts[static_cast<size_t>(key)];
+  const int64_t target_pts = info.pts[static_cast<size_t>(target)];
+  if (av_seek_frame(input.format.get(), input.video->index, target_pts, AVSEEK_FLAG_BACKWARD) < 0) return false;
+  return find(info.pts[static_cast<size_t>(key)]);
+}
+
+/// Reads on until `packet` holds the key frame's packet.
+bool Decoder::State::find(int64_t key_pts) {
   const int stream = input.video->index;
-  if (av_seek_frame(input.format.get(), stream, info.pts[static_cast<size_t>(target)], AVSEEK_FLAG_BACKWARD) < 0) return false;
-  while (av_packet_unref(packet.get()), read_packet(*input.format, *packet) >= 0) {
+  while (av_packet_unref(packet.get()), read() >= 0) {
     require_time();
     if (packet->stream_index != stream || (packet->flags & AV_PKT_FLAG_KEY) == 0) continue;
     if (packet->pts >= key_pts) return packet->pts == key_pts;
@@ -101,31 +124,39 @@ bool Decoder::State::jump(int64_t target, int64_t key) {
   return false;
 }
 
-/// Some containers (MPEG-TS) land behind the place they were asked for: then ask for earlier ones, each time twice as far.
-/// A key frame that none of them leads to (damage, a file that shrank) is one no longer.
+/// Some containers (MPEG-TS) land behind the place they were asked for: then ask for earlier ones, each time twice as far, and
+/// at last read from the start of the file. A key frame that none of them leads to (damage, a file that shrank) is one no longer.
 int64_t Decoder::State::start_at(int64_t key) {
   ++work.seeks;
   for (; key >= 0; key = key_before(key)) {
     forget();
     int64_t back = 1;
-    for (int64_t target = key; target >= 0; target = key_before(target - back), back *= 2) {
-      if (jump(target, key)) {
-        avcodec_flush_buffers(codec.get());
-        held = true;
-        floor_pts = info.pts[static_cast<size_t>(key)];
-        return key;
-      }
-      require_time();
+    bool found = false;
+    for (int64_t target = key; !found && target >= 0; target = key_before(target - back), back *= 2) found = jump(target, key);
+    if (!found) reopen();
+    if (found || find(info.pts[static_cast<size_t>(key)])) {
+      restart_codec();
+      held = true;
+      floor_pts = info.pts[static_cast<size_t>(key)];
+      return began = key;
     }
     info.key[static_cast<size_t>(key)] = 0;
   }
   reopen();
-  return kFileStart;
+  return began = kFileStart;
+}
+
+/// Damage may have left false parameter sets behind, which outlive a flush.
+void Decoder::State::restart_codec() {
+  if (damaged) codec = open_decoder(info.path, *input.video);
+  else avcodec_flush_buffers(codec.get());
 }
 
 void Decoder::State::reopen() {
   forget();
+  require_unchanged();  // before: says more than what opening another file would; after: it may have come in between
   Input opened = open_input(info.path, deadline);
+  require_unchanged();
   codec = open_decoder(info.path, *opened.video);
   input = std::move(opened);
   for (unsigned i = 0; i < input.format->nb_streams; ++i) {
@@ -140,7 +171,19 @@ void Decoder::State::send() {
                     !std::binary_search(wanted.begin(), wanted.end(), packet->pts);
   codec->skip_frame = skip ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
   if (skip) skipped.insert(packet->pts);
-  avcodec_send_packet(codec.get(), packet.get());  // damage shows as frames that do not come
+  require_memory(avcodec_send_packet(codec.get(), packet.get()));  // damage shows as frames that do not come
+}
+
+/// The next packet: 0; or AVERROR_EOF at the end, which is also where damage ended the pass of `probe`; or the demuxer's
+/// complaint. What a failing disk or a changed file leaves out must not pass for the end.
+int Decoder::State::read() {
+  const int code = read_packet(*input.format, *packet);
+  if (code >= 0) return 0;
+  require_time();
+  require_unchanged();
+  if (code == AVERROR_EOF || code == info.stopped_by) return AVERROR_EOF;
+  require_disk(info.path, *input.format);
+  return damaged ? AVERROR_EOF : code;
 }
 
 bool Decoder::State::feed() {
@@ -148,8 +191,9 @@ bool Decoder::State::feed() {
   bool sent = false;
   while (!sent) {
     require_time();
-    if (!held && read_packet(*input.format, *packet) < 0) {
-      require_time();
+    const int code = held ? 0 : read();
+    if (code < 0) {
+      if (code != AVERROR_EOF) fail("{}: reading stopped: {}; probe it again", info.path, words(code));
       drained = true;
       avcodec_send_packet(codec.get(), nullptr);
       return true;
@@ -162,15 +206,28 @@ bool Decoder::State::feed() {
   return true;
 }
 
+size_t Decoder::State::place_of(int64_t pts) const {
+  return static_cast<size_t>(std::lower_bound(info.pts.begin(), info.pts.end(), pts) - info.pts.begin());
+}
+
+/// Sound, listed, not before the key frame, after the frame before.
+bool Decoder::State::usable(const AVFrame& frame) const {
+  if (frame.decode_error_flags != 0 || (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0) return false;
+  const size_t place = place_of(frame.pts);
+  const bool listed = place < info.pts.size() && info.pts[place] == frame.pts;
+  return listed && frame.pts >= floor_pts && (!filled(current) || frame.pts > current->pts);
+}
+
 bool Decoder::State::next_frame() {
   for (;;) {
     require_time();
     const int code = avcodec_receive_frame(codec.get(), incoming.get());
     if (code == AVERROR_EOF || (code == AVERROR(EAGAIN) && !feed())) return false;
+    require_memory(code);
     if (code < 0) continue;
     ++work.decoded;
-    const int64_t pts = incoming->pts = clock.time_of(*incoming);
-    if (pts < floor_pts || (filled(current) && pts <= current->pts)) continue;
+    if (!info.timed) incoming->pts = clock.time_of(*incoming);
+    if (!usable(*incoming)) continue;
     std::swap(previous, current);
     std::swap(current, incoming);
     return true;
@@ -185,12 +242,11 @@ void Decoder::State::advance(int64_t pts) {
 
 bool Decoder::State::within_reach(int64_t index) const {
   const int64_t pts = info.pts[static_cast<size_t>(index)];
-  if (skipped.contains(pts)) return false;
-  if (!filled(current)) return false;
+  if (!filled(current) || skipped.contains(pts)) return false;
+  if (damaged && began != key_before(index)) return false;
   const int64_t now = current->pts;
   if (now > pts) return filled(previous) && previous->pts < pts;  // the frame did not come: damage
-  const int64_t at = std::lower_bound(info.pts.begin(), info.pts.end(), now) - info.pts.begin();
-  return key_before(index) <= at + kNear;
+  return key_before(index) <= static_cast<int64_t>(place_of(now)) + kNear;
 }
 
 const AVFrame* Decoder::State::show(int64_t index) {
@@ -214,7 +270,20 @@ const AVFrame* Decoder::State::show(int64_t index) {
   return current.get();
 }
 
-Decoder::Decoder(const VideoInfo& info) : state_(std::make_unique<State>(info)) {}
+void Decoder::State::begin(std::span<const int64_t> indices, double deadline_s) {
+  work = {};
+  deadline = Deadline(deadline_s);
+  if (broken_off) reopen();
+  broken_off = true;
+  wanted.clear();
+  for (const int64_t index : indices) {
+    expect(index >= 0 && index < info.frames(), "a frame index lies within the video");
+    wanted.push_back(info.pts[static_cast<size_t>(index)]);
+  }
+  std::sort(wanted.begin(), wanted.end());
+}
+
+Decoder::Decoder(const VideoInfo& info, double deadline_s) : state_(std::make_unique<State>(info, deadline_s)) {}
 Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 Decoder::Work Decoder::work() const { return state_->work; }
@@ -228,20 +297,14 @@ Frames Decoder::at_times(std::span<const double> times_s, Resize resize, double 
 Frames Decoder::at_frames(std::span<const int64_t> indices, Resize resize, double deadline_s) {
   State& state = *state_;
   const VideoInfo& info = state.info;
+  state.begin(indices, deadline_s);
   const auto count = static_cast<int64_t>(indices.size());
   const auto [height, width] = resize.apply(info.height, info.width);
-  Frames out{torch::empty({count, height, width, 3}, torch::kUInt8), torch::empty({count}, torch::kFloat64)};
+  Frames out{torch::empty({count, height, width, 3}, torch::kUInt8), torch::empty({count}, torch::kFloat64), std::vector<int64_t>(indices.size())};
   std::vector<int64_t> order(indices.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return indices[a] < indices[b]; });
 
-  state.work = {};
-  state.deadline = Deadline(deadline_s);
-  state.wanted.clear();
-  for (const int64_t row : order) {
-    expect(indices[row] >= 0 && indices[row] < info.frames(), "a frame index lies within the video");
-    state.wanted.push_back(info.pts[static_cast<size_t>(indices[row])]);
-  }
   uint8_t* const rgb = out.frames.data_ptr<uint8_t>();
   const int64_t bytes = height * width * 3;
   for (size_t i = 0; i < order.size(); ++i) {
@@ -249,11 +312,16 @@ Frames Decoder::at_frames(std::span<const int64_t> indices, Resize resize, doubl
     out.time_s.data_ptr<double>()[row] = info.time_s[static_cast<size_t>(index)];
     if (i > 0 && indices[order[i - 1]] == index) {
       std::copy_n(rgb + order[i - 1] * bytes, bytes, rgb + row * bytes);
+      out.shown[row] = out.shown[order[i - 1]];
       continue;
     }
-    state.converter.convert(*state.show(index), info.rotation, height, width, rgb + row * bytes);
+    const AVFrame& frame = *state.show(index);
+    out.shown[row] = static_cast<int64_t>(state.place_of(frame.pts));
+    state.converter.convert(frame, info.rotation, height, width, rgb + row * bytes, info.mirrored);
     ++state.work.converted;
   }
+  state.require_unchanged();
+  state.broken_off = false;
   return out;
 }
 

@@ -1,7 +1,10 @@
 #pragma once
 // Exact frames: `frames(times)` returns the frames shown at those times whatever seek path led there. Seeks go to the key
 // frame that the index (VideoInfo) names; frames are matched by presentation time, never counted; only those asked for
-// are converted to RGB and scaled, and frames that nothing needs are not decoded. One Decoder belongs to one thread at a time.
+// are converted to RGB and scaled, and frames that nothing needs are not decoded. In a file with damage each frame is
+// decoded from its own key frame with nothing left out, so that there too it is the same whatever else was asked. A file
+// that cannot be read, or is no longer the one that was probed, is an error and never taken for a shorter one.
+// One Decoder belongs to one thread at a time.
 
 #include <cstdint>
 #include <memory>
@@ -18,6 +21,7 @@ namespace distal {
 struct Frames {
   torch::Tensor frames;  // uint8 [T, H, W, 3], RGB, upright
   torch::Tensor time_s;  // float64 [T], start of each frame
+  std::vector<int64_t> shown;  // [T] index of the frame whose pixels these are: not the one asked for where that is damaged
 };
 
 struct Resize {
@@ -28,14 +32,14 @@ struct Resize {
 
 class Decoder {
  public:
-  /// Opens the file. Throws Error (missing, changed since probed).
-  explicit Decoder(const VideoInfo& info);
+  /// Opens the file. Throws Error: missing, changed since probed, longer than `deadline_s`.
+  explicit Decoder(const VideoInfo& info, double deadline_s = 10);
   ~Decoder();
   Decoder(Decoder&&) noexcept;
 
-  /// The frames shown at `times_s` (any order, repeats allowed), in that order. Damaged frames are replaced by the
-  /// nearest earlier readable one (else later). Throws Error: nothing readable, or longer than `deadline_s` (wall
-  /// time; more where the machine left this thread less than a quarter of it).
+  /// The frames shown at `times_s` (any order, repeats allowed), in that order. Frames that do not come, or that FFmpeg
+  /// says it patched, are replaced by the nearest earlier sound one (else later). Throws Error: nothing readable, the disk
+  /// failed, the file changed, or longer than `deadline_s` (wall time, less the time this thread waited for a processor).
   Frames at_times(std::span<const double> times_s, Resize resize, double deadline_s = 10);
   /// The same by frame index, 0 .. info.frames()-1.
   Frames at_frames(std::span<const int64_t> indices, Resize resize, double deadline_s = 10);

@@ -2,17 +2,22 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <cstring>
 #include <numeric>
+#include <set>
 
 #include "base/random.h"
 #include "video/scratch.h"
+#include "video/writer.h"
 
 namespace distal {
 namespace {
 
 using namespace scratch;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 VideoInfo numbered(const std::string& path, const SyntheticOptions& options = {}) {
   write_numbered(path, options);
@@ -42,10 +47,65 @@ bool equal_bytes(const torch::Tensor& frames, int64_t row, const std::vector<uin
          std::memcmp(frame.data_ptr<uint8_t>(), expected.data(), expected.size()) == 0;
 }
 
+constexpr int64_t kSizes[] = {0, 40};  // short sides: as stored, and scaled
+
+/// A frame as a player meets it: no index, no seeking.
+struct Shown {
+  double start_s;
+  std::vector<uint8_t> rgb[std::size(kSizes)];  // [height, width, 3] at each size
+};
+
+Shown shown(const AVFrame& frame, double start_s, const VideoInfo& info, Converter& converter) {
+  Shown shown{start_s, {}};
+  for (size_t i = 0; i < std::size(kSizes); ++i) {
+    const auto [height, width] = Resize{kSizes[i]}.apply(info.height, info.width);
+    shown.rgb[i].resize(static_cast<size_t>(3 * height * width));
+    converter.convert(frame, info.rotation, height, width, shown.rgb[i].data(), info.mirrored);
+  }
+  return shown;
+}
+
+/// Every frame from the first to the last with the time its container gives; an AVI with B-frames gives none but its rate.
+std::vector<Shown> play_timed(const VideoInfo& info, const SyntheticOptions& options) {
+  using namespace ffmpeg;
+  const Deadline never;
+  Input input = open_input(info.path, never);
+  const Codec codec = open_decoder(info.path, *input.video);
+  const Packet packet = make_packet();
+  const Frame frame = make_frame();
+  Converter converter;
+  const bool counted = std::string_view(input.format->iformat->name) == "avi" && options.b_frames > 0;
+  int64_t first_pts = AV_NOPTS_VALUE;
+  std::vector<Shown> all;
+  const auto receive = [&] {
+    while (avcodec_receive_frame(codec.get(), frame.get()) >= 0) {
+      if (first_pts == AV_NOPTS_VALUE) first_pts = frame->pts;
+      const double start_s = counted ? static_cast<double>(all.size()) / options.rate
+                                     : static_cast<double>(frame->pts - first_pts) * av_q2d(input.video->time_base);
+      all.push_back(shown(*frame, start_s, info, converter));
+    }
+  };
+  while (read_packet(*input.format, *packet) >= 0) {
+    if (packet->stream_index == input.video->index) avcodec_send_packet(codec.get(), packet.get());
+    av_packet_unref(packet.get());
+    receive();
+  }
+  avcodec_send_packet(codec.get(), nullptr);
+  receive();
+  return all;
+}
+
+/// The last frame that starts at or before `t_s`, else the first.
+size_t frame_at(const std::vector<Shown>& played, double t_s) {
+  size_t at = 0;
+  while (at + 1 < played.size() && played[at + 1].start_s <= t_s + 1e-6) ++at;
+  return at;
+}
+
 struct File {
   Kind kind;
   VideoInfo info;
-  std::vector<std::vector<uint8_t>> played;
+  std::vector<Shown> played;
 };
 
 const std::vector<File>& files() {
@@ -54,7 +114,7 @@ const std::vector<File>& files() {
     std::vector<File> made;
     for (const Kind& kind : kinds()) {
       const VideoInfo info = numbered(folder / kind.file, kind.options);
-      made.push_back({kind, info, play(info)});
+      made.push_back({kind, info, play_timed(info, kind.options)});
     }
     return made;
   }();
@@ -68,25 +128,44 @@ TEST(Decoder, TheIndexListsTheFramesThatAPlayerShows) {
     ASSERT_EQ(info.frames(), static_cast<int64_t>(played.size()));
     ASSERT_EQ(info.frames(), kind.options.frames - kind.first_number);
     for (size_t i = 0; i < played.size(); ++i) {
-      ASSERT_EQ(read_number(played[i].data(), info.height, info.width), kind.first_number + static_cast<int64_t>(i));
+      ASSERT_EQ(read_number(played[i].rgb[0].data(), info.height, info.width), kind.first_number + static_cast<int64_t>(i));
+      ASSERT_NEAR(info.time_s[i], played[i].start_s, 1e-9) << i;
     }
   }
 }
 
-TEST(Decoder, ShowsTheSameFrameWhateverWasAskedBefore) {
+TEST(Decoder, TheIndexHoldsTheTimesThatWereWritten) {
+  int checked = 0;
+  for (const auto& [kind, info, played] : files()) {
+    if (!kind.options.variable_rate) continue;
+    SCOPED_TRACE(kind.name);
+    const double rounding_s = info.container == "mp4" ? 1e-6 : 1.001e-3;  // Matroska counts milliseconds
+    int64_t ticks = 0;
+    for (int64_t i = 0; i < info.frames(); ++i, ++checked) {
+      ASSERT_NEAR(info.time_s[static_cast<size_t>(i)], static_cast<double>(ticks) / 16 / kind.options.rate, rounding_s) << i;
+      ticks += jittered_ticks(i);
+    }
+    EXPECT_NEAR(info.duration_s, static_cast<double>(ticks) / 16 / kind.options.rate, 0.04);
+  }
+  EXPECT_EQ(checked, 64);
+}
+
+TEST(Decoder, ShowsTheFrameOfThatMomentAtAnySizeWhateverWasAskedBefore) {
   Random random(7);
   std::vector<std::unique_ptr<Decoder>> decoders;
   for (const File& file : files()) decoders.push_back(std::make_unique<Decoder>(file.info));
-  for (int draw = 0; draw < 600; ++draw) {
+  for (int draw = 0; draw < 1000; ++draw) {
     const auto which = static_cast<size_t>(draw) % files().size();
     const auto& [kind, info, played] = files()[which];
-    SCOPED_TRACE(fmt::format("{}, draw {}", kind.name, draw));
     const double t_s = random.uniform(-0.1, info.duration_s + 0.1);
-    const int64_t index = info.frame_at(t_s);
-    const Frames got = decoders[which]->at_times(std::vector<double>{t_s}, {});
-    ASSERT_TRUE(equal_bytes(got.frames, 0, played[static_cast<size_t>(index)])) << "frame " << index << " shows " << number_in(got.frames, 0);
-    ASSERT_EQ(number_in(got.frames, 0), kind.first_number + index);
-    ASSERT_EQ(got.time_s[0].item<double>(), info.time_s[static_cast<size_t>(index)]);
+    const auto size = static_cast<size_t>(random.below(std::ssize(kSizes)));
+    SCOPED_TRACE(fmt::format("{}, draw {}, {} s, short side {}", kind.name, draw, t_s, kSizes[size]));
+    const size_t expected = frame_at(played, t_s);
+    const Frames got = decoders[which]->at_times(std::vector<double>{t_s}, {kSizes[size]});
+    ASSERT_TRUE(equal_bytes(got.frames, 0, played[expected].rgb[size])) << "frame " << expected << " shows " << number_in(got.frames, 0);
+    ASSERT_EQ(number_in(got.frames, 0), kind.first_number + static_cast<int64_t>(expected));
+    ASSERT_NEAR(got.time_s[0].item<double>(), played[expected].start_s, 1e-9);
+    ASSERT_THAT(got.shown, ::testing::ElementsAre(static_cast<int64_t>(expected)));
   }
 }
 
@@ -100,9 +179,52 @@ TEST(Decoder, ShowsManyFramesInTheOrderAsked) {
       for (int i = 0; i < 8; ++i) indices.push_back(random.below(info.frames()));
       const Frames got = decoder.at_frames(indices, {});
       for (size_t i = 0; i < indices.size(); ++i) {
-        ASSERT_TRUE(equal_bytes(got.frames, static_cast<int64_t>(i), played[static_cast<size_t>(indices[i])]));
+        ASSERT_TRUE(equal_bytes(got.frames, static_cast<int64_t>(i), played[static_cast<size_t>(indices[i])].rgb[0]));
       }
     }
+  }
+}
+
+/// The same MP4 with another display matrix: `a b c d` of its track header, +-1 or 0.
+std::string with_matrix(std::string bytes, const std::array<int, 4>& matrix) {
+  const size_t at = bytes.find("tkhd") + 4 + 40;  // version 0: the matrix follows 40 bytes
+  const size_t places[] = {at, at + 4, at + 12, at + 16};
+  for (size_t i = 0; i < 4; ++i) {
+    const uint32_t fixed = static_cast<uint32_t>(matrix[i]) << 16;
+    for (size_t byte = 0; byte < 4; ++byte) bytes[places[i] + byte] = static_cast<char>(fixed >> (24 - 8 * byte));
+  }
+  return bytes;
+}
+
+/// Where a matrix puts each pixel of a picture [H, W, 3]: (x, y) to (a x + c y, b x + d y), moved into view.
+torch::Tensor moved(const torch::Tensor& picture, const std::array<int, 4>& matrix) {
+  const auto [a, b, c, d] = matrix;
+  const int64_t height = picture.size(0), width = picture.size(1);
+  const bool lies = a == 0;
+  torch::Tensor out = torch::zeros({lies ? width : height, lies ? height : width, 3}, torch::kUInt8);
+  const int64_t left = (a < 0 ? width - 1 : 0) + (c < 0 ? height - 1 : 0), top = (b < 0 ? width - 1 : 0) + (d < 0 ? height - 1 : 0);
+  for (int64_t y = 0; y < height; ++y)
+    for (int64_t x = 0; x < width; ++x) out[b * x + d * y + top][a * x + c * y + left] = picture[y][x];
+  return out;
+}
+
+TEST(Decoder, TurnsAndMirrorsAsTheDisplayMatrixSays) {
+  const Folder folder;
+  const VideoInfo plain = numbered(folder / "plain.mp4", {.frames = 4, .width = 40, .height = 24});
+  const std::string bytes = bytes_of(plain.path);
+  const torch::Tensor stored = Decoder(plain).at_frames(std::vector<int64_t>{2}, {}).frames[0];
+  const std::array<int, 4> matrices[] = {{1, 0, 0, 1},  {0, 1, -1, 0}, {-1, 0, 0, -1}, {0, -1, 1, 0},
+                                         {1, 0, 0, -1}, {0, 1, 1, 0},  {-1, 0, 0, 1},  {0, -1, -1, 0}};
+  for (size_t i = 0; i < std::size(matrices); ++i) {
+    SCOPED_TRACE(i);
+    const std::string path = folder / fmt::format("{}.mp4", i);
+    write_bytes(path, with_matrix(bytes, matrices[i]));
+    const VideoInfo info = probe(path);
+    EXPECT_EQ(info.rotation, 90 * static_cast<int>(i % 4));
+    EXPECT_EQ(info.mirrored, i >= 4);
+    const Frames got = Decoder(info).at_frames(std::vector<int64_t>{2}, {});
+    ASSERT_EQ(got.frames.sizes(), (std::vector<int64_t>{1, info.height, info.width, 3}));
+    EXPECT_TRUE(got.frames[0].equal(moved(stored, matrices[i])));
   }
 }
 
@@ -189,21 +311,34 @@ TEST(Decoder, RefusesAFileThatChangedSinceItWasProbed) {
   EXPECT_THAT(error_of([&] { Decoder decoder(info); }), HasSubstr("no such file"));
 }
 
-TEST(Decoder, SurvivesAFileThatShrinksWhileItIsOpen) {
+TEST(Decoder, RefusesAFileThatShrinksWhileItIsOpenAndReadsItAgainOnceRestored) {
   const Folder folder;
   for (const char* name : {"v.mp4", "v.mkv", "v.ts"}) {
     SCOPED_TRACE(name);
     const VideoInfo info = numbered(folder / name, {.frames = 300, .width = 160, .height = 120, .gop = 20});
+    const std::string whole = bytes_of(info.path);
+    const auto modified = std::filesystem::last_write_time(info.path);
     Decoder decoder(info);
     EXPECT_EQ(number_in(decoder.at_frames(std::vector<int64_t>{2}, {}).frames, 0), 2);
-    std::filesystem::resize_file(info.path, std::filesystem::file_size(info.path) / 3);
-    const std::string said = error_of([&] {
-      const auto numbers = numbers_in(decoder.at_frames(upto(info.frames()), {}).frames);
-      EXPECT_EQ(numbers[3], 3);
-      EXPECT_LT(numbers.back(), 299);  // an earlier frame stands for those that are gone
-    });
-    EXPECT_TRUE(said.empty() || said.find(info.path) == 0) << said;
+    std::filesystem::resize_file(info.path, whole.size() / 3);
+    for (const std::vector<int64_t>& indices : {std::vector<int64_t>{290}, upto(info.frames()), std::vector<int64_t>{3}}) {
+      EXPECT_THAT(error_of([&] { decoder.at_frames(indices, {}); }), AllOf(StartsWith(info.path), HasSubstr("changed since it was probed")));
+    }
+    write_bytes(info.path, whole);
+    std::filesystem::last_write_time(info.path, modified);
+    EXPECT_EQ(numbers_in(decoder.at_frames(upto(info.frames()), {}).frames), upto(info.frames()));
   }
+}
+
+TEST(Decoder, RefusesAFileThatIsWrittenOverWhileItIsOpen) {
+  const Folder folder;
+  const VideoInfo info = numbered(folder / "v.mp4", {.frames = 60});
+  Decoder decoder(info);
+  const std::string bytes = bytes_of(info.path);
+  write_bytes(info.path, bytes);  // as long and even the same, but nobody knows that
+  std::filesystem::last_write_time(info.path, std::filesystem::last_write_time(info.path) + std::chrono::seconds(1));
+  EXPECT_THAT(error_of([&] { decoder.at_frames(std::vector<int64_t>{50}, {}); }), HasSubstr("changed since it was probed"));
+  EXPECT_THAT(error_of([&] { Decoder again(info); }), HasSubstr("changed since it was probed"));
 }
 
 TEST(Decoder, ShowsTheRestOfATruncatedFile) {
@@ -224,6 +359,7 @@ TEST(Decoder, ShowsTheRestOfATruncatedFile) {
 
 TEST(Decoder, ShowsWhatLiesAroundDamage) {
   const Folder folder;
+  int64_t replaced = 0;
   for (const char* name : {"v.mp4", "v.mkv", "v.ts"}) {
     SCOPED_TRACE(name);
     const std::string path = folder / name;
@@ -234,18 +370,62 @@ TEST(Decoder, ShowsWhatLiesAroundDamage) {
     write_bytes(path, bytes);
     const VideoInfo info = probe(path);
     EXPECT_GT(info.frames(), 80);
-    const auto numbers = numbers_in(Decoder(info).at_frames(upto(info.frames()), {}).frames);
+    const Frames all = Decoder(info).at_frames(upto(info.frames()), {});
+    const auto numbers = numbers_in(all.frames);
     EXPECT_EQ(std::vector<int64_t>(numbers.begin(), numbers.begin() + 36), upto(36));
     const std::vector<int64_t> tail(numbers.end() - 36, numbers.end());
     for (size_t i = 0; i < tail.size(); ++i) EXPECT_EQ(tail[i], 84 + static_cast<int64_t>(i));
-    Decoder decoder(info);  // the same from the end to the start
-    for (int64_t index = info.frames() - 1; index >= 0; index -= 5) {
-      const int64_t number = number_in(decoder.at_frames(std::vector<int64_t>{index}, {}).frames, 0);
-      if (index < 36 || index >= info.frames() - 36) {
-        EXPECT_EQ(number, numbers[static_cast<size_t>(index)]);
-      }
+    for (int64_t index = 0; index < info.frames(); ++index) replaced += all.shown[static_cast<size_t>(index)] != index;
+    // Whatever else is asked, and in whatever order: the same, also amid the damage.
+    Decoder backwards(info), scattered(info);
+    for (int64_t index = info.frames() - 1; index >= 0; --index) {
+      const Frames one = backwards.at_frames(std::vector<int64_t>{index}, {});
+      EXPECT_TRUE(one.frames[0].equal(all.frames[index])) << index;
+      EXPECT_EQ(one.shown[0], all.shown[static_cast<size_t>(index)]);
+    }
+    const std::vector<int64_t> some = {2, 40, 47, 52, 59, 61, 70, 79};
+    const Frames few = scattered.at_frames(some, {});
+    for (size_t i = 0; i < some.size(); ++i) {
+      EXPECT_TRUE(few.frames[static_cast<int64_t>(i)].equal(all.frames[some[i]])) << some[i];
     }
   }
+  EXPECT_GT(replaced, 0);
+}
+
+/// An MPEG-TS whose picture `picture`, in the order of decoding, has no time: the flags of its PES header (ISO 13818-1,
+/// 2.4.3.7) and the times become stuffing.
+std::string without_time(std::string ts, int64_t picture) {
+  for (size_t at = 0; at + 188 <= ts.size(); at += 188) {
+    const auto byte = [&](size_t i) { return static_cast<uint8_t>(ts[at + i]); };
+    const bool video = ((byte(1) & 0x1f) << 8 | byte(2)) == 0x100, begins = (byte(1) & 0x40) != 0;
+    if (!video || !begins || picture-- > 0) continue;
+    const size_t header = 4 + ((byte(3) & 0x20) != 0 ? 1 + byte(4) : 0);
+    ts[at + header + 7] = static_cast<char>(byte(header + 7) & 0x3f);
+    std::fill_n(ts.begin() + static_cast<int64_t>(at + header + 9), byte(header + 8), '\xff');
+    break;
+  }
+  return ts;
+}
+
+TEST(Decoder, AFewPacketsWithoutATimeCostNeitherSeekingNorTheOtherFrames) {
+  const Folder folder;
+  const std::string path = folder / "v.ts";
+  write_numbered(path, {.frames = 80, .b_frames = 2, .gop = 8});
+  write_bytes(path, without_time(bytes_of(path), 35));
+  const VideoInfo info = probe(path);
+  ASSERT_EQ(info.frames(), 79);
+  Decoder decoder(info);
+  const auto numbers = numbers_in(decoder.at_frames(upto(79), {}).frames);
+  EXPECT_EQ(std::set<int64_t>(numbers.begin(), numbers.end()).size(), 79u);
+  EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end()));
+  EXPECT_EQ(numbers.back(), 79);
+  EXPECT_EQ(number_in(decoder.at_frames(std::vector<int64_t>{70}, {}).frames, 0), 71);
+  const VideoInfo whole = numbered(folder / "whole.ts", {.frames = 80, .b_frames = 2, .gop = 8});
+  EXPECT_EQ(std::count(info.key.begin(), info.key.end(), 1), std::count(whole.key.begin(), whole.key.end(), 1));
+  Decoder intact(whole);
+  intact.at_frames(upto(80), {});
+  EXPECT_EQ(number_in(intact.at_frames(std::vector<int64_t>{71}, {}).frames, 0), 71);
+  EXPECT_LE(decoder.work().decoded, intact.work().decoded + 8) << "at most a group of pictures more than from the intact file";
 }
 
 TEST(Decoder, PutsTheNearestEarlierFrameForAMissingOne) {
@@ -272,14 +452,14 @@ TEST(Decoder, ShowsRealVideosExactly) {
   const std::filesystem::path path = DISTAL_SOURCE_DIR "/../shared/data/ucf101-8/Punch/v_Punch_g01_c01.mp4";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "the UCF101 sample is not on this machine";
   const VideoInfo info = probe(path.string());
-  const auto played = play(info);
+  const auto played = play_timed(info, {});
   ASSERT_EQ(info.frames(), static_cast<int64_t>(played.size()));
   EXPECT_TRUE(info.constant_rate);
   Random random(1);
   Decoder decoder(info);
   for (int draw = 0; draw < 40; ++draw) {
     const int64_t index = random.below(info.frames());
-    EXPECT_TRUE(equal_bytes(decoder.at_frames(std::vector<int64_t>{index}, {}).frames, 0, played[static_cast<size_t>(index)]));
+    EXPECT_TRUE(equal_bytes(decoder.at_frames(std::vector<int64_t>{index}, {}).frames, 0, played[static_cast<size_t>(index)].rgb[0]));
   }
 }
 

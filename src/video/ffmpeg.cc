@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <new>
@@ -10,17 +11,24 @@
 namespace distal::ffmpeg {
 namespace {
 
-double thread_s() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+using File = std::unique_ptr<FILE, int (*)(FILE*)>;
+
+/// Seconds this thread stood ready and got no processor. A kernel that does not count them (no schedstat): all it did not run.
+double queued_s() {
+  const File file(std::fopen("/proc/thread-self/schedstat", "re"), std::fclose);
+  unsigned long long ran_ns = 0, queued_ns = 0;
+  if (file && std::fscanf(file.get(), "%llu %llu", &ran_ns, &queued_ns) == 2) return 1e-9 * static_cast<double>(queued_ns);
+  timespec ran{}, now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec - ran.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec - ran.tv_nsec);
 }
 
 int interrupted(void* deadline) { return static_cast<const Deadline*>(deadline)->passed() ? 1 : 0; }
 
 bool begins_like_mp4(const std::string& path) {
   std::array<char, 8> head{};
-  std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+  const File file(std::fopen(path.c_str(), "rb"), std::fclose);
   return file && std::fread(head.data(), 1, head.size(), file.get()) == head.size() &&
          std::string_view(head.data() + 4, 4) == "ftyp";
 }
@@ -52,13 +60,17 @@ AVStream* best_video(const std::string& path, AVFormatContext& format) {
 
 }  // namespace
 
-Deadline::Deadline(double budget_s)
-    : budget_s_(budget_s), thread_began_s_(thread_s()), began_(std::chrono::steady_clock::now()) {}
+Deadline::Deadline(double budget_s) : budget_s_(budget_s), queued_before_s_(queued_s()), began_(std::chrono::steady_clock::now()) {}
 
 bool Deadline::passed() const {
   if (budget_s_ == std::numeric_limits<double>::infinity()) return false;
   const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
-  return wall_s > budget_s_ && (wall_s > 6 * budget_s_ || thread_s() - thread_began_s_ > budget_s_ / 4);
+  if (wall_s <= budget_s_) return false;
+  return wall_s > 6 * budget_s_ || wall_s - (queued_s() - queued_before_s_) > budget_s_;
+}
+
+void Deadline::require_time(const std::string& path, const char* what) const {
+  if (passed()) fail("{}: {} took longer than {:g} s (deadline)", path, what, budget_s_);
 }
 
 std::string words(int code) {
@@ -103,10 +115,13 @@ Input open_input(const std::string& path, const Deadline& deadline) {
   av_dict_set(&options, "protocol_whitelist", "file", 0);
   const int opened = avformat_open_input(&raw, ("file:" + path).c_str(), nullptr, &options);  // frees `raw` on failure
   av_dict_free(&options);
-  if (opened < 0) refuse(path, opened);
   Input input{InputFormat(raw), nullptr};
+  deadline.require_time(path, "opening");
+  if (opened < 0) refuse(path, opened);
   require_media(path, *raw);
-  if (const int found = avformat_find_stream_info(raw, nullptr); found < 0) refuse(path, found);
+  const int found = avformat_find_stream_info(raw, nullptr);
+  deadline.require_time(path, "opening");
+  if (found < 0) refuse(path, found);
   input.video = best_video(path, *raw);
   return input;
 }
@@ -128,6 +143,7 @@ Codec open_decoder(const std::string& path, const AVStream& stream) {
   check(avcodec_parameters_to_context(codec.get(), stream.codecpar), path);
   codec->pkt_timebase = stream.time_base;
   codec->thread_count = 1;
+  codec->max_pixels = int64_t{kMostSide_px} * kMostSide_px;
   check(avcodec_open2(codec.get(), decoder, nullptr), path);
   return codec;
 }
@@ -137,9 +153,22 @@ int read_packet(AVFormatContext& format, AVPacket& packet) {
   int code = 0;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     code = av_read_frame(&format, &packet);
+    if (code == AVERROR_EOF && disk_failed(format)) return format.pb->error;
     if (code >= 0 || code == AVERROR_EOF || code == AVERROR_EXIT) return code;
   }
   return code;
+}
+
+void require_disk(const std::string& path, const AVFormatContext& format) {
+  if (disk_failed(format)) fail("{}: cannot be read: {}; check the disk, then try again", path, words(format.pb->error));
+}
+
+Orientation orientation_of(const int32_t* matrix) {
+  const double counterclockwise = av_display_rotation_get(matrix);
+  if (std::isnan(counterclockwise)) return {};
+  const int quarters = static_cast<int>(std::lround(-counterclockwise / 90));
+  const bool mirrored = int64_t{matrix[0]} * matrix[4] < int64_t{matrix[1]} * matrix[3];
+  return {((quarters % 4) + 4) % 4 * 90, mirrored};
 }
 
 }  // namespace distal::ffmpeg

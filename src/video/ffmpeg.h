@@ -53,17 +53,20 @@ Frame make_frame();
 /// A frame has pixels after it was received and until it is unreferenced.
 inline bool filled(const Frame& frame) { return frame->buf[0] != nullptr; }
 
-/// When to stop; FFmpeg asks while it reads, the decoder between frames. Wall time, unless the machine was so busy that
-/// this thread ran for less than a quarter of it: a healthy video is not to blame for that, so it gets up to six times as long.
+/// When to stop; FFmpeg asks while it reads, the decoder between frames. Wall time, less the time this thread stood ready
+/// and got no processor: a healthy video is not to blame for a busy machine, while a disk that does not answer counts. Six
+/// times the budget in wall time ends it whatever the reason. For the thread that made it.
 class Deadline {
  public:
   Deadline() = default;  // never
   explicit Deadline(double budget_s);
   bool passed() const;
   double budget_s() const { return budget_s_; }
+  /// Throws Error "path: what took longer than ... s" where it has passed.
+  void require_time(const std::string& path, const char* what) const;
 
  private:
-  double budget_s_ = std::numeric_limits<double>::infinity(), thread_began_s_ = 0;
+  double budget_s_ = std::numeric_limits<double>::infinity(), queued_before_s_ = 0;
   std::chrono::steady_clock::time_point began_{};
 };
 
@@ -76,27 +79,49 @@ struct Input {
 /// Throws Error: missing, not a file, empty.
 void require_file(const std::string& path);
 /// Opens a local file; `deadline` is borrowed and must outlive the result. Throws Error: unreadable, not a video, no video
-/// stream (with the number of audio streams).
+/// stream (with the number of audio streams), deadline.
 Input open_input(const std::string& path, const Deadline& deadline);
 int audio_streams(const AVFormatContext& format);
-/// A decoder of the stream with one thread. Throws Error: no decoder for this codec.
+/// The largest picture that is read: a side in pixels, and the long side over the short one. Beyond it memory for a few
+/// frames becomes gigabytes.
+constexpr int kMostSide_px = 16384, kMostAspect = 64;
+/// A decoder of the stream with one thread, for pictures up to kMostSide_px squared. Throws Error: no decoder for this codec.
 Codec open_decoder(const std::string& path, const AVStream& stream);
-/// The next packet of any stream: 0, or AVERROR_EOF at the end, or the error after 32 attempts that all failed.
+/// The next packet of any stream: 0, or AVERROR_EOF at the end, or the error after 32 attempts that all failed, or the
+/// disk's error, which some demuxers take for an end.
 int read_packet(AVFormatContext& format, AVPacket& packet);
+/// Whether the disk, not the demuxer, failed since the file was opened.
+inline bool disk_failed(const AVFormatContext& format) {
+  const int code = format.pb != nullptr ? format.pb->error : 0;
+  return code < 0 && code != AVERROR_EOF && code != AVERROR_EXIT;
+}
+/// Throws Error where it did: what is missing then is no damage of the file.
+void require_disk(const std::string& path, const AVFormatContext& format);
 /// Whether 0 .. 255 are black and white (JPEG range), not 16 .. 235.
 inline bool is_full_range(const AVFrame& frame) {
   return frame.color_range == AVCOL_RANGE_JPEG || frame.format == AV_PIX_FMT_YUVJ420P || frame.format == AV_PIX_FMT_YUVJ422P ||
          frame.format == AV_PIX_FMT_YUVJ444P || frame.format == AV_PIX_FMT_YUVJ440P;
 }
 
-/// Presentation times in the stream's time base, of frames in the order they are decoded from one place on: the container's
-/// time, else FFmpeg's guess, else (the end of an AVI with B-frames) one step after the frame before.
+/// How the stored picture becomes upright: turned upside down first where `mirrored`, then turned clockwise.
+struct Orientation {
+  int rotation = 0;  // degrees: 0, 90, 180, 270
+  bool mirrored = false;
+};
+/// Of a display matrix [9] in FFmpeg's order: a pixel's right neighbour lies at (m[0], m[1]), its lower one at (m[3], m[4])
+/// of the picture as shown. The same eight cases as FFmpeg's own player (fftools/ffmpeg_filter.c, autorotate).
+Orientation orientation_of(const int32_t* matrix);
+
+/// Times, in the stream's time base, of frames whose packets carry none (the container is AVI), in the order they are
+/// decoded from the file's start: the container's time, else FFmpeg's guess, else one step after the frame before; always
+/// after the frame before.
 class Clock {
  public:
   int64_t time_of(const AVFrame& frame) {
     int64_t time = frame.pts != AV_NOPTS_VALUE ? frame.pts : frame.best_effort_timestamp;
-    if (time == AV_NOPTS_VALUE) time = began_ ? last_ + step_ : 0;
-    if (began_ && time > last_) step_ = time - last_;
+    if (time == AV_NOPTS_VALUE && !began_) time = 0;
+    if (began_ && time <= last_) time = last_ + step_;  // also where there is none: AV_NOPTS_VALUE is the least of all
+    if (began_) step_ = time - last_;
     began_ = true;
     return last_ = time;
   }

@@ -6,7 +6,8 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
+
+#include <sys/stat.h>
 
 #include "base/random.h"
 #include "video/ffmpeg.h"
@@ -25,7 +26,8 @@ struct Shown {
 struct Pass {
   std::vector<Shown> shown;     // in file order
   int64_t packets = 0;          // of the video stream
-  int64_t untimed = 0;          // without a presentation time
+  int64_t keys = 0;             // of them
+  int64_t untimed = 0, untimed_keys = 0;  // without a presentation time
   int64_t corrupt = 0, misshapen = 0;
   double first_corrupt_s = 0, end_s = 0;  // end_s: of any stream
   int error = 0;                // what ended the pass, 0 at the end of the file
@@ -84,36 +86,46 @@ void note_damage(const AVPacket& packet, const AVStream& stream, Pass& pass) {
   ++(corrupt ? pass.corrupt : pass.misshapen);
 }
 
-Pass read_packets(const std::string& path, Input& input) {
+void count(const AVPacket& packet, const AVStream& stream, Pass& pass) {
+  const bool key = (packet.flags & AV_PKT_FLAG_KEY) != 0, timed = packet.pts != AV_NOPTS_VALUE;
+  ++pass.packets;
+  pass.keys += key;
+  pass.untimed += !timed;
+  pass.untimed_keys += key && !timed;
+  if (timed && is_shown(packet, stream.codecpar->codec_id)) pass.shown.push_back({packet.pts, packet.duration, key});
+}
+
+/// An AVI with B-frames gives a time to none of its key packets; other files lack a few, where they are damaged.
+bool is_timed(const Pass& pass) { return 2 * pass.untimed <= pass.packets && 2 * pass.untimed_keys <= pass.keys; }
+
+Pass read_packets(const std::string& path, Input& input, const Deadline& deadline) {
   Pass pass;
   FirstFrame first(path, *input.video);
   const Packet packet = make_packet();
   int code = 0;
   while ((code = read_packet(*input.format, *packet)) >= 0) {
+    deadline.require_time(path, "probing");
     const AVStream& stream = *input.format->streams[packet->stream_index];
     if (packet->pts != AV_NOPTS_VALUE) {
       pass.end_s = std::max(pass.end_s, static_cast<double>(packet->pts + packet->duration) * av_q2d(stream.time_base));
     }
     if (packet->stream_index == input.video->index) {
-      ++pass.packets;
+      count(*packet, stream, pass);
       note_damage(*packet, stream, pass);
       first.feed(packet.get());
-      if (packet->pts == AV_NOPTS_VALUE) ++pass.untimed;
-      else if (is_shown(*packet, stream.codecpar->codec_id)) {
-        pass.shown.push_back({packet->pts, packet->duration, (packet->flags & AV_PKT_FLAG_KEY) != 0});
-      }
     }
     av_packet_unref(packet.get());
   }
+  deadline.require_time(path, "probing");
+  require_disk(path, *input.format);
   pass.error = code == AVERROR_EOF ? 0 : code;
   pass.first = first.take();
   return pass;
 }
 
-/// Files whose packets carry no presentation time (AVI with B-frames): the decoder tells, from the file's start.
-std::vector<Shown> decode_times(const std::string& path) {
-  const Deadline never;
-  Input input = open_input(path, never);
+/// Files whose packets carry no presentation time: the decoder tells, from the file's start.
+std::vector<Shown> decode_times(const std::string& path, const Deadline& deadline) {
+  Input input = open_input(path, deadline);
   const Codec codec = open_decoder(path, *input.video);
   const Packet packet = make_packet();
   const Frame frame = make_frame();
@@ -121,6 +133,7 @@ std::vector<Shown> decode_times(const std::string& path) {
   std::vector<Shown> shown;
   int code = 0;
   while (code != AVERROR_EOF) {
+    deadline.require_time(path, "decoding it whole, for its packets carry no times,");
     code = avcodec_receive_frame(codec.get(), frame.get());
     if (code >= 0) shown.push_back({clock.time_of(*frame), frame->pkt_duration, false});
     if (code != AVERROR(EAGAIN)) continue;
@@ -128,6 +141,7 @@ std::vector<Shown> decode_times(const std::string& path) {
     if (!more || packet->stream_index == input.video->index) avcodec_send_packet(codec.get(), more ? packet.get() : nullptr);
     av_packet_unref(packet.get());
   }
+  require_disk(path, *input.format);
   return shown;
 }
 
@@ -174,16 +188,22 @@ void fill_times(const std::vector<Shown>& shown, const AVStream& stream, VideoIn
   info.constant_rate = evenly_spaced(info.pts);
 }
 
-int clockwise_degrees(const AVStream& stream) {
+Orientation orientation(const AVStream& stream) {
   size_t bytes = 0;
   const uint8_t* matrix = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &bytes);
-  if (!matrix || bytes < 9 * sizeof(int32_t)) return 0;
   std::array<int32_t, 9> values;
+  if (!matrix || bytes < sizeof(values)) return {};
   std::memcpy(values.data(), matrix, sizeof(values));
-  const double counterclockwise = av_display_rotation_get(values.data());
-  if (std::isnan(counterclockwise)) return 0;
-  const int quarters = static_cast<int>(std::lround(-counterclockwise / 90));
-  return ((quarters % 4) + 4) % 4 * 90;
+  return orientation_of(values.data());
+}
+
+/// Sides of 0: the header does not say.
+void require_size(const std::string& path, int width, int height) {
+  const auto [shorter, longer] = std::minmax(width, height);
+  if (longer > kMostSide_px || (shorter > 0 && longer / shorter > kMostAspect)) {
+    fail("{}: pictures of {} x {} px; sides up to {} px, one at most {} times the other, are read; convert the video", path, width, height,
+         kMostSide_px, kMostAspect);
+  }
 }
 
 std::string container_name(const AVFormatContext& format) {
@@ -197,7 +217,9 @@ void describe(const Input& input, const AVFrame& first, VideoInfo& info) {
   info.codec = avcodec_get_name(stream.codecpar->codec_id);
   info.container = container_name(*input.format);
   info.audio_streams = audio_streams(*input.format);
-  info.rotation = clockwise_degrees(stream);
+  const Orientation upright = orientation(stream);
+  info.rotation = upright.rotation;
+  info.mirrored = upright.mirrored;
   const bool lying = info.rotation % 180 != 0;
   info.width = lying ? first.height : first.width;
   info.height = lying ? first.width : first.height;
@@ -223,25 +245,18 @@ std::vector<std::string> damage_of(const Pass& pass, const Input& input, const V
   if (info.container == "matroska" && header_s > pass.end_s + 0.5) {
     damage.push_back(fmt::format("truncated: the header says {:.2f} s, packets end at {:.2f} s", header_s, pass.end_s));
   }
+  if (info.timed && pass.untimed > 0) damage.push_back(fmt::format("{} packets without a time, their frames are left out", pass.untimed));
   if (pass.error != 0) damage.push_back(fmt::format("reading stopped at {:.2f} s: {}", pass.end_s, words(pass.error)));
   return damage;
 }
 
-}  // namespace
-
-int64_t VideoInfo::frame_at(double t_s) const {
-  if (!(t_s > 0)) return 0;
-  // Times that went through text or arithmetic still mean the frame they came from.
-  const auto after = std::upper_bound(time_s.begin(), time_s.end(), t_s + 1e-6);
-  return std::max<int64_t>(0, after - time_s.begin() - 1);
-}
-
-std::string content_id(const std::string& path) {
+std::string hash_of(const std::string& path, const Deadline& deadline) {
   std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
   if (!file) fail("{}: cannot be read: {}", path, std::strerror(errno));
   std::vector<char> block(size_t{1} << 20);
   uint64_t hash = 0x9e3779b97f4a7c15ULL, bytes = 0;
   while (const size_t count = std::fread(block.data(), 1, block.size(), file.get())) {
+    deadline.require_time(path, "reading");
     std::fill_n(block.begin() + static_cast<int64_t>(count), (8 - count % 8) % 8, 0);  // the last word of the file
     for (size_t at = 0; at < count; at += 8) {
       uint64_t word;
@@ -254,23 +269,49 @@ std::string content_id(const std::string& path) {
   return fmt::format("{:016x}", mix64(hash ^ bytes));
 }
 
+}  // namespace
+
+std::optional<FileStamp> FileStamp::of(const std::string& path) {
+  struct stat file{};
+  if (stat(path.c_str(), &file) != 0) return std::nullopt;
+  return FileStamp{file.st_size, file.st_mtim.tv_sec * 1'000'000'000 + file.st_mtim.tv_nsec};
+}
+
+int64_t VideoInfo::frame_at(double t_s) const {
+  if (!(t_s > 0)) return 0;
+  // Times that went through text or arithmetic still mean the frame they came from.
+  const auto after = std::upper_bound(time_s.begin(), time_s.end(), t_s + 1e-6);
+  return std::max<int64_t>(0, after - time_s.begin() - 1);
+}
+
+std::string content_id(const std::string& path) { return hash_of(path, {}); }
+
 VideoInfo probe(const std::string& path) {
   require_file(path);
-  const Deadline never;
-  Input input = open_input(path, never);
-  Pass pass = read_packets(path, input);
+  const auto stamp = FileStamp::of(path);
+  if (!stamp) fail("{}: no such file", path);
+  const double reading_s = 10 + static_cast<double>(stamp->bytes) / 10e6, decoding_s = 60 + static_cast<double>(stamp->bytes) / 1e6;
+  const Deadline deadline(reading_s);
+  Input input = open_input(path, deadline);
+  require_size(path, input.video->codecpar->width, input.video->codecpar->height);
+  Pass pass = read_packets(path, input, deadline);
   if (!filled(pass.first)) fail("{}: no readable frame in {} packets; remove it from the list", path, pass.packets);
+  require_size(path, pass.first->width, pass.first->height);
 
   VideoInfo info;
   info.path = path;
-  info.bytes = static_cast<int64_t>(std::filesystem::file_size(path));
-  info.id = content_id(path);
+  info.bytes = stamp->bytes;
+  info.modified_ns = stamp->modified_ns;
+  info.id = hash_of(path, Deadline(reading_s));
+  info.timed = is_timed(pass);
+  info.stopped_by = pass.error;
   describe(input, *pass.first, info);
-  if (pass.untimed > 0) pass.shown = decode_times(path);
-  const auto shown = in_order(std::move(pass.shown), pass.untimed > 0 ? INT64_MIN : Clock().time_of(*pass.first));
+  if (!info.timed) pass.shown = decode_times(path, Deadline(decoding_s));
+  const auto shown = in_order(std::move(pass.shown), info.timed ? pass.first->pts : INT64_MIN);
   if (shown.empty()) fail("{}: no frame has a presentation time; rewrite the file with ffmpeg -i IN -c copy OUT.mkv", path);
   fill_times(shown, *input.video, info);
   info.damage = damage_of(pass, input, info);
+  if (FileStamp::of(path) != stamp) fail("{}: changed while it was probed; try again when it is complete", path);
   return info;
 }
 

@@ -1,41 +1,56 @@
 #pragma once
 // What is in a video file: one full pass over its packets (no pixels are decoded) gives content hash, streams, the
 // presentation time of every frame, and signs of damage (cut off, corrupt or overwritten packets; pixels are not judged).
-// Only an AVI with B-frames, whose packets carry no times, is decoded once; it then plays from its start only.
-// Probed once per file; the result is a plain value.
+// Only an AVI with B-frames, whose packets carry no times, is decoded once; it then plays from its start only. Where a few
+// packets lack a time, their frames are left out.
+// Probed once per file; the result is a plain value. Patience: 10 s and a second per 10 MB for the pass, the same for the hash;
+// to decode, a minute and a second per MB.
 // Times are seconds from the first shown frame: first pts, edit lists and start offsets are taken out here.
 // Thread-safe: no shared state.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace distal {
 
+/// Size and modification time of a file.
+struct FileStamp {
+  int64_t bytes = 0, modified_ns = 0;
+  bool operator==(const FileStamp&) const = default;
+  static std::optional<FileStamp> of(const std::string& path);  // nothing where there is no such file
+};
+
 struct VideoInfo {
   std::string path;
   std::string id;               // content hash of the whole file, 16 hexadecimal digits
-  int64_t bytes = 0;
+  int64_t bytes = 0, modified_ns = 0;  // of the file when it was probed
   double duration_s = 0;        // end of the last frame
   std::vector<double> time_s;   // start of each shown frame, ascending, time_s[0] == 0
   std::vector<int64_t> pts;     // the same in the stream's time base, as the decoder reports them
   std::vector<uint8_t> key;     // 1 where a decoder can start; in presentation order; all 0: only from the file's start
   int64_t width = 0, height = 0;  // as shown: after rotation
+  bool mirrored = false;        // to be turned upside down before it is rotated
   int rotation = 0;             // degrees clockwise to apply: 0, 90, 180, 270
+  bool timed = true;            // false: packets carry no times, frames are timed as they are decoded from the file's start
   bool constant_rate = true;
   double average_rate = 0;      // frames per second
   bool full_range = false;      // colour range of the pixels
   std::string codec, container;
   int audio_streams = 0;
   std::vector<std::string> damage;  // one sentence each; empty: healthy
+  int stopped_by = 0;           // FFmpeg's code of the error that ended the pass; 0: the end of the file
 
+  FileStamp stamp() const { return {bytes, modified_ns}; }
   int64_t frames() const { return static_cast<int64_t>(time_s.size()); }
   /// Index of the frame shown at `t_s`: the last one that starts at or before it, or up to a microsecond
   /// after (times survive text and arithmetic); clamped to [0, frames() - 1].
   int64_t frame_at(double t_s) const;
 };
 
-/// Throws Error with the path and the reason: missing, empty, no video stream, not a video, no readable frame.
+/// Throws Error with the path and the reason: missing, empty, no video stream, not a video, no readable frame, a side above
+/// 16,384 px or more than 64 times the other, patience at its end, changed meanwhile.
 VideoInfo probe(const std::string& path);
 
 /// Content hash alone (reads the file once).

@@ -115,6 +115,23 @@ TEST(Probe, RefusesWhatIsNotAVideo) {
   EXPECT_THAT(error_of([&] { probe(folder / "audio.mp4"); }), HasSubstr("no video stream (1 audio stream)"));
 }
 
+TEST(Probe, RefusesPicturesThatWouldTakeAllMemory) {
+  const Folder folder;
+  EXPECT_EQ(probe_of(folder / "wide.mp4", {.frames = 2, .width = 2048, .height = 32}).width, 2048);
+  const auto refusal = [&](const std::string& name, int rotation) {
+    return error_of([&] { probe_of(folder / name, {.frames = 2, .width = 2080, .height = 32, .rotation = rotation}); });
+  };
+  EXPECT_THAT(refusal("wider.mp4", 0), HasSubstr("2080 x 32 px"));
+  EXPECT_THAT(refusal("lying.mp4", 90), HasSubstr("32 x 2080 px"));
+}
+
+TEST(Probe, RemembersWhichFileItSaw) {
+  const Folder folder;
+  const VideoInfo info = probe_of(folder / "v.mp4", {});
+  EXPECT_EQ(info.stamp(), FileStamp::of(info.path));
+  EXPECT_EQ(FileStamp::of(folder / "none.mp4"), std::nullopt);
+}
+
 TEST(Probe, SaysWhyACutMp4CannotBeOpened) {
   const Folder folder;
   write_numbered(folder / "v.mp4", {.frames = 100});

@@ -1,14 +1,11 @@
 #include "video/synthetic.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cmath>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <numbers>
 #include <thread>
@@ -16,6 +13,8 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/files.h"
+#include "base/progress.h"
 #include "base/random.h"
 #include "video/writer.h"
 
@@ -155,11 +154,6 @@ double brightness(const uint8_t* rgb, int64_t height, int64_t width, int64_t row
 
 // ---- sets --------------------------------------------------------------------------------------------------------------
 
-struct Planned {
-  std::string path, label, group;
-  uint64_t seed;
-};
-
 std::string fingerprint(const SyntheticSet& set) {
   const SyntheticOptions& o = set.video;
   return fmt::format("{:08x}", fnv1a(fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {}", set.seed, o.frames, o.rate, o.width,
@@ -167,47 +161,29 @@ std::string fingerprint(const SyntheticSet& set) {
                                                  o.codec, o.audio, o.crf)) & 0xffffffffU);
 }
 
-/// Classes take turns, so each list is balanced. The names of files say nothing about the class.
-std::vector<Planned> plan(const SyntheticSet& set, const std::string& list, int64_t count) {
-  std::vector<Planned> videos;
-  const std::string mark = fingerprint(set);
-  for (int64_t i = 0; i < count; ++i) {
-    const std::string group = fmt::format("{}_{:04}_{}", list, i, mark);
-    const auto& label = set.classes[static_cast<size_t>(i) % set.classes.size()];
-    // The label enters the name's hash: another list of classes makes other files.
-    const std::string name = fmt::format("{}_{:06x}", group, fnv1a(label, set.seed) & 0xffffffU);
-    videos.push_back({"videos/" + name + ".mp4", label, group, Random(set.seed).stream(list, static_cast<uint64_t>(i))()});
-  }
-  return videos;
-}
+const char* const kLists[] = {"train", "pool", "test"};
 
-void write_whole(const std::filesystem::path& path, const std::string& text) {
-  const std::filesystem::path part = fmt::format("{}.{}.part", path.string(), ::getpid());
-  {
-    std::ofstream file(part, std::ios::binary);
-    file << text;
-    if (!file.flush()) fail("{}: cannot be written; is the disk full?", part.string());
-  }
-  std::filesystem::rename(part, path);
-}
+std::filesystem::path list_path(const std::string& folder, const std::string& list) { return std::filesystem::path(folder) / (list + ".csv"); }
 
-void write_list(const std::filesystem::path& path, const std::vector<Planned>& videos) {
+std::string list_text(const SyntheticSet& set, const std::string& list) {
   std::string text = "path,label,group\n";
-  for (const Planned& v : videos) text += fmt::format("{},{},{}\n", v.path, v.label, v.group);
-  write_whole(path, text);
+  for (const SyntheticVideo& v : motion_list(set, list)) text += fmt::format("{},{},{}\n", v.path, v.label, v.group);
+  return text;
 }
 
-void write_videos(const std::filesystem::path& folder, const std::vector<Planned>& videos, const SyntheticOptions& options) {
+void write_videos(const std::filesystem::path& folder, const std::vector<SyntheticVideo>& videos, const SyntheticOptions& options) {
   std::atomic<size_t> next = 0;
   std::array<std::exception_ptr, 2> errors;
   const auto work = [&](std::exception_ptr& error) {
     try {
       for (size_t i = next++; i < videos.size(); i = next++) {
+        Progress::check_interrupted();
         const auto path = folder / videos[i].path;
         if (!std::filesystem::exists(path)) write_motion(path.string(), videos[i].label, videos[i].seed, options);
       }
     } catch (...) {
       error = std::current_exception();
+      next = videos.size();
     }
   };
   std::thread other(work, std::ref(errors[1]));
@@ -262,18 +238,40 @@ int64_t read_number(const uint8_t* rgb, int64_t height, int64_t width) {
   return cells == cells_of(number) ? number : -1;
 }
 
+std::vector<SyntheticVideo> motion_list(const SyntheticSet& set, const std::string& list) {
+  if (set.classes.empty()) fail("generated videos: the set needs at least one class of {}", fmt::join(motions(), ", "));
+  const int64_t count = list == "train" ? set.train : list == "pool" ? set.pool : set.test;
+  std::vector<SyntheticVideo> videos;
+  const std::string mark = fingerprint(set);
+  for (int64_t i = 0; i < count; ++i) {
+    const std::string group = fmt::format("{}_{:04}_{}", list, i, mark);
+    const auto& label = set.classes[static_cast<size_t>(i) % set.classes.size()];  // classes take turns: lists are balanced
+    // The label enters the name's hash: another list of classes makes other files, and a name says nothing about its class.
+    const std::string name = fmt::format("{}_{:06x}", group, fnv1a(label, set.seed) & 0xffffffU);
+    videos.push_back({"videos/" + name + ".mp4", label, group, Random(set.seed).stream(list, static_cast<uint64_t>(i))()});
+  }
+  return videos;
+}
+
+void require_own_lists(const std::string& folder, const SyntheticSet& set) {
+  for (const char* list : kLists) {
+    const auto path = list_path(folder, list);
+    if (std::filesystem::exists(path) && read_if_there(path) != list_text(set, list))
+      fail("{}: holds another list than the one to generate; name another folder (--data; the demo: --out), or move the list away", path.string());
+  }
+}
+
 void write_motion_set(const std::string& folder, const SyntheticSet& set) {
-  if (set.classes.empty()) fail("{}: the set needs at least one class of {}", folder, fmt::join(motions(), ", "));
-  std::filesystem::create_directories(std::filesystem::path(folder) / "videos");
-  std::vector<Planned> all;
-  const std::pair<const char*, int64_t> lists[] = {{"train", set.train}, {"pool", set.pool}, {"test", set.test}};
-  for (const auto& [list, count] : lists) {
-    const auto videos = plan(set, list, count);
+  require_own_lists(folder, set);
+  make_folder((std::filesystem::path(folder) / "videos").string());
+  std::vector<SyntheticVideo> all;
+  for (const char* list : kLists) {
+    const auto videos = motion_list(set, list);
     all.insert(all.end(), videos.begin(), videos.end());
   }
   write_videos(folder, all, set.video);
-  for (const auto& [list, count] : lists) {
-    write_list(std::filesystem::path(folder) / (std::string(list) + ".csv"), plan(set, list, count));
+  for (const char* list : kLists) {
+    if (const auto path = list_path(folder, list); !std::filesystem::exists(path)) write_atomically(path, list_text(set, list));
   }
 }
 

@@ -35,14 +35,25 @@ void write_numbered(const std::string& path, const SyntheticOptions& options);
 /// The number painted in a frame uint8 [H, W, 3] given as bytes, at any size; -1 if unreadable.
 int64_t read_number(const uint8_t* rgb, int64_t height, int64_t width);
 
-/// A folder of motion videos with train.csv, pool.csv and test.csv (path,label,group). Idempotent: writes what is absent.
-/// Other options give other file names; classes take turns; every video is a group of its own.
+/// A folder of motion videos with train.csv, pool.csv and test.csv (path,label,group). Other options give other file names;
+/// classes take turns; every video is a group of its own.
 struct SyntheticSet {
   std::vector<std::string> classes = {"left", "right", "up", "down"};
   int64_t train = 60, pool = 120, test = 60;  // videos of each list, over all classes
   uint64_t seed = 1;
   SyntheticOptions video;
 };
+/// Writes what is absent, each file whole. Throws Error, before anything is written, where a list of other content stands in
+/// its place: that is somebody's work; Interrupted between two videos.
 void write_motion_set(const std::string& folder, const SyntheticSet& set);
+/// That Error alone; writes nothing.
+void require_own_lists(const std::string& folder, const SyntheticSet& set);
+
+struct SyntheticVideo {
+  std::string path, label, group;  // its row of the list; path relative to the folder
+  uint64_t seed = 0;
+};
+/// The videos of `list`: train, pool or test.
+std::vector<SyntheticVideo> motion_list(const SyntheticSet& set, const std::string& list);
 
 }  // namespace distal

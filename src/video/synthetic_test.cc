@@ -152,8 +152,33 @@ TEST(SyntheticSet, WritesOnlyWhatIsAbsent) {
   EXPECT_EQ(bytes_of(removed), bytes);
 
   set.video.frames = 5;  // other options, other files
+  std::filesystem::remove(folder / "train.csv");
+  std::filesystem::remove(folder / "pool.csv");
+  std::filesystem::remove(folder / "test.csv");
   write_motion_set(folder / "", set);
   EXPECT_EQ(probe(folder / rows_of(folder / "train.csv")[1][0]).frames(), 5);
+}
+
+TEST(SyntheticSet, NeverReplacesAListOfOtherContent) {
+  const Folder folder;
+  const SyntheticSet set{.train = 4, .pool = 4, .test = 4, .video = {.frames = 4}};
+  const std::string mine = "path,label,group\nsurgery.mp4,suture,p1\n";
+  write_bytes(folder / "pool.csv", mine);
+  const std::string error = error_of([&] { write_motion_set(folder / "", set); });
+  EXPECT_THAT(error, HasSubstr("pool.csv: holds another list"));
+  EXPECT_THAT(error, HasSubstr("--data"));
+  EXPECT_EQ(error_of([&] { require_own_lists(folder / "", set); }), error);
+  EXPECT_EQ(bytes_of(folder / "pool.csv"), mine);
+  EXPECT_FALSE(std::filesystem::exists(folder / "videos"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "train.csv"));
+
+  std::filesystem::remove(folder / "pool.csv");
+  write_motion_set(folder / "", set);
+  EXPECT_EQ(error_of([&] { require_own_lists(folder / "", set); }), "");
+  SyntheticSet other = set;
+  other.seed = 2;
+  EXPECT_THAT(error_of([&] { write_motion_set(folder / "", other); }), HasSubstr("train.csv: holds another list"));
+  EXPECT_EQ(rows_of(folder / "train.csv")[1][0], motion_list(set, "train")[0].path);
 }
 
 }  // namespace

@@ -52,6 +52,8 @@ void set_quality(AVCodecContext& codec, const SyntheticOptions& options) {
 
 }  // namespace
 
+int64_t jittered_ticks(int64_t number) { return kJitter[static_cast<size_t>(number) % std::size(kJitter)]; }
+
 VideoWriter::VideoWriter(const std::string& path, const SyntheticOptions& options)
     : path_(path), part_(fmt::format("{}.{}.part", path, ::getpid())), options_(options), packet_(make_packet()) {
   av_log_set_level(AV_LOG_QUIET);
@@ -159,7 +161,7 @@ void VideoWriter::write_silence(double until_s) {
 }
 
 int64_t VideoWriter::ticks_of_frame() const {
-  return options_.variable_rate ? kJitter[static_cast<size_t>(next_frame_) % std::size(kJitter)] : ticks_per_frame_;
+  return options_.variable_rate ? jittered_ticks(next_frame_) : ticks_per_frame_;
 }
 
 void VideoWriter::add(const std::vector<uint8_t>& rgb) {

@@ -10,6 +10,9 @@
 
 namespace distal {
 
+/// How long frame `number` stays under `variable_rate`, in 16ths of a frame's usual time; the mean of eight is 16.
+int64_t jittered_ticks(int64_t number);
+
 class VideoWriter {
  public:
   /// `options.frames` == 0 makes a file without a video stream. Throws Error: unknown extension or codec, folder missing.

@@ -1,0 +1,98 @@
+#include "base/files.h"
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+namespace distal {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Files : public ::testing::Test {
+ protected:
+  Files() : folder_(std::filesystem::temp_directory_path() / fmt::format("distal_files_{}", ::getpid())) { make_folder(folder_ / "deep"); }
+  ~Files() override { std::filesystem::remove_all(folder_); }
+
+  std::set<std::string> names() const {
+    std::set<std::string> found;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) found.insert(entry.path().filename());
+    return found;
+  }
+  template <class Action>
+  static std::string error_of(Action action) {
+    try {
+      action();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(Files, AreWrittenWholeAndReplaced) {
+  write_atomically(folder_ / "a", "first");
+  write_atomically(folder_ / "a", std::string("se\0cond", 7));
+  EXPECT_EQ(read_if_there(folder_ / "a"), std::string("se\0cond", 7));
+  EXPECT_EQ(read_if_there(folder_ / "b"), "");
+  EXPECT_EQ(names(), (std::set<std::string>{"a", "deep"}));
+}
+
+TEST_F(Files, WhatCannotBeWrittenLeavesWhatStood) {
+  EXPECT_THAT(error_of([&] { write_atomically(folder_ / "absent" / "a", "x"); }), HasSubstr("No such file"));
+  EXPECT_THAT(error_of([&] { write_atomically(folder_ / "deep", "x"); }), HasSubstr("deep: cannot be replaced"));
+  EXPECT_THAT(error_of([&] { read_if_there(folder_ / "deep"); }), HasSubstr("cannot be read"));
+  write_atomically(folder_ / "a", "x");
+  EXPECT_THAT(error_of([&] { make_folder(folder_ / "a"); }), HasSubstr("a: the folder cannot be made"));
+  EXPECT_EQ(names(), (std::set<std::string>{"a", "deep"}));
+}
+
+TEST_F(Files, AFullDiskIsAnErrorAndLeavesNoHalves) {
+  write_atomically(folder_ / "a", "what stood here");
+  const auto before = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit small{1000, limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const std::string error = error_of([&] { write_atomically(folder_ / "a", std::string(2000, 'x')); });
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  std::signal(SIGXFSZ, before);
+  EXPECT_THAT(error, HasSubstr("a: cannot be written (File too large); free some space"));
+  EXPECT_EQ(read_if_there(folder_ / "a"), "what stood here");
+  EXPECT_EQ(names(), (std::set<std::string>{"a", "deep"}));
+}
+
+TEST_F(Files, OneWorksInAFolderAtATime) {
+  {
+    const FolderLock lock(folder_, "go away");
+    const std::string refusal = error_of([&] { FolderLock(folder_, "go away"); });
+    EXPECT_THAT(refusal, HasSubstr(fmt::format("{}: this process ({}) is at work here", folder_.string(), ::getpid())));
+    EXPECT_THAT(refusal, HasSubstr("go away"));
+  }
+  EXPECT_EQ(names(), (std::set<std::string>{"deep"}));
+  EXPECT_EQ(error_of([&] { FolderLock(folder_, "go away"); }), "");
+}
+
+TEST_F(Files, ADeadProcessHoldsNoFolder) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    new FolderLock(folder_, "go away");  // never given back
+    ::_exit(0);
+  }
+  ::waitpid(child, nullptr, 0);
+  EXPECT_EQ(names(), (std::set<std::string>{".lock", "deep"}));
+  EXPECT_EQ(error_of([&] { FolderLock(folder_, "go away"); }), "");
+}
+
+}  // namespace
+}  // namespace distal

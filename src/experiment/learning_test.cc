@@ -1,0 +1,116 @@
+// Training for an experiment, on small generated videos with a frozen backbone.
+
+#include "experiment/learning.h"
+
+#include "data/testing.h"
+#include "models/weights.h"
+
+namespace distal {
+namespace {
+
+using ::testing::SizeIs;
+
+class LearningTest : public ::testing::Test {
+ protected:
+  LearningTest() {
+    SyntheticOptions video;
+    video.frames = 8;
+    video.width = video.height = 32;
+    for (int i = 0; i < 12; ++i) {
+      const std::string path = folder_ / fmt::format("{}.mp4", i);
+      write_motion(path, motions()[i % 2], i, video);
+      const VideoInfo info = probe(path);
+      clips_.push_back({path, info.id, 0, info.duration_s, info.id, i % 2});
+    }
+    input_.size_px = 32;
+    input_.sampling.frames = 4;
+    read_options(loss_, "{name: black_box}", "test");
+    read_options(learner_, "{model: {name: resnet3d, depth: 10, width: 4, freeze: [backbone]}, training: {steps: 12, batch_size: 5}}", "test");
+  }
+
+  struct Start {
+    Start(const LearningTest& test, const std::string& name)
+        : reader(test.input_, {test.folder_ / "frames", 1}), learning(reader, {{"left", "right"}}, test.clips_, test.folder_ / name, progress) {}
+    Progress progress{Progress::Mode::quiet};
+    ClipReader reader;
+    Learning learning;
+  };
+
+  std::vector<Sample> samples(std::vector<int> rows) const {
+    std::vector<Sample> made;
+    for (const int row : rows) made.push_back({clips_[row], row % 2 == 0 ? std::vector<float>{1, 0} : std::vector<float>{0, 1}});
+    return made;
+  }
+  static bool same(const Net& a, const Net& b) {
+    const auto of_a = state(a), of_b = state(b);
+    for (size_t i = 0; i < of_a.size(); ++i)
+      if (!of_a[i].second.equal(of_b[i].second)) return false;
+    return true;
+  }
+
+  TemporaryFolder folder_;
+  std::vector<Clip> clips_;
+  InputOptions input_;
+  Learner learner_;
+  Choice<DistillLoss> loss_{"black_box"};
+};
+
+TEST_F(LearningTest, AClipsFeaturesDoNotDependOnWhatElseWasAskedBefore) {
+  Start whole(*this, "whole"), parts(*this, "parts");
+  const Model net = learner_.model.build(2, Random(1));
+  const Predictions all = whole.learning.predict(*net, learner_, clips_);
+  parts.learning.predict(*net, learner_, {clips_[7]});
+  const Predictions later = parts.learning.predict(*net, learner_, {clips_[3], clips_[9]});
+  EXPECT_TRUE(later.embeddings[0].equal(all.embeddings[3]));
+  EXPECT_TRUE(later.embeddings[1].equal(all.embeddings[9]));
+}
+
+TEST_F(LearningTest, WhatATrainingYieldsDependsOnItsSamplesTheirOrderAndTheSeed) {
+  Start first(*this, "first"), again(*this, "again");
+  const auto train = [&](Start& at, std::vector<int> rows, uint64_t seed) { return at.learning.train(learner_, loss_, samples(rows), Random(seed), "test"); };
+  const Model a = train(first, {0, 1, 2, 3}, 1);
+  EXPECT_TRUE(same(*a, *train(again, {0, 1, 2, 3}, 1)));
+  EXPECT_TRUE(same(*a, *train(first, {0, 1, 2, 3}, 1))) << "found again on disk";
+  EXPECT_FALSE(same(*a, *train(first, {0, 1, 2, 5}, 1)));
+  EXPECT_FALSE(same(*a, *train(first, {0, 1, 2, 3}, 2)));
+}
+
+TEST_F(LearningTest, ATeachersWordIsLearnedBesideTheTruth) {
+  Start at(*this, "taught");
+  auto taught = samples({0, 1, 2, 3});
+  const Model labels = at.learning.train(learner_, loss_, taught, Random(1), "test");
+  for (Sample& sample : taught) sample.teacher = {0.5f, 0.5f};
+  EXPECT_FALSE(same(*labels, *at.learning.train(learner_, loss_, taught, Random(1), "test")));
+  Choice<DistillLoss> little, much;
+  read_options(little, "{name: kd, alpha: 0.1}", "test");
+  read_options(much, "{name: kd, alpha: 0.9}", "test");
+  EXPECT_FALSE(same(*at.learning.train(learner_, little, taught, Random(1), "test"), *at.learning.train(learner_, much, taught, Random(1), "test")))
+      << "alpha has an effect where a clip has both";
+}
+
+// Seven clips of one class and one of the other: drawn evenly, the rare class is half of what the head sees.
+TEST_F(LearningTest, ClassBalanceHoldsWithAFrozenBackboneToo) {
+  Start at(*this, "balance");
+  learner_.training.steps = 60;
+  const auto rare = samples({0, 2, 4, 6, 8, 10, 1});
+  const auto share_of_rare = [&](bool balanced) {
+    Learner learner = learner_;
+    learner.training.class_balanced = balanced;
+    const Model net = at.learning.train(learner, loss_, rare, Random(1), "test");
+    return at.learning.predict(*net, learner, clips_).logits.softmax(1).select(1, 1).mean().item<double>();
+  };
+  EXPECT_GT(share_of_rare(true), share_of_rare(false) + 0.1);
+}
+
+TEST_F(LearningTest, EpochsCountTheSamples) {
+  Start at(*this, "epochs");
+  learner_.training.epochs = 2;  // ceil(2 x 8 / 5) = 4 steps
+  Learner steps = learner_;
+  steps.training.epochs = 0;
+  steps.training.steps = 4;
+  const auto eight = samples({0, 1, 2, 3, 4, 5, 6, 7});
+  EXPECT_TRUE(same(*at.learning.train(learner_, loss_, eight, Random(1), "test"), *at.learning.train(steps, loss_, eight, Random(1), "test")));
+}
+
+}  // namespace
+}  // namespace distal

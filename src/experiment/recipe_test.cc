@@ -1,0 +1,72 @@
+// Recipes with arms: what they share, whom they are tested against, and the random twin.
+
+#include "experiment/recipe.h"
+
+#include <gmock/gmock.h>
+
+namespace distal {
+namespace {
+
+using ::testing::HasSubstr;
+
+Experiment experiment(const std::string& yaml) {
+  return read_experiment(Document::text("data: {pool: {csv: p.csv}, test: {csv: t.csv}}\n" + yaml, "r.yaml"), "r");
+}
+
+std::string refusal(const std::string& yaml) {
+  try {
+    experiment(yaml);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+const Arm& arm(const Experiment& all, const std::string& name) {
+  return *std::find_if(all.arms.begin(), all.arms.end(), [&](const Arm& a) { return a.name == name; });
+}
+
+TEST(Recipe, ArmsMayDifferInWhoLearnsAndHowNotInWhatTheyAreMeasuredOn) {
+  EXPECT_EQ(refusal("arms: {a: {strategy: random}, b: {strategy: margin, student: {training: {steps: 3}}, loss: kd, start: 8}}"), "accepted");
+  for (const std::string difference : {"oracle: {kind: http, url: 'http://h/v2/models/m'}", "input: {size_px: 64}", "clips: {unit: segment}",
+                                       "data: {test: {csv: other.csv}}", "seeds: 7", "selection: {unit: seconds}", "cache: {gigabytes: 1}"})
+    EXPECT_THAT(refusal("arms: {a: {strategy: random}, b: {" + difference + "}}"), HasSubstr("arms a and b differ in")) << difference;
+}
+
+TEST(Recipe, EachArmIsTestedAgainstTheControlUnlessItNamesAnother) {
+  const auto all = experiment("control: few\nno_random_arm: nothing is selected\narms: {few: {start: 8, rounds: 0}, taught few: {start: 8, budget: -1, rounds: 1},\n"
+                              "  many: {start: -1, rounds: 0}, taught many: {start: -1, budget: -1, rounds: 1, control: many}}");
+  EXPECT_EQ(all.control, "few");
+  EXPECT_EQ(arm(all, "few").against, "");
+  EXPECT_EQ(arm(all, "taught few").against, "few");
+  EXPECT_EQ(arm(all, "many").against, "few");
+  EXPECT_EQ(arm(all, "taught many").against, "many");
+  EXPECT_THAT(refusal("arms: {a: {strategy: random, control: nobody}}"), HasSubstr("control = 'nobody' is no arm"));
+}
+
+TEST(Recipe, AnAddedRandomArmSpendsWhatTheStrategyArmSpends) {
+  const auto all = experiment("rounds: 0\narms: {labels: {}, margin: {strategy: margin, rounds: 4, budget: 30, selection: {per_video: 2}}}");
+  const Recipe& random = arm(all, "random").recipe;
+  EXPECT_EQ(random.strategy.name, "random");
+  EXPECT_EQ(random.rounds, 4);
+  EXPECT_EQ(random.budget, 30);
+  EXPECT_EQ(all.control, "random");
+}
+
+TEST(Recipe, RefusesNamesAndNumbersThatCannotBeMeant) {
+  EXPECT_THAT(refusal("arms: {a/b: {}}"), HasSubstr("a/b"));
+  EXPECT_THAT(refusal("arms: {teacher: {}}"), HasSubstr("not 'teacher'"));
+  EXPECT_THAT(refusal("budget: -0.5"), HasSubstr("budget = -0.5"));
+  EXPECT_THAT(refusal("ask_start: true"), HasSubstr("ask_start needs an oracle"));
+  EXPECT_THAT(refusal("arms: {a: {}, a: {}}"), HasSubstr("'a' stands here for the second time"));
+  EXPECT_THAT(refusal("oracle: {kind: teacher}"), HasSubstr("needs a teacher section"));
+}
+
+TEST(Recipe, AMethodsOptionsMayBeLaidOverItsBareName) {
+  const auto all = experiment("loss: kd\narms: {a: {strategy: random, loss: {tau: 2}}, b: {strategy: random}}");
+  EXPECT_EQ(arm(all, "a").recipe.loss.name, "kd");
+  EXPECT_THAT(arm(all, "a").resolved, HasSubstr("tau: 2"));
+}
+
+}  // namespace
+}  // namespace distal

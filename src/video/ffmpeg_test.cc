@@ -1,0 +1,86 @@
+#include "video/ffmpeg.h"
+
+#include <gmock/gmock.h>
+#include <sched.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "video/scratch.h"
+
+namespace distal::ffmpeg {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+void spin_until(std::chrono::steady_clock::time_point end) {
+  while (std::chrono::steady_clock::now() < end) {}
+}
+
+/// This thread and those it starts share one processor while this lives.
+class OneProcessor {
+ public:
+  OneProcessor() {
+    sched_getaffinity(0, sizeof(before_), &before_);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    sched_setaffinity(0, sizeof(one), &one);
+  }
+  ~OneProcessor() { sched_setaffinity(0, sizeof(before_), &before_); }
+
+ private:
+  cpu_set_t before_;
+};
+
+TEST(Deadline, CountsTimeInWhichTheDiskDoesNotAnswer) {
+  if (!std::filesystem::exists("/proc/thread-self/schedstat")) GTEST_SKIP() << "this kernel does not count waiting threads";
+  const Deadline deadline(0.05);
+  EXPECT_FALSE(deadline.passed());
+  std::this_thread::sleep_for(150ms);
+  EXPECT_TRUE(deadline.passed());
+  EXPECT_THAT(scratch::error_of([&] { deadline.require_time("v.mp4", "reading"); }), HasSubstr("v.mp4: reading took longer than 0.05 s"));
+}
+
+TEST(Deadline, DoesNotCountTimeInTheQueueForAProcessor) {
+  const OneProcessor here;
+  const auto end = std::chrono::steady_clock::now() + 600ms;
+  std::vector<std::jthread> others;
+  for (int i = 0; i < 7; ++i) others.emplace_back([end] { spin_until(end); });
+  const Deadline deadline(0.3);
+  spin_until(end);  // 0.6 s on the clock, about 0.1 s of work
+  EXPECT_FALSE(deadline.passed());
+}
+
+TEST(Deadline, NeverPassesByDefault) { EXPECT_FALSE(Deadline().passed()); }
+
+TEST(Clock, GoesOnlyForward) {
+  const Frame frame = make_frame();
+  Clock clock;
+  std::vector<int64_t> times;
+  for (const int64_t pts : {AV_NOPTS_VALUE, AV_NOPTS_VALUE, int64_t{4}, int64_t{3}, AV_NOPTS_VALUE, int64_t{20}}) {
+    frame->pts = pts;
+    times.push_back(clock.time_of(*frame));
+  }
+  EXPECT_THAT(times, ElementsAre(0, 1, 4, 7, 10, 20));
+}
+
+TEST(ReadPacket, TellsAFailingDiskFromAnEnd) {
+  const scratch::Folder folder;
+  write_numbered(folder / "v.mkv", {});
+  const Deadline never;
+  const Input input = open_input(folder / "v.mkv", never);
+  const Packet packet = make_packet();
+  int code = 0;
+  while ((code = read_packet(*input.format, *packet)) >= 0) av_packet_unref(packet.get());
+  EXPECT_EQ(code, AVERROR_EOF);
+  EXPECT_NO_THROW(require_disk("v.mkv", *input.format));
+  input.format->pb->error = AVERROR(EIO);
+  EXPECT_EQ(read_packet(*input.format, *packet), AVERROR(EIO));
+  EXPECT_THAT(scratch::error_of([&] { require_disk("v.mkv", *input.format); }), HasSubstr("v.mkv: cannot be read: "));
+}
+
+}  // namespace
+}  // namespace distal::ffmpeg

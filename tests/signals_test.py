@@ -1,0 +1,104 @@
+"""SIGTERM and SIGINT, a second process on the same folder, a full disk: the promised exit code and message, nothing half-written, and afterwards
+the same command ends with the same result."""
+
+import atexit
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+from small import Place, require
+
+RECIPE = ("--set", "seeds=1", "--set", "student.training.steps=300")
+
+place = Place()
+out = place.path / "stopped"
+
+
+def start():
+    command = [word for word in place.command("stopped", *RECIPE) if word != "--quiet"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    atexit.register(process.kill)  # whatever fails here, nothing goes on running
+    return process
+
+
+def wait_for(process, what, there):
+    for _ in range(6000):
+        if there():
+            return
+        require(process.poll() is None, f"the run goes on until {what}")
+        time.sleep(0.01)
+    sys.exit(f"FAILED: {what} never came")
+
+
+def stop(process, number, code):
+    process.send_signal(number)
+    error = process.stderr.read()
+    require(process.wait(60) == code, f"{signal.Signals(number).name} ends a run with {code}, not {process.returncode}: {error}")
+    require("the same command continues" in error, f"the last word says what to do: {error}")
+    require(not (out / "report.html").exists(), "a stopped run has no report")
+
+
+def leftovers(folder):
+    return [path.name for path in folder.rglob("*") if path.suffix in (".tmp", ".part", ".partial") or path.name == ".lock"]
+
+
+def limited(size, *command):
+    return subprocess.run(command, capture_output=True, text=True, timeout=300,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)))
+
+
+def checkpoint():
+    return any(out.glob("unfinished/*.checkpoint.safetensors"))
+
+
+whole = place.run("whole", *RECIPE)
+require(whole.returncode == 0, "the run that nobody stops ends: " + whole.stderr)
+
+# SIGTERM in a training; before it, a second process on the same folder while the first holds still.
+run = start()
+wait_for(run, "a checkpoint", checkpoint)
+run.send_signal(signal.SIGSTOP)
+began = time.monotonic()
+second = place.run("stopped", *RECIPE)
+require(second.returncode == 1 and time.monotonic() - began < 30, f"a second process is refused at once: {second.returncode} {second.stderr}")
+for words in (str(out), f"process {run.pid}", "--out"):
+    require(words in second.stderr, f"the refusal names '{words}': {second.stderr}")
+run.send_signal(signal.SIGCONT)
+stop(run, signal.SIGTERM, 143)
+require(checkpoint(), "a checkpoint is left")
+
+# SIGINT after the first student of the continued run.
+run = start()
+said = ""
+while "seed 1 round 0" not in said:
+    line = run.stderr.readline()
+    require(line, "the continued run measures its first student: " + said)
+    said += line
+stop(run, signal.SIGINT, 130)
+require(not leftovers(out), f"nothing is left over: {leftovers(out)}")
+
+# Another recipe may not take over what was begun.
+other = place.run("stopped", *RECIPE, "--set", "student.training.learning_rate=0.02")
+require(other.returncode == 1 and "another recipe" in other.stderr and "learning_rate" in other.stderr, "another recipe is refused: " + other.stderr)
+
+last = place.run("stopped", *RECIPE)
+require(last.returncode == 0, "the continued run ends: " + last.stderr)
+require((out / "curve.csv").read_text() == (place.path / "whole" / "curve.csv").read_text(), "curve.csv is the same with and without signals")
+require(not (out / "unfinished").exists() and not leftovers(out), f"a finished run keeps nothing of its way: {leftovers(out)}")
+
+# A full disk, as a limit on the size of files: first in a training, then when only the report is left to write.
+full = place.path / "full"
+command = place.command("full", "--set", "seeds=1", "--set", "oracle.kind=truth")
+run = limited(200_000, *command)  # the store fits, a network does not
+require(run.returncode == 1 and "free some space" in run.stderr, f"weights that cannot be written: {run.returncode} {run.stderr}")
+require(not (full / "report.html").exists() and not leftovers(full), f"no halves: {leftovers(full)}")
+run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+require(run.returncode == 0, "with space again it ends: " + run.stderr)
+report, recipe = (full / "report.html").read_bytes(), (full / "recipe.yaml").read_bytes()
+run = limited(len(report) - 1000, *command)
+require(run.returncode == 1 and "report.html" in run.stderr and "free some space" in run.stderr, f"a report that cannot be written: {run.returncode} {run.stderr}")
+require((full / "report.html").read_bytes() == report and (full / "recipe.yaml").read_bytes() == recipe, "what stood there stays")
+require(not leftovers(full), f"no halves: {leftovers(full)}")
+print("stopped by two signals, refused to a second process, out of disk twice: the same curve, nothing half-written")
