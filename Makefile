@@ -18,7 +18,8 @@ configure: setup
 test: all
 	@ctest --test-dir $(BUILD) --output-on-failure
 
-demo: all
+demo: configure
+	@cmake --build $(BUILD) --parallel $(JOBS) --target distal
 	@$(BUILD)/distal demo
 
 clean:

@@ -7,7 +7,7 @@ set(DISTAL_DEBIAN
   libavcodec-dev libavformat-dev libavutil-dev libswscale-dev   # video: FFmpeg 5.1
   libsoci-dev libsqlite3-dev                               # store: SOCI 4.0 over SQLite 3.40
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev          # recipes, JSON, command line
-  libfmt-dev                                               # text (header only: LibTorch carries another version)
+  libfmt-dev                                               # text
   libcpp-httplib-dev libssl-dev                            # teachers behind HTTP
   libgtest-dev libgmock-dev libbenchmark-dev)              # tests and benches
 set(DISTAL_WHEELS torch==2.13.0 openvino==2026.4.1)        # C++ headers, libraries and CMake packages inside
@@ -82,4 +82,10 @@ find_package(yaml-cpp REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(fmt REQUIRED)
+# LibTorch carries headers of another fmt: ours come first, through a folder that holds nothing else. Compiled fmt, not the
+# headers alone: they would cost every file 4 s.
+get_target_property(fmt_headers fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+set(DISTAL_FMT ${CMAKE_BINARY_DIR}/fmt)
+file(MAKE_DIRECTORY ${DISTAL_FMT})
+file(CREATE_LINK ${fmt_headers}/fmt ${DISTAL_FMT}/fmt SYMBOLIC)
 find_package(OpenSSL REQUIRED)

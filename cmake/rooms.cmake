@@ -12,8 +12,8 @@ set(DISTAL_FLAGS -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initiali
 # One precompiled header, compiled once and reused by every target.
 add_library(distal_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
 
-target_include_directories(distal_pch PUBLIC ${CMAKE_SOURCE_DIR}/src)
-target_link_libraries(distal_pch PUBLIC ${TORCH_LIBRARIES} fmt::fmt-header-only Threads::Threads)
+target_include_directories(distal_pch PUBLIC ${DISTAL_FMT} ${CMAKE_SOURCE_DIR}/src)
+target_link_libraries(distal_pch PUBLIC fmt::fmt ${TORCH_LIBRARIES} Threads::Threads)
 target_compile_options(distal_pch PRIVATE ${DISTAL_FLAGS} -Winvalid-pch)
 target_precompile_headers(distal_pch PRIVATE
   <algorithm> <chrono> <cmath> <cstdint> <filesystem> <functional> <map> <memory> <optional> <span> <string>

@@ -30,14 +30,6 @@ std::vector<std::string> names_of(const Experiment& experiment) {
   return names;
 }
 
-// What makes an arm the one it is: its options less those that only name, place or repeat a run.
-std::string essence(Recipe recipe) {
-  for (auto* text : {&recipe.question, &recipe.control, &recipe.no_random_arm, &recipe.weights}) text->clear();
-  recipe.seeds = 1, recipe.cache = {};
-  recipe.data.root = std::filesystem::weakly_canonical(recipe.data.root).string();
-  return resolved(recipe);
-}
-
 // How two experiments differ, in words; empty where they are the same.
 std::string difference(const Experiment& there, const Experiment& here) {
   if (names_of(there) != names_of(here)) return fmt::format("its arms are {}, not {}", fmt::join(names_of(there), ", "), fmt::join(names_of(here), ", "));

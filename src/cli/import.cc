@@ -47,13 +47,21 @@ void take_stock(Stock& stock, ClipReader& reader, Progress& progress) {
   auto& rows = stock.source.list.rows;
   stock.classes = classes_of(rows);
   stock.clips = make_clips(rows, stock.source.folder, {}, stock.classes, [&](const std::string& path) { return reader.probe(path); }, progress);
-  std::set<std::string> unusable;
+  std::set<std::string> unusable;  // have no part in a split
   for (const Quarantined& video : stock.clips.quarantined) unusable.insert(video.path);
+  for (const Clip& clip : stock.clips.clips) unusable.erase(clip.video);  // only one of its spans was refused
   std::vector<std::string> contents;
-  for (const Row& row : rows) {
-    const std::string path = (fs::path(stock.source.folder) / row.path).string();
-    contents.push_back(unusable.contains(path) ? "" : reader.probe(path).id);
+  std::vector<Row> usable;
+  std::vector<Side> sides;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const std::string path = (fs::path(stock.source.folder) / rows[i].path).string();
+    if (unusable.contains(path)) continue;
+    contents.push_back(reader.probe(path).id);
+    usable.push_back(rows[i]);
+    sides.push_back(stock.source.list.sides[i]);
   }
+  rows = usable;
+  stock.source.list.sides = sides;
   const int64_t joined = join_copies(rows, contents);
   if (joined > 0) stock.notes.push_back(fmt::format("{} rows are copies of other videos, byte for byte, and share their group", joined));
   for (const Row& row : rows) stock.groups.insert(row.group);

@@ -102,6 +102,7 @@ Results merged(std::vector<Named>& runs) {
     all.quarantined.insert(all.quarantined.end(), more.quarantined.begin(), more.quarantined.end());
     all.notes.insert(all.notes.end(), more.notes.begin(), more.notes.end());
     if (more.teacher_accuracy != all.teacher_accuracy) all.teacher_accuracy = -1;
+    all.read_s += more.read_s;
   }
   for (const auto field : {&Results::question, &Results::name, &Results::teacher, &Results::revision, &Results::machine, &Results::command,
                            &Results::date}) {

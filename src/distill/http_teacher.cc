@@ -207,6 +207,7 @@ class HttpTeacher final : public Teacher {
   httplib::Response accepted(Send send, int64_t clips) const {
     double backoff_s = options_.backoff_s;
     bool never_sent = clips > 0;
+    const auto patience = after(options_.timeout_s);
     for (int64_t tries = 1;; ++tries) {
       wait_for_rate();
       const auto began = Clock::now();
@@ -216,6 +217,8 @@ class HttpTeacher final : public Teacher {
       if (result && result->status == 413) throw TooLarge(fmt::format("{}: {} for {} clips; lower oracle.batch_size", place(), problem, clips));
       if (result && !worth_another_try(result->status)) fail("{}: {}; {}", place(), problem, cure(result->status));
       never_sent &= !result && result.error() == httplib::Error::Write;
+      const bool at_work = result && (result->status == 409 || result->status == 425) && Clock::now() < patience;
+      if (at_work) --tries;  // an earlier sending is being worked on: that takes as long as an answer may
       if (tries > options_.retries) give_up(problem, tries, never_sent, result ? result->status : 0);
       sleep_until(after(std::max(result ? retry_after_s(*result) : 0.0, std::min(backoff_s, kLongestBackoff_s))));
       backoff_s *= 2;

@@ -65,15 +65,11 @@ void reserve(Workbench& bench, const Store::Run& run, int64_t round, const std::
   bench.store.reserve(run.id, round, keys, seconds, prices, max_answers, max_seconds, kNone);
 }
 
-// What a run's results depend on: an arm's options less those that only name, place or repeat things, the clips, who answers,
-// the weights it starts from, the program.
+// What a run's results depend on: its arm, the clips, who answers (whose version covers the teacher), the program.
 uint64_t run_hash(Workbench& bench, Recipe recipe) {
-  for (auto* text : {&recipe.question, &recipe.control, &recipe.no_random_arm, &recipe.weights, &recipe.data.root}) text->clear();
-  recipe.seed = 0, recipe.seeds = 1, recipe.cache = {};
-  auto& init = recipe.student.model.init;
-  if (!init.empty()) init = content_id(init);
-  if (recipe.teacher) recipe.teacher->learner.model.init.clear();  // the oracle's version covers the teacher
-  return fnv1a(resolved(recipe) + bench.material.lists_id + bench.oracle.version() + revision());
+  recipe.seed = 0;
+  recipe.data.root.clear();
+  return fnv1a(essence(recipe) + bench.material.lists_id + bench.oracle.version() + revision());
 }
 
 }  // namespace
@@ -124,7 +120,7 @@ std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run
     PoolScores scores;
     const Strategy& strategy = *recipe.strategy;
     std::vector<Clip> scored = open;
-    if (strategy.needs_logits() || strategy.needs_embeddings() || recipe.selection.class_balance) {
+    if (scores_pool(recipe)) {
       const Model net = student();  // outside the stopwatch: training has its own
       const Stopwatch watch(result.score_s);
       const Predictions pool = bench.learning.predict(*net, recipe.student, open);

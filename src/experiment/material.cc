@@ -120,8 +120,7 @@ Material open_material(const Experiment& experiment, Progress& progress) {
 
 double drop_unreadable(const Experiment& experiment, Material& material, Progress& progress) {
   const auto reads_all = [](const Arm& arm) {
-    const Strategy& strategy = *arm.recipe.strategy;
-    return arm.recipe.rounds > 0 && (arm.recipe.budget < 0 || strategy.needs_logits() || strategy.needs_embeddings());
+    return scores_pool(arm.recipe) || (arm.recipe.rounds > 0 && arm.recipe.budget < 0);
   };
   if (std::none_of(experiment.arms.begin(), experiment.arms.end(), reads_all)) return 0;
   const auto began = std::chrono::steady_clock::now();
@@ -168,6 +167,7 @@ double drop_unreadable(const Experiment& experiment, Material& material, Progres
     std::erase_if(*list, [&](const Clip& clip) { return bad.contains(clip.video); });
   if (material.pool.empty() || material.test.empty()) fail("no clip of the {} could be read; the first because: {}", material.pool.empty() ? "pool" : "test list",
                                                            material.reader->quarantined().front().reason);
+  require_learnable(material.pool, material.start, material.classes, "what can be read of the lists");
   for (const Arm& arm : experiment.arms) require_budget(arm, material);
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }

@@ -101,6 +101,9 @@ void Oracle::send_again(const std::vector<Clip>& clips) {
     for (const std::string& key : request.clips)
       if (known.contains(key)) asked.push_back(known[key]);
     const auto size = std::ssize(request.clips);
+    if (std::ssize(asked) < size)
+      fail("oracle {}: some of these clips stand in a request that another run sent and that was cut off; continue that run first (same store), or use another --store",
+           options_.kind);
     EvaluationBatches batches(material_.teachers_reader(), asked, material_.classes.size(), size, /*threads=*/0);
     const auto batch = batches.next();
     if (batch && batch->rows.size(0) == size) send(request.key, batch->clips, asked);

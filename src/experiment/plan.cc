@@ -224,7 +224,7 @@ class Planner {
     const double clip_s = frozen(recipe.student) ? 0 : pace.clip_s;
     if (frozen(recipe.student)) add_features(recipe.student, pace);
     const Strategy& strategy = *recipe.strategy;
-    const bool scores = recipe.budget > 0 && (strategy.needs_logits() || strategy.needs_embeddings() || recipe.selection.class_balance);
+    const bool scores = scores_pool(recipe);
     double seconds = 0;
     for (int64_t round = 0; round <= recipe.rounds; ++round) {
       const int64_t samples = start + bill(recipe, pool_s_, open, round).clips;

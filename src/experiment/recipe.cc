@@ -129,6 +129,30 @@ void Recipe::visit(OptionVisitor& v) {
   v("selection", selection, "limits around the strategy");
 }
 
+std::string essence(Recipe recipe) {
+  for (auto* text : {&recipe.question, &recipe.control, &recipe.no_random_arm, &recipe.weights}) text->clear();
+  recipe.seeds = 1, recipe.cache = {};
+  recipe.data.root = std::filesystem::weakly_canonical(recipe.data.root).string();
+  const TeacherOptions pace;
+  auto& oracle = recipe.oracle;
+  oracle.requests_per_s = pace.requests_per_s, oracle.timeout_s = pace.timeout_s, oracle.retries = pace.retries;
+  oracle.backoff_s = pace.backoff_s, oracle.batch_size = pace.batch_size, oracle.token_env = pace.token_env;
+  recipe.input.deadline_s = InputOptions().deadline_s;
+  const auto settle = [](Learner& learner) {
+    learner.training.threads = TrainingOptions().threads, learner.training.checkpoint_every = TrainingOptions().checkpoint_every;
+    auto& init = learner.model.init;
+    if (!init.empty() && std::filesystem::exists(init)) init = content_id(init);
+  };
+  settle(recipe.student);
+  if (recipe.teacher) settle(recipe.teacher->learner);
+  return resolved(recipe);
+}
+
+bool scores_pool(const Recipe& recipe) {
+  return recipe.rounds > 0 && recipe.budget > 0 &&
+         (recipe.strategy->needs_logits() || recipe.strategy->needs_embeddings() || recipe.selection.class_balance);
+}
+
 Experiment read_experiment(const std::string& path, const std::vector<Override>& overrides) {
   return read_experiment(Document::file(path).with(overrides), std::filesystem::path(path).stem().string());
 }

@@ -70,6 +70,12 @@ struct Recipe {
   void visit(OptionVisitor& v);
 };
 
+/// What its results depend on: the options less those that only name, place, repeat or pace a run; init files by content. The
+/// same essence on the same clips is the same run.
+std::string essence(Recipe recipe);
+/// Whether rounds look at the whole pool with the student before they choose.
+bool scores_pool(const Recipe& recipe);
+
 struct Arm {
   std::string name;
   Recipe recipe;
