@@ -94,7 +94,7 @@ Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, c
   Learner fitted = learner;
   fitted.training.steps = learner.training.steps_for(std::ssize(samples));
   const Model net = fitted.model.build(classes_.size(), random.stream("weights"));
-  say_once(fitted.model.account);
+  if (!fitted.model.account.empty()) say_once(fmt::format("Weights for {}: {}", fitted.model.backbone.name, fitted.model.account));
   const std::string stem = fmt::format("{}/{:016x}", folder_, training_hash(*net, fitted, loss, reader_.options(), samples, random));
   const std::string finished = stem + ".safetensors", checkpoint = stem + ".checkpoint.safetensors";
   if (std::filesystem::exists(finished)) {
@@ -109,14 +109,14 @@ Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, c
   const auto fit_what = backbone_frozen(learner) ? &Learning::fit_head : &Learning::fit_clips;
   const FitReport report = (this->*fit_what)(*net, fitted, objective, weighed(learner, samples), random, checkpoint);
   progress_.end();
-  say_once(report.precision);
+  say_once("Trained in " + report.precision);
   save_safetensors(finished, state(*net));
   std::filesystem::remove(checkpoint);
   return net;
 }
 
 void Learning::say_once(const std::string& text) {
-  if (!text.empty() && said_.insert(text).second) progress_.say(text);
+  if (said_.insert(text).second) progress_.say(text);
 }
 
 std::vector<Sample> Learning::weighed(const Learner& learner, const std::vector<Sample>& samples) const {

@@ -91,13 +91,14 @@ std::string interval_of_points(const Estimate& e) {
 
 std::string tests(const Summary& summary) {
   if (summary.comparisons.empty()) return "";
+  const bool twins = summary.twin() != summary.control->name;
   Table table("Paired t-test of the final accuracy against " + summary.twin() + ", seed by seed; p after Holm's correction",
-              {"arm", "against", "pairs", "difference, points", "interval over test videos", "p", "p, Holm", "verdict"});
+              {twins ? "arm − twin" : "arm", "pairs", "difference, points", "interval over test videos", "p", "p, Holm", "verdict"});
   DotChart chart{"Paired differences of final accuracy against " + summary.twin(),
                  "accuracy minus that of " + summary.twin() + ", percentage points", {}, true};
   for (const auto& c : summary.comparisons) {
     const std::string word = word_class(c), videos = interval_of_points(c.over_videos);
-    table.row({key(*c.arm), escaped(c.against->name), std::to_string(c.differences.size()), points(c.difference.mean) + interval_of_points(c.difference),
+    table.row({key(*c.arm) + (twins ? " − " + escaped(c.against->name) : ""), std::to_string(c.differences.size()), points(c.difference.mean) + interval_of_points(c.difference),
                videos.empty() ? "–" : videos, escaped(p_value(c.p)), escaped(p_value(c.p_holm)),
                word.empty() ? "not shown to differ" : "<span class=\"" + word + "\">" + word + "</span>"});
     chart.rows.push_back(dot_row(*c.arm, c.differences, "difference", true));
