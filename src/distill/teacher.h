@@ -24,7 +24,8 @@ struct TeacherOptions {
   double price = 0;                // money an answer costs
   double requests_per_s = 0;       // rate limit; 0: none
   double timeout_s = 30;           // of a whole try, from the connection to the last byte of the answer
-  int64_t retries = 4;             // on 408, 409, 425, 429, 5xx and broken connections: exponential back-off and Retry-After
+  int64_t retries = 4;             // on 408, 429, 5xx and broken connections, with exponential back-off and Retry-After; 409 and 425 (an
+                                   // earlier sending is at work) do not count before timeout_s has passed
   double backoff_s = 0.5;          // wait before the first retry; doubles with each, up to a minute
   int64_t batch_size = 8;          // clips per request
   std::string token_env;           // environment variable that holds a bearer token; empty: none is sent
