@@ -9,6 +9,7 @@ set(DISTAL_DEBIAN
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev          # recipes, JSON, command line
   libfmt-dev                                               # text
   libcpp-httplib-dev libssl-dev                            # teachers behind HTTP
+  zlib1g-dev                                               # the images of reproduce/
   libgtest-dev libgmock-dev libbenchmark-dev)              # tests and benches
 set(DISTAL_WHEELS torch==2.13.0 openvino==2026.4.1)        # C++ headers, libraries and CMake packages inside
 
@@ -89,3 +90,4 @@ set(DISTAL_FMT ${CMAKE_BINARY_DIR}/fmt)
 file(MAKE_DIRECTORY ${DISTAL_FMT})
 file(CREATE_LINK ${fmt_headers}/fmt ${DISTAL_FMT}/fmt SYMBOLIC)
 find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)

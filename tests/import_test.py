@@ -119,11 +119,17 @@ for side in ("a", "b"):
     shutil.copytree(place.path / "one", place.path / side / "run")
 arms = {cell["arm"] for cell in json.loads(distal("report", "a/run", "b/run", "--out", "both.html", "--json"))["cells"]}
 require(arms == {"a/run/random", "a/run/margin", "b/run/random", "b/run/margin"}, f"runs of one name are told apart: {arms}")
-for field, value in (("test_videos", lambda old: ["other"] + old[1:]), ("classes", lambda old: old[:1] + ["down"]), ("budget_unit", lambda old: "seconds")):
+for field, value in (("test_videos", lambda old: ["other"] + old[1:]), ("classes", lambda old: old[:1] + ["down"]), ("budget_unit", lambda old: "seconds"),
+                     ("test_id", lambda old: old[::-1])):
     other = json.loads((place.path / "two" / "report.json").read_text())
     other[field] = value(other[field])
     (place.path / "b" / "run" / "report.json").write_text(json.dumps(other))
     distal("report", "one", "b/run", "--out", "refused.html", code=1, says="one and b/run differ in")
+older = json.loads((place.path / "two" / "report.json").read_text())
+del older["test_id"]
+(place.path / "b" / "run" / "report.json").write_text(json.dumps(older))
+notes = json.loads(distal("report", "one", "b/run", "--out", "both.html", "--json"))["notes"]
+require(any("did not say which clips were tested" in note for note in notes), f"what could not be checked is said: {notes}")
 twice = json.loads((place.path / "two" / "report.json").read_text())
 twice["cells"].append(twice["cells"][0])
 (place.path / "b" / "run" / "report.json").write_text(json.dumps(twice))

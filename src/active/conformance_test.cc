@@ -30,9 +30,27 @@ PoolScores pool_of(int64_t clips, uint64_t seed = 1) {
   PoolScores scores;
   scores.logits = 2 * normal({clips, 5}, seed);
   scores.embeddings = normal({clips, 8}, seed + 1);
+  scores.passes = scores.logits + normal({3, clips, 5}, seed + 3);
+  scores.teacher = (2 * normal({clips, 5}, seed + 4)).softmax(1);
+  scores.head_weight = normal({5, 8}, seed + 5);
   scores.labelled_embeddings = normal({6, 8}, seed + 2);
+  scores.labelled_logits = normal({6, 5}, seed + 6);
+  scores.labelled_targets = torch::eye(5).index_select(0, torch::tensor({0, 1, 2, 3, 4, 0}));
+  scores.teacher_error = 0.1;
   scores.duration_s = torch::ones({clips}, torch::kFloat64);
+  scores.start_s = torch::arange(clips, torch::kFloat64).div(7, "floor");
   for (int64_t i = 0; i < clips; ++i) scores.video.push_back(fmt::format("v{}", i % 7));
+  return scores;
+}
+
+/// Every clip like every other.
+PoolScores equal_clips(int64_t clips) {
+  auto scores = pool_of(clips);
+  scores.logits = torch::zeros({clips, 5});
+  scores.embeddings = torch::ones({clips, 8});
+  scores.passes = torch::zeros({3, clips, 5});
+  scores.teacher = torch::full({clips, 5}, 0.2);
+  scores.labelled_embeddings = torch::ones({6, 8});
   return scores;
 }
 
@@ -84,10 +102,7 @@ TEST_P(EveryStrategy, ReturnsTheSameRowsForTheSameSeed) {
 }
 
 TEST_P(EveryStrategy, BreaksTiesBySeedNotByPosition) {
-  auto scores = pool_of(40);
-  scores.logits = torch::zeros({40, 5});
-  scores.embeddings = torch::ones({40, 8});
-  scores.labelled_embeddings = torch::ones({2, 8});
+  const auto scores = equal_clips(40);
   std::set<std::vector<int64_t>> seen;
   for (uint64_t seed = 0; seed < 4; ++seed) {
     const auto rows = rows_of(strategy_->select(scores, 10, Random(seed)));
@@ -100,35 +115,67 @@ TEST_P(EveryStrategy, BreaksTiesBySeedNotByPosition) {
 TEST_P(EveryStrategy, WorksBeforeAnythingIsLabelled) {
   auto scores = pool_of(30);
   for (const auto& none : {torch::Tensor(), torch::empty({0, 8}), torch::empty({0})}) {
-    scores.labelled_embeddings = none;
+    scores.labelled_embeddings = scores.labelled_logits = scores.labelled_targets = none;
+    scores.teacher_error = -1;
     expect_distinct(rows_of(strategy_->select(scores, 12, Random(4))), 30, 12);
   }
 }
 
 TEST_P(EveryStrategy, RefusesNaNInWhatItUses) {
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    for (const bool in_logits : {true, false}) {
+  const Needs needs = strategy_->needs();
+  struct Field {
+    const char* name;
+    bool used;
+    std::function<torch::Tensor(PoolScores&)> row;
+  };
+  const std::vector<Field> fields = {
+      {"logits", needs.logits, [](PoolScores& s) { return s.logits[13]; }},
+      {"embeddings", needs.embeddings, [](PoolScores& s) { return s.embeddings[13]; }},
+      {"passes", !needs.passes.empty(), [](PoolScores& s) { return s.passes[1][13]; }},
+      {"teacher", needs.teacher, [](PoolScores& s) { return s.teacher[13]; }},
+  };
+  for (const auto& field : fields) {
+    for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
       auto scores = pool_of(20);
-      (in_logits ? scores.logits : scores.embeddings)[13][2] = bad;
-      if (in_logits ? strategy_->needs_logits() : strategy_->needs_embeddings()) {
-        try {
-          strategy_->select(scores, 5, Random(1));
-          ADD_FAILURE() << "accepted";
-        } catch (const Error& error) {
-          EXPECT_THAT(error.what(), HasSubstr("row 13"));
-        }
-      } else {
+      field.row(scores)[2] = bad;
+      try {
         EXPECT_EQ(strategy_->select(scores, 5, Random(1)).numel(), 5);
+        EXPECT_FALSE(field.used) << field.name << " of " << bad << " was accepted";
+      } catch (const Error& error) {
+        EXPECT_TRUE(field.used) << field.name << " is not needed, but refused: " << error.what();
+        EXPECT_THAT(error.what(), HasSubstr("row 13"));
+        EXPECT_THAT(error.what(), HasSubstr(GetParam()));
       }
     }
   }
 }
 
 TEST_P(EveryStrategy, NeedsOnlyWhatItSaysItNeeds) {
+  const Needs needs = strategy_->needs();
   auto scores = pool_of(20);
-  if (!strategy_->needs_logits()) scores.logits = torch::Tensor();
-  if (!strategy_->needs_embeddings()) scores.embeddings = scores.labelled_embeddings = torch::Tensor();
+  if (!needs.logits) scores.logits = torch::Tensor();
+  if (!needs.embeddings) scores.embeddings = scores.labelled_embeddings = torch::Tensor();
+  if (needs.passes.empty()) scores.passes = torch::Tensor();
+  if (!needs.teacher) scores.teacher = torch::Tensor();
+  if (!needs.head) scores.head_weight = torch::Tensor();
+  if (!needs.labelled_logits) scores.labelled_logits = scores.labelled_targets = torch::Tensor();
+  if (!needs.teacher_error) scores.teacher_error = std::nan("");
   expect_distinct(rows_of(strategy_->select(scores, 5, Random(1))), 20, 5);
+}
+
+TEST_P(EveryStrategy, SaysHowManyPassesItNeeds) {
+  const Needs needs = strategy_->needs();
+  EXPECT_THAT(needs.passes, ::testing::AnyOf("", "dropout", "augmented", "members"));
+  EXPECT_EQ(needs.pass_count >= 2, !needs.passes.empty());
+}
+
+TEST_P(EveryStrategy, ScoresClipsOrChoosesSets) {
+  const auto scores = pool_of(20);
+  const auto values = strategy_->score(scores, Random(1));
+  EXPECT_EQ(values.has_value(), scores_clips(*strategy_));
+  if (!values) return;
+  EXPECT_EQ(values->scalar_type(), torch::kFloat64);
+  EXPECT_EQ(values->numel(), 20);
 }
 
 TEST_P(EveryStrategy, ObeysEveryLimitAtOnce) {
@@ -136,11 +183,17 @@ TEST_P(EveryStrategy, ObeysEveryLimitAtOnce) {
   for (const bool balance : {false, true}) {
     SelectionOptions options;
     options.per_video = 2;
+    options.gap_s = 3;
     options.class_balance = balance;
     const auto rows = rows_of(select(*strategy_, scores, 11, options, Random(2)));
     expect_distinct(rows, 60, 11);
-    std::map<std::string, int> of_video;
-    for (const int64_t row : rows) EXPECT_LE(++of_video[scores.video[row]], 2);
+    std::map<std::string, std::vector<double>> of_video;
+    for (const int64_t row : rows) {
+      auto& starts = of_video[scores.video[row]];
+      for (const double start : starts) EXPECT_GE(std::abs(start - scores.start_s[row].item<double>()), 3);
+      starts.push_back(scores.start_s[row].item<double>());
+      EXPECT_LE(starts.size(), 2u);
+    }
   }
 }
 
@@ -157,7 +210,8 @@ TEST_P(EveryStrategy, AsksForWholeVideosWithinSeconds) {
 }
 
 TEST(Strategies, AreFoundByTheirFileNames) {
-  EXPECT_THAT(names(), ::testing::IsSupersetOf({"badge", "entropy", "k_center", "least_confidence", "margin", "random"}));
+  EXPECT_THAT(names(), ::testing::IsSupersetOf({"badge", "bald", "boundary", "clue", "cluster_margin", "committee", "consistency", "disagreement", "ensemble", "entropy", "facility_location", "k_center",
+                                                "learning_loss", "least_confidence", "margin", "prob_cover", "rad", "random", "step_al", "typiclust"}));
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "active/kernels.h"
 
 #include <limits>
+#include <numeric>
+#include <queue>
 
 #include "base/error.h"
 
@@ -8,6 +10,8 @@ namespace distal {
 namespace {
 
 constexpr int64_t kBlockRows = 8192, kBlockCentres = 256;  // 8 MiB of float32 a block: stays in the cache of a core
+constexpr int64_t kBlockQueries = 1024;                    // rows whose neighbours are looked for together; divides kBlockRows
+constexpr int64_t kBlockGains = 1024, kBlockAgain = 64;    // rows whose gain is computed together, at first and again
 
 void refuse_not_finite(const torch::Tensor& values, const char* strategy, const char* what) {
   if (values.numel() == 0) return;
@@ -49,6 +53,99 @@ torch::Tensor checked_labelled_embeddings(const PoolScores& scores, const char* 
     fail("{}: labelled embeddings have {} features, those of the pool {}; score both with one model", strategy, labelled.size(-1), features);
   refuse_not_finite(labelled, strategy, "labelled embeddings");
   return labelled.to(scores.embeddings.dtype());
+}
+
+std::vector<torch::Tensor> checked_passes(const PoolScores& scores, const char* strategy) {
+  if (!scores.passes.defined()) fail("{}: needs the logits of several passes over the pool, and there are none", strategy);
+  const auto& all = scores.passes;
+  if (all.dim() != 3 || all.size(0) < 2 || all.size(2) < 2) fail("{}: passes must be passes x clips x classes, with at least 2 passes and 2 classes", strategy);
+  auto passes = all.unbind(0);
+  for (const auto& pass : passes) refuse_not_finite(pass, strategy, "passes");
+  return passes;
+}
+
+torch::Tensor checked_teacher(const PoolScores& scores, const char* strategy) {
+  if (!scores.teacher.defined()) fail("{}: needs a teacher's probabilities for the pool, and there are none", strategy);
+  if (scores.logits.defined() && scores.teacher.sizes() != scores.logits.sizes()) fail("{}: the teacher's probabilities must be clips x classes, as the logits are", strategy);
+  refuse_not_finite(scores.teacher, strategy, "teacher's probabilities");
+  return scores.teacher.to(torch::kFloat64);
+}
+
+torch::Tensor entropy_of(const torch::Tensor& p) { return -torch::xlogy(p, p).sum(1); }
+
+torch::Tensor mutual_information(const std::vector<torch::Tensor>& passes) {
+  torch::Tensor mean, entropy;
+  for (const auto& pass : passes) {
+    const auto p = pass.to(torch::kFloat64).softmax(1);
+    mean = mean.defined() ? mean.add_(p) : p.clone();
+    entropy = entropy.defined() ? entropy.add_(entropy_of(p)) : entropy_of(p);
+  }
+  const auto count = static_cast<double>(passes.size());
+  return entropy_of(mean / count) - entropy / count;
+}
+
+torch::Tensor unit_length(const torch::Tensor& points) { return points / points.norm(2, 1, /*keepdim=*/true).clamp_min(1e-12); }
+
+void by_blocks(int64_t rows, int64_t size, const std::function<void(int64_t begin, int64_t end)>& work) {
+  for (int64_t begin = 0; begin < rows; begin += size) work(begin, std::min(begin + size, rows));
+}
+
+torch::Tensor shuffled_rows(int64_t n, Random& random) { return torch::tensor(random.permutation(n), torch::kInt64); }
+
+torch::Tensor neighbour_distances(const torch::Tensor& points, int64_t count) {
+  const int64_t n = points.size(0), kept = std::clamp<int64_t>(count, 0, std::max<int64_t>(n - 1, 0));
+  const auto norms = points.square().sum(1);
+  const auto all = points.new_empty({n, kept});
+  by_blocks(n, kBlockQueries, [&](int64_t q, int64_t q_end) {
+    auto nearest = points.new_empty({q_end - q, 0});
+    by_blocks(n, kBlockRows, [&](int64_t m, int64_t m_end) {
+      auto distance = points.slice(0, q, q_end).mm(points.slice(0, m, m_end).t()).mul_(-2).add_(norms.slice(0, m, m_end)).add_(norms.slice(0, q, q_end).unsqueeze(1)).clamp_min_(0);
+      if (m <= q && q < m_end) distance.diagonal(q - m).fill_(std::numeric_limits<double>::infinity());  // the rows themselves
+      distance = torch::cat({nearest, distance}, 1);
+      nearest = std::get<0>(distance.topk(std::min(kept, distance.size(1)), 1, /*largest=*/false));
+    });
+    all.slice(0, q, q_end).copy_(nearest);
+  });
+  return all;
+}
+
+torch::Tensor typicality(const torch::Tensor& points, int64_t neighbours, bool as_published) {
+  const auto squared = neighbour_distances(points, neighbours);
+  if (squared.size(1) == 0) return torch::zeros({points.size(0)}, points.options());
+  return as_published ? 1 / (squared.mean(1) + 1e-5) : 1 / squared.sqrt().mean(1);
+}
+
+std::vector<int64_t> lazy_greedy(int64_t pool, int64_t count, const std::function<torch::Tensor(const torch::Tensor&)>& gains,
+                                 const std::function<void(int64_t)>& take) {
+  struct Bound {
+    double gain;
+    int64_t row, asked;  // how many rows were taken when it was computed
+    bool operator<(const Bound& other) const { return gain != other.gain ? gain < other.gain : row > other.row; }
+  };
+  std::priority_queue<Bound> bounds;
+  std::vector<int64_t> taken;
+  const auto compute = [&](const std::vector<int64_t>& rows) {
+    const auto values = gains(torch::tensor(rows, torch::kInt64)).to(torch::kFloat64).contiguous();
+    for (size_t i = 0; i < rows.size(); ++i) bounds.push({values.const_data_ptr<double>()[i], rows[i], std::ssize(taken)});
+  };
+  by_blocks(pool, kBlockGains, [&](int64_t begin, int64_t end) {
+    std::vector<int64_t> rows(end - begin);
+    std::iota(rows.begin(), rows.end(), begin);
+    compute(rows);
+  });
+  const auto settled = [&](const Bound& bound) { return bound.asked == std::ssize(taken) || bound.gain <= 0; };
+  while (std::ssize(taken) < std::min(count, pool)) {
+    std::vector<int64_t> stale;
+    for (; !bounds.empty() && !settled(bounds.top()) && std::ssize(stale) < kBlockAgain; bounds.pop()) stale.push_back(bounds.top().row);
+    if (!stale.empty()) {
+      compute(stale);
+      continue;
+    }
+    taken.push_back(bounds.top().row);
+    bounds.pop();
+    take(taken.back());
+  }
+  return taken;
 }
 
 int64_t largest_row(const torch::Tensor& values, Random& random) {

@@ -1,13 +1,14 @@
 #pragma once
-// What the strategies share: checked probabilities and embeddings, and the distance of every point of a pool to the
-// nearest of a growing set of centres, in memory that is linear in the pool. Everything here is a pure function of its
-// arguments but NearestCentre, which one thread uses.
+// What the strategies share: checked scores, and what they compute of a pool in memory that is linear in it: distances to
+// the nearest of a growing set of centres, to the nearest neighbours, greedy choice by gain. Tables of distances are made and
+// used block by block. Everything here is a pure function of its arguments but NearestCentre, which one thread uses.
 //
 // A point may be given in factors: with factors q [M, K] and h [M, D] the point of row i is the outer product q_i h_i, of
 // length K * D, which is never built. Since <q_i h_i, q_j h_j> = <q_i, q_j> <h_i, h_j>,
 //
 //   |x_i - x_j|^2 = |q_i|^2 |h_i|^2 + |q_j|^2 |h_j|^2 - 2 <q_i, q_j> <h_i, h_j>     in K + D steps.
 
+#include <functional>
 #include <vector>
 
 #include <torch/types.h>
@@ -25,6 +26,43 @@ torch::Tensor checked_embeddings(const PoolScores& scores, const char* strategy)
 
 /// labelled_embeddings [L, D], empty where undefined. Throws Error: another D than the pool's, or not finite.
 torch::Tensor checked_labelled_embeddings(const PoolScores& scores, const char* strategy);
+
+/// The passes one by one, [M, K] logits each, as they are. Throws Error naming `strategy`: fewer than 2, or the first row of
+/// a pass that is not finite.
+std::vector<torch::Tensor> checked_passes(const PoolScores& scores, const char* strategy);
+
+/// The teacher's probabilities in float64 [M, K]. Throws Error naming `strategy`: absent, another shape than the logits', the
+/// first row that is not finite.
+torch::Tensor checked_teacher(const PoolScores& scores, const char* strategy);
+
+/// -sum_c p_c log p_c of each row, in nats; 0 log 0 = 0.
+torch::Tensor entropy_of(const torch::Tensor& p);
+
+/// H(mean_p p^p) - mean_p H(p^p) of each row, float64 [M]: the mutual information of the answer and the pass; at most 1e-15 below 0.
+torch::Tensor mutual_information(const std::vector<torch::Tensor>& passes);
+
+/// Rows scaled to length 1; a row of zeros stays.
+torch::Tensor unit_length(const torch::Tensor& points);
+
+/// Squared distances of each row to its `count` nearest other rows [n, min(count, n - 1)], nearest first. O(n^2 D) time.
+torch::Tensor neighbour_distances(const torch::Tensor& points, int64_t count);
+
+/// Density 1 / mean distance to the `neighbours` nearest other rows, [n]; `as_published`: 1 / (mean squared distance + 1e-5).
+torch::Tensor typicality(const torch::Tensor& points, int64_t neighbours, bool as_published);
+
+/// Rows of 0 .. pool-1 by greedy gain, equal gains by the lower row. `gains(rows)`, float64 [rows]: what each of some rows
+/// would add now; it never grows as more is taken (a submodular value), so that only rows that may still be largest are
+/// computed again (M. Minoux, Accelerated greedy algorithms for maximizing submodular set functions, 1978). `take`: called with
+/// each row that was chosen.
+std::vector<int64_t> lazy_greedy(int64_t pool, int64_t count, const std::function<torch::Tensor(const torch::Tensor& rows)>& gains,
+                                 const std::function<void(int64_t row)>& take);
+
+/// Calls with the bounds [begin, end) of blocks of at most `size` rows.
+void by_blocks(int64_t rows, int64_t size, const std::function<void(int64_t begin, int64_t end)>& work);
+
+/// 0 .. n-1 in random order, int64: strategies that choose sets look at the pool in such an order, so that equal clips come
+/// at random.
+torch::Tensor shuffled_rows(int64_t n, Random& random);
 
 /// The index of the largest value of [M], at random where several are largest.
 int64_t largest_row(const torch::Tensor& values, Random& random);

@@ -2,6 +2,7 @@
 // all clips of a video) has a cost; ask for an order of the units that still fit, take what fits, until nothing does.
 
 #include <limits>
+#include <numeric>
 
 #include "active/strategy.h"
 #include "base/error.h"
@@ -15,8 +16,10 @@ struct Units {
   PoolScores scores;                       // one row a unit
   std::vector<std::vector<int64_t>> rows;  // of the pool
   std::vector<double> cost;
-  std::vector<int64_t> group;              // the video each belongs to, for per_video
+  std::vector<int64_t> group;              // the video each belongs to, for per_video and gap_s
+  std::vector<double> start_s;             // within that video; empty without gap_s
   std::vector<int64_t> predicted;          // class; all 0 without class_balance
+  std::vector<double> value;               // of a scoring strategy: the aggregate of its clips' scores
   std::vector<int64_t> rank;               // best first; empty: the strategy chooses sets
   int64_t size() const { return std::ssize(rows); }
 };
@@ -52,11 +55,24 @@ torch::Tensor mean_by(const torch::Tensor& values, const torch::Tensor& index, i
   return torch::zeros(sizes, values.options()).index_add(0, index, values) / counts;
 }
 
+torch::Tensor mean_logits(const torch::Tensor& logits, const torch::Tensor& index, int64_t units) {
+  return mean_by(logits.to(torch::kFloat64).softmax(1), index, units).clamp_min(1e-30).log();
+}
+
+std::vector<double> starts(const PoolScores& scores) {
+  if (!scores.start_s.defined() || scores.start_s.size(0) != scores.size()) fail("selection: gap_s needs the start of every clip; give starts, or gap_s: 0");
+  const auto seconds = scores.start_s.to(torch::kFloat64).contiguous();
+  const auto bad = torch::isfinite(seconds).logical_not().nonzero();
+  if (bad.numel() > 0) fail("selection: row {} starts at {} s; probe its video first, or leave the clip out", bad[0].item<int64_t>(), seconds[bad[0].item<int64_t>()].item<double>());
+  return {seconds.const_data_ptr<double>(), seconds.const_data_ptr<double>() + seconds.numel()};
+}
+
 Units clips_of(const PoolScores& scores, const SelectionOptions& options) {
   Units units;
   units.scores = scores;
   units.cost = clip_costs(scores, options);
-  units.group = options.per_video > 0 ? video_index(scores) : std::vector<int64_t>(scores.size(), 0);
+  units.group = options.per_video > 0 || options.gap_s > 0 ? video_index(scores) : std::vector<int64_t>(scores.size(), 0);
+  if (options.gap_s > 0) units.start_s = starts(scores);
   for (int64_t row = 0; row < scores.size(); ++row) units.rows.push_back({row});
   return units;
 }
@@ -67,10 +83,18 @@ Units videos_of(const PoolScores& scores, const SelectionOptions& options) {
   const int64_t videos = units.group.empty() ? 0 : *std::max_element(units.group.begin(), units.group.end()) + 1;
   const auto index = torch::tensor(units.group, torch::kInt64);
   units.scores = scores;
+  units.scores.clips = std::make_shared<PoolScores>(scores);
+  units.scores.row_of_clip = index;
   units.scores.video.clear();
-  units.scores.duration_s = torch::Tensor();
-  if (scores.logits.defined()) units.scores.logits = mean_by(scores.logits.to(torch::kFloat64).softmax(1), index, videos).clamp_min(1e-30).log();
+  units.scores.duration_s = units.scores.start_s = torch::Tensor();
+  if (scores.logits.defined()) units.scores.logits = mean_logits(scores.logits, index, videos);
   if (scores.embeddings.defined()) units.scores.embeddings = mean_by(scores.embeddings, index, videos);
+  if (scores.teacher.defined()) units.scores.teacher = mean_by(scores.teacher.to(torch::kFloat64), index, videos);
+  if (scores.passes.defined()) {
+    std::vector<torch::Tensor> passes;
+    for (const auto& pass : scores.passes.unbind(0)) passes.push_back(mean_logits(pass, index, videos));
+    units.scores.passes = torch::stack(passes);
+  }
   const auto cost = clip_costs(scores, options);
   units.rows.resize(videos);
   units.cost.resize(videos);
@@ -83,17 +107,41 @@ Units videos_of(const PoolScores& scores, const SelectionOptions& options) {
   return units;
 }
 
-std::vector<int64_t> ranking(const torch::Tensor& clip_scores, const Units& units, Random random) {
+double aggregate(std::vector<double> values, const SelectionOptions& options) {
+  const auto all = std::ssize(values);
+  const auto m = options.top_m > 0 ? options.top_m : static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(all))));
+  const auto count = options.aggregate == "max" ? 1 : options.aggregate == "top_m" ? std::min(m, all) : all;
+  std::partial_sort(values.begin(), values.begin() + count, values.end(), std::greater<>());
+  return std::accumulate(values.begin(), values.begin() + count, 0.0) / static_cast<double>(count);
+}
+
+std::vector<double> unit_values(const torch::Tensor& clip_scores, const Units& units, const SelectionOptions& options) {
   if (clip_scores.isnan().any().item<bool>()) fail("selection: the score of row {} is NaN; look for what broke its logits or embedding", clip_scores.isnan().nonzero()[0].item<int64_t>());
-  const auto values = clip_scores.to(torch::kFloat64).contiguous();
-  std::vector<double> mean;
+  const auto scores = clip_scores.to(torch::kFloat64).contiguous();
+  std::vector<double> values;
   for (const auto& rows : units.rows) {
-    double sum = 0;
-    for (const int64_t row : rows) sum += values.const_data_ptr<double>()[row];
-    mean.push_back(sum / static_cast<double>(rows.size()));
+    std::vector<double> of_clips;
+    for (const int64_t row : rows) of_clips.push_back(scores.const_data_ptr<double>()[row]);
+    values.push_back(aggregate(std::move(of_clips), options));
   }
-  auto rank = random.permutation(units.size());  // equal means in random order
-  std::stable_sort(rank.begin(), rank.end(), [&](int64_t a, int64_t b) { return mean[a] > mean[b]; });
+  return values;
+}
+
+/// What a knapsack adds up: scores, none below 0.
+std::vector<double> worths(std::vector<double> values) {
+  const double smallest = std::min(0.0, *std::min_element(values.begin(), values.end()));
+  for (double& value : values) value -= smallest;
+  return values;
+}
+
+std::vector<double> per_cost(std::vector<double> worths, const std::vector<double>& costs) {
+  for (size_t u = 0; u < worths.size(); ++u) worths[u] = costs[u] > 0 ? worths[u] / costs[u] : std::numeric_limits<double>::infinity();
+  return worths;
+}
+
+std::vector<int64_t> ranking(const std::vector<double>& values, Random random) {
+  auto rank = random.permutation(std::ssize(values));  // equal values in random order
+  std::stable_sort(rank.begin(), rank.end(), [&](int64_t a, int64_t b) { return values[a] > values[b]; });
   return rank;
 }
 
@@ -107,8 +155,9 @@ std::vector<int64_t> predicted_classes(const Units& units, bool wanted) {
 /// What was taken so far and what the limits leave.
 class Picker {
  public:
-  Picker(const Units& units, double budget, int64_t per_video)
-      : units_(units), left_(budget), per_video_(per_video > 0 ? per_video : std::numeric_limits<int64_t>::max()), open_(units.size(), true) {}
+  Picker(const Units& units, double budget, const SelectionOptions& options)
+      : units_(units), left_(budget), gap_s_(options.gap_s),
+        per_video_(options.per_video > 0 ? options.per_video : std::numeric_limits<int64_t>::max()), open_(units.size(), true) {}
 
   /// Units that fit, in the order of their index. Limits only tighten: what does not fit now never will.
   std::vector<int64_t> fitting() {
@@ -124,9 +173,10 @@ class Picker {
     left_ -= units_.cost[u];
     ++of_video_[units_.group[u]];
     ++of_class_[units_.predicted[u]];
+    if (gap_s_ > 0) starts_[units_.group[u]].push_back(units_.start_s[u]);
     taken_.push_back(u);
   }
-  bool fits(int64_t u) const { return units_.cost[u] <= left_ + kSlack && count(of_video_, units_.group[u]) < per_video_; }
+  bool fits(int64_t u) const { return units_.cost[u] <= left_ + kSlack && count(of_video_, units_.group[u]) < per_video_ && apart(u); }
   int64_t of_class(int64_t unit) const { return count(of_class_, units_.predicted[unit]); }
   double left() const { return left_; }
   const std::vector<int64_t>& taken() const { return taken_; }
@@ -137,12 +187,18 @@ class Picker {
     const auto found = counts.find(key);
     return found == counts.end() ? 0 : found->second;
   }
+  bool apart(int64_t u) const {
+    const auto taken = starts_.find(units_.group[u]);
+    if (taken == starts_.end()) return true;
+    return std::all_of(taken->second.begin(), taken->second.end(), [&](double start_s) { return std::abs(start_s - units_.start_s[u]) >= gap_s_ - kSlack; });
+  }
   const Units& units_;
-  double left_;
+  double left_, gap_s_;
   int64_t per_video_;
   std::vector<bool> open_;
   std::vector<int64_t> taken_;
   Counts of_video_, of_class_;
+  std::unordered_map<int64_t, std::vector<double>> starts_;  // of what was taken, by video
 };
 
 /// How many of `units` the money left buys at their mean cost; at least 1.
@@ -191,7 +247,7 @@ PoolScores remaining_pool(const Units& units, const std::vector<int64_t>& fit, c
   PoolScores pool = subset(units.scores, fit);
   if (taken.empty()) return pool;
   const PoolScores chosen = subset(units.scores, taken);
-  if (chosen.logits.defined()) pool.chosen_logits = chosen.logits;
+  pool.chosen = std::make_shared<PoolScores>(chosen);
   if (chosen.embeddings.defined()) {
     const bool any = pool.labelled_embeddings.defined() && pool.labelled_embeddings.numel() > 0;
     pool.labelled_embeddings = any ? torch::cat({pool.labelled_embeddings.to(chosen.embeddings.dtype()), chosen.embeddings}) : chosen.embeddings;
@@ -212,35 +268,22 @@ std::vector<int64_t> order_of(const Strategy& strategy, const Units& units, cons
   return order;
 }
 
-void check(const PoolScores& scores, double budget, const SelectionOptions& options) {
+void check(const PoolScores& scores, double budget, const SelectionOptions& options, const Strategy& strategy) {
   if (!(budget >= 0)) fail("selection: the budget is {}; give 0 or more {}", budget, options.unit);
-  if (options.ask != "clip" && options.ask != "video") fail("selection: ask = '{}' is neither clip nor video", options.ask);
-  if (options.unit != "answers" && options.unit != "seconds") fail("selection: unit = '{}' is neither answers nor seconds", options.unit);
-  if (options.ask == "video" && options.per_video > 0) fail("selection: per_video = {} cannot hold when whole videos are asked for; set ask: clip or per_video: 0", options.per_video);
-  for (const auto* field : {&scores.logits, &scores.embeddings}) {
-    if (field->defined() && field->size(0) != scores.size()) fail("selection: {} logits but {} embeddings; score both in one pass", scores.logits.size(0), scores.embeddings.size(0));
+  if (const auto what = contradiction(options, strategy); !what.empty()) fail("selection: {}", what);
+  for (const auto* field : {&scores.logits, &scores.embeddings, &scores.teacher}) {
+    if (field->defined() && field->size(0) != scores.size()) fail("selection: {} rows of scores, but {} of embeddings or of the teacher; score all in one pass", scores.size(), field->size(0));
   }
+  if (scores.passes.defined() && scores.passes.size(1) != scores.size()) fail("selection: {} rows of scores, but passes over {}; score all in one pass", scores.size(), scores.passes.size(1));
 }
 
-}  // namespace
-
-void SelectionOptions::visit(OptionVisitor& v) {
-  v("ask", ask, "what is asked about: single clips, or whole videos", one_of({"clip", "video"}));
-  v("unit", unit, "what the budget counts: answers, or seconds of video to watch", one_of({"answers", "seconds"}));
-  v("per_video", per_video, "at most this many clips of one video in a round; 0: no limit", at_least(0));
-  v("class_balance", class_balance, "even numbers of each predicted class");
-}
-
-torch::Tensor select(const Strategy& strategy, const PoolScores& scores, double budget, const SelectionOptions& options, Random random) {
-  check(scores, budget, options);
-  if (scores.size() == 0) return torch::empty({0}, torch::kInt64);
-  Units units = options.ask == "video" ? videos_of(scores, options) : clips_of(scores, options);
-  units.predicted = predicted_classes(units, options.class_balance);
-  if (const auto clip_scores = strategy.score(scores, random.stream("score"))) units.rank = ranking(*clip_scores, units, random.stream("ties"));
-  Picker picker(units, options.unit == "answers" ? std::floor(budget + kSlack) : budget, options.per_video);
+/// What `budget` buys, in the order it was taken, beginning with `first`.
+std::vector<int64_t> take(const Strategy& strategy, const Units& units, double budget, const SelectionOptions& options, Random random, const std::vector<int64_t>& first) {
+  Picker picker(units, budget, options);
+  for (const int64_t u : first) picker.take(u);
   for (uint64_t asked = 0;; ++asked) {
     auto fit = picker.fitting();
-    if (fit.empty()) break;
+    if (fit.empty()) return picker.taken();
     int64_t count = affordable(units, fit, picker.left()), level = std::numeric_limits<int64_t>::max();
     if (options.class_balance) {
       level = class_level(units, picker, fit, count);
@@ -251,8 +294,61 @@ torch::Tensor select(const Strategy& strategy, const PoolScores& scores, double 
     expect(!order.empty(), "a strategy returns at least one row of a pool that has some");
     for (const int64_t u : order) if (picker.of_class(u) < level && picker.fits(u)) picker.take(u);
   }
+}
+
+/// The unit worth most of those that the budget buys alone; nothing where `taken` is worth as much.
+std::vector<int64_t> better_alone(const Units& units, const std::vector<double>& worth, const std::vector<int64_t>& taken, double budget) {
+  double sum = 0;
+  for (const int64_t u : taken) sum += worth[u];
+  int64_t best = -1;
+  for (const int64_t u : units.rank)
+    if (units.cost[u] <= budget + kSlack && (best < 0 || worth[u] > worth[best])) best = u;
+  return best >= 0 && worth[best] > sum ? std::vector<int64_t>{best} : std::vector<int64_t>();
+}
+
+}  // namespace
+
+void SelectionOptions::visit(OptionVisitor& v) {
+  v("ask", ask, "what is asked about: single clips, or whole videos", one_of({"clip", "video"}));
+  v("aggregate", aggregate, "asked by video: the mean of its clips' scores, the largest, or the mean of the top_m largest", one_of({"mean", "max", "top_m"}));
+  v("top_m", top_m, "for aggregate: top_m; 0: the square root of the video's clips, rounded up", at_least(0));
+  v("unit", unit, "what the budget counts: answers, or seconds of video to watch", one_of({"answers", "seconds"}));
+  v("fill", fill, "how seconds are filled: by rank, or as a knapsack, by score per second", one_of({"rank", "knapsack"}));
+  v("per_video", per_video, "at most this many clips of one video in a round; 0: no limit", at_least(0));
+  v("gap_s", gap_s, "least seconds between the starts of two clips of one video in a round; 0: no limit", at_least(0));
+  v("class_balance", class_balance, "even numbers of each predicted class");
+}
+
+std::string contradiction(const SelectionOptions& options, const Strategy& strategy) {
+  if (options.ask != "clip" && options.ask != "video") return fmt::format("ask = '{}' is neither clip nor video", options.ask);
+  if (options.unit != "answers" && options.unit != "seconds") return fmt::format("unit = '{}' is neither answers nor seconds", options.unit);
+  if (options.aggregate != "mean" && options.aggregate != "max" && options.aggregate != "top_m") return fmt::format("aggregate = '{}' is none of mean, max, top_m", options.aggregate);
+  if (options.fill != "rank" && options.fill != "knapsack") return fmt::format("fill = '{}' is neither rank nor knapsack", options.fill);
+  if (options.ask == "video" && options.per_video > 0) return fmt::format("per_video = {} cannot hold when whole videos are asked for; set ask: clip or per_video: 0", options.per_video);
+  if (options.ask == "video" && options.gap_s > 0) return fmt::format("gap_s = {} cannot hold when whole videos are asked for; set ask: clip or gap_s: 0", options.gap_s);
+  if (options.fill == "knapsack" && options.unit != "seconds") return "fill: knapsack fills seconds; set unit: seconds, or fill: rank";
+  if (options.fill == "knapsack" && !scores_clips(strategy)) return "fill: knapsack adds up scores, and this strategy chooses sets; set fill: rank, or take a strategy that scores, such as entropy";
+  return "";
+}
+
+torch::Tensor select(const Strategy& strategy, const PoolScores& scores, double budget, const SelectionOptions& options, Random random) {
+  check(scores, budget, options, strategy);
+  if (scores.size() == 0) return torch::empty({0}, torch::kInt64);
+  const bool knapsack = options.fill == "knapsack";
+  if (options.unit == "answers") budget = std::floor(budget + kSlack);
+  Units units = options.ask == "video" ? videos_of(scores, options) : clips_of(scores, options);
+  units.predicted = predicted_classes(units, options.class_balance);
+  if (const auto clip_scores = strategy.score(scores, random.stream("score"))) {
+    units.value = unit_values(*clip_scores, units, options);
+    units.rank = ranking(knapsack ? per_cost(worths(units.value), units.cost) : units.value, random.stream("ties"));
+  }
+  auto taken = take(strategy, units, budget, options, random, {});
+  if (knapsack) {
+    const auto alone = better_alone(units, worths(units.value), taken, budget);
+    if (!alone.empty()) taken = take(strategy, units, budget, options, random, alone);
+  }
   std::vector<int64_t> rows;
-  for (const int64_t u : picker.taken()) rows.insert(rows.end(), units.rows[u].begin(), units.rows[u].end());
+  for (const int64_t u : taken) rows.insert(rows.end(), units.rows[u].begin(), units.rows[u].end());
   return torch::tensor(rows, torch::kInt64);
 }
 

@@ -92,6 +92,71 @@ TEST(Select, RanksVideosByTheMeanOfTheirClips) {
   EXPECT_THAT(chosen(ByFirstLogit(), scores, 6, limits("video", "answers")), ElementsAre(4, 2, 3, 0, 1, 5));
 }
 
+TEST(Select, RanksVideosByTheLargestOrTheMeanOfTheLargest) {
+  const auto scores = pool({9, 0, 4, 5, 6, 1}, {"a", "a", "b", "b", "c", "a"});
+  auto options = limits("video", "answers");
+  options.aggregate = "max";  // a 9, b 5, c 6
+  EXPECT_THAT(chosen(ByFirstLogit(), scores, 6, options), ElementsAre(0, 1, 5, 4, 2, 3));
+  options.aggregate = "top_m";
+  options.top_m = 2;  // a 5, b 4.5, c 6
+  EXPECT_THAT(chosen(ByFirstLogit(), scores, 6, options), ElementsAre(4, 0, 1, 5, 2, 3));
+  options.top_m = 0;  // two of three clips of a, two of two of b
+  EXPECT_THAT(chosen(ByFirstLogit(), scores, 6, options), ElementsAre(4, 0, 1, 5, 2, 3));
+  options.top_m = 1;
+  EXPECT_THAT(chosen(ByFirstLogit(), scores, 6, options), ElementsAre(0, 1, 5, 4, 2, 3));
+}
+
+TEST(Select, KeepsClipsOfOneVideoApart) {
+  auto scores = pool({9, 8, 7, 6, 5, 4}, {"a", "a", "a", "a", "b", "a"});
+  scores.start_s = torch::tensor({10.0, 11.0, 12.0, 13.5, 11.0, 8.0}, torch::kFloat64);
+  auto options = limits("clip", "answers");
+  options.gap_s = 2;
+  EXPECT_THAT(chosen(ByFirstLogit(), scores, 6, options), ElementsAre(0, 2, 4, 5));
+  options.gap_s = 2.5;
+  EXPECT_THAT(chosen(ByFirstLogit(), scores, 6, options), ElementsAre(0, 3, 4));
+  options.per_video = 1;
+  EXPECT_THAT(chosen(ByFirstLogit(), scores, 6, options), ElementsAre(0, 4));
+  const Recorder recorder;
+  options.per_video = 0, options.gap_s = 2;
+  EXPECT_THAT(chosen(recorder, scores, 6, options), ElementsAre(0, 2, 4, 5));
+}
+
+SelectionOptions knapsack() {
+  auto options = limits("clip", "seconds");
+  options.fill = "knapsack";
+  return options;
+}
+
+TEST(Select, FillsSecondsByScorePerSecond) {
+  const auto scores = pool({10, 6, 5}, {}, {10, 5, 5});
+  EXPECT_THAT(chosen(ByFirstLogit(), scores, 10, limits("clip", "seconds")), ElementsAre(0));
+  EXPECT_THAT(chosen(ByFirstLogit(), scores, 10, knapsack()), ElementsAre(1, 2));
+  // 3 a second, but then 10 s do not fit any more: the one clip is worth more.
+  EXPECT_THAT(chosen(ByFirstLogit(), pool({3, 10}, {}, {1, 10}), 10, knapsack()), ElementsAre(1));
+  // Scores below 0 count from the smallest: 0, 1 and 3.
+  EXPECT_THAT(chosen(ByFirstLogit(), pool({-4, -3, -1}, {}, {1, 1, 4}), 2, knapsack()), ElementsAre(1, 0));
+  EXPECT_THAT(chosen(ByFirstLogit(), pool({1, 2}, {}, {0, 1}), 1, knapsack()), ElementsAre(0, 1)) << "what costs nothing comes first";
+}
+
+TEST(Select, AKnapsackIsWorthHalfOfTheBestAndFits) {
+  Random random(3);
+  for (int trial = 0; trial < 60; ++trial) {
+    std::vector<double> worth, seconds;
+    for (int i = 0; i < 9; ++i) worth.push_back(random.uniform(0, 5)), seconds.push_back(random.uniform(0.5, 6));
+    const double budget = random.uniform(1, 12);
+    double best = 0;
+    for (int set = 0; set < 512; ++set) {
+      double value = 0, cost = 0;
+      for (int i = 0; i < 9; ++i) if (set >> i & 1) value += worth[i], cost += seconds[i];
+      if (cost <= budget) best = std::max(best, value);
+    }
+    double value = 0, cost = 0;
+    for (const int64_t row : chosen(ByFirstLogit(), pool(worth, {}, seconds), budget, knapsack())) value += worth[row], cost += seconds[row];
+    EXPECT_LE(cost, budget);
+    EXPECT_GE(value, best / 2 - 1e-6);
+  }
+}
+
 TEST(Select, ShowsSetStrategiesTheMeanOfEachVideo) {
   const Recorder recorder;
   auto scores = pool({0, 2, 8}, {"a", "a", "b"}, {2, 3, 4});
@@ -100,6 +165,35 @@ TEST(Select, ShowsSetStrategiesTheMeanOfEachVideo) {
   const auto& seen = recorder.seen.front();
   EXPECT_TRUE(torch::allclose(seen.embeddings, torch::tensor({1.0, 8.0}).view({2, 1})));
   EXPECT_TRUE(torch::allclose(seen.logits.softmax(1).to(torch::kFloat32), torch::tensor({0.4, 0.6, 0.9, 0.1}).view({2, 2})));
+  ASSERT_NE(seen.clips, nullptr);
+  EXPECT_EQ(seen.clips->size(), 3);
+  EXPECT_TRUE(seen.row_of_clip.equal(torch::tensor({0, 0, 1})));
+}
+
+TEST(Subset, KeepsEveryFieldOfItsRows) {
+  auto scores = pool({0, 2, 8}, {"a", "a", "b"}, {2, 3, 4});
+  scores.passes = torch::arange(12).view({2, 3, 2});
+  scores.teacher = torch::arange(6).view({3, 2});
+  scores.start_s = torch::tensor({5.0, 6.0, 7.0}, torch::kFloat64);
+  scores.row_of_clip = torch::tensor({0, 2, -1, 1, 2});
+  const auto part = subset(scores, {2, 0});
+  EXPECT_EQ(part.size(), 2);
+  EXPECT_TRUE(part.passes.equal(torch::tensor({4, 5, 0, 1, 10, 11, 6, 7}).view({2, 2, 2})));
+  EXPECT_TRUE(part.teacher.equal(torch::tensor({4, 5, 0, 1}).view({2, 2})));
+  EXPECT_TRUE(part.start_s.equal(torch::tensor({7.0, 5.0}, torch::kFloat64)));
+  EXPECT_THAT(part.video, ElementsAre("b", "a"));
+  EXPECT_TRUE(part.row_of_clip.equal(torch::tensor({1, 0, -1, -1, 0})));
+}
+
+TEST(Select, ShowsSetStrategiesTheMeanOfEveryPassAndOfTheTeacher) {
+  const Recorder recorder;
+  auto scores = pool({0, 2, 8}, {"a", "a", "b"});
+  scores.passes = torch::tensor({0.2, 0.8, 0.6, 0.4, 0.9, 0.1, 0.1, 0.9, 0.3, 0.7, 0.5, 0.5}).view({2, 3, 2}).log();
+  scores.teacher = torch::tensor({1.0, 0.0, 0.0, 1.0, 0.3, 0.7}).view({3, 2});
+  chosen(recorder, scores, 3, limits("video", "answers"));
+  const auto& seen = recorder.seen.front();
+  EXPECT_TRUE(torch::allclose(seen.passes.softmax(2).to(torch::kFloat32), torch::tensor({0.4, 0.6, 0.9, 0.1, 0.2, 0.8, 0.5, 0.5}).view({2, 2, 2})));
+  EXPECT_TRUE(torch::allclose(seen.teacher.to(torch::kFloat32), torch::tensor({0.5, 0.5, 0.3, 0.7}).view({2, 2})));
 }
 
 TEST(Select, AsksSetStrategiesAgainWithTheirChoiceAsLabelled) {
@@ -109,7 +203,8 @@ TEST(Select, AsksSetStrategiesAgainWithTheirChoiceAsLabelled) {
   EXPECT_THAT(chosen(recorder, scores, 3, limits("clip", "answers", 1)), ElementsAre(0, 3, 5));
   // First ask: 3 of 6 rows, all of a; one is taken. Then 2 of the 3 rows of b and c, both of b. Then c.
   EXPECT_THAT(recorder.asked, ElementsAre(ElementsAre(6, 3, 4), ElementsAre(3, 2, 5), ElementsAre(1, 1, 6)));
-  EXPECT_EQ(recorder.seen[2].chosen_logits.size(0), 2);
+  EXPECT_EQ(recorder.seen[2].chosen->logits.size(0), 2);
+  EXPECT_EQ(recorder.seen[0].chosen, nullptr);
   EXPECT_TRUE(torch::equal(recorder.seen[2].labelled_embeddings.slice(0, 4), torch::tensor({0.0, 3.0}).view({2, 1})));
 }
 
@@ -172,14 +267,37 @@ TEST(Select, RefusalsSayWhatWouldBeRight) {
   EXPECT_THAT(refusal(pool({1, 2}, {"a", "b"}), 1, limits("video", "answers", 1)), HasSubstr("whole videos"));
   EXPECT_THAT(refusal(pool({1, std::nan("")}), 1, {}), HasSubstr("row 1 is NaN"));
   EXPECT_THAT(refusal(pool({1, 2}), 1, limits("frame", "answers")), HasSubstr("neither clip nor video"));
+  auto options = limits("video", "answers");
+  options.gap_s = 2;
+  EXPECT_THAT(refusal(pool({1, 2}, {"a", "b"}), 1, options), HasSubstr("gap_s = 2 cannot hold when whole videos"));
+  options.ask = "clip";
+  EXPECT_THAT(refusal(pool({1, 2}, {"a", "b"}), 1, options), HasSubstr("gap_s needs the start of every clip"));
+  EXPECT_THAT(refusal(pool({1, 2}), 1, knapsack()), HasSubstr("give durations"));
+}
+
+TEST(Select, SaysWhatCannotHoldTogetherBeforeAnythingIsScored) {
+  EXPECT_EQ(contradiction(knapsack(), ByFirstLogit()), "");
+  EXPECT_THAT(contradiction(knapsack(), Recorder()), HasSubstr("this strategy chooses sets"));
+  auto options = knapsack();
+  options.unit = "answers";
+  EXPECT_THAT(contradiction(options, ByFirstLogit()), HasSubstr("set unit: seconds"));
+  options = limits("clip", "answers");
+  options.aggregate = "median";
+  EXPECT_THAT(contradiction(options, ByFirstLogit()), HasSubstr("none of mean, max, top_m"));
+  EXPECT_TRUE(scores_clips(ByFirstLogit()));
+  EXPECT_FALSE(scores_clips(Recorder()));
 }
 
 TEST(Select, OptionsAreReadFromARecipe) {
   SelectionOptions options;
-  read_options(options, "{ask: video, unit: seconds, per_video: 3, class_balance: true}", "r.yaml");
+  read_options(options, "{ask: video, aggregate: top_m, top_m: 5, unit: seconds, fill: knapsack, per_video: 3, gap_s: 1.5, class_balance: true}", "r.yaml");
   EXPECT_EQ(options.ask, "video");
   EXPECT_EQ(options.unit, "seconds");
   EXPECT_EQ(options.per_video, 3);
+  EXPECT_EQ(options.aggregate, "top_m");
+  EXPECT_EQ(options.top_m, 5);
+  EXPECT_EQ(options.fill, "knapsack");
+  EXPECT_EQ(options.gap_s, 1.5);
   EXPECT_TRUE(options.class_balance);
   EXPECT_THROW(read_options(options, "ask: frames", "r.yaml"), UsageError);
 }

@@ -81,16 +81,16 @@ std::string read_if_there(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-FolderLock::FolderLock(const std::string& folder, const std::string& cure) : path_(folder + "/.lock") {
+FileLock::FileLock(const std::string& path, const std::string& what, const std::string& cure) : path_(path) {
   for (;;) {
     file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (file_ < 0) fail("{}: cannot be written ({}); {}", path_, std::strerror(errno), cure);
+    if (file_ < 0) fail("{}: {} cannot be written ({}); {}", what, path_, std::strerror(errno), cure);
     if (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
       const int reason = errno;
       const std::string who = holder(file_);
       ::close(file_);
-      if (reason != EWOULDBLOCK) fail("{}: cannot be locked ({}); {}", path_, std::strerror(reason), cure);
-      fail("{}: {} is at work here; wait for it, stop it, or {}", folder, who, cure);
+      if (reason != EWOULDBLOCK) fail("{}: {} cannot be locked ({}); {}", what, path_, std::strerror(reason), cure);
+      fail("{}: {} is at work here; wait for it, stop it, or {}", what, who, cure);
     }
     if (still_there(file_, path_)) break;
     ::close(file_);  // its last owner removed it between our open and our lock
@@ -99,7 +99,7 @@ FolderLock::FolderLock(const std::string& folder, const std::string& cure) : pat
   if (::ftruncate(file_, 0) != 0 || ::pwrite(file_, pid.data(), pid.size(), 0) < 0) return;  // only the message is poorer
 }
 
-FolderLock::~FolderLock() {
+FileLock::~FileLock() {
   ::unlink(path_.c_str());  // while we hold it
   ::close(file_);
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Files that are whole or absent, and folders in which one process at a time works.
+// Files that are whole or absent, and what one process at a time may work on.
 
 #include <string>
 #include <string_view>
@@ -16,14 +16,14 @@ void make_folder(const std::string& folder);
 /// The text of a file; empty where there is none. Throws Error: it is there but cannot be read.
 std::string read_if_there(const std::string& path);
 
-/// One process at a time in a folder: flock on FOLDER/.lock. The kernel drops the lock when its process dies, however it
-/// dies. The file holds the process id for the message of who comes second, and goes with the lock.
-class FolderLock {
+/// One process at a time, by flock on the file `path`. The kernel drops the lock when its process dies, however it dies. The
+/// file holds the process id for the message of who comes second, and goes with the lock.
+class FileLock {
  public:
-  /// Throws Error at once where another process holds the lock (or this one, twice); `cure` ends its message.
-  FolderLock(const std::string& folder, const std::string& cure);
-  ~FolderLock();
-  FolderLock(const FolderLock&) = delete;
+  /// Throws Error at once, `what: ... ; cure`, where another process holds the lock (or this one, twice).
+  FileLock(const std::string& path, const std::string& what, const std::string& cure);
+  ~FileLock();
+  FileLock(const FileLock&) = delete;
 
  private:
   std::string path_;

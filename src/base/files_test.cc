@@ -74,24 +74,24 @@ TEST_F(Files, AFullDiskIsAnErrorAndLeavesNoHalves) {
 
 TEST_F(Files, OneWorksInAFolderAtATime) {
   {
-    const FolderLock lock(folder_, "go away");
-    const std::string refusal = error_of([&] { FolderLock(folder_, "go away"); });
+    const FileLock lock(folder_ / ".lock", folder_, "go away");
+    const std::string refusal = error_of([&] { FileLock(folder_ / ".lock", folder_, "go away"); });
     EXPECT_THAT(refusal, HasSubstr(fmt::format("{}: this process ({}) is at work here", folder_.string(), ::getpid())));
     EXPECT_THAT(refusal, HasSubstr("go away"));
   }
   EXPECT_EQ(names(), (std::set<std::string>{"deep"}));
-  EXPECT_EQ(error_of([&] { FolderLock(folder_, "go away"); }), "");
+  EXPECT_EQ(error_of([&] { FileLock(folder_ / ".lock", folder_, "go away"); }), "");
 }
 
 TEST_F(Files, ADeadProcessHoldsNoFolder) {
   const pid_t child = ::fork();
   if (child == 0) {
-    new FolderLock(folder_, "go away");  // never given back
+    new FileLock(folder_ / ".lock", folder_, "go away");  // never given back
     ::_exit(0);
   }
   ::waitpid(child, nullptr, 0);
   EXPECT_EQ(names(), (std::set<std::string>{".lock", "deep"}));
-  EXPECT_EQ(error_of([&] { FolderLock(folder_, "go away"); }), "");
+  EXPECT_EQ(error_of([&] { FileLock(folder_ / ".lock", folder_, "go away"); }), "");
 }
 
 }  // namespace

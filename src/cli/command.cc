@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "cli/jobs.h"
 #include "experiment/report.h"
 #include "experiment/text.h"
 #include "experiment/thumbnail.h"
@@ -77,7 +78,7 @@ void print_plan(const Plan& plan, bool json) { fmt::print("{}", json ? plan_json
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
       {"demo", add_demo},   {"probe", add_probe}, {"import", add_import}, {"new", add_new},   {"train", add_train},
-      {"run", add_run},     {"report", add_report}, {"list", add_list},   {"doctor", add_doctor},
+      {"run", add_run},     {"sweep", add_sweep}, {"report", add_report}, {"list", add_list}, {"doctor", add_doctor},
   };
   return table;
 }
@@ -110,6 +111,11 @@ void RecipeArguments::add_to(CLI::App& command) {
                  help_text([&](OptionVisitor& v) { defaults.visit(v); }));
 }
 
+void RecipeArguments::add_jobs(CLI::App& command) {
+  command.add_option("--jobs", jobs, "processes that share the cells, one an arm and seed; --threads is of each")->check(CLI::Range(1, 256))->capture_default_str();
+  command.add_option("--share", share)->group("");
+}
+
 std::vector<Override> RecipeArguments::overrides() const {
   std::vector<Override> all;
   if (!data.empty()) all.push_back({"data.root", data});
@@ -126,11 +132,23 @@ Experiment RecipeArguments::read(const std::vector<Override>& more) const {
 }
 
 RunPlace RecipeArguments::place(const Experiment& experiment) const {
-  return {out.empty() ? "runs/" + experiment.name : out, store, command_line()};
+  RunPlace place{out.empty() ? "runs/" + experiment.name : out, store, command_line()};
+  if (!share.empty() && std::sscanf(share.c_str(), "%ld/%ld", &place.share, &place.shares) != 2) throw UsageError("--share is set by --jobs");
+  return place;
+}
+
+std::vector<std::string> RecipeArguments::job() const {
+  std::vector<std::string> words = {"run", recipe, "--store", store, "--threads", fmt::format("{}", at::get_num_threads())};
+  if (!data.empty()) words.insert(words.end(), {"--data", data});
+  if (!weights.empty()) words.insert(words.end(), {"--weights", weights});
+  if (seed >= 0) words.insert(words.end(), {"--seed", fmt::format("{}", seed)});
+  for (const auto& text : sets) words.insert(words.end(), {"--set", text});
+  return words;
 }
 
 void RecipeArguments::set_threads() const {
-  if (threads > 0) at::set_num_threads(static_cast<int>(threads));
+  const int64_t wanted = threads > 0 ? threads : jobs > 1 ? std::max<int64_t>(1, at::get_num_threads() / jobs) : 0;
+  if (wanted > 0) at::set_num_threads(static_cast<int>(wanted));
 }
 
 void run_and_report(const Experiment& experiment, const RecipeArguments& arguments) {
@@ -139,13 +157,15 @@ void run_and_report(const Experiment& experiment, const RecipeArguments& argumen
   if (arguments.dry_run) return print_plan(plan(experiment, progress), arguments.json);
   const RunPlace place = arguments.place(experiment);
   make_folder(place.folder);
-  const FolderLock lock(place.folder, kCure);
+  const FileLock lock(place.folder + "/.lock", place.folder, kCure);
   require_own_folder(place.folder, experiment);
   write_atomically(place.folder + "/recipe.yaml", recipe_text(experiment));
+  if (arguments.jobs > 1) run_jobs(arguments.job(), place.folder, arguments.jobs, progress);
   const Results results = run(experiment, place, progress);
+  if (place.shares > 1) return;  // whoever started this job collects its cells
   write_report(place.folder, results, thumbnail);
   std::error_code kept;
-  std::filesystem::remove_all(place.folder + "/unfinished", kept);  // only now: until the report stands, nothing need be trained again
+  for (const char* aid : {"/unfinished", "/jobs"}) std::filesystem::remove_all(place.folder + aid, kept);  // only now: until the report stands, nothing need be trained again
   if (arguments.json) fmt::print("{}\n", to_json(results));
   else fmt::print("{}{}/report.html\n", summary_text(results), place.folder);
 }

@@ -29,6 +29,7 @@ void add_new(CLI::App& app);
 void add_probe(CLI::App& app);
 void add_report(CLI::App& app);
 void add_run(CLI::App& app);
+void add_sweep(CLI::App& app);
 void add_train(CLI::App& app);
 
 /// The command line as typed, for reports.
@@ -38,22 +39,25 @@ std::string& command_line();
 struct RecipeArguments {
   std::string recipe, data, weights, store = "sqlite:distal.db", out;
   std::vector<std::string> sets;
-  int64_t seed = -1, threads = 0;
+  int64_t seed = -1, threads = 0, jobs = 1;
+  std::string share;                              // I/N: set by the process that started this one as one of its jobs
   bool dry_run = false, quiet = false, json = false;
 
   void add_to(CLI::App& command);
   void add_common(CLI::App& command);             // all but the recipe and where things lie
+  void add_jobs(CLI::App& command);               // of the commands whose cells may be shared by processes
   std::vector<Override> overrides() const;        // --data, --weights, --seed and --set, in that order
   Experiment read(const std::vector<Override>& more = {}) const;
   RunPlace place(const Experiment& experiment) const;  // --out, default runs/NAME
+  std::vector<std::string> job() const;           // this command line for one of its jobs
   Progress::Mode progress() const { return quiet ? Progress::Mode::quiet : Progress::Mode::automatic; }
-  void set_threads() const;                       // before the first network
+  void set_threads() const;                       // before the first network; several jobs share the processor
 };
 
 /// Runs an experiment, writes DIR and prints where and what; the common end of run, train and demo. --dry-run prints the plan
 /// and writes nothing but what it probed, in the frame cache.
 ///
-/// DIR belongs to one process at a time (FolderLock) and, once it holds a report or trained networks, to one experiment: that
+/// DIR belongs to one process at a time (FileLock) and, once it holds a report or trained networks, to one experiment: that
 /// of DIR/recipe.yaml. Another one is refused before anything is read, so that no report replaces another's. It is the same
 /// experiment where the arms have the same names, in the same order, and the same options less those that only name, place or
 /// repeat a run: question, control, no_random_arm, weights, seeds, cache. So seeds=10 after seeds=5 continues; another first
@@ -61,6 +65,8 @@ struct RecipeArguments {
 ///
 /// DIR/recipe.yaml is the recipe with its overrides, as `distal run` reads it; every arm's options stand below as comments.
 /// It is written first, the report last; unfinished/ goes when the report stands.
+///
+/// With --jobs N the cells are computed by N processes (run_jobs) that share the store, and collected here.
 void run_and_report(const Experiment& experiment, const RecipeArguments& arguments);
 
 nlohmann::ordered_json plan_json(const Plan& plan);

@@ -7,6 +7,7 @@
 
 #include "base/revision.h"
 #include "cli/command.h"
+#include "cli/doctor_order.h"
 #include "infer/openvino.h"
 #include "models/gate.h"
 
@@ -105,11 +106,17 @@ void doctor(const RecipeArguments& arguments) {
 }  // namespace
 
 void add_doctor(CLI::App& app) {
-  auto* command = app.add_subcommand("doctor", "what this machine has, and whether a recipe fits it");
+  auto* command = app.add_subcommand("doctor", "what this machine has, and whether a recipe fits it; or how much a data set depends on the order of its frames");
   const auto arguments = std::make_shared<RecipeArguments>();
   arguments->add_to(*command);
   command->get_option("recipe")->required(false);
-  command->callback([arguments] { doctor(*arguments); });
+  const auto order = std::make_shared<bool>(false);
+  command->add_flag("--order", *order, "trains TSN and TSM on the recipe's labels instead, and says what seeing the order of the frames is worth");
+  command->callback([=] {
+    if (!*order) return doctor(*arguments);
+    arguments->set_threads();
+    doctor_order(*arguments);
+  });
 }
 
 }  // namespace distal

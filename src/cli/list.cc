@@ -2,8 +2,11 @@
 
 #include "active/strategy.h"
 #include "cli/command.h"
+#include "data/augmentation.h"
 #include "distill/loss.h"
 #include "models/model.h"
+#include "pretext/contrast.h"
+#include "pretext/task.h"
 
 namespace distal {
 namespace {
@@ -39,6 +42,9 @@ void list(const std::string& wanted, bool json) {
   add_rows<Backbone>(rows, "backbones", wanted, words);
   add_rows<Strategy>(rows, "strategies", wanted, words);
   add_rows<DistillLoss>(rows, "losses", wanted, words);
+  add_rows<PretextTask>(rows, "tasks", wanted, words);
+  add_rows<Contrast>(rows, "contrasts", wanted, words);
+  add_rows<Augmentation>(rows, "augmentations", wanted, words);
   if (rows.empty()) {
     const auto near = nearest(wanted, words);
     throw UsageError(fmt::format("{} is no family and no method; {}", wanted, near ? "did you mean " + *near + "?" : "distal list shows them"));
@@ -53,7 +59,7 @@ void add_list(CLI::App& app) {
   auto* command = app.add_subcommand("list", "the methods, each with its paper; with a method's name also its options");
   const auto wanted = std::make_shared<std::string>();
   const auto json = std::make_shared<bool>(false);
-  command->add_option("what", *wanted, "backbones, strategies, losses, or the name of a method");
+  command->add_option("what", *wanted, "backbones, strategies, losses, augmentations, tasks, contrasts, or the name of a method");
   command->add_flag("--json", *json, "an array of methods as JSON");
   command->callback([=] { list(*wanted, *json); });
 }

@@ -64,6 +64,8 @@ void require_comparable(const Named& first, const Named& other) {
   const Results &a = first.results, &b = other.results;
   if (a.classes != b.classes) refuse(differs(a.classes, b.classes, "their classes"));
   if (a.test_videos != b.test_videos) refuse(differs(a.test_videos, b.test_videos, "the videos of their test clips"));
+  if (!a.test_id.empty() && !b.test_id.empty() && a.test_id != b.test_id)
+    refuse("their test clips (of the same videos, but with other spans, labels, content or order)");
   if (a.budget_unit != b.budget_unit) refuse(fmt::format("what their budget counts ({} and {})", a.budget_unit, b.budget_unit));
 }
 
@@ -93,6 +95,16 @@ void note_difference(Results& all, const std::vector<Named>& runs, int64_t Resul
   all.notes.push_back(fmt::format("The runs differ in {}: {}; below stands the first.", what, text));
 }
 
+// Results from before there was a test_id are comparable as far as can be seen; the reader is told how far that is.
+void note_unknown_clips(Results& all, const std::vector<Named>& runs) {
+  std::string names;
+  for (const Named& run : runs)
+    if (run.results.test_id.empty()) names += (names.empty() ? "" : ", ") + run.name;
+  if (names.empty()) return;
+  all.notes.push_back(fmt::format("An older version wrote {} and did not say which clips were tested: that they come from the same videos as the "
+                                  "other runs' was checked, that they are the same clips was not.", names));
+}
+
 Results merged(std::vector<Named>& runs) {
   for (Named& run : runs) prefix(run);
   Results all = runs.front().results;
@@ -113,6 +125,7 @@ Results merged(std::vector<Named>& runs) {
   note_difference(all, runs, &Results::pool_clips, "clips of the pool");
   note_difference(all, runs, &Results::start_clips, "clips to start from");
   note_difference(all, runs, &Results::unlabelled_segments, "segments without a label");
+  note_unknown_clips(all, runs);
   return all;
 }
 
@@ -130,7 +143,7 @@ Results read_all(const std::vector<std::string>& folders) {
   for (size_t i = 0; i < folders.size(); ++i) {
     runs.push_back({folders[i], names[i], read_results(folders[i])});
     refuse_duplicates(runs.back().results, folders[i]);
-    require_comparable(runs.front(), runs.back());
+    for (size_t earlier = 0; earlier < i; ++earlier) require_comparable(runs[earlier], runs[i]);  // the first may lack a test_id
   }
   return runs.size() == 1 ? runs.front().results : merged(runs);
 }

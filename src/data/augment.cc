@@ -1,12 +1,14 @@
 #include "data/augment.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <numeric>
 
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "data/augment_pixels.h"
 
 namespace distal {
 namespace {
@@ -33,8 +35,6 @@ struct Colour {
   float own = 1, grey = 0, offset = 0;
 };
 
-constexpr float kRed = 0.299f, kGreen = 0.587f, kBlue = 0.114f;
-
 void scale_frame(const uint8_t* frame, int64_t row_bytes, const AugmentDraw& draw, const Taps& vertical, const Taps& horizontal,
                  std::vector<float>& row, float* red, float* green, float* blue) {
   const auto size = std::ssize(vertical.weight);
@@ -58,12 +58,6 @@ void scale_frame(const uint8_t* frame, int64_t row_bytes, const AugmentDraw& dra
   }
 }
 
-double mean_grey(const float* clip, int64_t plane) {
-  double sum[3] = {};
-  for (int64_t c = 0; c < 3; ++c) sum[c] = std::accumulate(clip + c * plane, clip + (c + 1) * plane, 0.0);
-  return (kRed * sum[0] + kGreen * sum[1] + kBlue * sum[2]) / static_cast<double>(plane);
-}
-
 // In [0, 255]: brightness v *= b; contrast v = (v - mean) c + mean, mean the clip's grey after brightness; saturation
 // v = grey + (v - grey) s. All three keep or scale grey, so together they are one map of (v, grey(v)).
 Colour colour_of(const AugmentDraw& draw, const float* clip, int64_t plane) {
@@ -84,6 +78,23 @@ void recolour(float* clip, int64_t plane, const Colour& colour) {
   }
 }
 
+// Whether one of its words is left or right: "swipe_left", "BrushRight", "LEFT", not "upright".
+bool names_a_side(const std::string& name) {
+  std::string word;
+  const auto is_side = [&] { return word == "left" || word == "right"; };
+  bool lower = false;
+  for (const char letter : name) {
+    const auto sign = static_cast<unsigned char>(letter);
+    if (!std::isalpha(sign) || (lower && std::isupper(sign))) {
+      if (is_side()) return true;
+      word.clear();
+    }
+    if (std::isalpha(sign)) word += static_cast<char>(std::tolower(sign));
+    lower = std::islower(sign);
+  }
+  return is_side();
+}
+
 torch::Tensor applied(const FrameView& view, const AugmentDraw& draw, int64_t size_px) {
   auto clip = torch::empty({3, view.size(), size_px, size_px}, torch::kFloat32);
   apply_augment(view, draw, size_px, clip.mutable_data_ptr<float>());
@@ -99,6 +110,15 @@ void AugmentOptions::visit(OptionVisitor& v) {
   v("brightness", brightness, "range of the brightness factor around 1", between(0, 1));
   v("contrast", contrast, "range of the contrast factor around 1", between(0, 1));
   v("saturation", saturation, "range of the saturation factor around 1", between(0, 1));
+  v("family", family, "what happens to the clips of a batch after that");
+}
+
+std::string AugmentOptions::flip_warning(const Classes& classes) const {
+  if (flip == 0 || !flip_labels.empty()) return "";
+  std::vector<std::string> sided;
+  std::copy_if(classes.names.begin(), classes.names.end(), std::back_inserter(sided), names_a_side);
+  if (sided.empty()) return "";
+  return fmt::format("augment.flip mirrors clips, and the label of {} stays as it is; augment.flip_labels says which classes change places.", fmt::join(sided, ", "));
 }
 
 void AugmentOptions::resolve(const Classes& classes) {

@@ -12,6 +12,7 @@
 #include "base/nouns.h"
 #include "base/options.h"
 #include "base/random.h"
+#include "data/augmentation.h"
 #include "data/frame_view.h"
 
 namespace distal {
@@ -21,11 +22,15 @@ struct AugmentOptions {
   double flip = 0;                      // probability of a horizontal flip
   std::vector<std::string> flip_labels; // "left:right" pairs that change places under a flip
   double brightness = 0, contrast = 0, saturation = 0;  // +- range of the factor around 1
+  Choice<Augmentation> family{"none"};  // what happens to the clips of a batch after that; not yet `visit`ed: nothing
   void visit(OptionVisitor& v);
 
   std::vector<int64_t> flip_map;        // [K] class under a flip, from `resolve`; empty: labels stay
   /// Fills flip_map from flip_labels. Throws Error: not a pair, unknown class, a class named twice.
   void resolve(const Classes& classes);
+  /// What the reader of a report must know where clips are flipped and the names of classes say left or right, but no
+  /// flip_labels tell how they change places; else empty.
+  std::string flip_warning(const Classes& classes) const;
 };
 
 /// Where a clip is cut and how its colours change: one draw, used for each of its frames.

@@ -123,5 +123,16 @@ TEST(Augment, AFlipMapExchangesTheNamedClasses) {
   EXPECT_THAT(error_of([&] { options.resolve({{"a", "b", "c"}}); }), HasSubstr("'b' stands in two pairs"));
 }
 
+TEST(Augment, WarnsOfFlipsWhereClassesNameASide) {
+  AugmentOptions options;
+  const Classes sided{{"clap", "swipe_left", "TurnRight", "LEFT"}}, plain{{"upright", "leftover", "bright light"}};
+  EXPECT_EQ(options.flip_warning(sided), "") << "nothing is flipped";
+  options.flip = 0.5;
+  EXPECT_THAT(options.flip_warning(sided), HasSubstr("the label of swipe_left, TurnRight, LEFT stays"));
+  EXPECT_EQ(options.flip_warning(plain), "");
+  options.flip_labels = {"swipe_left:TurnRight"};
+  EXPECT_EQ(options.flip_warning(sided), "");
+}
+
 }  // namespace
 }  // namespace distal

@@ -22,6 +22,8 @@ struct Batch {
   torch::Tensor rows;     // int64 [N], row of each clip in the list the batches were made from
   torch::Tensor weights;  // float32 [N], loss weight of each clip
   torch::Tensor teacher;  // float32 [N, K] probabilities a teacher gave; NaN rows where it did not
+  torch::Tensor second;   // float32 [N, 3, T, H, W] another view of the same clips; undefined where none was asked for
+  torch::Tensor transform;  // int64 [N], which transformation each clip went through; undefined where no family of augment tells
 };
 
 /// One clip as it is trained on: which clip, its truth, its weight, a teacher's word.
@@ -43,10 +45,13 @@ struct Sample {
 /// entry, else the teacher's), and each class visits its own samples in turn.
 /// A clip of a video in quarantine (ClipReader::quarantined) is replaced by the next of the same draw.
 /// augment.flip_labels must have been resolved (AugmentOptions::resolve).
+/// augment.family works on each whole batch; its draws depend on (random, step) too. Batches of two views take none.
+/// With `views` 2 a batch has a `second` view of each clip too, with jitter and augmentation of its own; the first views and
+/// the order are those of `views` 1.
 class TrainingBatches {
  public:
   TrainingBatches(ClipReader& reader, std::vector<Sample> samples, int64_t classes, int64_t batch_size, AugmentOptions augment,
-                  bool class_balanced, Random random, int64_t first_step, int64_t threads);
+                  bool class_balanced, Random random, int64_t first_step, int64_t threads, int64_t views = 1);
   ~TrainingBatches();  // waits for the clips being read, not for their batches
   Batch next();  // throws Error when no clip is readable; CacheError
  private:
@@ -55,10 +60,12 @@ class TrainingBatches {
 };
 
 /// Evaluation batches: each clip once, in order, centre frames and centre crop. A clip of a video in quarantine gives
-/// no row.
+/// no row. With `augment` the centre frames are cropped, flipped and coloured by a draw that depends on the random and the row
+/// alone (augment.family is left out); flips that change labels are not for evaluation.
 class EvaluationBatches {
  public:
-  EvaluationBatches(ClipReader& reader, std::vector<Clip> clips, int64_t classes, int64_t batch_size, int64_t threads);
+  EvaluationBatches(ClipReader& reader, std::vector<Clip> clips, int64_t classes, int64_t batch_size, int64_t threads,
+                    std::optional<AugmentOptions> augment = std::nullopt, Random random = Random(0));
   ~EvaluationBatches();
   std::optional<Batch> next();  // nothing at the end; throws CacheError
  private:

@@ -1,14 +1,12 @@
 #include <atomic>
-#include <exception>
 #include <filesystem>
-#include <mutex>
-#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "data/lists.h"
 
 namespace distal {
@@ -115,28 +113,6 @@ void make_clips_of(Video& video, const ClipOptions& options, const Classes& clas
   add_clips(video, info, options, classes);
 }
 
-// Calls `work` with each of 0 .. count-1, from two threads. What it throws ends the calls and is returned.
-std::exception_ptr for_each(int64_t count, const std::function<void(int64_t)>& work) {
-  std::atomic<int64_t> next = 0;
-  std::mutex mutex;
-  std::exception_ptr error;
-  const auto run = [&] {
-    try {
-      for (int64_t i = next++; i < count; i = next++) work(i);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      error = std::current_exception();
-      next = count;
-    }
-  };
-  {
-    std::vector<std::jthread> threads;
-    for (int64_t i = 1; i < std::min(kProbeThreads, count); ++i) threads.emplace_back(run);
-    run();
-  }
-  return error;
-}
-
 ClipList joined(std::vector<Video> videos) {
   ClipList all;
   std::unordered_set<std::string> keys;
@@ -159,12 +135,11 @@ ClipList make_clips(const std::vector<Row>& rows, const std::string& folder, con
   auto videos = videos_of(rows, folder);
   progress.begin("probing", std::ssize(videos), "videos");
   std::atomic<int64_t> done = 0;
-  const std::exception_ptr error = for_each(std::ssize(videos), [&](int64_t i) {
+  for_each(std::ssize(videos), kProbeThreads, [&](int64_t i) {
     make_clips_of(videos[i], options, classes, probe_video);
     progress.step(++done);
   });
   progress.end();
-  if (error) std::rethrow_exception(error);
   return joined(std::move(videos));
 }
 

@@ -11,6 +11,8 @@ struct EvaluationBatches::State {
   ClipReader& reader;
   std::vector<Clip> clips;
   int64_t classes, batch_size;
+  std::optional<AugmentOptions> augment;
+  Random random;
   std::atomic<bool> stopping = false;
   std::unique_ptr<Prefetch> prefetch;  // last: its threads end before what they use
 
@@ -27,17 +29,25 @@ struct EvaluationBatches::State {
     std::string reason;
     const auto view = view_or_reason(reader, clip, nullptr, false, reason);
     if (!view) return false;
-    apply_augment(*view, centre_draw(view->height, view->width), reader.options().size_px, clip_at(batch, row));
+    apply_augment(*view, draw(*view, index), reader.options().size_px, clip_at(batch, row));
     batch.rows.mutable_data_ptr<int64_t>()[row] = index;
     float* target = batch.targets.mutable_data_ptr<float>() + row * classes;
     for (int64_t k = 0; clip.label >= 0 && k < classes; ++k) target[k] = k == clip.label ? 1.f : 0.f;
     return true;
   }
+
+  AugmentDraw draw(const FrameView& view, int64_t index) const {
+    if (!augment) return centre_draw(view.height, view.width);
+    Random cuts = random.stream("augment", static_cast<uint64_t>(index));
+    return draw_augment(view.height, view.width, *augment, cuts);
+  }
 };
 
-EvaluationBatches::EvaluationBatches(ClipReader& reader, std::vector<Clip> clips, int64_t classes, int64_t batch_size, int64_t threads)
-    : state_(new State{reader, std::move(clips), classes, batch_size}) {
+EvaluationBatches::EvaluationBatches(ClipReader& reader, std::vector<Clip> clips, int64_t classes, int64_t batch_size, int64_t threads,
+                                     std::optional<AugmentOptions> augment, Random random)
+    : state_(new State{reader, std::move(clips), classes, batch_size, std::move(augment), random}) {
   expect(batch_size > 0, "a batch has clips");
+  expect(!state_->augment || state_->augment->flip == 0 || state_->augment->flip_labels.empty(), "flips change no labels");
   State& state = *state_;
   const int64_t steps = (std::ssize(state.clips) + batch_size - 1) / batch_size;
   state.prefetch = std::make_unique<Prefetch>([&state](int64_t step) { return state.make(step); }, 0, steps, threads);

@@ -24,14 +24,16 @@ struct TrainingBatches::State {
   int64_t classes, batch_size;
   AugmentOptions augment;
   Random random;
+  int64_t views;
   std::unique_ptr<SampleOrder> order;
   std::atomic<bool> stopping = false;
   std::unique_ptr<Prefetch> prefetch;  // last: its threads end before what they use
 
   Batch make(int64_t step) {
     Batch batch = empty_batch(batch_size, classes, reader.options());
+    if (views == 2) batch.second = torch::empty_like(batch.clips);
     for (int64_t row = 0; row < batch_size && !stopping; ++row) fill(batch, row, step * batch_size + row);
-    return batch;
+    return augment.family && !stopping ? augment.family->apply(batch, random.stream("family", step)) : batch;
   }
 
   void fill(Batch& batch, int64_t row, int64_t position) {
@@ -44,15 +46,23 @@ struct TrainingBatches::State {
 
   bool read(Batch& batch, int64_t row, int64_t position, int64_t index, std::string& reason) {
     const Sample& sample = samples[index];
-    Random jitter = random.stream("jitter", position), cuts = random.stream("augment", position);
-    const auto view = view_or_reason(reader, sample.clip, &jitter, true, reason);
-    if (!view) return false;
-    const AugmentDraw draw = draw_augment(view->height, view->width, augment, cuts);
-    apply_augment(*view, draw, reader.options().size_px, clip_at(batch, row));
-    put_targets(batch, row, sample, draw.flipped);
+    const auto draw = put_view(batch.clips, row, sample.clip, random.stream("jitter", position), random.stream("augment", position), reason);
+    if (!draw) return false;
+    if (views == 2 && !put_view(batch.second, row, sample.clip, random.stream("second jitter", position), random.stream("second augment", position), reason))
+      return false;
+    put_targets(batch, row, sample, draw->flipped);
     batch.rows.mutable_data_ptr<int64_t>()[row] = index;
     batch.weights.mutable_data_ptr<float>()[row] = sample.weight;
     return true;
+  }
+
+  // What was drawn; nothing where the clip cannot be read.
+  std::optional<AugmentDraw> put_view(torch::Tensor& clips, int64_t row, const Clip& clip, Random jitter, Random cuts, std::string& reason) {
+    const auto view = view_or_reason(reader, clip, &jitter, true, reason);
+    if (!view) return std::nullopt;
+    const AugmentDraw draw = draw_augment(view->height, view->width, augment, cuts);
+    apply_augment(*view, draw, reader.options().size_px, clips.mutable_data_ptr<float>() + row * clips.stride(0));
+    return draw;
   }
 
   void put_targets(Batch& batch, int64_t row, const Sample& sample, bool flipped) const {
@@ -67,11 +77,13 @@ struct TrainingBatches::State {
 };
 
 TrainingBatches::TrainingBatches(ClipReader& reader, std::vector<Sample> samples, int64_t classes, int64_t batch_size, AugmentOptions augment,
-                                 bool class_balanced, Random random, int64_t first_step, int64_t threads)
-    : state_(new State{reader, std::move(samples), classes, batch_size, std::move(augment), random}) {
+                                 bool class_balanced, Random random, int64_t first_step, int64_t threads, int64_t views)
+    : state_(new State{reader, std::move(samples), classes, batch_size, std::move(augment), random, views}) {
   State& state = *state_;
   if (state.samples.empty()) fail("there is no clip to train on, label some first");
   expect(batch_size > 0, "a batch has clips");
+  expect(views == 1 || views == 2, "one view of a clip, or two");
+  expect(views == 1 || !state.augment.family || state.augment.family.name == "none", "a family of augment works on batches of one view");
   expect(state.augment.flip_labels.empty() || std::ssize(state.augment.flip_map) == classes, "flip_labels are resolved");
   for (const auto& sample : state.samples)
     for (const auto* known : {&sample.target, &sample.teacher}) expect(known->empty() || std::ssize(*known) == classes, "K probabilities");

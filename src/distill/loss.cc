@@ -28,6 +28,16 @@ torch::Tensor cross_entropy_rows(const torch::Tensor& logits, const torch::Tenso
   return -(p.to(logits.dtype()) * logits.log_softmax(1)).sum(1);
 }
 
+torch::Tensor divergence_rows(const torch::Tensor& logits, const torch::Tensor& probabilities) {
+  const auto entropy = -torch::xlogy(probabilities, probabilities).sum(1).nan_to_num(0);
+  return cross_entropy_rows(logits, probabilities) - entropy.detach();
+}
+
+torch::Tensor likely_classes(const Lesson& lesson) {
+  const auto of = [](const torch::Tensor& probabilities) { return probabilities.nan_to_num(0).argmax(1); };
+  return torch::where(known_rows(lesson.truth), of(lesson.truth), of(lesson.teacher));
+}
+
 torch::Tensor smoothed(const torch::Tensor& probabilities, double smoothing) {
   if (smoothing == 0) return probabilities;
   return (1 - smoothing) * probabilities + smoothing / static_cast<double>(probabilities.size(1));
@@ -38,5 +48,16 @@ torch::Tensor soft_cross_entropy(const torch::Tensor& logits, const torch::Tenso
 }
 
 torch::Tensor retemper(const torch::Tensor& probabilities, double tau) { return (probabilities.clamp_min(1e-8).log() / tau).softmax(1); }
+
+Losses answer_losses(const Lesson& lesson, double tau) {
+  const auto z = at_least_float32(lesson.student.logits);
+  const auto teacher = lesson.teacher.detach();
+  const auto has_teacher = known_rows(teacher);
+  const auto p = tau == 1 ? teacher : retemper(teacher.to(z.dtype()), tau);
+  const auto rows = tau * tau * cross_entropy_rows(z / tau, p);
+  const auto has_truth = known_rows(lesson.truth) & ~has_teacher;
+  return {{"truth", weighted_mean(cross_entropy_rows(z, lesson.truth), lesson.weights, has_truth, has_truth | has_teacher)},
+          {"teacher", weighted_mean(rows, lesson.weights, has_teacher, has_truth | has_teacher)}};
+}
 
 }  // namespace distal

@@ -1,7 +1,11 @@
 #pragma once
-// Distillation losses, a family: one file each in losses/. All work from logits of the student and *probabilities* of the
-// teacher; a temperature is re-created exactly: softmax(z / tau) = normalise(softmax(z)^(1 / tau)).
+// Distillation losses, a family: one file each in losses/. A loss sees a Lesson: a batch as the student, the truth and a
+// teacher know it. A teacher far away gives *probabilities*; a temperature is re-created from them exactly:
+// softmax(z / tau) = normalise(softmax(z)^(1 / tau)). One at hand looks at the same view and shows its features too.
+// A loss holds no state: what it trains or keeps beside the networks is a module that the loop owns. Any thread.
 
+#include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +13,8 @@
 #include <torch/types.h>
 
 #include "base/catalogue.h"
+#include "base/random.h"
+#include "models/model.h"
 
 namespace distal {
 
@@ -16,16 +22,48 @@ namespace distal {
 using Losses = std::vector<std::pair<std::string, torch::Tensor>>;
 torch::Tensor total(const Losses& losses);
 
+/// Intermediate maps by their published names (models/layers.h, Taps): [N, C, T, H, W], or frame by frame [N * T, C, H, W].
+using Maps = std::map<std::string, torch::Tensor>;
+
+struct Lesson {
+  Output student;                   // logits float32 [N, K], embedding float32 [N, D]
+  torch::Tensor teacher;            // float32 [N, K] probabilities; NaN rows where it did not answer
+  torch::Tensor truth;              // float32 [N, K] one-hot or soft; NaN rows where unknown
+  torch::Tensor weights;            // float32 [N]
+  torch::Tensor rows;               // int64 [N], which of the samples each clip is; undefined where nothing is kept by sample
+  double progress = 0;              // share of the training that is done, in [0, 1)
+  torch::Tensor teacher_embedding;  // float32 [N, D'] of the same view; undefined unless the teacher's network is at hand
+  Maps student_maps, teacher_maps;  // empty unless the loss needs them
+  torch::nn::Module* parts = nullptr;  // what DistillLoss::parts made
+};
+
 class DistillLoss {
  public:
   virtual ~DistillLoss() = default;
-  /// logits float32 [N, K]; teacher float32 [N, K] probabilities; truth float32 [N, K] one-hot or NaN rows where unknown;
-  /// weights float32 [N]. Each part, `truth` and `teacher`, is a scalar: the weighted mean over the clips it applies to, 0
-  /// without any. A row of NaN in `teacher` learns from its truth alone; a row without either counts nowhere. No gradient
-  /// into teacher. float64 stays float64; half precision is computed in float32.
-  virtual Losses losses(const torch::Tensor& logits, const torch::Tensor& teacher, const torch::Tensor& truth,
-                        const torch::Tensor& weights) const = 0;
+  /// Each part is a scalar: the weighted mean over the clips it applies to, 0 without any; a clip of weight w counts as w clips.
+  /// `truth` is what labels say, everything else comes from the teacher: a row of NaN in `teacher` learns from its truth
+  /// alone, a row without either counts nowhere. No gradient into the teacher. float64 stays float64; half precision is
+  /// computed in float32. Throws Error: a map that the network does not leave.
+  virtual Losses losses(const Lesson& lesson) const = 0;
+
+  /// False: teacher-free, it has something to say about truth alone.
+  virtual bool needs_teacher() const { return true; }
+  /// Whether it wants teacher_embedding, and the maps of both sides.
+  virtual bool needs_teacher_network() const { return false; }
+  virtual bool needs_maps() const { return false; }
+  /// Whether it trains the classifier. One that compares features alone does not: `answer_losses` are then learned beside it.
+  virtual bool teaches_classes() const { return !needs_teacher_network(); }
+
+  /// Regressors, projections (parameters), memory banks (buffers): trained and checkpointed beside the net, in float32; null:
+  /// nothing. `example`: a lesson of one clip with the right sizes; `samples`: how many clips there are to learn from.
+  virtual std::shared_ptr<torch::nn::Module> parts(const Lesson& example, int64_t samples, Random random) const { return nullptr; }
+  /// After the `losses` of each batch of a training, under no_grad: puts the batch into a memory bank.
+  virtual void remember(const Lesson& lesson) const {}
 };
+
+/// What is learned of the answers: tau^2 CE(p_t^tau, softmax(z / tau)) as `teacher`, and CE with the truth as `truth` for clips
+/// without a teacher's word.
+Losses answer_losses(const Lesson& lesson, double tau = 1);
 
 /// -sum_k p_k log q_k, weighted mean over rows; rows of NaN are left out (0 when none is left). Label smoothing epsilon
 /// moves p to (1 - eps) p + eps / K.
@@ -47,6 +85,12 @@ torch::Tensor weighted_mean(const torch::Tensor& values, const torch::Tensor& we
 
 /// -sum_k p_k log_softmax(logits)_k, [N]; 0 for rows of NaN in `probabilities`. Logits come as float32 or float64.
 torch::Tensor cross_entropy_rows(const torch::Tensor& logits, const torch::Tensor& probabilities);
+
+/// KL(p || softmax(logits)), [N], under the same terms.
+torch::Tensor divergence_rows(const torch::Tensor& logits, const torch::Tensor& probabilities);
+
+/// The class of each row, int64 [N]: the truth's largest entry where it is known, else the teacher's (0 where neither is).
+torch::Tensor likely_classes(const Lesson& lesson);
 
 /// Half precision to float32, everything else as it is.
 torch::Tensor at_least_float32(const torch::Tensor& logits);

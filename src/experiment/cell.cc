@@ -5,6 +5,7 @@
 
 #include "base/revision.h"
 #include "experiment/metrics.h"
+#include "experiment/pool_scores.h"
 #include "models/weights.h"
 
 namespace distal {
@@ -41,6 +42,15 @@ std::vector<float> one_hot(int64_t label, int64_t classes) {
   return target;
 }
 
+// Clips that a pool of `size` leaves out: the same for every arm of a seed, fewer for a larger pool.
+std::set<std::string> outside(const std::vector<Clip>& pool, int64_t size, Random random) {
+  std::set<std::string> keys;
+  if (size < 0) return keys;
+  const std::vector<int64_t> order = random.permutation(std::ssize(pool));
+  for (int64_t i = size; i < std::ssize(order); ++i) keys.insert(pool[order[i]].key());
+  return keys;
+}
+
 std::vector<Clip> open_pool(const Material& material, const Known& known) {
   std::vector<Clip> open;
   for (const Clip& clip : material.pool)
@@ -65,6 +75,12 @@ void reserve(Workbench& bench, const Store::Run& run, int64_t round, const std::
   bench.store.reserve(run.id, round, keys, seconds, prices, max_answers, max_seconds, kNone);
 }
 
+// The network that make_teacher trained or opened, for those who learn with it at hand.
+Model teachers_network(const Workbench& bench) {
+  const TeacherOptions& oracle = bench.experiment.base().oracle;
+  return load_model(oracle.kind == "model" ? oracle.path : bench.folder + "/teacher.safetensors").net;
+}
+
 // What a run's results depend on: its arm, the clips, who answers (whose version covers the teacher), the program.
 uint64_t run_hash(Workbench& bench, Recipe recipe) {
   recipe.seed = 0;
@@ -87,10 +103,11 @@ Store::Run begin(Workbench& bench, const Arm& arm, int64_t seed) {
 
 Known start(Workbench& bench, const Arm& arm, const Store::Run& run, Random random, RoundResult& result) {
   const Material& material = bench.material;
-  const auto& source = material.start_in_pool() ? material.pool : material.start;
+  Known known;
+  known.closed = outside(material.pool, arm.recipe.pool_size, random.stream("pool"));
+  const auto source = material.start_in_pool() ? open_pool(material, known) : material.start;
   const std::vector<Clip> clips = balanced_draw(source, arm.recipe.start, material.classes.size(), random);
   reserve(bench, run, 0, clips, arm.recipe, arm.recipe.ask_start ? bench.oracle.price() : 0);
-  Known known;
   for (const Clip& clip : clips) {
     known.samples.push_back({clip, one_hot(clip.label, material.classes.size())});
     known.closed.insert(clip.key());
@@ -117,30 +134,15 @@ std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run
   if (recipe.budget < 0) {
     picks = open;
   } else {
-    PoolScores scores;
-    const Strategy& strategy = *recipe.strategy;
-    std::vector<Clip> scored = open;
-    if (scores_pool(recipe)) {
-      const Model net = student();  // outside the stopwatch: training has its own
+    const Model net = scores_pool(recipe) ? student() : nullptr;  // outside the stopwatch: training has its own
+    ScoredPool pool;
+    {
       const Stopwatch watch(result.score_s);
-      const Predictions pool = bench.learning.predict(*net, recipe.student, open);
-      scored.clear();
-      for (int64_t i = 0; i < pool.rows.size(0); ++i) scored.push_back(open[pool.rows[i].item<int64_t>()]);
-      scores.logits = pool.logits;
-      scores.embeddings = pool.embeddings;
-      scores.labelled_embeddings = strategy.needs_embeddings() ? bench.learning.predict(*net, recipe.student, known.clips()).embeddings
-                                                               : torch::empty({0, pool.embeddings.size(1)});
-    } else {
-      scores.logits = torch::zeros({static_cast<int64_t>(open.size()), bench.material.classes.size()});
-    }
-    scores.duration_s = torch::empty({static_cast<int64_t>(scored.size())}, torch::kFloat64);
-    for (size_t i = 0; i < scored.size(); ++i) {
-      scores.duration_s[static_cast<int64_t>(i)] = scored[i].duration_s();
-      scores.video.push_back(scored[i].video);
+      pool = score_pool(bench, recipe, net, known, open, Random(static_cast<uint64_t>(run.seed)), fmt::format("{} seed {} round {}", arm.name, run.seed, round));
     }
     const Stopwatch watch(result.select_s);
-    const torch::Tensor rows = select(strategy, scores, recipe.budget, recipe.selection, random);
-    for (int64_t i = 0; i < rows.size(0); ++i) picks.push_back(scored[rows[i].item<int64_t>()]);
+    const torch::Tensor rows = select(*recipe.strategy, pool.scores, recipe.budget, recipe.selection, random);
+    for (int64_t i = 0; i < rows.size(0); ++i) picks.push_back(pool.clips[rows[i].item<int64_t>()]);
   }
   reserve(bench, run, round, picks, recipe, bench.oracle.price());
   return picks;
@@ -172,7 +174,7 @@ void keep_student(Workbench& bench, const Arm& arm, const Store::Run& run, int64
 Model train_student(Workbench& bench, const Arm& arm, const Store::Run& run, const Known& known, int64_t round, RoundResult& result) {
   const Stopwatch watch(result.train_s);
   return bench.learning.train(arm.recipe.student, arm.recipe.loss, known.samples, Random(static_cast<uint64_t>(run.seed)).stream("student"),
-                              fmt::format("{} seed {} round {}", arm.name, run.seed, round));
+                              fmt::format("{} seed {} round {}", arm.name, run.seed, round), arm.recipe.matching ? teachers_network(bench) : nullptr);
 }
 
 void measure_student(Workbench& bench, const Arm& arm, Net& student, RoundResult& result) {
@@ -211,9 +213,10 @@ TaughtBy make_teacher(const Experiment& experiment, Material& material, const st
   std::vector<Clip> clips = material.teacher;
   clips.insert(clips.end(), material.test.begin(), material.test.end());
   Learning learning(material.teachers_reader(), material.classes, clips, folder + "/unfinished", progress);
+  learning.pretrain_on(material.pool, recipe.cache);
   std::vector<Sample> samples;
   for (const Clip& clip : material.teacher) samples.push_back({clip, one_hot(clip.label, classes)});
-  const Model net = learning.train(learner, recipe.loss, samples, Random(static_cast<uint64_t>(recipe.seed)).stream("teacher"), "teacher");
+  const Model net = learning.train(learner, {}, samples, Random(static_cast<uint64_t>(recipe.seed)).stream("teacher"), "teacher");
   const Predictions test = learning.predict(*net, learner, material.test);
   const double accuracy = measure(test.logits, test.rows, material.test).accuracy;
   InputOptions input = recipe.teacher->input.value_or(recipe.input);

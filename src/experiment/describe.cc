@@ -44,6 +44,7 @@ Results describe(const Experiment& experiment, const Material& material, const R
   results.start_clips = static_cast<int64_t>(material.start_in_pool() ? material.pool.size() : material.start.size());
   results.test_clips = static_cast<int64_t>(material.test.size());
   for (const Clip& clip : material.test) results.test_videos.push_back(clip.group);
+  results.test_id = test_id_of(material.test);
   results.recipe = experiment.resolved;
   for (const Arm& arm : experiment.arms) results.recipe += fmt::format("\n# arm {}, every option\n{}", arm.name, arm.resolved);
   results.revision = revision();

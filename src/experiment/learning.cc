@@ -5,6 +5,9 @@
 #include "base/revision.h"
 #include "data/order.h"
 #include "models/weights.h"
+#include "pretext/probe.h"
+#include "train/task_aware.h"
+#include "train/taught.h"
 
 namespace distal {
 namespace {
@@ -42,20 +45,27 @@ uint64_t frozen_hash(const Net& net) {
   return hash;
 }
 
+bool is_taught(const std::vector<Sample>& samples) {
+  return std::any_of(samples.begin(), samples.end(), [](const Sample& sample) { return !sample.teacher.empty(); });
+}
+
+bool uses(const Choice<DistillLoss>& loss, const std::vector<Sample>& samples) { return is_taught(samples) || (loss && !loss->needs_teacher()); }
+
 // Of everything that determines the trained weights: the fresh network (so its options, init file and seed), how it is
-// trained, on what, by which program.
-uint64_t training_hash(const Net& fresh, Learner learner, Choice<DistillLoss> loss, InputOptions input, const std::vector<Sample>& samples, Random random) {
+// trained, on what, by which program, and under whose eyes.
+uint64_t training_hash(const Net& fresh, Learner learner, Choice<DistillLoss> loss, InputOptions input, const std::vector<Sample>& samples, Random random,
+                       const Model& teacher) {
   uint64_t hash = fnv1a(revision() + resolved(learner) + resolved(input), random());
   for (const auto& [name, tensor] : state(fresh)) hash = hash_of(tensor, fnv1a(name, hash));
   const auto add = [&](const std::vector<float>& known) { hash = fnv1a({reinterpret_cast<const char*>(known.data()), known.size() * sizeof(float)}, hash); };
-  bool taught = false;
   for (const Sample& sample : samples) {
     hash = fnv1a(sample.clip.key(), hash);
     add(sample.target);
     add(sample.teacher);
-    taught |= !sample.teacher.empty();
   }
-  return taught ? fnv1a(resolved(loss), hash) : hash;
+  if (teacher && is_taught(samples))
+    for (const auto& [name, tensor] : state(*teacher)) hash = hash_of(tensor, fnv1a(name, hash));
+  return uses(loss, samples) ? fnv1a(resolved(loss), hash) : hash;
 }
 
 std::string videos_of(const std::vector<Sample>& samples, const torch::Tensor& rows) {
@@ -90,29 +100,53 @@ Learning::Learning(ClipReader& reader, Classes classes, std::vector<Clip> clips,
   std::filesystem::create_directories(folder_);
 }
 
-Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string& what) {
+void Learning::pretrain_on(std::vector<Clip> pool, CacheOptions cache) {
+  pretraining_.emplace(reader_.options(), std::move(cache), std::move(pool), folder_, progress_);
+}
+
+Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string& what,
+                      const Model& teacher) {
   Learner fitted = learner;
   fitted.training.steps = learner.training.steps_for(std::ssize(samples));
   const Model net = fitted.model.build(classes_.size(), random.stream("weights"));
+  const std::string warning = backbone_frozen(learner) ? "" : learner.augment.flip_warning(classes_);
+  if (!warning.empty()) say_once(warning);
   if (!fitted.model.account.empty()) say_once(fmt::format("Weights for {}: {}", fitted.model.backbone.name, fitted.model.account));
-  const std::string stem = fmt::format("{}/{:016x}", folder_, training_hash(*net, fitted, loss, reader_.options(), samples, random));
+  if (learner.pretext) {
+    expect(pretraining_.has_value(), "there are clips to pre-train on");
+    pretraining_->start(*net, learner, classes_.size(), random.stream("pretext"));
+  }
+  const std::string stem = fmt::format("{}/{:016x}", folder_, training_hash(*net, fitted, loss, reader_.options(), samples, random, teacher));
   const std::string finished = stem + ".safetensors", checkpoint = stem + ".checkpoint.safetensors";
   if (std::filesystem::exists(finished)) {
     load_into(*net, load_safetensors(finished));
     net->eval();
     return net;
   }
-  const bool taught = std::any_of(samples.begin(), samples.end(), [](const Sample& sample) { return !sample.teacher.empty(); });
-  expect(!taught || loss.method, "a loss is chosen where a teacher answered");
-  Supervised objective(fitted.training.label_smoothing, taught ? loss.method : nullptr);
+  const auto learned = objective(*net, fitted, loss, samples, random.stream("loss"), teacher);
   progress_.begin(what, fitted.training.steps, "steps");
-  const auto fit_what = backbone_frozen(learner) ? &Learning::fit_head : &Learning::fit_clips;
-  const FitReport report = (this->*fit_what)(*net, fitted, objective, weighed(learner, samples), random, checkpoint);
+  const auto fit_what = learner.probe ? &Learning::fit_probe : backbone_frozen(learner) ? &Learning::fit_head : &Learning::fit_clips;
+  const FitReport report = (this->*fit_what)(*net, fitted, *learned, weighed(learner, samples), random, checkpoint);
   progress_.end();
   say_once("Trained in " + report.precision);
   save_safetensors(finished, state(*net));
   std::filesystem::remove(checkpoint);
   return net;
+}
+
+std::unique_ptr<Objective> Learning::objective(Net& net, const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples,
+                                               Random random, const Model& teacher) const {
+  const double smoothing = learner.training.label_smoothing;
+  if (!uses(loss, samples)) return std::make_unique<Supervised>(smoothing);
+  expect(loss.method != nullptr, "a loss is chosen where a teacher answered");
+  expect(!teacher || !backbone_frozen(learner), "features that are computed once show a teacher no view");
+  if (!teacher || !is_taught(samples)) return std::make_unique<Taught>(loss.method, smoothing);
+  auto taught = std::make_unique<Taught>(loss.method, smoothing, teacher);
+  const InputOptions& input = reader_.options();
+  const torch::Tensor clip = torch::zeros({1, 3, input.sampling.frames, input.size_px, input.size_px});
+  const torch::Tensor even = torch::full({1, classes_.size()}, 1.0 / static_cast<double>(classes_.size()));
+  taught->prepare(net, {clip, even, torch::zeros({1}, torch::kInt64), torch::ones({1}), even}, std::ssize(samples), random);
+  return taught;
 }
 
 void Learning::say_once(const std::string& text) {
@@ -147,7 +181,27 @@ FitReport Learning::fit_clips(Net& net, const Learner& learner, Objective& objec
     return [batches] { return batches->next(); };
   };
   stream.describe = [&](const torch::Tensor& rows) { return videos_of(samples, rows); };
-  return fit(net, training, objective, stream, random.stream("fit"), checkpoint, progress_);
+  std::unique_ptr<Objective> aware;  // with a head that tells the transformations of augment.family
+  if (augment.family && augment.family->head_classes() > 0) aware = std::make_unique<TaskAware>(objective, *augment.family, net, random.stream("transform head"));
+  return fit(net, training, aware ? *aware : objective, stream, random.stream("fit"), checkpoint, progress_);
+}
+
+// A clip counts by its truth, else by the teacher's word.
+FitReport Learning::fit_probe(Net& net, const Learner&, Objective&, const std::vector<Sample>& samples, Random, const std::string&) {
+  std::vector<Clip> clips;
+  for (const Sample& sample : samples) clips.push_back(sample.clip);
+  const Predictions read = features(net, clips);
+  if (read.rows.size(0) == 0) fail("no labelled clip could be read; see the quarantined videos");
+  std::vector<torch::Tensor> known, weights;
+  for (int64_t i = 0; i < read.rows.size(0); ++i) {
+    const Sample& sample = samples[read.rows[i].item<int64_t>()];
+    known.push_back(torch::tensor(sample.known()));
+    weights.push_back(torch::tensor(sample.weight));
+  }
+  set_classifier(net, linear_probe(read.embeddings, torch::stack(known), torch::stack(weights)));
+  FitReport report;
+  report.precision = "f32";
+  return report;
 }
 
 FitReport Learning::fit_head(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& all, Random random, const std::string& checkpoint) {

@@ -2,13 +2,14 @@
 // Training and prediction for an experiment. What a training yields depends on nothing but the learner's options, the
 // samples and the seed; its weights are kept under the hash of all that, so that a continued run does not train again and
 // arms that begin alike share their first network. With the whole backbone frozen, the features of all clips (centre frames,
-// centre crop: no augmentation) are computed once, in a fixed order, and the head is trained on them.
+// centre crop: no augmentation) are computed once, in a fixed order, and the head is trained on them, or fitted (Learner::probe).
 
 #include <map>
 #include <set>
 
 #include "base/progress.h"
 #include "experiment/material.h"
+#include "experiment/pretraining.h"
 
 namespace distal {
 
@@ -23,8 +24,14 @@ class Learning {
   /// `clips`: all that may ever be predicted or learned from.
   Learning(ClipReader& reader, Classes classes, std::vector<Clip> clips, std::string folder, Progress& progress);
 
-  /// A fresh network, trained. `what` names it in progress and messages; `loss` is used where a sample has a teacher's word.
-  Model train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string& what);
+  /// Before a learner with a pretext section is trained: the clips to pre-train on, and where their frames are cached.
+  void pretrain_on(std::vector<Clip> pool, CacheOptions cache);
+
+  /// A fresh network, trained. `what` names it in progress and messages. `loss` (may be empty where nobody has a teacher's word)
+  /// is used where a sample has one, or where it is teacher-free. `teacher`: the network that answered, where it shall look at
+  /// the same view in every step (train/taught.h); not with a frozen backbone.
+  Model train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string& what,
+              const Model& teacher = nullptr);
   Predictions predict(Net& net, const Learner& learner, const std::vector<Clip>& clips);
 
   const std::set<std::string>& said() const { return said_; }  // what init files matched, and in which precision was trained
@@ -32,8 +39,11 @@ class Learning {
  private:
   Predictions read_and_predict(Net& net, const std::vector<Clip>& clips, const std::string& what);
   Predictions features(Net& net, const std::vector<Clip>& clips);
+  std::unique_ptr<Objective> objective(Net& net, const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples,
+                                       Random random, const Model& teacher) const;
   std::vector<Sample> weighed(const Learner& learner, const std::vector<Sample>& samples) const;
   FitReport fit_clips(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint);
+  FitReport fit_probe(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint);
   FitReport fit_head(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint);
   void say_once(const std::string& text);
 
@@ -42,6 +52,7 @@ class Learning {
   std::vector<Clip> clips_;
   std::string folder_;
   Progress& progress_;
+  std::optional<Pretraining> pretraining_;
   std::map<uint64_t, std::map<std::string, torch::Tensor>> features_;  // by frozen weights and clip: [D], undefined where unreadable
   std::set<std::string> said_;
 };

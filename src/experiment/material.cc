@@ -1,11 +1,11 @@
 #include "experiment/material.h"
 
 #include <atomic>
-#include <mutex>
 #include <numeric>
 #include <set>
 #include <thread>
 
+#include "base/parallel.h"
 #include "base/random.h"
 #include "models/weights.h"
 
@@ -67,6 +67,19 @@ void require_budget(const Arm& arm, const Material& material) {
   if (wanted > available) fail("arm {}: {} rounds of {:g} {} exceed the pool's {:g}; lower rounds or budget", arm.name, recipe.rounds, recipe.budget, recipe.selection.unit, available);
 }
 
+// A network at hand (Recipe::matching) is shown what the student sees: clips as it was trained on.
+void require_same_view(const Experiment& experiment, const std::optional<InputOptions>& teacher) {
+  const auto matches = [](const Arm& arm) { return arm.recipe.matching; };
+  if (!teacher || std::none_of(experiment.arms.begin(), experiment.arms.end(), matches)) return;
+  const auto shown = [](const InputOptions& input) {
+    const SamplingOptions& s = input.sampling;
+    return fmt::format("{} frames, rule {}{}, {} px", s.frames, s.rule, s.rule == "dense" ? fmt::format(", stride {}", s.stride) : "", input.size_px);
+  };
+  const InputOptions& student = experiment.base().input;
+  if (shown(student) != shown(*teacher))
+    fail("matching: the teacher was made for clips of {}, the student sees {}; give both the same input, or leave matching out", shown(*teacher), shown(student));
+}
+
 }  // namespace
 
 std::vector<Clip> Material::clips() const {
@@ -104,6 +117,7 @@ Material open_material(const Experiment& experiment, Progress& progress) {
   material.reader = std::make_unique<ClipReader>(recipe.input, recipe.cache);
   std::optional<InputOptions> teacher_input = recipe.teacher ? recipe.teacher->input : std::nullopt;
   if (recipe.oracle.kind == "model") teacher_input = input_of(recipe.oracle.path);
+  require_same_view(experiment, teacher_input);
   if (teacher_input) material.teacher_reader = std::make_unique<ClipReader>(*teacher_input, recipe.cache);
 
   material.pool = usable(pool, recipe, material, *material.reader, progress);
@@ -125,41 +139,17 @@ double drop_unreadable(const Experiment& experiment, Material& material, Progres
   if (std::none_of(experiment.arms.begin(), experiment.arms.end(), reads_all)) return 0;
   const auto began = std::chrono::steady_clock::now();
   const std::vector<Clip> clips = material.clips();
-  std::atomic<int64_t> next = 0, done = 0;
-  std::atomic<bool> stopped = false;
-  std::exception_ptr stop;
-  std::mutex mutex;
-  const auto halt = [&] {
-    const std::lock_guard lock(mutex);
-    stop = std::current_exception();
-    stopped = true;
-    next = std::ssize(clips);
-  };
-  const auto work = [&] {
-    for (int64_t i = next++; i < std::ssize(clips); i = next++) {
-      try {
-        material.reader->view(clips[i], nullptr, false);
-      } catch (const CacheError&) {
-        halt();
-      } catch (const Error&) {  // in the reader's quarantine
-      } catch (...) {
-        halt();
-      }
-      ++done;
-    }
-  };
+  std::atomic<int64_t> done = 0;
   progress.begin("reading every clip", std::ssize(clips), "clips");
-  {
-    std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i) threads.emplace_back(work);
+  for_each(std::ssize(clips), std::thread::hardware_concurrency(), [&](int64_t i) {
     try {
-      for (; done < std::ssize(clips) && !stopped; std::this_thread::sleep_for(std::chrono::milliseconds(20))) progress.step(done);
-    } catch (...) {
-      next = std::ssize(clips);
+      material.reader->view(clips[i], nullptr, false);
+    } catch (const CacheError&) {
       throw;
+    } catch (const Error&) {  // in the reader's quarantine
     }
-  }
-  if (stop) std::rethrow_exception(stop);
+    progress.step(++done);
+  });
   progress.end();
   std::set<std::string> bad;
   for (const Quarantined& video : material.reader->quarantined()) bad.insert(video.path);

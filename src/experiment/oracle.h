@@ -16,7 +16,8 @@ class Oracle {
   /// `teacher` is null for hidden truth.
   Oracle(const TeacherOptions& options, std::unique_ptr<Teacher> teacher, Material& material, Store& store, Progress& progress);
 
-  /// Answers for clips already reserved by the run: class probabilities, in order; empty where a clip cannot be read.
+  /// Answers for clips already reserved by the run, or of a network at hand whose answers are free: class probabilities, in
+  /// order; empty where a clip cannot be read.
   /// Throws Error as the teacher does, and where it answered with numbers that are not finite (the other answers of that
   /// request are kept); Interrupted, with everything stored.
   std::vector<std::vector<double>> ask(const std::vector<Clip>& clips);

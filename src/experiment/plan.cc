@@ -214,7 +214,7 @@ class Planner {
   // The seconds of one seed.
   double add_arm(const Arm& arm) {
     const Recipe& recipe = arm.recipe;
-    const int64_t start = recipe.start < 0 ? std::ssize(source_s_) : recipe.start, open = open_clips(arm, start);
+    const int64_t start = recipe.start < 0 ? source_clips(recipe) : recipe.start, open = open_clips(arm, start);
     const Bill bought = bill(recipe, pool_s_, open, recipe.rounds), asked_start = recipe.ask_start ? longest(source_s_, start) : Bill{};
     plan_.trainings += (recipe.rounds + 1) * base_.seeds;
     plan_.answers += (bought.clips + asked_start.clips) * base_.seeds;
@@ -223,28 +223,38 @@ class Planner {
     const Pace& pace = paces_.of(recipe.student, recipe.input);
     const double clip_s = frozen(recipe.student) ? 0 : pace.clip_s;
     if (frozen(recipe.student)) add_features(recipe.student, pace);
-    const Strategy& strategy = *recipe.strategy;
+    if (recipe.student.pretext) add_pretraining(recipe.student, recipe.input);
+    const Needs needs = recipe.strategy->needs();
     const bool scores = scores_pool(recipe);
+    const int64_t members = scores && needs.passes == "members" ? needs.pass_count - 1 : 0, looks = scores && needs.passes == "augmented" ? needs.pass_count : 0;
+    plan_.trainings += members * recipe.rounds * base_.seeds;
+    asks_about_pool_ |= scores && needs.teacher;
     double seconds = 0;
     for (int64_t round = 0; round <= recipe.rounds; ++round) {
       const int64_t samples = start + bill(recipe, pool_s_, open, round).clips;
       if (round > 0 || first_of_its_kind(recipe, start)) seconds += static_cast<double>(recipe.student.training.steps_for(samples)) * pace.step_s;
       int64_t predicted = std::ssize(material_.test);
-      if (scores && round > 0) predicted += open + (strategy.needs_embeddings() ? samples : 0);
+      if (scores && round > 0) predicted += (1 + members) * open + (needs.embeddings || needs.labelled_logits ? samples : 0);
       seconds += static_cast<double>(predicted) * clip_s;
+      // Augmented clips have no features to look up; members learn what was known before this round.
+      if (round > 0) seconds += static_cast<double>(looks * open) * pace.clip_s;
+      if (round < recipe.rounds) seconds += static_cast<double>(members * recipe.student.training.steps_for(samples)) * pace.step_s;
     }
     arms_ += fmt::format("  {:<24} {} rounds of {} {}, strategy {}, about {:.1f} min a seed\n", arm.name, recipe.rounds,
                          recipe.budget < 0 ? "all" : fmt::format("{:g}", recipe.budget), recipe.selection.unit, recipe.strategy.name, seconds / 60);
     return seconds;
   }
 
+  int64_t pool_clips(const Recipe& recipe) const { return recipe.pool_size < 0 ? std::ssize(pool_s_) : std::min<int64_t>(recipe.pool_size, std::ssize(pool_s_)); }
+  int64_t source_clips(const Recipe& recipe) const { return material_.start_in_pool() ? pool_clips(recipe) : std::ssize(source_s_); }
+
   // Clips of the pool that can be asked about. Throws Error where the rounds want more, as a run would.
   int64_t open_clips(const Arm& arm, int64_t start) const {
     const Recipe& recipe = arm.recipe;
-    if (start > std::ssize(source_s_)) fail("arm {}: start = {} exceeds the {} clips it is drawn from", arm.name, start, source_s_.size());
-    const int64_t open = std::ssize(pool_s_) - (material_.start_in_pool() ? start : 0);
+    if (start > source_clips(recipe)) fail("arm {}: start = {} exceeds the {} clips it is drawn from", arm.name, start, source_clips(recipe));
+    const int64_t open = pool_clips(recipe) - (material_.start_in_pool() ? start : 0);
     const double wanted = recipe.budget * static_cast<double>(recipe.rounds);
-    const double there = recipe.selection.unit == "seconds" ? plan_.pool_s : static_cast<double>(open);
+    const double there = recipe.selection.unit == "seconds" ? longest(pool_s_, open).seconds : static_cast<double>(open);
     if (wanted > there) fail("arm {}: {} rounds of {:g} {} exceed the pool's {:g}; lower rounds or budget", arm.name, recipe.rounds, recipe.budget, recipe.selection.unit, there);
     return open;
   }
@@ -253,7 +263,21 @@ class Planner {
   bool first_of_its_kind(const Recipe& recipe, int64_t start) {
     Learner learner = recipe.student;
     Choice<DistillLoss> loss = recipe.loss;
-    return firsts_.insert(fmt::format("{} {} {}", resolved(learner), start, recipe.ask_start ? resolved(loss) : "")).second;
+    const bool used = recipe.ask_start || (loss.method && !loss.method->needs_teacher());
+    return firsts_.insert(fmt::format("{} {} {}", resolved(learner), start, used ? resolved(loss) : "")).second;
+  }
+
+  // Once per seed, on the pool, with nothing frozen: a step goes over the clips of its own batch, once a task where all are drawn,
+  // and without a gradient over their keys.
+  void add_pretraining(Learner learner, const InputOptions& input) {
+    PretextOptions pretext = *learner.pretext;
+    learner.pretext.reset();
+    learner.model.freeze.clear(), learner.probe = false;
+    ModelOptions model = learner.model;
+    if (!pretrained_.insert(resolved(model) + resolved(pretext)).second) return;
+    learner.training = pretext.training;
+    const double passes = (pretext.draw == "all" ? static_cast<double>(pretext.tasks.size()) : 1) + (pretext.contrasts() ? 0.4 : 0);
+    seconds_ += static_cast<double>(base_.seeds * pretext.training.steps_for(std::ssize(pool_s_))) * paces_.of(learner, input).step_s * passes;
   }
 
   // A frozen backbone sees each clip once; one with random weights is another for every seed.
@@ -267,7 +291,7 @@ class Planner {
   void add_teacher() {
     const Learner& learner = base_.teacher->learner;
     const Pace& pace = paces_.of(learner, base_.teacher->input.value_or(base_.input));
-    const int64_t answers = std::min<int64_t>(plan_.answers, std::ssize(material_.pool) + std::ssize(material_.start));
+    const int64_t all = std::ssize(material_.pool) + std::ssize(material_.start), answers = asks_about_pool_ ? all : std::min(plan_.answers, all);
     seconds_ += static_cast<double>(learner.training.steps_for(teacher_clips())) * pace.step_s;
     seconds_ += static_cast<double>(std::ssize(material_.test) + answers + (frozen(learner) ? teacher_clips() : 0)) * pace.clip_s;
   }
@@ -291,7 +315,8 @@ class Planner {
   InfoOf info_of_;
   Paces paces_;
   std::vector<double> pool_s_, source_s_;  // of each clip, ascending
-  std::set<std::string> firsts_, featured_;
+  std::set<std::string> firsts_, featured_, pretrained_;
+  bool asks_about_pool_ = false;  // a strategy looks at a free teacher's answers
   double seconds_ = 0, decoding_s_ = 0;
   std::string arms_;
   Plan plan_;

@@ -4,6 +4,10 @@
 
 #include <fmt/ranges.h>
 
+#include "experiment/pool_scores.h"
+#include "experiment/pretraining.h"
+#include "experiment/sweep.h"
+
 namespace distal {
 namespace {
 
@@ -21,18 +25,56 @@ Arm read_arm(const std::string& name, const Document& document) {
   return arm;
 }
 
+// The tasks of a pre-training can make their clips of as many frames as the network sees.
+void require_views(const Learner& learner, const InputOptions& input, const std::function<void(const std::string&)>& refuse) {
+  if (!learner.pretext) return;
+  try {
+    learner.pretext->view_frames(input.sampling.frames);
+  } catch (const Error& error) {
+    refuse(fmt::format("pretext: {}", error.what()));
+  }
+}
+
+// A frozen backbone sees each clip once, as it is: what a family would do to it would never be seen.
+void require_seen(const Learner& learner, const char* whose, const std::function<void(const std::string&)>& refuse) {
+  const auto& freeze = learner.model.freeze;
+  const auto& family = learner.augment.family.name;
+  if (family == "none" || std::find(freeze.begin(), freeze.end(), "backbone") == freeze.end()) return;
+  refuse(fmt::format("{}.augment.family = {} has no effect on a frozen backbone, whose features are computed once; leave it out, or model.freeze", whose, family));
+}
+
+// What the loss wants to see of a teacher, and whether it can be had.
+void require_teacher(const Recipe& recipe, const std::function<void(const std::string&)>& refuse) {
+  const bool at_hand = recipe.oracle.kind == "teacher" || recipe.oracle.kind == "model";
+  const auto& freeze = recipe.student.model.freeze;
+  if (recipe.loss->needs_teacher_network() && !recipe.matching)
+    refuse(fmt::format("loss {} looks into the teacher's network, which cached answers do not show; set matching: true (with oracle.kind teacher or model)", recipe.loss.name));
+  if (!recipe.matching) return;
+  if (!at_hand) refuse(fmt::format("matching runs the teacher's network in every step, and oracle.kind = {} gives none; take kind teacher or model, or leave matching out", recipe.oracle.kind));
+  if (std::find(freeze.begin(), freeze.end(), "backbone") != freeze.end())
+    refuse("matching shows the teacher the student's view, and a frozen backbone's features are computed once without one; leave matching or student.model.freeze out");
+}
+
 void check(const Arm& arm, const std::string& place) {
   const Recipe& recipe = arm.recipe;
   const auto refuse = [&](const std::string& what) { throw UsageError(fmt::format("{}: arm {}: {}", place, arm.name, what)); };
   if (recipe.data.pool.csv.empty()) refuse("data.pool.csv is missing; name a list with the columns path,label[,group]");
-  if (recipe.data.test.csv.empty()) refuse("data.test.csv is missing; without a test set nothing can be claimed");
+  if (recipe.data.test.csv.empty() && !(recipe.rounds == 0 && pretrains_only(recipe))) refuse("data.test.csv is missing; without a test set nothing can be claimed");
   if (recipe.oracle.kind == "teacher" && !recipe.teacher)
     refuse("oracle.kind = teacher needs a teacher section (its training list and model)");
   if (arm.name.find('/') != std::string::npos || arm.name == "teacher") refuse("its name becomes a file's; no '/', and not 'teacher'");
   if (recipe.budget < 0 && recipe.budget != -1) refuse(fmt::format("budget = {:g}; give what a round may spend, or -1 for the whole pool", recipe.budget));
   if (recipe.ask_start && recipe.oracle.kind == "truth") refuse("ask_start needs an oracle that is a teacher; hidden truth is what the start has already");
+  require_views(recipe.student, recipe.input, refuse);
+  if (recipe.teacher) require_views(recipe.teacher->learner, recipe.teacher->input.value_or(recipe.input), refuse);
+  require_seen(recipe.student, "student", refuse);
+  if (recipe.teacher) require_seen(recipe.teacher->learner, "teacher", refuse);
+  require_teacher(recipe, refuse);
   if (recipe.start == 0 && recipe.rounds == 0) refuse("start = 0 and rounds = 0 leave nothing to learn from; set one of them");
   if (recipe.budget == 0 && recipe.rounds > 0) refuse("budget = 0 asks nothing in any round; set a budget, or rounds to 0");
+  if (recipe.rounds == 0 || recipe.budget < 0) return;
+  if (const auto unmet = unmet_need(recipe); !unmet.empty()) refuse(unmet);
+  if (const auto wrong = contradiction(recipe.selection, *recipe.strategy); !wrong.empty()) refuse("selection: " + wrong);
 }
 
 // Arms differ in who learns, from what and how it is chosen. What they are measured on, and who answers, is one for all.
@@ -54,9 +96,24 @@ bool is_random(const Arm& arm) { return arm.recipe.strategy.name == "random" && 
 
 // The twin of a strategy arm that spends the same at random.
 Arm random_twin(const Arm& arm, const Document& base, const Document& difference) {
-  Arm twin = read_arm("random", base.overlaid_by(difference).with({{"strategy", "random"}}));
+  Arm twin = read_arm("random", base.overlaid_by(difference).with({{"strategy", "random"}, {"selection.fill", "rank"}}));
   expect(selects(twin) == selects(arm), "a twin spends what its arm spends");
   return twin;
+}
+
+// Augmentation that may contradict the labels: they stay, and the network is not told.
+void note_label_changes(Experiment& experiment) {
+  std::map<std::string, std::vector<std::string>> learners;  // by what is done to their clips
+  const auto add = [&](const Learner& learner, const std::string& who) {
+    const auto& family = learner.augment.family;
+    const auto changes = family->label_changing();
+    if (!changes.empty() && family->head_classes() == 0) learners[fmt::format("{} ({})", family.name, fmt::join(changes, ", "))].push_back(who);
+  };
+  for (const Arm& arm : experiment.arms) add(arm.recipe.student, arm.name);
+  if (const auto& teacher = experiment.base().teacher) add(teacher->learner, "the teacher");
+  for (const auto& [what, names] : learners)
+    experiment.notes.push_back(fmt::format("Augmentation {} of {} may change what class a clip shows while its label stays; task_aware tells the network what "
+                                           "was done, temporal_safe does nothing of the kind.", what, fmt::join(names, ", ")));
 }
 
 void set_controls(Experiment& experiment, const Document& base, const std::string& place) {
@@ -98,6 +155,10 @@ void Learner::visit(OptionVisitor& v) {
   v("model", model, "the network");
   v("training", training, "how it is trained");
   v("augment", augment, "augmentation of training clips");
+  v("pretext", pretext, "self-supervised pre-training on the pool first; absent: none");
+  v("probe", probe, "fits the head of a frozen backbone by logistic regression instead of steps (linear probe)");
+  if (probe && std::find(model.freeze.begin(), model.freeze.end(), "backbone") == model.freeze.end())
+    throw UsageError(fmt::format("{}: probe: true fits the head alone; add model.freeze: [backbone]", v.place()));
 }
 
 void TeacherRecipe::visit(OptionVisitor& v) {
@@ -121,8 +182,10 @@ void Recipe::visit(OptionVisitor& v) {
   v("oracle", oracle, "who answers about the pool");
   v("student", student, "the network to train");
   v("loss", loss, "how a teacher's answers are learned");
+  v("matching", matching, "the teacher is run in every step on the student's own view of the clips it answered for; kinds teacher and model");
   v("start", start, "initial answers with true labels, even over the classes; -1: all", at_least(-1));
   v("ask_start", ask_start, "the teacher answers about the initial clips too, beside their labels");
+  v("pool_size", pool_size, "clips of the pool that a run may ask about, drawn by seed, the smaller within the larger; -1: all", at_least(-1));
   v("rounds", rounds, "rounds of asking", between(0, 1000));
   v("budget", budget, "of each round, in selection.unit; -1: the whole pool", at_least(-1));
   v("strategy", strategy, "which clips to ask about");
@@ -140,6 +203,7 @@ std::string essence(Recipe recipe) {
   recipe.input.deadline_s = InputOptions().deadline_s;
   const auto settle = [](Learner& learner) {
     learner.training.threads = TrainingOptions().threads, learner.training.checkpoint_every = TrainingOptions().checkpoint_every;
+    if (learner.pretext) learner.pretext->training.threads = learner.training.threads, learner.pretext->training.checkpoint_every = learner.training.checkpoint_every;
     auto& init = learner.model.init;
     if (!init.empty() && std::filesystem::exists(init)) init = content_id(init);
   };
@@ -150,14 +214,15 @@ std::string essence(Recipe recipe) {
 
 bool scores_pool(const Recipe& recipe) {
   return recipe.rounds > 0 && recipe.budget > 0 &&
-         (recipe.strategy->needs_logits() || recipe.strategy->needs_embeddings() || recipe.selection.class_balance);
+         (recipe.strategy->needs().anything() || recipe.selection.class_balance);
 }
 
 Experiment read_experiment(const std::string& path, const std::vector<Override>& overrides) {
   return read_experiment(Document::file(path).with(overrides), std::filesystem::path(path).stem().string());
 }
 
-Experiment read_experiment(const Document& document, const std::string& name) {
+Experiment read_experiment(const Document& recipe, const std::string& name) {
+  const Document document = swept(recipe);
   Experiment experiment;
   experiment.name = name;
   experiment.resolved = document.dump();
@@ -185,6 +250,7 @@ Experiment read_experiment(const Document& document, const std::string& name) {
     require_shared(arm, experiment.arms.front(), document.place());
   }
   set_controls(experiment, base, document.place());
+  note_label_changes(experiment);
   return experiment;
 }
 

@@ -13,6 +13,7 @@
 #include "distill/loss.h"
 #include "distill/teacher.h"
 #include "models/model.h"
+#include "pretext/options.h"
 #include "train/fit.h"
 #include "video/synthetic.h"
 
@@ -36,6 +37,8 @@ struct Learner {
   ModelOptions model;
   TrainingOptions training;
   AugmentOptions augment;
+  std::optional<PretextOptions> pretext;  // first on the pool, without labels; absent: not at all
+  bool probe = false;                // the frozen backbone's head is fitted by logistic regression (pretext/probe.h), not by steps
   void visit(OptionVisitor& v);
 };
 
@@ -61,8 +64,11 @@ struct Recipe {
   TeacherOptions oracle;             // who answers about the pool; kind `teacher`: the one trained here
   Learner student;
   Choice<DistillLoss> loss{"black_box"};
+  bool matching = false;             // the teacher's network looks at the student's own view of a clip in every step (train/taught.h),
+                                     // instead of one answer kept for ever; an answer is paid and counted once all the same
   int64_t start = 40;                // initial answers with true labels, drawn evenly over the classes; -1: all
   bool ask_start = false;            // the teacher answers about the initial clips too, beside their labels
+  int64_t pool_size = -1;            // clips of the pool that a run may ask about, drawn by seed, the smaller within the larger; -1: all
   int64_t rounds = 4;
   double budget = 40;                // of each round, in selection.unit; -1: the whole pool
   Choice<Strategy> strategy{"random"};

@@ -239,6 +239,65 @@ TEST(Report, OneRoundGivesDotsAndNoCurve) {
   EXPECT_THAT(html, HasSubstr("Paired differences of final accuracy against random"));
 }
 
+/// random, badge and active_mixup at 16, 40 and 64 answers; badge is above random by a margin that hardly varies, active_mixup equal to it.
+Results known_curves() {
+  Results results = sample({3, 4, 3, 8});
+  for (auto& cell : results.cells) {
+    const double jitter = cell.seed % 2 == 0 ? 0.001 : -0.001;
+    const std::vector<double> random = {0.4, 0.5, 0.68}, badge = {0.4, 0.6 + jitter, 0.7 + jitter};
+    for (size_t r = 0; r < 3; ++r) cell.rounds[r].metrics.accuracy = (cell.arm == "badge" ? badge : random)[r];
+  }
+  return results;
+}
+
+/// Digits and signs as the page sets them: no-break space before the per cent sign.
+std::string typeset(std::string text) {
+  for (size_t at = 0; (at = text.find(" %", at)) != std::string::npos;) text.replace(at, 1, "\u00A0");
+  return text;
+}
+
+TEST(Report, TestsAreasAgainstTheControlAndSplitsThemInThirds) {
+  const std::string html = report_html(known_curves(), nullptr);
+  // (0.4 + 2 * 0.5 + 0.68) / 4; the cuts at 32 and 48 answers lie at 0.4667 and 0.56
+  EXPECT_THAT(html, HasSubstr(typeset("random</th><td>4</td><td>52.0 %<span class=\"ci\">[52.0, 52.0]</span></td><td>43.3 %</td><td>50.7 %</td><td>62.0 %</td>"
+                                      "<td>–</td><td>–</td><td>–</td><td>–</td>")));
+  EXPECT_THAT(html, HasSubstr("<td>+5.5<span class=\"ci\">[+5.4, +5.6]</span></td><td>&lt; 0.001</td><td>&lt; 0.001</td><td><span class=\"better\">better</span></td>"));
+  EXPECT_THAT(html, HasSubstr("<td>0.0<span class=\"ci\">[0.0, 0.0]</span></td><td>1.000</td><td>1.000</td><td>not shown to differ</td>"));
+}
+
+TEST(Report, SaysWhatAnArmSavesUpToATarget) {
+  const std::string html = report_html(known_curves(), nullptr);
+  EXPECT_THAT(html, HasSubstr("at 90 %, against random"));
+  EXPECT_THAT(html, HasSubstr("random</th><td>57</td><td>62</td><td>–</td><td>–</td>"));                      // 0.63 and 0.665 between 0.5 and 0.68
+  EXPECT_THAT(html, HasSubstr(typeset("badge</th><td>47</td><td>56</td><td>+18 %</td><td>+10 %</td>")));  // 1 - 47.2 / 57.33, 1 - 55.6 / 62
+  EXPECT_THAT(html, HasSubstr("What is worth its cost"));
+}
+
+TEST(Report, OutcomesThatArmsShareStandInOneRow) {
+  Results results = known_curves();
+  const std::string shared = "random, <svg class=\"key s0\"", row = "</th><td>0</td>" + typeset("<td>40.0 %</td><td>16</td>");
+  EXPECT_THAT(report_html(results, nullptr), Not(HasSubstr(shared)));  // other students, times and videos
+  for (auto& cell : results.cells) {
+    const auto of_random = std::find_if(results.cells.begin(), results.cells.end(), [&](const Cell& c) { return c.arm == "random" && c.seed == cell.seed; });
+    cell.rounds[0] = RoundResult(of_random->rounds[0]);
+  }
+  const std::string html = report_html(results, nullptr);
+  EXPECT_THAT(html, HasSubstr(shared));
+  EXPECT_EQ(count(html, row), 1U);
+}
+
+TEST(Report, SaysInTheRowWhomAnArmBeats) {
+  const std::string html = report_html(known_curves(), nullptr);
+  EXPECT_THAT(html, HasSubstr(typeset("random</th><td></td><td>0 %</td><td>0 %</td><td>0 %</td>")));
+  EXPECT_THAT(html, HasSubstr(typeset("badge</th><td>67 %</td><td></td><td>67 %</td><td>67 %</td>")));  // two of three rounds
+  EXPECT_THAT(html, HasSubstr(typeset("is beaten, mean</th><td>33 %</td><td>0 %</td><td>33 %</td><td></td>")));
+  const std::string title = "Who beats whom";
+  EXPECT_THAT(html, HasSubstr(title));
+  EXPECT_THAT(report_html(sample({2, 4, 3, 8}), nullptr), Not(HasSubstr(title)));  // two arms: the tests above say it
+  EXPECT_THAT(report_html(sample({3, 1, 3, 8}), nullptr), Not(HasSubstr(title)));  // one seed
+  EXPECT_THAT(report_html(sample({3, 4, 1, 8}), nullptr), Not(HasSubstr(title)));  // one round
+}
+
 TEST(Report, EveryChartIsLabelledForReadersWhoCannotSeeIt) {
   const std::string html = report_html(sample(), nullptr);
   EXPECT_EQ(count(html, "<svg "), count(html, "role=\"img\" aria-label=\"") + count(html, "aria-hidden=\"true\"><"));

@@ -3,9 +3,11 @@
 #include <cmath>
 #include <limits>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/random.h"
 
 namespace distal {
 namespace {
@@ -154,6 +156,12 @@ json per_class(const Metrics& metrics, const std::vector<std::string>& classes) 
 
 }  // namespace
 
+std::string test_id_of(const std::vector<Clip>& clips) {
+  uint64_t hash = fnv1a("test");
+  for (const Clip& clip : clips) hash = fnv1a(fmt::format("{}|{}\n", clip.key(), clip.label), hash);
+  return fmt::format("{:016x}", hash);
+}
+
 std::string to_json(const Metrics& metrics, const std::vector<std::string>& classes) {
   json value = to_value(metrics);
   value["classes"] = classes;
@@ -179,6 +187,7 @@ std::string to_json(const Results& results) {
   value["teacher_accuracy"] = results.teacher_accuracy;
   value["read_s"] = results.read_s;
   value["test_videos"] = results.test_videos;
+  value["test_id"] = results.test_id;
   value["notes"] = results.notes;
   value["cells"] = json::array();
   for (const auto& cell : results.cells) value["cells"].push_back(to_value(cell));
@@ -198,6 +207,7 @@ Results results_from_json(const std::string& text) {
     results.teacher_accuracy = real(value, "teacher_accuracy");
     results.read_s = value.value("read_s", 0.0);
     value.at("test_videos").get_to(results.test_videos);
+    results.test_id = value.value("test_id", "");
     value.at("notes").get_to(results.notes);
     for (const auto& cell : value.at("cells")) results.cells.push_back(cell_from(cell));
     for (const auto& row : value.at("quarantined")) results.quarantined.push_back({row.at("path"), row.at("reason")});

@@ -56,8 +56,12 @@ struct Results {
   double read_s = 0;                     // wall time of decoding every clip once, before the first arm
   std::string recipe, revision, machine, command, date;
   std::vector<std::string> test_videos;  // per test clip, for bootstrap over videos
+  std::string test_id;                   // test_id_of the test clips; empty where an older version wrote the results
   std::vector<std::string> notes;        // warnings the reader of the report must see
 };
+
+/// Hash of which clips a model is measured on: key and label of each, in order. 16 hexadecimal digits.
+std::string test_id_of(const std::vector<Clip>& clips);
 
 /// JSON and back, without loss (NaN travels as null). The readers throw Error naming the missing or wrong field.
 std::string to_json(const Results& results);

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 
@@ -36,6 +37,7 @@ Results some_results() {
   results.test_clips = 4;
   results.teacher_accuracy = 0.93;
   results.test_videos = {"x", "y"};
+  results.test_id = "00c0ffee00c0ffee";
   results.notes = {"careful"};
   results.recipe = "name: x\n";
   return results;
@@ -58,6 +60,34 @@ TEST(Results, SurviveJsonWithoutLoss) {
   EXPECT_TRUE(read.cells[1].control);
   EXPECT_EQ(read.quarantined.at(0).reason, "no frame");
   EXPECT_EQ(read.budget_unit, "seconds");
+  EXPECT_EQ(read.test_id, "00c0ffee00c0ffee");
+}
+
+TEST(Results, OlderOnesDoNotSayWhichClipsTheyWereTestedOn) {
+  auto value = nlohmann::json::parse(to_json(some_results()));
+  ASSERT_EQ(value.erase("test_id"), 1U);
+  const Results old = results_from_json(value.dump());
+  EXPECT_EQ(old.test_id, "");
+  EXPECT_THAT(old.test_videos, ElementsAre("x", "y"));
+}
+
+TEST(Results, TestClipsAreKnownByContentSpanLabelAndOrder) {
+  std::vector<Clip> clips(2);
+  clips[0] = {"here/a.mp4", "aa", 0, 8, "a", 1};
+  clips[1] = {"here/a.mp4", "aa", 8, 16, "a", 0};
+  const std::string id = test_id_of(clips);
+  EXPECT_EQ(id.size(), 16U);
+  const auto changed = [&](const auto& change) {
+    auto other = clips;
+    change(other);
+    return test_id_of(other);
+  };
+  EXPECT_EQ(changed([](auto& c) { c[0].video = "elsewhere/b.mp4"; }), id);  // the same content under another name
+  EXPECT_NE(changed([](auto& c) { c[0].video_id = "bb"; }), id);
+  EXPECT_NE(changed([](auto& c) { c[1].start_s = 9; }), id);
+  EXPECT_NE(changed([](auto& c) { c[1].label = 1; }), id);
+  EXPECT_NE(changed([](auto& c) { std::swap(c[0], c[1]); }), id);
+  EXPECT_NE(changed([](auto& c) { c.pop_back(); }), id);
 }
 
 TEST(Results, ARoundSurvivesJsonAlone) {

@@ -10,6 +10,7 @@ Results run(const Experiment& experiment, const RunPlace& place, Progress& progr
   Material material = open_material(experiment, progress);
   const double read_s = drop_unreadable(experiment, material, progress);
   Learning learning(*material.reader, material.classes, material.clips(), place.folder + "/unfinished", progress);
+  learning.pretrain_on(material.pool, experiment.base().cache);
   TaughtBy teacher = make_teacher(experiment, material, place.folder, progress);
   Oracle oracle(experiment.base().oracle, std::move(teacher.teacher), material, store, progress);
 
@@ -18,9 +19,9 @@ Results run(const Experiment& experiment, const RunPlace& place, Progress& progr
   results.teacher_accuracy = teacher.accuracy;
   results.read_s = read_s;
   Workbench bench{experiment, material, learning, oracle, store, place.folder, progress};
-  for (int64_t seed = experiment.base().seed; seed < experiment.base().seed + experiment.base().seeds; ++seed) {
-    for (const Arm& arm : experiment.arms) results.cells.push_back(run_cell(bench, arm, seed));
-  }
+  for (int64_t repeat = 0; repeat < experiment.base().seeds; ++repeat)
+    for (int64_t arm = 0; arm < std::ssize(experiment.arms); ++arm)
+      if ((repeat + arm) % place.shares == place.share) results.cells.push_back(run_cell(bench, experiment.arms[arm], experiment.base().seed + repeat));
   add_findings(results, material, learning, store);
   return results;
 }

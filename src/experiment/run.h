@@ -13,6 +13,7 @@ struct RunPlace {
   std::string folder;     // report and models; made when absent
   std::string store_url = "sqlite:distal.db";
   std::string command;    // for the report
+  int64_t share = 0, shares = 1;  // only the cells with (seed's + arm's index) % shares == share are run
 };
 
 /// Runs what is not yet done and returns everything measured. Throws Error; Interrupted after a checkpoint.

@@ -63,32 +63,6 @@ std::string curve_table(const Summary& summary, const std::vector<Curve>& curves
   return "<details><summary>The numbers behind the curves</summary>" + table.html() + "</details>";
 }
 
-DotRow dot_row(const ArmView& arm, const std::vector<double>& values, const std::string& what, bool difference) {
-  const Estimate e = estimate(values);
-  const auto end = [&](double v) { return difference ? points(v) : fmt::format("{:.1f}", v * 100); };
-  std::string text = difference ? points(e.mean) : percent(e.mean);
-  if (std::isfinite(e.low)) text += fmt::format(" [{}, {}]", end(e.low), end(e.high));
-  return {arm.name, arm.look, e.mean, e.low, e.high, e.seeds > 1 ? values : std::vector<double>{}, text,
-      fmt::format("{}: {} {}, {}", arm.name, what, text, seeds_words(e.seeds))};
-}
-
-std::string dots(DotChart chart, const std::string& caption) {
-  if (chart.rows.size() == 1 && !std::isfinite(chart.rows[0].low)) return "";
-  std::stable_sort(chart.rows.begin(), chart.rows.end(), [](const DotRow& a, const DotRow& b) {
-    return (std::isfinite(a.value) ? a.value : -1e9) > (std::isfinite(b.value) ? b.value : -1e9);
-  });
-  return figure([&](double width) { return dot_chart(chart, width); }, caption);
-}
-
-std::string word_class(const Comparison& c) {
-  if (!c.shown()) return "";
-  return c.difference.mean > 0 ? "better" : "worse";
-}
-
-std::string interval_of_points(const Estimate& e) {
-  return std::isfinite(e.low) ? fmt::format("<span class=\"ci\">[{}, {}]</span>", points(e.low), points(e.high)) : "";
-}
-
 std::string tests(const Summary& summary) {
   if (summary.comparisons.empty()) return "";
   const bool twins = summary.twin() != summary.control->name;
@@ -97,10 +71,9 @@ std::string tests(const Summary& summary) {
   DotChart chart{"Paired differences of final accuracy against " + summary.twin(),
                  "accuracy minus that of " + summary.twin() + ", percentage points", {}, true};
   for (const auto& c : summary.comparisons) {
-    const std::string word = word_class(c), videos = interval_of_points(c.over_videos);
+    const std::string videos = interval_of_points(c.over_videos);
     table.row({key(*c.arm) + (twins ? " − " + escaped(c.against->name) : ""), std::to_string(c.differences.size()), points(c.difference.mean) + interval_of_points(c.difference),
-               videos.empty() ? "–" : videos, escaped(p_value(c.p)), escaped(p_value(c.p_holm)),
-               word.empty() ? "not shown to differ" : "<span class=\"" + word + "\">" + word + "</span>"});
+               videos.empty() ? "–" : videos, escaped(p_value(c.p)), escaped(p_value(c.p_holm)), finding(c)});
     chart.rows.push_back(dot_row(*c.arm, c.differences, "difference", true));
   }
   return "<h3>Differences from " + escaped(summary.twin()) + "</h3>" +
@@ -162,6 +135,33 @@ std::string with_interval(const Estimate& value) {
   return percent(value.mean) + fmt::format("<span class=\"ci\">[{:.1f}, {:.1f}]</span>", value.low * 100, value.high * 100);
 }
 
+DotRow dot_row(const ArmView& arm, const std::vector<double>& values, const std::string& what, bool difference) {
+  const Estimate e = estimate(values);
+  const auto end = [&](double v) { return difference ? points(v) : fmt::format("{:.1f}", v * 100); };
+  std::string text = difference ? points(e.mean) : percent(e.mean);
+  if (std::isfinite(e.low)) text += fmt::format(" [{}, {}]", end(e.low), end(e.high));
+  return {arm.name, arm.look, e.mean, e.low, e.high, e.seeds > 1 ? values : std::vector<double>{}, text,
+      fmt::format("{}: {} {}, {}", arm.name, what, text, seeds_words(e.seeds))};
+}
+
+std::string dots(DotChart chart, const std::string& caption) {
+  if (chart.rows.size() == 1 && !std::isfinite(chart.rows[0].low)) return "";
+  std::stable_sort(chart.rows.begin(), chart.rows.end(), [](const DotRow& a, const DotRow& b) {
+    return (std::isfinite(a.value) ? a.value : -1e9) > (std::isfinite(b.value) ? b.value : -1e9);
+  });
+  return figure([&](double width) { return dot_chart(chart, width); }, caption);
+}
+
+std::string interval_of_points(const Estimate& e) {
+  return std::isfinite(e.low) ? fmt::format("<span class=\"ci\">[{}, {}]</span>", points(e.low), points(e.high)) : "";
+}
+
+std::string finding(const Comparison& c) {
+  if (!c.shown()) return "not shown to differ";
+  const std::string word = c.difference.mean > 0 ? "better" : "worse";
+  return "<span class=\"" + word + "\">" + word + "</span>";
+}
+
 std::string heading(const Summary& summary) {
   const Results& results = *summary.results;
   std::string out = "<p class=\"over\">" + escaped(results.name.empty() ? "Experiment" : results.name) +
@@ -216,40 +216,6 @@ std::string finals(const Summary& summary) {
   }
   if (!table.empty()) body += table.html();
   return section("final", "The final round", body.empty() ? "" : body + tests(summary));
-}
-
-std::string budget(const Summary& summary) {
-  if (summary.rounds < 2 || !summary.best) return "";
-  DotChart chart{"Area under the budget curve by arm", "mean accuracy over the budget, %", {}, false};
-  for (const auto& arm : summary.arms) {
-    if (const auto values = areas(summary, arm); !values.empty()) chart.rows.push_back(dot_row(arm, values, "area under the curve", false));
-  }
-  std::string body = "<h3>Area under the budget curve</h3>" + dots(chart, "Area under accuracy over " + summary.unit() +
-      ", divided by the width of the budget: the accuracy an arm had on average on its way. It rewards being right early.");
-  const double best = estimate(final_values(*summary.best, accuracy)).mean;
-  std::vector<std::string> headings{"arm"};
-  for (const double share : {0.9, 0.95}) headings.push_back(fmt::format("{} to {}<span class=\"unit\">{:.0f} % of the best</span>",
-      summary.unit(), percent(share * best), share * 100));
-  for (const char* share : {"90", "95"}) if (summary.control) headings.push_back(fmt::format("saved<span class=\"unit\">at {} %, against {}</span>", share, escaped(summary.control->name)));
-  const char* what = summary.seconds ? "Seconds of video" : "Answers";
-  Table table(fmt::format("{} needed to reach 90 % and 95 % of the best final accuracy ({}, {})", what, summary.best->name, percent(best)), headings);
-  for (const auto& arm : summary.arms) {
-    if (!arm.ran()) continue;
-    std::vector<std::string> cells{key(arm)}, saved;
-    for (const double share : {0.9, 0.95}) {
-      const double needed = budget_of_mean(summary, arm, share * best);
-      cells.push_back(std::isfinite(needed) ? number(needed, 0) : "not reached");
-      if (!summary.control) continue;
-      const double control = budget_of_mean(summary, *summary.control, share * best);
-      saved.push_back(&arm == summary.control || !std::isfinite(needed) || !std::isfinite(control) || control <= 0 ? "–"
-          : points(1 - needed / control, 0) + " %");
-    }
-    cells.insert(cells.end(), saved.begin(), saved.end());
-    table.row(cells);
-  }
-  return section("budget", "What the budget buys", body + "<h3>Budget to a target</h3>" + table.html() +
-      "<p class=\"note\">Read off the mean curve, between rounds linearly. A target reached already by the first round counts as the first "
-      "round's budget.</p>");
 }
 
 }  // namespace distal::sections

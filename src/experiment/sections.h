@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "experiment/charts.h"
 #include "experiment/report.h"
 #include "experiment/summary.h"
 
@@ -14,7 +15,7 @@ namespace distal::sections {
 std::string heading(const Summary& summary);   // question, answer, key figures, warnings
 std::string curves(const Summary& summary);    // accuracy over the budget
 std::string finals(const Summary& summary);    // the last round: dots, differences, tests
-std::string budget(const Summary& summary);    // area under the curve, budget to a target
+std::string budget(const Summary& summary);    // areas, budget to a target, who beats whom, what is worth its cost; several rounds
 std::string classes(const Summary& summary);   // rates per class, confusion
 std::string calibration(const Summary& summary);
 std::string cost(const Summary& summary);
@@ -29,5 +30,13 @@ std::string section(const std::string& id, const std::string& title, const std::
 std::string key(const ArmView& arm);
 /// "61.2 %" with its interval in small letters.
 std::string with_interval(const Estimate& value);
+/// "[+0.5, +2.1]" in small letters, in percentage points; empty where there is no interval.
+std::string interval_of_points(const Estimate& value);
+/// "better", "worse" or "not shown to differ", for tables.
+std::string finding(const Comparison& comparison);
+/// Mean, interval and each seed's value as a row of a chart; `what` names them, `difference` gives them signs.
+DotRow dot_row(const ArmView& arm, const std::vector<double>& values, const std::string& what, bool difference);
+/// The chart, greatest value first; empty where it would be a single dot.
+std::string dots(DotChart chart, const std::string& caption);
 
 }  // namespace distal::sections

@@ -34,25 +34,6 @@ std::vector<ArmView> arm_views(const Results& results) {
   return arms;
 }
 
-std::vector<double> paired_differences(const ArmView& arm, const ArmView& control) {
-  std::vector<double> out;
-  for (const auto* cell : arm.cells) {
-    const auto twin = std::find_if(control.cells.begin(), control.cells.end(), [&](const Cell* c) { return c->seed == cell->seed; });
-    if (twin == control.cells.end()) continue;
-    const double difference = accuracy(cell->rounds.back()) - accuracy((*twin)->rounds.back());
-    if (std::isfinite(difference)) out.push_back(difference);
-  }
-  return out;
-}
-
-const ArmView* twin_of(const Summary& summary, const ArmView& arm) {
-  const auto named = std::find_if(summary.arms.begin(), summary.arms.end(), [&](const ArmView& other) {
-    return !arm.cells.empty() && other.name == arm.cells.front()->against;
-  });
-  if (named != summary.arms.end()) return &*named;
-  return !arm.cells.empty() && arm.cells.front()->control ? &arm : summary.control;  // the control of another run has no twin
-}
-
 /// Share of seeds that were right, per test clip in the final round; empty where lists do not fit the test videos.
 std::vector<double> share_right(const ArmView& arm, const std::set<int64_t>& seeds, size_t clips) {
   std::vector<double> right(clips, 0.0);
@@ -114,24 +95,60 @@ Summary::Summary(const Results& all) : results(&all), arms(arm_views(all)), seco
       greatest = std::isfinite(mean) ? mean : -1;
     }
   }
-  if (control == nullptr) return;
+  comparisons = compare(*this, [](const Cell& arm, const Cell& twin) { return accuracy(arm.rounds.back()) - accuracy(twin.rounds.back()); });
+  for (auto& c : comparisons) c.over_videos = over_videos(all, *c.arm, *c.against);
+}
+
+const ArmView* twin_of(const Summary& summary, const ArmView& arm) {
+  if (!summary.control || !arm.ran()) return nullptr;
+  const Cell& cell = *arm.cells.front();
+  const auto named = std::find_if(summary.arms.begin(), summary.arms.end(), [&](const ArmView& other) { return other.name == cell.against; });
+  if (named != summary.arms.end()) return &*named == &arm ? nullptr : &*named;
+  return cell.control ? nullptr : summary.control;  // the control of another run has no twin
+}
+
+std::vector<std::pair<const Cell*, const Cell*>> paired_cells(const ArmView& a, const ArmView& b) {
+  std::vector<std::pair<const Cell*, const Cell*>> pairs;
+  for (const auto* cell : a.cells) {
+    const auto twin = std::find_if(b.cells.begin(), b.cells.end(), [&](const Cell* other) { return other->seed == cell->seed; });
+    if (twin != b.cells.end()) pairs.emplace_back(cell, *twin);
+  }
+  return pairs;
+}
+
+bool spent_alike(double a, double b) { return std::abs(a - b) <= 0.01 * std::max(a, b); }
+
+std::vector<Comparison> compare(const Summary& summary, const Difference& difference) {
+  std::vector<Comparison> found;
   std::vector<double> tested;
-  for (const auto& arm : arms) {
-    const ArmView* twin = twin_of(*this, arm);
-    if (&arm == twin) continue;
-    Comparison c{&arm, twin, paired_differences(arm, *twin)};
+  for (const auto& arm : summary.arms) {
+    Comparison c{&arm, twin_of(summary, arm)};
+    if (c.against == nullptr) continue;
+    for (const auto& [mine, theirs] : paired_cells(arm, *c.against)) {
+      if (const double d = difference(*mine, *theirs); std::isfinite(d)) c.differences.push_back(d);
+    }
     if (c.differences.empty()) continue;
     c.difference = estimate(c.differences);
-    c.over_videos = over_videos(all, arm, *twin);
-    if (c.differences.size() > 1) c.p = paired_t_test(c.differences).p;
-    if (std::isfinite(c.p)) tested.push_back(c.p);
-    comparisons.push_back(c);
+    if (c.differences.size() > 1) tested.push_back(c.p = paired_t_test(c.differences).p);
+    found.push_back(c);
   }
   const auto corrected = holm(tested);
   size_t next = 0;
-  for (auto& c : comparisons) {
+  for (auto& c : found) {
     if (std::isfinite(c.p)) c.p_holm = corrected.at(next++);
   }
+  return found;
+}
+
+BudgetCurve budget_curve(const Summary& summary, const Cell& cell) {
+  BudgetCurve curve;
+  for (const auto& round : cell.rounds) {
+    const double spent = summary.spent(round), value = accuracy(round);
+    if (!std::isfinite(spent) || !std::isfinite(value) || (!curve.spent.empty() && spent < curve.spent.back())) continue;
+    curve.spent.push_back(spent);
+    curve.accuracy.push_back(value);
+  }
+  return curve;
 }
 
 std::vector<MeanPoint> mean_curve(const Summary& summary, const ArmView& arm) {
@@ -152,13 +169,8 @@ std::vector<MeanPoint> mean_curve(const Summary& summary, const ArmView& arm) {
 std::vector<double> areas(const Summary& summary, const ArmView& arm) {
   std::vector<double> out;
   for (const auto* cell : arm.cells) {
-    std::vector<double> x, y;
-    for (const auto& round : cell->rounds) {
-      if (!std::isfinite(accuracy(round)) || !std::isfinite(summary.spent(round))) continue;
-      x.push_back(summary.spent(round));
-      y.push_back(accuracy(round));
-    }
-    if (x.size() > 1 && x.back() > x.front()) out.push_back(aubc(y, x) / (x.back() - x.front()));
+    const BudgetCurve curve = budget_curve(summary, *cell);
+    if (curve.has_width()) out.push_back(aubc(curve.accuracy, curve.spent) / (curve.spent.back() - curve.spent.front()));
   }
   return out;
 }
@@ -203,7 +215,7 @@ std::string tested(const Summary& summary, const Comparison& c) {
   if (sentence.starts_with("no ")) sentence[0] = 'N';
   const auto spent = [&](const ArmView& arm) { return estimate(final_values(arm, [&](const RoundResult& r) { return summary.spent(r); })).mean; };
   const double mine = spent(*c.arm), theirs = spent(*c.against);
-  if (std::abs(mine - theirs) <= 0.01 * std::max(mine, theirs)) return sentence;
+  if (spent_alike(mine, theirs)) return sentence;
   return sentence + fmt::format(" They did not spend the same: {} and {} {}.", number(mine, 0), number(theirs, 0), summary.unit());
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "experiment/results.h"
@@ -45,7 +46,7 @@ struct Summary {
   const ArmView* best = nullptr;    // greatest mean final accuracy; null where nothing ran
   int64_t rounds = 0;               // the most any cell has
   bool seconds = false;             // the budget is counted in seconds of video
-  std::vector<Comparison> comparisons;  // final accuracy of each arm against its twin, where they share a seed
+  std::vector<Comparison> comparisons;  // final accuracy of each arm against its twin (compare), with over_videos
 
   explicit Summary(const Results& results);
   Summary(const Summary&) = delete;
@@ -60,12 +61,32 @@ struct Summary {
 std::vector<double> final_values(const ArmView& arm, const Measure& measure);
 double accuracy(const RoundResult& round);
 
+/// Whom an arm is tested against; null for a control that names nobody, and where there is no control.
+const ArmView* twin_of(const Summary& summary, const ArmView& arm);
+/// Runs of two arms with the same seed, in the order of `a`.
+std::vector<std::pair<const Cell*, const Cell*>> paired_cells(const ArmView& a, const ArmView& b);
+/// Whether what two arms spent may be called the same: within 1 % of the larger.
+bool spent_alike(double a, double b);
+
+/// Each arm minus its twin in what `difference` measures (not finite: that pair does not count), seed by seed, with a paired
+/// t-test, corrected by Holm over the arms tested here. Arms without a pair are left out; `over_videos` stays unknown.
+using Difference = std::function<double(const Cell& arm, const Cell& twin)>;
+std::vector<Comparison> compare(const Summary& summary, const Difference& difference);
+
+/// What a run had spent after each round, and its accuracy then. Rounds where either is not finite are left out, and those
+/// that say they had spent less than the one before.
+struct BudgetCurve {
+  std::vector<double> spent, accuracy;
+  bool has_width() const { return !spent.empty() && spent.back() > spent.front(); }
+};
+BudgetCurve budget_curve(const Summary& summary, const Cell& cell);
+
 /// Budget spent and accuracy at each round, over the seeds that have it.
 struct MeanPoint { Estimate spent, accuracy; };
 std::vector<MeanPoint> mean_curve(const Summary& summary, const ArmView& arm);
 
-/// Area under accuracy over budget divided by the budget's width, per seed: the mean accuracy on the way. Seeds with
-/// fewer than two finite rounds are left out.
+/// Area under accuracy over budget divided by the budget's width, per seed: the mean accuracy on the way. Seeds whose curve
+/// has no width are left out.
 std::vector<double> areas(const Summary& summary, const ArmView& arm);
 /// The budget at which the arm's mean curve first reaches `target`, linear between rounds; infinity where it never does.
 double budget_of_mean(const Summary& summary, const ArmView& arm, double target);

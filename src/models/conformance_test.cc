@@ -19,7 +19,19 @@ using ::testing::HasSubstr;
 std::vector<std::string> small_options(const std::string& name) {
   static const std::map<std::string, std::vector<std::string>> kSmall = {
       {"resnet3d", {"depth: 10, width: 4", "depth: 18, width: 4", "depth: 50, width: 4"}},
+      {"btsnet_26", {"width: 0.05, cardinality: 8", "width: 0.05, cardinality: 8, fuse: c, branches: 2", "width: 0.125, cardinality: 16, ops: O1, alias_bug: true"}},
+      {"btsnet_50", {"width: 0.05, cardinality: 8, branches: 3"}},
+      {"btsnet_101", {"width: 0.05, cardinality: 8"}},
       {"eco_lite", {"width: 0.07"}},
+      {"eco_full", {"width: 0.07"}},
+      {"x3d_xs", {"width: 0.3"}},
+      {"x3d_s", {"width: 0.3"}},
+      {"x3d_m", {"width: 0.3"}},
+      {"lenet5", {"width: 1", "width: 0.5"}},
+      {"mc3_18", {"width: 4"}},
+      {"r2plus1d_18", {"width: 4"}},
+      {"r3d_18", {"width: 4"}},
+      {"slow_r50", {"width: 4"}},
       {"tsn", {"base: mobilenet_v2, width: 0.2", "base: mobilenet_v1, width: 0.2, norm: batch", "base: resnet50, width: 0.1"}},
       {"tsm", {"base: mobilenet_v2, width: 0.2, norm: batch", "base: mobilenet_v1, width: 0.2", "base: resnet18, width: 0.1"}},
   };
@@ -147,20 +159,39 @@ struct Count {
 TEST(Backbones, HaveThePublishedNumbersOfParameters) {
   for (const Count& count : {Count{"resnet3d", "depth: 18", 400, 33409104}, Count{"resnet3d", "depth: 34", 400, 63718736},
                              Count{"resnet3d", "depth: 50", 400, 47018576}, Count{"eco_lite", "", 400, 37503856},
+                             Count{"eco_full", "", 400, 47502128}, Count{"x3d_xs", "", 400, 3794274},
+                             Count{"x3d_s", "", 400, 3794274}, Count{"x3d_m", "", 400, 3794274},
+                             Count{"btsnet_26", "", 101, 17300837}, Count{"btsnet_50", "", 101, 31676965}, Count{"btsnet_101", "", 101, 66058853},
                              Count{"tsn", "base: resnet18", 1000, 11689512}, Count{"tsm", "base: resnet50", 1000, 25557032},
+                             Count{"lenet5", "", 10, 61706}, Count{"lenet5", "width: 0.5", 10, 15738},
+                             Count{"r3d_18", "", 400, 33371472}, Count{"mc3_18", "", 400, 11695440},
+                             Count{"r2plus1d_18", "", 400, 31505325}, Count{"slow_r50", "", 400, 32454096},
                              Count{"tsm", "base: mobilenet_v2", 1001, 3489097}, Count{"tsn", "base: mobilenet_v1", 1001, 1326633}}) {
     EXPECT_EQ(parameter_count(*make<Backbone>(count.backbone, count.options)->build(count.classes, Random(1))), count.parameters)
         << count.backbone << " " << count.options;
   }
 }
 
-TEST(EcoLite, WantsWholeGroupsOfFourFrames) {
-  const auto net = make<Backbone>("eco_lite", "width: 0.07")->build(2, Random(1));
-  try {
-    net->forward(at::zeros({1, 3, 6, 32, 32}));
-    FAIL() << "accepted";
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("T a multiple of 4"));
+TEST(Eco, WantsWholeGroupsOfFourFrames) {
+  for (const std::string name : {"eco_lite", "eco_full"}) {
+    const auto net = make<Backbone>(name, "width: 0.07")->build(2, Random(1));
+    try {
+      net->forward(at::zeros({1, 3, 6, 32, 32}));
+      FAIL() << "accepted";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr(name));
+      EXPECT_THAT(error.what(), HasSubstr("T a multiple of 4"));
+    }
+  }
+}
+
+// The published graph of the full net is made for 224 px; at other sizes its halving blocks meet odd maps.
+TEST(Eco, FullTakesEverySizeOfPicture) {
+  const auto net = make<Backbone>("eco_full", "width: 0.07")->build(2, Random(1));
+  net->eval();
+  const torch::NoGradGuard no_grad;
+  for (int64_t px = 32; px <= 64; ++px) {
+    EXPECT_TRUE(net->forward(at::randn({1, 3, 4, px, 96 - px})).logits.isfinite().all().item<bool>()) << px;
   }
 }
 
@@ -190,6 +221,17 @@ TEST(FrameNets, ClipsOfABatchDoNotMix) {
     const auto alone = net->forward(clips.narrow(0, 1, 1)).logits;
     EXPECT_LT((together[1] - alone[0]).abs().max().item<double>(), 1e-4 * together.abs().max().item<double>()) << row.name;
   }
+}
+
+TEST(LeNet5, AveragesColoursAndFrames) {
+  const auto net = make<Backbone>("lenet5")->build(4, Random(1));
+  net->eval();
+  const torch::NoGradGuard no_grad;
+  const auto clips = at::randn({2, 3, 2, 32, 32});
+  const auto logits = net->forward(clips).logits;
+  const auto close = [&](const at::Tensor& other) { return at::allclose(other, logits, 1e-4, 1e-6); };
+  EXPECT_TRUE(close(net->forward(clips.mean(1, true).expand_as(clips)).logits));
+  EXPECT_TRUE(close((net->forward(clips.narrow(2, 0, 1)).logits + net->forward(clips.narrow(2, 1, 1)).logits) / 2));
 }
 
 // Worked by hand: TensorFlow pads n = 5, k = 3, s = 2 by 1 and 1, but n = 4 by 0 and 1.

@@ -124,7 +124,8 @@ at::Tensor Conv::convolve(const at::Tensor& input, const at::Tensor& w, const at
   }
   const std::vector<int64_t> dilation(shape_.kernel.size(), 1);
   // LibTorch 2.13 on AVX2 writes past its buffers here, in float32, when the input is channels last.
-  if (shape_.in < 8 && shape_.kernel[0] == 1 && shape_.stride[0] > 1) x = x.contiguous();
+  const bool point = std::all_of(shape_.kernel.begin(), shape_.kernel.end(), [](int64_t extent) { return extent == 1; });
+  if (shape_.in < 8 && point && shape_.stride.back() > 1) x = x.contiguous();
   if (shape_.kernel.size() == 2) return at::conv2d(x, w, b, shape_.stride, padding, dilation, shape_.groups);
   return at::conv3d(x, w, b, shape_.stride, padding, dilation, shape_.groups);
 }

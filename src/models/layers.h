@@ -78,6 +78,7 @@ class Classifier : public Net {
  public:
   torch::Tensor head(const torch::Tensor& embedding) override;
   int64_t embedding_size() const override { return fc_->weight.size(1); }
+  torch::Tensor head_weight() const override { return fc_->weight; }
 
  protected:
   void add_head(int64_t features, int64_t classes, double dropout);  // last in the constructor: registration order

@@ -73,7 +73,7 @@ void freeze_matching(Net& net, const std::string& prefix) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, at::Tensor>> state(const Net& net) {
+std::vector<std::pair<std::string, at::Tensor>> state(const torch::nn::Module& net) {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
   for (const auto& row : net.named_parameters()) tensors.emplace_back(row.key(), row.value());
   for (const auto& row : net.named_buffers()) tensors.emplace_back(row.key(), row.value());

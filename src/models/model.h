@@ -27,6 +27,7 @@ class Net : public torch::nn::Module {
   /// Logits from an embedding [N, D]: the last layer alone (dropout included in training mode).
   virtual torch::Tensor head(const torch::Tensor& embedding) = 0;
   virtual int64_t embedding_size() const = 0;
+  virtual torch::Tensor head_weight() const { return {}; }  // float32 [K, D] of a head that is one linear layer; else undefined
 };
 using Model = std::shared_ptr<Net>;
 
@@ -38,7 +39,7 @@ class Backbone {
 };
 
 /// Named parameters and buffers as they go into a weight file: name, tensor. Parameters first, each in registration order.
-std::vector<std::pair<std::string, torch::Tensor>> state(const Net& net);
+std::vector<std::pair<std::string, torch::Tensor>> state(const torch::nn::Module& module);
 int64_t parameter_count(const Net& net);
 
 /// What is built, and from which weights.

@@ -162,6 +162,9 @@ TEST(Loading, MapsPublishedNames) {
   EXPECT_EQ(our_name("module.base_model.layer1.0.conv1.net.weight"), "layer1.0.conv1.weight");
   EXPECT_EQ(our_name("module.new_fc.bias"), "fc.bias");
   EXPECT_EQ(our_name("fc8.weight"), "fc.weight");
+  EXPECT_EQ(our_name("fc8N.weight"), "fc.weight");
+  EXPECT_EQ(our_name("blocks.5.proj.bias"), "fc.bias");
+  EXPECT_EQ(our_name("logits.weight"), "fc.weight");
   EXPECT_EQ(our_name("layer4.1.bn2.running_var"), "layer4.1.bn2.running_var");
 }
 

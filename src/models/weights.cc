@@ -175,7 +175,7 @@ std::string our_name(const std::string& theirs) {
     if (name.starts_with(prefix)) name.erase(0, prefix.size());
   }
   if (const auto net = name.find(".net."); net != std::string::npos) name.erase(net, 4);
-  for (const std::string last : {"new_fc.", "fc8."}) {
+  for (const std::string last : {"new_fc.", "fc8.", "fc8N.", "blocks.5.proj.", "logits.", "classifier."}) {
     if (name.starts_with(last)) name.replace(0, last.size(), "fc.");
   }
   return name;

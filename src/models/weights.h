@@ -23,7 +23,8 @@ Tensors load_safetensors(const std::string& path, Metadata* metadata = nullptr);
 void save_safetensors(const std::string& path, const Tensors& tensors, const Metadata& metadata = {});
 
 /// Our name of a published tensor: without the prefixes `module.` and `base_model.`, without the `.net` of a shifted
-/// convolution, and `fc` for a last layer named `new_fc` or `fc8`.
+/// convolution, and `fc` for a last layer named `new_fc`, `fc8`, `fc8N`, `blocks.5.proj`, `logits` or
+/// `classifier`.
 std::string our_name(const std::string& theirs);
 
 /// Copies tensors into the net by name: through `map` (ours from theirs) where listed, else through our_name. Shapes must

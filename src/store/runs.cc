@@ -57,7 +57,7 @@ Store::Run Store::begin_or_continue(const std::string& key, const std::string& n
     insert_run(sql, made);
     return made;
   });
-  state_->locks.try_emplace(run.id, state_->db.path(), run.id, run.name);
+  state_->locks.try_emplace(run.id, fmt::format("{}.run-{}.lock", state_->db.path(), run.id), "run " + run.name, "use another --store");
   // Read again: its last owner may have finished it before the lock was ours.
   return state_->db.write([&](soci::session& sql) {
     const Run found = *find_run(sql, key);

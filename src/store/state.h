@@ -3,8 +3,8 @@
 
 #include <map>
 
+#include "base/files.h"
 #include "store/database.h"
-#include "store/run_lock.h"
 #include "store/store.h"
 
 namespace distal {
@@ -12,7 +12,7 @@ namespace distal {
 struct Store::State {
   explicit State(const std::string& url) : db(url) {}
   Database db;
-  std::map<int64_t, RunLock> locks;  // by run
+  std::map<int64_t, FileLock> locks;  // by run: one process at a time, on PATH.run-ID.lock
 };
 
 /// The row of a clip in `clips`, made if absent; to be called within a transaction.

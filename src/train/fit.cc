@@ -14,9 +14,10 @@ using Clock = std::chrono::steady_clock;
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // Everything a killed run needs: weights, moments, moving average, step.
-void save_checkpoint(const std::string& path, const Net& net, const Optimizer& optimizer, const Tensors& average, int64_t step) {
+void save_checkpoint(const std::string& path, const Tensors& weights, const Tensors& extra, const Optimizer& optimizer, const Tensors& average, int64_t step) {
   Tensors tensors = optimizer.state();
-  for (const auto& [name, tensor] : state(net)) tensors.emplace_back("net." + name, tensor);
+  for (const auto& [name, tensor] : weights) tensors.emplace_back("net." + name, tensor);
+  for (const auto& [name, tensor] : extra) tensors.emplace_back("extra." + name, tensor);
   for (const auto& [name, tensor] : average) tensors.emplace_back("average." + name, tensor);
   tensors.emplace_back("step", torch::tensor({step}, torch::kInt64));
   save_safetensors(path, tensors);
@@ -28,10 +29,11 @@ void copy_into(const Tensors& targets, const Tensors& sources, const std::string
   for (const auto& [name, tensor] : targets) tensor.copy_(by_name.at(prefix + name));
 }
 
-int64_t load_checkpoint(const std::string& path, Net& net, Optimizer& optimizer, const Tensors& average) {
+int64_t load_checkpoint(const std::string& path, const Tensors& weights, const Tensors& extra, Optimizer& optimizer, const Tensors& average) {
   if (path.empty() || !std::filesystem::exists(path)) return 0;
   const Tensors tensors = load_safetensors(path);
-  copy_into(state(net), tensors, "net.");
+  copy_into(weights, tensors, "net.");
+  copy_into(extra, tensors, "extra.");
   copy_into(average, tensors, "average.");
   optimizer.load(tensors);
   return std::map<std::string, torch::Tensor>(tensors.begin(), tensors.end()).at("step").item<int64_t>();
@@ -112,23 +114,23 @@ double schedule(const TrainingOptions& options, int64_t step) {
 }
 
 Losses Supervised::losses(Net& net, const Batch& batch) {
-  const torch::Tensor logits = net.forward(batch.clips).logits;
-  if (!loss_) return {{"label", soft_cross_entropy(logits, batch.targets, batch.weights, label_smoothing_)}};
-  return loss_->losses(logits, batch.teacher, smoothed(batch.targets, label_smoothing_), batch.weights);
+  return {{"label", soft_cross_entropy(net.forward(batch.clips).logits, batch.targets, batch.weights, label_smoothing_)}};
 }
 
 FitReport fit(Net& net, const TrainingOptions& options, Objective& objective, const BatchStream& stream, Random random,
               const std::string& checkpoint, Progress& progress) {
-  Optimizer optimizer(net, options);
-  const Tensors weights = options.ema > 0 ? state(net) : Tensors{}, average = clone(weights);
+  Optimizer optimizer(net, objective.extra(), options);
+  const Tensors weights = state(net), extra = objective.extra() ? state(*objective.extra()) : Tensors{};
+  const Tensors average = options.ema > 0 ? clone(weights) : Tensors{};
   FitReport report;
-  report.resumed_from = load_checkpoint(checkpoint, net, optimizer, average);
+  report.resumed_from = load_checkpoint(checkpoint, weights, extra, optimizer, average);
   const auto next = stream.open(report.resumed_from * options.accumulate);
   Precision precision(net, options.precision);
   const auto began = Clock::now();
   net.train();
   for (int64_t step = report.resumed_from; step < options.steps; ++step) {
     torch::manual_seed(random.stream("step", step)());  // dropout; a resumed step draws what the first one drew
+    objective.starting(step, options.steps);
     optimizer.zero_grad();
     double loss = 0;
     torch::Tensor rows;
@@ -147,18 +149,22 @@ FitReport fit(Net& net, const TrainingOptions& options, Objective& objective, co
     }
     if (!std::isfinite(clip_gradients(optimizer.parameters(), options.max_gradient_norm))) refuse(step, "the gradient is not finite", stream.describe(rows));
     optimizer.step(options.learning_rate * schedule(options, step));
+    {
+      const torch::NoGradGuard no_grad;
+      objective.stepped(net, step + 1, options.steps);
+    }
     if (options.ema > 0) update_average(average, weights, options.ema, step + 1);
     report.steps = step + 1;
     try {
       progress.step(step + 1, fmt::format("loss {:.3f}", loss / static_cast<double>(options.accumulate)));
     } catch (const Interrupted&) {
-      if (!checkpoint.empty()) save_checkpoint(checkpoint, net, optimizer, average, step + 1);
+      if (!checkpoint.empty()) save_checkpoint(checkpoint, weights, extra, optimizer, average, step + 1);
       throw;
     }
     if (!checkpoint.empty() && (step + 1) % options.checkpoint_every == 0 && step + 1 < options.steps)
-      save_checkpoint(checkpoint, net, optimizer, average, step + 1);
+      save_checkpoint(checkpoint, weights, extra, optimizer, average, step + 1);
   }
-  if (options.ema > 0) copy_into(state(net), average, "");
+  if (options.ema > 0) copy_into(weights, average, "");
   net.eval();
   report.seconds = since(began);
   report.precision = precision.text();

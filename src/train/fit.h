@@ -42,18 +42,22 @@ class Objective {
  public:
   virtual ~Objective() = default;
   virtual Losses losses(Net& net, const Batch& batch) = 0;
+  /// What is trained and checkpointed beside the net: projection and task heads, regressors; null: nothing. Parameters without
+  /// a gradient and buffers (a momentum encoder, a queue) are checkpointed alone. Its names never change during a fit.
+  virtual torch::nn::Module* extra() { return nullptr; }
+  /// Called before each optimiser step; step counts from 0.
+  virtual void starting(int64_t step, int64_t steps) {}
+  /// Called after each optimiser step, under no_grad; step counts from 1.
+  virtual void stepped(Net& net, int64_t step, int64_t steps) {}
 };
 
-/// Learning from labels, and from a teacher where a distillation loss is given: it gets the batch's truth, smoothed, and the
-/// teacher's probabilities. Without one: cross entropy with the truth alone.
+/// Learning from labels alone: cross entropy with the truth. With a teacher: train/taught.h.
 class Supervised final : public Objective {
  public:
-  explicit Supervised(double label_smoothing = 0, std::shared_ptr<const DistillLoss> loss = nullptr)
-      : label_smoothing_(label_smoothing), loss_(std::move(loss)) {}
+  explicit Supervised(double label_smoothing = 0) : label_smoothing_(label_smoothing) {}
   Losses losses(Net& net, const Batch& batch) override;
  private:
   double label_smoothing_;
-  std::shared_ptr<const DistillLoss> loss_;
 };
 
 /// Where the batches of a fit come from. `open(s)` gives the source of micro-batches s, s + 1, ... (steps x accumulate).

@@ -435,36 +435,33 @@ TEST(Fit, GivesTheSameWeightsForTheSameSeedAndOthersForAnother) {
   EXPECT_THAT(differing(first, third), Not(IsEmpty()));
 }
 
+// Notes when it is told of a step, and that nothing is tracked after one.
+class Watching final : public Objective {
+ public:
+  Losses losses(Net& net, const Batch& batch) override {
+    said += 'l';
+    return Supervised(0).losses(net, batch);
+  }
+  void starting(int64_t step, int64_t steps) override { said += fmt::format("s{}/{}", step, steps); }
+  void stepped(Net&, int64_t step, int64_t steps) override { said += fmt::format("{}{}/{} ", at::GradMode::is_enabled() ? "tracked" : "e", step, steps); }
+  std::string said;
+};
+
+TEST(Fit, TellsAnObjectiveWhenAStepStartsAndEnds) {
+  TrainingOptions options = plain(2);
+  options.accumulate = 2;
+  TinyNet net(1);
+  Watching objective;
+  train(net, options, objective, drawn);
+  EXPECT_EQ(objective.said, "s0/2lle1/2 s1/2lle2/2 ");
+}
+
 TEST(Supervised, SmoothsLabelsAndPassesOverUnknownRows) {
   LogitsAreClips net;
   const auto clips = at::tensor({0.0f, std::log(3.0f), 5.0f, -5.0f}).view({2, 2});  // of the first row: 1/4, 3/4
   const auto batch = batch_of(clips, at::tensor({0.0f, 1.0f, kNan, kNan}).view({2, 2}));
   EXPECT_NEAR(total(Supervised(0).losses(net, batch)).item<double>(), 0.2876820724, 1e-6);    // -ln 3/4
   EXPECT_NEAR(total(Supervised(0.2).losses(net, batch)).item<double>(), 0.3975433013, 1e-6);  // -0.1 ln 1/4 - 0.9 ln 3/4
-}
-
-class Spy final : public DistillLoss {
- public:
-  Losses losses(const at::Tensor& logits, const at::Tensor& teacher, const at::Tensor& truth, const at::Tensor& weights) const override {
-    seen = {logits, teacher, truth, weights};
-    return {{"spy", logits.sum()}, {"other", logits.sum()}};
-  }
-  mutable std::vector<at::Tensor> seen;
-};
-
-TEST(Supervised, HandsSmoothedTruthAndTheTeachersWordToALoss) {
-  LogitsAreClips net;
-  auto batch = batch_of(at::tensor({1.0f, 2.0f, 3.0f, 4.0f}).view({2, 2}), at::tensor({0.0f, 1.0f, kNan, kNan}).view({2, 2}));
-  batch.teacher = at::tensor({kNan, kNan, 0.3f, 0.7f}).view({2, 2});
-  batch.weights = at::tensor({1.0f, 0.5f});
-  const auto spy = std::make_shared<Spy>();
-  EXPECT_EQ(total(Supervised(0.2, spy).losses(net, batch)).item<double>(), 20);
-  const auto close = [](const at::Tensor& a, const at::Tensor& b) { return at::allclose(a, b, 1e-6, 1e-6, /*equal_nan=*/true); };
-  ASSERT_THAT(spy->seen, SizeIs(4));
-  EXPECT_TRUE(at::equal(spy->seen[0], batch.clips));
-  EXPECT_TRUE(close(spy->seen[1], batch.teacher)) << "a teacher's word is not smoothed";
-  EXPECT_TRUE(close(spy->seen[2], at::tensor({0.1f, 0.9f, kNan, kNan}).view({2, 2})));
-  EXPECT_TRUE(at::equal(spy->seen[3], batch.weights));
 }
 
 class Resumption : public ::testing::TestWithParam<std::tuple<const char*, double, int64_t>> {};

@@ -4,15 +4,20 @@
 
 namespace distal {
 
-Optimizer::Optimizer(const Net& net, const TrainingOptions& options)
+Optimizer::Optimizer(const Net& net, const torch::nn::Module* extra, const TrainingOptions& options)
     : adam_(options.optimizer == "adamw"), momentum_(options.momentum), weight_decay_(options.weight_decay) {
-  for (const auto& item : net.named_parameters()) {
+  add(net, "");
+  if (parameters_.empty()) fail("student.freeze: every parameter is frozen; leave at least the head free");
+  if (extra) add(*extra, "extra.");
+  moments_.resize(parameters_.size());
+}
+
+void Optimizer::add(const torch::nn::Module& module, const std::string& prefix) {
+  for (const auto& item : module.named_parameters()) {
     if (!item.value().requires_grad()) continue;
-    names_.push_back(item.key());
+    names_.push_back(prefix + item.key());
     parameters_.push_back(item.value());
   }
-  if (parameters_.empty()) fail("student.freeze: every parameter is frozen; leave at least the head free");
-  moments_.resize(parameters_.size());
 }
 
 void Optimizer::zero_grad() {

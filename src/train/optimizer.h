@@ -17,8 +17,9 @@ namespace distal {
 
 class Optimizer {
  public:
-  /// Takes the parameters of `net` that require a gradient. Throws Error when there are none.
-  Optimizer(const Net& net, const TrainingOptions& options);
+  /// Takes the parameters that require a gradient, of `net` and of `extra` (null: nothing), whose names get the prefix
+  /// "extra.". Throws Error when the net has none.
+  Optimizer(const Net& net, const torch::nn::Module* extra, const TrainingOptions& options);
   void zero_grad();
   void step(double learning_rate);
   const std::vector<torch::Tensor>& parameters() const { return parameters_; }
@@ -30,6 +31,7 @@ class Optimizer {
   struct Moments {
     torch::Tensor first, second, steps;  // like the parameter; second and steps (float32 scalar) with AdamW only
   };
+  void add(const torch::nn::Module& module, const std::string& prefix);
   void step(const std::vector<size_t>& rows, double learning_rate, double weight_decay, bool fresh);
 
   bool adam_;

@@ -100,7 +100,7 @@ void require_file(const std::string& path) {
   namespace fs = std::filesystem;
   std::error_code code;
   const auto status = fs::status(path, code);
-  if (status.type() == fs::file_type::not_found) fail("{}: no such file", path);
+  if (status.type() == fs::file_type::not_found) fail("{}: no such file; check its path", path);
   if (code) fail("{}: {}", path, code.message());
   if (!fs::is_regular_file(status)) fail("{}: not a file", path);
   if (fs::file_size(path, code) == 0) fail("{}: empty (0 bytes); copy it again", path);

@@ -289,7 +289,7 @@ std::string content_id(const std::string& path) { return hash_of(path, {}); }
 VideoInfo probe(const std::string& path) {
   require_file(path);
   const auto stamp = FileStamp::of(path);
-  if (!stamp) fail("{}: no such file", path);
+  if (!stamp) fail("{}: no such file; check its path", path);
   const double reading_s = 10 + static_cast<double>(stamp->bytes) / 10e6, decoding_s = 60 + static_cast<double>(stamp->bytes) / 1e6;
   const Deadline deadline(reading_s);
   Input input = open_input(path, deadline);

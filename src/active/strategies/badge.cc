@@ -38,17 +38,14 @@ class Badge final : public Strategy {
     }
     return torch::tensor(rows, torch::kInt64);
   }
-  bool needs_embeddings() const override { return true; }
+  Needs needs() const override { return {.embeddings = true}; }
 
  private:
   static int64_t add_chosen(NearestCentre& nearest, const PoolScores& scores, const torch::Tensor& points) {
-    if (!scores.chosen_logits.defined() || scores.chosen_logits.size(0) == 0) return 0;
-    const int64_t chosen = scores.chosen_logits.size(0);
-    const auto labelled = checked_labelled_embeddings(scores, "badge");
-    expect(chosen <= labelled.size(0), "chosen_logits belong to the last labelled rows");
-    const auto p = scores.chosen_logits.to(torch::kFloat64).softmax(1);
-    nearest.add({error_of(p).to(points.dtype()), labelled.slice(0, labelled.size(0) - chosen)});
-    return chosen;
+    if (!scores.chosen) return 0;
+    const auto p = checked_probabilities(*scores.chosen, "badge");
+    nearest.add({error_of(p).to(points.dtype()), checked_embeddings(*scores.chosen, "badge").to(points.dtype())});
+    return p.size(0);
   }
 };
 

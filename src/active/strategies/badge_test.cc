@@ -77,7 +77,10 @@ TEST(Badge, KeepsAwayFromWhatThisRoundHasChosen) {
   scores.logits = torch::tensor({0.0, 1.0, 1.0, 0.0}, torch::kFloat64).view({2, 2});
   scores.embeddings = torch::tensor({8.0, 1.0}, torch::kFloat64).view({2, 1});
   EXPECT_EQ(make<Strategy>("badge")->select(scores, 1, Random(0))[0].item<int64_t>(), 0);
-  scores.chosen_logits = scores.logits.slice(0, 0, 1);
+  PoolScores chosen;
+  chosen.logits = scores.logits.slice(0, 0, 1);
+  chosen.embeddings = scores.embeddings.slice(0, 0, 1);
+  scores.chosen = std::make_shared<PoolScores>(chosen);
   scores.labelled_embeddings = torch::tensor({-3.0, 8.0}, torch::kFloat64).view({2, 1});  // one labelled before, one chosen
   EXPECT_EQ(make<Strategy>("badge")->select(scores, 1, Random(0))[0].item<int64_t>(), 1);
 }

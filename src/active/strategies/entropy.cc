@@ -7,8 +7,7 @@ namespace distal::strategies {
 class Entropy final : public Strategy {
  public:
   std::optional<torch::Tensor> score(const PoolScores& scores, Random) const override {
-    const auto p = checked_probabilities(scores, "entropy");
-    return -torch::xlogy(p, p).sum(1);
+    return entropy_of(checked_probabilities(scores, "entropy"));
   }
 };
 

@@ -29,13 +29,11 @@ class KCenter final : public Strategy {
     }
     return torch::tensor(rows, torch::kInt64);
   }
-  bool needs_logits() const override { return false; }
-  bool needs_embeddings() const override { return true; }
+  Needs needs() const override { return {.logits = false, .embeddings = true}; }
 
  private:
   torch::Tensor unit(const torch::Tensor& embeddings) const {
-    if (!options_.normalize) return embeddings;
-    return embeddings / embeddings.norm(2, 1, /*keepdim=*/true).clamp_min(1e-12);
+    return options_.normalize ? unit_length(embeddings) : embeddings;
   }
   Options options_;
 };

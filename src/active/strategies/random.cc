@@ -10,7 +10,7 @@ class RandomChoice final : public Strategy {
   torch::Tensor select(const PoolScores& scores, int64_t count, Random random) const override {
     return torch::tensor(random.choose(scores.size(), std::max<int64_t>(count, 0)), torch::kInt64);
   }
-  bool needs_logits() const override { return false; }
+  Needs needs() const override { return {.logits = false}; }
 };
 
 extern const Entry<Strategy> random;

@@ -13,15 +13,7 @@ class BlackBox final : public DistillLoss {
   };
   explicit BlackBox(const Options& options) : options_(options) {}
 
-  Losses losses(const torch::Tensor& logits, const torch::Tensor& teacher, const torch::Tensor& truth, const torch::Tensor& weights) const override {
-    const auto z = at_least_float32(logits);
-    const auto has_teacher = known_rows(teacher);
-    const auto p = options_.tau == 1 ? teacher.detach() : retemper(teacher.detach().to(z.dtype()), options_.tau);
-    const auto rows = options_.tau * options_.tau * cross_entropy_rows(z / options_.tau, p);
-    const auto has_truth = known_rows(truth) & ~has_teacher;
-    return {{"truth", weighted_mean(cross_entropy_rows(z, truth), weights, has_truth, has_truth | has_teacher)},
-            {"teacher", weighted_mean(rows, weights, has_teacher, has_truth | has_teacher)}};
-  }
+  Losses losses(const Lesson& lesson) const override { return answer_losses(lesson, options_.tau); }
 
  private:
   Options options_;

@@ -13,15 +13,15 @@ class Hard final : public DistillLoss {
   };
   explicit Hard(const Options& options) : options_(options) {}
 
-  Losses losses(const torch::Tensor& logits, const torch::Tensor& teacher, const torch::Tensor& truth, const torch::Tensor& weights) const override {
-    const auto z = at_least_float32(logits);
-    const auto p = teacher.detach();
+  Losses losses(const Lesson& lesson) const override {
+    const auto z = at_least_float32(lesson.student.logits);
+    const auto p = lesson.teacher.detach();
     const auto [confidence, label] = p.nan_to_num(0).max(1);
     const auto sure = known_rows(p) & (confidence >= options_.threshold);
     const auto rows = -z.log_softmax(1).gather(1, label.unsqueeze(1)).squeeze(1);
-    const auto has_truth = known_rows(truth) & ~sure;
-    return {{"truth", weighted_mean(cross_entropy_rows(z, truth), weights, has_truth, has_truth | sure)},
-            {"teacher", weighted_mean(rows, weights, sure, has_truth | sure)}};
+    const auto has_truth = known_rows(lesson.truth) & ~sure;
+    return {{"truth", weighted_mean(cross_entropy_rows(z, lesson.truth), lesson.weights, has_truth, has_truth | sure)},
+            {"teacher", weighted_mean(rows, lesson.weights, sure, has_truth | sure)}};
   }
 
  private:

@@ -3,7 +3,8 @@
 //   (1 - alpha) CE(truth, z) + alpha tau^2 KL(p_t^tau || softmax(z / tau)),    p_t^tau = normalise(p_t^(1 / tau)).
 //
 // A clip whose truth is unknown has alpha = 1, one without a teacher alpha = 0. tau^2 keeps the gradients of the second part
-// as large as those of the first whatever tau. Defaults as in HobbitLong/RepDistiller.
+// as large as those of the first whatever tau. Defaults as in HobbitLong/RepDistiller. KL is summed over classes and averaged
+// over clips; codes that call KLDivLoss with its default divide by K too and make up for it with a multiplier.
 
 #include "distill/loss.h"
 
@@ -20,21 +21,18 @@ class Kd final : public DistillLoss {
   };
   explicit Kd(const Options& options) : options_(options) {}
 
-  Losses losses(const torch::Tensor& logits, const torch::Tensor& teacher, const torch::Tensor& truth, const torch::Tensor& weights) const override {
-    const auto z = at_least_float32(logits);
-    const auto has_teacher = known_rows(teacher), has_truth = known_rows(truth);
+  Losses losses(const Lesson& lesson) const override {
+    const auto z = at_least_float32(lesson.student.logits);
+    const auto has_teacher = known_rows(lesson.teacher), has_truth = known_rows(lesson.truth);
     const auto share = 1 - (1 - options_.alpha) * has_truth.to(z.dtype());   // alpha, or 1
     const auto rest = 1 - options_.alpha * has_teacher.to(z.dtype());      // 1 - alpha, or 1
-    return {{"truth", weighted_mean(rest * cross_entropy_rows(z, truth), weights, has_truth, has_truth | has_teacher)},
-            {"teacher", weighted_mean(share * divergence(z, teacher), weights, has_teacher, has_truth | has_teacher)}};
+    const auto p = retemper(lesson.teacher.detach().to(z.dtype()), options_.tau);
+    const auto divergence = options_.tau * options_.tau * divergence_rows(z / options_.tau, p);
+    return {{"truth", weighted_mean(rest * cross_entropy_rows(z, lesson.truth), lesson.weights, has_truth, has_truth | has_teacher)},
+            {"teacher", weighted_mean(share * divergence, lesson.weights, has_teacher, has_truth | has_teacher)}};
   }
 
  private:
-  torch::Tensor divergence(const torch::Tensor& z, const torch::Tensor& teacher) const {  // tau^2 KL, [N]
-    const auto p = retemper(teacher.detach().to(z.dtype()), options_.tau);
-    const auto entropy = -torch::xlogy(p, p).sum(1).nan_to_num(0);
-    return options_.tau * options_.tau * (cross_entropy_rows(z / options_.tau, p) - entropy);
-  }
   Options options_;
 };
 

@@ -1,0 +1,23 @@
+#include "cli/pretrain.h"
+
+#include "base/files.h"
+#include "experiment/pretraining.h"
+
+namespace distal {
+
+void pretrain_and_print(const Experiment& experiment, const RecipeArguments& arguments) {
+  arguments.set_threads();
+  if (arguments.dry_run) {
+    fmt::print("{}", pretraining_plan(experiment.base()));
+    return;
+  }
+  Progress progress(arguments.progress());
+  const RunPlace place = arguments.place(experiment);
+  make_folder(place.folder);
+  const FileLock lock(place.folder + "/.lock", place.folder, "give another --out");
+  write_atomically(place.folder + "/recipe.yaml", experiment.resolved);
+  const Pretrained result = pretrain(experiment.base(), place.folder, progress);
+  fmt::print("{}", arguments.json ? result.json() + "\n" : result.text());
+}
+
+}  // namespace distal

@@ -1,0 +1,96 @@
+#include "experiment/sweep.h"
+
+#include <sstream>
+
+#include "experiment/recipe.h"
+
+namespace distal {
+namespace {
+
+struct Point {
+  std::string name;
+  std::vector<Override> settings;
+};
+
+// An axis of the grid: every point so far, with every value; the points themselves where the axis is absent.
+template <class T, class Settings>
+std::vector<Point> along(const std::vector<Point>& points, const std::vector<T>& values, const std::string& name, const Settings& settings) {
+  if (values.empty()) return points;
+  std::vector<Point> longer;
+  for (const Point& point : points)
+    for (const T& value : values) {
+      Point next{fmt::format("{}{}{} {:g}", point.name, point.name.empty() ? "" : ", ", name, static_cast<double>(value)), point.settings};
+      for (const Override& setting : settings(value)) next.settings.push_back(setting);
+      longer.push_back(next);
+    }
+  return longer;
+}
+
+std::vector<Point> grid(const SweepOptions& sweep) {
+  std::vector<Point> points = along(std::vector<Point>{{}}, sweep.pool, "pool", [](int64_t n) { return std::vector<Override>{{"pool_size", fmt::format("{}", n)}}; });
+  points = along(points, sweep.rounds, "rounds", [](int64_t n) { return std::vector<Override>{{"rounds", fmt::format("{}", n)}}; });
+  return along(points, sweep.answers, "answers", [](double n) { return std::vector<Override>{{"budget", fmt::format("{}", n)}}; });
+}
+
+std::string indented(const std::string& text) {
+  std::istringstream in(text);
+  std::string all;
+  for (std::string line; std::getline(in, line);) all += "    " + line + "\n";
+  return all;
+}
+
+// The answers of all rounds become the budget of each.
+Document arm_at(const Document& base, const Document& difference, const Point& point, bool total) {
+  Document arm = difference.with(point.settings);
+  if (!total) return arm;
+  Recipe recipe;
+  base.overlaid_by(arm).read(recipe);
+  if (recipe.rounds == 0) throw UsageError(fmt::format("{}: sweep.answers needs rounds to spend them in; set rounds or sweep.rounds", base.place()));
+  return arm.with({{"budget", fmt::format("{}", recipe.budget / static_cast<double>(recipe.rounds))}});
+}
+
+std::vector<std::pair<std::string, Document>> arms_of(const Document& recipe, const Document& base) {
+  auto arms = recipe.entries("arms");
+  Recipe common;
+  base.read(common);
+  if (arms.empty()) arms.emplace_back(common.strategy.name, Document::text("{strategy: " + common.strategy.name + "}", base.place()));
+  const auto is_random = [&](const auto& arm) {
+    Recipe read;
+    base.overlaid_by(arm.second).read(read);
+    return read.strategy.name == "random";
+  };
+  if (common.no_random_arm.empty() && std::none_of(arms.begin(), arms.end(), is_random))
+    arms.emplace_back("random", Document::text("{strategy: random}", base.place()));
+  return arms;
+}
+
+}  // namespace
+
+void SweepOptions::visit(OptionVisitor& v) {
+  v("pool", pool, "pool sizes to compare", at_least(1));
+  v("rounds", rounds, "numbers of rounds to compare", between(1, 1000));
+  v("answers", answers, "answers over all rounds to compare, in selection.unit", at_least(1));
+}
+
+Document swept(const Document& recipe) {
+  const auto section = recipe.section("sweep");
+  if (!section) return recipe;
+  SweepOptions sweep;
+  section->read(sweep);
+  const Document base = recipe.without("arms").without("sweep");
+  const auto arms = arms_of(recipe, base);
+  Recipe common;
+  base.read(common);
+  const auto random = std::find_if(arms.begin(), arms.end(), [](const auto& arm) { return arm.first == "random"; });
+  const std::string control = !common.control.empty() ? common.control : random != arms.end() ? "random" : arms.front().first;
+  std::string text = "arms:\n";
+  const auto name = [](const std::string& arm, const Point& point) { return point.name.empty() ? arm : arm + ", " + point.name; };
+  for (const Point& point : grid(sweep))
+    for (const auto& [arm, difference] : arms) {
+      const Document at = arm_at(base, difference, point, !sweep.answers.empty()).with({{"control", "\"" + name(control, point) + "\""}});
+      text += fmt::format("  \"{}\":\n{}", name(arm, point), indented(at.dump()));
+    }
+  return base.without("control").overlaid_by(Document::text(text, base.place()));
+}
+
+}  // namespace distal

@@ -1,0 +1,56 @@
+#include "experiment/sweep.h"
+
+#include <gmock/gmock.h>
+
+#include "experiment/recipe.h"
+
+namespace distal {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+Experiment read(const std::string& more) {
+  return read_experiment(Document::text("data: {pool: {csv: p.csv}, test: {csv: t.csv}}\nstart: 4\n" + more, "r.yaml"), "r");
+}
+
+std::vector<std::string> names(const Experiment& experiment) {
+  std::vector<std::string> names;
+  for (const Arm& arm : experiment.arms) names.push_back(arm.name);
+  return names;
+}
+
+TEST(Sweep, EveryArmAtEveryPointAgainstTheControlOfThatPoint) {
+  const Experiment grid = read("sweep: {pool: [50, 100], rounds: [1, 4], answers: [20]}\narms: {margin: {strategy: margin}, random: {strategy: random}}");
+  EXPECT_THAT(names(grid), ElementsAre("margin, pool 50, rounds 1, answers 20", "random, pool 50, rounds 1, answers 20", "margin, pool 50, rounds 4, answers 20",
+                                       "random, pool 50, rounds 4, answers 20", "margin, pool 100, rounds 1, answers 20", "random, pool 100, rounds 1, answers 20",
+                                       "margin, pool 100, rounds 4, answers 20", "random, pool 100, rounds 4, answers 20"));
+  EXPECT_EQ(grid.arms[2].against, "random, pool 50, rounds 4, answers 20");
+  EXPECT_EQ(grid.arms[3].against, "");
+  EXPECT_EQ(grid.arms[0].recipe.budget, 20);
+  EXPECT_EQ(grid.arms[2].recipe.budget, 5);
+  EXPECT_EQ(grid.arms[2].recipe.pool_size, 50);
+  EXPECT_EQ(grid.arms[6].recipe.rounds, 4);
+}
+
+TEST(Sweep, ARandomArmIsAddedAtEveryPoint) {
+  EXPECT_THAT(names(read("strategy: badge\nrounds: 2\nsweep: {pool: [50, 60]}")), ElementsAre("badge, pool 50", "random, pool 50", "badge, pool 60", "random, pool 60"));
+  EXPECT_THAT(names(read("strategy: badge\nno_random_arm: a reason\nsweep: {pool: [50]}")), ElementsAre("badge, pool 50"));
+}
+
+TEST(Sweep, SaysWhatIsWrong) {
+  const auto error_of = [](const std::string& more) -> std::string {
+    try {
+      read(more);
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(error_of("sweep: {pools: [50]}"), HasSubstr("r.yaml:3"));
+  EXPECT_THAT(error_of("sweep: {pool: [0]}"), HasSubstr("pool"));
+  EXPECT_THAT(error_of("rounds: 0\nsweep: {answers: [10]}"), HasSubstr("needs rounds"));
+}
+
+}  // namespace
+}  // namespace distal
