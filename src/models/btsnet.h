@@ -12,7 +12,7 @@
 // t = T; the published code fixes t to 15, 8, 4 in stages 1 to 3, which are the T of its 30 frames (and 29), so there the
 // two agree (stage 4 would have 2, but has no attention). With fuse c the mean runs over T too, t = 1.
 // In training mode a batch of one clip is refused (Error) where it leaves a batch norm one value a channel: always with fuse c,
-// with tc below 9 frames.
+// with tc below 9 frames, or up to 16 frames of 32 px.
 //
 // Width: planes P = round(128 width), doubled at each stage, are the channels of the stem (P) and of a stage's output (2 P of
 // that stage). A group of the middle convolutions has max(1, round(planes / 32)) channels and the middle as many times
