@@ -9,8 +9,6 @@
 namespace distal {
 namespace {
 
-constexpr int64_t kBlockRows = 8192, kBlockCentres = 256;
-
 torch::Tensor nearest_centres(const torch::Tensor& points, const torch::Tensor& centres) {
   const auto norms = centres.square().sum(1);
   const auto of_row = torch::empty({points.size(0)}, torch::kInt64);

@@ -9,7 +9,6 @@
 namespace distal {
 namespace {
 
-constexpr int64_t kBlockRows = 8192, kBlockCentres = 256;  // 8 MiB of float32 a block: stays in the cache of a core
 constexpr int64_t kBlockQueries = 1024;                    // rows whose neighbours are looked for together; divides kBlockRows
 constexpr int64_t kBlockGains = 1024, kBlockAgain = 64;    // rows whose gain is computed together, at first and again
 

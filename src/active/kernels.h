@@ -57,6 +57,8 @@ torch::Tensor typicality(const torch::Tensor& points, int64_t neighbours, bool a
 std::vector<int64_t> lazy_greedy(int64_t pool, int64_t count, const std::function<torch::Tensor(const torch::Tensor& rows)>& gains,
                                  const std::function<void(int64_t row)>& take);
 
+inline constexpr int64_t kBlockRows = 8192, kBlockCentres = 256;  // 8 MiB of float32 a block: stays in the cache of a core
+
 /// Calls with the bounds [begin, end) of blocks of at most `size` rows.
 void by_blocks(int64_t rows, int64_t size, const std::function<void(int64_t begin, int64_t end)>& work);
 

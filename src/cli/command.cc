@@ -151,23 +151,29 @@ void RecipeArguments::set_threads() const {
   if (wanted > 0) at::set_num_threads(static_cast<int>(wanted));
 }
 
-void run_and_report(const Experiment& experiment, const RecipeArguments& arguments) {
-  arguments.set_threads();
-  Progress progress(arguments.progress());
-  if (arguments.dry_run) return print_plan(plan(experiment, progress), arguments.json);
+Results run_in_folder(const Experiment& experiment, const RecipeArguments& arguments, Progress& progress) {
   const RunPlace place = arguments.place(experiment);
   make_folder(place.folder);
   const FileLock lock(place.folder + "/.lock", place.folder, kCure);
   require_own_folder(place.folder, experiment);
   write_atomically(place.folder + "/recipe.yaml", recipe_text(experiment));
   if (arguments.jobs > 1) run_jobs(arguments.job(), place.folder, arguments.jobs, progress);
-  const Results results = run(experiment, place, progress);
-  if (place.shares > 1) return;  // whoever started this job collects its cells
+  Results results = run(experiment, place, progress);
+  if (place.shares > 1) return results;  // whoever started this job collects its cells
   write_report(place.folder, results, thumbnail);
   std::error_code kept;
   for (const char* aid : {"/unfinished", "/jobs"}) std::filesystem::remove_all(place.folder + aid, kept);  // only now: until the report stands, nothing need be trained again
+  return results;
+}
+
+void run_and_report(const Experiment& experiment, const RecipeArguments& arguments) {
+  arguments.set_threads();
+  Progress progress(arguments.progress());
+  if (arguments.dry_run) return print_plan(plan(experiment, progress), arguments.json);
+  const Results results = run_in_folder(experiment, arguments, progress);
+  if (!arguments.share.empty()) return;
   if (arguments.json) fmt::print("{}\n", to_json(results));
-  else fmt::print("{}{}/report.html\n", summary_text(results), place.folder);
+  else fmt::print("{}{}/report.html\n", summary_text(results), arguments.place(experiment).folder);
 }
 
 nlohmann::ordered_json plan_json(const Plan& plan) {

@@ -68,6 +68,8 @@ struct RecipeArguments {
 ///
 /// With --jobs N the cells are computed by N processes (run_jobs) that share the store, and collected here.
 void run_and_report(const Experiment& experiment, const RecipeArguments& arguments);
+/// The part of it between --dry-run and what is printed.
+Results run_in_folder(const Experiment& experiment, const RecipeArguments& arguments, Progress& progress);
 
 nlohmann::ordered_json plan_json(const Plan& plan);
 

@@ -2,40 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/files.h"
 #include "experiment/order_sensitivity.h"
-#include "experiment/report.h"
-#include "experiment/thumbnail.h"
 
 namespace distal {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr const char* kCure = "give another --out, or remove the folder";
-
-// Another number of seeds is the same experiment, as for distal run.
-bool same(const Experiment& a, const Experiment& b) {
-  return std::equal(a.arms.begin(), a.arms.end(), b.arms.begin(), b.arms.end(),
-                    [](const Arm& x, const Arm& y) { return x.name == y.name && essence(x.recipe) == essence(y.recipe); });
-}
-
-void require_own_folder(const std::string& folder, const Experiment& experiment) {
-  const std::string path = folder + "/recipe.yaml";
-  if (std::filesystem::exists(path) && !same(read_experiment(path, {}), experiment)) fail("{}: holds another experiment; {}", folder, kCure);
-}
-
-Results measure_order(const Experiment& experiment, const RunPlace& place, Progress& progress) {
-  make_folder(place.folder);
-  const FileLock lock(place.folder + "/.lock", place.folder, kCure);
-  require_own_folder(place.folder, experiment);
-  write_atomically(place.folder + "/recipe.yaml", experiment.resolved);
-  const Results results = run(experiment, place, progress);
-  write_report(place.folder, results, thumbnail);
-  std::error_code kept;
-  std::filesystem::remove_all(place.folder + "/unfinished", kept);
-  return results;
-}
 
 Json json_of(const Estimate& e, const char* counted) {
   const auto number = [](double value) { return std::isfinite(value) ? Json(value) : Json(); };
@@ -60,9 +32,8 @@ void doctor_order(const RecipeArguments& arguments) {
     const Plan planned = plan(experiment, progress);
     return fmt::print("{}", arguments.json ? plan_json(planned).dump(2) + "\n" : planned.text);
   }
-  const RunPlace place = arguments.place(experiment);
-  const OrderSensitivity found = order_sensitivity(measure_order(experiment, place, progress));
-  const std::string report = place.folder + "/report.html";
+  const OrderSensitivity found = order_sensitivity(run_in_folder(experiment, arguments, progress));
+  const std::string report = arguments.place(experiment).folder + "/report.html";
   if (arguments.json) fmt::print("{}\n", json_of(found, report).dump(2));
   else fmt::print("{}{}\n", found.text(), report);
 }

@@ -66,6 +66,16 @@ std::string last_line(const std::string& path) {
   return last;
 }
 
+// The networks a job kept: the arms whose first seed was its share.
+void take_networks(const std::string& from, const std::string& folder) {
+  std::error_code absent;
+  for (const auto& entry : std::filesystem::directory_iterator(from, absent)) {
+    const auto path = entry.path(), to = std::filesystem::path(folder) / path.filename();
+    const bool network = path.extension() == ".safetensors" || path.extension() == ".json";
+    if (network && !std::filesystem::exists(to)) std::filesystem::rename(path, to);
+  }
+}
+
 }  // namespace
 
 void run_jobs(const std::vector<std::string>& arguments, const std::string& folder, int64_t jobs, Progress& progress) {
@@ -84,8 +94,10 @@ void run_jobs(const std::vector<std::string>& arguments, const std::string& fold
     stop(started);
     throw;
   }
-  for (const Job& job : started)
-    if (job.status != 0) progress.say(fmt::format("a job failed: {}", last_line(job.log)));
+  for (size_t i = 0; i < started.size(); ++i) {
+    if (started[i].status != 0) progress.say(fmt::format("a job failed: {}", last_line(started[i].log)));
+    take_networks(fmt::format("{}/jobs/{}", folder, i), folder);
+  }
 }
 
 }  // namespace distal

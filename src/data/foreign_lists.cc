@@ -17,14 +17,14 @@
 namespace distal {
 namespace {
 
-struct Line {
+struct ListLine {
   std::string text, place;  // trimmed; file:line
 };
 
 constexpr size_t kLongestLine = 4096;  // longer ones are no list's, and std::regex recurses once a character
 
-std::vector<Line> lines_of(const std::string& text, const std::string& place) {
-  std::vector<Line> lines;
+std::vector<ListLine> lines_of(const std::string& text, const std::string& place) {
+  std::vector<ListLine> lines;
   int64_t number = 0;
   for (size_t at = text.starts_with("\xEF\xBB\xBF") ? 3 : 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
@@ -116,7 +116,7 @@ Row kinetics_row(const std::string& label, const std::string& id, double start_s
 }
 
 // `dir 120 3` stands for frames; `clip.mp4 1 3` for two labels.
-void require_one_label(const Line& line, const std::string& before) {
+void require_one_label(const ListLine& line, const std::string& before) {
   const auto more = counted(before);
   if (!more) return;
   const bool video = std::filesystem::path(more->before).has_extension();
@@ -146,9 +146,9 @@ std::string recognised_format(const std::string& text, const std::string& file_n
   const auto lines = lines_of(text, file_name);
   const std::string& first = lines.front().text;
   const auto all = [&](const auto& holds) { return std::all_of(lines.begin(), lines.end(), holds); };
-  const auto ends_in_number = [](const Line& line) { return counted(line.text).has_value(); };
+  const auto ends_in_number = [](const ListLine& line) { return counted(line.text).has_value(); };
   if (std::regex_match(file_name, std::regex(R"(.+_test_split\d+\.txt)")) && all(ends_in_number)) return "hmdb51";
-  const auto is_ucf = [](const Line& line) {
+  const auto is_ucf = [](const ListLine& line) {
     const auto numbered = counted(line.text);
     return std::regex_match(numbered ? numbered->before : line.text, ucf_path());
   };
@@ -191,7 +191,7 @@ ForeignList read_kinetics(const std::string& text, const std::string& place, con
 
 ForeignList read_mmaction2(const std::string& text, const std::string& place, const std::vector<std::string>& class_names) {
   ForeignList list;
-  for (const Line& line : lines_of(text, place)) {
+  for (const ListLine& line : lines_of(text, place)) {
     const auto found = counted(line.text);
     if (!found || found->number < 0) fail("{}: '{}' does not end in a class number; an MMAction2 list is `path label`", line.place, line.text);
     require_one_label(line, found->before);
@@ -205,7 +205,7 @@ ForeignList read_mmaction2(const std::string& text, const std::string& place, co
 
 ForeignList read_ucf101(const std::string& text, const std::string& place, Side side) {
   ForeignList list;
-  for (const Line& line : lines_of(text, place)) {
+  for (const ListLine& line : lines_of(text, place)) {
     const auto numbered = counted(line.text);
     const std::string path = numbered ? numbered->before : line.text;
     std::smatch found;
@@ -218,7 +218,7 @@ ForeignList read_ucf101(const std::string& text, const std::string& place, Side 
 ForeignList read_hmdb51(const std::string& text, const std::string& place, const std::string& label) {
   static const std::regex last_number(R"(_\d+$)");
   ForeignList list;
-  for (const Line& line : lines_of(text, place)) {
+  for (const ListLine& line : lines_of(text, place)) {
     const auto found = counted(line.text);
     if (!found || found->number < 0 || found->number > 2)
       fail("{}: '{}' is not of an HMDB51 split; a line is `name.avi N`, 1 training, 2 test, 0 unused", line.place, line.text);

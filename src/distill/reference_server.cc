@@ -25,16 +25,15 @@ nlohmann::json nested(const torch::Tensor& tensor) {
   return list;
 }
 
-struct Kept {                 // what a key was answered with
-  uint64_t request = 0;       // hash of the first request's body
-  bool done = false;          // false: still worked on
-  std::string body;
-  size_t json_bytes = 0;      // of a body that goes on with raw bytes; 0: all of it is JSON
-};
-
 }  // namespace
 
 struct ReferenceServer::State {
+  struct Kept {                 // what a key was answered with
+    uint64_t request = 0;       // hash of the first request's body
+    bool done = false;          // false: still worked on
+    std::string body;
+    size_t json_bytes = 0;      // of a body that goes on with raw bytes; 0: all of it is JSON
+  };
   Answer answer;
   Options options;
   httplib::Server server;

@@ -13,8 +13,6 @@ namespace {
 using Dilation = std::vector<int64_t>;  // T, H, W
 const Dilation kDense = {1, 1, 1};
 
-class Sequence final : public torch::nn::Module {};  // only a name: children "0", "1", ...
-
 std::vector<Dilation> dilations(const std::string& ops, int64_t branches) {
   std::vector<Dilation> all = {kDense};
   if (ops == "O1") {
@@ -74,7 +72,9 @@ class NormedConv final : public torch::nn::Module {
 
 // Maps as rows of channels, [N, T, H * W, C]: of a channels-last map it is a view, and attention on it is several times as fast.
 at::Tensor rows(const at::Tensor& map) { return map.permute({0, 2, 3, 4, 1}).flatten(2, 3); }
-at::Tensor map_of(const at::Tensor& rows, at::IntArrayRef sizes) { return rows.unflatten(2, {sizes[3], sizes[4]}).permute({0, 4, 1, 2, 3}); }
+at::Tensor map_of(const at::Tensor& rows, at::IntArrayRef sizes) {
+  return rows.unflatten(2, {sizes[3], sizes[4]}).permute({0, 4, 1, 2, 3});
+}
 
 class SelectiveConv final : public torch::nn::Module {
  public:

@@ -73,6 +73,9 @@ class Linear final : public torch::nn::Module {
   torch::Tensor weight, bias;  // [out, in] [out]
 };
 
+/// Only a name: children "0", "1", ...
+class Sequence final : public torch::nn::Module {};
+
 /// A net whose last layer is dropout and one linear layer, always named `fc`.
 class Classifier : public Net {
  public:

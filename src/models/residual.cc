@@ -7,8 +7,6 @@
 namespace distal {
 namespace {
 
-class Sequence final : public torch::nn::Module {};  // only a name: children "0", "1", ...
-
 std::vector<int64_t> blocks_per_stage(int64_t depth) {
   switch (depth) {
     case 10: return {1, 1, 1, 1};

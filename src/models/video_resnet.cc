@@ -6,7 +6,7 @@ namespace distal {
 namespace {
 
 // Layers in their order, named by their place as published; a ReLU takes a place too.
-class Sequence final : public torch::nn::Module {
+class Units final : public torch::nn::Module {
  public:
   template <class Layer>
   void add(std::shared_ptr<Layer> layer) {
@@ -30,8 +30,8 @@ class Sequence final : public torch::nn::Module {
   std::vector<std::function<at::Tensor(const at::Tensor&)>> steps_;
 };
 
-std::shared_ptr<Sequence> stem(Span span, int64_t width) {
-  const auto layers = std::make_shared<Sequence>();
+std::shared_ptr<Units> stem(Span span, int64_t width) {
+  const auto layers = std::make_shared<Units>();
   if (span == Span::factorised) {
     const int64_t middle = std::max<int64_t>(1, 45 * width / 64);
     layers->unit(box(3, middle, {1, 7, 7}, {1, 2, 2}), true);
@@ -42,14 +42,14 @@ std::shared_ptr<Sequence> stem(Span span, int64_t width) {
   return layers;
 }
 
-class Block final : public torch::nn::Module {
+class VideoBlock final : public torch::nn::Module {
  public:
-  Block(Span span, int64_t in, int64_t out, int64_t stride) {
+  VideoBlock(Span span, int64_t in, int64_t out, int64_t stride) {
     const int64_t middle = std::max<int64_t>(1, in * out * 27 / (9 * in + 3 * out));  // of both convolutions of the block
     conv1_ = register_module("conv1", unit(span, in, middle, out, stride, true));
     conv2_ = register_module("conv2", unit(span, out, middle, out, 1, false));
     if (stride == 1 && in == out) return;
-    downsample_ = register_module("downsample", std::make_shared<Sequence>());
+    downsample_ = register_module("downsample", std::make_shared<Units>());
     downsample_->unit(box(in, out, {1, 1, 1}, {span == Span::space ? 1 : stride, stride, stride}), false);
   }
   at::Tensor forward(const at::Tensor& x) const {
@@ -57,10 +57,10 @@ class Block final : public torch::nn::Module {
   }
 
  private:
-  static std::shared_ptr<Sequence> unit(Span span, int64_t in, int64_t middle, int64_t out, int64_t stride, bool relu) {
-    const auto layers = std::make_shared<Sequence>();
+  static std::shared_ptr<Units> unit(Span span, int64_t in, int64_t middle, int64_t out, int64_t stride, bool relu) {
+    const auto layers = std::make_shared<Units>();
     if (span == Span::factorised) {
-      const auto pair = std::make_shared<Sequence>();
+      const auto pair = std::make_shared<Units>();
       pair->unit(box(in, middle, {1, 3, 3}, {1, stride, stride}), true);
       pair->add(std::make_shared<Conv>(box(middle, out, {3, 1, 1}, {stride, 1, 1})));
       layers->add(pair);
@@ -71,7 +71,7 @@ class Block final : public torch::nn::Module {
     }
     return layers;
   }
-  std::shared_ptr<Sequence> conv1_, conv2_, downsample_;
+  std::shared_ptr<Units> conv1_, conv2_, downsample_;
 };
 
 class VideoResNet final : public Classifier {
@@ -82,9 +82,9 @@ class VideoResNet final : public Classifier {
         channels_last_(kind.early != Span::factorised && width >= 8 && width <= 32) {
     int64_t channels = width;
     for (int64_t s = 0; s < 4; ++s) {
-      const auto stage = register_module("layer" + std::to_string(s + 1), std::make_shared<Sequence>());
+      const auto stage = register_module("layer" + std::to_string(s + 1), std::make_shared<Units>());
       for (int64_t b = 0; b < 2; ++b) {
-        stage->add(std::make_shared<Block>(s == 0 ? kind.early : kind.late, channels, width << s, s > 0 && b == 0 ? 2 : 1));
+        stage->add(std::make_shared<VideoBlock>(s == 0 ? kind.early : kind.late, channels, width << s, s > 0 && b == 0 ? 2 : 1));
         channels = width << s;
       }
       stages_.push_back(stage);
@@ -106,8 +106,8 @@ class VideoResNet final : public Classifier {
 
  private:
   const char* name_;
-  std::shared_ptr<Sequence> stem_;
-  std::vector<std::shared_ptr<Sequence>> stages_;
+  std::shared_ptr<Units> stem_;
+  std::vector<std::shared_ptr<Units>> stages_;
   // 1.6 times as fast at width 8, 1.1 at 32; no gain for factorised convolutions and at 64; below 8 channels the library
   // fails there (layers.cc).
   bool channels_last_;

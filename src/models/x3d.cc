@@ -82,9 +82,9 @@ class Bottleneck final : public torch::nn::Module {
   std::shared_ptr<SqueezeExcitation> excitation_;
 };
 
-class Block final : public torch::nn::Module {
+class X3dBlock final : public torch::nn::Module {
  public:
-  Block(int64_t in, int64_t out, int64_t stride, bool excited) {
+  X3dBlock(int64_t in, int64_t out, int64_t stride, bool excited) {
     if (in != out || stride != 1) {
       ConvShape shape = cube(3, in, out, 1);
       shape.stride = {1, stride, stride};
@@ -154,7 +154,7 @@ class X3d final : public Classifier {
     const auto list = group->register_module("res_blocks", std::make_shared<Group>());
     stages_.emplace_back();
     for (int64_t b = 0; b < kDepths[stage]; ++b) {
-      const auto block = std::make_shared<Block>(b == 0 ? in : out, out, b == 0 ? 2 : 1, b % 2 == 0);
+      const auto block = std::make_shared<X3dBlock>(b == 0 ? in : out, out, b == 0 ? 2 : 1, b % 2 == 0);
       stages_.back().push_back(list->register_module(std::to_string(b), block));
     }
   }
@@ -170,7 +170,7 @@ class X3d final : public Classifier {
   const char* name_;
   std::shared_ptr<Conv> conv_t_, conv_xy_, pre_conv_, post_conv_;
   std::shared_ptr<BatchNorm> stem_norm_, pre_norm_;
-  std::vector<std::vector<std::shared_ptr<Block>>> stages_;
+  std::vector<std::vector<std::shared_ptr<X3dBlock>>> stages_;
 };
 
 }  // namespace
