@@ -31,6 +31,7 @@
 #include "base/revision.h"
 #include "images.h"
 #include "lenet_confidence.h"
+#include "lenet_training.h"
 #include "mixup_evidence.h"
 #include "mixup_memory.h"
 #include "models/weights.h"
@@ -245,7 +246,8 @@ Model Reproduction::trained(const std::string& width, const TrainingOptions& tra
   if (taught) objective = std::make_unique<Taught>(make<DistillLoss>("black_box"));
   else objective = std::make_unique<Supervised>(training.label_smoothing);
   Progress quiet(Progress::Mode::quiet);
-  fit(*net, fitted, *objective, stream_of(examples, fitted.batch_size, padding, random.stream("batches")), random.stream("fit"), "", quiet);
+  LenetTraining quick(net);
+  fit(quick, fitted, *objective, stream_of(examples, fitted.batch_size, padding, random.stream("batches")), random.stream("fit"), "", quiet);
   return net;
 }
 
@@ -339,7 +341,7 @@ void run_program(const Arguments& arguments) {
   Progress progress;
   Reproduction reproduction(settings, arguments.data, arguments.out, arguments.validate, progress);
   reproduction.run(arguments.arms, arguments.seeds, arguments.threads);
-  const Evidence shown = evidence(reproduction.rows(), settings.real == 2000);
+  const Evidence shown = evidence(reproduction.rows(), settings.real == 2000 && !arguments.validate);
   if (arguments.validate) fmt::print("on 5,000 training images held out, not on test images\n");
   fmt::print("{}", text(shown));
   if (arguments.json.empty()) return;
