@@ -63,13 +63,14 @@ torch::Tensor uncertainty_of(const torch::Tensor& p, const std::string& uncertai
 }  // namespace
 
 void MixupOptions::visit(OptionVisitor& v) {
-  v("criterion", criterion, "c2: the least confident mix of each pair, c1: any mix, random", one_of({"c1", "c2", "random"}));
+  v("criterion", criterion, "c2: the least confident mix of each pair, c1: any mix, random; unixkd: uncertain clips with others", one_of({"c1", "c2", "random", "unixkd"}));
   v("lambda_low", lambda_low, "first share of the grid", between(0, 1));
   v("lambda_high", lambda_high, "last share of the grid", between(0, 1));
   v("lambda_step", lambda_step, "step of the grid; 0.1 for clips scores half as many mixes", between(0.001, 1));
   v("fade", fade, "how far a mix of clips drifts from one to the other over its frames; 0: not at all", between(0, 1));
-  v("pairs", pairs, "pairs looked at in a round, drawn from the pool; 0: all", at_least(0));
+  v("pairs", pairs, "pairs looked at in a round, drawn from the pool; 0: all, -1: 20 for each mix wanted", at_least(-1));
   v("batch", batch, "mixes scored at once", at_least(1));
+  v("uncertainty", uncertainty, "of a clip, where the criterion is unixkd", one_of({"random", "least_confidence", "margin", "entropy"}));
   if (lambda_low > lambda_high) throw UsageError(fmt::format("{}: lambda_low {} is above lambda_high {}", v.place(), lambda_low, lambda_high));
 }
 
@@ -102,6 +103,7 @@ Confidence confidence_of(torch::Tensor clips, std::function<torch::Tensor(const 
 MixPool::MixPool(int64_t clips, const MixupOptions& options)
     : clips_(clips), pairs_((clips - 1) / 2 * clips), options_(options), lambdas_(options.lambdas()) {
   if (clips < 3) fail("active mixup: {} clips make no pair; it needs 3 or more", clips);
+  if (options_.criterion == "unixkd") fail("active mixup: unixkd mixes the clips of a batch and has no pool of pairs; take c1, c2 or random");
   slots_ = options_.criterion == "c1" ? std::ssize(lambdas_) : 1;
   used_.resize(pairs_ * slots_);
 }
@@ -177,7 +179,7 @@ MixSelection MixPool::select(const Confidence& confidence, int64_t count, Random
     selection.forwards += scores.numel();
     batch.clear();
   };
-  visit_open(options_.pairs > 0 ? options_.pairs : pairs_, random.stream("pairs"), [&](int64_t number) {
+  visit_open(options_.pairs > 0 ? options_.pairs : options_.pairs < 0 ? 20 * count : pairs_, random.stream("pairs"), [&](int64_t number) {
     batch.push_back(number);
     if (std::ssize(batch) == at_once) score_batch();
   });

@@ -40,6 +40,7 @@ struct MixupOptions {
   double lambda_low = 0.3, lambda_high = 0.7, lambda_step = 0.04;
   double fade = 0;
   int64_t pairs = 0, batch = 2048;
+  std::string uncertainty = "least_confidence";  // of criterion unixkd, below
   void visit(OptionVisitor& v);
   std::vector<double> lambdas() const;  // the grid, rising
 };
@@ -67,14 +68,14 @@ struct MixSelection {
 /// the N / 2 antipodal pairs are missing, as in the published code: N = 1,000 gives 499,000.
 class MixPool {
  public:
-  /// Throws Error: fewer than 3 clips.
+  /// Throws Error: fewer than 3 clips; criterion unixkd, which has no pool.
   MixPool(int64_t clips, const MixupOptions& options);
   int64_t pairs() const { return pairs_; }                   // P
   std::pair<int64_t, int64_t> pair(int64_t number) const;    // of 0 .. P-1, by shift, then by k
   int64_t left() const;                                      // pairs that may still give a mix
 
   /// At most `count` mixes that have not been excluded. With options.pairs > 0 only so many pairs, drawn without repetition, are
-  /// looked at: 20 for each mix wanted is enough for the choice to bite. Equal scores go by pair, then by lambda. A pure
+  /// looked at; with -1, 20 for each mix wanted, which is enough for the choice to bite. Equal scores go by pair, then by lambda. A pure
   /// function of the arguments and of what was excluded; `confidence` is not used by random. Throws Error: a score is NaN.
   MixSelection select(const Confidence& confidence, int64_t count, Random random) const;
   /// What was asked is never chosen again: the pair, or with c1 the mix.

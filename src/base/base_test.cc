@@ -147,5 +147,24 @@ TEST(Random, ChooseGivesDistinctRows) {
   EXPECT_EQ(random.choose(3, 9).size(), 3U);
 }
 
+TEST(Clip, WhatIsMadeOfFilmedClipsIsFoundByItsKey) {
+  Clip a{"a.mp4", "aa", 0, 2.5}, b{"b.mp4", "bb", 1};
+  const FilmedClips filmed = {{a.key(), a}, {b.key(), b}};
+  Clip view = b;
+  view.view = 12;
+  const Clip mix = mixed_clip(a, b, 0.3), fading = mixed_clip(b, a, 1.0 / 3, 0.25);
+  EXPECT_EQ(mix.key(), "aa@0-2500*0.3+bb@1000--1");
+  EXPECT_EQ(fading.key(), "bb@1000--1*0.3333~0.25+aa@0-2500");
+  EXPECT_EQ(view.key(), "bb@1000--1#12");
+  for (const Clip& clip : {a, b, view, mix, fading}) {
+    const auto found = find_clip(clip.key(), filmed);
+    ASSERT_TRUE(found) << clip.key();
+    EXPECT_EQ(found->key(), clip.key());
+    EXPECT_EQ(found->filmed(), clip.filmed());
+  }
+  EXPECT_EQ(find_clip(fading.key(), filmed)->mixed->lambda, 0.3333);
+  for (const char* stranger : {"cc@0-2500", "cc@0-2500#1", "aa@0-2500*0.3+cc@0-1", "aa@0-2500*", "aa@0-2500#", ""}) EXPECT_FALSE(find_clip(stranger, filmed)) << stranger;
+}
+
 }  // namespace
 }  // namespace distal

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "data/derived_view.h"
 #include "data/probe_cache.h"
 
 namespace distal {
@@ -60,7 +61,7 @@ struct ClipReader::State {
     return info;
   }
 
-  FrameView view(const Clip& clip, Random* random, bool training) {
+  FrameView filmed_view(const Clip& clip, Random* random, bool training) {
     const auto info = probe(clip.video);
     if (!clip.video_id.empty() && clip.video_id != info->id) {
       fail("{}: the file is not the one that was listed ({} now, {} then), put the old file back or start a new run", clip.video,
@@ -78,9 +79,18 @@ ClipReader::~ClipReader() = default;
 VideoInfo ClipReader::probe(const std::string& path) { return *state_->probe(path); }
 
 FrameView ClipReader::view(const Clip& clip, Random* random, bool training) {
+  if (clip.filmed()) return filmed_view(clip, random, training);
+  Clip filmed = clip;
+  filmed.view = 0, filmed.mixed = nullptr;
+  if (clip.mixed) return mix_views(view(filmed, nullptr, false), view(clip.mixed->other, nullptr, false), clip.mixed->lambda, clip.mixed->fade);
+  Random drawn = Random(fnv1a(clip.key())).stream("view");
+  return cut_view(filmed_view(filmed, &drawn, training), drawn.stream("cut"));
+}
+
+FrameView ClipReader::filmed_view(const Clip& clip, Random* random, bool training) {
   state_->quarantine.require_absent(clip.video);
   try {
-    return reading_video(clip.video, [&] { return state_->view(clip, random, training); });
+    return reading_video(clip.video, [&] { return state_->filmed_view(clip, random, training); });
   } catch (const CacheError&) {
     throw;
   } catch (const Interrupted&) {

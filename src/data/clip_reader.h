@@ -39,7 +39,8 @@ class ClipReader {
   /// The clip's frames at the cached size, where they lie in the cache. `random`: jitter, for training; null: centres.
   /// `training`: a miss decodes every frame that training may ask for. Throws Error, and the video is in quarantine from
   /// then on: unreadable, deadline, no memory, the file is no longer the one of clip.video_id; at once, with the first
-  /// reason, where it is there already. Throws CacheError: the run must stop.
+  /// reason, where it is there already. Throws CacheError: the run must stop. What is made of filmed clips (data/derived_view.h) is
+  /// the same in every call: a mix of centre frames, a view with jitter and a cut that its key decides.
   FrameView view(const Clip& clip, Random* random, bool training);
   /// The same as a tensor uint8 [T, H, W, 3].
   torch::Tensor read(const Clip& clip, Random* random, bool training);
@@ -48,6 +49,7 @@ class ClipReader {
   using Counts = FrameCache::Counts;
   Counts counts() const;
  private:
+  FrameView filmed_view(const Clip& clip, Random* random, bool training);
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -5,6 +5,7 @@
 
 #include "base/revision.h"
 #include "experiment/metrics.h"
+#include "experiment/mixing.h"
 #include "experiment/pool_scores.h"
 #include "models/weights.h"
 
@@ -49,6 +50,14 @@ std::set<std::string> outside(const std::vector<Clip>& pool, int64_t size, Rando
   const std::vector<int64_t> order = random.permutation(std::ssize(pool));
   for (int64_t i = size; i < std::ssize(order); ++i) keys.insert(pool[order[i]].key());
   return keys;
+}
+
+// Each clip, and after it its fixed views.
+std::vector<Clip> with_views(const std::vector<Clip>& clips, int64_t answers) {
+  std::vector<Clip> all;
+  for (Clip clip : clips)
+    for (clip.view = 0; clip.view < answers; ++clip.view) all.push_back(clip);
+  return all;
 }
 
 std::vector<Clip> open_pool(const Material& material, const Known& known) {
@@ -125,13 +134,14 @@ std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run
   const std::vector<Clip> open = open_pool(bench.material, known);
   std::vector<Clip> picks;
   if (const auto before = bench.store.reserved(run.id, round); !before.empty()) {
-    std::map<std::string, Clip> by_key;
-    for (const Clip& clip : open) by_key[clip.key()] = clip;
+    const FilmedClips filmed = bench.material.filmed();
     for (const std::string& key : before)
-      if (by_key.contains(key)) picks.push_back(by_key[key]);
+      if (const auto clip = find_clip(key, filmed)) picks.push_back(*clip);
     return picks;
   }
-  if (recipe.budget < 0) {
+  if (recipe.mixes) {
+    picks = choose_mixes(bench, recipe, scores(recipe) ? student() : nullptr, known, random, result);
+  } else if (recipe.budget < 0) {
     picks = open;
   } else {
     const Model net = scores_pool(recipe) ? student() : nullptr;  // outside the stopwatch: training has its own
@@ -141,9 +151,10 @@ std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run
       pool = score_pool(bench, recipe, net, known, open, Random(static_cast<uint64_t>(run.seed)), fmt::format("{} seed {} round {}", arm.name, run.seed, round));
     }
     const Stopwatch watch(result.select_s);
-    const torch::Tensor rows = select(*recipe.strategy, pool.scores, recipe.budget, recipe.selection, random);
+    const torch::Tensor rows = select(*recipe.strategy, pool.scores, recipe.budget / static_cast<double>(recipe.answers_per_clip), recipe.selection, random);
     for (int64_t i = 0; i < rows.size(0); ++i) picks.push_back(pool.clips[rows[i].item<int64_t>()]);
   }
+  picks = with_views(picks, recipe.answers_per_clip);
   reserve(bench, run, round, picks, recipe, bench.oracle.price());
   return picks;
 }

@@ -2,7 +2,7 @@
 
 #include "experiment/learning.h"
 
-#include "data/testing.h"
+#include "experiment/testing.h"
 #include "models/weights.h"
 
 namespace distal {
@@ -13,15 +13,7 @@ using ::testing::SizeIs;
 class LearningTest : public ::testing::Test {
  protected:
   LearningTest() {
-    SyntheticOptions video;
-    video.frames = 8;
-    video.width = video.height = 32;
-    for (int i = 0; i < 12; ++i) {
-      const std::string path = folder_ / fmt::format("{}.mp4", i);
-      write_motion(path, motions()[i % 2], i, video);
-      const VideoInfo info = probe(path);
-      clips_.push_back({path, info.id, 0, info.duration_s, info.id, i % 2});
-    }
+    clips_ = small_clips(folder_, 12);
     input_.size_px = 32;
     input_.sampling.frames = 4;
     read_options(loss_, "{name: black_box}", "test");
@@ -40,12 +32,6 @@ class LearningTest : public ::testing::Test {
     std::vector<Sample> made;
     for (const int row : rows) made.push_back({clips_[row], row % 2 == 0 ? std::vector<float>{1, 0} : std::vector<float>{0, 1}});
     return made;
-  }
-  static bool same(const Net& a, const Net& b) {
-    const auto of_a = state(a), of_b = state(b);
-    for (size_t i = 0; i < of_a.size(); ++i)
-      if (!of_a[i].second.equal(of_b[i].second)) return false;
-    return true;
   }
 
   TemporaryFolder folder_;

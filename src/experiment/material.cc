@@ -57,11 +57,19 @@ void require_budget(const Arm& arm, const Material& material) {
   const auto& source = material.start_in_pool() ? material.pool : material.start;
   if (recipe.start > std::ssize(source))
     fail("arm {}: start = {} exceeds the {} usable clips it is drawn from", arm.name, recipe.start, source.size());
+  if (recipe.mixes) {
+    const auto known = recipe.start < 0 ? std::ssize(source) : recipe.start;
+    if (known < 3) fail("arm {}: mixes of {} clips; start from 3 or more", arm.name, known);
+    const auto most = recipe.mixes->criterion == "unixkd" ? std::numeric_limits<int64_t>::max() : (known - 1) / 2 * known;
+    if (recipe.budget * static_cast<double>(recipe.rounds) > static_cast<double>(most))
+      fail("arm {}: {} rounds of {:g} mixes exceed the {} pairs of {} clips; lower rounds or budget, or raise start", arm.name, recipe.rounds, recipe.budget, most, known);
+    return;
+  }
   if (recipe.rounds == 0 || recipe.budget < 0) return;
   // What is left of the pool at most: after the initial answers, counted in their shortest clips.
   const int64_t taken = !material.start_in_pool() ? 0 : recipe.start < 0 ? std::ssize(material.pool) : recipe.start;
   std::vector<double> costs;
-  for (const Clip& clip : material.pool) costs.push_back(recipe.selection.unit == "seconds" ? clip.duration_s() : 1);
+  for (const Clip& clip : material.pool) costs.push_back(static_cast<double>(recipe.answers_per_clip) * (recipe.selection.unit == "seconds" ? clip.duration_s() : 1));
   std::sort(costs.begin(), costs.end());
   const double available = std::accumulate(costs.begin() + taken, costs.end(), 0.0), wanted = recipe.budget * static_cast<double>(recipe.rounds);
   if (wanted > available) fail("arm {}: {} rounds of {:g} {} exceed the pool's {:g}; lower rounds or budget", arm.name, recipe.rounds, recipe.budget, recipe.selection.unit, available);
@@ -86,6 +94,12 @@ std::vector<Clip> Material::clips() const {
   std::vector<Clip> all = pool;
   all.insert(all.end(), start.begin(), start.end());
   all.insert(all.end(), test.begin(), test.end());
+  return all;
+}
+
+FilmedClips Material::filmed() const {
+  FilmedClips all;
+  for (const Clip& clip : clips()) all[clip.key()] = clip;
   return all;
 }
 

@@ -19,6 +19,7 @@ struct Material {
   std::unique_ptr<ClipReader> teacher_reader;    // at the teacher's, where it differs; else null
 
   std::vector<Clip> clips() const;               // pool, start and test, in this order
+  FilmedClips filmed() const;                    // those of clips() by key
   bool start_in_pool() const { return start.empty(); }
   ClipReader& teachers_reader() { return teacher_reader ? *teacher_reader : *reader; }
 };

@@ -94,12 +94,11 @@ void Oracle::buy(const std::vector<Clip>& clips) {
 void Oracle::send_again(const std::vector<Clip>& clips) {
   const auto requests = open_requests(clips);
   if (requests.empty()) return;
-  std::map<std::string, Clip> known;
-  for (const Clip& clip : material_.clips()) known[clip.key()] = clip;
+  const FilmedClips filmed = material_.filmed();
   for (const Store::Request& request : requests) {
     std::vector<Clip> asked;
     for (const std::string& key : request.clips)
-      if (known.contains(key)) asked.push_back(known[key]);
+      if (const auto clip = find_clip(key, filmed)) asked.push_back(*clip);
     const auto size = std::ssize(request.clips);
     if (std::ssize(asked) < size)
       fail("oracle {}: some of these clips stand in a request that another run sent and that was cut off; continue that run first (same store), or use another --store",

@@ -154,12 +154,23 @@ Bill longest(const std::vector<double>& durations, int64_t clips) {
 // What `rounds` rounds may buy: of the longest clips where answers are counted, of the shortest where seconds are.
 Bill bill(const Recipe& recipe, const std::vector<double>& pool, int64_t open, int64_t rounds) {
   if (rounds == 0) return {};
-  if (recipe.budget < 0) return longest(pool, open);
-  if (recipe.selection.unit != "seconds") return longest(pool, std::min(open, static_cast<int64_t>(recipe.budget) * rounds));
-  const double budget = recipe.budget * static_cast<double>(rounds);
-  Bill bought{0, std::min(budget, longest(pool, open).seconds)};
-  for (double spent = 0; bought.clips < open && spent + pool[bought.clips] <= budget + 1e-6; ++bought.clips) spent += pool[bought.clips];
-  return bought;
+  const int64_t views = recipe.answers_per_clip, budget = static_cast<int64_t>(recipe.budget);
+  const auto seen = [&](const Bill& once) { return Bill{once.clips * views, once.seconds * static_cast<double>(views)}; };
+  if (recipe.mixes) return {budget * rounds, static_cast<double>(budget * rounds) * pool.back()};
+  if (recipe.budget < 0) return seen(longest(pool, open));
+  if (recipe.selection.unit != "seconds") return seen(longest(pool, std::min(open, budget / views * rounds)));
+  const double most = recipe.budget * static_cast<double>(rounds) / static_cast<double>(views);
+  Bill bought{0, std::min(most, longest(pool, open).seconds)};
+  for (double spent = 0; bought.clips < open && spent + pool[bought.clips] <= most + 1e-6; ++bought.clips) spent += pool[bought.clips];
+  return seen(bought);
+}
+
+// Clips that the student looks at before round `round` chooses mixes.
+int64_t mixes_scored(const MixesOptions& mixes, int64_t start, double budget) {
+  if (mixes.criterion == "random") return 0;
+  if (mixes.criterion == "unixkd") return start;
+  const int64_t all = (start - 1) / 2 * start, wanted = mixes.pairs < 0 ? 20 * static_cast<int64_t>(budget) : mixes.pairs;
+  return (wanted == 0 ? all : std::min(all, wanted)) * std::ssize(mixes.lambdas());
 }
 
 // Bytes of the frames that clips may leave in the cache.
@@ -235,13 +246,15 @@ class Planner {
       if (round > 0 || first_of_its_kind(recipe, start)) seconds += static_cast<double>(recipe.student.training.steps_for(samples)) * pace.step_s;
       int64_t predicted = std::ssize(material_.test);
       if (scores && round > 0) predicted += (1 + members) * open + (needs.embeddings || needs.labelled_logits ? samples : 0);
+      if (recipe.mixes && round > 0) predicted += mixes_scored(*recipe.mixes, start, recipe.budget);
       seconds += static_cast<double>(predicted) * clip_s;
       // Augmented clips have no features to look up; members learn what was known before this round.
       if (round > 0) seconds += static_cast<double>(looks * open) * pace.clip_s;
       if (round < recipe.rounds) seconds += static_cast<double>(members * recipe.student.training.steps_for(samples)) * pace.step_s;
     }
     arms_ += fmt::format("  {:<24} {} rounds of {} {}, strategy {}, about {:.1f} min a seed\n", arm.name, recipe.rounds,
-                         recipe.budget < 0 ? "all" : fmt::format("{:g}", recipe.budget), recipe.selection.unit, recipe.strategy.name, seconds / 60);
+                         recipe.budget < 0 ? "all" : fmt::format("{:g}", recipe.budget), recipe.mixes ? "mixes" : recipe.selection.unit,
+                         recipe.mixes ? recipe.mixes->criterion : recipe.strategy.name, seconds / 60);
     return seconds;
   }
 
@@ -253,7 +266,8 @@ class Planner {
     const Recipe& recipe = arm.recipe;
     if (start > source_clips(recipe)) fail("arm {}: start = {} exceeds the {} clips it is drawn from", arm.name, start, source_clips(recipe));
     const int64_t open = pool_clips(recipe) - (material_.start_in_pool() ? start : 0);
-    const double wanted = recipe.budget * static_cast<double>(recipe.rounds);
+    if (recipe.mixes) return open;
+    const double wanted = recipe.budget * static_cast<double>(recipe.rounds) / static_cast<double>(recipe.answers_per_clip);
     const double there = recipe.selection.unit == "seconds" ? longest(pool_s_, open).seconds : static_cast<double>(open);
     if (wanted > there) fail("arm {}: {} rounds of {:g} {} exceed the pool's {:g}; lower rounds or budget", arm.name, recipe.rounds, recipe.budget, recipe.selection.unit, there);
     return open;

@@ -2,7 +2,7 @@
 
 #include "experiment/pool_scores.h"
 
-#include "data/testing.h"
+#include "experiment/testing.h"
 
 namespace distal {
 namespace {
@@ -10,27 +10,10 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-class BrightTeacher final : public Teacher {
- public:
-  torch::Tensor answer(const torch::Tensor& clips, const std::string&) override {
-    const auto bright = torch::sigmoid(clips.mean({1, 2, 3, 4})).unsqueeze(1);
-    return torch::cat({bright, 1 - bright}, 1);
-  }
-  std::string version() const override { return "bright:1"; }
-};
-
 class PoolScoresTest : public ::testing::Test {
  protected:
   PoolScoresTest() {
-    SyntheticOptions video;
-    video.frames = 8;
-    video.width = video.height = 32;
-    for (int i = 0; i < 12; ++i) {
-      const std::string path = folder_ / fmt::format("{}.mp4", i);
-      write_motion(path, motions()[i % 2], i, video);
-      const VideoInfo info = probe(path);
-      clips_.push_back({path, info.id, 0, info.duration_s, info.id, i % 2});
-    }
+    clips_ = small_clips(folder_, 12);
     input_.size_px = 32;
     input_.sampling.frames = 4;
     read_options(recipe_.loss, "{name: black_box}", "test");
@@ -145,15 +128,6 @@ TEST_F(PoolScoresTest, ClipsThatCannotBeReadAreLeftOut) {
     EXPECT_EQ(pool.scores.size(), 6);
     EXPECT_EQ(pool.scores.video[2], open_[3].video);
   }
-}
-
-std::string refusal(const std::string& yaml) {
-  try {
-    read_experiment(Document::text("data: {pool: {csv: p.csv}, test: {csv: t.csv}}\n" + yaml, "r.yaml"), "r");
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "accepted";
 }
 
 TEST(UnmetNeeds, AreRefusedWhenTheRecipeIsRead) {

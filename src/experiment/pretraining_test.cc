@@ -6,8 +6,8 @@
 
 #include <ATen/ATen.h>
 
-#include "data/testing.h"
 #include "experiment/learning.h"
+#include "experiment/testing.h"
 #include "models/weights.h"
 
 namespace distal {
@@ -19,15 +19,7 @@ using ::testing::IsEmpty;
 class PretrainingTest : public ::testing::Test {
  protected:
   PretrainingTest() {
-    SyntheticOptions video;
-    video.frames = 12;
-    video.width = video.height = 32;
-    for (int i = 0; i < 8; ++i) {
-      const std::string path = folder_ / fmt::format("{}.mp4", i);
-      write_motion(path, motions()[i % 2], i, video);
-      const VideoInfo info = probe(path);
-      clips_.push_back({path, info.id, 0, info.duration_s, info.id, i % 2});
-    }
+    clips_ = small_clips(folder_, 8, 12);
     input_.size_px = 32;
     input_.sampling.frames = 4;
     read_options(loss_, "{name: black_box}", "test");
@@ -45,12 +37,6 @@ class PretrainingTest : public ::testing::Test {
     int count = 0;
     for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder_ / name)) ++count;
     return count;
-  }
-  static bool same(const Net& a, const Net& b, bool classifier_alone = false) {
-    const auto of_a = state(a), of_b = state(b);
-    for (size_t i = 0; i < of_a.size(); ++i)
-      if ((!classifier_alone || of_a[i].first.starts_with("fc.")) && !of_a[i].second.equal(of_b[i].second)) return false;
-    return true;
   }
 
   static constexpr const char* kLearner =
@@ -79,7 +65,7 @@ TEST_F(PretrainingTest, DependsOnClipsOptionsAndSeedAndIsFoundAgain) {
 
 TEST_F(PretrainingTest, LooksAtNoLabelAndLeavesTheClassifierAlone) {
   const Model labelled = pretrained(clips_, "labelled");
-  EXPECT_TRUE(same(*labelled, *fresh(), /*classifier_alone=*/true));
+  EXPECT_TRUE(same(*labelled, *fresh(), "fc."));
   for (Clip& clip : clips_) clip.label = -1;
   EXPECT_TRUE(same(*labelled, *pretrained(clips_, "unlabelled")));
 }

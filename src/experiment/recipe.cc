@@ -55,6 +55,21 @@ void require_teacher(const Recipe& recipe, const std::function<void(const std::s
     refuse("matching shows the teacher the student's view, and a frozen backbone's features are computed once without one; leave matching or student.model.freeze out");
 }
 
+// A mix is neither filmed nor labelled: a teacher must answer, and a frozen backbone has no features of it.
+void require_mixable(const Recipe& recipe, const std::function<void(const std::string&)>& refuse) {
+  if (recipe.answers_per_clip > 1 && recipe.oracle.kind == "truth") refuse("answers_per_clip asks about several views of a clip, whose truth is one; leave it out, or take an oracle that is a teacher");
+  const auto& freeze = recipe.student.model.freeze;
+  const bool frozen = std::find(freeze.begin(), freeze.end(), "backbone") != freeze.end();
+  if (recipe.answers_per_clip > 1 && frozen) refuse("answers_per_clip shows the student several views of a clip, and a frozen backbone's features are computed once; leave one of them out");
+  if (!recipe.mixes) return;
+  if (recipe.oracle.kind == "truth") refuse("mixes: nobody knows the truth about a mix of clips; take an oracle that is a teacher");
+  if (frozen) refuse("mixes: a frozen backbone's features are computed once, of the clips of the lists; leave student.model.freeze: [backbone] out");
+  if (recipe.strategy.name != "random") refuse(fmt::format("mixes are chosen by mixes.criterion, and strategy = {} chooses clips; leave one of them out", recipe.strategy.name));
+  if (recipe.selection.unit == "seconds") refuse("mixes are counted, not timed; set selection.unit: answers");
+  if (recipe.budget < 0) refuse("mixes: budget = -1 means the whole pool; say how many mixes a round may ask about");
+  if (recipe.answers_per_clip > 1) refuse("mixes: a mix has one view; leave answers_per_clip out");
+}
+
 void check(const Arm& arm, const std::string& place) {
   const Recipe& recipe = arm.recipe;
   const auto refuse = [&](const std::string& what) { throw UsageError(fmt::format("{}: arm {}: {}", place, arm.name, what)); };
@@ -72,7 +87,10 @@ void check(const Arm& arm, const std::string& place) {
   require_teacher(recipe, refuse);
   if (recipe.start == 0 && recipe.rounds == 0) refuse("start = 0 and rounds = 0 leave nothing to learn from; set one of them");
   if (recipe.budget == 0 && recipe.rounds > 0) refuse("budget = 0 asks nothing in any round; set a budget, or rounds to 0");
+  require_mixable(recipe, refuse);
   if (recipe.rounds == 0 || recipe.budget < 0) return;
+  if (recipe.answers_per_clip > 1 && recipe.selection.unit == "answers" && recipe.budget < static_cast<double>(recipe.answers_per_clip))
+    refuse(fmt::format("budget = {:g} buys no clip at {} answers each; raise it", recipe.budget, recipe.answers_per_clip));
   if (const auto unmet = unmet_need(recipe); !unmet.empty()) refuse(unmet);
   if (const auto wrong = contradiction(recipe.selection, *recipe.strategy); !wrong.empty()) refuse("selection: " + wrong);
 }
@@ -92,11 +110,15 @@ void require_shared(const Arm& arm, const Arm& first, const std::string& place) 
 }
 
 bool selects(const Arm& arm) { return arm.recipe.rounds > 0 && arm.recipe.budget > 0; }
-bool is_random(const Arm& arm) { return arm.recipe.strategy.name == "random" && arm.recipe.rounds > 0; }
+bool is_random(const Arm& arm) {
+  const Recipe& recipe = arm.recipe;
+  return recipe.rounds > 0 && (recipe.mixes ? recipe.mixes->criterion : recipe.strategy.name) == "random";
+}
 
 // The twin of a strategy arm that spends the same at random.
 Arm random_twin(const Arm& arm, const Document& base, const Document& difference) {
-  Arm twin = read_arm("random", base.overlaid_by(difference).with({{"strategy", "random"}, {"selection.fill", "rank"}}));
+  const std::vector<Override> chance = arm.recipe.mixes ? std::vector<Override>{{"mixes.criterion", "random"}} : std::vector<Override>{{"strategy", "random"}, {"selection.fill", "rank"}};
+  Arm twin = read_arm("random", base.overlaid_by(difference).with(chance));
   expect(selects(twin) == selects(arm), "a twin spends what its arm spends");
   return twin;
 }
@@ -190,6 +212,8 @@ void Recipe::visit(OptionVisitor& v) {
   v("budget", budget, "of each round, in selection.unit; -1: the whole pool", at_least(-1));
   v("strategy", strategy, "which clips to ask about");
   v("selection", selection, "limits around the strategy");
+  v("mixes", mixes, "rounds ask about mixes of the clips known so far (Active Mixup) instead of clips of the pool");
+  v("answers_per_clip", answers_per_clip, "views of a chosen clip that the teacher answers about, each an answer of the budget", between(1, 1000));
 }
 
 std::string essence(Recipe recipe) {
@@ -213,9 +237,10 @@ std::string essence(Recipe recipe) {
 }
 
 bool scores_pool(const Recipe& recipe) {
-  return recipe.rounds > 0 && recipe.budget > 0 &&
-         (recipe.strategy->needs().anything() || recipe.selection.class_balance);
+  return recipe.rounds > 0 && recipe.budget > 0 && !recipe.mixes && (recipe.strategy->needs().anything() || recipe.selection.class_balance);
 }
+
+bool scores(const Recipe& recipe) { return scores_pool(recipe) || (recipe.rounds > 0 && recipe.mixes && recipe.mixes->criterion != "random"); }
 
 Experiment read_experiment(const std::string& path, const std::vector<Override>& overrides) {
   return read_experiment(Document::file(path).with(overrides), std::filesystem::path(path).stem().string());

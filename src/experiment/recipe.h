@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "active/mixup.h"
 #include "active/strategy.h"
 #include "base/options.h"
 #include "data/batches.h"
@@ -50,6 +51,11 @@ struct TeacherRecipe {
   void visit(OptionVisitor& v);
 };
 
+/// Active Mixup's options; coarser by default than for images, as a clip costs more to score.
+struct MixesOptions : MixupOptions {
+  MixesOptions() { lambda_step = 0.1, pairs = -1, batch = 64; }
+};
+
 struct Recipe {
   std::string question;              // what the report answers
   int64_t seed = 1, seeds = 5;       // paired repeats: seed, seed + 1, ...
@@ -73,6 +79,9 @@ struct Recipe {
   double budget = 40;                // of each round, in selection.unit; -1: the whole pool
   Choice<Strategy> strategy{"random"};
   SelectionOptions selection;
+  std::optional<MixesOptions> mixes; // rounds ask about mixes of the clips known so far (experiment/mixing.h) instead of clips of the pool
+  int64_t answers_per_clip = 1;      // the teacher answers about so many views of a chosen clip: it as it is, and fixed views (Clip::view);
+                                     // each is an answer of the budget, and a sample to learn from
   void visit(OptionVisitor& v);
 };
 
@@ -81,6 +90,8 @@ struct Recipe {
 std::string essence(Recipe recipe);
 /// Whether rounds look at the whole pool with the student before they choose.
 bool scores_pool(const Recipe& recipe);
+/// Whether rounds want the student before they choose: for the pool, or for mixes.
+bool scores(const Recipe& recipe);
 
 struct Arm {
   std::string name;

@@ -2,25 +2,12 @@
 
 #include "experiment/recipe.h"
 
-#include <gmock/gmock.h>
+#include "experiment/testing.h"
 
 namespace distal {
 namespace {
 
 using ::testing::HasSubstr;
-
-Experiment experiment(const std::string& yaml) {
-  return read_experiment(Document::text("data: {pool: {csv: p.csv}, test: {csv: t.csv}}\n" + yaml, "r.yaml"), "r");
-}
-
-std::string refusal(const std::string& yaml) {
-  try {
-    experiment(yaml);
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "accepted";
-}
 
 const Arm& arm(const Experiment& all, const std::string& name) {
   return *std::find_if(all.arms.begin(), all.arms.end(), [&](const Arm& a) { return a.name == name; });
@@ -34,7 +21,7 @@ TEST(Recipe, ArmsMayDifferInWhoLearnsAndHowNotInWhatTheyAreMeasuredOn) {
 }
 
 TEST(Recipe, EachArmIsTestedAgainstTheControlUnlessItNamesAnother) {
-  const auto all = experiment("control: few\nno_random_arm: nothing is selected\narms: {few: {start: 8, rounds: 0}, taught few: {start: 8, budget: -1, rounds: 1},\n"
+  const auto all = experiment_of("control: few\nno_random_arm: nothing is selected\narms: {few: {start: 8, rounds: 0}, taught few: {start: 8, budget: -1, rounds: 1},\n"
                               "  many: {start: -1, rounds: 0}, taught many: {start: -1, budget: -1, rounds: 1, control: many}}");
   EXPECT_EQ(all.control, "few");
   EXPECT_EQ(arm(all, "few").against, "");
@@ -45,7 +32,7 @@ TEST(Recipe, EachArmIsTestedAgainstTheControlUnlessItNamesAnother) {
 }
 
 TEST(Recipe, AnAddedRandomArmSpendsWhatTheStrategyArmSpends) {
-  const auto all = experiment("rounds: 0\narms: {labels: {}, margin: {strategy: margin, rounds: 4, budget: 30, selection: {per_video: 2}}}");
+  const auto all = experiment_of("rounds: 0\narms: {labels: {}, margin: {strategy: margin, rounds: 4, budget: 30, selection: {per_video: 2}}}");
   const Recipe& random = arm(all, "random").recipe;
   EXPECT_EQ(random.strategy.name, "random");
   EXPECT_EQ(random.rounds, 4);
@@ -63,7 +50,7 @@ TEST(Recipe, RefusesNamesAndNumbersThatCannotBeMeant) {
 }
 
 TEST(Recipe, AMethodsOptionsMayBeLaidOverItsBareName) {
-  const auto all = experiment("loss: kd\narms: {a: {strategy: random, loss: {tau: 2}}, b: {strategy: random}}");
+  const auto all = experiment_of("loss: kd\narms: {a: {strategy: random, loss: {tau: 2}}, b: {strategy: random}}");
   EXPECT_EQ(arm(all, "a").recipe.loss.name, "kd");
   EXPECT_THAT(arm(all, "a").resolved, HasSubstr("tau: 2"));
 }

@@ -92,13 +92,15 @@ Metrics metrics_from(const json& value) {
 json to_value(const RoundResult& round) {
   return {{"round", round.round}, {"answers", round.answers}, {"seconds", round.seconds}, {"price", round.price},
           {"select_s", round.select_s}, {"score_s", round.score_s}, {"ask_s", round.ask_s}, {"train_s", round.train_s},
-          {"evaluate_s", round.evaluate_s}, {"answer_accuracy", round.answer_accuracy}, {"metrics", to_value(round.metrics)}};
+          {"evaluate_s", round.evaluate_s}, {"forwards", round.forwards},
+          {"answer_accuracy", round.answer_accuracy}, {"metrics", to_value(round.metrics)}};
 }
 
 RoundResult round_from(const json& value) {
   RoundResult round;
   round.round = value.at("round");
   round.answers = value.at("answers");
+  round.forwards = value.value("forwards", int64_t{0});
   for (const auto& [key, field] : {std::pair{"seconds", &round.seconds}, {"price", &round.price}, {"select_s", &round.select_s},
       {"score_s", &round.score_s},
                                    {"ask_s", &round.ask_s}, {"train_s", &round.train_s}, {"evaluate_s", &round.evaluate_s},

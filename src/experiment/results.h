@@ -32,6 +32,7 @@ struct RoundResult {
   int64_t answers = 0;         // bought by this run so far, the initial ones included
   double seconds = 0, price = 0;  // of video watched; of money
   double select_s = 0, score_s = 0, ask_s = 0, train_s = 0, evaluate_s = 0;  // wall time by stage
+  int64_t forwards = 0;        // mixes that the student looked at to choose this round's: the hidden cost
   double answer_accuracy = -1; // share of this round's answers whose arg max is the hidden truth; -1 where unknown
   Metrics metrics;
 };

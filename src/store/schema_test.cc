@@ -126,9 +126,9 @@ TEST_F(StoreTest, UsesWalAndFlagsItsFile) {
 
 TEST_F(StoreTest, SplitsTheKeyOfAClip) {
   Store store(url());
-  store.open_request("o", "v", {"h@0-2500", "a-1@b@30--1", "plain", "x@1-y", "@"});
+  store.open_request("o", "v", {"h@0-2500", "a-1@b@30--1", "plain", "x@1-y", "@", "h@0-2500*0.3+i@7-8", "h@1-2#3"});
   EXPECT_THAT(Raw(path()).column("SELECT video || ' ' || start_ms || ' ' || end_ms FROM clips ORDER BY id"),
-              ::testing::ElementsAre("h 0 2500", "a-1@b 30 -1", "plain 0 -1", "x@1-y 0 -1", "@ 0 -1"));
+              ::testing::ElementsAre("h 0 2500", "a-1@b 30 -1", "plain 0 -1", "x@1-y 0 -1", "@ 0 -1", "h 0 2500", "h 1 2"));
 }
 
 TEST_F(StoreTest, MarksARequestPaidByItsAnswersAndLostWhenGivenUp) {

@@ -1,6 +1,6 @@
 #include "store/store.h"
 
-#include <charconv>
+#include <regex>
 #include <string_view>
 
 #include "store/state.h"
@@ -17,16 +17,12 @@ struct ClipParts {
   int64_t start_ms = 0, end_ms = -1;
 };
 
+// A mix (base/nouns.h) stands under its first clip.
 ClipParts parse(const std::string& key) {
-  const size_t at = key.rfind('@');
-  const size_t dash = at == std::string::npos ? at : key.find('-', at + 2);
-  if (dash == std::string::npos) return {key};
-  ClipParts parts{key.substr(0, at)};
-  const char* end = key.data() + key.size();
-  const auto start = std::from_chars(key.data() + at + 1, key.data() + dash, parts.start_ms);
-  const auto stop = std::from_chars(key.data() + dash + 1, end, parts.end_ms);
-  const bool good = start.ec == std::errc() && start.ptr == key.data() + dash && stop.ec == std::errc() && stop.ptr == end;
-  return good ? parts : ClipParts{key};
+  static const std::regex parts(R"((.*?)@(-?\d{1,15})-(-?\d{1,15})(?:[*#].*)?)");
+  std::smatch part;
+  if (!std::regex_match(key, part, parts)) return {key};
+  return {part[1], std::stoll(part[2]), std::stoll(part[3])};
 }
 
 }  // namespace
