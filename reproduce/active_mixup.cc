@@ -49,10 +49,10 @@ TrainingOptions lenet_training(int64_t steps, double learning_rate) {
 
 // Random mixes of two images that were flipped and shifted before, over nearly all shares, learned for longer.
 struct Best {
-  TrainingOptions training = lenet_training(10'000, 0.05);
+  TrainingOptions training = lenet_training(16'000, 0.1);
   double lambda_low = 0.1, lambda_high = 0.9;
   bool flipped_mixes = true;
-  int64_t padding = 2;
+  int64_t padding = 1;
   void visit(OptionVisitor& v) {
     v("training", training, "");
     v("lambda_low", lambda_low, "least share of a mix", between(0, 1));
@@ -63,9 +63,9 @@ struct Best {
 };
 
 struct Settings {
-  int64_t real = 2000, pairs = 400'000, padding = 2;
+  int64_t real = 2000, pairs = 400'000, padding = 1;
   std::vector<int64_t> answers = {10'000, 20'000, 40'000};
-  TrainingOptions teacher = lenet_training(8000, 0.05), student = lenet_training(3000, 0.05);
+  TrainingOptions teacher = lenet_training(8000, 0.05), student = lenet_training(6000, 0.1);
   Best best;
   void visit(OptionVisitor& v) {
     v("real", real, "real images, N", at_least(10));

@@ -66,9 +66,9 @@ TEST(DerivedView, IsTheSameInEveryReadingAndInTrainingToo) {
     EXPECT_TRUE(centre.equal(reader.read(clip, &second, true)));
     EXPECT_FALSE(centre.equal(reader.read(a, nullptr, false)));
   }
-  Clip third = a;
-  third.view = 3;
-  EXPECT_FALSE(reader.read(view, nullptr, false).equal(reader.read(third, nullptr, false)));
+  std::set<int64_t> sides;
+  for (view.view = 1; view.view <= 10; ++view.view) sides.insert(reader.read(view, nullptr, false).size(1));
+  EXPECT_GT(sides.size(), 2u) << "each view is cut in its own way";
 }
 
 TEST(DerivedView, AMixOfABadVideoPutsThatVideoAside) {

@@ -117,7 +117,9 @@ bool is_random(const Arm& arm) {
 
 // The twin of a strategy arm that spends the same at random.
 Arm random_twin(const Arm& arm, const Document& base, const Document& difference) {
-  const std::vector<Override> chance = arm.recipe.mixes ? std::vector<Override>{{"mixes.criterion", "random"}} : std::vector<Override>{{"strategy", "random"}, {"selection.fill", "rank"}};
+  std::vector<Override> chance;
+  if (arm.recipe.mixes) chance.push_back({"mixes.criterion", "random"});
+  else chance = {{"strategy", "random"}, {"selection.fill", "rank"}};
   Arm twin = read_arm("random", base.overlaid_by(difference).with(chance));
   expect(selects(twin) == selects(arm), "a twin spends what its arm spends");
   return twin;

@@ -30,7 +30,7 @@ Results some_results() {
   results.question = "Is it better?";
   results.classes = {"walk", "run"};
   results.budget_unit = "seconds";
-  RoundResult round{2, 30, 12.5, 0.4, 1, 2, 3, 4, 5, 0.9, some_metrics()};
+  RoundResult round{2, 30, 12.5, 0.4, 1, 2, 3, 4, 5, 800, 0.9, some_metrics()};
   results.cells = {{"badge", 3, false, {round, round}}, {"random", 3, true, {}}};
   results.quarantined = {{"bad.mp4", "no frame"}};
   results.unlabelled_segments = 7;
