@@ -77,8 +77,8 @@ void print_plan(const Plan& plan, bool json) { fmt::print("{}", json ? plan_json
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
-      {"demo", add_demo},   {"probe", add_probe}, {"import", add_import}, {"new", add_new},   {"train", add_train},
-      {"run", add_run},     {"sweep", add_sweep}, {"report", add_report}, {"list", add_list}, {"doctor", add_doctor},
+      {"demo", add_demo},   {"probe", add_probe}, {"import", add_import},   {"new", add_new},   {"train", add_train}, {"run", add_run},
+      {"sweep", add_sweep}, {"report", add_report}, {"predict", add_predict}, {"list", add_list}, {"doctor", add_doctor},
   };
   return table;
 }
@@ -157,6 +157,8 @@ Results run_in_folder(const Experiment& experiment, const RecipeArguments& argum
   const FileLock lock(place.folder + "/.lock", place.folder, kCure);
   require_own_folder(place.folder, experiment);
   write_atomically(place.folder + "/recipe.yaml", recipe_text(experiment));
+  if (arguments.share.empty())
+    for (const std::string& note : experiment.notes) progress.say(note);
   if (arguments.jobs > 1) run_jobs(arguments.job(), place.folder, arguments.jobs, progress);
   Results results = run(experiment, place, progress);
   if (place.shares > 1) return results;  // whoever started this job collects its cells

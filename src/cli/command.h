@@ -26,6 +26,7 @@ void add_doctor(CLI::App& app);
 void add_import(CLI::App& app);
 void add_list(CLI::App& app);
 void add_new(CLI::App& app);
+void add_predict(CLI::App& app);
 void add_probe(CLI::App& app);
 void add_report(CLI::App& app);
 void add_run(CLI::App& app);

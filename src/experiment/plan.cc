@@ -240,10 +240,11 @@ class Planner {
     const int64_t members = scores && needs.passes == "members" ? needs.pass_count - 1 : 0, looks = scores && needs.passes == "augmented" ? needs.pass_count : 0;
     plan_.trainings += members * recipe.rounds * base_.seeds;
     asks_about_pool_ |= scores && needs.teacher;
+    const double step_s = pace.step_s + (recipe.matching ? teachers_look_s(recipe) : 0);
     double seconds = 0;
     for (int64_t round = 0; round <= recipe.rounds; ++round) {
       const int64_t samples = start + bill(recipe, pool_s_, open, round).clips;
-      if (round > 0 || first_of_its_kind(recipe, start)) seconds += static_cast<double>(recipe.student.training.steps_for(samples)) * pace.step_s;
+      if (round > 0 || first_of_its_kind(recipe, start)) seconds += static_cast<double>(recipe.student.training.steps_for(samples)) * step_s;
       int64_t predicted = std::ssize(material_.test);
       if (scores && round > 0) predicted += (1 + members) * open + (needs.embeddings || needs.labelled_logits ? samples : 0);
       if (recipe.mixes && round > 0) predicted += mixes_scored(*recipe.mixes, start, recipe.budget);
@@ -256,6 +257,12 @@ class Planner {
                          recipe.budget < 0 ? "all" : fmt::format("{:g}", recipe.budget), recipe.mixes ? "mixes" : recipe.selection.unit,
                          recipe.mixes ? recipe.mixes->criterion : recipe.strategy.name, seconds / 60);
     return seconds;
+  }
+
+  // The teacher's network looks at every batch of the student's (Recipe::matching); one kept in a file is not timed.
+  double teachers_look_s(const Recipe& recipe) {
+    if (!recipe.teacher) return 0;
+    return paces_.of(recipe.teacher->learner, recipe.input).clip_s * static_cast<double>(recipe.student.training.batch_size);
   }
 
   int64_t pool_clips(const Recipe& recipe) const { return recipe.pool_size < 0 ? std::ssize(pool_s_) : std::min<int64_t>(recipe.pool_size, std::ssize(pool_s_)); }

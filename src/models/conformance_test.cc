@@ -33,7 +33,8 @@ std::vector<std::string> small_options(const std::string& name) {
       {"r3d_18", {"width: 4"}},
       {"slow_r50", {"width: 4"}},
       {"tsn", {"base: mobilenet_v2, width: 0.2", "base: mobilenet_v1, width: 0.2, norm: batch", "base: resnet50, width: 0.1"}},
-      {"tsm", {"base: mobilenet_v2, width: 0.2, norm: batch", "base: mobilenet_v1, width: 0.2", "base: resnet18, width: 0.1"}},
+      {"tsm", {"base: mobilenet_v2, width: 0.2, norm: batch", "base: mobilenet_v1, width: 0.2", "base: resnet18, width: 0.1",
+               "base: mobilenet_v2, width: 0.2, online: true"}},
   };
   const auto found = kSmall.find(name);
   return found == kSmall.end() ? std::vector<std::string>{""} : found->second;
@@ -209,6 +210,62 @@ TEST(FrameNets, TsnIsBlindToTheOrderOfFramesAndTsmIsNot) {
     EXPECT_LT(change_by_reversal("tsn", base), 1e-5) << base;
     EXPECT_GT(change_by_reversal("tsm", base), 1e-4) << base;
   }
+}
+
+// By how much each frame's features change when the last of four frames does.
+std::vector<float> change_by_the_last_frame(const std::string& base, bool online) {
+  const auto net = make<Backbone>("tsm", fmt::format("base: {}, width: 0.25, online: {}", base, online))->build(4, Random(1));
+  net->eval();
+  const torch::NoGradGuard no_grad;
+  const auto clips = at::randn({1, 3, 4, 32, 32}), other = clips.clone();
+  other.select(2, 3).neg_();
+  const auto features = [&](const at::Tensor& input) {
+    Taps taps;
+    net->forward(input);
+    return taps.maps.at("frames");
+  };
+  const auto change = (features(clips) - features(other)).abs().amax(1);
+  return {change.const_data_ptr<float>(), change.const_data_ptr<float>() + 4};
+}
+
+TEST(FrameNets, OnlineTsmTellsNoFrameOfALaterOneAndTsmDoes) {
+  for (const char* base : {"mobilenet_v2", "mobilenet_v1", "resnet18"}) {
+    const auto online = change_by_the_last_frame(base, true), both = change_by_the_last_frame(base, false);
+    EXPECT_THAT(std::vector(online.begin(), online.begin() + 3), ::testing::Each(0.f)) << base;
+    EXPECT_GT(online[3], 0) << base;
+    EXPECT_THAT(both, ::testing::Each(::testing::Gt(0.f))) << base << ": with a shift in each of several blocks";
+  }
+}
+
+TEST(FrameNets, OnlineTsmPassesFramesOnAndHasTheSameParameters) {
+  const auto build = [](const std::string& more) { return make<Backbone>("tsm", "base: mobilenet_v2, width: 0.25" + more)->build(4, Random(1)); };
+  const auto both = state(*build("")), online = state(*build(", online: true"));
+  ASSERT_EQ(online.size(), both.size());
+  for (size_t i = 0; i < both.size(); ++i) {
+    EXPECT_EQ(online[i].first, both[i].first);
+    EXPECT_TRUE(at::equal(online[i].second, both[i].second)) << both[i].first;
+  }
+  const auto net = build(", online: true");
+  net->eval();
+  const torch::NoGradGuard no_grad;
+  const auto clips = at::randn({1, 3, 4, 32, 32}), other = clips.clone();
+  other.select(2, 0).neg_();
+  Taps taps;
+  net->forward(clips);
+  const auto rows = taps.maps.at("frames");
+  net->forward(other);
+  EXPECT_THAT((rows - taps.maps.at("frames"))[1].abs().max().item<float>(), ::testing::Gt(0.f)) << "a frame sees the one before";
+}
+
+// Two clips of three frames, four channels, div 4: channel 0 takes the previous frame's value, a clip's first frame 0.
+TEST(TemporalShift, OnlineTakesOneShareFromThePreviousFrameAndGivesItsGradientBack) {
+  const auto x = at::arange(1, 25, at::kFloat).view({6, 4, 1, 1}).requires_grad_();
+  const auto y = temporal_shift(x, 3, 4, /*online=*/true);
+  EXPECT_TRUE(at::equal(y.select(1, 0).flatten(), at::tensor({0.f, 1.f, 5.f, 0.f, 13.f, 17.f})));
+  EXPECT_TRUE(at::equal(y.narrow(1, 1, 3), x.narrow(1, 1, 3)));
+  y.backward((at::arange(6, at::kFloat) + 1).view({6, 1, 1, 1}).expand_as(y));
+  EXPECT_TRUE(at::equal(x.grad().select(1, 0).flatten(), at::tensor({2.f, 3.f, 0.f, 5.f, 6.f, 0.f})));
+  EXPECT_TRUE(at::equal(x.grad().select(1, 3).flatten(), at::tensor({1.f, 2.f, 3.f, 4.f, 5.f, 6.f})));
 }
 
 TEST(FrameNets, ClipsOfABatchDoNotMix) {

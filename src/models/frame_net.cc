@@ -40,14 +40,16 @@ void FrameOptions::visit(OptionVisitor& v) {
   v("norm", norm, "batch norms of a MobileNet: folded into the convolutions, or batch (for training from random weights)",
     one_of({"folded", "batch"}));
   v("dropout", dropout, "share of the features dropped before the classifier", between(0, 0.99));
-  if (shift) v("shift_div", shift_div, "one channel in this many looks at the next frame, one at the previous", at_least(2));
+  if (!shift) return;
+  v("shift_div", shift_div, "one channel in this many looks at the next frame, one at the previous", at_least(2));
+  v("online", online, "no channel looks at the next frame, one in shift_div at the previous: frames need no later ones");
 }
 
 Output FrameNet::forward(const at::Tensor& clips) {
   ClipLimits{options_.shift ? "tsm" : "tsn", 1, 32}.check(clips);
   const int64_t count = clips.size(0), frames = clips.size(2);
   const auto flat = clips.transpose(1, 2).flatten(0, 1).contiguous(at::MemoryFormat::ChannelsLast);
-  const auto shift = [frames, div = options_.shift_div](const at::Tensor& x) { return temporal_shift(x, frames, div); };
+  const auto shift = [&, frames](const at::Tensor& x) { return temporal_shift(x, frames, options_.shift_div, options_.online); };
   const auto rows = pooled(features(flat, options_.shift ? Remap(shift) : Remap()));
   tap("frames", rows);
   const auto embedding = rows.unflatten(0, {count, frames}).mean(1);

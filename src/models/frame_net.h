@@ -3,6 +3,10 @@
 // Xiong, Wang, Qiao, Lin, Tang, Van Gool, "Temporal Segment Networks", ECCV 2016, arXiv 1608.00859); with the temporal
 // shift in its blocks it is TSM (layers.h). The classifier is linear, so the mean of logits is computed as the logits of the
 // mean feature, which is the embedding. Deviation: in training, dropout is drawn once per clip instead of once per frame.
+// `online`: uni-directional TSM (Lin, Gan, Han, ICCV 2019), for frames that come one after another. As published, one
+// channel in shift_div comes from the frame before and none from the frame after, so a frame's features do not depend on later
+// frames. Deviation: the paper answers for each frame, here the clip's mean does. The parameters are those of TSM, their values
+// fit one kind only.
 // Bases: resnet18, resnet50 (names of torchvision: conv1, bn1, layerL.B..., fc) and the MobileNets with folded batch
 // norms (Howard et al., arXiv 1704.04861; Sandler et al., "MobileNetV2", CVPR 2018, arXiv 1801.04381), named by operation
 // (opNN.weight, opNN.bias) as in the TFLite graphs, padding by TensorFlow's SAME; input x / 127.5 - 1.
@@ -20,6 +24,7 @@ struct FrameOptions {
   std::string norm = "folded";   // of the MobileNets
   double dropout = 0.5;
   int64_t shift_div = 8;
+  bool online = false;
   bool shift = false;            // not an option: set by the backbone
   void visit(OptionVisitor& v);
 };

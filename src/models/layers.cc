@@ -34,7 +34,8 @@ at::Tensor pad(const at::Tensor& x, const std::vector<int64_t>& before, const st
 
 bool autocast_on() { return at::autocast::is_autocast_enabled(at::kCPU) || at::autocast::is_autocast_enabled(at::kCUDA); }
 
-at::Tensor shifted(const at::Tensor& x, int64_t frames, int64_t fold, bool back) {
+// `back`: the gradient's way, in which each frame gives back what it took.
+at::Tensor shifted(const at::Tensor& x, int64_t frames, int64_t fold, bool online, bool back) {
   auto out = at::empty_like(x);
   const auto view = [&](const at::Tensor& t) {
     return t.unflatten(0, {x.size(0) / frames, frames});  // [N, T, C, H, W]
@@ -45,23 +46,31 @@ at::Tensor shifted(const at::Tensor& x, int64_t frames, int64_t fold, bool back)
     target_channels.narrow(1, target, frames - 1).copy_(from.narrow(2, channel, fold).narrow(1, source, frames - 1));
     target_channels.narrow(1, empty_frame, 1).zero_();
   };
-  move(back ? fold : 0, 1, 0, frames - 1);
-  move(back ? 0 : fold, 0, 1, 0);
-  const int64_t rest = x.size(1) - 2 * fold;
-  to.narrow(2, 2 * fold, rest).copy_(from.narrow(2, 2 * fold, rest));
+  const auto take_next = [&](int64_t channel) { move(channel, 1, 0, frames - 1); };
+  const auto take_previous = [&](int64_t channel) { move(channel, 0, 1, 0); };
+  if (online) {
+    back ? take_next(0) : take_previous(0);
+  } else {
+    take_next(back ? fold : 0);
+    take_previous(back ? 0 : fold);
+  }
+  const int64_t moved = online ? fold : 2 * fold, rest = x.size(1) - moved;
+  to.narrow(2, moved, rest).copy_(from.narrow(2, moved, rest));
   return out;
 }
 
 struct Shift : torch::autograd::Function<Shift> {
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, int64_t frames, int64_t fold) {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, int64_t frames, int64_t fold, bool online) {
     context->saved_data["frames"] = frames;
     context->saved_data["fold"] = fold;
-    return shifted(x, frames, fold, false);
+    context->saved_data["online"] = online;
+    return shifted(x, frames, fold, online, /*back=*/false);
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
-    return {shifted(gradients[0], context->saved_data["frames"].toInt(), context->saved_data["fold"].toInt(), true),
-            at::Tensor(), at::Tensor()};
+    auto& saved = context->saved_data;
+    return {shifted(gradients[0], saved["frames"].toInt(), saved["fold"].toInt(), saved["online"].toBool(), /*back=*/true),
+            at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -92,6 +101,11 @@ ConvShape cube(int dims, int64_t in, int64_t out, int64_t kernel, int64_t stride
   shape.stride.assign(n, stride);
   shape.padding.assign(n, kernel / 2);
   return shape;
+}
+
+int64_t rounded_channels(double channels) {
+  const int64_t multiple = std::max<int64_t>(8, static_cast<int64_t>(channels + 4) / 8 * 8);
+  return static_cast<double>(multiple) < 0.9 * channels ? multiple + 8 : multiple;
 }
 
 Conv::Conv(ConvShape shape) : shape_(std::move(shape)) {
@@ -179,10 +193,10 @@ at::Tensor Classifier::pooled(const at::Tensor& x) {
   return x.mean(dims, /*keepdim=*/false, x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
 }
 
-at::Tensor temporal_shift(const at::Tensor& x, int64_t frames, int64_t div) {
+at::Tensor temporal_shift(const at::Tensor& x, int64_t frames, int64_t div, bool online) {
   expect(x.dim() == 4 && x.size(0) % frames == 0, "temporal_shift gets whole clips, frame by frame");
   const int64_t fold = x.size(1) / div;
-  return fold == 0 ? x : Shift::apply(x, frames, fold);
+  return fold == 0 ? x : Shift::apply(x, frames, fold, online);
 }
 
 void ClipLimits::check(const at::Tensor& clips) const {

@@ -28,6 +28,10 @@ struct ConvShape {
 /// The same extent in all `dims` dimensions, padding k/2.
 ConvShape cube(int dims, int64_t in, int64_t out, int64_t kernel, int64_t stride = 1);
 
+/// Channels of a widened or narrowed layer: to a multiple of 8, at least 8, never below nine tenths (MobileNetV2, section 4 and
+/// the authors' code; PyTorchVideo's round_width).
+int64_t rounded_channels(double channels);
+
 class Conv final : public torch::nn::Module {
  public:
   explicit Conv(ConvShape shape);
@@ -95,8 +99,10 @@ class Classifier : public Net {
 
 /// Temporal shift (Lin, Gan, Han, "TSM: Temporal Shift Module for Efficient Video Understanding", ICCV 2019,
 /// arXiv 1811.08383): of every clip's `frames` frames, the first C/div channels take the next frame's value (the last gets
-/// 0), the next C/div the previous frame's (the first gets 0), the rest stays. x [N*T, C, H, W], frame by frame.
-torch::Tensor temporal_shift(const torch::Tensor& x, int64_t frames, int64_t div = 8);
+/// 0), the next C/div the previous frame's (the first gets 0), the rest stays. x [N*T, C, H, W], frame by frame. With `online`
+/// the first C/div channels take the previous frame's value and all others stay: the paper's uni-directional shift, in which
+/// nothing comes from the future.
+torch::Tensor temporal_shift(const torch::Tensor& x, int64_t frames, int64_t div = 8, bool online = false);
 
 /// What clips a net takes; `check` throws Error that says so.
 struct ClipLimits {

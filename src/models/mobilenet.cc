@@ -68,13 +68,7 @@ class MobileNet final : public FrameNet {
   int64_t channels_ = 3, next_ = 0;
 };
 
-// Channels scaled and rounded to a multiple of 8, never below nine tenths (MobileNetV2, section 4 and the authors' code).
-int64_t scaled(int64_t channels, double width) {
-  const double wanted = static_cast<double>(channels) * width;
-  int64_t rounded = std::max<int64_t>(8, static_cast<int64_t>(wanted + 4) / 8 * 8);
-  if (static_cast<double>(rounded) < 0.9 * wanted) rounded += 8;
-  return rounded;
-}
+int64_t scaled(int64_t channels, double width) { return rounded_channels(static_cast<double>(channels) * width); }
 
 }  // namespace
 

@@ -165,6 +165,7 @@ TEST(Loading, MapsPublishedNames) {
   EXPECT_EQ(our_name("fc8N.weight"), "fc.weight");
   EXPECT_EQ(our_name("blocks.5.proj.bias"), "fc.bias");
   EXPECT_EQ(our_name("logits.weight"), "fc.weight");
+  EXPECT_EQ(our_name("classifier.bias"), "fc.bias");
   EXPECT_EQ(our_name("layer4.1.bn2.running_var"), "layer4.1.bn2.running_var");
 }
 

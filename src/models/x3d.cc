@@ -11,12 +11,6 @@ constexpr double kWiden = 2.25;           // inner by outer channels of a block
 constexpr double kSqueeze = 0.0625;       // squeezed by inner channels
 constexpr int64_t kDepths[] = {3, 5, 11, 7};
 
-// To a multiple of 8, at least 8, never below nine tenths (PyTorchVideo's round_width).
-int64_t rounded(double channels) {
-  const int64_t multiple = std::max<int64_t>(8, static_cast<int64_t>(channels + 4) / 8 * 8);
-  return static_cast<double>(multiple) < 0.9 * channels ? multiple + 8 : multiple;
-}
-
 int64_t widened(int64_t channels) { return static_cast<int64_t>(kWiden * static_cast<double>(channels)); }
 
 ConvShape depthwise(int64_t channels, std::vector<int64_t> kernel, std::vector<int64_t> stride) {
@@ -40,7 +34,7 @@ class Group final : public torch::nn::Module {};  // only a name
 class SqueezeExcitation final : public torch::nn::Module {
  public:
   explicit SqueezeExcitation(int64_t channels) {
-    const int64_t squeezed = rounded(kSqueeze * static_cast<double>(channels));
+    const int64_t squeezed = rounded_channels(kSqueeze * static_cast<double>(channels));
     ConvShape in = unnormed(cube(3, channels, squeezed, 1), 2), out = unnormed(cube(3, squeezed, channels, 1), 1);
     in.bias = out.bias = true;
     const auto block = register_module("block", std::make_shared<Group>());
@@ -109,15 +103,15 @@ class X3d final : public Classifier {
  public:
   X3d(const char* name, const X3dBackbone::Options& options, int64_t classes) : name_(name) {
     const auto blocks = register_module("blocks", std::make_shared<Group>());
-    int64_t channels = rounded(24 * options.width);
+    int64_t channels = rounded_channels(24 * options.width);
     add_stem(*blocks, channels);
     for (size_t s = 0; s < std::size(kDepths); ++s) {
-      const int64_t out = rounded(static_cast<double>(24 << s) * options.width);
+      const int64_t out = rounded_channels(static_cast<double>(24 << s) * options.width);
       add_stage(*blocks, s, channels, out);
       channels = out;
     }
-    add_pool(*blocks, channels, rounded(2048 * options.width));
-    add_head(rounded(2048 * options.width), classes, options.dropout);
+    add_pool(*blocks, channels, rounded_channels(2048 * options.width));
+    add_head(rounded_channels(2048 * options.width), classes, options.dropout);
   }
 
   Output forward(const at::Tensor& clips) override {

@@ -17,6 +17,7 @@ namespace {
 
 constexpr int64_t kFileStart = -1;  // a place to decode from that needs no seek
 constexpr int64_t kNowhere = -2;
+constexpr size_t kManySkipped = 256;  // times of frames left out that are remembered before the old ones are forgotten
 constexpr int64_t kNear = 8;        // decoding over so many frames up to a key frame costs less than a seek to it
 
 /// A frame that memory was lacking for is not damaged.
@@ -72,7 +73,8 @@ struct Decoder::State {
   bool drained = false;           // the end of the file was sent
   bool may_skip;
   bool broken_off = false;        // the last call threw: where the file stands is unknown
-  std::unordered_set<int64_t> skipped;  // presentation times the decoder was allowed to leave out since the last seek
+  bool left_out = false;                // the decoder was allowed to leave frames out since the last seek
+  std::unordered_set<int64_t> skipped;  // their presentation times; those behind `previous` may be forgotten
   std::vector<int64_t> wanted;          // of this call, ascending
   Work work;
 };
@@ -103,6 +105,7 @@ void Decoder::State::forget() {
   began = kNowhere;
   clock = {};
   floor_pts = INT64_MIN;
+  left_out = false;
   skipped.clear();
 }
 
@@ -170,7 +173,10 @@ void Decoder::State::send() {
   const bool skip = may_skip && packet->pts != AV_NOPTS_VALUE && !wanted.empty() && packet->pts < wanted.back() &&
                     !std::binary_search(wanted.begin(), wanted.end(), packet->pts);
   codec->skip_frame = skip ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
-  if (skip) skipped.insert(packet->pts);
+  if (skip) {
+    left_out = true;
+    skipped.insert(packet->pts);
+  }
   require_memory(avcodec_send_packet(codec.get(), packet.get()));  // damage shows as frames that do not come
 }
 
@@ -256,7 +262,7 @@ const AVFrame* Decoder::State::show(int64_t index) {
   for (;;) {
     advance(pts);
     if (filled(current) && current->pts == pts) return current.get();
-    if (!skipped.empty()) {  // perhaps it is missing only because another one was left out
+    if (left_out) {  // perhaps it is missing only because another one was left out
       may_skip = false;
     } else {
       if (filled(current) && current->pts < pts) return current.get();
@@ -281,6 +287,8 @@ void Decoder::State::begin(std::span<const int64_t> indices, double deadline_s) 
     wanted.push_back(info.pts[static_cast<size_t>(index)]);
   }
   std::sort(wanted.begin(), wanted.end());
+  if (skipped.size() > kManySkipped && filled(previous))  // a long video read from front to back
+    std::erase_if(skipped, [&](int64_t pts) { return pts < previous->pts; });
 }
 
 Decoder::Decoder(const VideoInfo& info, double deadline_s) : state_(std::make_unique<State>(info, deadline_s)) {}

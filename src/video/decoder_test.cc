@@ -256,6 +256,22 @@ TEST(Decoder, LeavesOutFramesThatNothingNeeds) {
   EXPECT_LT(decoder.work().decoded, 45);
 }
 
+// So many that it forgets which (kManySkipped): what was left out comes all the same when it is asked for.
+TEST(Decoder, ReadsALongVideoInStridesAndThenWhatItLeftOut) {
+  const Folder folder;
+  const VideoInfo info = numbered(folder / "long.mp4", {.frames = 600, .width = 32, .height = 32, .b_frames = 2, .gop = 250});
+  Decoder decoder(info);
+  int64_t seeks = 0;
+  const auto number_of = [&](int64_t index) {
+    const int64_t number = number_in(decoder.at_frames(std::vector{index}, {}).frames, 0);
+    seeks += decoder.work().seeks;
+    return number;
+  };
+  for (int64_t index = 0; index < info.frames(); index += 4) ASSERT_EQ(number_of(index), index);
+  EXPECT_EQ(seeks, 1);
+  for (const int64_t index : {599, 598, 597, 301, 2, 1}) EXPECT_EQ(number_of(index), index);
+}
+
 TEST(Decoder, ScalesToTheShortSide) {
   const Folder folder;
   Decoder decoder(numbered(folder / "v.mp4", {.width = 160, .height = 96}));

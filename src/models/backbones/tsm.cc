@@ -1,5 +1,5 @@
 // TSM: TSN whose residual blocks pass one eighth of the channels to the next and one eighth to the previous frame. No
-// further parameter, no further multiplication; it sees the order of the frames.
+// further parameter, no further multiplication; it sees the order of the frames. `online: true` passes them on only.
 
 #include "models/frame_net.h"
 

@@ -1,0 +1,242 @@
+#include <set>
+
+#include <ATen/Parallel.h>
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "cli/command.h"
+#include "data/batches.h"
+#include "experiment/stream.h"
+#include "models/weights.h"
+
+namespace distal {
+namespace {
+
+constexpr int64_t kPredictBatch = 32;
+
+struct PredictArguments {
+  std::string model, list, out;
+  std::vector<std::string> videos;
+  double segment_s = 0, rate = 0;
+  int64_t threads = 0;
+  bool stream = false, every = false, all = false, json = false, quiet = false;
+};
+
+// One line of the result. `path` is as the user wrote it.
+struct Line {
+  std::string path;
+  Clip clip;                    // without a video: it could not be opened
+  torch::Tensor probabilities;  // float32 [K]; undefined where the clip could not be read
+  std::string error;
+};
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted;
+  for (const char sign : text) quoted += sign == '"' ? "\"\"" : std::string(1, sign);
+  return "\"" + quoted + "\"";
+}
+
+std::string as_line(const nlohmann::ordered_json& json) { return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"; }
+
+void print_now(const std::string& text) {
+  fmt::print("{}", text);
+  std::fflush(stdout);
+}
+
+// How classes and probabilities are written; what stands before them in a line is up to the caller.
+struct Format {
+  std::vector<std::string> classes;
+  bool all, json;
+
+  std::string header(std::string text) const {
+    if (json) return "";
+    text += ",class,probability";
+    for (const auto& name : classes) text += all ? "," + csv_field(name) : "";
+    return text + "\n";
+  }
+  std::string csv(std::string text, const torch::Tensor& probabilities) const {
+    const float* p = probabilities.const_data_ptr<float>();
+    const int64_t best = best_of(probabilities);
+    text += fmt::format(",{},{:.6f}", csv_field(classes[best]), p[best]);
+    for (int64_t k = 0; all && k < std::ssize(classes); ++k) text += fmt::format(",{:.6f}", p[k]);
+    return text + "\n";
+  }
+  std::string object(nlohmann::ordered_json object, const torch::Tensor& probabilities) const {
+    const float* p = probabilities.const_data_ptr<float>();
+    const int64_t best = best_of(probabilities);
+    object["class"] = classes[best];
+    object["probability"] = p[best];
+    for (int64_t k = 0; all && k < std::ssize(classes); ++k) object["probabilities"][classes[k]] = p[k];
+    return as_line(object);
+  }
+  static int64_t best_of(const torch::Tensor& probabilities) { return probabilities.argmax().item<int64_t>(); }
+};
+
+struct Predictor {
+  explicit Predictor(const PredictArguments& arguments) : saved(load_model(arguments.model)), format{saved.classes, arguments.all, arguments.json} {
+    read_options(input, saved.input_yaml, arguments.model);
+    if (saved.classes == std::vector<std::string>{"none"}) fail("{}: was pre-trained without labels and knows no classes; train from it with init", arguments.model);
+    if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
+  }
+  SavedModel saved;
+  InputOptions input;
+  Format format;
+};
+
+std::vector<Row> rows_of(const PredictArguments& arguments) {
+  if (!arguments.list.empty()) {
+    auto rows = read_rows(arguments.list, "", /*labelled=*/false);
+    for (Row& row : rows) row.label.clear();  // whatever it is, it is not asked about
+    return rows;
+  }
+  std::vector<Row> rows(arguments.videos.size());
+  for (size_t i = 0; i < rows.size(); ++i) rows[i].path = rows[i].place = arguments.videos[i];
+  return rows;
+}
+
+// Row by row, so that a copy of a video, or a row that stands twice, gets its lines too.
+std::vector<Line> lines_of_rows(const PredictArguments& arguments, ClipReader& reader, Progress& progress) {
+  const std::string folder = arguments.list.empty() ? "" : std::filesystem::path(arguments.list).parent_path().string();
+  const ClipOptions options = arguments.segment_s > 0 ? ClipOptions{"segment", arguments.segment_s, arguments.segment_s} : ClipOptions{};
+  const auto probe_video = [&](const std::string& path) { return reader.probe(path); };
+  const auto rows = rows_of(arguments);
+  std::vector<Line> lines;
+  Progress inner(Progress::Mode::quiet);
+  progress.begin("probing", std::ssize(rows), "videos");
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const ClipList made = make_clips({rows[i]}, folder, options, {}, probe_video, inner);
+    for (const Clip& clip : made.clips) lines.push_back({rows[i].path, clip, {}, ""});
+    for (const auto& video : made.quarantined) lines.push_back({rows[i].path, {}, {}, video.reason});
+    if (made.clips.empty() && made.quarantined.empty())
+      lines.push_back({rows[i].path, {}, {}, fmt::format("{}: no segment has its middle in the span; give a smaller --segment_s", rows[i].place)});
+    progress.step(static_cast<int64_t>(i) + 1);
+  }
+  progress.end();
+  return lines;
+}
+
+// Writes lines in their order, to stdout as they come or to a file at the end.
+class LineWriter {
+ public:
+  LineWriter(const PredictArguments& arguments, const Format& format) : out_(arguments.out), format_(format) { put(format.header("path,start_s,end_s")); }
+  void write(const Line& line) {
+    if (line.error.empty()) return put(text(line));
+    ++bad_;
+    if (format_.json) put(as_line(begin(line, {{"error", line.error}})));
+    else if (said_.insert(line.error).second) fmt::print(stderr, "{}\n", line.error);
+  }
+  int64_t finish() {
+    if (out_.empty()) return bad_;
+    write_atomically(out_, text_);
+    fmt::print("{}\n", out_);
+    return bad_;
+  }
+
+ private:
+  static nlohmann::ordered_json begin(const Line& line, const nlohmann::ordered_json& more = {}) {
+    nlohmann::ordered_json object = {{"path", line.path}};
+    if (!line.clip.video.empty()) object["start_s"] = line.clip.start_s, object["end_s"] = line.clip.end_s;
+    if (!more.is_null()) object.update(more);
+    return object;
+  }
+  std::string text(const Line& line) const {
+    if (format_.json) return format_.object(begin(line), line.probabilities);
+    return format_.csv(fmt::format("{},{:.3f},{:.3f}", csv_field(line.path), line.clip.start_s, line.clip.end_s), line.probabilities);
+  }
+  void put(const std::string& text) {
+    if (out_.empty()) print_now(text);
+    else text_ += text;
+  }
+
+  std::string out_, text_;
+  const Format& format_;
+  std::set<std::string> said_;
+  int64_t bad_ = 0;
+};
+
+std::string reason_of(const ClipReader& reader, const std::string& video) {
+  for (const auto& unreadable : reader.quarantined())
+    if (unreadable.path == video) return unreadable.reason;
+  return video + ": could not be read";
+}
+
+void predict_clips(const PredictArguments& arguments) {
+  Predictor predictor(arguments);
+  Progress progress(arguments.quiet ? Progress::Mode::quiet : Progress::Mode::automatic);
+  ClipReader reader(predictor.input, {});
+  std::vector<Line> lines = lines_of_rows(arguments, reader, progress);
+  std::vector<Clip> clips;
+  std::vector<size_t> line_of;  // of each clip
+  for (size_t i = 0; i < lines.size(); ++i)
+    if (lines[i].error.empty()) clips.push_back(lines[i].clip), line_of.push_back(i);
+  LineWriter writer(arguments, predictor.format);
+  size_t written = 0;
+  const auto write_before = [&](size_t end) {  // what has no answer by now could not be read
+    for (; written < end; ++written) {
+      Line& line = lines[written];
+      if (line.error.empty() && !line.probabilities.defined()) line.error = reason_of(reader, line.clip.video);
+      writer.write(line);
+    }
+  };
+  const torch::NoGradGuard no_grad;
+  EvaluationBatches batches(reader, clips, std::ssize(predictor.saved.classes), kPredictBatch, /*threads=*/1);
+  progress.begin("predicting", std::ssize(clips), "clips");
+  while (const auto batch = batches.next()) {
+    const auto probabilities = predictor.saved.net->forward(batch->clips).logits.softmax(1).contiguous();
+    const int64_t* rows = batch->rows.const_data_ptr<int64_t>();
+    for (int64_t i = 0; i < batch->rows.size(0); ++i) lines[line_of[rows[i]]].probabilities = probabilities[i];
+    const int64_t last = rows[batch->rows.size(0) - 1];
+    write_before(line_of[last] + 1);
+    progress.step(last + 1);
+  }
+  progress.end();
+  write_before(lines.size());
+  const int64_t bad = writer.finish();
+  if (bad > 0) fail("{} of {} clips cannot be used", bad, lines.size());
+}
+
+void predict_stream(const PredictArguments& arguments) {
+  Predictor predictor(arguments);
+  const Format& format = predictor.format;
+  const VideoInfo info = probe(arguments.videos[0]);
+  print_now(format.header("time_s"));
+  int64_t before = -1;
+  const int64_t frames = score_stream(info, *predictor.saved.net, predictor.input, arguments.rate, [&](double time_s, const torch::Tensor& logits) {
+    const auto probabilities = logits.softmax(0).contiguous();
+    const int64_t best = Format::best_of(probabilities);
+    if (best == before && !arguments.every) return;
+    before = best;
+    print_now(format.json ? format.object({{"time_s", time_s}}, probabilities) : format.csv(fmt::format("{:.3f}", time_s), probabilities));
+  });
+  if (before < 0) fail("{}: {} frames count and an answer takes {}; leave out --stream, or give a higher --rate", info.path, frames, OnlineEco::kSlotFrames);
+}
+
+}  // namespace
+
+void add_predict(CLI::App& app) {
+  auto* command = app.add_subcommand("predict", "what a trained model says of videos: class and probability of each, of their segments, or as a stream goes on");
+  const auto arguments = std::make_shared<PredictArguments>();
+  command->add_option("model", arguments->model, "a .safetensors that run or train wrote; its description lies beside or in it")->required();
+  command->add_option("videos", arguments->videos, "video files");
+  auto* list = command->add_option("--list", arguments->list, "CSV with a column path, relative to its folder, and perhaps start_s,end_s");
+  auto* segment = command->add_option("--segment_s", arguments->segment_s, "cuts videos into consecutive segments of this length, s")->check(CLI::PositiveNumber);
+  auto* out = command->add_option("--out", arguments->out, "the file to write instead of stdout");
+  auto* stream = command->add_flag("--stream", arguments->stream, "one video frame after frame, in constant memory: a line where the class changes");
+  stream->excludes(list)->excludes(segment)->excludes(out);
+  command->add_flag("--every", arguments->every, "with --stream: a line for each answer, one in 16 frames")->needs(stream);
+  command->add_option("--rate", arguments->rate, "with --stream: frames per second that count [all]; 80 are looked back upon: "
+                                                 "let them last about as long as the clips trained on")->check(CLI::PositiveNumber)->needs(stream);
+  command->add_flag("--all", arguments->all, "every class's probability");
+  command->add_option("--threads", arguments->threads, "threads of the network [all]")->check(CLI::Range(1, 1024));
+  command->add_flag("--quiet", arguments->quiet, "no progress");
+  command->add_flag("--json", arguments->json, "a JSON object per line");
+  command->callback([arguments] {
+    if (arguments->videos.empty() == arguments->list.empty()) throw UsageError("predict wants videos, or --list LIST, and not both");
+    if (!arguments->stream) return predict_clips(*arguments);
+    if (arguments->videos.size() > 1) throw UsageError(fmt::format("--stream reads one video, not {}", arguments->videos.size()));
+    predict_stream(*arguments);
+  });
+}
+
+}  // namespace distal
