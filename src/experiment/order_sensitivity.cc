@@ -18,7 +18,7 @@ std::string model_text(const Document& recipe, const std::string& backbone) {
   if (!is_frame_net(base.student.model.backbone.name)) return "{name: " + backbone + ", base: resnet18, width: 0.25}";
   if (!recipe.section("student.model.name")) return "{name: " + backbone + ", freeze: []}";
   Document model = *recipe.section("student.model");
-  if (backbone == "tsn") model = model.without("shift_div");
+  if (backbone == "tsn") model = model.without("shift_div").without("online");
   return model.with({{"name", backbone}, {"freeze", "[]"}}).dump();
 }
 
