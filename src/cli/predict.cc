@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "cli/command.h"
 #include "data/batches.h"
+#include "data/csv.h"
 #include "experiment/stream.h"
 #include "models/weights.h"
 
@@ -29,13 +30,6 @@ struct Line {
   torch::Tensor probabilities;  // float32 [K]; undefined where the clip could not be read
   std::string error;
 };
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted;
-  for (const char sign : text) quoted += sign == '"' ? "\"\"" : std::string(1, sign);
-  return "\"" + quoted + "\"";
-}
 
 std::string as_line(const nlohmann::ordered_json& json) { return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"; }
 

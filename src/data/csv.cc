@@ -66,4 +66,11 @@ class Parser {
 
 std::vector<CsvRecord> parse_csv(const std::string& text, const std::string& place) { return Parser(text, place).records(); }
 
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + '"';
+}
+
 }  // namespace distal

@@ -15,4 +15,7 @@ struct CsvRecord {
 /// Empty lines are skipped. Throws Error `place:line: ...` for a quote that never closes.
 std::vector<CsvRecord> parse_csv(const std::string& text, const std::string& place);
 
+/// A field as it is written: quoted where it holds a comma, a quote or a line break.
+std::string csv_field(const std::string& text);
+
 }  // namespace distal

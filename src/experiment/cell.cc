@@ -140,7 +140,9 @@ std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run
     return picks;
   }
   if (recipe.mixes) {
-    picks = choose_mixes(bench, recipe, scores(recipe) ? student() : nullptr, known, random, result);
+    const Model net = scores(recipe) ? student() : nullptr;  // outside the stopwatch, as below
+    const Stopwatch watch(result.score_s);
+    picks = choose_mixes(bench, recipe, net, known, random, result);
   } else if (recipe.budget < 0) {
     picks = open;
   } else {

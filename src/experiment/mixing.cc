@@ -79,7 +79,6 @@ std::vector<Mix> in_pool(std::vector<Mix> mixes, int64_t clips) {
 }  // namespace
 
 std::vector<Clip> choose_mixes(Workbench& bench, const Recipe& recipe, const Model& student, const Known& known, Random random, RoundResult& result) {
-  const auto began = std::chrono::steady_clock::now();
   const MixesOptions& options = *recipe.mixes;
   const auto count = static_cast<int64_t>(recipe.budget);
   if (student) student->eval();
@@ -102,7 +101,6 @@ std::vector<Clip> choose_mixes(Workbench& bench, const Recipe& recipe, const Mod
   }
   std::vector<Clip> picks;
   for (const Mix& mix : mixes) picks.push_back(mixed_clip(mixable.clips[mix.i], mixable.clips[mix.j], mix.lambda, options.fade));
-  result.score_s += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   return picks;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/progress.h"
+#include "data/csv.h"
 #include "experiment/html.h"
 #include "experiment/page.h"
 #include "experiment/sections.h"
@@ -38,13 +39,6 @@ constexpr Column kStages[] = {
     {"ask_s", [](const RoundResult& r) { return r.ask_s; }},           {"train_s", [](const RoundResult& r) { return r.train_s; }},
     {"evaluate_s", [](const RoundResult& r) { return r.evaluate_s; }},
 };
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + '"';
-}
 
 std::vector<Scalar> scalars(const Results& results) {
   const Summary summary(results);
