@@ -19,7 +19,9 @@ class ModelTeacher final : public Teacher {
     model_->eval();
     const auto parameters = model_->parameters();
     const auto device = parameters.empty() ? clips.device() : parameters.front().device();
-    return checked_answer(model_->forward(clips.to(device)).logits, /*logits=*/true, clips.size(0), classes_, "teacher model");
+    std::vector<torch::Tensor> logits;  // clip by clip, see teacher.h
+    for (const auto& clip : clips.split(1)) logits.push_back(model_->forward(clip.to(device)).logits);
+    return checked_answer(torch::cat(logits), /*logits=*/true, clips.size(0), classes_, "teacher model");
   }
   std::string version() const override { return version_; }
 

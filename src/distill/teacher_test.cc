@@ -63,6 +63,14 @@ TEST(ModelTeacher, AnswersInEvaluationModeWithoutGradients) {
   EXPECT_EQ(teacher->version(), "weights:1");
 }
 
+TEST(ModelTeacher, AnswersAClipTheSameInAnyCompany) {
+  const auto teacher = teacher_of(make<Backbone>("resnet3d", "depth: 10, width: 4")->build(4, Random(1)), "1", 4);
+  const auto clips = torch::rand({7, 3, 4, 16, 16});
+  const auto together = teacher->answer(clips, "a");
+  for (int64_t i = 0; i < 7; ++i) EXPECT_TRUE(torch::equal(together[i], teacher->answer(clips.narrow(0, i, 1), "b")[0])) << i;
+  EXPECT_TRUE(torch::equal(together.narrow(0, 2, 4), teacher->answer(clips.narrow(0, 2, 4), "c")));
+}
+
 TEST(ModelTeacher, RefusesAnotherNumberOfClasses) {
   const auto teacher = teacher_of(std::make_shared<TinyNet>(4), "1", 7);
   EXPECT_THAT(refusal([&] { teacher->answer(torch::rand({2, 3, 1, 2, 2}), "a"); }), HasSubstr("shape 2x4 instead of [2, 7]"));
@@ -120,7 +128,7 @@ TEST(TorchscriptTeacher, RefusalsNameTheFileAndTheCure) {
   options.path = folder.file("text.pt");
   EXPECT_THAT(refusal([&] { torchscript_teacher(options, 3); }), HasSubstr("not a TorchScript file"));
   options.path = scripted(folder, "shape.pt", "return x.view([2, 3])");
-  EXPECT_THAT(refusal([&] { torchscript_teacher(options, 3)->answer(torch::rand({5, 3, 2, 4, 4}), "a"); }), HasSubstr("cannot take clips of shape 5x3x2x4x4"));
+  EXPECT_THAT(refusal([&] { torchscript_teacher(options, 3)->answer(torch::rand({5, 3, 2, 4, 4}), "a"); }), HasSubstr("cannot take clips of shape 1x3x2x4x4"));
 }
 
 TEST(TeacherOptions, AreReadFromARecipe) {

@@ -36,7 +36,9 @@ class TorchscriptTeacher final : public Teacher {
 
   torch::Tensor answer(const torch::Tensor& clips, const std::string&) override {
     const torch::NoGradGuard no_grad;
-    return checked_answer(forward(clips), options_.logits, clips.size(0), classes_, place());
+    std::vector<torch::Tensor> answers;  // clip by clip, see teacher.h
+    for (const auto& clip : clips.split(1)) answers.push_back(forward(clip));
+    return checked_answer(torch::cat(answers), options_.logits, clips.size(0), classes_, place());
   }
   std::string version() const override { return version_; }
 

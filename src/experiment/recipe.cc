@@ -165,6 +165,9 @@ void SyntheticData::visit(OptionVisitor& v) {
   v("frames", set.video.frames, "frames of a video", at_least(2));
   v("size_px", set.video.width, "width and height", between(16, 1024));
   set.video.height = set.video.width;
+  auto seed = static_cast<int64_t>(set.seed);
+  v("seed", seed, "another one, other videos", at_least(0));
+  set.seed = static_cast<uint64_t>(seed);
 }
 
 void DataOptions::visit(OptionVisitor& v) {
