@@ -1,6 +1,6 @@
 """Weights saved by PyTorch (.pth, .pt, .tar: the old format or the zipped one) to a .safetensors file for `init` in a recipe.
 
-    pip install torch safetensors
+    pip install torch safetensors numpy
     python pth_to_safetensors.py WEIGHTS.pth WEIGHTS.safetensors
 
 WEIGHTS.pth holds tensors by name, or a dictionary that holds them under `state_dict` or `model`. Leading `module.` (of

@@ -159,11 +159,11 @@ Reproduction::Reproduction(Settings settings, const std::string& data, std::stri
   for (const auto& row : nlohmann::json::parse(known)) rows_.push_back(row_from(row));
 }
 
-// What decides an arm's numbers, hashed: results of other settings may stand in the same folder.
+// What decides an arm's numbers, hashed: results of other settings or of another program may stand in the same folder.
 std::string Reproduction::settings_of(const std::string& arm) const {
   Settings copy = settings_;
   const bool taught = arm != "labels", mixes = taught && arm != "kd", chosen = arm == "c1" || arm == "c2";
-  std::string all = fmt::format("{}", validate_);
+  std::string all = fmt::format("{} {}", revision(), validate_);
   if (taught) all += resolved(copy.teacher);
   if (arm == "teacher") all += fmt::format("padding {}", copy.padding);
   else if (arm == "best") all += resolved(copy.best) + fmt::format("real {} answers {} padding {}", copy.real, copy.answers.back(), copy.padding);
@@ -315,6 +315,8 @@ void require(const Settings& settings, int64_t images) {
     if (answers <= before) throw UsageError(fmt::format("settings: answers = [{}]; they rise, and begin above the {} real images", fmt::join(settings.answers, ", "), settings.real));
     before = answers;
   }
+  const int64_t mixes = MixPool(settings.real, MixupOptions()).pairs();
+  if (before - settings.real > mixes) throw UsageError(fmt::format("settings: answers = [{}]; {} real images give at most {} mixes, one a pair", fmt::join(settings.answers, ", "), settings.real, mixes));
   if (settings.answers.empty()) throw UsageError("settings: answers is empty; give at least one number");
 }
 

@@ -9,46 +9,63 @@
 namespace distal {
 namespace {
 
-torch::Tensor nearest_centres(const torch::Tensor& points, const torch::Tensor& centres) {
+constexpr double kRounding = 1e-4;  // distances are known to about this share of themselves and of a point's length
+
+struct Nearest {
+  torch::Tensor centre;            // int64 [M]
+  torch::Tensor distance, second;  // [M], to it, or a bound above; and to the next nearest, or a bound below
+};
+
+// Of those rows of the points.
+Nearest nearest_centres(const torch::Tensor& points, const torch::Tensor& rows, const torch::Tensor& centres) {
   const auto norms = centres.square().sum(1);
-  const auto of_row = torch::empty({points.size(0)}, torch::kInt64);
-  by_blocks(points.size(0), kBlockRows, [&](int64_t m, int64_t m_end) {
-    auto best = torch::full({m_end - m}, std::numeric_limits<double>::infinity(), points.options());
+  Nearest all{torch::empty({rows.size(0)}, torch::kInt64), torch::empty({rows.size(0)}, points.options()), torch::empty({rows.size(0)}, points.options())};
+  by_blocks(rows.size(0), kBlockRows, [&](int64_t m, int64_t m_end) {
+    const auto block = points.index_select(0, rows.slice(0, m, m_end));
+    auto best = torch::full({m_end - m}, std::numeric_limits<double>::infinity(), points.options()), second = best.clone();
     auto which = torch::zeros({m_end - m}, torch::kInt64);
     by_blocks(centres.size(0), kBlockCentres, [&](int64_t c, int64_t c_end) {
       // Without the point's own norm, which is the same for every centre.
-      const auto [distance, row] = points.slice(0, m, m_end).mm(centres.slice(0, c, c_end).t()).mul_(-2).add_(norms.slice(0, c, c_end)).min(1);
-      const auto nearer = distance < best;
-      best = distance.where(nearer, best);
-      which = (row + c).where(nearer, which);
+      auto table = block.mm(centres.slice(0, c, c_end).t()).mul_(-2).add_(norms.slice(0, c, c_end));
+      const auto [distance, row] = table.min(1);
+      const auto next = table.scatter_(1, row.unsqueeze(1), std::numeric_limits<double>::infinity()).amin(1);
+      which = (row + c).where(distance < best, which);
+      second = torch::minimum(torch::maximum(best, distance), torch::minimum(second, next));
+      best = torch::minimum(best, distance);
     });
-    of_row.slice(0, m, m_end).copy_(which);
+    const auto own = block.square().sum(1);
+    all.centre.slice(0, m, m_end).copy_(which);
+    all.distance.slice(0, m, m_end).copy_((best + own).clamp_min(0).sqrt());
+    all.second.slice(0, m, m_end).copy_((second + own).clamp_min(0).sqrt());
   });
-  return of_row;
+  return all;
 }
 
-// Weighted means; the first `fixed` centres, and those without points, stay.
-torch::Tensor moved(const torch::Tensor& points, const torch::Tensor& weights, const Clusters& clusters, int64_t fixed) {
-  auto sums = torch::zeros_like(clusters.centres);
-  const auto mass = torch::zeros({clusters.centres.size(0)}, weights.options()).index_add(0, clusters.of_row, weights);
-  by_blocks(points.size(0), kBlockRows, [&](int64_t m, int64_t m_end) {
-    sums.index_add_(0, clusters.of_row.slice(0, m, m_end), points.slice(0, m, m_end) * weights.slice(0, m, m_end).to(points.dtype()).unsqueeze(1));
-  });
-  auto moves = mass > 0;
-  moves.slice(0, 0, fixed).fill_(false);
-  return (sums / mass.to(points.dtype()).unsqueeze(1)).where(moves.unsqueeze(1), clusters.centres);
-}
+// The weighted points of each cluster added up, float64, and kept so while points change sides.
+struct Masses {
+  torch::Tensor sums, mass;  // [k, D], [k]
+
+  void add(const torch::Tensor& points, const torch::Tensor& weights, const torch::Tensor& rows, const torch::Tensor& of_row, double sign) {
+    by_blocks(rows.size(0), kBlockRows, [&](int64_t m, int64_t m_end) {
+      const auto block = rows.slice(0, m, m_end), to = of_row.slice(0, m, m_end), w = weights.index_select(0, block) * sign;
+      sums.index_add_(0, to, points.index_select(0, block).to(torch::kFloat64) * w.unsqueeze(1));
+      mass.index_add_(0, to, w);
+    });
+  }
+  // The first `fixed` centres, and those without points, stay.
+  torch::Tensor means(const torch::Tensor& centres, int64_t fixed) const {
+    auto moves = mass > 1e-12 * mass.sum();  // less is what rounding leaves where all was taken away again
+    moves.slice(0, 0, fixed).fill_(false);
+    return (sums / mass.unsqueeze(1)).to(centres.dtype()).where(moves.unsqueeze(1), centres);
+  }
+};
 
 torch::Tensor seeds(const torch::Tensor& points, const torch::Tensor& weights, int64_t count, const torch::Tensor& fixed, Random& random) {
   NearestCentre nearest({points});
   nearest.add({fixed});
-  const auto draw = [&](bool first) {
-    const int64_t row = draw_row(first ? weights : weights * nearest.squared_distance().clamp_min(0), random);
-    return row >= 0 ? row : draw_row(nearest.squared_distance() >= 0, random);  // all the rest lie on centres
-  };
   std::vector<int64_t> rows;
   while (std::ssize(rows) < count) {
-    rows.push_back(draw(rows.empty() && fixed.size(0) == 0));
+    rows.push_back(nearest.draw(random, weights));
     nearest.add_row(rows.back());
   }
   return points.index_select(0, torch::tensor(rows, torch::kInt64));
@@ -121,21 +138,36 @@ int64_t root_of(std::vector<int64_t>& parents, int64_t point) {
 
 }  // namespace
 
+// Points whose nearest centre cannot have changed are not looked at again: a centre that moved by `way` came nearer by at most that
+// (G. Hamerly, Making k-means even faster, SDM 2010).
 Clusters k_means(const torch::Tensor& all, const torch::Tensor& weights, int64_t count, const torch::Tensor& around, int64_t iterations, Random& random) {
   expect(all.size(0) > 0 && weights.size(0) == all.size(0), "k_means gets points, each with a weight");
   const auto mean = all.mean(0, /*keepdim=*/true);  // distances do not change, cancellation shrinks
   const auto points = all - mean, fixed = around - mean;
-  Clusters clusters;
-  clusters.centres = torch::cat({fixed, seeds(points, weights, std::min(count, points.size(0)), fixed, random)});
-  clusters.of_row = nearest_centres(points, clusters.centres);
+  auto centres = torch::cat({fixed, seeds(points, weights, std::min(count, points.size(0)), fixed, random)});
+  const auto rows = torch::arange(points.size(0));
+  const auto length = points.norm() / std::sqrt(static_cast<double>(points.size(0)));  // of a point, in the quadratic mean
+  Nearest nearest = nearest_centres(points, rows, centres);
+  Masses masses{torch::zeros_like(centres, torch::kFloat64), torch::zeros({centres.size(0)}, torch::kFloat64)};
+  masses.add(points, weights, rows, nearest.centre, 1);
   for (int64_t step = 0; step < iterations; ++step) {
-    clusters.centres = moved(points, weights, clusters, fixed.size(0));
-    const auto of_row = nearest_centres(points, clusters.centres);
-    if (of_row.equal(clusters.of_row)) break;
-    clusters.of_row = of_row;
+    const auto moved = masses.means(centres, fixed.size(0));
+    const auto way = (moved - centres).norm(2, 1);
+    centres = moved;
+    nearest.distance.add_(way.index_select(0, nearest.centre));
+    nearest.second.sub_(way.max());
+    const auto unsure = (nearest.distance * (1 + kRounding) + kRounding * length >= nearest.second).nonzero().flatten();
+    const Nearest again = nearest_centres(points, unsure, centres);
+    const auto before = nearest.centre.index_select(0, unsure), changed = (before != again.centre).nonzero().flatten();
+    nearest.centre.index_copy_(0, unsure, again.centre);
+    nearest.distance.index_copy_(0, unsure, again.distance);
+    nearest.second.index_copy_(0, unsure, again.second);
+    if (changed.size(0) == 0) break;
+    const auto changed_rows = unsure.index_select(0, changed);
+    masses.add(points, weights, changed_rows, before.index_select(0, changed), -1);
+    masses.add(points, weights, changed_rows, again.centre.index_select(0, changed), 1);
   }
-  clusters.centres = clusters.centres + mean;
-  return clusters;
+  return {centres + mean, nearest.centre};
 }
 
 torch::Tensor one_per_cluster(const torch::Tensor& points, const torch::Tensor& weights, int64_t count, const torch::Tensor& fixed, int64_t iterations, Random& random) {

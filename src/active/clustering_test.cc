@@ -78,6 +78,35 @@ TEST(KMeans, EachPointBelongsToItsNearestCentreAcrossBlocks) {
   EXPECT_LT((distance.gather(1, clusters.of_row.unsqueeze(1)).squeeze(1) - distance.amin(1)).max().item<double>(), 1e-6);
 }
 
+/// Lloyd's steps without any shortcut, from given centres.
+Clusters plain_steps(const torch::Tensor& points, const torch::Tensor& weights, torch::Tensor centres, int64_t steps) {
+  torch::Tensor of_row = torch::cdist(points, centres).argmin(1);
+  for (int64_t step = 0; step < steps; ++step) {
+    for (int64_t c = 0; c < centres.size(0); ++c) {
+      const auto members = (of_row == c).nonzero().flatten(), w = weights.index_select(0, members).unsqueeze(1);
+      if (members.size(0) > 0) centres[c].copy_((points.index_select(0, members) * w).sum(0) / w.sum());
+    }
+    const auto next = torch::cdist(points, centres).argmin(1);
+    if (next.equal(of_row)) break;
+    of_row = next;
+  }
+  return {centres, of_row};
+}
+
+TEST(KMeans, EqualsStepsThatLookAtEveryDistance) {
+  for (const uint64_t seed : {1, 2, 3}) {
+    const auto points = normal({2000, 6}, seed) + normal({8, 6}, seed + 10).repeat({250, 1}) * 3;
+    const auto weights = normal({2000}, seed + 20).abs();
+    for (const int64_t steps : {1, 5, 100}) {
+      Random random(seed), same(seed);
+      const auto start = k_means(points, weights, 20, nothing(6), 0, same).centres;
+      const auto clusters = k_means(points, weights, 20, nothing(6), steps, random), plain = plain_steps(points, weights, start.clone(), steps);
+      EXPECT_TRUE(clusters.of_row.equal(plain.of_row)) << "seed " << seed << ", " << steps << " steps";
+      EXPECT_LT((clusters.centres - plain.centres).abs().max().item<double>(), 1e-9);
+    }
+  }
+}
+
 TEST(KMeans, TakesEqualPointsAndWeightsOfNothing) {
   Random random(1);
   EXPECT_EQ(k_means(torch::ones({5, 2}, torch::kFloat64), torch::zeros({5}, torch::kFloat64), 3, nothing(2), 5, random).centres.size(0), 3);

@@ -244,7 +244,7 @@ std::vector<int64_t> below_level(const Picker& picker, const std::vector<int64_t
 
 /// The pool of `fit` with what was taken counted as labelled.
 PoolScores remaining_pool(const Units& units, const std::vector<int64_t>& fit, const std::vector<int64_t>& taken) {
-  PoolScores pool = subset(units.scores, fit);
+  PoolScores pool = std::ssize(fit) == units.size() ? units.scores : subset(units.scores, fit);  // all of it is not copied
   if (taken.empty()) return pool;
   const PoolScores chosen = subset(units.scores, taken);
   pool.chosen = std::make_shared<PoolScores>(chosen);

@@ -14,7 +14,7 @@ class Random {
   using result_type = uint64_t;
   explicit Random(uint64_t seed) : state_(seed) {}
 
-  /// An independent stream that depends on this one's seed (not on what was drawn), the name and the index.
+  /// An independent stream that depends on this one's state as it is now (drawing changes it), the name and the index.
   Random stream(std::string_view name, uint64_t index = 0) const;
 
   uint64_t operator()();                    // uniform over all 64-bit values

@@ -84,7 +84,8 @@ FrameView ClipReader::view(const Clip& clip, Random* random, bool training) {
   filmed.view = 0, filmed.mixed = nullptr;
   if (clip.mixed) return mix_views(view(filmed, nullptr, false), view(clip.mixed->other, nullptr, false), clip.mixed->lambda, clip.mixed->fade);
   Random drawn = Random(fnv1a(clip.key())).stream("view");
-  return cut_view(filmed_view(filmed, &drawn, training), drawn.stream("cut"));
+  const Random cut = drawn.stream("cut");  // before the frames are drawn
+  return cut_view(filmed_view(filmed, &drawn, training), cut);
 }
 
 FrameView ClipReader::filmed_view(const Clip& clip, Random* random, bool training) {

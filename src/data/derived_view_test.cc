@@ -71,6 +71,19 @@ TEST(DerivedView, IsTheSameInEveryReadingAndInTrainingToo) {
   EXPECT_GT(sides.size(), 2u) << "each view is cut in its own way";
 }
 
+TEST(DerivedView, AViewsFramesAndCutAreDrawnFromItsKey) {
+  TemporaryFolder folder;
+  InputOptions input;
+  input.sampling.frames = 4;
+  ClipReader reader(input, {folder / "cache", 1});
+  const Clip clip{numbered(folder, "a.mp4")};
+  Clip view = clip;
+  view.view = 1;
+  Random frames = Random(fnv1a(view.key())).stream("view");
+  const Random cut = frames.stream("cut");
+  EXPECT_TRUE(reader.read(view, nullptr, false).equal(cut_view(reader.view(clip, &frames, true), cut).tensor()));
+}
+
 TEST(DerivedView, AMixOfABadVideoPutsThatVideoAside) {
   TemporaryFolder folder;
   Clip good{numbered(folder, "good.mp4")}, bad{folder.write("bad.mp4", "this is no video")};

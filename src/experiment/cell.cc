@@ -84,11 +84,14 @@ void reserve(Workbench& bench, const Store::Run& run, int64_t round, const std::
   bench.store.reserve(run.id, round, keys, seconds, prices, max_answers, max_seconds, kNone);
 }
 
-// The network that make_teacher trained or opened, for those who learn with it at hand.
-Model teachers_network(const Workbench& bench) {
-  const TeacherOptions& oracle = bench.experiment.base().oracle;
-  return load_model(oracle.kind == "model" ? oracle.path : bench.folder + "/teacher.safetensors").net;
+// An event of a run, once.
+void keep(Store& store, int64_t run, const std::string& kind, const std::string& text) {
+  const auto events = store.events(run);
+  const auto same = [&](const Store::Event& event) { return event.kind == kind && event.text == text; };
+  if (std::none_of(events.begin(), events.end(), same)) store.event(run, kind, text);
 }
+
+std::string in_round(int64_t round) { return fmt::format(" in round {}", round); }
 
 // What a run's results depend on: its arm, the clips, who answers (whose version covers the teacher), the program.
 uint64_t run_hash(Workbench& bench, Recipe recipe) {
@@ -137,12 +140,15 @@ std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run
     const FilmedClips filmed = bench.material.filmed();
     for (const std::string& key : before)
       if (const auto clip = find_clip(key, filmed)) picks.push_back(*clip);
+    for (const Store::Event& event : bench.store.events(run.id))
+      if (event.kind == "forwards" && event.text.ends_with(in_round(round))) result.forwards = std::stoll(event.text);
     return picks;
   }
   if (recipe.mixes) {
     const Model net = scores(recipe) ? student() : nullptr;  // outside the stopwatch, as below
     const Stopwatch watch(result.score_s);
     picks = choose_mixes(bench, recipe, net, known, random, result);
+    keep(bench.store, run.id, "forwards", fmt::format("{}{}", result.forwards, in_round(round)));
   } else if (recipe.budget < 0) {
     picks = open;
   } else {
@@ -184,10 +190,16 @@ void keep_student(Workbench& bench, const Arm& arm, const Store::Run& run, int64
              side_json(arm.recipe.student.model, bench.material.classes.names, resolved(input)));
 }
 
+Model teachers_network(const Workbench& bench, const Recipe& recipe) {
+  if (!recipe.matching) return nullptr;
+  const TeacherOptions& oracle = recipe.oracle;
+  return load_model(oracle.kind == "model" ? oracle.path : bench.folder + "/teacher.safetensors").net;
+}
+
 Model train_student(Workbench& bench, const Arm& arm, const Store::Run& run, const Known& known, int64_t round, RoundResult& result) {
   const Stopwatch watch(result.train_s);
   return bench.learning.train(arm.recipe.student, arm.recipe.loss, known.samples, Random(static_cast<uint64_t>(run.seed)).stream("student"),
-                              fmt::format("{} seed {} round {}", arm.name, run.seed, round), arm.recipe.matching ? teachers_network(bench) : nullptr);
+                              fmt::format("{} seed {} round {}", arm.name, run.seed, round), teachers_network(bench, arm.recipe));
 }
 
 void measure_student(Workbench& bench, const Arm& arm, Net& student, RoundResult& result) {
@@ -201,6 +213,8 @@ void finish_round(Workbench& bench, const Arm& arm, const Store::Run& run, const
   result.answers = spent.answers;
   result.seconds = spent.seconds;
   result.price = spent.price;
+  for (const auto& text : bench.learning.take_notes()) keep(bench.store, run.id, "note", text);
+  for (const Quarantined& video : bench.material.quarantine()) keep(bench.store, run.id, "quarantined", video.path + "\n" + video.reason);
   nlohmann::json asked = nlohmann::json::array();
   for (const Clip& clip : picks) asked.push_back(clip.key());
   bench.store.put_round(run.id, {result.round, result.answers, result.seconds, result.price, to_json(result), asked.dump()});

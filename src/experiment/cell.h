@@ -18,6 +18,7 @@ struct Workbench {
   Store& store;
   std::string folder;
   Progress& progress;
+  std::set<int64_t> runs = {};    // of the store, whose events the report tells
 };
 
 /// What a run knows: labelled samples, and which clips of the pool are not open any more.
@@ -37,18 +38,21 @@ struct TaughtBy {
 TaughtBy make_teacher(const Experiment& experiment, Material& material, const std::string& folder, Progress& progress);
 
 Results describe(const Experiment& experiment, const Material& material, const RunPlace& place);
-void add_findings(Results& results, const Material& material, const Learning& learning, Store& store);
+/// What the reader of the report must know: notes and quarantined videos of the bench's runs, whichever process they happened in.
+void add_findings(Results& results, const Workbench& bench);
 
 Cell run_cell(Workbench& bench, const Arm& arm, int64_t seed);
 Cell run_rounds(Workbench& bench, const Arm& arm, const Store::Run& run);
 Store::Run begin(Workbench& bench, const Arm& arm, int64_t seed);
 /// The initial answers: true labels, drawn evenly over the classes, and with ask_start a teacher's too; the same clips for every
-/// arm of a seed.
+/// arm of a seed with the same start and pool_size, the fewer among the more where start alone differs.
 Known start(Workbench& bench, const Arm& arm, const Store::Run& run, Random random, RoundResult& result);
 /// The clips of a round, reserved against the budget. A round that was reserved before a kill is returned as it was.
 std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run, Known& known, int64_t round,
                          const std::function<Model()>& student, Random random, RoundResult& result);
 void add_answers(Workbench& bench, const std::vector<Clip>& picks, Known& known, RoundResult& result);
+/// The network that make_teacher trained or opened, for a recipe that learns with it at hand (matching); else null.
+Model teachers_network(const Workbench& bench, const Recipe& recipe);
 Model train_student(Workbench& bench, const Arm& arm, const Store::Run& run, const Known& known, int64_t round, RoundResult& result);
 void measure_student(Workbench& bench, const Arm& arm, Net& student, RoundResult& result);
 /// The last student of an arm's first seed becomes FOLDER/ARM.safetensors.

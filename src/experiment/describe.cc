@@ -55,17 +55,25 @@ Results describe(const Experiment& experiment, const Material& material, const R
   return results;
 }
 
-void add_findings(Results& results, const Material& material, const Learning& learning, Store& store) {
-  for (const auto& text : learning.said()) results.notes.push_back(text);
+void add_findings(Results& results, const Workbench& bench) {
+  const Material& material = bench.material;
+  std::vector<Quarantined> found = material.quarantine();
+  std::set<std::string> notes;
+  for (const int64_t run : bench.runs) {
+    for (const Store::Event& event : bench.store.events(run)) {
+      if (event.kind == "note") notes.insert(event.text);
+      if (event.kind != "quarantined") continue;
+      const auto end = event.text.find('\n');
+      found.push_back({event.text.substr(0, end), event.text.substr(end + 1)});
+    }
+  }
+  results.notes.insert(results.notes.end(), notes.begin(), notes.end());
   if (material.duplicates > 0) results.notes.push_back(fmt::format("{} clips were listed twice or are byte for byte another one; each counts once.", material.duplicates));
-  std::vector<Quarantined> found = material.quarantined;
-  for (const auto* reader : {material.reader.get(), material.teacher_reader.get()})
-    if (reader != nullptr) for (const Quarantined& video : reader->quarantined()) found.push_back(video);
   for (const Quarantined& video : found) {
     const auto same = [&](const Quarantined& other) { return other.path == video.path; };
     if (std::any_of(results.quarantined.begin(), results.quarantined.end(), same)) continue;
     results.quarantined.push_back(video);
-    store.put_video({video.path, video.path, 0, 0, video.reason});
+    bench.store.put_video({video.path, video.path, 0, 0, video.reason});
   }
 }
 

@@ -26,11 +26,6 @@ class HeadOnly final : public Net {
   Net& net_;
 };
 
-bool backbone_frozen(const Learner& learner) {
-  const auto& freeze = learner.model.freeze;
-  return std::find(freeze.begin(), freeze.end(), "backbone") != freeze.end();
-}
-
 uint64_t hash_of(const torch::Tensor& tensor, uint64_t basis) {
   const torch::Tensor bytes = tensor.detach().contiguous();
   return fnv1a({static_cast<const char*>(bytes.data_ptr()), bytes.nbytes()}, basis);
@@ -109,9 +104,9 @@ Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, c
   Learner fitted = learner;
   fitted.training.steps = learner.training.steps_for(std::ssize(samples));
   const Model net = fitted.model.build(classes_.size(), random.stream("weights"));
-  const std::string warning = backbone_frozen(learner) ? "" : learner.augment.flip_warning(classes_);
-  if (!warning.empty()) say_once(warning);
-  if (!fitted.model.account.empty()) say_once(fmt::format("Weights for {}: {}", fitted.model.backbone.name, fitted.model.account));
+  const std::string warning = learner.backbone_frozen() ? "" : learner.augment.flip_warning(classes_);
+  if (!warning.empty()) note(warning);
+  if (!fitted.model.account.empty()) note(fmt::format("Weights for {}: {}", fitted.model.backbone.name, fitted.model.account));
   if (learner.pretext) {
     expect(pretraining_.has_value(), "there are clips to pre-train on");
     pretraining_->start(*net, learner, classes_.size(), random.stream("pretext"));
@@ -125,10 +120,10 @@ Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, c
   }
   const auto learned = objective(*net, fitted, loss, samples, random.stream("loss"), teacher);
   progress_.begin(what, fitted.training.steps, "steps");
-  const auto fit_what = learner.probe ? &Learning::fit_probe : backbone_frozen(learner) ? &Learning::fit_head : &Learning::fit_clips;
+  const auto fit_what = learner.probe ? &Learning::fit_probe : learner.backbone_frozen() ? &Learning::fit_head : &Learning::fit_clips;
   const FitReport report = (this->*fit_what)(*net, fitted, *learned, weighed(learner, samples), random, checkpoint);
   progress_.end();
-  say_once("Trained in " + report.precision);
+  note("Trained in " + report.precision);
   save_safetensors(finished, state(*net));
   std::filesystem::remove(checkpoint);
   return net;
@@ -139,7 +134,7 @@ std::unique_ptr<Objective> Learning::objective(Net& net, const Learner& learner,
   const double smoothing = learner.training.label_smoothing;
   if (!uses(loss, samples)) return std::make_unique<Supervised>(smoothing);
   expect(loss.method != nullptr, "a loss is chosen where a teacher answered");
-  expect(!teacher || !backbone_frozen(learner), "features that are computed once show a teacher no view");
+  expect(!teacher || !learner.backbone_frozen(), "features that are computed once show a teacher no view");
   if (!teacher || !is_taught(samples)) return std::make_unique<Taught>(loss.method, smoothing);
   auto taught = std::make_unique<Taught>(loss.method, smoothing, teacher);
   const InputOptions& input = reader_.options();
@@ -149,7 +144,8 @@ std::unique_ptr<Objective> Learning::objective(Net& net, const Learner& learner,
   return taught;
 }
 
-void Learning::say_once(const std::string& text) {
+void Learning::note(const std::string& text) {
+  notes_.insert(text);
   if (said_.insert(text).second) progress_.say(text);
 }
 
@@ -240,7 +236,7 @@ FitReport Learning::fit_head(Net& net, const Learner& learner, Objective& object
 }
 
 Predictions Learning::predict(Net& net, const Learner& learner, const std::vector<Clip>& clips) {
-  if (!backbone_frozen(learner)) return read_and_predict(net, clips, "reading clips");
+  if (!learner.backbone_frozen()) return read_and_predict(net, clips, "reading clips");
   Predictions known = features(net, clips);
   const torch::NoGradGuard no_grad;
   net.eval();

@@ -34,7 +34,8 @@ class Learning {
               const Model& teacher = nullptr);
   Predictions predict(Net& net, const Learner& learner, const std::vector<Clip>& clips);
 
-  const std::set<std::string>& said() const { return said_; }  // what init files matched, and in which precision was trained
+  /// What the reader of a report must know of what happened since the last call: what init files matched, in which precision was trained.
+  std::set<std::string> take_notes() { return std::exchange(notes_, {}); }
 
  private:
   Predictions read_and_predict(Net& net, const std::vector<Clip>& clips, const std::string& what);
@@ -45,7 +46,7 @@ class Learning {
   FitReport fit_clips(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint);
   FitReport fit_probe(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint);
   FitReport fit_head(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint);
-  void say_once(const std::string& text);
+  void note(const std::string& text);
 
   ClipReader& reader_;
   Classes classes_;
@@ -54,7 +55,7 @@ class Learning {
   Progress& progress_;
   std::optional<Pretraining> pretraining_;
   std::map<uint64_t, std::map<std::string, torch::Tensor>> features_;  // by frozen weights and clip: [D], undefined where unreadable
-  std::set<std::string> said_;
+  std::set<std::string> said_, notes_;
 };
 
 }  // namespace distal

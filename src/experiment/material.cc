@@ -54,11 +54,10 @@ void require_learnable(const std::vector<Clip>& learn_from, const std::vector<Cl
 
 void require_budget(const Arm& arm, const Material& material) {
   const Recipe& recipe = arm.recipe;
-  const auto& source = material.start_in_pool() ? material.pool : material.start;
-  if (recipe.start > std::ssize(source))
-    fail("arm {}: start = {} exceeds the {} usable clips it is drawn from", arm.name, recipe.start, source.size());
+  const int64_t known = material.initial_clips(recipe);
+  if (known > material.source_clips(recipe))
+    fail("arm {}: start = {} exceeds the {} usable clips it is drawn from", arm.name, recipe.start, material.source_clips(recipe));
   if (recipe.mixes) {
-    const auto known = recipe.start < 0 ? std::ssize(source) : recipe.start;
     if (known < 3) fail("arm {}: mixes of {} clips; start from 3 or more", arm.name, known);
     const auto most = recipe.mixes->criterion == "unixkd" ? std::numeric_limits<int64_t>::max() : (known - 1) / 2 * known;
     if (recipe.budget * static_cast<double>(recipe.rounds) > static_cast<double>(most))
@@ -66,26 +65,42 @@ void require_budget(const Arm& arm, const Material& material) {
     return;
   }
   if (recipe.rounds == 0 || recipe.budget < 0) return;
-  // What is left of the pool at most: after the initial answers, counted in their shortest clips.
-  const int64_t taken = !material.start_in_pool() ? 0 : recipe.start < 0 ? std::ssize(material.pool) : recipe.start;
+  // What is left of the pool at most, counted in its longest clips: after pool_size and the initial answers.
+  const int64_t open = material.pool_clips(recipe) - (material.start_in_pool() ? known : 0);
   std::vector<double> costs;
   for (const Clip& clip : material.pool) costs.push_back(static_cast<double>(recipe.answers_per_clip) * (recipe.selection.unit == "seconds" ? clip.duration_s() : 1));
   std::sort(costs.begin(), costs.end());
-  const double available = std::accumulate(costs.begin() + taken, costs.end(), 0.0), wanted = recipe.budget * static_cast<double>(recipe.rounds);
+  const double available = std::accumulate(costs.end() - open, costs.end(), 0.0), wanted = recipe.budget * static_cast<double>(recipe.rounds);
   if (wanted > available) fail("arm {}: {} rounds of {:g} {} exceed the pool's {:g}; lower rounds or budget", arm.name, recipe.rounds, recipe.budget, recipe.selection.unit, available);
 }
 
-// A network at hand (Recipe::matching) is shown what the student sees: clips as it was trained on.
+// A network at hand (Recipe::matching) is shown what the student sees: clips as it was trained on. A fixed view is of the same frames
+// and place for both where these are drawn alike.
 void require_same_view(const Experiment& experiment, const std::optional<InputOptions>& teacher) {
   const auto matches = [](const Arm& arm) { return arm.recipe.matching; };
-  if (!teacher || std::none_of(experiment.arms.begin(), experiment.arms.end(), matches)) return;
-  const auto shown = [](const InputOptions& input) {
+  const bool views = experiment.asks_views();
+  if (!teacher || !(views || std::any_of(experiment.arms.begin(), experiment.arms.end(), matches))) return;
+  const auto shown = [&](const InputOptions& input) {
     const SamplingOptions& s = input.sampling;
-    return fmt::format("{} frames, rule {}{}, {} px", s.frames, s.rule, s.rule == "dense" ? fmt::format(", stride {}", s.stride) : "", input.size_px);
+    const std::string drawn = views ? fmt::format(", short_side_px {}, jitter_steps {}", input.cached_short_side_px(), s.jitter_steps) : "";
+    return fmt::format("{} frames, rule {}{}, {} px{}", s.frames, s.rule, s.rule == "dense" ? fmt::format(", stride {}", s.stride) : "", input.size_px, drawn);
   };
   const InputOptions& student = experiment.base().input;
   if (shown(student) != shown(*teacher))
-    fail("matching: the teacher was made for clips of {}, the student sees {}; give both the same input, or leave matching out", shown(*teacher), shown(student));
+    fail("{0}: the teacher was made for clips of {1}, the student sees {2}; give both the same input, or leave {0} out", views ? "answers_per_clip" : "matching",
+         shown(*teacher), shown(student));
+}
+
+// How often the teacher is wrong (Needs::teacher_error) is counted on initial clips, where it must not have learned their labels.
+void require_unseen_start(const Arm& arm, const Material& material) {
+  const Recipe& recipe = arm.recipe;
+  if (recipe.oracle.kind != "teacher" || !scores_pool(recipe) || !recipe.strategy->needs().teacher_error) return;
+  std::set<std::string> learned;
+  for (const Clip& clip : material.teacher) learned.insert(clip.group);
+  for (const Clip& clip : material.start)
+    if (learned.contains(clip.group))
+      fail("arm {}: strategy {} counts the teacher's errors on data.start, and group '{}' of it is in teacher.train, where it makes fewer; take other groups, or set strategy.error",
+           arm.name, recipe.strategy.name, clip.group);
 }
 
 }  // namespace
@@ -97,9 +112,22 @@ std::vector<Clip> Material::clips() const {
   return all;
 }
 
+int64_t Material::pool_clips(const Recipe& recipe) const { return recipe.pool_size < 0 ? std::ssize(pool) : std::min<int64_t>(recipe.pool_size, std::ssize(pool)); }
+
+int64_t Material::source_clips(const Recipe& recipe) const { return start_in_pool() ? pool_clips(recipe) : std::ssize(start); }
+
+int64_t Material::initial_clips(const Recipe& recipe) const { return recipe.start < 0 ? source_clips(recipe) : recipe.start; }
+
 FilmedClips Material::filmed() const {
   FilmedClips all;
   for (const Clip& clip : clips()) all[clip.key()] = clip;
+  return all;
+}
+
+std::vector<Quarantined> Material::quarantine() const {
+  std::vector<Quarantined> all = quarantined;
+  for (const auto* from : {reader.get(), teacher_reader.get()})
+    if (from != nullptr) for (const Quarantined& video : from->quarantined()) all.push_back(video);
   return all;
 }
 
@@ -142,13 +170,16 @@ Material open_material(const Experiment& experiment, Progress& progress) {
   require_learnable(material.pool, material.start, material.classes, pool.path);
   for (const auto* training : {&material.pool, &material.start, &material.teacher}) require_disjoint_groups(*training, material.test);
   if (teacher) require_disjoint_groups(material.teacher, material.pool);
-  for (const Arm& arm : experiment.arms) require_budget(arm, material);
+  for (const Arm& arm : experiment.arms) {
+    require_budget(arm, material);
+    require_unseen_start(arm, material);
+  }
   return material;
 }
 
 double drop_unreadable(const Experiment& experiment, Material& material, Progress& progress) {
   const auto reads_all = [](const Arm& arm) {
-    return scores_pool(arm.recipe) || (arm.recipe.rounds > 0 && arm.recipe.budget < 0);
+    return scores(arm.recipe) || (arm.recipe.rounds > 0 && arm.recipe.budget < 0);
   };
   if (std::none_of(experiment.arms.begin(), experiment.arms.end(), reads_all)) return 0;
   const auto began = std::chrono::steady_clock::now();

@@ -103,7 +103,8 @@ TEST_F(MixingTest, ARoundThatWasReservedIsFoundAgain) {
   const Asked asked = round(), again = round();
   EXPECT_EQ(spent_, 10);
   for (size_t i = 0; i < asked.picks.size(); ++i) EXPECT_EQ(asked.picks[i].key(), again.picks[i].key());
-  EXPECT_EQ(again.result.forwards, 0) << "nothing is scored again";
+  EXPECT_GT(asked.result.forwards, 0);
+  EXPECT_EQ(again.result.forwards, asked.result.forwards) << "what the choice cost, although nothing is scored again";
 }
 
 TEST_F(MixingTest, SeveralViewsOfAClipAreAnswersAndSamplesOfTheirOwn) {
@@ -114,6 +115,67 @@ TEST_F(MixingTest, SeveralViewsOfAClipAreAnswersAndSamplesOfTheirOwn) {
   for (size_t i = 0; i < 6; ++i) EXPECT_EQ(asked.picks[i].view, static_cast<int64_t>(i % 3));
   EXPECT_EQ(asked.picks[0].video, asked.picks[2].video);
   EXPECT_NE(asked.known.samples[6].teacher, asked.known.samples[7].teacher);
+}
+
+TEST_F(MixingTest, ClipsThatCannotBeReadAreTakenOutForEveryArm) {
+  material_.pool.push_back({folder_.write("broken.mp4", "this is no video"), "none", 0, 1, "none", 0});
+  drop_unreadable(experiment_of("oracle: {kind: model, path: m}\nstart: 6\nbudget: 2\nrounds: 1\nmixes: {criterion: c2}"), material_, progress_);
+  EXPECT_THAT(material_.pool, SizeIs(12));
+}
+
+TEST_F(MixingTest, WhatARunFoundIsReportedByALaterProcessToo) {
+  recipe("rounds: 0");
+  const Clip broken{folder_.write("broken.mp4", "this is no video")};
+  const auto findings = [&](bool works) {
+    material_.reader = std::make_unique<ClipReader>(material_.reader->options(), CacheOptions{folder_ / "cache", 1});
+    Learning learning(*material_.reader, material_.classes, material_.clips(), folder_ / "unfinished", progress_);
+    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), material_, store_, progress_);
+    const Experiment experiment{};
+    Workbench bench{experiment, material_, learning, oracle, store_, folder_.path(), progress_};
+    const Store::Run run = store_.begin_or_continue("run", "mixes", 1, "", "");
+    bench.runs.insert(run.id);
+    if (works) {
+      RoundResult result;
+      const Known known = start(bench, arm_, run, Random(1), result);
+      train_student(bench, arm_, run, known, 0, result);
+      EXPECT_NE(error_of([&] { material_.reader->read(broken, nullptr, false); }), "");
+      finish_round(bench, arm_, run, known.clips(), result);
+    }
+    store_.finish(run.id, "stopped");
+    Results results;
+    add_findings(results, bench);
+    return results;
+  };
+  const Results first = findings(true), later = findings(false);
+  EXPECT_THAT(later.notes, ::testing::Contains(HasSubstr("Trained in")));
+  EXPECT_EQ(later.notes, first.notes);
+  ASSERT_THAT(later.quarantined, SizeIs(1));
+  EXPECT_EQ(later.quarantined[0].path, broken.video);
+  EXPECT_EQ(later.quarantined[0].reason, first.quarantined[0].reason);
+}
+
+TEST(Mixes, AndViewsAreEachPaidForInThePlan) {
+  const TemporaryFolder folder;
+  Progress quiet(Progress::Mode::quiet);
+  std::string spans = "path,label,start_s,end_s\n";
+  for (int i = 0; i < 6; ++i) spans += fmt::format("own/{}.mp4,{},0,0.16\n", i, i % 2 ? "left" : "right");
+  folder.write("spans.csv", spans);
+  const std::string common = "oracle: {kind: model, path: m, price: 1}\ninput: {size_px: 32, sampling: {frames: 4}}\nseeds: 5\n"
+                             "student: {model: {name: resnet3d, depth: 10, width: 4}, training: {batch_size: 4}}\n";
+  const Plan mixes = plan(generated_experiment(folder, common + "start: 6\nrounds: 2\nbudget: 5\nmixes: {criterion: random}", ", start: {csv: spans.csv}"), quiet);
+  EXPECT_EQ(mixes.price, 5 * 10) << "more than there are clips";
+  EXPECT_NEAR(mixes.seconds_asked, 5 * 10 * 0.16, 0.01) << "a mix is as long as the clips it is made of, not as those of the pool";
+  const Plan views = plan(generated_experiment(folder, common + "start: 8\nrounds: 1\nbudget: 36\nanswers_per_clip: 3"), quiet);
+  EXPECT_EQ(views.price, 3 * 20) << "three views of each clip of the pool, once for all seeds";
+}
+
+TEST(Views, AreAnsweredAsTheyAreLearned) {
+  const TemporaryFolder folder;
+  Progress quiet(Progress::Mode::quiet);
+  const Experiment experiment = generated_experiment(folder, "oracle: {kind: teacher}\nteacher: {train: {csv: train.csv}, input: {sampling: {jitter_steps: 3}}}\n"
+                                                             "start: 4\nrounds: 1\nbudget: 4\nanswers_per_clip: 2");
+  EXPECT_THAT(error_of([&] { open_material(experiment, quiet); }),
+              ::testing::AllOf(HasSubstr("answers_per_clip: the teacher was made for clips of"), HasSubstr("jitter_steps 3"), HasSubstr("jitter_steps 8")));
 }
 
 TEST(Mixes, AreRefusedWhereTheyCannotBe) {

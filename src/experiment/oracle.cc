@@ -7,11 +7,11 @@
 namespace distal {
 namespace {
 
-// Only what changes an answer: training's jitter and the deadline do not.
-std::string what_the_teacher_sees(InputOptions input) {
+// Only what changes an answer: the deadline does not, nor does training's jitter, but where it draws the frames of views.
+std::string what_the_teacher_sees(InputOptions input, bool asks_views) {
   input.short_side_px = input.cached_short_side_px();
   input.deadline_s = InputOptions().deadline_s;
-  input.sampling.jitter_steps = SamplingOptions().jitter_steps;
+  if (!asks_views) input.sampling.jitter_steps = SamplingOptions().jitter_steps;
   return resolved(input);
 }
 
@@ -35,13 +35,13 @@ std::vector<Clip> rows_of(const std::vector<Clip>& clips, const torch::Tensor& r
 
 }  // namespace
 
-Oracle::Oracle(const TeacherOptions& options, std::unique_ptr<Teacher> teacher, Material& material, Store& store, Progress& progress)
+Oracle::Oracle(const TeacherOptions& options, std::unique_ptr<Teacher> teacher, Material& material, Store& store, Progress& progress, bool asks_views)
     : options_(options), teacher_(std::move(teacher)), material_(material), store_(store), progress_(progress) {
   // An answer means something only with its classes.
   uint64_t classes = fnv1a("classes");
   for (const auto& name : material.classes.names) classes = fnv1a(name + "\n", classes);
   version_ = fmt::format("{}-{:08x}", teacher_ ? teacher_->version() : material.lists_id, static_cast<uint32_t>(classes));
-  if (teacher_) version_ += fmt::format("-{:016x}", fnv1a(what_the_teacher_sees(material.teachers_reader().options()) + how_it_is_asked(options)));
+  if (teacher_) version_ += fmt::format("-{:016x}", fnv1a(what_the_teacher_sees(material.teachers_reader().options(), asks_views) + how_it_is_asked(options)));
 }
 
 std::vector<std::vector<double>> Oracle::ask(const std::vector<Clip>& clips) {

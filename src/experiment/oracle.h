@@ -13,8 +13,8 @@ namespace distal {
 
 class Oracle {
  public:
-  /// `teacher` is null for hidden truth.
-  Oracle(const TeacherOptions& options, std::unique_ptr<Teacher> teacher, Material& material, Store& store, Progress& progress);
+  /// `teacher` is null for hidden truth. `asks_views`: it may be asked about fixed views of clips (Clip::view).
+  Oracle(const TeacherOptions& options, std::unique_ptr<Teacher> teacher, Material& material, Store& store, Progress& progress, bool asks_views = false);
 
   /// Answers for clips already reserved by the run, or of a network at hand whose answers are free: class probabilities, in
   /// order; empty where a clip cannot be read.
@@ -24,7 +24,7 @@ class Oracle {
   bool is_teacher() const { return teacher_ != nullptr; }
   double price() const { return options_.price; }
   /// What an answer depends on besides its clip: the teacher's own version or the lists' content, the classes; for a teacher
-  /// also the input it gets and those of its options that change answers.
+  /// also the input it gets (where it is asked about views, with the jitter that draws their frames) and those of its options that change answers.
   const std::string& version() const { return version_; }
 
  private:

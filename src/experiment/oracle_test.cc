@@ -81,7 +81,7 @@ class OracleTest : public ::testing::Test {
     start->material.lists_id = "lists";
     start->material.reader = std::make_unique<ClipReader>(input_, CacheOptions{folder_ / "cache", 1});
     start->material.pool = clips_;
-    start->oracle = std::make_unique<Oracle>(options_, std::make_unique<BillingTeacher>(ledger_), start->material, start->store, start->progress);
+    start->oracle = std::make_unique<Oracle>(options_, std::make_unique<BillingTeacher>(ledger_), start->material, start->store, start->progress, asks_views_);
     return start;
   }
 
@@ -102,6 +102,7 @@ class OracleTest : public ::testing::Test {
   TeacherOptions options_;
   Ledger ledger_;
   std::vector<std::vector<double>> answers_;
+  bool asks_views_ = false;
 };
 
 TEST_F(OracleTest, BuysEachAnswerOnce) {
@@ -200,6 +201,9 @@ TEST_F(OracleTest, HasAVersionForAllThatChangesAnAnswer) {
   EXPECT_FALSE(changes(options_.batch_size, 7));
   EXPECT_FALSE(changes(options_.price, 0.5));
   EXPECT_EQ(version(), before);
+  asks_views_ = true;
+  EXPECT_EQ(version(), before) << "views are no other clips";
+  EXPECT_TRUE(changes(input_.sampling.jitter_steps, 3)) << "which draws the frames of a view";
 }
 
 TEST_F(OracleTest, TellsTheHiddenTruth) {

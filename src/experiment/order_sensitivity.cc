@@ -14,7 +14,7 @@ bool is_frame_net(const std::string& backbone) { return backbone == "tsn" || bac
 // The options of student.model as YAML, the backbone one of the two.
 std::string model_text(const Document& recipe, const std::string& backbone) {
   Recipe base;
-  recipe.without("arms").read(base);
+  recipe.read(base);
   if (!is_frame_net(base.student.model.backbone.name)) return "{name: " + backbone + ", base: resnet18, width: 0.25}";
   if (!recipe.section("student.model.name")) return "{name: " + backbone + ", freeze: []}";
   Document model = *recipe.section("student.model");
@@ -24,12 +24,14 @@ std::string model_text(const Document& recipe, const std::string& backbone) {
 
 Document order_document(const Document& recipe) {
   Document base = recipe;
-  for (const char* key : {"arms", "teacher", "oracle", "ask_start", "loss", "strategy", "selection", "no_random_arm"}) base = base.without(key);
+  for (const char* key : {"arms", "sweep", "teacher", "oracle", "ask_start", "loss", "matching", "strategy", "selection", "mixes", "answers_per_clip", "budget", "pool_size",
+                          "no_random_arm"})
+    base = base.without(key);
   std::vector<Override> changes = {{"question", kQuestion}, {"control", "tsn"}, {"start", "-1"}, {"rounds", "0"}};
   const std::pair<const char*, const char*> off[] = {{"student.augment.family", "none"}, {"student.pretext", "null"}, {"student.probe", "false"}};
   for (const auto& [key, value] : off)
     if (recipe.section(key)) changes.push_back({key, value});
-  for (const std::string backbone : {"tsn", "tsm"}) changes.push_back({"arms." + backbone + ".student.model", model_text(recipe, backbone)});
+  for (const std::string backbone : {"tsn", "tsm"}) changes.push_back({"arms." + backbone + ".student.model", model_text(base, backbone)});
   return base.with(changes);
 }
 

@@ -79,6 +79,17 @@ TEST(OrderExperiment, NeedsNoFrameNetAndNoTeacher) {
   }
 }
 
+TEST(OrderExperiment, LeavesOutWhatAsksAndChooses) {
+  const auto made = made_of("oracle: {kind: model, path: m}\nmatching: true\nsweep: {pool: [4, 8]}\nmixes: {}\nanswers_per_clip: 3\nbudget: 2\npool_size: 9");
+  ASSERT_EQ(made.arms.size(), 2u);
+  for (const Arm& arm : made.arms) {
+    EXPECT_FALSE(arm.recipe.matching || arm.recipe.mixes);
+    EXPECT_EQ(arm.recipe.answers_per_clip, 1);
+    EXPECT_EQ(arm.recipe.pool_size, -1);
+    EXPECT_EQ(arm.recipe.budget, Recipe().budget);
+  }
+}
+
 TEST(OrderExperiment, CanBeReadAgainAsARecipe) {
   const auto made = made_of("student: {model: {name: tsm, base: resnet18, width: 0.25}, augment: {family: {name: mixup, alpha: 1}}}\narms: {a: {}}");
   const auto again = read_experiment(Document::text(made.resolved, "recipe.yaml"), "again");

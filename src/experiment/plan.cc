@@ -66,11 +66,6 @@ Material material_to_come(const Recipe& recipe, const InfoOf& info_of) {
 
 // ---- how long ----------------------------------------------------------------------------------------------------------
 
-bool frozen(const Learner& learner) {
-  const auto& freeze = learner.model.freeze;
-  return std::find(freeze.begin(), freeze.end(), "backbone") != freeze.end();
-}
-
 struct Pace {
   double step_s = 0, clip_s = 0;  // of a training step (of the head alone where the backbone is frozen); of scoring one clip
 };
@@ -91,7 +86,7 @@ Pace pace(const Learner& learner, const InputOptions& input, int64_t classes) {
   const torch::Tensor embeddings = torch::randn({batch, net->embedding_size()});
   Pace measured;
   net->train();
-  const auto step = [&] { (frozen(learner) ? net->head(embeddings) : net->forward(clips).logits).square().mean().backward(); };
+  const auto step = [&] { (learner.backbone_frozen() ? net->head(embeddings) : net->forward(clips).logits).square().mean().backward(); };
   measured.step_s = static_cast<double>(learner.training.accumulate) * timed(step);
   net->eval();
   const torch::NoGradGuard no_grad;
@@ -151,12 +146,13 @@ Bill longest(const std::vector<double>& durations, int64_t clips) {
   return {clips, std::accumulate(durations.end() - clips, durations.end(), 0.0)};
 }
 
-// What `rounds` rounds may buy: of the longest clips where answers are counted, of the shortest where seconds are.
-Bill bill(const Recipe& recipe, const std::vector<double>& pool, int64_t open, int64_t rounds) {
+// What `rounds` rounds may buy: of the longest clips where answers are counted, of the shortest where seconds are. A mix is as long as
+// a clip of `source`, which the initial ones are.
+Bill bill(const Recipe& recipe, const std::vector<double>& pool, const std::vector<double>& source, int64_t open, int64_t rounds) {
   if (rounds == 0) return {};
   const int64_t views = recipe.answers_per_clip, budget = static_cast<int64_t>(recipe.budget);
   const auto seen = [&](const Bill& once) { return Bill{once.clips * views, once.seconds * static_cast<double>(views)}; };
-  if (recipe.mixes) return {budget * rounds, static_cast<double>(budget * rounds) * pool.back()};
+  if (recipe.mixes) return {budget * rounds, static_cast<double>(budget * rounds) * source.back()};
   if (recipe.budget < 0) return seen(longest(pool, open));
   if (recipe.selection.unit != "seconds") return seen(longest(pool, std::min(open, budget / views * rounds)));
   const double most = recipe.budget * static_cast<double>(rounds) / static_cast<double>(views);
@@ -211,8 +207,7 @@ class Planner {
     for (const Arm& arm : experiment_.arms) seconds_ += add_arm(arm) * seeds;
     if (base_.oracle.kind == "teacher") add_teacher();
     if (material_.reader) decoding_s_ = decode_s(material_, base_.input) * static_cast<double>(std::ssize(material_.clips()) + teacher_clips());
-    // Answers are bought once per clip, whoever asks: never more than there are clips.
-    plan_.price = base_.oracle.price * static_cast<double>(std::min<int64_t>(plan_.answers, std::ssize(material_.pool) + std::ssize(material_.start)));
+    plan_.price = base_.oracle.price * static_cast<double>(bought());
     plan_.minutes = (seconds_ + decoding_s_) / 60;
     plan_.cache_bytes = cache_bytes(base_, material_, teacher_clips() > 0, info_of_);
     plan_.text = text();
@@ -222,40 +217,53 @@ class Planner {
  private:
   int64_t teacher_clips() const { return base_.oracle.kind == "teacher" ? std::ssize(material_.teacher) : 0; }
 
+  // Answers are bought once, whoever asks: about filmed clips never more than there are views of them, about mixes each.
+  int64_t bought(int64_t filmed_at_least = 0) const {
+    const int64_t views = views_ * std::ssize(material_.pool) + std::ssize(material_.start);
+    return mixes_ + std::max(filmed_at_least, std::min(plan_.answers - mixes_, views));
+  }
+
+  // A probe is fitted without steps.
+  static double training_s(const Learner& learner, int64_t samples, double step_s) {
+    return learner.probe ? 0 : static_cast<double>(learner.training.steps_for(samples)) * step_s;
+  }
+
   // The seconds of one seed.
   double add_arm(const Arm& arm) {
     const Recipe& recipe = arm.recipe;
-    const int64_t start = recipe.start < 0 ? source_clips(recipe) : recipe.start, open = open_clips(arm, start);
-    const Bill bought = bill(recipe, pool_s_, open, recipe.rounds), asked_start = recipe.ask_start ? longest(source_s_, start) : Bill{};
+    const int64_t start = material_.initial_clips(recipe), open = open_clips(arm, start);
+    const Bill asked = bill(recipe, pool_s_, source_s_, open, recipe.rounds), asked_start = recipe.ask_start ? longest(source_s_, start) : Bill{};
     plan_.trainings += (recipe.rounds + 1) * base_.seeds;
-    plan_.answers += (bought.clips + asked_start.clips) * base_.seeds;
-    plan_.seconds_asked += (bought.seconds + asked_start.seconds) * static_cast<double>(base_.seeds);
+    plan_.answers += (asked.clips + asked_start.clips) * base_.seeds;
+    plan_.seconds_asked += (asked.seconds + asked_start.seconds) * static_cast<double>(base_.seeds);
+    if (recipe.mixes) mixes_ += asked.clips * base_.seeds;
+    views_ = std::max(views_, recipe.answers_per_clip);
 
     const Pace& pace = paces_.of(recipe.student, recipe.input);
-    const double clip_s = frozen(recipe.student) ? 0 : pace.clip_s;
-    if (frozen(recipe.student)) add_features(recipe.student, pace);
-    if (recipe.student.pretext) add_pretraining(recipe.student, recipe.input);
+    const double clip_s = recipe.student.backbone_frozen() ? 0 : pace.clip_s;
+    if (recipe.student.backbone_frozen()) add_features(recipe.student, pace);
     const Needs needs = recipe.strategy->needs();
     const bool scores = scores_pool(recipe);
     const int64_t members = scores && needs.passes == "members" ? needs.pass_count - 1 : 0, looks = scores && needs.passes == "augmented" ? needs.pass_count : 0;
     plan_.trainings += members * recipe.rounds * base_.seeds;
+    for (int64_t member = 0; member <= members; ++member) add_pretraining(recipe.student, recipe.input, fmt::format("student {}", member), base_.seeds);
     asks_about_pool_ |= scores && needs.teacher;
     const double step_s = pace.step_s + (recipe.matching ? teachers_look_s(recipe) : 0);
     double seconds = 0;
     for (int64_t round = 0; round <= recipe.rounds; ++round) {
-      const int64_t samples = start + bill(recipe, pool_s_, open, round).clips;
-      if (round > 0 || first_of_its_kind(recipe, start)) seconds += static_cast<double>(recipe.student.training.steps_for(samples)) * step_s;
+      const int64_t samples = start + bill(recipe, pool_s_, source_s_, open, round).clips;
+      if (round > 0 || first_of_its_kind(recipe, start)) seconds += training_s(recipe.student, samples, step_s);
       int64_t predicted = std::ssize(material_.test);
       if (scores && round > 0) predicted += (1 + members) * open + (needs.embeddings || needs.labelled_logits ? samples : 0);
       if (recipe.mixes && round > 0) predicted += mixes_scored(*recipe.mixes, start, recipe.budget);
       seconds += static_cast<double>(predicted) * clip_s;
       // Augmented clips have no features to look up; members learn what was known before this round.
       if (round > 0) seconds += static_cast<double>(looks * open) * pace.clip_s;
-      if (round < recipe.rounds) seconds += static_cast<double>(members * recipe.student.training.steps_for(samples)) * pace.step_s;
+      if (round < recipe.rounds) seconds += static_cast<double>(members) * training_s(recipe.student, samples, step_s);
     }
     arms_ += fmt::format("  {:<24} {} rounds of {} {}, strategy {}, about {:.1f} min a seed\n", arm.name, recipe.rounds,
                          recipe.budget < 0 ? "all" : fmt::format("{:g}", recipe.budget), recipe.mixes ? "mixes" : recipe.selection.unit,
-                         recipe.mixes ? recipe.mixes->criterion : recipe.strategy.name, seconds / 60);
+                         chooses_by(recipe), seconds / 60);
     return seconds;
   }
 
@@ -265,14 +273,11 @@ class Planner {
     return paces_.of(recipe.teacher->learner, recipe.input).clip_s * static_cast<double>(recipe.student.training.batch_size);
   }
 
-  int64_t pool_clips(const Recipe& recipe) const { return recipe.pool_size < 0 ? std::ssize(pool_s_) : std::min<int64_t>(recipe.pool_size, std::ssize(pool_s_)); }
-  int64_t source_clips(const Recipe& recipe) const { return material_.start_in_pool() ? pool_clips(recipe) : std::ssize(source_s_); }
-
   // Clips of the pool that can be asked about. Throws Error where the rounds want more, as a run would.
   int64_t open_clips(const Arm& arm, int64_t start) const {
     const Recipe& recipe = arm.recipe;
-    if (start > source_clips(recipe)) fail("arm {}: start = {} exceeds the {} clips it is drawn from", arm.name, start, source_clips(recipe));
-    const int64_t open = pool_clips(recipe) - (material_.start_in_pool() ? start : 0);
+    if (start > material_.source_clips(recipe)) fail("arm {}: start = {} exceeds the {} clips it is drawn from", arm.name, start, material_.source_clips(recipe));
+    const int64_t open = material_.pool_clips(recipe) - (material_.start_in_pool() ? start : 0);
     if (recipe.mixes) return open;
     const double wanted = recipe.budget * static_cast<double>(recipe.rounds) / static_cast<double>(recipe.answers_per_clip);
     const double there = recipe.selection.unit == "seconds" ? longest(pool_s_, open).seconds : static_cast<double>(open);
@@ -288,17 +293,18 @@ class Planner {
     return firsts_.insert(fmt::format("{} {} {}", resolved(learner), start, used ? resolved(loss) : "")).second;
   }
 
-  // Once per seed, on the pool, with nothing frozen: a step goes over the clips of its own batch, once a task where all are drawn,
-  // and without a gradient over their keys.
-  void add_pretraining(Learner learner, const InputOptions& input) {
+  // Once for each network and seed, on the pool, with nothing frozen: a step goes over the clips of its own batch, once a task where
+  // all are drawn, and without a gradient over their keys.
+  void add_pretraining(Learner learner, const InputOptions& input, const std::string& network, int64_t seeds) {
+    if (!learner.pretext) return;
     PretextOptions pretext = *learner.pretext;
     learner.pretext.reset();
     learner.model.freeze.clear(), learner.probe = false;
     ModelOptions model = learner.model;
-    if (!pretrained_.insert(resolved(model) + resolved(pretext)).second) return;
+    if (!pretrained_.insert(network + resolved(model) + resolved(pretext)).second) return;
     learner.training = pretext.training;
     const double passes = (pretext.draw == "all" ? static_cast<double>(pretext.tasks.size()) : 1) + (pretext.contrasts() ? 0.4 : 0);
-    seconds_ += static_cast<double>(base_.seeds * pretext.training.steps_for(std::ssize(pool_s_))) * paces_.of(learner, input).step_s * passes;
+    seconds_ += static_cast<double>(seeds * pretext.training.steps_for(std::ssize(pool_s_))) * paces_.of(learner, input).step_s * passes;
   }
 
   // A frozen backbone sees each clip once; one with random weights is another for every seed.
@@ -311,10 +317,12 @@ class Planner {
 
   void add_teacher() {
     const Learner& learner = base_.teacher->learner;
-    const Pace& pace = paces_.of(learner, base_.teacher->input.value_or(base_.input));
-    const int64_t all = std::ssize(material_.pool) + std::ssize(material_.start), answers = asks_about_pool_ ? all : std::min(plan_.answers, all);
-    seconds_ += static_cast<double>(learner.training.steps_for(teacher_clips())) * pace.step_s;
-    seconds_ += static_cast<double>(std::ssize(material_.test) + answers + (frozen(learner) ? teacher_clips() : 0)) * pace.clip_s;
+    const InputOptions input = base_.teacher->input.value_or(base_.input);
+    const Pace& pace = paces_.of(learner, input);
+    const int64_t answers = bought(asks_about_pool_ ? std::ssize(material_.pool) : 0);
+    add_pretraining(learner, input, "teacher", 1);
+    seconds_ += training_s(learner, teacher_clips(), pace.step_s);
+    seconds_ += static_cast<double>(std::ssize(material_.test) + answers + (learner.backbone_frozen() ? teacher_clips() : 0)) * pace.clip_s;
   }
 
   std::string text() const {
@@ -337,6 +345,7 @@ class Planner {
   Paces paces_;
   std::vector<double> pool_s_, source_s_;  // of each clip, ascending
   std::set<std::string> firsts_, featured_, pretrained_;
+  int64_t mixes_ = 0, views_ = 1;  // mixes that are asked about, of plan_.answers; most answers_per_clip of an arm
   bool asks_about_pool_ = false;  // a strategy looks at a free teacher's answers
   double seconds_ = 0, decoding_s_ = 0;
   std::string arms_;

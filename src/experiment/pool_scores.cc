@@ -120,8 +120,10 @@ class Scorer {
 
   std::vector<torch::Tensor> members() {
     std::vector<torch::Tensor> passes = {pool_.scores.logits};
+    const Model teacher = teachers_network(bench_, recipe_);
     for (int64_t member = 1; member < needs_.pass_count; ++member) {
-      const Model net = bench_.learning.train(recipe_.student, recipe_.loss, known_.samples, random_.stream("member", member), fmt::format("{} member {}", what_, member));
+      const Model net = bench_.learning.train(recipe_.student, recipe_.loss, known_.samples, random_.stream("member", member), fmt::format("{} member {}", what_, member),
+                                             teacher);
       const Predictions seen = bench_.learning.predict(*net, recipe_.student, pool_.clips);
       auto logits = blank();
       if (seen.rows.size(0) > 0) logits.index_copy_(0, seen.rows, seen.logits);

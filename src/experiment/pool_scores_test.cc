@@ -3,6 +3,7 @@
 #include "experiment/pool_scores.h"
 
 #include "experiment/testing.h"
+#include "models/weights.h"
 
 namespace distal {
 namespace {
@@ -38,7 +39,7 @@ class PoolScoresTest : public ::testing::Test {
     Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), material_, store_, progress_);
     const Experiment experiment{};
     Workbench bench{experiment, material_, learning, oracle, store_, folder_.path(), progress_};
-    const Model net = scores_pool(recipe_) ? learning.train(recipe_.student, recipe_.loss, known_.samples, Random(1).stream("student"), "student") : nullptr;
+    const Model net = scores_pool(recipe_) ? learning.train(recipe_.student, recipe_.loss, known_.samples, Random(1).stream("student"), "student", teachers_network(bench, recipe_)) : nullptr;
     return score_pool(bench, recipe_, net, known_, open_, Random(1), "test");
   }
 
@@ -106,6 +107,18 @@ TEST_F(PoolScoresTest, TheStudentIsTheFirstMember) {
   EXPECT_TRUE(scores.passes.equal(again.passes));
 }
 
+TEST_F(PoolScoresTest, MembersLearnWithTheTeachersNetworkAtHandAsTheStudentDoes) {
+  student("dropout: 0");
+  recipe_.matching = true;
+  recipe_.oracle.kind = "model";
+  recipe_.oracle.path = folder_ / "teacher.safetensors";
+  read_options(recipe_.loss, "{name: rkd}", "test");
+  save_model(recipe_.oracle.path, *recipe_.student.model.build(2, Random(7)), side_json(recipe_.student.model, material_.classes.names, resolved(input_)));
+  for (Sample& sample : known_.samples) sample.teacher = {0.4f, 0.6f};
+  const auto scores = score("{name: ensemble, members: 2}").scores;
+  EXPECT_FALSE(scores.passes[1].equal(scores.passes[0]));
+}
+
 TEST_F(PoolScoresTest, AFreeTeacherAnswersAboutAllOfThePool) {
   const auto scores = score("disagreement").scores;
   EXPECT_EQ(sizes(scores.teacher), (std::vector<int64_t>{6, 2}));
@@ -146,6 +159,18 @@ TEST(UnmetNeeds, AreRefusedWhenTheRecipeIsRead) {
   EXPECT_EQ(refusal("strategy: rad\nask_start: true\noracle: {kind: model, path: m.safetensors}"), "accepted");
   EXPECT_EQ(refusal("strategy: {name: rad, error: 0.1}\noracle: {kind: model, path: m.safetensors}"), "accepted");
   EXPECT_EQ(refusal("strategy: bald\nrounds: 0\nstart: 8"), "accepted") << "nothing is selected";
+}
+
+TEST(UnmetNeeds, ATeachersErrorsAreNotCountedOnWhatItLearned) {
+  const TemporaryFolder folder;
+  Progress quiet(Progress::Mode::quiet);
+  const auto opening = [&](const std::string& strategy) {
+    const Experiment experiment = generated_experiment(folder, "oracle: {kind: teacher}\nteacher: {train: {csv: train.csv}}\nask_start: true\nstart: 4\nrounds: 1\nbudget: 1\n"
+                                                               "strategy: " + strategy, ", start: {csv: train.csv}");
+    return error_of([&] { open_material(experiment, quiet); });
+  };
+  EXPECT_THAT(opening("rad"), AllOf(HasSubstr("arm rad: strategy rad counts the teacher's errors on data.start"), HasSubstr("set strategy.error")));
+  EXPECT_EQ(opening("{name: rad, error: 0.1}"), "");
 }
 
 TEST(UnmetNeeds, ContradictionsOfTheLimitsAreRefusedToo) {

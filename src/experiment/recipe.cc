@@ -35,31 +35,56 @@ void require_views(const Learner& learner, const InputOptions& input, const std:
   }
 }
 
-// A frozen backbone sees each clip once, as it is: what a family would do to it would never be seen.
-void require_seen(const Learner& learner, const char* whose, const std::function<void(const std::string&)>& refuse) {
-  const auto& freeze = learner.model.freeze;
-  const auto& family = learner.augment.family.name;
-  if (family == "none" || std::find(freeze.begin(), freeze.end(), "backbone") == freeze.end()) return;
-  refuse(fmt::format("{}.augment.family = {} has no effect on a frozen backbone, whose features are computed once; leave it out, or model.freeze", whose, family));
+// Whether an arm's strategy looks at what is asked of its Needs; the others, its random twin first, then share the options it does so with.
+bool any_needs(const Experiment& experiment, const std::function<bool(const Needs&)>& asked) {
+  return std::any_of(experiment.arms.begin(), experiment.arms.end(), [&](const Arm& arm) { return scores_pool(arm.recipe) && asked(arm.recipe.strategy->needs()); });
+}
+
+// A frozen backbone sees each clip once, as it is: what augmentation would do to it is never seen, but by a strategy that looks at
+// the pool `augmented`.
+void require_seen(Learner learner, const char* whose, bool augmented, const std::function<void(const std::string&)>& refuse) {
+  if (!learner.backbone_frozen()) return;
+  const char* cure = "has no effect on a frozen backbone, whose features are computed once; leave it out, or model.freeze";
+  if (const auto& family = learner.augment.family.name; family != "none") refuse(fmt::format("{}.augment.family = {} {}", whose, family, cure));
+  AugmentOptions plain;
+  if (!augmented && resolved(learner.augment) != resolved(plain)) refuse(fmt::format("{}.augment {}", whose, cure));
+}
+
+// A probe is fitted without steps: of its training, class_weights alone counts.
+void require_stepless(const Learner& learner, const char* whose, const std::function<void(const std::string&)>& refuse) {
+  if (!learner.probe) return;
+  TrainingOptions plain, training = learner.training;
+  training.class_weights = plain.class_weights, training.threads = plain.threads, training.checkpoint_every = plain.checkpoint_every;
+  if (resolved(training) != resolved(plain))
+    refuse(fmt::format("{}.training has no effect on a probe, which is fitted without steps (class_weights alone has one); leave it out, or probe", whose));
+}
+
+// Nor does it learn from a teacher but by its word about clips without a label.
+void require_probed(const Recipe& recipe, bool errors_counted, const std::function<void(const std::string&)>& refuse) {
+  require_stepless(recipe.student, "student", refuse);
+  if (recipe.teacher) require_stepless(recipe.teacher->learner, "teacher", refuse);
+  if (!recipe.student.probe) return;
+  Choice<DistillLoss> plain = Recipe().loss, loss = recipe.loss;
+  if (resolved(loss) != resolved(plain)) refuse(fmt::format("loss = {} has no effect on a probe, which is fitted to labels or answers alone; leave loss or student.probe out", loss.name));
+  if (recipe.ask_start && !errors_counted)
+    refuse("ask_start has no effect on a probe, which is fitted to a clip's label where it has one; leave ask_start or student.probe out");
 }
 
 // What the loss wants to see of a teacher, and whether it can be had.
 void require_teacher(const Recipe& recipe, const std::function<void(const std::string&)>& refuse) {
   const bool at_hand = recipe.oracle.kind == "teacher" || recipe.oracle.kind == "model";
-  const auto& freeze = recipe.student.model.freeze;
   if (recipe.loss->needs_teacher_network() && !recipe.matching)
     refuse(fmt::format("loss {} looks into the teacher's network, which cached answers do not show; set matching: true (with oracle.kind teacher or model)", recipe.loss.name));
   if (!recipe.matching) return;
   if (!at_hand) refuse(fmt::format("matching runs the teacher's network in every step, and oracle.kind = {} gives none; take kind teacher or model, or leave matching out", recipe.oracle.kind));
-  if (std::find(freeze.begin(), freeze.end(), "backbone") != freeze.end())
+  if (recipe.student.backbone_frozen())
     refuse("matching shows the teacher the student's view, and a frozen backbone's features are computed once without one; leave matching or student.model.freeze out");
 }
 
 // A mix is neither filmed nor labelled: a teacher must answer, and a frozen backbone has no features of it.
 void require_mixable(const Recipe& recipe, const std::function<void(const std::string&)>& refuse) {
   if (recipe.answers_per_clip > 1 && recipe.oracle.kind == "truth") refuse("answers_per_clip asks about several views of a clip, whose truth is one; leave it out, or take an oracle that is a teacher");
-  const auto& freeze = recipe.student.model.freeze;
-  const bool frozen = std::find(freeze.begin(), freeze.end(), "backbone") != freeze.end();
+  const bool frozen = recipe.student.backbone_frozen();
   if (recipe.answers_per_clip > 1 && frozen) refuse("answers_per_clip shows the student several views of a clip, and a frozen backbone's features are computed once; leave one of them out");
   if (!recipe.mixes) return;
   if (recipe.oracle.kind == "truth") refuse("mixes: nobody knows the truth about a mix of clips; take an oracle that is a teacher");
@@ -70,7 +95,7 @@ void require_mixable(const Recipe& recipe, const std::function<void(const std::s
   if (recipe.answers_per_clip > 1) refuse("mixes: a mix has one view; leave answers_per_clip out");
 }
 
-void check(const Arm& arm, const std::string& place) {
+void check(const Arm& arm, const Experiment& experiment, const std::string& place) {
   const Recipe& recipe = arm.recipe;
   const auto refuse = [&](const std::string& what) { throw UsageError(fmt::format("{}: arm {}: {}", place, arm.name, what)); };
   if (recipe.data.pool.csv.empty()) refuse("data.pool.csv is missing; name a list with the columns path,label[,group]");
@@ -82,8 +107,9 @@ void check(const Arm& arm, const std::string& place) {
   if (recipe.ask_start && recipe.oracle.kind == "truth") refuse("ask_start needs an oracle that is a teacher; hidden truth is what the start has already");
   require_views(recipe.student, recipe.input, refuse);
   if (recipe.teacher) require_views(recipe.teacher->learner, recipe.teacher->input.value_or(recipe.input), refuse);
-  require_seen(recipe.student, "student", refuse);
-  if (recipe.teacher) require_seen(recipe.teacher->learner, "teacher", refuse);
+  require_seen(recipe.student, "student", any_needs(experiment, [](const Needs& needs) { return needs.passes == "augmented"; }), refuse);
+  if (recipe.teacher) require_seen(recipe.teacher->learner, "teacher", false, refuse);
+  require_probed(recipe, any_needs(experiment, [](const Needs& needs) { return needs.teacher_error; }), refuse);
   require_teacher(recipe, refuse);
   if (recipe.start == 0 && recipe.rounds == 0) refuse("start = 0 and rounds = 0 leave nothing to learn from; set one of them");
   if (recipe.budget == 0 && recipe.rounds > 0) refuse("budget = 0 asks nothing in any round; set a budget, or rounds to 0");
@@ -109,22 +135,6 @@ void require_shared(const Arm& arm, const Arm& first, const std::string& place) 
                                "share; write two recipes and compare them with distal report", place, first.name, arm.name));
 }
 
-bool selects(const Arm& arm) { return arm.recipe.rounds > 0 && arm.recipe.budget > 0; }
-bool is_random(const Arm& arm) {
-  const Recipe& recipe = arm.recipe;
-  return recipe.rounds > 0 && (recipe.mixes ? recipe.mixes->criterion : recipe.strategy.name) == "random";
-}
-
-// The twin of a strategy arm that spends the same at random.
-Arm random_twin(const Arm& arm, const Document& base, const Document& difference) {
-  std::vector<Override> chance;
-  if (arm.recipe.mixes) chance.push_back({"mixes.criterion", "random"});
-  else chance = {{"strategy", "random"}, {"selection.fill", "rank"}};
-  Arm twin = read_arm("random", base.overlaid_by(difference).with(chance));
-  expect(selects(twin) == selects(arm), "a twin spends what its arm spends");
-  return twin;
-}
-
 // Augmentation that may contradict the labels: they stay, and the network is not told.
 void note_label_changes(Experiment& experiment) {
   std::map<std::string, std::vector<std::string>> learners;  // by what is done to their clips
@@ -145,7 +155,7 @@ void set_controls(Experiment& experiment, const Document& base, const std::strin
   for (const Arm& arm : experiment.arms) names.push_back(arm.name);
   Recipe common;
   base.read(common);
-  const auto random = std::find_if(experiment.arms.begin(), experiment.arms.end(), is_random);
+  const auto random = std::find_if(experiment.arms.begin(), experiment.arms.end(), [](const Arm& arm) { return is_random(arm.recipe); });
   experiment.control = !common.control.empty() ? common.control : random != experiment.arms.end() ? random->name : names.front();
   for (Arm& arm : experiment.arms) {
     const std::string& wanted = arm.recipe.control.empty() ? experiment.control : arm.recipe.control;
@@ -165,9 +175,6 @@ void SyntheticData::visit(OptionVisitor& v) {
   v("frames", set.video.frames, "frames of a video", at_least(2));
   v("size_px", set.video.width, "width and height", between(16, 1024));
   set.video.height = set.video.width;
-  auto seed = static_cast<int64_t>(set.seed);
-  v("seed", seed, "another one, other videos", at_least(0));
-  set.seed = static_cast<uint64_t>(seed);
 }
 
 void DataOptions::visit(OptionVisitor& v) {
@@ -184,9 +191,11 @@ void Learner::visit(OptionVisitor& v) {
   v("augment", augment, "augmentation of training clips");
   v("pretext", pretext, "self-supervised pre-training on the pool first; absent: none");
   v("probe", probe, "fits the head of a frozen backbone by logistic regression instead of steps (linear probe)");
-  if (probe && std::find(model.freeze.begin(), model.freeze.end(), "backbone") == model.freeze.end())
+  if (probe && !backbone_frozen())
     throw UsageError(fmt::format("{}: probe: true fits the head alone; add model.freeze: [backbone]", v.place()));
 }
+
+bool Learner::backbone_frozen() const { return std::find(model.freeze.begin(), model.freeze.end(), "backbone") != model.freeze.end(); }
 
 void TeacherRecipe::visit(OptionVisitor& v) {
   v("train", train, "the teacher's own labelled clips");
@@ -242,10 +251,38 @@ std::string essence(Recipe recipe) {
 }
 
 bool scores_pool(const Recipe& recipe) {
-  return recipe.rounds > 0 && recipe.budget > 0 && !recipe.mixes && (recipe.strategy->needs().anything() || recipe.selection.class_balance);
+  return selects(recipe) && !recipe.mixes && (recipe.strategy->needs().anything() || recipe.selection.class_balance);
 }
 
 bool scores(const Recipe& recipe) { return scores_pool(recipe) || (recipe.rounds > 0 && recipe.mixes && recipe.mixes->criterion != "random"); }
+
+bool selects(const Recipe& recipe) { return recipe.rounds > 0 && recipe.budget > 0; }
+
+const std::string& chooses_by(const Recipe& recipe) { return recipe.mixes ? recipe.mixes->criterion : recipe.strategy.name; }
+
+bool is_random(const Recipe& recipe) { return selects(recipe) && chooses_by(recipe) == "random"; }
+
+std::optional<NamedDifference> random_twin(const Document& base, const std::vector<NamedDifference>& arms) {
+  std::optional<NamedDifference> twin;
+  bool taken = false;
+  for (const auto& [name, difference] : arms) {
+    Recipe recipe;
+    base.overlaid_by(difference).read(recipe);
+    if (is_random(recipe)) return std::nullopt;
+    taken |= name == "random";
+    if (twin || !selects(recipe)) continue;
+    std::vector<Override> chance = {{"control", "''"}};
+    if (recipe.mixes) chance.push_back({"mixes.criterion", "random"});
+    else chance.insert(chance.end(), {{"strategy", "random"}, {"selection.fill", "rank"}});
+    twin.emplace("random", difference.with(chance));
+  }
+  if (twin && taken) twin->first = "random twin";
+  return twin;
+}
+
+bool Experiment::asks_views() const {
+  return std::any_of(arms.begin(), arms.end(), [](const Arm& arm) { return arm.recipe.answers_per_clip > 1; });
+}
 
 Experiment read_experiment(const std::string& path, const std::vector<Override>& overrides) {
   return read_experiment(Document::file(path).with(overrides), std::filesystem::path(path).stem().string());
@@ -257,26 +294,24 @@ Experiment read_experiment(const Document& recipe, const std::string& name) {
   experiment.name = name;
   experiment.resolved = document.dump();
   const Document base = document.without("arms");
-  const auto differences = document.entries("arms");
-  for (const auto& [arm, difference] : differences) experiment.arms.push_back(read_arm(arm, base.overlaid_by(difference)));
-  if (differences.empty()) {
-    Arm arm = read_arm("", base);
-    arm.name = arm.recipe.rounds > 0 && arm.recipe.budget > 0 ? arm.recipe.strategy.name : "all labels";
-    experiment.arms.push_back(arm);
+  auto arms = document.entries("arms");
+  if (arms.empty()) {
+    Recipe only;
+    base.read(only);
+    arms.emplace_back(selects(only) ? chooses_by(only) : "all labels", Document::text("{}", base.place()));
   }
-  const std::string& refusal = experiment.base().no_random_arm;
-  const auto selecting = std::find_if(experiment.arms.begin(), experiment.arms.end(), selects);
-  if (selecting != experiment.arms.end() && std::none_of(experiment.arms.begin(), experiment.arms.end(), is_random)) {
+  for (const auto& [arm, difference] : arms) experiment.arms.push_back(read_arm(arm, base.overlaid_by(difference)));
+  const std::string refusal = experiment.base().no_random_arm;
+  if (const auto twin = random_twin(base, arms)) {
     if (refusal.empty()) {
-      const auto row = static_cast<size_t>(selecting - experiment.arms.begin());
-      experiment.arms.push_back(random_twin(*selecting, base, differences.empty() ? Document::text("{}", "the random arm") : differences[row].second));
+      experiment.arms.push_back(read_arm(twin->first, base.overlaid_by(twin->second)));
       experiment.notes.push_back("A random arm was added: without it no strategy can be called better.");
     } else {
       experiment.notes.push_back("No random arm: " + refusal);
     }
   }
   for (const Arm& arm : experiment.arms) {
-    check(arm, document.place());
+    check(arm, experiment, document.place());
     require_shared(arm, experiment.arms.front(), document.place());
   }
   set_controls(experiment, base, document.place());

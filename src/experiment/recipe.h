@@ -41,6 +41,7 @@ struct Learner {
   std::optional<PretextOptions> pretext;  // first on the pool, without labels; absent: not at all
   bool probe = false;                // the frozen backbone's head is fitted by logistic regression (pretext/probe.h), not by steps
   void visit(OptionVisitor& v);
+  bool backbone_frozen() const;      // each clip's features are then computed once, of the clip as it is
 };
 
 /// A teacher that this recipe trains first, on videos that are neither in the pool nor in the test set.
@@ -92,6 +93,18 @@ std::string essence(Recipe recipe);
 bool scores_pool(const Recipe& recipe);
 /// Whether rounds want the student before they choose: for the pool, or for mixes.
 bool scores(const Recipe& recipe);
+/// Whether rounds choose what to ask about: clips or mixes, within a budget.
+bool selects(const Recipe& recipe);
+/// The strategy, or with mixes the criterion, by which they choose.
+const std::string& chooses_by(const Recipe& recipe);
+/// Whether they choose by chance.
+bool is_random(const Recipe& recipe);
+
+/// An arm before it is read: its name, and how it differs from the recipe.
+using NamedDifference = std::pair<std::string, Document>;
+/// The arm to add where some select and none by chance: `random` (where an arm has that name, `random twin`), which spends by
+/// chance what the first of them spends, and is tested against no arm of its own.
+std::optional<NamedDifference> random_twin(const Document& base, const std::vector<NamedDifference>& arms);
 
 struct Arm {
   std::string name;
@@ -107,6 +120,7 @@ struct Experiment {
   std::string control;               // the arm most others are tested against
   std::vector<std::string> notes;
   const Recipe& base() const { return arms.front().recipe; }
+  bool asks_views() const;           // an arm has answers_per_clip > 1
 };
 
 /// Reads a recipe and all its arms; refuses contradictions before anything is decoded. Throws UsageError.

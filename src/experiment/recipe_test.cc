@@ -40,6 +40,48 @@ TEST(Recipe, AnAddedRandomArmSpendsWhatTheStrategyArmSpends) {
   EXPECT_EQ(all.control, "random");
 }
 
+TEST(Recipe, AskingAboutAllOfThePoolIsNoRandomArm) {
+  const auto all = experiment_of("arms: {everything: {rounds: 1, budget: -1}, margin: {strategy: margin}}");
+  ASSERT_EQ(all.arms.size(), 3u);
+  EXPECT_EQ(arm(all, "margin").against, "random");
+  const auto named = experiment_of("arms: {random: {rounds: 1, budget: -1}, margin: {strategy: margin}}");
+  EXPECT_EQ(arm(named, "margin").against, "random twin");
+}
+
+TEST(Recipe, AnAddedRandomArmIsTheControl) {
+  const auto all = experiment_of("arms: {labels: {rounds: 0}, margin: {strategy: margin, control: labels}}");
+  EXPECT_EQ(all.control, "random");
+  EXPECT_EQ(arm(all, "random").against, "");
+  EXPECT_EQ(arm(all, "margin").against, "labels");
+}
+
+TEST(Recipe, RefusesWhatHasNoEffectOnAFrozenBackbone) {
+  const std::string flipped = "student: {model: {freeze: [backbone]}, augment: {flip: 0.5}}";
+  EXPECT_THAT(refusal(flipped), HasSubstr("student.augment has no effect on a frozen backbone"));
+  EXPECT_EQ(refusal("strategy: consistency\n" + flipped), "accepted") << "its looks are augmented";
+  EXPECT_THAT(refusal("teacher: {train: {csv: u.csv}, model: {freeze: [backbone]}, augment: {scales: []}}"), HasSubstr("teacher.augment has no effect"));
+}
+
+TEST(Recipe, RefusesWhatHasNoEffectOnAProbe) {
+  const auto probe = [](const std::string& more) { return "student: {probe: true, model: {freeze: [backbone]}" + more + "}\noracle: {kind: model, path: m}\n"; };
+  EXPECT_EQ(refusal(probe("")), "accepted");
+  EXPECT_EQ(refusal(probe(", training: {class_weights: true, threads: 2}")), "accepted");
+  for (const std::string option : {"steps: 7", "label_smoothing: 0.1", "class_balanced: true"})
+    EXPECT_THAT(refusal(probe(", training: {" + option + "}")), HasSubstr("student.training has no effect on a probe"));
+  EXPECT_THAT(refusal(probe("") + "loss: kd"), HasSubstr("loss = kd has no effect on a probe"));
+  EXPECT_THAT(refusal(probe("") + "ask_start: true"), HasSubstr("ask_start has no effect on a probe"));
+  EXPECT_EQ(refusal(probe("") + "ask_start: true\nstrategy: rad"), "accepted") << "the teacher's errors are counted there";
+}
+
+TEST(Recipe, EveryOneThatIsShippedIsAccepted) {
+  for (const char* folder : {"/recipes", "/reproduce"}) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(std::string(DISTAL_SOURCE_DIR) + folder)) {
+      if (entry.path().extension() != ".yaml") continue;
+      EXPECT_EQ(error_of([&] { read_experiment(entry.path().string(), {}); }), "") << entry.path();
+    }
+  }
+}
+
 TEST(Recipe, RefusesNamesAndNumbersThatCannotBeMeant) {
   EXPECT_THAT(refusal("arms: {a/b: {}}"), HasSubstr("a/b"));
   EXPECT_THAT(refusal("arms: {teacher: {}}"), HasSubstr("not 'teacher'"));

@@ -12,7 +12,7 @@ Results run(const Experiment& experiment, const RunPlace& place, Progress& progr
   Learning learning(*material.reader, material.classes, material.clips(), place.folder + "/unfinished", progress);
   learning.pretrain_on(material.pool, experiment.base().cache);
   TaughtBy teacher = make_teacher(experiment, material, place.folder, progress);
-  Oracle oracle(experiment.base().oracle, std::move(teacher.teacher), material, store, progress);
+  Oracle oracle(experiment.base().oracle, std::move(teacher.teacher), material, store, progress, experiment.asks_views());
 
   Results results = describe(experiment, material, place);
   results.teacher = teacher.line;
@@ -22,12 +22,13 @@ Results run(const Experiment& experiment, const RunPlace& place, Progress& progr
   for (int64_t repeat = 0; repeat < experiment.base().seeds; ++repeat)
     for (int64_t arm = 0; arm < std::ssize(experiment.arms); ++arm)
       if ((repeat + arm) % place.shares == place.share) results.cells.push_back(run_cell(bench, experiment.arms[arm], experiment.base().seed + repeat));
-  add_findings(results, material, learning, store);
+  add_findings(results, bench);
   return results;
 }
 
 Cell run_cell(Workbench& bench, const Arm& arm, int64_t seed) {
   const Store::Run run = begin(bench, arm, seed);
+  bench.runs.insert(run.id);
   try {
     Cell cell = run_rounds(bench, arm, run);
     bench.store.finish(run.id, "done");

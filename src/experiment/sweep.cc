@@ -49,19 +49,25 @@ Document arm_at(const Document& base, const Document& difference, const Point& p
   return arm.with({{"budget", fmt::format("{}", recipe.budget / static_cast<double>(recipe.rounds))}});
 }
 
-std::vector<std::pair<std::string, Document>> arms_of(const Document& recipe, const Document& base) {
+// The arms at a point: whether one selects, and by chance, is the same at all of them.
+std::vector<NamedDifference> arms_at(const Document& recipe, const Document& base, const Recipe& common, const Point& point) {
   auto arms = recipe.entries("arms");
-  Recipe common;
-  base.read(common);
-  if (arms.empty()) arms.emplace_back(common.strategy.name, Document::text("{strategy: " + common.strategy.name + "}", base.place()));
-  const auto is_random = [&](const auto& arm) {
-    Recipe read;
-    base.overlaid_by(arm.second).read(read);
-    return read.strategy.name == "random";
-  };
-  if (common.no_random_arm.empty() && std::none_of(arms.begin(), arms.end(), is_random))
-    arms.emplace_back("random", Document::text("{strategy: random}", base.place()));
+  if (arms.empty()) arms.emplace_back(chooses_by(common), Document::text("{}", base.place()));
+  for (auto& [name, difference] : arms) difference = difference.with(point.settings);
+  const auto twin = common.no_random_arm.empty() ? random_twin(base, arms) : std::nullopt;
+  if (twin) arms.push_back(*twin);
   return arms;
+}
+
+// The arm that those without a control of their own are tested against.
+std::string control_of(const Document& base, const Recipe& common, const std::vector<NamedDifference>& arms) {
+  if (!common.control.empty()) return common.control;
+  for (const auto& [name, difference] : arms) {
+    Recipe arm;
+    base.overlaid_by(difference).read(arm);
+    if (is_random(arm)) return name;
+  }
+  return arms.front().first;
 }
 
 }  // namespace
@@ -78,14 +84,14 @@ Document swept(const Document& recipe) {
   SweepOptions sweep;
   section->read(sweep);
   const Document base = recipe.without("arms").without("sweep");
-  const auto arms = arms_of(recipe, base);
   Recipe common;
   base.read(common);
-  const auto random = std::find_if(arms.begin(), arms.end(), [](const auto& arm) { return arm.first == "random"; });
-  const std::string control = !common.control.empty() ? common.control : random != arms.end() ? "random" : arms.front().first;
+  const auto points = grid(sweep);
+  const auto arms = arms_at(recipe, base, common, points.front());
+  const std::string control = control_of(base, common, arms);
   std::string text = "arms:\n";
   const auto name = [](const std::string& arm, const Point& point) { return point.name.empty() ? arm : arm + ", " + point.name; };
-  for (const Point& point : grid(sweep))
+  for (const Point& point : points)
     for (const auto& [arm, difference] : arms) {
       const Document at = arm_at(base, difference, point, !sweep.answers.empty()).with({{"control", "\"" + name(control, point) + "\""}});
       text += fmt::format("  \"{}\":\n{}", name(arm, point), indented(at.dump()));

@@ -1,8 +1,8 @@
 #include "experiment/sweep.h"
 
-#include <gmock/gmock.h>
-
-#include "experiment/recipe.h"
+#include "experiment/material.h"
+#include "experiment/run.h"
+#include "experiment/testing.h"
 
 namespace distal {
 namespace {
@@ -36,6 +36,28 @@ TEST(Sweep, EveryArmAtEveryPointAgainstTheControlOfThatPoint) {
 TEST(Sweep, ARandomArmIsAddedAtEveryPoint) {
   EXPECT_THAT(names(read("strategy: badge\nrounds: 2\nsweep: {pool: [50, 60]}")), ElementsAre("badge, pool 50", "random, pool 50", "badge, pool 60", "random, pool 60"));
   EXPECT_THAT(names(read("strategy: badge\nno_random_arm: a reason\nsweep: {pool: [50]}")), ElementsAre("badge, pool 50"));
+}
+
+TEST(Sweep, AnArmIsRandomByWhatItDoesNotByItsName) {
+  const Experiment mixes = read("oracle: {kind: model, path: m}\nmixes: {criterion: c2}\nsweep: {answers: [96]}");
+  EXPECT_THAT(names(mixes), ElementsAre("c2, answers 96", "random, answers 96"));
+  EXPECT_EQ(mixes.arms[0].against, "random, answers 96");
+  EXPECT_EQ(mixes.arms[1].recipe.mixes->criterion, "random");
+  const Experiment named = read("sweep: {pool: [50]}\narms: {margin: {strategy: margin}, chance: {strategy: random}}");
+  EXPECT_THAT(names(named), ElementsAre("margin, pool 50", "chance, pool 50"));
+  EXPECT_EQ(named.arms[0].against, "chance, pool 50");
+  EXPECT_EQ(read("strategy: entropy\nselection: {fill: knapsack, unit: seconds}\nsweep: {pool: [50]}").arms[1].recipe.selection.fill, "rank");
+}
+
+TEST(Sweep, APoolSizeTooSmallForTheRoundsIsRefusedByPlanAndRunAlike) {
+  const TemporaryFolder folder;
+  Progress quiet(Progress::Mode::quiet);
+  for (const auto& [yaml, words] : {std::pair("pool_size: 10\nstart: 4\nrounds: 2\nbudget: 4", "2 rounds of 4 answers exceed the pool's 6"),
+                                    {"pool_size: 10\nstart: 12\nrounds: 0", "start = 12 exceeds the 10 "}}) {
+    const Experiment experiment = generated_experiment(folder, yaml);
+    EXPECT_THAT(error_of([&] { plan(experiment, quiet); }), HasSubstr(words));
+    EXPECT_THAT(error_of([&] { open_material(experiment, quiet); }), HasSubstr(words));
+  }
 }
 
 TEST(Sweep, SaysWhatIsWrong) {

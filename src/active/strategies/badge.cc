@@ -3,7 +3,8 @@
 //   g_i = (p_i - e_y) h_i (outer product, K * D numbers, never built),
 //
 // then k-means++ sampling: the first centre is the largest |g_i| (as the authors' code does; the paper draws it), each next
-// is drawn with probability proportional to the squared distance to its nearest centre. O(M B (K + D)).
+// is drawn with probability proportional to the squared distance to its nearest centre. O(M B (K + D))
+// at worst; most distances are never computed (nearest_centre.h).
 // Clips chosen earlier in this round are centres from the start; labelled clips are not (their gradients are small).
 
 #include "active/kernels.h"
@@ -15,25 +16,19 @@ torch::Tensor error_of(const torch::Tensor& p) {  // p - e_y, float64 [M, K]
   return p.scatter_add(1, p.argmax(1, /*keepdim=*/true), torch::full({p.size(0), 1}, -1.0, p.options()));
 }
 
-int64_t next_row(const NearestCentre& nearest, bool first, Random& random) {
-  if (first) return largest_row(nearest.squared_norm(), random);
-  const int64_t row = draw_row(nearest.squared_distance(), random);
-  return row >= 0 ? row : draw_row(nearest.squared_distance() >= 0, random);  // all the rest lie on centres
-}
-
 }  // namespace
 
 class Badge final : public Strategy {
  public:
   torch::Tensor select(const PoolScores& scores, int64_t count, Random random) const override {
-    const auto points = checked_embeddings(scores, "badge");
-    const auto error = error_of(checked_probabilities(scores, "badge")).to(points.dtype());
+    const auto points = stored_embeddings(scores, "badge");
+    const auto error = error_of(checked_probabilities(scores, "badge")).to(points.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32);
     if (error.size(0) != points.size(0)) fail("badge: {} rows of logits but {} of embeddings; score both in one pass", error.size(0), points.size(0));
     NearestCentre nearest({error, points});
-    const int64_t chosen = add_chosen(nearest, scores, points);
+    const int64_t chosen = add_chosen(nearest, scores);
     std::vector<int64_t> rows;
     while (std::ssize(rows) < std::min(count, points.size(0))) {
-      rows.push_back(next_row(nearest, chosen == 0 && rows.empty(), random));
+      rows.push_back(chosen == 0 && rows.empty() ? largest_row(nearest.squared_norm(), random) : nearest.draw(random));
       nearest.add_row(rows.back());
     }
     return torch::tensor(rows, torch::kInt64);
@@ -41,10 +36,10 @@ class Badge final : public Strategy {
   Needs needs() const override { return {.embeddings = true}; }
 
  private:
-  static int64_t add_chosen(NearestCentre& nearest, const PoolScores& scores, const torch::Tensor& points) {
+  static int64_t add_chosen(NearestCentre& nearest, const PoolScores& scores) {
     if (!scores.chosen) return 0;
     const auto p = checked_probabilities(*scores.chosen, "badge");
-    nearest.add({error_of(p).to(points.dtype()), checked_embeddings(*scores.chosen, "badge").to(points.dtype())});
+    nearest.add({error_of(p), checked_embeddings(*scores.chosen, "badge")});
     return p.size(0);
   }
 };

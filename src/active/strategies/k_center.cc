@@ -1,5 +1,6 @@
 // Greedy core-set: repeat B times, add argmax_u min_{s in L + S} |h_u - h_s|, the clip farthest from everything labelled or
-// chosen. At most twice the radius of the best cover. O(M (L + B) D) time, O(M) memory beside the embeddings.
+// chosen. At most twice the radius of the best cover. O(M (L + B) D) time at worst, O(M) memory beside the embeddings; most
+// distances are never computed (nearest_centre.h), the clips are those of the plain loop.
 // Without labelled clips the first one is drawn at random. As most toolkits do, h is scaled to length 1 unless told not to.
 
 #include "active/kernels.h"
@@ -15,16 +16,11 @@ class KCenter final : public Strategy {
   explicit KCenter(const Options& options) : options_(options) {}
 
   torch::Tensor select(const PoolScores& scores, int64_t count, Random random) const override {
-    auto points = unit(checked_embeddings(scores, "k_center"));
-    auto labelled = unit(checked_labelled_embeddings(scores, "k_center"));
-    const int64_t pool = points.size(0);
-    if (pool == 0) return torch::empty({0}, torch::kInt64);
-    const auto mean = points.mean(0, /*keepdim=*/true);  // distances do not change, cancellation shrinks
-    NearestCentre nearest({points - mean});
-    nearest.add({labelled - mean});
+    NearestCentre nearest({stored_embeddings(scores, "k_center")}, options_.normalize);
+    nearest.add({checked_labelled_embeddings(scores, "k_center")});
     std::vector<int64_t> rows;
-    while (std::ssize(rows) < std::min(count, pool)) {
-      rows.push_back(largest_row(nearest.squared_distance(), random));
+    while (std::ssize(rows) < std::min(count, nearest.size())) {
+      rows.push_back(nearest.farthest(random));
       nearest.add_row(rows.back());
     }
     return torch::tensor(rows, torch::kInt64);
@@ -32,9 +28,6 @@ class KCenter final : public Strategy {
   Needs needs() const override { return {.logits = false, .embeddings = true}; }
 
  private:
-  torch::Tensor unit(const torch::Tensor& embeddings) const {
-    return options_.normalize ? unit_length(embeddings) : embeddings;
-  }
   Options options_;
 };
 

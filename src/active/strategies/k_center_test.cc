@@ -75,27 +75,5 @@ TEST(KCenter, StartsAnywhereWithoutLabelsThenContinuesTheSame) {
   EXPECT_GT(first.size(), 3u);
 }
 
-TEST(NearestCentre, BlocksDoNotChangeTheDistances) {
-  const auto pool = normal({8300, 3}, 1, torch::kFloat64), centres = normal({300, 3}, 2, torch::kFloat64);
-  NearestCentre nearest({pool});
-  nearest.add({centres});
-  const auto want = torch::cdist(pool, centres).square().amin(1);
-  EXPECT_LT((nearest.squared_distance() - want).abs().max().item<double>(), 1e-12);
-  nearest.add_row(8299);
-  EXPECT_EQ(nearest.squared_distance()[8299].item<double>(), -1);
-  const auto both = torch::minimum(want, (pool - pool[8299]).square().sum(1)).slice(0, 0, 8299);
-  EXPECT_LT((nearest.squared_distance().slice(0, 0, 8299) - both).abs().max().item<double>(), 1e-12);
-}
-
-TEST(NearestCentre, FactorsStandForOuterProducts) {
-  const auto q = normal({40, 3}, 1, torch::kFloat64), h = normal({40, 5}, 2, torch::kFloat64);
-  const auto outer = (q.unsqueeze(2) * h.unsqueeze(1)).flatten(1);
-  NearestCentre factors({q, h}), points({outer});
-  EXPECT_LT((factors.squared_norm() - points.squared_norm()).abs().max().item<double>(), 1e-12);
-  for (const int64_t row : {3, 17}) factors.add_row(row), points.add_row(row);
-  factors.add({q.slice(0, 30), h.slice(0, 30)}), points.add({outer.slice(0, 30)});
-  EXPECT_LT((factors.squared_distance() - points.squared_distance()).abs().max().item<double>(), 1e-12);
-}
-
 }  // namespace
 }  // namespace distal

@@ -1,0 +1,164 @@
+#include <fstream>
+
+#include <ATen/Parallel.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "active/strategy.h"
+#include "base/npy.h"
+#include "cli/command.h"
+
+namespace distal {
+namespace {
+
+struct SelectArguments {
+  std::string strategy = "random", out;
+  std::vector<std::string> sets;
+  std::string logits, probabilities, embeddings, labelled, labelled_logits, labelled_targets, passes, teacher, head, durations, starts, videos;
+  double count = -1, seconds = -1;
+  int64_t pool = -1, seed = 1, threads = 0;
+  bool json = false;
+};
+
+// What a recipe says of a selection, under the same names.
+struct SelectRecipe {
+  Choice<Strategy> strategy{"random"};
+  SelectionOptions selection;
+  void visit(OptionVisitor& v) {
+    v("strategy", strategy, "which clips to ask about");
+    v("selection", selection, "limits around the strategy");
+  }
+};
+
+torch::Tensor read_array(const char* flag, const std::string& path, int64_t dimensions) {
+  if (path.empty()) return {};
+  const torch::Tensor array = map_npy(path);
+  if (array.dim() != dimensions) fail("{} {}: has shape ({}), {} dimensions are wanted; distal select --help says which", flag, path, fmt::join(array.sizes(), ", "), dimensions);
+  return array.is_floating_point() && array.scalar_type() != torch::kFloat16 ? array : array.to(torch::kFloat32);
+}
+
+std::vector<std::string> read_names(const std::string& path) {
+  std::vector<std::string> names;
+  if (path.empty()) return names;
+  std::ifstream file(path);
+  if (!file) fail("--videos {}: cannot be read; give a text file with the name of each row's video, one a line", path);
+  for (std::string line; std::getline(file, line);) names.push_back(line);
+  return names;
+}
+
+// Every array speaks of the same clips, in the same order.
+class Rows {
+ public:
+  void of(const char* flag, int64_t rows) {
+    if (flag_.empty()) flag_ = flag, rows_ = rows;
+    if (rows != rows_) throw UsageError(fmt::format("{} has {} rows and {} has {}; both must speak of the same clips, in one order", flag_, rows_, flag, rows));
+  }
+  void of(const char* flag, const torch::Tensor& array, int64_t dimension = 0) {
+    if (array.defined()) of(flag, array.size(dimension));
+  }
+  int64_t count() const { return flag_.empty() ? -1 : rows_; }
+
+ private:
+  std::string flag_;
+  int64_t rows_ = -1;
+};
+
+PoolScores read_scores(const SelectArguments& arguments) {
+  PoolScores scores;
+  scores.logits = read_array("--logits", arguments.logits, 2);
+  if (const auto p = read_array("--probabilities", arguments.probabilities, 2); p.defined()) {
+    if ((p < 0).any().item<bool>()) throw UsageError(fmt::format("--probabilities {}: some lie below 0; if these are logits, give them as --logits", arguments.probabilities));
+    scores.logits = p.to(torch::kFloat64).clamp_min(1e-30).log();
+  }
+  scores.embeddings = read_array("--embeddings", arguments.embeddings, 2);
+  scores.labelled_embeddings = read_array("--labelled", arguments.labelled, 2);
+  scores.labelled_logits = read_array("--labelled_logits", arguments.labelled_logits, 2);
+  scores.labelled_targets = read_array("--labelled_targets", arguments.labelled_targets, 2);
+  scores.passes = read_array("--passes", arguments.passes, 3);
+  scores.teacher = read_array("--teacher", arguments.teacher, 2);
+  scores.head_weight = read_array("--head", arguments.head, 2);
+  scores.duration_s = read_array("--durations", arguments.durations, 1);
+  scores.start_s = read_array("--starts", arguments.starts, 1);
+  scores.video = read_names(arguments.videos);
+  Rows rows;
+  rows.of("--logits", scores.logits);
+  rows.of("--embeddings", scores.embeddings);
+  rows.of("--passes", scores.passes, 1);
+  rows.of("--teacher", scores.teacher);
+  rows.of("--durations", scores.duration_s);
+  rows.of("--starts", scores.start_s);
+  if (!scores.video.empty()) rows.of("--videos", std::ssize(scores.video));
+  if (arguments.pool >= 0) rows.of("--pool", arguments.pool);
+  if (rows.count() < 0) throw UsageError("select needs to know the clips: give --logits, --embeddings, --durations, or their number with --pool");
+  if (scores.size() == 0 && rows.count() > 0) scores.logits = torch::zeros({rows.count(), 2});  // a strategy that looks at nothing
+  return scores;
+}
+
+// What the strategy looks at and was not given, as flags.
+void require_what_it_needs(const std::string& name, const Needs& needs, const SelectArguments& a) {
+  std::vector<std::string> missing;
+  const auto want = [&](bool needed, bool there, const char* flag) {
+    if (needed && !there) missing.push_back(flag);
+  };
+  want(needs.logits, !a.logits.empty() || !a.probabilities.empty(), "--logits (or --probabilities)");
+  want(needs.embeddings, !a.embeddings.empty(), "--embeddings");
+  want(needs.head, !a.head.empty(), "--head");
+  want(needs.labelled_logits, !a.labelled_logits.empty(), "--labelled_logits");
+  want(needs.labelled_logits, !a.labelled_targets.empty(), "--labelled_targets");
+  want(needs.teacher, !a.teacher.empty(), "--teacher");
+  want(!needs.passes.empty(), !a.passes.empty(), "--passes");
+  if (!missing.empty()) throw UsageError(fmt::format("{} also needs {}", name, fmt::join(missing, ", ")));
+}
+
+void select_rows(const SelectArguments& arguments) {
+  if ((arguments.count >= 0) == (arguments.seconds >= 0)) throw UsageError("select wants --count N, or --seconds S, and not both");
+  std::vector<Override> overrides = {{"strategy.name", arguments.strategy}};
+  for (const auto& set : arguments.sets) overrides.push_back(Override::parse(set));
+  if (arguments.seconds >= 0) overrides.push_back({"selection.unit", "seconds"});
+  SelectRecipe recipe;
+  Document::text("{strategy: {name: random}}", "--set").with(overrides).read(recipe);
+  if (const auto wrong = contradiction(recipe.selection, *recipe.strategy); !wrong.empty()) throw UsageError("selection: " + wrong);
+  require_what_it_needs(recipe.strategy.name, recipe.strategy->needs(), arguments);
+  if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
+  const torch::NoGradGuard no_grad;
+  const double budget = arguments.seconds >= 0 ? arguments.seconds : arguments.count;
+  const torch::Tensor rows = select(*recipe.strategy, read_scores(arguments), budget, recipe.selection, Random(static_cast<uint64_t>(arguments.seed)));
+  if (!arguments.out.empty()) {
+    write_npy(arguments.out, rows);
+    fmt::print("{}\n", arguments.out);
+    return;
+  }
+  const std::vector<int64_t> list(rows.const_data_ptr<int64_t>(), rows.const_data_ptr<int64_t>() + rows.numel());
+  fmt::print("{}\n", arguments.json ? nlohmann::json{{"rows", list}}.dump() : fmt::format("{}", fmt::join(list, "\n")));
+}
+
+}  // namespace
+
+void add_select(CLI::App& app) {
+  auto* command = app.add_subcommand("select", "which rows of your own features to label next: any strategy of this program over .npy files (M clips, K classes, D features)");
+  const auto arguments = std::make_shared<SelectArguments>();
+  command->add_option("--strategy", arguments->strategy, "a name of distal list strategies")->capture_default_str();
+  command->add_option("--set", arguments->sets, "key=value as in a recipe, e.g. strategy.normalize=false or selection.per_video=2; may be repeated")->take_all()->delimiter('\0');
+  command->add_option("--count", arguments->count, "rows to choose")->check(CLI::NonNegativeNumber);
+  command->add_option("--seconds", arguments->seconds, "seconds of video to choose instead, with --durations")->check(CLI::NonNegativeNumber);
+  auto* logits = command->add_option("--logits", arguments->logits, "[M, K], before the softmax");
+  command->add_option("--probabilities", arguments->probabilities, "[M, K] instead of logits")->excludes(logits);
+  command->add_option("--embeddings", arguments->embeddings, "[M, D], mapped where they lie: float32, float64, float16 or bfloat16");
+  command->add_option("--labelled", arguments->labelled, "[L, D], embeddings of what has labels");
+  command->add_option("--labelled_logits", arguments->labelled_logits, "[L, K], for learning_loss");
+  command->add_option("--labelled_targets", arguments->labelled_targets, "[L, K], probabilities, for learning_loss");
+  command->add_option("--passes", arguments->passes, "[P, M, K], logits of several passes or networks, for bald, ensemble, committee, consistency");
+  command->add_option("--teacher", arguments->teacher, "[M, K], probabilities of another network, for disagreement and rad");
+  command->add_option("--head", arguments->head, "[K, D], weights of the last layer, for boundary");
+  command->add_option("--durations", arguments->durations, "[M], seconds of each clip");
+  command->add_option("--starts", arguments->starts, "[M], where each clip begins in its video, s");
+  command->add_option("--videos", arguments->videos, "text file: the name of each row's video, one a line");
+  command->add_option("--pool", arguments->pool, "number of clips, where nothing else tells it")->check(CLI::NonNegativeNumber);
+  command->add_option("--seed", arguments->seed, "of what is drawn")->capture_default_str()->check(CLI::NonNegativeNumber);
+  command->add_option("--threads", arguments->threads, "[all]")->check(CLI::Range(1, 1024));
+  command->add_option("--out", arguments->out, "rows as int64 .npy, best first [one a line, to stdout]");
+  command->add_flag("--json", arguments->json, "{\"rows\": [...]} to stdout");
+  command->callback([arguments] { select_rows(*arguments); });
+}
+
+}  // namespace distal

@@ -1,0 +1,82 @@
+"""distal select over .npy files of somebody else: the rows of a plain loop, limits that hold, and a cure for each wrong input."""
+
+import json
+import math
+import pathlib
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+
+from small import require
+
+folder = tempfile.TemporaryDirectory(prefix="distal-test-")
+place = pathlib.Path(folder.name)
+
+
+def save(name, rows):
+    shape = (len(rows),) if not isinstance(rows[0], list) else (len(rows), len(rows[0]))
+    values = [value for row in rows for value in (row if isinstance(row, list) else [row])]
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"
+    header += " " * (63 - (10 + len(header)) % 64) + "\n"
+    path = place / name
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack(f"<{len(values)}f", *values))
+    return path
+
+
+def select(*arguments, code=0, says=""):
+    run = subprocess.run([sys.argv[1], "select", *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    require(run.returncode == code, f"{arguments}: exit {run.returncode}, not {code}: {run.stderr or run.stdout}")
+    require(says in run.stderr, f"{arguments}: says '{run.stderr.strip()}', not '{says}'")
+    return [int(line) for line in run.stdout.split()] if code == 0 and "--out" not in arguments and "--json" not in arguments else run.stdout
+
+
+def distance(a, b):
+    return sum((x - y) ** 2 for x, y in zip(a, b))
+
+
+draw = random.Random(1)
+points = [[draw.gauss(0, 1) for _ in range(5)] for _ in range(60)]
+labelled = points[:3]
+logits = [[draw.gauss(0, 2) for _ in range(3)] for _ in range(60)]
+embeddings, known, scores = save("e.npy", points), save("l.npy", labelled), save("z.npy", logits)
+
+# k-center by a plain loop
+centres, wanted = list(labelled), []
+for _ in range(10):
+    row = max((r for r in range(60) if r not in wanted), key=lambda r: min(distance(points[r], c) for c in centres))
+    wanted.append(row)
+    centres.append(points[row])
+picks = select("--strategy", "k_center", "--count", 10, "--embeddings", embeddings, "--labelled", known, "--set", "strategy.normalize=false")
+require(picks == wanted, f"k_center: {picks}, not {wanted}")
+
+# least confidence by sorting, and as an array that NumPy reads
+select("--strategy", "least_confidence", "--count", 5, "--logits", scores, "--out", place / "rows.npy")
+rows = struct.unpack("<5q", (place / "rows.npy").read_bytes()[-40:])
+top = [max(math.exp(z) for z in row) / sum(math.exp(z) for z in row) for row in logits]
+require(list(rows) == sorted(range(60), key=lambda r: top[r])[:5], f"least_confidence: {rows}")
+require(json.loads(select("--strategy", "badge", "--count", 4, "--logits", scores, "--embeddings", embeddings, "--json"))["rows"]
+        == select("--strategy", "badge", "--count", 4, "--logits", scores, "--embeddings", embeddings), "the same seed, the same rows")
+
+# limits: seconds, and clips of a video
+durations = save("d.npy", [float(2 + row % 3) for row in range(60)])
+(place / "videos.txt").write_text("\n".join(f"v{row // 10}" for row in range(60)) + "\n")
+picks = select("--strategy", "margin", "--seconds", 30, "--logits", scores, "--durations", durations, "--videos", place / "videos.txt", "--set", "selection.per_video=2")
+require(sum(2 + row % 3 for row in picks) <= 30 and all(sum(row // 10 == v for row in picks) <= 2 for v in range(6)), f"limits: {picks}")
+require(len(set(select("--count", 7, "--pool", 20))) == 7, "random needs to know the number only")
+require(select("--count", 7, "--pool", 0) == [] and len(select("--count", 99, "--logits", scores)) == 60, "no more than there are")
+
+# wrong input
+select("--strategy", "badge", "--count", 3, "--logits", scores, code=2, says="badge also needs --embeddings")
+select("--strategy", "marginn", "--count", 3, "--logits", scores, code=2, says="margin")
+select("--strategy", "margin", "--logits", scores, code=2, says="--count N, or --seconds S")
+select("--strategy", "margin", "--count", 3, "--logits", scores, "--embeddings", known, code=2, says="--logits has 60 rows and --embeddings has 3")
+select("--strategy", "margin", "--count", 3, "--logits", durations, code=1, says="2 dimensions are wanted")
+select("--strategy", "margin", "--count", 3, "--logits", place / "none.npy", code=1, says="No such file")
+select("--strategy", "margin", "--count", 3, "--probabilities", scores, code=2, says="give them as --logits")
+select("--strategy", "margin", "--count", 3, "--logits", scores, "--set", "selection.gap=3", code=2, says="gap")
+select("--count", 3, code=2, says="give --logits")
+select("--strategy", "margin", "--seconds", 3, "--logits", scores, code=1, says="duration")
+select("--strategy", "k_center", "--count", 3, "--embeddings", save("nan.npy", [[1.0, 2.0], [float("nan"), 0.0]]), code=1, says="row 1 of the embeddings is not finite")
+print("chosen")
