@@ -4,6 +4,8 @@
 #include <numeric>
 #include <queue>
 
+#include <ATen/Parallel.h>
+
 #include "base/error.h"
 
 namespace distal {
@@ -14,8 +16,11 @@ constexpr int64_t kBlockGains = 1024, kBlockAgain = 64;    // rows whose gain is
 
 void refuse_not_finite(const torch::Tensor& values, const char* strategy, const char* what) {
   if (values.numel() == 0) return;
-  // A sum is finite only if every term is (or it overflows, which the slow way settles): one pass without a mask.
-  if (std::isfinite(values.sum(torch::kFloat64).item<double>())) return;
+  // A sum is finite only if every term is (or it overflows, which the slow way settles): one pass without a mask, by blocks
+  // because LibTorch widens all that it adds up.
+  double sum = 0;
+  by_blocks(values.size(0), kBlockRows, [&](int64_t m, int64_t m_end) { sum += values.slice(0, m, m_end).sum(torch::kFloat64).item<double>(); });
+  if (std::isfinite(sum)) return;
   const auto bad = torch::isfinite(values).all(1).logical_not().nonzero();
   if (bad.numel() == 0) return;
   fail("{}: row {} of the {} is not finite; leave the clip out of the pool or look for what broke its scores", strategy, bad[0].item<int64_t>(), what);
@@ -90,21 +95,66 @@ void by_blocks(int64_t rows, int64_t size, const std::function<void(int64_t begi
 
 torch::Tensor shuffled_rows(int64_t n, Random& random) { return torch::tensor(random.permutation(n), torch::kInt64); }
 
-torch::Tensor neighbour_distances(const torch::Tensor& points, int64_t count) {
-  const int64_t n = points.size(0), kept = std::clamp<int64_t>(count, 0, std::max<int64_t>(n - 1, 0));
+namespace {
+
+// The smallest values seen of each of some rows, as heaps with the largest of them first.
+template <class Number>
+class SmallestOfRows {
+ public:
+  SmallestOfRows(int64_t rows, int64_t kept) : heaps_(rows), kept_(static_cast<size_t>(kept)) {}
+
+  void see(const torch::Tensor& table) {  // [rows, *]
+    at::parallel_for(0, table.size(0), 64, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const Number* values = table.const_data_ptr<Number>() + row * table.stride(0);
+        for (int64_t i = 0; i < table.size(1); ++i) see(heaps_[row], values[i]);
+      }
+    });
+  }
+  void copy_sorted(torch::Tensor to) {  // [rows, kept]
+    for (int64_t row = 0; row < to.size(0); ++row) {
+      std::sort_heap(heaps_[row].begin(), heaps_[row].end());
+      std::copy(heaps_[row].begin(), heaps_[row].end(), to.mutable_data_ptr<Number>() + row * to.stride(0));
+    }
+  }
+
+ private:
+  void see(std::vector<Number>& heap, Number value) const {
+    if (heap.size() == kept_) {
+      if (kept_ == 0 || !(value < heap.front())) return;
+      std::pop_heap(heap.begin(), heap.end());
+      heap.back() = value;
+    } else {
+      heap.push_back(value);
+    }
+    std::push_heap(heap.begin(), heap.end());
+  }
+  std::vector<std::vector<Number>> heaps_;
+  size_t kept_;
+};
+
+template <class Number>
+torch::Tensor neighbour_distances_of(const torch::Tensor& points, int64_t kept) {
+  const int64_t n = points.size(0);
   const auto norms = points.square().sum(1);
   const auto all = points.new_empty({n, kept});
   by_blocks(n, kBlockQueries, [&](int64_t q, int64_t q_end) {
-    auto nearest = points.new_empty({q_end - q, 0});
+    SmallestOfRows<Number> nearest(q_end - q, kept);
     by_blocks(n, kBlockRows, [&](int64_t m, int64_t m_end) {
       auto distance = points.slice(0, q, q_end).mm(points.slice(0, m, m_end).t()).mul_(-2).add_(norms.slice(0, m, m_end)).add_(norms.slice(0, q, q_end).unsqueeze(1)).clamp_min_(0);
       if (m <= q && q < m_end) distance.diagonal(q - m).fill_(std::numeric_limits<double>::infinity());  // the rows themselves
-      distance = torch::cat({nearest, distance}, 1);
-      nearest = std::get<0>(distance.topk(std::min(kept, distance.size(1)), 1, /*largest=*/false));
+      nearest.see(distance);
     });
-    all.slice(0, q, q_end).copy_(nearest);
+    nearest.copy_sorted(all.slice(0, q, q_end));
   });
   return all;
+}
+
+}  // namespace
+
+torch::Tensor neighbour_distances(const torch::Tensor& points, int64_t count) {
+  const int64_t kept = std::clamp<int64_t>(count, 0, std::max<int64_t>(points.size(0) - 1, 0));
+  return points.scalar_type() == torch::kFloat64 ? neighbour_distances_of<double>(points, kept) : neighbour_distances_of<float>(points, kept);
 }
 
 torch::Tensor typicality(const torch::Tensor& points, int64_t neighbours, bool as_published) {

@@ -234,13 +234,32 @@ std::string others(const Summary& summary) {
 }
 
 std::string saving(const Summary& summary) {
-  if (summary.rounds < 2 || !summary.control || summary.best == summary.control) return "";
+  const ArmView* twin = twin_of(summary, *summary.best);
+  if (summary.rounds < 2 || twin == nullptr) return "";
   const double target = 0.95 * estimate(final_values(*summary.best, accuracy)).mean;
-  const double arm = budget_of_mean(summary, *summary.best, target), control = budget_of_mean(summary, *summary.control, target);
+  const double arm = budget_of_mean(summary, *summary.best, target), control = budget_of_mean(summary, *twin, target);
   if (!std::isfinite(arm)) return "";
   return fmt::format("On the mean curves {} reaches {} with {} {}, {} {}.", summary.best->name, percent(target), number(arm, 0),
-      summary.unit(), summary.control->name,
+      summary.unit(), twin->name,
                      std::isfinite(control) ? fmt::format("with {}", number(control, 0)) : "never");
+}
+
+constexpr size_t kSpelledOut = 4;  // tests against controls of their own that get a sentence each, whatever they showed
+
+// Of more of them, as a sweep has, a sentence each that shows something, and one for the rest.
+std::vector<std::string> own_controls(const Summary& summary) {
+  std::vector<std::string> out;
+  std::vector<const Comparison*> own, rest;
+  for (const auto& c : summary.comparisons)
+    if (c.arm == summary.best || c.against != summary.control) own.push_back(&c);
+  for (const Comparison* c : own) {
+    if (own.size() <= kSpelledOut || c->arm == summary.best || c->shown()) out.push_back(tested(summary, *c));
+    else rest.push_back(c);
+  }
+  if (rest.empty()) return out;
+  const auto [least, most] = std::minmax_element(rest.begin(), rest.end(), [](const auto* a, const auto* b) { return a->difference.mean < b->difference.mean; });
+  out.push_back(fmt::format("Not shown to differ each from a control of its own, by {:+.1f} to {:+.1f} points: {} arms.", 100 * (*least)->difference.mean, 100 * (*most)->difference.mean, rest.size()));
+  return out;
 }
 
 }  // namespace
@@ -255,10 +274,7 @@ bool Comparison::shown() const { return p < 0.05 && p_holm < 0.05; }
 std::vector<std::string> answer(const Summary& summary) {
   if (!summary.best) return {"Nothing was measured: no run finished a round."};
   const std::string value = percent(estimate(final_values(*summary.best, accuracy)).mean);
-  std::vector<std::string> out;
-  for (const auto& c : summary.comparisons) {
-    if (c.arm == summary.best || c.against != summary.control) out.push_back(tested(summary, c));
-  }
+  std::vector<std::string> out = own_controls(summary);
   const std::string ended = fmt::format("{} ended at {}. ", summary.best->name, value);
   if (summary.arms.size() == 1) out.push_back(ended + "It is the only arm, so there is nothing to compare it with.");
   else if (!summary.control) out.push_back(ended + "There is no control arm, so nothing is tested.");

@@ -75,6 +75,23 @@ TEST(Summary, TestsAnArmAgainstTheTwinItNames) {
   EXPECT_THAT(answer(summary).at(0), HasSubstr("many"));
 }
 
+TEST(Summary, OfManyTwinsSpellsOutTheBestAndWhatIsShown) {
+  Results results;
+  for (int64_t seed = 0; seed < 3; ++seed) {
+    const double shift = 0.01 * static_cast<double>(seed), noise = 0.1 * static_cast<double>(seed == 1);
+    for (int64_t point = 0; point < 7; ++point) {
+      const double gain = point == 3 ? 0.3 + 0.1 * shift : noise * static_cast<double>(point == 6 ? -1 : 1);
+      results.cells.push_back(cell(fmt::format("random {}", point), seed, point == 0, {0.3 + shift, 0.3 + shift}));
+      results.cells.push_back(cell(fmt::format("badge {}", point), seed, false, {0.3 + shift, 0.3 + shift + gain}));
+      results.cells.back().against = fmt::format("random {}", point);
+    }
+  }
+  const auto said = answer(Summary(results));
+  EXPECT_THAT(said.at(0), HasSubstr("badge 3 is better than random 3"));
+  EXPECT_THAT(said.at(1), HasSubstr("by -3.3 to +3.3 points: 5 arms."));
+  EXPECT_THAT(said.back(), HasSubstr("random 3 never"));  // not random 0, the control of the whole report
+}
+
 TEST(Summary, SaysWhereComparedArmsDidNotSpendTheSame) {
   Results results = three_seeds();
   EXPECT_THAT(answer(Summary(results)).at(0), Not(HasSubstr("did not spend")));

@@ -1,8 +1,8 @@
 """distal select against scikit-activeml (peers/select_skactiveml.py) on the same arrays, in turn on this machine: seconds, memory, ratio.
 
     python3 -m venv PLACE && PLACE/bin/pip install scikit-activeml numpy
-    PLACE/bin/python3 bench/select.py --peer-python PLACE/bin/python3 [--runs 3] [--rows 200000] [--count 100] [--strategies k_center badge typiclust]
-    PLACE/bin/python3 bench/select.py --alone --rows 1000000 --count 1000 --strategies k_center badge
+    PLACE/bin/python3 bench/selection.py --peer-python PLACE/bin/python3 [--runs 3] [--rows 200000] [--count 100] [--strategies k_center badge typiclust]
+    PLACE/bin/python3 bench/selection.py --alone --rows 1000000 --count 1000 --strategies k_center badge
 
 First both choose from 2,000 rows and their k-center picks must be the same ones. distal's seconds are of the whole command, from its start to the file
 it writes; the peer's are of the query alone. Features are drawn like those of a network: 50 groups, a spectrum that falls, nothing below 0.
