@@ -15,8 +15,8 @@ struct SelectArguments {
   std::string strategy = "random", out;
   std::vector<std::string> sets;
   std::string logits, probabilities, embeddings, labelled, labelled_logits, labelled_targets, passes, teacher, head, durations, starts, videos;
-  double count = -1, seconds = -1;
-  int64_t pool = -1, seed = 1, threads = 0;
+  int64_t count = -1, pool = -1, seed = 1, threads = 0;
+  double seconds = -1;
   bool json = false;
 };
 
@@ -59,7 +59,7 @@ class Rows {
   int64_t count() const { return flag_.empty() ? -1 : rows_; }
 
  private:
-  std::string flag_;
+  std::string flag_;  // the first that told the number
   int64_t rows_ = -1;
 };
 
@@ -81,7 +81,7 @@ PoolScores read_scores(const SelectArguments& arguments) {
   scores.start_s = read_array("--starts", arguments.starts, 1);
   scores.video = read_names(arguments.videos);
   Rows rows;
-  rows.of("--logits", scores.logits);
+  rows.of(arguments.probabilities.empty() ? "--logits" : "--probabilities", scores.logits);
   rows.of("--embeddings", scores.embeddings);
   rows.of("--passes", scores.passes, 1);
   rows.of("--teacher", scores.teacher);
@@ -107,6 +107,7 @@ void require_what_it_needs(const std::string& name, const Needs& needs, const Se
   want(needs.labelled_logits, !a.labelled_targets.empty(), "--labelled_targets");
   want(needs.teacher, !a.teacher.empty(), "--teacher");
   want(!needs.passes.empty(), !a.passes.empty(), "--passes");
+  want(needs.teacher_error, false, "--set strategy.error=SHARE, how often its teacher is wrong");
   if (!missing.empty()) throw UsageError(fmt::format("{} also needs {}", name, fmt::join(missing, ", ")));
 }
 
@@ -121,7 +122,7 @@ void select_rows(const SelectArguments& arguments) {
   require_what_it_needs(recipe.strategy.name, recipe.strategy->needs(), arguments);
   if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
   const torch::NoGradGuard no_grad;
-  const double budget = arguments.seconds >= 0 ? arguments.seconds : arguments.count;
+  const double budget = arguments.seconds >= 0 ? arguments.seconds : static_cast<double>(arguments.count);
   const torch::Tensor rows = select(*recipe.strategy, read_scores(arguments), budget, recipe.selection, Random(static_cast<uint64_t>(arguments.seed)));
   if (!arguments.out.empty()) {
     write_npy(arguments.out, rows);
@@ -148,7 +149,7 @@ void add_select(CLI::App& app) {
   command->add_option("--labelled_logits", arguments->labelled_logits, "[L, K], for learning_loss");
   command->add_option("--labelled_targets", arguments->labelled_targets, "[L, K], probabilities, for learning_loss");
   command->add_option("--passes", arguments->passes, "[P, M, K], logits of several passes or networks, for bald, ensemble, committee, consistency");
-  command->add_option("--teacher", arguments->teacher, "[M, K], probabilities of another network, for disagreement and rad");
+  command->add_option("--teacher", arguments->teacher, "[M, K], probabilities of another network, for disagreement");
   command->add_option("--head", arguments->head, "[K, D], weights of the last layer, for boundary");
   command->add_option("--durations", arguments->durations, "[M], seconds of each clip");
   command->add_option("--starts", arguments->starts, "[M], where each clip begins in its video, s");
