@@ -131,8 +131,6 @@ NearestCentre::NearestCentre(Factors points, bool unit) : points_(std::move(poin
   });
 }
 
-NearestCentre::~NearestCentre() = default;
-
 double NearestCentre::norm(const torch::Tensor& points, int64_t row) {
   static const std::vector<double> zeros(kWidest);
   return arithmetic_of(points).squared(row_of(points, row), zeros.data(), points.size(1), 1);
@@ -197,8 +195,8 @@ bool NearestCentre::up_to_date(int64_t row, double enough) {
   return true;
 }
 
-// The row of the largest value, at random among equal ones; -1 where none has any. value(row, least): what the row is worth, anything below
-// `least` where it is worth less than that.
+// The row of the largest value, at random among equal ones; -1 where none has any. value(row, bar): what the row is worth, exactly where that is `bar`
+// or more, else anything below. `least`: no row is the answer that is worth less.
 template <class Value>
 int64_t NearestCentre::best(const Value& value, double least, Random& random) const {
   std::atomic<double> most = least;

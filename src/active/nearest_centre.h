@@ -26,7 +26,6 @@ class NearestCentre {
   /// The points are used where they lie, 20 bytes a point are kept beside them. `unit`: as if scaled to length 1 (one factor
   /// only), a point of zeros stays.
   explicit NearestCentre(Factors points, bool unit = false);
-  ~NearestCentre();
 
   int64_t size() const { return static_cast<int64_t>(bound_.size()); }
   /// Makes a row of the pool a centre. O(K + D).
