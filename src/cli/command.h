@@ -21,8 +21,10 @@ struct Command {
 };
 const std::vector<Command>& commands();
 
+void add_bench(CLI::App& app);
 void add_demo(CLI::App& app);
 void add_doctor(CLI::App& app);
+void add_export(CLI::App& app);
 void add_import(CLI::App& app);
 void add_list(CLI::App& app);
 void add_new(CLI::App& app);

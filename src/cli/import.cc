@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Arguments {
+struct ImportArguments {
   ImportOptions source;
   std::string store = "sqlite:distal.db", lists;
   double test_share = 0.25;
@@ -71,7 +71,7 @@ void take_stock(Stock& stock, ClipReader& reader, Progress& progress) {
   }
 }
 
-std::vector<bool> in_test(const Stock& stock, const Arguments& arguments, std::vector<std::string>& notes) {
+std::vector<bool> in_test(const Stock& stock, const ImportArguments& arguments, std::vector<std::string>& notes) {
   const auto& sides = stock.source.list.sides;
   const bool training = std::find(sides.begin(), sides.end(), Side::training) != sides.end();
   const bool testing = std::find(sides.begin(), sides.end(), Side::test) != sides.end();
@@ -115,7 +115,7 @@ std::string seen_from(const std::string& lists, const fs::path& video) {
   return relative.empty() || *relative.begin() == ".." ? fs::absolute(video).lexically_normal().string() : relative.string();
 }
 
-void divide(Stock& stock, const Arguments& arguments) {
+void divide(Stock& stock, const ImportArguments& arguments) {
   const ImportSource& source = stock.source;
   if (source.format == "csv" && arguments.lists.empty() && arguments.source.test.empty()) return;  // it is a list of ours already
   const fs::path folder = !arguments.lists.empty() ? arguments.lists : !source.folder.empty() ? source.folder : ".";
@@ -135,7 +135,7 @@ void divide(Stock& stock, const Arguments& arguments) {
   }
 }
 
-void refuse_to_overwrite(const Stock& stock, const Arguments& arguments) {
+void refuse_to_overwrite(const Stock& stock, const ImportArguments& arguments) {
   for (const OutputList& list : stock.lists) {
     if (!fs::exists(list.path)) continue;
     for (const std::string& file : stock.source.files)
@@ -181,7 +181,7 @@ nlohmann::json as_json(const Stock& stock, bool dry_run) {
           {"notes", stock.notes}, {"lists", lists}, {"written", !dry_run}};
 }
 
-void import(const Arguments& arguments) {
+void import(const ImportArguments& arguments) {
   Stock stock{read_source(arguments.source)};
   stock.notes = stock.source.list.notes;
   Progress progress(arguments.quiet ? Progress::Mode::quiet : Progress::Mode::automatic);
@@ -205,7 +205,7 @@ void import(const Arguments& arguments) {
 void add_import(CLI::App& app) {
   auto* command = app.add_subcommand("import", "takes stock of videos: reads a folder or a list, probes each video, records it, writes train.csv and "
                                                "test.csv that share no group");
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<ImportArguments>();
   ImportOptions& source = arguments->source;
   command->add_option("path", source.path, "folder of CLASS/VIDEO, a CSV with path,label[,group], or a list of another tool")->required();
   command->add_option("--format", source.format, "of the list [by its content]")->check(CLI::IsMember(import_formats()));

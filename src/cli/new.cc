@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 constexpr double kLongClip_s = 30;  // eight frames do not tell what happens in more
 
-struct Arguments {
+struct NewArguments {
   std::string recipe, data, store, init;
   bool force = false, quiet = false;
 };
@@ -29,7 +29,7 @@ struct Found {
 std::string quoted(const std::string& text) { return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
 
 // --data, else where the last import of the store wrote its lists, else here.
-std::string folder_of(const Arguments& arguments) {
+std::string folder_of(const NewArguments& arguments) {
   std::string folder = arguments.data;
   if (folder.empty() && !arguments.store.empty()) {
     for (const auto& event : Store(arguments.store).events(0))
@@ -96,7 +96,7 @@ arms:
                      100.0 * static_cast<double>(5 * round) / static_cast<double>(found.train));
 }
 
-void make_recipe(const Arguments& arguments) {
+void make_recipe(const NewArguments& arguments) {
   if (fs::exists(arguments.recipe) && !arguments.force) fail("{}: exists; --force writes over it", arguments.recipe);
   if (!arguments.init.empty() && !fs::exists(arguments.init))
     throw UsageError(fmt::format("--init {}: missing; give a safetensors file of mobilenet_v2", arguments.init));
@@ -118,7 +118,7 @@ void make_recipe(const Arguments& arguments) {
 
 void add_new(CLI::App& app) {
   auto* command = app.add_subcommand("new", "a commented recipe for a folder with train.csv and test.csv, with the minutes it will take here");
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<NewArguments>();
   command->add_option("recipe", arguments->recipe, "file to write")->required();
   command->add_option("--data", arguments->data, "folder with train.csv and test.csv [of the store's last import, else this folder]");
   command->add_option("--store", arguments->store, "the store that distal import recorded the videos in");

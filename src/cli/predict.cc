@@ -1,3 +1,4 @@
+#include <deque>
 #include <set>
 
 #include <ATen/Parallel.h>
@@ -5,18 +6,16 @@
 
 #include "base/files.h"
 #include "cli/command.h"
+#include "cli/model_file.h"
 #include "data/batches.h"
 #include "data/csv.h"
 #include "experiment/stream.h"
-#include "models/weights.h"
 
 namespace distal {
 namespace {
 
-constexpr int64_t kPredictBatch = 32;
-
 struct PredictArguments {
-  std::string model, list, out;
+  std::string model, list, out, engine, precision = "f32";
   std::vector<std::string> videos;
   double segment_s = 0, rate = 0;
   int64_t threads = 0;
@@ -67,26 +66,9 @@ struct Format {
   static int64_t best_of(const torch::Tensor& probabilities) { return probabilities.argmax().item<int64_t>(); }
 };
 
-struct Predictor {
-  explicit Predictor(const PredictArguments& arguments) : saved(load_model(arguments.model)), format{saved.classes, arguments.all, arguments.json} {
-    read_options(input, saved.input_yaml, arguments.model);
-    if (saved.classes == std::vector<std::string>{"none"}) fail("{}: was pre-trained without labels and knows no classes; train from it with init", arguments.model);
-    if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
-  }
-  SavedModel saved;
-  InputOptions input;
-  Format format;
-};
-
-std::vector<Row> rows_of(const PredictArguments& arguments) {
-  if (!arguments.list.empty()) {
-    auto rows = read_rows(arguments.list, "", /*labelled=*/false);
-    for (Row& row : rows) row.label.clear();  // whatever it is, it is not asked about
-    return rows;
-  }
-  std::vector<Row> rows(arguments.videos.size());
-  for (size_t i = 0; i < rows.size(); ++i) rows[i].path = rows[i].place = arguments.videos[i];
-  return rows;
+OpenedModel opened(const PredictArguments& arguments) {
+  if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
+  return open_model(arguments.model, arguments.stream ? "libtorch" : arguments.engine, arguments.precision);
 }
 
 // Row by row, so that a copy of a video, or a row that stands twice, gets its lines too.
@@ -94,7 +76,7 @@ std::vector<Line> lines_of_rows(const PredictArguments& arguments, ClipReader& r
   const std::string folder = arguments.list.empty() ? "" : std::filesystem::path(arguments.list).parent_path().string();
   const ClipOptions options = arguments.segment_s > 0 ? ClipOptions{"segment", arguments.segment_s, arguments.segment_s} : ClipOptions{};
   const auto probe_video = [&](const std::string& path) { return reader.probe(path); };
-  const auto rows = rows_of(arguments);
+  const auto rows = rows_of(arguments.list, arguments.videos);
   std::vector<Line> lines;
   Progress inner(Progress::Mode::quiet);
   progress.begin("probing", std::ssize(rows), "videos");
@@ -156,15 +138,16 @@ std::string reason_of(const ClipReader& reader, const std::string& video) {
 }
 
 void predict_clips(const PredictArguments& arguments) {
-  Predictor predictor(arguments);
+  const OpenedModel model = opened(arguments);
+  const Format format{model.saved.classes, arguments.all, arguments.json};
   Progress progress(arguments.quiet ? Progress::Mode::quiet : Progress::Mode::automatic);
-  ClipReader reader(predictor.input, {});
+  ClipReader reader(model.input, {});
   std::vector<Line> lines = lines_of_rows(arguments, reader, progress);
   std::vector<Clip> clips;
   std::vector<size_t> line_of;  // of each clip
   for (size_t i = 0; i < lines.size(); ++i)
     if (lines[i].error.empty()) clips.push_back(lines[i].clip), line_of.push_back(i);
-  LineWriter writer(arguments, predictor.format);
+  LineWriter writer(arguments, format);
   size_t written = 0;
   const auto write_before = [&](size_t end) {  // what has no answer by now could not be read
     for (; written < end; ++written) {
@@ -173,17 +156,28 @@ void predict_clips(const PredictArguments& arguments) {
       writer.write(line);
     }
   };
-  const torch::NoGradGuard no_grad;
-  EvaluationBatches batches(reader, clips, std::ssize(predictor.saved.classes), kPredictBatch, /*threads=*/1);
-  progress.begin("predicting", std::ssize(clips), "clips");
-  while (const auto batch = batches.next()) {
-    const auto probabilities = predictor.saved.net->forward(batch->clips).logits.softmax(1).contiguous();
-    const int64_t* rows = batch->rows.const_data_ptr<int64_t>();
-    for (int64_t i = 0; i < batch->rows.size(0); ++i) lines[line_of[rows[i]]].probabilities = probabilities[i];
-    const int64_t last = rows[batch->rows.size(0) - 1];
+  struct UnderWay {
+    at::Tensor rows;
+    std::future<Output> answer;
+  };
+  std::deque<UnderWay> under_way;
+  const auto take_first = [&] {
+    const auto probabilities = under_way.front().answer.get().logits.softmax(1).contiguous();
+    const auto rows = std::move(under_way.front().rows);
+    under_way.pop_front();
+    for (int64_t i = 0; i < rows.size(0); ++i) lines[line_of[rows[i].item<int64_t>()]].probabilities = probabilities[i];
+    const int64_t last = rows[-1].item<int64_t>();
     write_before(line_of[last] + 1);
     progress.step(last + 1);
+  };
+  const torch::NoGradGuard no_grad;
+  EvaluationBatches batches(reader, clips, std::ssize(model.saved.classes), model.engine->batch(), /*threads=*/1);
+  progress.begin("predicting", std::ssize(clips), "clips");
+  while (const auto batch = batches.next()) {
+    under_way.push_back({batch->rows, model.engine->submit(batch->clips)});
+    if (std::ssize(under_way) >= model.engine->requests()) take_first();
   }
+  while (!under_way.empty()) take_first();
   progress.end();
   write_before(lines.size());
   const int64_t bad = writer.finish();
@@ -191,12 +185,12 @@ void predict_clips(const PredictArguments& arguments) {
 }
 
 void predict_stream(const PredictArguments& arguments) {
-  Predictor predictor(arguments);
-  const Format& format = predictor.format;
+  const OpenedModel model = opened(arguments);
+  const Format format{model.saved.classes, arguments.all, arguments.json};
   const VideoInfo info = probe(arguments.videos[0]);
   print_now(format.header("time_s"));
   int64_t before = -1;
-  const int64_t frames = score_stream(info, *predictor.saved.net, predictor.input, arguments.rate, [&](double time_s, const torch::Tensor& logits) {
+  const int64_t frames = score_stream(info, *model.saved.net, model.input, arguments.rate, [&](double time_s, const torch::Tensor& logits) {
     const auto probabilities = logits.softmax(0).contiguous();
     const int64_t best = Format::best_of(probabilities);
     if (best == before && !arguments.every) return;
@@ -211,7 +205,7 @@ void predict_stream(const PredictArguments& arguments) {
 void add_predict(CLI::App& app) {
   auto* command = app.add_subcommand("predict", "what a trained model says of videos: class and probability of each, of their segments, or as a stream goes on");
   const auto arguments = std::make_shared<PredictArguments>();
-  command->add_option("model", arguments->model, "a .safetensors that run or train wrote; its description lies beside or in it")->required();
+  command->add_option("model", arguments->model, "a .safetensors that run or train wrote, with its description beside or in it, or an .onnx or .xml that export wrote")->required();
   command->add_option("videos", arguments->videos, "video files");
   auto* list = command->add_option("--list", arguments->list, "CSV with a column path, relative to its folder, and perhaps start_s,end_s");
   auto* segment = command->add_option("--segment_s", arguments->segment_s, "cuts videos into consecutive segments of this length, s")->check(CLI::PositiveNumber);
@@ -222,6 +216,10 @@ void add_predict(CLI::App& app) {
   command->add_option("--rate", arguments->rate, "with --stream: frames per second that count [all]; 80 are looked back upon: "
                                                  "let them last about as long as the clips trained on")->check(CLI::PositiveNumber)->needs(stream);
   command->add_flag("--all", arguments->all, "every class's probability");
+  auto* engine = command->add_option("--engine", arguments->engine, "libtorch or openvino [openvino where it is built in]")->check(CLI::IsMember({"libtorch", "openvino"}));
+  auto* precision = command->add_option("--precision", arguments->precision, "of engine openvino: f32, or bf16 where the processor has it")
+                        ->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
+  stream->excludes(engine)->excludes(precision);
   command->add_option("--threads", arguments->threads, "threads of the network [all]")->check(CLI::Range(1, 1024));
   command->add_flag("--quiet", arguments->quiet, "no progress");
   command->add_flag("--json", arguments->json, "a JSON object per line");

@@ -10,6 +10,7 @@
 #include "base/progress.h"
 #include "experiment/material.h"
 #include "experiment/pretraining.h"
+#include "infer/engine.h"
 
 namespace distal {
 
@@ -39,6 +40,7 @@ class Learning {
 
  private:
   Predictions read_and_predict(Net& net, const std::vector<Clip>& clips, const std::string& what);
+  std::unique_ptr<Engine> engine_for(Net& net, size_t clips) const;
   Predictions features(Net& net, const std::vector<Clip>& clips);
   std::unique_ptr<Objective> objective(Net& net, const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples,
                                        Random random, const Model& teacher) const;

@@ -3,6 +3,8 @@
 #include <array>
 #include <bit>
 
+#include "base/protobuf.h"
+
 namespace distal {
 namespace {
 
@@ -16,25 +18,9 @@ constexpr std::array<uint32_t, 256> crc_table() {
   return table;
 }
 
-std::string little_endian(uint64_t value, int bytes) {
-  std::string out;
-  for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> 8 * i & 0xFF);
-  return out;
-}
-
-std::string varint(uint64_t value) {
-  std::string out;
-  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
-  return out + static_cast<char>(value);
-}
-
-enum Wire { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
-std::string key(int field, Wire wire) { return varint(static_cast<uint64_t>(field << 3 | wire)); }
-std::string bytes_field(int field, std::string_view bytes) { return key(field, kBytes) + varint(bytes.size()) + std::string(bytes); }
-
 std::string event(double wall_time_s, int64_t step, const std::string& content) {
-  std::string out = key(1, kFixed64) + little_endian(std::bit_cast<uint64_t>(wall_time_s), 8);
-  if (step != 0) out += key(2, kVarint) + varint(static_cast<uint64_t>(step));
+  std::string out = fixed64_field(1, std::bit_cast<uint64_t>(wall_time_s));
+  if (step != 0) out += varint_field(2, step);
   return out + content;
 }
 
@@ -58,7 +44,7 @@ std::string event_file(const std::vector<Scalar>& scalars, double wall_time_s) {
   std::string out = tf_record(event(wall_time_s, 0, bytes_field(3, "brain.Event:2")));
   for (const auto& scalar : scalars) {
     const auto simple_value = std::bit_cast<uint32_t>(static_cast<float>(scalar.value));
-    const std::string value = bytes_field(1, scalar.tag) + key(2, kFixed32) + little_endian(simple_value, 4);
+    const std::string value = bytes_field(1, scalar.tag) + fixed32_field(2, simple_value);
     out += tf_record(event(wall_time_s, scalar.step, bytes_field(5, bytes_field(1, value))));
   }
   return out;

@@ -4,6 +4,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/autocast_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/jit/frontend/tracer.h>
 
 #include <fmt/ranges.h>
 
@@ -57,6 +58,19 @@ at::Tensor shifted(const at::Tensor& x, int64_t frames, int64_t fold, bool onlin
   const int64_t moved = online ? fold : 2 * fold, rest = x.size(1) - moved;
   to.narrow(2, moved, rest).copy_(from.narrow(2, moved, rest));
   return out;
+}
+
+// The same of operations that a trace can hold: no writing into parts of a tensor.
+at::Tensor shifted_by_padding(const at::Tensor& x, int64_t frames, int64_t fold, bool online) {
+  const auto clips = x.unflatten(0, {x.size(0) / frames, frames});  // [N, T, C, H, W]
+  const auto padded = [&](int64_t channel, int64_t before) {         // by one frame before, or behind where before is -1
+    return at::constant_pad_nd(clips.narrow(2, channel, fold), {0, 0, 0, 0, 0, 0, before, -before});
+  };
+  const int64_t moved = online ? fold : 2 * fold;
+  std::vector<at::Tensor> parts = {padded(0, online ? 1 : -1)};
+  if (!online) parts.push_back(padded(fold, 1));
+  parts.push_back(clips.narrow(2, moved, x.size(1) - moved));
+  return at::cat(parts, 2).flatten(0, 1);
 }
 
 struct Shift : torch::autograd::Function<Shift> {
@@ -196,7 +210,8 @@ at::Tensor Classifier::pooled(const at::Tensor& x) {
 at::Tensor temporal_shift(const at::Tensor& x, int64_t frames, int64_t div, bool online) {
   expect(x.dim() == 4 && x.size(0) % frames == 0, "temporal_shift gets whole clips, frame by frame");
   const int64_t fold = x.size(1) / div;
-  return fold == 0 ? x : Shift::apply(x, frames, fold, online);
+  if (fold == 0) return x;
+  return torch::jit::tracer::isTracing() ? shifted_by_padding(x, frames, fold, online) : Shift::apply(x, frames, fold, online);
 }
 
 void ClipLimits::check(const at::Tensor& clips) const {

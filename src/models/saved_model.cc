@@ -70,6 +70,12 @@ void save_model(const std::string& path, const Net& net, const std::string& side
   write_atomically(side_path(path), side_json);
 }
 
+SavedModel load_description(const std::string& path) {
+  const auto text = text_of(path);
+  if (!text) fail("{}: missing; the description of a model lies beside it, as export or run wrote it", path);
+  return described(*text, path);
+}
+
 SavedModel load_model(const std::string& path) {
   Metadata metadata;
   const Tensors tensors = load_safetensors(path, &metadata);

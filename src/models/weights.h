@@ -54,5 +54,7 @@ struct SavedModel {
 /// fills it. Throws Error: no weight file, no description, either broken, the two descriptions differ (in "model", "classes" or
 /// "input"; a weight file written by others has none), or weights that do not fit what is described.
 SavedModel load_model(const std::string& path);
+/// The side JSON of a file alone, without a net. Throws Error: missing, broken.
+SavedModel load_description(const std::string& path);
 
 }  // namespace distal

@@ -1,0 +1,122 @@
+#include <fstream>
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "infer/freeze.h"
+#include "infer/openvino.h"
+
+namespace distal {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Engines : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!openvino_present()) GTEST_SKIP() << "built without OpenVINO";
+    net = make<Backbone>("resnet3d", "depth: 10, width: 4")->build(4, Random(1));
+    net->eval();
+    model = freeze(*net, {3, 4, 32, 32});
+    clips = at::randn({20, 3, 4, 32, 32});
+    options.batch = 4;
+    options.threads = 2;
+  }
+  Model net;
+  OnnxModel model;
+  at::Tensor clips;
+  OpenvinoOptions options;
+};
+
+TEST_F(Engines, AnAnswerDoesNotDependOnItsCompanyOrItsPlace) {
+  const auto engine = openvino_engine(model, options);
+  const auto together = engine->run(clips.narrow(0, 0, 4)).logits;
+  for (int64_t i = 0; i < 4; ++i) EXPECT_TRUE(at::equal(engine->run(clips.narrow(0, i, 1)).logits[0], together[i])) << i;
+  EXPECT_TRUE(at::equal(engine->run(clips.narrow(0, 0, 4).flip(0)).logits.flip(0), together));
+}
+
+TEST_F(Engines, SeveralBatchesUnderWayKeepTheirOwnAnswers) {
+  const auto engine = openvino_engine(model, options);
+  EXPECT_GT(engine->requests(), 1);
+  std::vector<std::future<Output>> answers;
+  for (const auto& part : clips.split(3)) answers.push_back(engine->submit(part));
+  std::vector<at::Tensor> logits, embeddings;
+  for (auto& answer : answers) {
+    const Output output = answer.get();
+    logits.push_back(output.logits);
+    embeddings.push_back(output.embedding);
+  }
+  const torch::NoGradGuard no_grad;
+  const auto expected = libtorch_engine(net)->run(clips);
+  EXPECT_TRUE(at::allclose(at::cat(logits), expected.logits, 1e-4, 1e-6));
+  EXPECT_TRUE(at::allclose(at::cat(embeddings), expected.embedding, 1e-4, 1e-6));
+}
+
+TEST_F(Engines, EndingBeforeTheAnswersWaitsForThem) {
+  std::vector<std::future<Output>> answers;
+  {
+    const auto engine = openvino_engine(model, options);
+    for (const auto& part : clips.split(4)) answers.push_back(engine->submit(part));
+  }
+  for (auto& answer : answers) EXPECT_EQ(answer.get().logits.size(0), 4);
+}
+
+TEST_F(Engines, AFileAnswersAsTheModelInMemory) {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("distal_engine_{}", ::getpid());
+  std::filesystem::create_directories(folder);
+  write_atomically((folder / "m.onnx").string(), model.serialised());
+  save_openvino(model, (folder / "m.xml").string());
+  const auto expected = openvino_engine(model, options)->run(clips.narrow(0, 0, 4)).logits;
+  for (const char* name : {"m.onnx", "m.xml"})
+    EXPECT_TRUE(at::equal(openvino_file_engine((folder / name).string(), options)->run(clips.narrow(0, 0, 4)).logits, expected)) << name;
+  std::ofstream(folder / "broken.onnx") << "not a model";
+  try {
+    openvino_file_engine((folder / "broken.onnx").string(), options);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("broken.onnx"));
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST_F(Engines, BfloatIsRefusedWhereTheProcessorHasNone) {
+  const auto capabilities = openvino_capabilities();
+  options.precision = "bf16";
+  if (std::count(capabilities.begin(), capabilities.end(), "BF16") > 0) {
+    EXPECT_TRUE(at::allclose(openvino_engine(model, options)->run(clips.narrow(0, 0, 4)).logits, openvino_engine(model, {})->run(clips.narrow(0, 0, 4)).logits, 0.05, 0.05));
+    return;
+  }
+  EXPECT_THROW(openvino_engine(model, options), Error);
+}
+
+// One channel, weight 2, bias 1; the norm has mean 3, variance 15, weight 8, bias 5, epsilon 1: y = 8 / 4 * (2 x + 1 - 3) + 5 = 4 x + 1.
+OnnxModel conv_and_norm() {
+  OnnxModel model;
+  const auto one = [](float value) { return at::full({1}, value); };
+  model.constants = {{"w", at::full({1, 1, 1, 1}, 2.F)}, {"b", one(1)}, {"g", one(8)}, {"h", one(5)}, {"m", one(3)}, {"v", one(15)}};
+  model.nodes = {{"Conv", {"clips", "w", "b"}, "x", {}}, {"BatchNormalization", {"x", "g", "h", "m", "v"}, "logits", {{"epsilon", 1.F}}}};
+  return model;
+}
+
+TEST(FoldBatchNorms, ScalesTheWeightAndMovesTheBias) {
+  OnnxModel model = conv_and_norm();
+  fold_batch_norms(model);
+  ASSERT_EQ(model.nodes.size(), 1U);
+  EXPECT_EQ(model.nodes[0].output, "logits");
+  EXPECT_FLOAT_EQ(model.constants.at(model.nodes[0].inputs[1]).item<float>(), 4);
+  EXPECT_FLOAT_EQ(model.constants.at(model.nodes[0].inputs[2]).item<float>(), 1);
+  EXPECT_EQ(model.constants.size(), 2U) << "what nothing reads is gone";
+}
+
+TEST(FoldBatchNorms, LeavesAConvolutionThatSomeoneElseReads) {
+  OnnxModel model = conv_and_norm();
+  model.nodes.push_back({"Relu", {"x"}, "embedding", {}});
+  fold_batch_norms(model);
+  EXPECT_EQ(model.nodes.size(), 3U);
+  EXPECT_EQ(model.constants.at("w").item<float>(), 2);
+}
+
+}  // namespace
+}  // namespace distal

@@ -1,0 +1,216 @@
+#include "infer/quantise.h"
+
+#include <ATen/ATen.h>
+#include <ATen/cpu/Utils.h>
+
+#include "base/error.h"
+#include "infer/openvino.h"
+
+namespace distal {
+namespace {
+
+constexpr int64_t kBatch = 4, kBins = 2048;
+
+bool quantisable(const OnnxNode& node) { return node.type == "Conv" || node.type == "Gemm"; }
+
+// A convolution of 16-bit sums of two products (AVX2 without VNNI) overflows with 8-bit weights.
+int64_t bits_without_overflow() { return at::cpu::is_avx512_vnni_supported() ? 8 : 7; }
+
+struct Seen {
+  double least = 0, most = 0;
+  at::Tensor counts;  // float64 [kBins]
+};
+
+// What enters each layer, over all clips: first the extremes, then where the values lie between them.
+std::map<std::string, Seen> ranges_of(const OnnxModel& model, const std::vector<std::string>& names, const at::Tensor& clips) {
+  const int64_t batch = std::min(kBatch, clips.size(0));
+  const auto probe = openvino_probe(model, names, batch);
+  std::map<std::string, Seen> ranges;
+  const auto for_each_batch = [&](const auto& see) {
+    for (int64_t at = 0; at < clips.size(0); at += batch) {
+      for (const auto& [name, tensor] : probe(clips.narrow(0, std::min(at, clips.size(0) - batch), batch))) see(ranges[name], tensor);
+    }
+  };
+  for_each_batch([](Seen& range, const at::Tensor& tensor) {
+    const auto [least, most] = at::aminmax(tensor);
+    range.least = std::min(range.least, least.template item<double>());
+    range.most = std::max(range.most, most.template item<double>());
+  });
+  for_each_batch([](Seen& range, const at::Tensor& tensor) {
+    const auto counts = at::histc(tensor, kBins, range.least, std::max(range.most, range.least + 1e-12)).to(at::kDouble);
+    range.counts = range.counts.defined() ? range.counts + counts : counts;
+  });
+  return ranges;
+}
+
+at::Tensor centres(double least, double most, int64_t bins) {
+  return (at::arange(bins, at::kDouble) + 0.5) * ((most - least) / static_cast<double>(bins)) + least;
+}
+
+at::Tensor on_grid(const at::Tensor& x, const Grid& grid) { return (x / grid.scale).round().clamp(grid.low, grid.high) * grid.scale; }
+
+// Squared error over power.
+double noise(const at::Tensor& x, const at::Tensor& counts, const Grid& grid) {
+  const double power = (x * x * counts).sum().item<double>();
+  return power == 0 ? 0 : ((x - on_grid(x, grid)).square() * counts).sum().item<double>() / power;
+}
+
+at::Tensor weight_scales(const at::Tensor& weight, int64_t bits) {  // [out]
+  return weight.flatten(1).abs().amax(1).clamp_min(1e-12) / static_cast<double>((int64_t{1} << (bits - 1)) - 1);
+}
+
+struct Layer {
+  size_t node;
+  Grid grid;
+  double change = 0;  // where it alone is quantised
+};
+
+std::vector<Layer> layers_of(const OnnxModel& model, const at::Tensor& clips, const QuantiseOptions& options) {
+  std::set<std::string> names;
+  for (const auto& node : model.nodes) {
+    if (quantisable(node)) names.insert(node.inputs[0]);
+  }
+  const auto ranges = ranges_of(model, {names.begin(), names.end()}, clips);
+  std::vector<Layer> layers;
+  for (size_t i = 0; i < model.nodes.size(); ++i) {
+    const OnnxNode& node = model.nodes[i];
+    if (!quantisable(node)) continue;
+    const Seen& range = ranges.at(node.inputs[0]);
+    layers.push_back({i, grid_for(range.least, range.most, range.counts, options)});
+  }
+  return layers;
+}
+
+class Writer {
+ public:
+  Writer(const OnnxModel& model, int64_t bits) : model_(model), bits_(bits) { out_.nodes.clear(); }
+
+  OnnxModel write(const std::vector<Layer>& layers) {
+    std::map<size_t, const Layer*> by_node;
+    for (const auto& layer : layers) by_node[layer.node] = &layer;
+    out_ = model_;
+    out_.nodes.clear();
+    for (size_t i = 0; i < model_.nodes.size(); ++i) {
+      OnnxNode node = model_.nodes[i];
+      if (const auto layer = by_node.find(i); layer != by_node.end()) {
+        node.inputs[0] = entering(node.inputs[0], layer->second->grid);
+        node.inputs[1] = weight(node.inputs[1]);
+      }
+      out_.nodes.push_back(node);
+    }
+    std::erase_if(out_.constants, [&](const auto& constant) { return out_.readers(constant.first) == 0; });
+    return std::move(out_);
+  }
+
+ private:
+  std::string entering(const std::string& x, const Grid& grid) {
+    const std::string rounded = x + "_int8", back = x + "_float", scale = x + "_scale", zero = x + "_zero";
+    if (out_.constants.count(scale)) return back;  // another layer reads the same
+    out_.constants[scale] = at::scalar_tensor(grid.scale, at::kFloat);
+    out_.constants[zero] = at::scalar_tensor(0, grid.low == 0 ? at::kByte : at::kChar);
+    out_.nodes.push_back({"QuantizeLinear", {x, scale, zero}, rounded, {}});
+    out_.nodes.push_back({"DequantizeLinear", {rounded, scale, zero}, back, {}});
+    return back;
+  }
+  std::string weight(const std::string& name) {
+    const std::string rounded = name + "_int8", back = name + "_float", scale = name + "_scale", zero = name + "_zero";
+    if (out_.constants.count(scale)) return back;
+    const auto weight = model_.constants.at(name);
+    const auto scales = weight_scales(weight, bits_);
+    std::vector<int64_t> along(static_cast<size_t>(weight.dim()), 1);
+    along[0] = -1;
+    out_.constants[rounded] = (weight / scales.view(along)).round().to(at::kChar);
+    out_.constants[scale] = scales;
+    out_.constants[zero] = at::zeros_like(scales, at::kChar);
+    out_.nodes.push_back({"DequantizeLinear", {rounded, scale, zero}, back, {{"axis", int64_t{0}}}});
+    return back;
+  }
+
+  const OnnxModel& model_;
+  int64_t bits_;
+  OnnxModel out_;
+};
+
+at::Tensor probabilities(const OnnxModel& model, const at::Tensor& clips) {
+  OpenvinoOptions options;
+  options.batch = std::min(kBatch, clips.size(0));
+  const auto engine = openvino_engine(model, options);
+  std::vector<std::future<Output>> answers;
+  for (const auto& part : clips.split(options.batch)) answers.push_back(engine->submit(part));
+  std::vector<at::Tensor> logits;
+  for (auto& answer : answers) logits.push_back(answer.get().logits);
+  return at::cat(logits).softmax(1);
+}
+
+// Its weight's, without the ending.
+std::string layer_name(const OnnxNode& node) { return node.inputs[1].substr(0, node.inputs[1].find(".weight")); }
+
+}  // namespace
+
+void QuantiseOptions::visit(OptionVisitor& v) {
+  v("range", range, "of what enters a layer: the extremes, a percentile of the magnitudes, or the least squared error", one_of({"min_max", "percentile", "mse"}));
+  v("percentile", percentile, "of the magnitudes, percent", between(50, 100));
+  v("tolerance", tolerance, "layers are left in float until the class probabilities change by no more than this in the mean (0 to 1)", between(0, 1));
+  v("weight_bits", weight_bits, "of a weight; 0: 8, or 7 on a processor without VNNI", between(0, 8));
+}
+
+Grid grid_for(double least, double most, const at::Tensor& counts, const QuantiseOptions& options) {
+  const auto x = centres(least, most, counts.size(0)).abs();
+  const bool positive = least >= 0;
+  const double largest = std::max(std::abs(least), std::abs(most));
+  const auto grid = [&](double limit) {
+    Grid made = positive ? Grid{1, 0, 255} : Grid{1, -127, 127};
+    made.scale = static_cast<float>(std::max(limit, 1e-12) / static_cast<double>(made.high));
+    return made;
+  };
+  if (options.range == "min_max" || largest == 0) return grid(largest);
+  if (options.range == "percentile") {
+    const auto [magnitudes, order] = x.sort();
+    const auto share = counts.index_select(0, order).cumsum(0) / counts.sum();
+    const auto beyond = (share >= options.percentile / 100).nonzero();
+    return grid(beyond.size(0) == 0 ? largest : magnitudes[beyond[0][0]].item<double>());
+  }
+  Grid best = grid(largest);
+  const auto values = centres(least, most, counts.size(0));
+  double least_noise = noise(values, counts, best);
+  for (int64_t percent = 99; percent >= 30; --percent) {
+    const Grid other = grid(largest * static_cast<double>(percent) / 100);
+    const double other_noise = noise(values, counts, other);
+    if (other_noise < least_noise) best = other, least_noise = other_noise;
+  }
+  return best;
+}
+
+Quantised quantise(const OnnxModel& model, const at::Tensor& clips, const QuantiseOptions& options) {
+  if (clips.size(0) == 0) fail("int8: no clip to calibrate on; name some of the pool's");
+  const int64_t bits = options.weight_bits > 0 ? options.weight_bits : bits_without_overflow();
+  auto layers = layers_of(model, clips, options);
+  const auto expected = probabilities(model, clips);
+  const auto changed_by = [&](const std::vector<Layer>& some) {
+    Quantised result;
+    result.model = Writer(model, bits).write(some);
+    const auto answered = probabilities(result.model, clips);
+    result.change = ((answered - expected).abs().sum(1) / 2).mean().item<double>();
+    result.flipped = (answered.argmax(1) != expected.argmax(1)).to(at::kDouble).mean().item<double>();
+    result.layers = std::ssize(some);
+    return result;
+  };
+  Quantised best = changed_by(layers);
+  if (best.change <= options.tolerance) return best;
+  for (auto& layer : layers) layer.change = changed_by({layer}).change;
+  std::stable_sort(layers.begin(), layers.end(), [](const Layer& a, const Layer& b) { return a.change > b.change; });
+  int64_t too_few = 0, enough = std::ssize(layers);  // layers left in float
+  while (enough - too_few > 1) {
+    const int64_t left = (too_few + enough) / 2;
+    Quantised result = changed_by({layers.begin() + left, layers.end()});
+    const bool met = result.change <= options.tolerance;
+    (met ? enough : too_few) = left;
+    if (met) best = std::move(result);
+  }
+  if (enough == std::ssize(layers))
+    fail("int8: with any layer in eight bits the class probabilities change by more than {}; give a larger int8.tolerance, or stay with f32", options.tolerance);
+  for (int64_t i = 0; i < enough; ++i) best.left.push_back(layer_name(model.nodes[layers[static_cast<size_t>(i)].node]));
+  return best;
+}
+
+}  // namespace distal

@@ -1,0 +1,88 @@
+#include "infer/quantise.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+
+#include "base/error.h"
+#include "infer/freeze.h"
+#include "infer/openvino.h"
+
+namespace distal {
+namespace {
+
+QuantiseOptions options_with(const std::string& range) {
+  QuantiseOptions options;
+  options.range = range;
+  return options;
+}
+
+// 1000 values near 0 and one at 100: the extremes keep it, a percentile and the squared error of many small values do not.
+at::Tensor one_far_out() {
+  auto counts = at::zeros({200}, at::kDouble);
+  counts.slice(0, 0, 4).fill_(250);  // 0 to 2
+  counts[199] = 1;
+  return counts;
+}
+
+TEST(Grid, CoversTheExtremesAPercentileOrWhatCostsLeast) {
+  EXPECT_FLOAT_EQ(grid_for(0, 100, one_far_out(), options_with("min_max")).scale, 100.F / 255);
+  auto percentile = options_with("percentile");
+  percentile.percentile = 99;
+  EXPECT_FLOAT_EQ(grid_for(0, 100, one_far_out(), percentile).scale, 1.75F / 255);  // the centre of the last bin below 2
+  auto close = at::ones({200}, at::kDouble);
+  EXPECT_NEAR(grid_for(0, 100, close, options_with("mse")).scale, 100.F / 255, 3.F / 255) << "evenly spread: nothing to gain";
+  const auto squared = grid_for(0, 100, at::cat({at::full({100}, 1e6, at::kDouble), at::zeros({99}, at::kDouble), at::ones({1}, at::kDouble)}), options_with("mse"));
+  EXPECT_LT(squared.scale, 60.F / 255) << "a hundred million values gain from finer steps, one loses";
+}
+
+TEST(Grid, IsUnsignedWhereNothingIsNegativeAndSymmetricElsewhere) {
+  const auto counts = at::ones({8}, at::kDouble);
+  EXPECT_EQ(grid_for(0, 1, counts, options_with("min_max")).low, 0);
+  EXPECT_EQ(grid_for(0, 1, counts, options_with("min_max")).high, 255);
+  const Grid both = grid_for(-2, 1, counts, options_with("min_max"));
+  EXPECT_EQ(both.low, -127);
+  EXPECT_FLOAT_EQ(both.scale, 2.F / 127);
+}
+
+class Int8 : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!openvino_present()) GTEST_SKIP() << "built without OpenVINO";
+    net = make<Backbone>("resnet3d", "depth: 10, width: 8")->build(4, Random(1));
+    net->train();
+    const torch::NoGradGuard no_grad;
+    for (int64_t i = 0; i < 4; ++i) net->forward(at::randn({4, 3, 4, 32, 32}));
+    net->eval();
+    clips = at::randn({10, 3, 4, 32, 32});
+    model = freeze(*net, {3, 4, 32, 32});
+  }
+  Model net;
+  at::Tensor clips;
+  OnnxModel model;
+};
+
+TEST_F(Int8, StaysCloseAndHasEveryLayerInEightBits) {
+  const Quantised result = quantise(model, clips, {});
+  EXPECT_EQ(result.layers, std::count_if(model.nodes.begin(), model.nodes.end(), [](const OnnxNode& node) { return node.type == "Conv" || node.type == "Gemm"; }));
+  EXPECT_TRUE(result.left.empty());
+  EXPECT_GT(result.change, 0) << "eight bits are not thirty-two";
+  EXPECT_LE(result.change, 0.01);
+  for (const auto& node : result.model.nodes) {
+    EXPECT_TRUE(node.type != "Conv" || node.inputs[1].ends_with("_float")) << node.output;
+  }
+}
+
+TEST_F(Int8, LeavesTheLayersThatLoseMostInFloatWhereTheToleranceIsSmall) {
+  QuantiseOptions strict;
+  strict.tolerance = quantise(model, clips, {}).change * 0.7;
+  const Quantised result = quantise(model, clips, strict);
+  EXPECT_FALSE(result.left.empty());
+  EXPECT_LE(result.change, strict.tolerance);
+  strict.tolerance = 0;
+  EXPECT_THROW(quantise(model, clips, strict), Error);
+}
+
+TEST_F(Int8, WithoutClipsSaysWhatItWants) { EXPECT_THROW(quantise(model, clips.narrow(0, 0, 0), {}), Error); }
+
+}  // namespace
+}  // namespace distal

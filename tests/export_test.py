@@ -1,0 +1,90 @@
+"""A model exported to ONNX, OpenVINO or int8 answers as the one it was made from; ONNX Runtime agrees where it is installed."""
+
+import csv
+import importlib.util
+import io
+import json
+import os
+import subprocess
+import sys
+
+from small import Place, require
+
+place = Place()
+os.environ["XDG_CACHE_HOME"] = str(place.path / "cache")
+
+
+def distal(*arguments, code=0, says=""):
+    run = subprocess.run([sys.argv[1], *map(str, arguments)], capture_output=True, text=True, timeout=300, cwd=place.path)
+    require(run.returncode == code, f"{arguments}: exit {run.returncode}, not {code}: {run.stderr or run.stdout}")
+    require(says in run.stderr, f"{arguments}: says '{run.stderr.strip()}', not '{says}'")
+    return run.stdout
+
+
+def probabilities(file, *more):
+    text = distal("predict", file, "--list", videos / "test.csv", "--quiet", "--threads", 1, *more)
+    return [float(row["probability"]) for row in csv.DictReader(io.StringIO(text))], [row["class"] for row in csv.DictReader(io.StringIO(text))]
+
+
+run = place.run("out", "--set", "seeds=1")
+require(run.returncode == 0, "the small recipe runs: " + run.stderr)
+model, videos = place.path / "out" / "random.safetensors", place.path / "videos"
+
+if "not built in" in distal("doctor"):
+    distal("export", model, "--out", "m.onnx")
+    distal("predict", "m.onnx", videos / "test.csv", code=1, says="without OpenVINO")
+    print("skipped the rest: built without OpenVINO")
+    sys.exit(0)
+
+ours, classes = probabilities(model, "--engine", "libtorch")
+require(len(ours) > 4, "there are clips")
+require(max(abs(a - b) for a, b in zip(ours, probabilities(model)[0])) < 1e-5, "predict answers alike with either engine")
+for name in ("m.onnx", "m.xml"):
+    report = json.loads(distal("export", model, "--out", name, "--json"))
+    require(report["openvino_error"] < 1e-4, f"{name}: parity {report}")
+    require((place.path / name).stat().st_size > 1000 and (place.path / (name + ".json")).is_file(), "the file and its description")
+    theirs, named = probabilities(name)
+    require(named == classes and max(abs(a - b) for a, b in zip(ours, theirs)) < 1e-5, f"{name} answers alike")
+require("read back by OpenVINO" in distal("export", model, "--out", "m.onnx", "--format", "onnx"), "a report for people")
+
+whole = json.loads(distal("export", model, "--out", "m8.onnx", "--int8", "--list", videos / "pool.csv", "--json", "--quiet"))
+require(whole["int8_layers"] > 0 and whole["change"] <= 0.01 and whole["calibration_clips"] > 4, f"int8: {whole}")
+theirs, _ = probabilities("m8.onnx")
+require(0 < max(abs(a - b) for a, b in zip(ours, theirs)) < 0.1, "in eight bits nearly alike")
+video = videos / next(csv.DictReader((videos / "pool.csv").open()))["path"]
+distal("export", model, "--out", "m8.xml", "--int8", video, "--set", "int8.range=mse", "--quiet")
+require((place.path / "m8.bin").stat().st_size < (place.path / "m.bin").stat().st_size, "eight bits take less room")
+require(not list(place.path.glob("*unfinished*")), "nothing half-written is left")
+
+distal("export", model, "--out", "again.safetensors")
+require(probabilities("again.safetensors") == probabilities(model), "safetensors holds the same")
+
+distal("export", model, "--out", "m.pb", code=2, says="ends in .onnx, .xml (openvino) or .safetensors")
+distal("export", model, "--out", "m.xml", "--format", "onnx", code=2, says="is a name for openvino")
+distal("export", model, "--out", "n.onnx", video, code=2, says="without it none is read")
+distal("export", model, "--out", "n.onnx", "--int8", code=2, says="wants videos of the pool")
+distal("export", model, "--out", "n.safetensors", "--int8", video, code=2, says="--int8 wants --out FILE.onnx")
+distal("export", model, "--out", "n.onnx", "--int8", "absent.mp4", "--quiet", code=1, says="can be read")
+distal("export", model, "--out", "n.onnx", "--int8", video, "--quiet", "--set", "int8.range=widest", code=2, says="percentile")
+distal("export", "absent.safetensors", "--out", "n.onnx", code=1, says="absent.safetensors")
+require(not (place.path / "n.onnx").exists(), "and nothing was written")
+distal("predict", "m.onnx", video, "--engine", "libtorch", code=2, says="only engine openvino reads it")
+distal("predict", "m.onnx", video, "--stream", code=2, says="only engine openvino reads it")
+(place.path / "m.onnx.json").unlink()
+distal("predict", "m.onnx", video, code=1, says="m.onnx.json: missing")
+
+if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("numpy"):
+    import numpy
+    import onnxruntime
+
+    for name, bound, more in (("s.onnx", 1e-4, ()), ("s8.onnx", 0.2, ("--int8", "--list", videos / "pool.csv", "--quiet"))):
+        distal("export", model, "--out", name, "--sample", "s", *more)
+        clips, expected = numpy.load(place.path / "s_clips.npy"), numpy.load(place.path / "s_logits.npy")
+        session = onnxruntime.InferenceSession(str(place.path / name), providers=["CPUExecutionProvider"])
+        for count in (1, len(clips)):
+            logits, embedding = session.run(None, {"clips": clips[:count]})
+            error = numpy.linalg.norm(logits - expected[:count]) / numpy.linalg.norm(expected[:count])
+            require(error < bound and embedding.shape[0] == count, f"{name} in ONNX Runtime: {error}")
+            print(f"{name}, ONNX Runtime, {count} clips: relative error {error:.1e}")
+else:
+    print("skipped: ONNX Runtime is not installed")
