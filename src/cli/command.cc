@@ -77,7 +77,7 @@ void print_plan(const Plan& plan, bool json) { fmt::print("{}", json ? plan_json
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
-      {"demo", add_demo},     {"probe", add_probe},   {"import", add_import}, {"new", add_new},   {"train", add_train}, {"run", add_run},       {"sweep", add_sweep},
+      {"demo", add_demo},     {"probe", add_probe},   {"import", add_import}, {"shrink", add_shrink}, {"new", add_new},   {"train", add_train}, {"run", add_run},       {"sweep", add_sweep},
       {"report", add_report}, {"predict", add_predict}, {"export", add_export}, {"select", add_select}, {"list", add_list}, {"bench", add_bench}, {"doctor", add_doctor},
   };
   return table;

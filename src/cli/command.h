@@ -33,6 +33,7 @@ void add_probe(CLI::App& app);
 void add_report(CLI::App& app);
 void add_run(CLI::App& app);
 void add_select(CLI::App& app);
+void add_shrink(CLI::App& app);
 void add_sweep(CLI::App& app);
 void add_train(CLI::App& app);
 

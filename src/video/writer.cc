@@ -54,7 +54,7 @@ void set_quality(AVCodecContext& codec, const SyntheticOptions& options) {
 
 int64_t jittered_ticks(int64_t number) { return kJitter[static_cast<size_t>(number) % std::size(kJitter)]; }
 
-VideoWriter::VideoWriter(const std::string& path, const SyntheticOptions& options)
+VideoWriter::VideoWriter(const std::string& path, const SyntheticOptions& options, const CopyTiming& timing)
     : path_(path), part_(fmt::format("{}.{}.part", path, ::getpid())), options_(options), packet_(make_packet()) {
   av_log_set_level(AV_LOG_QUIET);
   const AVOutputFormat* container = av_guess_format(nullptr, path.c_str(), nullptr);
@@ -63,7 +63,8 @@ VideoWriter::VideoWriter(const std::string& path, const SyntheticOptions& option
   check(avformat_alloc_output_context2(&raw, container, nullptr, part_.c_str()), path);
   format_.reset(raw);
   format_->flags |= AVFMT_FLAG_BITEXACT;
-  if (options.frames > 0) add_video();
+  if (!timing.comment.empty()) av_dict_set(&format_->metadata, "comment", timing.comment.c_str(), 0);
+  if (options.frames > 0) add_video(timing.tick);
   if (options.audio) add_audio();
   check(avio_open(&format_->pb, ("file:" + part_).c_str(), AVIO_FLAG_WRITE), part_);
   check(avformat_write_header(format_.get(), nullptr), path);
@@ -75,7 +76,7 @@ VideoWriter::~VideoWriter() {
   std::filesystem::remove(part_, ignored);
 }
 
-void VideoWriter::add_video() {
+void VideoWriter::add_video(const AVRational& tick) {
   const AVCodec* encoder = avcodec_find_encoder_by_name(options_.codec.c_str());
   if (!encoder) fail("{}: this FFmpeg has no encoder {}", path_, options_.codec);
   const bool lies = options_.rotation % 180 != 0;
@@ -90,7 +91,7 @@ void VideoWriter::add_video() {
   codec.width = stored_width_;
   codec.height = stored_height_;
   codec.pix_fmt = pixel_format(*encoder, stored_width_, stored_height_);
-  codec.time_base = {rate.den, rate.num * static_cast<int>(ticks_per_frame_)};
+  codec.time_base = tick.num > 0 ? tick : AVRational{rate.den, rate.num * static_cast<int>(ticks_per_frame_)};
   codec.framerate = rate;
   codec.gop_size = static_cast<int>(options_.gop);
   codec.max_b_frames = static_cast<int>(options_.b_frames);
@@ -165,6 +166,11 @@ int64_t VideoWriter::ticks_of_frame() const {
 }
 
 void VideoWriter::add(const std::vector<uint8_t>& rgb) {
+  add(rgb, next_tick_, ticks_of_frame());
+  ++next_frame_;
+}
+
+void VideoWriter::add(const std::vector<uint8_t>& rgb, int64_t tick, int64_t ticks) {
   expect(video_ != nullptr, "pictures go to a file with a video stream");
   expect(static_cast<int64_t>(rgb.size()) == 3 * options_.height * options_.width, "a picture has the size of the options");
   lying_ = turned_back(rgb, options_.height, options_.width, options_.rotation);
@@ -172,11 +178,10 @@ void VideoWriter::add(const std::vector<uint8_t>& rgb) {
   const uint8_t* from[4] = {lying_.data()};
   const int stride[4] = {3 * stored_width_};
   sws_scale(scaler_.get(), from, stride, 0, stored_height_, picture_->data, picture_->linesize);
-  picture_->pts = next_tick_;
-  picture_->pkt_duration = ticks_of_frame();
+  picture_->pts = tick;
+  picture_->pkt_duration = ticks;
   encode(*video_codec_, *video_, picture_.get());
-  next_tick_ += ticks_of_frame();
-  ++next_frame_;
+  next_tick_ = tick + ticks;
   write_silence(static_cast<double>(next_tick_) * av_q2d(video_codec_->time_base));
 }
 

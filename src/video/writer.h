@@ -13,18 +13,26 @@ namespace distal {
 /// How long frame `number` stays under `variable_rate`, in 16ths of a frame's usual time; the mean of eight is 16.
 int64_t jittered_ticks(int64_t number);
 
+/// For copies, whose times are given: the tick they are counted in, s, and a remark in the file's metadata.
+struct CopyTiming {
+  AVRational tick = {0, 1};  // 0: the options' rate
+  std::string comment;
+};
+
 class VideoWriter {
  public:
   /// `options.frames` == 0 makes a file without a video stream. Throws Error: unknown extension or codec, folder missing.
-  VideoWriter(const std::string& path, const SyntheticOptions& options);
+  VideoWriter(const std::string& path, const SyntheticOptions& options, const CopyTiming& timing = {});
   ~VideoWriter();  // removes what was not finished
 
   /// `rgb`: uint8 [height, width, 3], upright.
   void add(const std::vector<uint8_t>& rgb);
+  /// The same, shown from `tick` on for so many ticks.
+  void add(const std::vector<uint8_t>& rgb, int64_t tick, int64_t ticks);
   void finish();
 
  private:
-  void add_video();
+  void add_video(const AVRational& tick);
   void add_audio();
   void encode(AVCodecContext& codec, AVStream& stream, const AVFrame* frame);
   void write_silence(double until_s);
