@@ -14,6 +14,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr int64_t kCalibrationClips = 32;
+
 struct BenchRecipe {
   ListOptions list;
   InputOptions input;
@@ -37,7 +39,7 @@ struct BenchArguments {
 struct Contender {
   std::string name;
   std::unique_ptr<Engine> engine;
-  double ready_s = 0;                  // until it takes its first clip
+  double ready_s = 0;                  // until it takes its first clip: traced, calibrated, compiled
   double worst = 0;                    // relative error of the logits against the first
   double same_class = 0;               // share of clips
   std::vector<double> bare, whole;     // clips/s, of the engine alone and from the frame cache on
@@ -79,18 +81,17 @@ class ScoreBench {
     for (auto batches = evaluation(); const auto batch = batches->next();) ready_.push_back(batch->clips);  // decodes what is not cached
     if (ready_.empty()) fail("{}: no clip of it can be read", recipe_.list.csv);
     const auto sizes = ready_[0].sizes().slice(1).vec();
+    const OpenvinoOptions f32{.batch = arguments_.batch, .threads = arguments_.threads};
+    OpenvinoOptions bf16 = f32;
+    bf16.precision = "bf16";
     add("libtorch f32", [&] { return libtorch_engine(net); });
-    OpenvinoOptions options{arguments_.batch, arguments_.threads, "f32"};
-    add("openvino f32", [&] { return openvino_engine(freeze(*net, sizes), options); });
-    const OnnxModel frozen = freeze(*net, sizes);
-    const auto capabilities = openvino_capabilities();
-    if (std::count(capabilities.begin(), capabilities.end(), "BF16") > 0) {
-      options.precision = "bf16";
-      add("openvino bf16", [&] { return openvino_engine(frozen, options); });
-      options.precision = "f32";
-    }
-    const Quantised int8 = quantise(frozen, at::cat(ready_).slice(0, 0, 32), recipe_.int8);
-    add(fmt::format("openvino int8 ({} of {} layers)", int8.layers, int8.layers + std::ssize(int8.left)), [&] { return openvino_engine(int8.model, options); });
+    add("openvino f32", [&] { return openvino_engine(freeze(*net, sizes), f32); });
+    add("openvino bf16", [&] { return openvino_engine(freeze(*net, sizes), bf16); });
+    add("openvino int8", [&] {
+      const Quantised int8 = quantise(freeze(*net, sizes), at::cat(ready_).slice(0, 0, kCalibrationClips), recipe_.int8, arguments_.threads, progress_);
+      remarks_.push_back(fmt::format("int8: {} layers, {} left in float; calibrated on the first {} of these clips", int8.layers, int8.left.size(), kCalibrationClips));
+      return openvino_engine(int8.model, f32);
+    });
     for (int64_t i = 0; i < arguments_.repeats; ++i) {
       for (auto& contender : contenders_) time(contender);
     }
@@ -104,15 +105,24 @@ class ScoreBench {
   auto from_memory() {
     return [this, row = size_t{0}]() mutable { return row < ready_.size() ? std::optional(ready_[row++]) : std::nullopt; };
   }
-  void add(std::string name, const std::function<std::unique_ptr<Engine>()>& make) {
-    std::unique_ptr<Engine> engine;
-    const double ready_s = seconds([&] { engine = make(); });
-    const auto logits = logits_of(*engine, from_memory());  // warms up, too
-    if (contenders_.empty()) expected_ = logits;
-    contenders_.push_back({std::move(name), std::move(engine), ready_s, ((logits - expected_).norm() / expected_.norm()).item<double>(),
-                           (logits.argmax(1) == expected_.argmax(1)).to(at::kDouble).mean().item<double>()});
+  // What this machine or this build cannot do is a remark, no end.
+  void add(const std::string& name, const std::function<std::unique_ptr<Engine>()>& make) {
+    Progress::check_interrupted();
+    try {
+      std::unique_ptr<Engine> engine;
+      const double ready_s = seconds([&] { engine = make(); });
+      const auto logits = logits_of(*engine, from_memory());  // warms up, too
+      if (contenders_.empty()) expected_ = logits;
+      contenders_.push_back({name, std::move(engine), ready_s, ((logits - expected_).norm() / expected_.norm()).item<double>(),
+                             (logits.argmax(1) == expected_.argmax(1)).to(at::kDouble).mean().item<double>()});
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {
+      remarks_.push_back(fmt::format("{}: {}", name, error.what()));
+    }
   }
   void time(Contender& contender) {
+    Progress::check_interrupted();
     const double count = static_cast<double>(expected_.size(0));
     contender.bare.push_back(count / seconds([&] { logits_of(*contender.engine, from_memory()); }));
     contender.whole.push_back(count / seconds([&] {
@@ -128,17 +138,22 @@ class ScoreBench {
     return values[values.size() / 2];
   }
   void print() const {
-    nlohmann::ordered_json rows;
     const double first = median(contenders_[0].whole);
-    if (!arguments_.json)
-      fmt::print("{} clips {}, batches of {}, {} threads\n{:34} {:>9} {:>13} {:>7} {:>8} {:>15} {:>11}\n", expected_.size(0), fmt::join(ready_[0].sizes().slice(1), "x"), arguments_.batch,
-                 at::get_num_threads(), "engine", "clips/s", "engine alone", "ratio", "ready, s", "error (logits)", "same class");
-    for (const auto& c : contenders_) {
-      const double whole = median(c.whole), bare = median(c.bare);
-      rows.push_back({{"engine", c.name}, {"clips_per_s", whole}, {"alone_clips_per_s", bare}, {"ratio", whole / first}, {"ready_s", c.ready_s}, {"error", c.worst}, {"same_class", c.same_class}});
-      if (!arguments_.json) fmt::print("{:34} {:9.2f} {:13.2f} {:7.2f} {:8.2f} {:15.2e} {:10.1f}%\n", c.name, whole, bare, whole / first, c.ready_s, c.worst, 100 * c.same_class);
+    if (arguments_.json) {
+      nlohmann::ordered_json rows;
+      for (const auto& c : contenders_)
+        rows.push_back({{"engine", c.name}, {"clips_per_s", median(c.whole)}, {"alone_clips_per_s", median(c.bare)}, {"ratio", median(c.whole) / first},
+                        {"ready_s", c.ready_s}, {"error", c.worst}, {"same_class", c.same_class}});
+      fmt::print("{}\n", nlohmann::ordered_json{{"engines", rows}, {"remarks", remarks_}}.dump());
+      return;
     }
-    if (arguments_.json) fmt::print("{}\n", rows.dump());
+    fmt::print("{} clips {}, batches of {}, {} threads, median of {}\n", expected_.size(0), fmt::join(ready_[0].sizes().slice(1), "x"), arguments_.batch,
+               at::get_num_threads(), arguments_.repeats);
+    fmt::print("{:16} {:>9} {:>13} {:>7} {:>9} {:>15} {:>11}\n", "engine", "clips/s", "engine alone", "ratio", "ready, s", "error (logits)", "same class");
+    for (const auto& c : contenders_)
+      fmt::print("{:16} {:9.2f} {:13.2f} {:7.2f} {:9.2f} {:15.2e} {:10.1f}%\n", c.name, median(c.whole), median(c.bare), median(c.whole) / first, c.ready_s, c.worst,
+                 100 * c.same_class);
+    for (const auto& remark : remarks_) fmt::print("{}\n", remark);
   }
 
   const BenchArguments& arguments_;
@@ -149,6 +164,8 @@ class ScoreBench {
   std::vector<at::Tensor> ready_;
   at::Tensor expected_;
   std::vector<Contender> contenders_;
+  std::vector<std::string> remarks_;
+  Progress progress_{Progress::Mode::quiet};
 };
 
 }  // namespace

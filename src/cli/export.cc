@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
@@ -16,6 +18,10 @@
 namespace distal {
 namespace {
 
+namespace fs = std::filesystem;
+
+constexpr double kFloatError = 1e-3;  // relative, of the logits: more than this in float is a fault, not rounding
+
 struct ExportArguments {
   std::string model, out, format, list, sample;
   std::vector<std::string> videos, sets;
@@ -29,23 +35,36 @@ struct ExportRecipe {
 };
 
 std::string format_of(const ExportArguments& arguments) {
-  const std::string extension = std::filesystem::path(arguments.out).extension().string();
   static const std::map<std::string, std::string> kFormats = {{".onnx", "onnx"}, {".xml", "openvino"}, {".safetensors", "safetensors"}};
-  const auto meant = kFormats.find(extension);
+  const auto meant = kFormats.find(fs::path(arguments.out).extension().string());
   if (meant == kFormats.end()) throw UsageError(fmt::format("--out {}: ends in .onnx, .xml (openvino) or .safetensors", arguments.out));
   if (!arguments.format.empty() && arguments.format != meant->second)
     throw UsageError(fmt::format("--out {} is a name for {}, and --format says {}", arguments.out, meant->second, arguments.format));
   return meant->second;
 }
 
-// Centre frames of at most `arguments.clips` videos, [M, 3, T, H, W].
-at::Tensor calibration_clips(const ExportArguments& arguments, const InputOptions& input) {
-  Progress progress(arguments.quiet ? Progress::Mode::quiet : Progress::Mode::automatic);
+void refuse_what_has_no_effect(const ExportArguments& arguments, const std::string& format) {
+  const bool videos = !arguments.list.empty() || !arguments.videos.empty();
+  if (arguments.int8 && format == "safetensors") throw UsageError("--int8 wants --out FILE.onnx or FILE.xml; safetensors keeps the float weights");
+  if (arguments.int8 && arguments.list.empty() == arguments.videos.empty())
+    throw UsageError("--int8 wants videos of the pool to calibrate on, or --list LIST, and not both");
+  if (!arguments.int8 && videos) throw UsageError("videos are what --int8 is calibrated on; without it none is read");
+  if (!arguments.int8 && !arguments.sets.empty()) throw UsageError("--set is for --int8");
+  if (format == "safetensors" && !arguments.sample.empty()) throw UsageError("--sample is for .onnx and .xml");
+}
+
+struct Calibration {
+  at::Tensor clips;  // [M, 3, T, H, W], centre frames
+  int64_t unreadable = 0;
+  std::string first_reason;
+};
+
+Calibration read_clips(const ExportArguments& arguments, const InputOptions& input, Progress& progress) {
   ClipReader reader(input, {});
-  auto clips = clips_of(arguments.list, arguments.videos, reader, progress);
-  // Spread over the list, which often stands in the order of its classes.
+  ClipList list = clips_of(arguments.list, arguments.videos, reader, progress);
+  auto& clips = list.clips;
   const auto count = static_cast<size_t>(arguments.clips);
-  if (clips.size() > count) {
+  if (clips.size() > count) {  // spread over the list, which often stands in the order of its classes
     std::vector<Clip> some;
     for (size_t i = 0; i < count; ++i) some.push_back(clips[i * clips.size() / count]);
     clips = std::move(some);
@@ -58,68 +77,117 @@ at::Tensor calibration_clips(const ExportArguments& arguments, const InputOption
     progress.step(batch->rows[-1].item<int64_t>() + 1);
   }
   progress.end();
-  if (parts.empty()) fail("--int8: none of the videos to calibrate on can be read");
-  return at::cat(parts);
+  Calibration read;
+  for (const auto& bad : {list.quarantined, reader.quarantined()}) {
+    read.unreadable += std::ssize(bad);
+    if (read.first_reason.empty() && !bad.empty()) read.first_reason = bad[0].reason;
+  }
+  if (parts.empty()) fail("--int8: none of the videos to calibrate on can be read: {}", read.first_reason);
+  read.clips = at::cat(parts);
+  return read;
 }
 
-void write(const OnnxModel& model, const std::string& format, const std::string& out) {
-  if (format == "onnx") return write_atomically(out, model.serialised());
-  // Two files: both are whole before either has its name, the description last.
-  const std::filesystem::path path(out), unfinished = path.parent_path() / (path.stem().string() + ".unfinished.xml");
-  const auto weights = [](std::filesystem::path file) { return file.replace_extension(".bin"); };
-  save_openvino(model, unfinished.string());
-  std::filesystem::rename(weights(unfinished), weights(path));
-  std::filesystem::rename(unfinished, path);
+// Under a name that says so, and gone unless it was published.
+class Unfinished {
+ public:
+  explicit Unfinished(const std::string& out)
+      : out_(out), path_(out_.parent_path() / fmt::format("{}.{}.unfinished{}", out_.stem().string(), ::getpid(), out_.extension().string())) {}
+  ~Unfinished() {
+    std::error_code ignored;
+    fs::remove(path_, ignored);
+    fs::remove(weights(path_), ignored);
+  }
+  std::string path() const { return path_.string(); }
+  void write(const OnnxModel& model) const {
+    if (out_.extension() == ".onnx") write_atomically(path(), model.serialised());
+    else save_openvino(model, path());
+  }
+  // The old description never stands beside the new model.
+  void publish(const std::string& description) const {
+    const std::string beside = out_.string() + ".json";
+    fs::remove(beside);
+    if (out_.extension() == ".xml") fs::rename(weights(path_), weights(out_));
+    fs::rename(path_, out_);
+    write_atomically(beside, description);
+  }
+
+ private:
+  static fs::path weights(fs::path path) { return path.replace_extension(".bin"); }
+  fs::path out_, path_;
+};
+
+struct ExportReport {
+  nlohmann::ordered_json json;
+  std::string text;
+};
+
+OnnxModel quantised(const OnnxModel& model, const Calibration& calibration, const QuantiseOptions& options, int64_t threads, Progress& progress,
+                    ExportReport& report) {
+  Quantised int8 = quantise(model, calibration.clips, options, threads, progress);
+  int8.model.metadata = model.metadata;
+  report.text += fmt::format("int8: {} layers, {} left in float{}{}\n", int8.layers, int8.left.size(), int8.left.empty() ? "" : ": ", fmt::join(int8.left, " "));
+  report.text += fmt::format("on {} clips the probabilities change by {:.4f} in the mean, and the class of {:.1f} %\n", calibration.clips.size(0), int8.change,
+                             100 * int8.flipped);
+  if (calibration.unreadable > 0)
+    report.text += fmt::format("not calibrated on {} videos that cannot be read, the first: {}\n", calibration.unreadable, calibration.first_reason);
+  report.json.update({{"int8_layers", int8.layers}, {"left_in_float", int8.left}, {"change", int8.change}, {"flipped", int8.flipped},
+                      {"calibration_clips", calibration.clips.size(0)}, {"unreadable", calibration.unreadable}});
+  return std::move(int8.model);
+}
+
+// What was written is read back and compared before it takes its name.
+void check(const Unfinished& file, const at::Tensor& clips, const Output& ours, const ExportArguments& arguments, ExportReport& report) {
+  if (!openvino_present()) return;
+  const Output theirs = openvino_file_engine(file.path(), {})->run(clips);
+  const double error = ((theirs.logits - ours.logits).norm() / ours.logits.norm()).item<double>();
+  if (!(error < (arguments.int8 ? 1 : kFloatError)))
+    fail("{}: read back by OpenVINO its logits differ by {:.1e} of their size: not written; export it as safetensors", arguments.out, error);
+  report.text += fmt::format("read back by OpenVINO: relative error of the logits {:.1e} on {} {}\n", error, clips.size(0),
+                             arguments.int8 ? "of those clips" : "random clips");
+  report.json["openvino_error"] = error;
 }
 
 void export_model(const ExportArguments& arguments) {
   const std::string format = format_of(arguments);
-  if (!arguments.int8 && !(arguments.list.empty() && arguments.videos.empty())) throw UsageError("videos are what --int8 is calibrated on; without it none is read");
-  if (arguments.int8 && format == "safetensors") throw UsageError("--int8 wants --out FILE.onnx or FILE.xml; safetensors keeps the float weights");
-  if (arguments.int8 && arguments.list.empty() == arguments.videos.empty()) throw UsageError("--int8 wants videos of the pool to calibrate on, or --list LIST, and not both");
+  refuse_what_has_no_effect(arguments, format);
   std::vector<Override> overrides;
   for (const auto& set : arguments.sets) overrides.push_back(Override::parse(set));
   ExportRecipe recipe;
   Document::text("{}", "--set").with(overrides).read(recipe);
   if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
+  const auto folder = fs::path(arguments.out).parent_path();
+  if (!folder.empty() && !fs::is_directory(folder)) fail("--out {}: there is no folder {}; make it first", arguments.out, folder.string());
   const SavedModel saved = load_model(arguments.model);
+  ExportReport report{{{"path", arguments.out}}, arguments.out + "\n"};
   if (format == "safetensors") {
     save_model(arguments.out, *saved.net, saved.side_json);
-    fmt::print("{}\n", arguments.out);
-    return;
-  }
-  const torch::NoGradGuard no_grad;
-  InputOptions input;
-  read_options(input, saved.input_yaml, arguments.model);
-  const at::Tensor clips = arguments.int8 ? calibration_clips(arguments, input)
-                                          : at::randn({4, 3, input.sampling.frames, input.size_px, input.size_px});
-  OnnxModel model = freeze(*saved.net, clips.sizes().slice(1).vec());
-  model.metadata["distal"] = saved.side_json;
-  nlohmann::ordered_json report = {{"path", arguments.out}, {"clip", model.clip}};
-  std::string text = fmt::format("{}: clips float32 [N, {}] in [-1, 1]\n", arguments.out, fmt::join(model.clip, ", "));
-  if (arguments.int8) {
-    Quantised int8 = quantise(model, clips, recipe.int8);
-    model = std::move(int8.model);
+  } else {
+    const torch::NoGradGuard no_grad;
+    Progress progress(arguments.quiet ? Progress::Mode::quiet : Progress::Mode::automatic);
+    InputOptions input;
+    read_options(input, saved.input_yaml, arguments.model);
+    const std::vector<int64_t> clip = {3, input.sampling.frames, input.size_px, input.size_px};
+    OnnxModel model = freeze(*saved.net, clip);
     model.metadata["distal"] = saved.side_json;
-    text += fmt::format("int8: {} layers, {} left in float{}{}; on {} clips the probabilities change by {:.4f} in the mean and {:.1f} % of the classes\n", int8.layers,
-                        int8.left.size(), int8.left.empty() ? "" : ": ", fmt::join(int8.left, " "), clips.size(0), int8.change, 100 * int8.flipped);
-    report.update({{"int8_layers", int8.layers}, {"left_in_float", int8.left}, {"change", int8.change}, {"flipped", int8.flipped}, {"calibration_clips", clips.size(0)}});
+    report.json["clip"] = clip;
+    report.text = fmt::format("{}: clips float32 [N, {}] in [-1, 1]\n", arguments.out, fmt::join(clip, ", "));
+    at::Tensor clips = at::randn({4, clip[0], clip[1], clip[2], clip[3]}, at::make_generator<at::CPUGeneratorImpl>(1));
+    if (arguments.int8) {
+      const Calibration calibration = read_clips(arguments, input, progress);
+      model = quantised(model, calibration, recipe.int8, arguments.threads, progress, report);
+      clips = calibration.clips.slice(0, 0, 4).contiguous();
+    }
+    const Output ours = saved.net->forward(clips);
+    const Unfinished file(arguments.out);
+    file.write(model);
+    check(file, clips, ours, arguments, report);
+    file.publish(saved.side_json);
+    if (!arguments.sample.empty()) {
+      write_npy(arguments.sample + "_clips.npy", clips);
+      write_npy(arguments.sample + "_logits.npy", ours.logits);
+    }
   }
-  write(model, format, arguments.out);
-  write_atomically(arguments.out + ".json", saved.side_json);
-  const auto some = clips.narrow(0, 0, std::min<int64_t>(4, clips.size(0)));
-  const Output ours = saved.net->forward(some);
-  if (!arguments.sample.empty()) {
-    write_npy(arguments.sample + "_clips.npy", some.contiguous());
-    write_npy(arguments.sample + "_logits.npy", ours.logits);
-  }
-  if (openvino_present()) {
-    const Output theirs = openvino_file_engine(arguments.out, {})->run(some);
-    const double error = ((theirs.logits - ours.logits).norm() / ours.logits.norm()).item<double>();
-    text += fmt::format("read back by OpenVINO: relative error of the logits {:.1e} on {} {}\n", error, some.size(0), arguments.int8 ? "of those clips" : "random clips");
-    report["openvino_error"] = error;
-  }
-  fmt::print("{}", arguments.json ? report.dump() + "\n" : text);
+  fmt::print("{}", arguments.json ? report.json.dump() + "\n" : report.text);
 }
 
 }  // namespace
@@ -135,7 +203,7 @@ void add_export(CLI::App& app) {
   command->add_option("--list", arguments->list, "CSV with a column path instead of videos, relative to its folder");
   command->add_option("--clips", arguments->clips, "with --int8: at most so many are read")->capture_default_str()->check(CLI::Range(1, 10000));
   command->add_option("--set", arguments->sets, "key=value, e.g. int8.range=mse; may be repeated")->take_all()->delimiter('\0');
-  command->add_option("--sample", arguments->sample, "also writes PREFIX_clips.npy and PREFIX_logits.npy: up to four clips and this program's float answers, to check other runtimes by");
+  command->add_option("--sample", arguments->sample, "also writes PREFIX_clips.npy and PREFIX_logits.npy: four clips and this program's float answers, to check other runtimes by");
   command->add_option("--threads", arguments->threads, "[all]")->check(CLI::Range(1, 1024));
   command->add_flag("--quiet", arguments->quiet, "no progress");
   command->add_flag("--json", arguments->json, "the report as JSON");

@@ -5,27 +5,33 @@
 #include "infer/openvino.h"
 
 namespace distal {
+namespace {
 
-OpenedModel open_model(const std::string& path, const std::string& engine, const std::string& precision) {
+bool is_exported(const std::string& path) {
   const std::string extension = std::filesystem::path(path).extension().string();
-  const bool exported = extension == ".onnx" || extension == ".xml";
-  if (exported && engine == "libtorch") throw UsageError(fmt::format("{}: only engine openvino reads it; give the .safetensors it was exported from", path));
-  OpenvinoOptions options;
-  options.precision = precision;
-  OpenedModel opened;
-  opened.saved = exported ? load_description(path + ".json") : load_model(path);
+  return extension == ".onnx" || extension == ".xml";
+}
+
+}  // namespace
+
+OpenedModel open_model(const std::string& path) {
+  OpenedModel opened{path, is_exported(path) ? load_description(path + ".json") : load_model(path), {}};
   read_options(opened.input, opened.saved.input_yaml, path);
   if (opened.saved.classes == std::vector<std::string>{"none"}) fail("{}: was pre-trained without labels and knows no classes; train from it with init", path);
-  if (exported) {
-    opened.engine = openvino_file_engine(path, options);
-  } else if (engine == "openvino" || (engine.empty() && openvino_present())) {
-    const int64_t size_px = opened.input.size_px;
-    opened.engine = openvino_engine(freeze(*opened.saved.net, {3, opened.input.sampling.frames, size_px, size_px}), options);
-  } else {
-    if (precision != "f32") throw UsageError(fmt::format("--precision {} is for engine openvino", precision));
-    opened.engine = libtorch_engine(opened.saved.net);
-  }
   return opened;
+}
+
+std::unique_ptr<Engine> engine_of(const OpenedModel& model, const std::string& engine, const std::string& precision, int64_t clips, std::string* note) {
+  const bool exported = is_exported(model.path);
+  if (exported && engine == "libtorch") throw UsageError(fmt::format("{}: only engine openvino reads it; give the .safetensors it was exported from", model.path));
+  if (!exported && engine != "openvino" && precision != "f32") throw UsageError(fmt::format("--precision {} wants --engine openvino", precision));
+  const std::vector<int64_t> clip = {3, model.input.sampling.frames, model.input.size_px, model.input.size_px};
+  OpenvinoOptions options;
+  options.precision = precision;
+  options.clips = clips;
+  if (exported) return openvino_file_engine(model.path, options);
+  if (engine == "openvino") return openvino_engine(freeze(*model.saved.net, clip), options);
+  return engine == "libtorch" ? libtorch_engine(model.saved.net) : quicker_engine(model.saved.net, clip, clips, kWorthFreezing, note);
 }
 
 std::vector<Row> rows_of(const std::string& list, const std::vector<std::string>& videos) {
@@ -39,9 +45,9 @@ std::vector<Row> rows_of(const std::string& list, const std::vector<std::string>
   return rows;
 }
 
-std::vector<Clip> clips_of(const std::string& list, const std::vector<std::string>& videos, ClipReader& reader, Progress& progress) {
+ClipList clips_of(const std::string& list, const std::vector<std::string>& videos, ClipReader& reader, Progress& progress) {
   const std::string folder = list.empty() ? "" : std::filesystem::path(list).parent_path().string();
-  return make_clips(rows_of(list, videos), folder, {}, {}, [&](const std::string& path) { return reader.probe(path); }, progress).clips;
+  return make_clips(rows_of(list, videos), folder, {}, {}, [&](const std::string& path) { return reader.probe(path); }, progress);
 }
 
 }  // namespace distal

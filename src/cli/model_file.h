@@ -13,21 +13,23 @@
 
 namespace distal {
 
-/// A model that answers. `saved.net` is null for a file of export (.onnx, .xml), whose description stands in FILE.json.
+/// `net` is null for a file of export (.onnx, .xml), whose description stands in FILE.json.
 struct OpenedModel {
+  std::string path;
   SavedModel saved;
   InputOptions input;
-  std::unique_ptr<Engine> engine;
 };
+/// Throws Error as load_model does; it knows no classes.
+OpenedModel open_model(const std::string& path);
 
-/// `engine`: libtorch or openvino; empty: OpenVINO where it is built in, or the file needs it.
-/// Throws Error as load_model and openvino_engine do; UsageError: an engine that cannot read such a file.
-OpenedModel open_model(const std::string& path, const std::string& engine, const std::string& precision);
+/// Who answers about so many clips. `engine`: libtorch or openvino; empty: the quicker for so many, or the only one that reads the file; `note`: why not the
+/// quicker. Throws UsageError: an engine that cannot read such a file, a precision it does not have; Error as openvino_engine does.
+std::unique_ptr<Engine> engine_of(const OpenedModel& model, const std::string& engine, const std::string& precision, int64_t clips, std::string* note);
 
 /// Of a CSV (paths relative to its folder), or of videos as named. Labels are left out.
 std::vector<Row> rows_of(const std::string& list, const std::vector<std::string>& videos);
 
-/// A clip for each of them that can be opened.
-std::vector<Clip> clips_of(const std::string& list, const std::vector<std::string>& videos, ClipReader& reader, Progress& progress);
+/// A clip for each of them that can be opened, and those that cannot.
+ClipList clips_of(const std::string& list, const std::vector<std::string>& videos, ClipReader& reader, Progress& progress);
 
 }  // namespace distal

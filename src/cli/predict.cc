@@ -66,11 +66,6 @@ struct Format {
   static int64_t best_of(const torch::Tensor& probabilities) { return probabilities.argmax().item<int64_t>(); }
 };
 
-OpenedModel opened(const PredictArguments& arguments) {
-  if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
-  return open_model(arguments.model, arguments.stream ? "libtorch" : arguments.engine, arguments.precision);
-}
-
 // Row by row, so that a copy of a video, or a row that stands twice, gets its lines too.
 std::vector<Line> lines_of_rows(const PredictArguments& arguments, ClipReader& reader, Progress& progress) {
   const std::string folder = arguments.list.empty() ? "" : std::filesystem::path(arguments.list).parent_path().string();
@@ -138,7 +133,7 @@ std::string reason_of(const ClipReader& reader, const std::string& video) {
 }
 
 void predict_clips(const PredictArguments& arguments) {
-  const OpenedModel model = opened(arguments);
+  const OpenedModel model = open_model(arguments.model);
   const Format format{model.saved.classes, arguments.all, arguments.json};
   Progress progress(arguments.quiet ? Progress::Mode::quiet : Progress::Mode::automatic);
   ClipReader reader(model.input, {});
@@ -171,11 +166,14 @@ void predict_clips(const PredictArguments& arguments) {
     progress.step(last + 1);
   };
   const torch::NoGradGuard no_grad;
-  EvaluationBatches batches(reader, clips, std::ssize(model.saved.classes), model.engine->batch(), /*threads=*/1);
+  std::string why_not;
+  const auto engine = engine_of(model, arguments.engine, arguments.precision, std::ssize(clips), &why_not);
+  if (!why_not.empty()) progress.say(why_not);
+  EvaluationBatches batches(reader, clips, std::ssize(model.saved.classes), engine->batch(), /*threads=*/1);
   progress.begin("predicting", std::ssize(clips), "clips");
   while (const auto batch = batches.next()) {
-    under_way.push_back({batch->rows, model.engine->submit(batch->clips)});
-    if (std::ssize(under_way) >= model.engine->requests()) take_first();
+    under_way.push_back({batch->rows, engine->submit(batch->clips)});
+    if (std::ssize(under_way) >= engine->requests()) take_first();
   }
   while (!under_way.empty()) take_first();
   progress.end();
@@ -185,7 +183,8 @@ void predict_clips(const PredictArguments& arguments) {
 }
 
 void predict_stream(const PredictArguments& arguments) {
-  const OpenedModel model = opened(arguments);
+  const OpenedModel model = open_model(arguments.model);
+  if (!model.saved.net) throw UsageError(fmt::format("{}: a stream wants the .safetensors it was exported from", arguments.model));
   const Format format{model.saved.classes, arguments.all, arguments.json};
   const VideoInfo info = probe(arguments.videos[0]);
   print_now(format.header("time_s"));
@@ -216,7 +215,7 @@ void add_predict(CLI::App& app) {
   command->add_option("--rate", arguments->rate, "with --stream: frames per second that count [all]; 80 are looked back upon: "
                                                  "let them last about as long as the clips trained on")->check(CLI::PositiveNumber)->needs(stream);
   command->add_flag("--all", arguments->all, "every class's probability");
-  auto* engine = command->add_option("--engine", arguments->engine, "libtorch or openvino [openvino where it is built in]")->check(CLI::IsMember({"libtorch", "openvino"}));
+  auto* engine = command->add_option("--engine", arguments->engine, "libtorch or openvino [the quicker for so many clips]")->check(CLI::IsMember({"libtorch", "openvino"}));
   auto* precision = command->add_option("--precision", arguments->precision, "of engine openvino: f32, or bf16 where the processor has it")
                         ->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
   stream->excludes(engine)->excludes(precision);
@@ -224,6 +223,7 @@ void add_predict(CLI::App& app) {
   command->add_flag("--quiet", arguments->quiet, "no progress");
   command->add_flag("--json", arguments->json, "a JSON object per line");
   command->callback([arguments] {
+    if (arguments->threads > 0) at::set_num_threads(static_cast<int>(arguments->threads));
     if (arguments->videos.empty() == arguments->list.empty()) throw UsageError("predict wants videos, or --list LIST, and not both");
     if (!arguments->stream) return predict_clips(*arguments);
     if (arguments->videos.size() > 1) throw UsageError(fmt::format("--stream reads one video, not {}", arguments->videos.size()));

@@ -122,7 +122,8 @@ class Shrinking {
     for (const auto& video : outcome_.bad) bad.insert(video.path);
     const auto records = parse_csv(read_if_there(from), from);
     const auto& header = records.front().fields;
-    const size_t column = static_cast<size_t>(std::find_if(header.begin(), header.end(), [](const auto& name) { return name == "path" || name == "video"; }) - header.begin());
+    const auto names_videos = [](const std::string& name) { return name == "path" || name == "video"; };
+    const auto column = static_cast<size_t>(std::find_if(header.begin(), header.end(), names_videos) - header.begin());
     std::string text;
     for (const auto& record : records) {
       auto fields = record.fields;
@@ -172,12 +173,13 @@ void print(const ShrinkArguments& arguments, const OutcomeOfShrink& outcome) {
   if (arguments.json) {
     nlohmann::ordered_json bad = nlohmann::ordered_json::array();
     for (const auto& video : outcome.bad) bad.push_back({{"path", video.path}, {"reason", video.reason}});
-    fmt::print("{}\n", nlohmann::ordered_json{{"made", outcome.made}, {"kept", outcome.kept}, {"bad", bad}, {"bytes_before", outcome.bytes_before}, {"bytes_after", outcome.bytes_after},
-                                              {"lists", outcome.lists}, {"read_before_s", outcome.before_s}, {"read_after_s", outcome.after_s}, {"read_videos", outcome.timed}}
-                           .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    const nlohmann::ordered_json json = {{"made", outcome.made}, {"kept", outcome.kept}, {"bad", bad}, {"bytes_before", outcome.bytes_before},
+                                         {"bytes_after", outcome.bytes_after}, {"lists", outcome.lists}, {"read_before_s", outcome.before_s},
+                                         {"read_after_s", outcome.after_s}, {"read_videos", outcome.timed}};
+    fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     return;
   }
-  fmt::print("{}{} copies{}, {} there already, {} videos cannot be read\n", arguments.dry_run ? "would make " : "", outcome.made, arguments.dry_run ? "" : " made", outcome.kept, outcome.bad.size());
+  fmt::print("{} {} copies, {} there already, {} videos cannot be read\n", arguments.dry_run ? "would make" : "made", outcome.made, outcome.kept, outcome.bad.size());
   for (const auto& video : outcome.bad) fmt::print("  cannot be read: {}\n", video.reason);
   if (outcome.timed == 0) return;
   fmt::print("{:.1f} MB instead of {:.1f}; reading 16 frames takes {:.1f} ms instead of {:.1f}, {:.1f} times as fast (mean of {} videos, read twice)\n",

@@ -5,8 +5,6 @@
 
 #include "base/revision.h"
 #include "data/order.h"
-#include "infer/freeze.h"
-#include "infer/openvino.h"
 #include "models/weights.h"
 #include "pretext/probe.h"
 #include "train/task_aware.h"
@@ -14,8 +12,6 @@
 
 namespace distal {
 namespace {
-
-constexpr size_t kWorthFreezing = 256;  // clips: a frozen graph is ready after 0.1 to 0.7 s and scores up to three times as fast (distal bench score)
 
 // A net whose clips are embeddings already: only the head runs.
 class HeadOnly final : public Net {
@@ -270,7 +266,10 @@ Predictions Learning::features(Net& net, const std::vector<Clip>& clips) {
 Predictions Learning::read_and_predict(Net& net, const std::vector<Clip>& clips, const std::string& what) {
   const torch::NoGradGuard no_grad;
   net.eval();
-  const auto engine = engine_for(net, clips.size());
+  const InputOptions& input = reader_.options();
+  std::string why_not;
+  const auto engine = quicker_engine(Model(std::shared_ptr<Net>(), &net), {3, input.sampling.frames, input.size_px, input.size_px}, std::ssize(clips), worth_freezing, &why_not);
+  if (!why_not.empty()) note(why_not);
   EvaluationBatches batches(reader_, clips, classes_.size(), engine->batch(), /*threads=*/1);
   std::vector<torch::Tensor> logits, embeddings, rows;
   std::deque<std::future<Output>> under_way;
@@ -291,15 +290,6 @@ Predictions Learning::read_and_predict(Net& net, const std::vector<Clip>& clips,
   while (!under_way.empty()) take_first();
   progress_.end();
   return gather(logits, embeddings, rows);
-}
-
-std::unique_ptr<Engine> Learning::engine_for(Net& net, size_t clips) const {
-  const auto parameters = net.parameters();
-  const bool on_processor = parameters.empty() || parameters[0].is_cpu();
-  const Model itself(std::shared_ptr<Net>(), &net);
-  if (clips < kWorthFreezing || !on_processor || !openvino_present()) return libtorch_engine(itself);
-  const InputOptions& input = reader_.options();
-  return openvino_engine(freeze(net, {3, input.sampling.frames, input.size_px, input.size_px}), {});
 }
 
 }  // namespace distal

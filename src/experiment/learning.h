@@ -35,12 +35,13 @@ class Learning {
               const Model& teacher = nullptr);
   Predictions predict(Net& net, const Learner& learner, const std::vector<Clip>& clips);
 
+  int64_t worth_freezing = kWorthFreezing;  // clips from which on predictions come from a frozen graph
+
   /// What the reader of a report must know of what happened since the last call: what init files matched, in which precision was trained.
   std::set<std::string> take_notes() { return std::exchange(notes_, {}); }
 
  private:
   Predictions read_and_predict(Net& net, const std::vector<Clip>& clips, const std::string& what);
-  std::unique_ptr<Engine> engine_for(Net& net, size_t clips) const;
   Predictions features(Net& net, const std::vector<Clip>& clips);
   std::unique_ptr<Objective> objective(Net& net, const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples,
                                        Random random, const Model& teacher) const;

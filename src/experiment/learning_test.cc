@@ -2,6 +2,8 @@
 
 #include "experiment/learning.h"
 
+#include <fstream>
+
 #include "experiment/testing.h"
 #include "models/weights.h"
 
@@ -49,6 +51,21 @@ TEST_F(LearningTest, AClipsFeaturesDoNotDependOnWhatElseWasAskedBefore) {
   const Predictions later = parts.learning.predict(*net, learner_, {clips_[3], clips_[9]});
   EXPECT_TRUE(later.embeddings[0].equal(all.embeddings[3]));
   EXPECT_TRUE(later.embeddings[1].equal(all.embeddings[9]));
+}
+
+TEST_F(LearningTest, AFrozenGraphPredictsWhatTheNetworkDoesAndPassesOverWhatCannotBeRead) {
+  clips_ = small_clips(folder_, 30);
+  std::ofstream(clips_[13].video) << "no video any more";
+  learner_.model.freeze.clear();
+  const Model net = learner_.model.build(2, Random(1));
+  Start plain(*this, "plain"), frozen(*this, "frozen");
+  frozen.learning.worth_freezing = 1;
+  const Predictions expected = plain.learning.predict(*net, learner_, clips_), found = frozen.learning.predict(*net, learner_, clips_);
+  EXPECT_EQ(found.rows.size(0), 29);
+  EXPECT_TRUE(found.rows.equal(expected.rows));
+  EXPECT_TRUE(torch::allclose(found.logits, expected.logits, 1e-4, 1e-6));
+  EXPECT_TRUE(torch::allclose(found.embeddings, expected.embeddings, 1e-4, 1e-6));
+  EXPECT_TRUE(frozen.learning.predict(*net, learner_, {clips_[13]}).rows.size(0) == 0);
 }
 
 TEST_F(LearningTest, WhatATrainingYieldsDependsOnItsSamplesTheirOrderAndTheSeed) {

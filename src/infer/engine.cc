@@ -1,5 +1,9 @@
 #include "infer/engine.h"
 
+#include "base/error.h"
+#include "infer/freeze.h"
+#include "infer/openvino.h"
+
 namespace distal {
 namespace {
 
@@ -17,7 +21,6 @@ class LibtorchEngine final : public Engine {
     done.set_value({output.logits.to(at::kCPU), output.embedding.to(at::kCPU)});
     return done.get_future();
   }
-
   int64_t batch() const override { return 32; }
 
  private:
@@ -28,5 +31,19 @@ class LibtorchEngine final : public Engine {
 }  // namespace
 
 std::unique_ptr<Engine> libtorch_engine(Model net) { return std::make_unique<LibtorchEngine>(std::move(net)); }
+
+std::unique_ptr<Engine> quicker_engine(Model net, const std::vector<int64_t>& clip, int64_t clips, int64_t worth_freezing, std::string* note) {
+  const auto parameters = net->parameters();
+  const bool on_processor = parameters.empty() || parameters[0].is_cpu();
+  if (clips < worth_freezing || !on_processor || !openvino_present()) return libtorch_engine(std::move(net));
+  try {
+    OpenvinoOptions options;
+    options.clips = clips;
+    return openvino_engine(freeze(*net, clip), options);
+  } catch (const Error& error) {
+    if (note) *note = fmt::format("evaluated by LibTorch: {}", error.what());
+    return libtorch_engine(std::move(net));
+  }
+}
 
 }  // namespace distal

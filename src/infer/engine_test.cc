@@ -63,6 +63,59 @@ TEST_F(Engines, EndingBeforeTheAnswersWaitsForThem) {
   for (auto& answer : answers) EXPECT_EQ(answer.get().logits.size(0), 4);
 }
 
+TEST_F(Engines, AnAnswerThatNobodyTookMakesRoomAndCanBeTakenLater) {
+  const auto engine = openvino_engine(model, options);
+  std::vector<std::future<Output>> answers;
+  for (int64_t i = 0; i < 20; ++i) answers.push_back(engine->submit(clips.narrow(0, i, 1)));
+  for (int64_t i = 19; i >= 0; --i) EXPECT_TRUE(at::allclose(answers[i].get().logits, engine->run(clips.narrow(0, i, 1)).logits)) << i;
+}
+
+TEST_F(Engines, ClipsOfAnotherSizeAreRefusedAndTheEngineGoesOn) {
+  const auto engine = openvino_engine(model, options);
+  auto before = engine->submit(clips.narrow(0, 0, 2));
+  try {
+    engine->submit(at::zeros({2, 3, 4, 32, 36}));
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("takes clips [3, 4, 32, 32] and gets [3, 4, 32, 36]"));
+  }
+  EXPECT_EQ(before.get().logits.size(0), 2);
+  EXPECT_EQ(engine->run(clips.narrow(0, 0, 4)).logits.size(0), 4);
+}
+
+TEST_F(Engines, FewClipsTakeNoMoreRoomThanTheyNeed) {
+  options.clips = 3;
+  const auto engine = openvino_engine(model, options);
+  EXPECT_EQ(engine->batch(), 3);
+  EXPECT_EQ(engine->requests(), 2) << "one stream and one in waiting";
+}
+
+// Adds up as many clips as there are in a batch: what the first of two clips gets depends on the batch.
+class BatchCounter final : public Net {
+ public:
+  Output forward(const at::Tensor& clips) override {
+    const auto x = clips.flatten(1).narrow(1, 0, 4) / static_cast<double>(clips.size(0));
+    return {x, x};
+  }
+  at::Tensor head(const at::Tensor& embedding) override { return embedding; }
+  int64_t embedding_size() const override { return 4; }
+};
+
+TEST(Freeze, RefusesANetThatCountsItsClipsAndLibTorchEvaluatesIt) {
+  const auto net = std::make_shared<BatchCounter>();
+  try {
+    freeze(*net, {3, 4, 32, 32});
+    FAIL() << "frozen for two clips";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("how many there are"));
+  }
+  if (!openvino_present()) GTEST_SKIP() << "built without OpenVINO";
+  std::string note;
+  const auto engine = quicker_engine(net, {3, 4, 32, 32}, 1000, 1, &note);
+  EXPECT_THAT(note, HasSubstr("evaluated by LibTorch"));
+  EXPECT_EQ(engine->run(at::ones({5, 3, 4, 32, 32})).logits[0][0].item<float>(), 0.2F);
+}
+
 TEST_F(Engines, AFileAnswersAsTheModelInMemory) {
   const auto folder = std::filesystem::temp_directory_path() / fmt::format("distal_engine_{}", ::getpid());
   std::filesystem::create_directories(folder);
@@ -85,7 +138,8 @@ TEST_F(Engines, BfloatIsRefusedWhereTheProcessorHasNone) {
   const auto capabilities = openvino_capabilities();
   options.precision = "bf16";
   if (std::count(capabilities.begin(), capabilities.end(), "BF16") > 0) {
-    EXPECT_TRUE(at::allclose(openvino_engine(model, options)->run(clips.narrow(0, 0, 4)).logits, openvino_engine(model, {})->run(clips.narrow(0, 0, 4)).logits, 0.05, 0.05));
+    const auto some = clips.narrow(0, 0, 4);
+    EXPECT_TRUE(at::allclose(openvino_engine(model, options)->run(some).logits, openvino_engine(model, {})->run(some).logits, 0.05, 0.05));
     return;
   }
   EXPECT_THROW(openvino_engine(model, options), Error);

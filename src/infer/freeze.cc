@@ -47,13 +47,13 @@ class Translation {
   void result(const std::string& name) { names_[node_->output()] = name; }
   void same() { result(name(0)); }
   [[noreturn]] void refuse(const std::string& what) const {
-    fail("this network cannot be frozen: {} {}; use engine libtorch, or export it as safetensors", node_->kind().toQualString(), what);
+    fail("this network cannot be frozen: {} {}; evaluate it by LibTorch, or export it as safetensors", node_->kind().toQualString(), what);
   }
 
  private:
   c10::IValue value(size_t argument) const {
-    const auto known = constant(node_->input(argument));
-    if (!known) refuse(fmt::format("has an argument ({}) that depends on the clips", argument));
+    const auto known = trace_.constant(node_->input(argument));
+    if (!known) refuse(fmt::format("has an argument ({}) that depends on the clips, or on how many there are", argument));
     return *known;
   }
   std::string name_of(const Value* value);
@@ -69,8 +69,8 @@ class Translation {
 std::string Translation::name_of(const Value* value) {
   const auto known = names_.find(value);
   if (known != names_.end()) return known->second;
-  const auto fixed = constant(value);
-  expect(fixed && fixed->isTensor(), "tensors of a trace are computed before they are used");
+  const auto fixed = trace_.constant(value);
+  if (!fixed || !fixed->isTensor()) refuse("has a tensor that depends on how many clips there are");
   return names_[value] = constant_of(fixed->toTensor());
 }
 
@@ -325,7 +325,8 @@ void fold_batch_norms(OnnxModel& model) {
     std::vector<int64_t> along(static_cast<size_t>(weight.dim()), 1);
     along[0] = -1;
     conv.inputs.resize(3);
-    conv.inputs[1] += ".folded";
+    const bool shared = model.constants.count(conv.inputs[1] + ".folded") > 0;
+    conv.inputs[1] += shared ? ".folded_into_" + norm.output : ".folded";
     conv.inputs[2] = conv.inputs[1] + ".bias";
     model.constants[conv.inputs[1]] = (weight.to(at::kDouble) * factor.view(along)).to(at::kFloat);
     model.constants[conv.inputs[2]] = ((bias - parameter(3)) * factor + parameter(2)).to(at::kFloat);

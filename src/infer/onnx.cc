@@ -65,7 +65,7 @@ std::string OnnxModel::serialised() const {
   graph += bytes_field(2, "distal");
   size_t bytes = graph.size();
   for (const auto& [name, tensor] : constants) bytes += tensor.nbytes() + 100;
-  if (bytes >= size_t{1} << 31) fail("the model takes {} bytes and an ONNX file holds 2 GB; export it as safetensors or openvino", bytes);
+  if (bytes >= size_t{1} << 31) fail("the model takes {} bytes and an ONNX file holds 2 GB; export it as safetensors", bytes);
   graph.reserve(bytes);
   for (const auto& [name, tensor] : constants) graph += bytes_field(5, tensor_proto(name, tensor));
   graph += bytes_field(11, value_proto("clips", clip)) + bytes_field(12, value_proto("logits", {classes})) +

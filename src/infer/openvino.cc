@@ -1,8 +1,5 @@
 #include "infer/openvino.h"
 
-#include <condition_variable>
-#include <mutex>
-
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
@@ -26,30 +23,30 @@ ov::Core& core() {
 
 std::shared_ptr<ov::Model> read(const OnnxModel& model) { return core().read_model(model.serialised(), ov::Tensor()); }
 
-// OpenVINO's exceptions carry lines of its sources; the first says enough.
-template <class Work> auto guarded(const char* what, const Work& work) {
+// OpenVINO's exceptions begin with places in its sources; their last line says what is wrong.
+std::string last_line(std::string text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
+
+template <class Work> auto guarded(const std::string& what, const Work& work) {
   try {
     return work();
   } catch (const ov::Exception& error) {
-    fail("OpenVINO: {}: {}; use engine libtorch", what, error.what());
+    fail("{}: OpenVINO says: {}", what, last_line(error.what()));
   }
 }
 
-ov::Shape with_batch(const OnnxModel& model, int64_t batch) {
-  ov::Shape shape = {static_cast<size_t>(batch)};
-  shape.insert(shape.end(), model.clip.begin(), model.clip.end());
-  return shape;
-}
+int threads_of(int64_t threads) { return threads > 0 ? static_cast<int>(threads) : at::get_num_threads(); }
 
 ov::Tensor view_of(const at::Tensor& clips) {
   const auto sizes = clips.sizes();
   return {ov::element::f32, ov::Shape(sizes.begin(), sizes.end()), const_cast<float*>(clips.const_data_ptr<float>())};
 }
 
-at::Tensor copy_of(const ov::Tensor& tensor, int64_t rows) {
+at::Tensor view_of(const ov::Tensor& tensor) {
   const auto shape = tensor.get_shape();
-  const std::vector<int64_t> sizes(shape.begin(), shape.end());
-  return at::from_blob(const_cast<float*>(tensor.data<const float>()), sizes, at::kFloat).narrow(0, 0, rows).clone();
+  return at::from_blob(const_cast<float*>(tensor.data<const float>()), std::vector<int64_t>(shape.begin(), shape.end()), at::kFloat);
 }
 
 void require_precision(const OpenvinoOptions& options) {
@@ -59,77 +56,87 @@ void require_precision(const OpenvinoOptions& options) {
   fail("precision bf16: this processor does not compute in bf16 (it has {}); use f32 or int8", fmt::join(capabilities, ", "));
 }
 
+// Clips of one question. Its slot is its own until the answer is copied out.
+struct Slot;
+struct Question {
+  Slot* slot = nullptr;
+  int64_t rows = 0;
+  Output answer;
+  std::exception_ptr error;
+};
+struct Slot {
+  ov::InferRequest request;
+  at::Tensor clips;
+  std::shared_ptr<Question> question;
+
+  // Waits for the answer and is free again.
+  void finish() {
+    if (!question) return;
+    const auto done = std::exchange(question, nullptr);
+    done->slot = nullptr;
+    try {
+      request.wait();
+      const auto copy = [&](const char* name) { return view_of(request.get_tensor(name)).narrow(0, 0, done->rows).clone(); };
+      done->answer = {copy("logits"), copy("embedding")};
+    } catch (const std::exception& error) {
+      done->error = std::make_exception_ptr(Error(fmt::format("OpenVINO cannot evaluate the clips: {}", last_line(error.what()))));
+    }
+    clips.reset();
+  }
+};
+
 class OpenvinoEngine final : public Engine {
  public:
   OpenvinoEngine(const std::shared_ptr<ov::Model>& model, const OpenvinoOptions& options) : batch_(options.batch) {
-    const int64_t threads = options.threads > 0 ? options.threads : at::get_num_threads();
+    if (options.clips > 0) batch_ = std::min(batch_, options.clips);
+    const int threads = threads_of(options.threads);
+    const auto streams = options.clips > 0 ? std::min<int64_t>(threads, (options.clips + batch_ - 1) / batch_) : threads;
     auto shape = model->input().get_partial_shape();
     shape[0] = batch_;
     model->reshape(shape);
-    compiled_ = core().compile_model(model, "CPU", ov::hint::inference_precision(options.precision == "bf16" ? ov::element::bf16 : ov::element::f32),
-                                     ov::inference_num_threads(static_cast<int>(threads)), ov::num_streams(ov::streams::Num(static_cast<int>(threads))),
-                                     ov::hint::enable_cpu_pinning(false));
-    for (int64_t i = 0; i < threads + 1; ++i) slots_.push_back(std::make_unique<Slot>(compiled_.create_infer_request()));
-    for (auto& slot : slots_) free_.push_back(slot.get());
+    sizes_ = {shape[1].get_length(), shape[2].get_length(), shape[3].get_length(), shape[4].get_length()};
+    const auto precision = options.precision == "bf16" ? ov::element::bf16 : ov::element::f32;
+    auto compiled = core().compile_model(model, "CPU", ov::hint::inference_precision(precision), ov::inference_num_threads(threads),
+                                         ov::num_streams(ov::streams::Num(static_cast<int>(streams))), ov::hint::enable_cpu_pinning(false));
+    for (int64_t i = 0; i < streams + 1; ++i) slots_.push_back({compiled.create_infer_request(), {}, nullptr});
   }
   ~OpenvinoEngine() override {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return free_.size() == slots_.size(); });
+    for (auto& slot : slots_) slot.finish();
   }
 
   std::future<Output> submit(const at::Tensor& clips) override {
     expect(clips.size(0) <= batch_ && clips.scalar_type() == at::kFloat, "an engine gets at most its batch, in float32");
-    Slot& slot = take();
-    slot.rows = clips.size(0);
-    slot.clips = clips.contiguous();
-    if (slot.rows < batch_) {
-      auto sizes = clips.sizes().vec();
-      sizes[0] = batch_ - slot.rows;
-      slot.clips = at::cat({slot.clips, at::zeros(sizes)});
-    }
-    slot.done = std::promise<Output>();
-    auto answer = slot.done.get_future();
-    slot.request.set_input_tensor(view_of(slot.clips));
-    slot.request.set_callback([this, &slot](const std::exception_ptr& error) { finish(slot, error); });
-    slot.request.start_async();
-    return answer;
+    if (clips.sizes().slice(1) != at::IntArrayRef(sizes_))
+      fail("the model takes clips [{}] and gets [{}]; freeze or export it again for these", fmt::join(sizes_, ", "), fmt::join(clips.sizes().slice(1), ", "));
+    Slot& slot = slots_[next_++ % slots_.size()];
+    slot.finish();
+    slot.clips = filled_up(clips);
+    guarded("the clips cannot be evaluated", [&] {
+      slot.request.set_input_tensor(view_of(slot.clips));
+      slot.request.start_async();
+    });
+    slot.question = std::make_shared<Question>(Question{&slot, clips.size(0), {}, nullptr});
+    return std::async(std::launch::deferred, [question = slot.question] {
+      if (question->slot) question->slot->finish();
+      if (question->error) std::rethrow_exception(question->error);
+      return std::move(question->answer);
+    });
   }
   int64_t requests() const override { return std::ssize(slots_); }
   int64_t batch() const override { return batch_; }
 
  private:
-  struct Slot {
-    explicit Slot(ov::InferRequest request) : request(std::move(request)) {}
-    ov::InferRequest request;
-    at::Tensor clips;
-    int64_t rows = 0;
-    std::promise<Output> done;
-  };
-  Slot& take() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return !free_.empty(); });
-    Slot* slot = free_.back();
-    free_.pop_back();
-    return *slot;
-  }
-  void finish(Slot& slot, const std::exception_ptr& error) {
-    auto done = std::move(slot.done);
-    Output output;
-    if (!error) output = {copy_of(slot.request.get_tensor("logits"), slot.rows), copy_of(slot.request.get_tensor("embedding"), slot.rows)};
-    {
-      const std::lock_guard lock(mutex_);
-      free_.push_back(&slot);
-      changed_.notify_all();
-    }
-    error ? done.set_exception(error) : done.set_value(std::move(output));
+  at::Tensor filled_up(const at::Tensor& clips) const {
+    if (clips.size(0) == batch_) return clips.contiguous();
+    auto sizes = clips.sizes().vec();
+    sizes[0] = batch_ - clips.size(0);
+    return at::cat({clips, at::zeros(sizes)});
   }
 
   int64_t batch_;
-  ov::CompiledModel compiled_;
-  std::vector<std::unique_ptr<Slot>> slots_;
-  std::vector<Slot*> free_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  std::vector<int64_t> sizes_;  // 3, T, H, W
+  std::vector<Slot> slots_;
+  size_t next_ = 0;
 };
 
 }  // namespace
@@ -149,42 +156,44 @@ std::vector<std::string> openvino_capabilities() { return core().get_property("C
 
 std::unique_ptr<Engine> openvino_engine(const OnnxModel& model, const OpenvinoOptions& options) {
   require_precision(options);
-  return guarded("cannot compile the model", [&] { return std::make_unique<OpenvinoEngine>(read(model), options); });
+  return guarded("the model cannot be compiled", [&] { return std::make_unique<OpenvinoEngine>(read(model), options); });
 }
 
 std::unique_ptr<Engine> openvino_file_engine(const std::string& path, const OpenvinoOptions& options) {
   require_precision(options);
-  return guarded(path.c_str(), [&] { return std::make_unique<OpenvinoEngine>(core().read_model(path), options); });
+  return guarded(path, [&] { return std::make_unique<OpenvinoEngine>(core().read_model(path), options); });
 }
 
 void save_openvino(const OnnxModel& model, const std::string& path_xml) {
-  guarded("cannot write the model", [&] { ov::save_model(read(model), path_xml, /*compress_to_fp16=*/false); });
+  guarded(path_xml, [&] { ov::save_model(read(model), path_xml, /*compress_to_fp16=*/false); });
 }
 
-std::function<Tensorwise(const at::Tensor&)> openvino_probe(const OnnxModel& model, const std::vector<std::string>& names, int64_t batch) {
-  return guarded("cannot compile the model", [&]() -> std::function<Tensorwise(const at::Tensor&)> {
+std::function<void(const at::Tensor&, const SeeTensor&)> openvino_probe(const OnnxModel& model, const std::vector<std::string>& names, int64_t threads) {
+  const auto request = guarded("the model cannot be compiled", [&] {
     const auto read_model = read(model);
     for (const auto& name : names) {
       if (name != "logits" && name != "embedding" && name != "clips") read_model->add_output(name);
     }
-    read_model->reshape(ov::PartialShape(with_batch(model, batch)));
-    const auto request = std::make_shared<ov::InferRequest>(
-        core().compile_model(read_model, "CPU", ov::hint::inference_precision(ov::element::f32)).create_infer_request());
-    return [request, names](const at::Tensor& clips) {
-      const auto whole = clips.contiguous();
+    auto shape = read_model->input().get_partial_shape();
+    shape[0] = 1;
+    read_model->reshape(shape);
+    auto compiled = core().compile_model(read_model, "CPU", ov::hint::inference_precision(ov::element::f32), ov::inference_num_threads(threads_of(threads)));
+    return std::make_shared<ov::InferRequest>(compiled.create_infer_request());
+  });
+  return [request, names](const at::Tensor& clip, const SeeTensor& see) {
+    const auto whole = clip.contiguous();
+    guarded("the clips cannot be evaluated", [&] {
       request->set_input_tensor(view_of(whole));
       request->infer();
-      Tensorwise tensors;
-      for (const auto& name : names) tensors[name] = name == "clips" ? whole : copy_of(request->get_tensor(name), whole.size(0));
-      return tensors;
-    };
-  });
+    });
+    for (const auto& name : names) see(name, name == "clips" ? whole : view_of(request->get_tensor(name)));
+  };
 }
 
 #else
 
 namespace {
-[[noreturn]] void absent() { fail("distal was built without OpenVINO; set OpenVINO_DIR, or let make fetch its wheel, or use engine libtorch"); }
+[[noreturn]] void absent() { fail("distal was built without OpenVINO; set OpenVINO_DIR, or let make fetch its wheel, and build again"); }
 }  // namespace
 
 std::string openvino_line() { return "not built in; set OpenVINO_DIR, or let make fetch its wheel"; }
@@ -193,7 +202,7 @@ std::vector<std::string> openvino_capabilities() { return {}; }
 std::unique_ptr<Engine> openvino_engine(const OnnxModel&, const OpenvinoOptions&) { absent(); }
 std::unique_ptr<Engine> openvino_file_engine(const std::string&, const OpenvinoOptions&) { absent(); }
 void save_openvino(const OnnxModel&, const std::string&) { absent(); }
-std::function<Tensorwise(const at::Tensor&)> openvino_probe(const OnnxModel&, const std::vector<std::string>&, int64_t) { absent(); }
+std::function<void(const at::Tensor&, const SeeTensor&)> openvino_probe(const OnnxModel&, const std::vector<std::string>&, int64_t) { absent(); }
 
 #endif
 

@@ -1,5 +1,7 @@
 #include "infer/quantise.h"
 
+#include <set>
+
 #include <ATen/ATen.h>
 #include <ATen/cpu/Utils.h>
 
@@ -9,7 +11,7 @@
 namespace distal {
 namespace {
 
-constexpr int64_t kBatch = 4, kBins = 2048;
+constexpr int64_t kBatch = 4, kBins = 16384, kTrialClips = 32;
 
 bool quantisable(const OnnxNode& node) { return node.type == "Conv" || node.type == "Gemm"; }
 
@@ -22,24 +24,27 @@ struct Seen {
 };
 
 // What enters each layer, over all clips: first the extremes, then where the values lie between them.
-std::map<std::string, Seen> ranges_of(const OnnxModel& model, const std::vector<std::string>& names, const at::Tensor& clips) {
-  const int64_t batch = std::min(kBatch, clips.size(0));
-  const auto probe = openvino_probe(model, names, batch);
+std::map<std::string, Seen> ranges_of(const OnnxModel& model, const std::vector<std::string>& names, const at::Tensor& clips, int64_t threads, Progress& progress) {
+  const auto probe = openvino_probe(model, names, threads);
   std::map<std::string, Seen> ranges;
-  const auto for_each_batch = [&](const auto& see) {
-    for (int64_t at = 0; at < clips.size(0); at += batch) {
-      for (const auto& [name, tensor] : probe(clips.narrow(0, std::min(at, clips.size(0) - batch), batch))) see(ranges[name], tensor);
+  progress.begin("int8: measuring what enters each layer", 2 * clips.size(0), "clips");
+  int64_t done = 0;
+  const auto for_each_clip = [&](const auto& see) {
+    for (const auto& clip : clips.split(1)) {
+      probe(clip, [&](const std::string& name, const at::Tensor& tensor) { see(ranges[name], tensor); });
+      progress.step(++done);
     }
   };
-  for_each_batch([](Seen& range, const at::Tensor& tensor) {
+  for_each_clip([](Seen& range, const at::Tensor& tensor) {
     const auto [least, most] = at::aminmax(tensor);
     range.least = std::min(range.least, least.template item<double>());
     range.most = std::max(range.most, most.template item<double>());
   });
-  for_each_batch([](Seen& range, const at::Tensor& tensor) {
+  for_each_clip([](Seen& range, const at::Tensor& tensor) {
     const auto counts = at::histc(tensor, kBins, range.least, std::max(range.most, range.least + 1e-12)).to(at::kDouble);
     range.counts = range.counts.defined() ? range.counts + counts : counts;
   });
+  progress.end();
   return ranges;
 }
 
@@ -65,17 +70,16 @@ struct Layer {
   double change = 0;  // where it alone is quantised
 };
 
-std::vector<Layer> layers_of(const OnnxModel& model, const at::Tensor& clips, const QuantiseOptions& options) {
+std::vector<Layer> layers_of(const OnnxModel& model, const at::Tensor& clips, const QuantiseOptions& options, int64_t threads, Progress& progress) {
   std::set<std::string> names;
   for (const auto& node : model.nodes) {
     if (quantisable(node)) names.insert(node.inputs[0]);
   }
-  const auto ranges = ranges_of(model, {names.begin(), names.end()}, clips);
+  const auto ranges = ranges_of(model, {names.begin(), names.end()}, clips, threads, progress);
   std::vector<Layer> layers;
   for (size_t i = 0; i < model.nodes.size(); ++i) {
-    const OnnxNode& node = model.nodes[i];
-    if (!quantisable(node)) continue;
-    const Seen& range = ranges.at(node.inputs[0]);
+    if (!quantisable(model.nodes[i])) continue;
+    const Seen& range = ranges.at(model.nodes[i].inputs[0]);
     layers.push_back({i, grid_for(range.least, range.most, range.counts, options)});
   }
   return layers;
@@ -131,15 +135,53 @@ class Writer {
   OnnxModel out_;
 };
 
-at::Tensor probabilities(const OnnxModel& model, const at::Tensor& clips) {
+at::Tensor probabilities(const OnnxModel& model, const at::Tensor& clips, int64_t threads) {
   OpenvinoOptions options;
-  options.batch = std::min(kBatch, clips.size(0));
+  options.batch = kBatch;
+  options.clips = clips.size(0);
+  options.threads = threads;
   const auto engine = openvino_engine(model, options);
   std::vector<std::future<Output>> answers;
-  for (const auto& part : clips.split(options.batch)) answers.push_back(engine->submit(part));
+  for (const auto& part : clips.split(engine->batch())) answers.push_back(engine->submit(part));
   std::vector<at::Tensor> logits;
   for (auto& answer : answers) logits.push_back(answer.get().logits);
   return at::cat(logits).softmax(1);
+}
+
+// How one choice of layers changes the answers.
+class Trials {
+ public:
+  Trials(const OnnxModel& model, const at::Tensor& clips, int64_t bits, int64_t threads)
+      : model_(model), clips_(clips), bits_(bits), threads_(threads), expected_(probabilities(model, clips, threads)) {
+    if (!expected_.isfinite().all().item<bool>()) fail("int8: the logits of the model itself are not finite; train it again");
+  }
+  Quantised of(const std::vector<Layer>& layers, int64_t clips) const {
+    Quantised result;
+    result.model = Writer(model_, bits_).write(layers);
+    const auto answered = probabilities(result.model, clips_.narrow(0, 0, clips), threads_), expected = expected_.narrow(0, 0, clips);
+    result.change = ((answered - expected).abs().sum(1) / 2).mean().item<double>();
+    result.flipped = (answered.argmax(1) != expected.argmax(1)).to(at::kDouble).mean().item<double>();
+    result.layers = std::ssize(layers);
+    return result;
+  }
+
+ private:
+  const OnnxModel& model_;
+  at::Tensor clips_;
+  int64_t bits_, threads_;
+  at::Tensor expected_;
+};
+
+// Those first that change most when they alone are quantised.
+void sort_by_change(std::vector<Layer>& layers, const Trials& trials, int64_t clips, Progress& progress) {
+  progress.begin("int8: trying each layer", std::ssize(layers), "layers");
+  int64_t done = 0;
+  for (auto& layer : layers) {
+    layer.change = trials.of({layer}, clips).change;
+    progress.step(++done);
+  }
+  progress.end();
+  std::stable_sort(layers.begin(), layers.end(), [](const Layer& a, const Layer& b) { return a.change > b.change; });
 }
 
 // Its weight's, without the ending.
@@ -151,11 +193,13 @@ void QuantiseOptions::visit(OptionVisitor& v) {
   v("range", range, "of what enters a layer: the extremes, a percentile of the magnitudes, or the least squared error", one_of({"min_max", "percentile", "mse"}));
   v("percentile", percentile, "of the magnitudes, percent", between(50, 100));
   v("tolerance", tolerance, "layers are left in float until the class probabilities change by no more than this in the mean (0 to 1)", between(0, 1));
-  v("weight_bits", weight_bits, "of a weight; 0: 8, or 7 on a processor without VNNI", between(0, 8));
+  v("weight_bits", weight_bits, "of a weight, from 2 on; 0: 8, or 7 on a processor without VNNI", between(0, 8));
+  if (weight_bits == 1) throw UsageError(fmt::format("{}: weight_bits 1 has no steps; give 2 to 8, or 0", v.place()));
 }
 
 Grid grid_for(double least, double most, const at::Tensor& counts, const QuantiseOptions& options) {
-  const auto x = centres(least, most, counts.size(0)).abs();
+  const double half_bin = (most - least) / static_cast<double>(2 * counts.size(0));
+  const auto magnitudes_of_bins = centres(least, most, counts.size(0)).abs() + half_bin;
   const bool positive = least >= 0;
   const double largest = std::max(std::abs(least), std::abs(most));
   const auto grid = [&](double limit) {
@@ -165,7 +209,7 @@ Grid grid_for(double least, double most, const at::Tensor& counts, const Quantis
   };
   if (options.range == "min_max" || largest == 0) return grid(largest);
   if (options.range == "percentile") {
-    const auto [magnitudes, order] = x.sort();
+    const auto [magnitudes, order] = magnitudes_of_bins.sort();
     const auto share = counts.index_select(0, order).cumsum(0) / counts.sum();
     const auto beyond = (share >= options.percentile / 100).nonzero();
     return grid(beyond.size(0) == 0 ? largest : magnitudes[beyond[0][0]].item<double>());
@@ -181,28 +225,19 @@ Grid grid_for(double least, double most, const at::Tensor& counts, const Quantis
   return best;
 }
 
-Quantised quantise(const OnnxModel& model, const at::Tensor& clips, const QuantiseOptions& options) {
+Quantised quantise(const OnnxModel& model, const at::Tensor& clips, const QuantiseOptions& options, int64_t threads, Progress& progress) {
   if (clips.size(0) == 0) fail("int8: no clip to calibrate on; name some of the pool's");
   const int64_t bits = options.weight_bits > 0 ? options.weight_bits : bits_without_overflow();
-  auto layers = layers_of(model, clips, options);
-  const auto expected = probabilities(model, clips);
-  const auto changed_by = [&](const std::vector<Layer>& some) {
-    Quantised result;
-    result.model = Writer(model, bits).write(some);
-    const auto answered = probabilities(result.model, clips);
-    result.change = ((answered - expected).abs().sum(1) / 2).mean().item<double>();
-    result.flipped = (answered.argmax(1) != expected.argmax(1)).to(at::kDouble).mean().item<double>();
-    result.layers = std::ssize(some);
-    return result;
-  };
-  Quantised best = changed_by(layers);
+  auto layers = layers_of(model, clips, options, threads, progress);
+  const Trials trials(model, clips, bits, threads);
+  Quantised best = trials.of(layers, clips.size(0));
   if (best.change <= options.tolerance) return best;
-  for (auto& layer : layers) layer.change = changed_by({layer}).change;
-  std::stable_sort(layers.begin(), layers.end(), [](const Layer& a, const Layer& b) { return a.change > b.change; });
+  sort_by_change(layers, trials, std::min(kTrialClips, clips.size(0)), progress);
   int64_t too_few = 0, enough = std::ssize(layers);  // layers left in float
   while (enough - too_few > 1) {
+    Progress::check_interrupted();
     const int64_t left = (too_few + enough) / 2;
-    Quantised result = changed_by({layers.begin() + left, layers.end()});
+    Quantised result = trials.of({layers.begin() + left, layers.end()}, clips.size(0));
     const bool met = result.change <= options.tolerance;
     (met ? enough : too_few) = left;
     if (met) best = std::move(result);

@@ -1,12 +1,14 @@
 #pragma once
-// Int8: convolutions and linear layers compute on whole numbers of eight bits. Weights are symmetric with a scale per output channel; what enters a layer has one
+// Int8: convolutions and the last linear layer compute on whole numbers of eight bits. Weights are symmetric with a scale per output channel; what enters a layer has one
 // scale for the whole tensor, unsigned where it is never negative, else symmetric. Written as QuantizeLinear and DequantizeLinear around
 // float operations, which OpenVINO and ONNX Runtime both fuse (Jacob et al., CVPR 2018, arXiv 1712.05877; ranges: Wu et al., "Integer
 // Quantization for Deep Learning Inference", 2020, arXiv 2004.09602, section 4).
 
-#include <set>
+#include <string>
+#include <vector>
 
 #include "base/options.h"
+#include "base/progress.h"
 #include "infer/onnx.h"
 
 namespace distal {
@@ -28,9 +30,9 @@ struct Quantised {
 };
 
 /// `clips` [M, 3, T, H, W] of the pool: what enters each layer is measured on them. All layers are quantised; if `change` is then above the tolerance,
-/// each layer is tried alone, and as few of those that change most are left in float as meet it (found by halving).
-/// Needs OpenVINO. Throws Error: no clip, or the tolerance cannot be met with any layer quantised.
-Quantised quantise(const OnnxModel& model, const torch::Tensor& clips, const QuantiseOptions& options);
+/// each layer is tried alone, on up to 32 of the clips, and as few of those that change most are left in float as meet it (found by halving, on all clips).
+/// Needs OpenVINO. Throws Error: no clip, logits that are not finite, or the tolerance cannot be met with any layer quantised; Interrupted.
+Quantised quantise(const OnnxModel& model, const torch::Tensor& clips, const QuantiseOptions& options, int64_t threads, Progress& progress);
 
 /// How one tensor of values becomes whole numbers: x / scale, rounded, between low and high.
 struct Grid {

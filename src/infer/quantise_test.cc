@@ -28,7 +28,9 @@ TEST(Grid, CoversTheExtremesAPercentileOrWhatCostsLeast) {
   EXPECT_FLOAT_EQ(grid_for(0, 100, one_far_out(), options_with("min_max")).scale, 100.F / 255);
   auto percentile = options_with("percentile");
   percentile.percentile = 99;
-  EXPECT_FLOAT_EQ(grid_for(0, 100, one_far_out(), percentile).scale, 1.75F / 255);  // the centre of the last bin below 2
+  EXPECT_FLOAT_EQ(grid_for(0, 100, one_far_out(), percentile).scale, 2.F / 255);
+  percentile.percentile = 100;
+  EXPECT_FLOAT_EQ(grid_for(0, 100, one_far_out(), percentile).scale, 100.F / 255);
   auto close = at::ones({200}, at::kDouble);
   EXPECT_NEAR(grid_for(0, 100, close, options_with("mse")).scale, 100.F / 255, 3.F / 255) << "evenly spread: nothing to gain";
   const auto squared = grid_for(0, 100, at::cat({at::full({100}, 1e6, at::kDouble), at::zeros({99}, at::kDouble), at::ones({1}, at::kDouble)}), options_with("mse"));
@@ -56,13 +58,14 @@ class Int8 : public ::testing::Test {
     clips = at::randn({10, 3, 4, 32, 32});
     model = freeze(*net, {3, 4, 32, 32});
   }
+  Progress progress{Progress::Mode::quiet};
   Model net;
   at::Tensor clips;
   OnnxModel model;
 };
 
 TEST_F(Int8, StaysCloseAndHasEveryLayerInEightBits) {
-  const Quantised result = quantise(model, clips, {});
+  const Quantised result = quantise(model, clips, {}, 1, progress);
   EXPECT_EQ(result.layers, std::count_if(model.nodes.begin(), model.nodes.end(), [](const OnnxNode& node) { return node.type == "Conv" || node.type == "Gemm"; }));
   EXPECT_TRUE(result.left.empty());
   EXPECT_GT(result.change, 0) << "eight bits are not thirty-two";
@@ -74,15 +77,15 @@ TEST_F(Int8, StaysCloseAndHasEveryLayerInEightBits) {
 
 TEST_F(Int8, LeavesTheLayersThatLoseMostInFloatWhereTheToleranceIsSmall) {
   QuantiseOptions strict;
-  strict.tolerance = quantise(model, clips, {}).change * 0.7;
-  const Quantised result = quantise(model, clips, strict);
+  strict.tolerance = quantise(model, clips, {}, 1, progress).change * 0.7;
+  const Quantised result = quantise(model, clips, strict, 1, progress);
   EXPECT_FALSE(result.left.empty());
   EXPECT_LE(result.change, strict.tolerance);
   strict.tolerance = 0;
-  EXPECT_THROW(quantise(model, clips, strict), Error);
+  EXPECT_THROW(quantise(model, clips, strict, 1, progress), Error);
 }
 
-TEST_F(Int8, WithoutClipsSaysWhatItWants) { EXPECT_THROW(quantise(model, clips.narrow(0, 0, 0), {}), Error); }
+TEST_F(Int8, WithoutClipsSaysWhatItWants) { EXPECT_THROW(quantise(model, clips.narrow(0, 0, 0), {}, 1, progress), Error); }
 
 }  // namespace
 }  // namespace distal

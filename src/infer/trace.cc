@@ -56,6 +56,11 @@ std::vector<int64_t> sizes_of(const jit::Value* value) {
   return sizes.value_or(std::vector<int64_t>{});
 }
 
+bool alike(const c10::IValue& a, const c10::IValue& b) {
+  if (!a.isTensor() || !b.isTensor()) return a == b;
+  return a.toTensor().sizes() == b.toTensor().sizes() && at::equal(a.toTensor(), b.toTensor());
+}
+
 }  // namespace
 
 Trace::Trace(Net& net, const std::vector<int64_t>& clip) {
@@ -63,20 +68,24 @@ Trace::Trace(Net& net, const std::vector<int64_t>& clip) {
   const AsConstants as_constants(net);
   graph_ = traced(net, 2, clip);
   const auto other = traced(net, 3, clip);
-  const auto compare = [&](const jit::Value* two, const jit::Value* three) {
-    auto sizes = sizes_of(two);
-    const auto others = sizes_of(three);
-    expect(sizes.size() == others.size(), "a net computes the same for every batch");
-    for (size_t d = 0; d < sizes.size(); ++d) sizes[d] = sizes[d] == others[d] ? sizes[d] : -1;
-    sizes_[two] = sizes;
-  };
   compare(clips(), other->inputs()[0]);
   auto at = other->nodes().begin();
   for (const auto* node : graph_->nodes()) {
-    expect(at != other->nodes().end() && node->kind() == at->kind(), "a net computes the same for every batch");
+    expect(at != other->nodes().end() && node->kind() == at->kind() && node->outputs().size() == at->outputs().size(), "a net computes the same for every batch");
     for (size_t i = 0; i < node->outputs().size(); ++i) compare(node->outputs()[i], at->outputs()[i]);
     ++at;
   }
+  expect(at == other->nodes().end(), "a net computes the same for every batch");
+}
+
+void Trace::compare(const jit::Value* two, const jit::Value* three) {
+  auto sizes = sizes_of(two);
+  const auto others = sizes_of(three);
+  expect(sizes.size() == others.size(), "a net computes the same for every batch");
+  for (size_t d = 0; d < sizes.size(); ++d) sizes[d] = sizes[d] == others[d] ? sizes[d] : -1;
+  sizes_[two] = sizes;
+  const auto first = jit::toIValue(two), second = jit::toIValue(three);
+  if (first && second && !alike(*first, *second)) varying_.insert(two);
 }
 
 std::vector<const jit::Node*> Trace::nodes() const {
@@ -88,18 +97,16 @@ std::vector<const jit::Node*> Trace::nodes() const {
 }
 
 std::vector<int64_t> Trace::sizes(const jit::Value* value) const {
-  const auto known = sizes_.find(value);
-  if (known != sizes_.end()) return known->second;
   const auto fixed = constant(value);
-  expect(fixed && fixed->isTensor(), "a tensor of a trace is computed or constant");
-  return fixed->toTensor().sizes().vec();
+  return fixed && fixed->isTensor() ? fixed->toTensor().sizes().vec() : sizes_.at(value);
 }
 
-std::optional<c10::IValue> constant(const jit::Value* value) {
+std::optional<c10::IValue> Trace::constant(const jit::Value* value) const {
+  if (varying_.contains(value)) return std::nullopt;
   if (value->node()->kind() != c10::prim::ListConstruct) return jit::toIValue(value);
   c10::List<int64_t> list;
   for (const auto* entry : value->node()->inputs()) {
-    const auto number = jit::toIValue(entry);
+    const auto number = varying_.contains(entry) ? std::nullopt : jit::toIValue(entry);
     if (!number || !number->isInt()) return std::nullopt;
     list.push_back(number->toInt());
   }

@@ -1,9 +1,10 @@
 #pragma once
 // What a traced evaluation of a network looks like to who translates it: nodes of aten operations, their arguments as plain values, sizes with
-// the batch as -1. Constants are computed already, slices of weights included.
+// the batch as -1. Constants are computed already, slices of weights included; a number that is another in the other trace depends on the batch and is none.
 
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include <torch/csrc/jit/ir/ir.h>
@@ -25,13 +26,15 @@ class Trace {
 
   /// Sizes of a tensor; -1 where they depend on the batch.
   std::vector<int64_t> sizes(const torch::jit::Value* value) const;
+  /// An argument that is known beforehand: a number, a list, a tensor; None where it is one. Nothing: it depends on the clips or on the batch.
+  std::optional<c10::IValue> constant(const torch::jit::Value* value) const;
 
  private:
+  void compare(const torch::jit::Value* two, const torch::jit::Value* three);
+
   std::shared_ptr<torch::jit::Graph> graph_;
   std::map<const torch::jit::Value*, std::vector<int64_t>> sizes_;
+  std::set<const torch::jit::Value*> varying_;
 };
-
-/// An argument that is known beforehand: a number, a list, a tensor; None where it is one. Not known: an undefined optional.
-std::optional<c10::IValue> constant(const torch::jit::Value* value);
 
 }  // namespace distal
