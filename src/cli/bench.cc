@@ -89,7 +89,8 @@ class ScoreBench {
     add("openvino bf16", [&] { return openvino_engine(freeze(*net, sizes), bf16); });
     add("openvino int8", [&] {
       const Quantised int8 = quantise(freeze(*net, sizes), at::cat(ready_).slice(0, 0, kCalibrationClips), recipe_.int8, arguments_.threads, progress_);
-      remarks_.push_back(fmt::format("int8: {} layers, {} left in float; calibrated on the first {} of these clips", int8.layers, int8.left.size(), kCalibrationClips));
+      remarks_.push_back(fmt::format("int8: {} layers, {} left in float; calibrated on the first {} of these clips", int8.layers, int8.left.size(),
+                                     std::min(kCalibrationClips, expected_.size(0))));
       return openvino_engine(int8.model, f32);
     });
     for (int64_t i = 0; i < arguments_.repeats; ++i) {

@@ -51,8 +51,8 @@ class Teacher {
   virtual std::string version() const = 0;
 };
 
-/// A model of ours, in evaluation mode, without gradients. It and a TorchScript module take clip by clip: what a clip gets does not
-/// depend, to the last bit, on the clips it is asked with, so neither resumption nor another process's requests change a run.
+/// A model of ours, in evaluation mode, without gradients. By OpenVINO in requests of one size where it is there, else clip by clip as a TorchScript module:
+/// what a clip gets does not depend, to the last bit, on the clips it is asked with, so neither resumption nor another process's requests change a run.
 std::unique_ptr<Teacher> teacher_of(Model model, std::string version, int64_t classes);
 
 /// A TorchScript module: clips in, [N, K] out (probabilities, or logits where the options say so). Throws Error: the file

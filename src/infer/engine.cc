@@ -22,6 +22,7 @@ class LibtorchEngine final : public Engine {
     return done.get_future();
   }
   int64_t batch() const override { return 32; }
+  bool company_counts() const override { return true; }
 
  private:
   Model net_;

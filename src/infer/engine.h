@@ -18,6 +18,7 @@ class Engine {
   virtual std::future<Output> submit(const torch::Tensor& clips) = 0;
   virtual int64_t requests() const { return 1; }
   virtual int64_t batch() const = 0;  // clips that a batch should have
+  virtual bool company_counts() const = 0;  // whether the last bit of an answer depends on the other clips of its batch
   Output run(const torch::Tensor& clips) { return submit(clips).get(); }
 };
 

@@ -124,6 +124,7 @@ class OpenvinoEngine final : public Engine {
   }
   int64_t requests() const override { return std::ssize(slots_); }
   int64_t batch() const override { return batch_; }
+  bool company_counts() const override { return false; }
 
  private:
   at::Tensor filled_up(const at::Tensor& clips) const {
