@@ -268,7 +268,8 @@ Predictions Learning::read_and_predict(Net& net, const std::vector<Clip>& clips,
   net.eval();
   const InputOptions& input = reader_.options();
   std::string why_not;
-  const auto engine = quicker_engine(Model(std::shared_ptr<Net>(), &net), {3, input.sampling.frames, input.size_px, input.size_px}, std::ssize(clips), worth_freezing, &why_not);
+  const std::vector<int64_t> clip = {3, input.sampling.frames, input.size_px, input.size_px};
+  const auto engine = quicker_engine(Model(std::shared_ptr<Net>(), &net), clip, std::ssize(clips), worth_freezing, &why_not);
   if (!why_not.empty()) note(why_not);
   EvaluationBatches batches(reader_, clips, classes_.size(), engine->batch(), /*threads=*/1);
   std::vector<torch::Tensor> logits, embeddings, rows;

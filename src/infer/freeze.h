@@ -9,8 +9,9 @@
 
 namespace distal {
 
-/// The graph of `net` (on the processor) in evaluation mode for clips [3, T, H, W]. No other thread may use the net meanwhile; its mode and
-/// its parameters are left as they were. Weights are shared with the net where nothing was folded into them. Throws Error: a clip the net cannot take, or an operation without a counterpart, by its name.
+/// The graph of `net` (on the processor) in evaluation mode for clips [3, T, H, W]. No other thread may use the net meanwhile; its mode and its
+/// parameters are left as they were. Weights are shared with the net where nothing was folded into them. Throws Error: a clip the net cannot take, or
+/// an operation without a counterpart, by its name.
 OnnxModel freeze(Net& net, const std::vector<int64_t>& clip);
 
 /// Folds each BatchNormalization whose input is a convolution that nothing else reads.

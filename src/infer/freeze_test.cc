@@ -8,34 +8,12 @@
 
 #include "base/error.h"
 #include "infer/openvino.h"
+#include "models/testing.h"
 
 namespace distal {
 namespace {
 
 [[maybe_unused]] const bool kOneThread = (at::set_num_threads(1), true);
-
-// Small enough to be quick; a backbone that is not listed here is tested at its defaults.
-std::vector<std::string> options_of(const std::string& name) {
-  static const std::map<std::string, std::vector<std::string>> kSmall = {
-      {"resnet3d", {"depth: 10, width: 4", "depth: 50, width: 4"}},
-      {"btsnet_26", {"width: 0.05, cardinality: 8", "width: 0.05, cardinality: 8, fuse: c, branches: 2", "width: 0.125, cardinality: 16, ops: O1, alias_bug: true"}},
-      {"btsnet_50", {"width: 0.05, cardinality: 8, branches: 3"}},
-      {"btsnet_101", {"width: 0.05, cardinality: 8"}},
-      {"eco_lite", {"width: 0.07"}},
-      {"eco_full", {"width: 0.07"}},
-      {"x3d_xs", {"width: 0.3"}},
-      {"x3d_s", {"width: 0.3"}},
-      {"x3d_m", {"width: 0.3"}},
-      {"mc3_18", {"width: 4"}},
-      {"r2plus1d_18", {"width: 4"}},
-      {"r3d_18", {"width: 4"}},
-      {"slow_r50", {"width: 4"}},
-      {"tsn", {"base: mobilenet_v2, width: 0.2", "base: mobilenet_v1, width: 0.2, norm: batch", "base: resnet50, width: 0.1"}},
-      {"tsm", {"base: mobilenet_v2, width: 0.2, norm: batch", "base: resnet18, width: 0.1", "base: mobilenet_v2, width: 0.2, online: true"}},
-  };
-  const auto found = kSmall.find(name);
-  return found == kSmall.end() ? std::vector<std::string>{""} : found->second;
-}
 
 // With running statistics that are not 0 and 1, as after training.
 Model trained_net(const std::string& name, const std::string& options) {
@@ -57,7 +35,7 @@ void PrintTo(const Member& member, std::ostream* out) { *out << member.name << "
 std::vector<Member> members() {
   std::vector<Member> members;
   for (const auto& row : catalogue<Backbone>()) {
-    for (const auto& options : options_of(row.name)) members.push_back({row.name, options});
+    for (const auto& options : small_options(row.name)) members.push_back({row.name, options});
   }
   return members;
 }
