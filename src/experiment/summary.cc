@@ -4,7 +4,7 @@
 #include <cmath>
 #include <set>
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "experiment/html.h"
 #include "experiment/statistics.h"
@@ -224,13 +224,13 @@ std::string others(const Summary& summary) {
   for (const auto& c : summary.comparisons) {
     if (c.arm != summary.best && c.against == summary.control) (!c.shown() ? neither : c.difference.mean > 0 ? better : worse).push_back(c.arm->name);
   }
-  std::string out;
+  std::vector<std::string> sentences;
   const bool first = std::any_of(summary.comparisons.begin(), summary.comparisons.end(),
       [&](const Comparison& c) { return c.arm == summary.best && c.shown(); });
-  if (!better.empty()) out += fmt::format("Better than {}{}: {}. ", summary.control->name, first ? " as well" : "", listed(better));
-  if (!worse.empty()) out += fmt::format("Worse than {}: {}. ", summary.control->name, listed(worse));
-  if (!neither.empty()) out += fmt::format("Not shown to differ from {}: {}.", summary.control->name, listed(neither));
-  return out;
+  if (!better.empty()) sentences.push_back(fmt::format("Better than {}{}: {}.", summary.control->name, first ? " as well" : "", listed(better)));
+  if (!worse.empty()) sentences.push_back(fmt::format("Worse than {}: {}.", summary.control->name, listed(worse)));
+  if (!neither.empty()) sentences.push_back(fmt::format("Not shown to differ from {}: {}.", summary.control->name, listed(neither)));
+  return fmt::format("{}", fmt::join(sentences, " "));
 }
 
 std::string saving(const Summary& summary) {

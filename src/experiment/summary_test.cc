@@ -113,6 +113,12 @@ TEST(Summary, CorrectsForTheNumberOfArms) {
   EXPECT_THAT(answer(summary).at(1), HasSubstr("Not shown to differ from random: noise."));
 }
 
+TEST(Summary, OtherArmsAreNamedInWholeSentences) {
+  Results results = three_seeds();
+  for (int64_t seed = 0; seed < 3; ++seed) results.cells.push_back(cell("margin", seed, false, {0.3, 0.5, 0.59 + 0.0101 * static_cast<double>(seed)}));
+  EXPECT_THAT(answer(Summary(results)), ::testing::Contains(std::string("Better than random as well: margin.")));
+}
+
 TEST(Summary, TheAreaIsTheMeanAccuracyOverTheBudget) {
   const Results results = three_seeds();
   const Summary summary(results);
