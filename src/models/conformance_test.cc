@@ -16,20 +16,7 @@ using ::testing::HasSubstr;
 // The nets of these tests are small: on a busy machine threads that wait for each other cost tenfold.
 [[maybe_unused]] const bool kOneThread = (at::set_num_threads(1), true);
 
-struct Member {
-  std::string name, options;
-};
-void PrintTo(const Member& member, std::ostream* out) { *out << member.name << " {" << member.options << "}"; }
-
-std::vector<Member> members() {
-  std::vector<Member> members;
-  for (const auto& row : catalogue<Backbone>()) {
-    for (const auto& options : small_options(row.name)) members.push_back({row.name, options});
-  }
-  return members;
-}
-
-class EveryBackbone : public ::testing::TestWithParam<Member> {
+class EveryBackbone : public ::testing::TestWithParam<SmallBackbone> {
  protected:
   static Model build(uint64_t seed = 1, int64_t classes = 5) {
     return make<Backbone>(GetParam().name, GetParam().options)->build(classes, Random(seed));
@@ -124,7 +111,7 @@ TEST_P(EveryBackbone, CanBeFrozenUpToItsHead) {
   EXPECT_EQ(trained, 5 * (net->embedding_size() + 1));
 }
 
-INSTANTIATE_TEST_SUITE_P(Backbones, EveryBackbone, ::testing::ValuesIn(members()), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Backbones, EveryBackbone, ::testing::ValuesIn(small_backbones()), [](const auto& info) {
   return fmt::format("{}_{}", info.param.name, info.index);
 });
 

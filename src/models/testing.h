@@ -2,8 +2,11 @@
 // For the conformance suites of this room and of infer/: options with which each backbone is quick.
 
 #include <map>
+#include <ostream>
 #include <string>
 #include <vector>
+
+#include "models/model.h"
 
 namespace distal {
 
@@ -30,6 +33,20 @@ inline std::vector<std::string> small_options(const std::string& name) {
   };
   const auto found = kSmall.find(name);
   return found == kSmall.end() ? std::vector<std::string>{""} : found->second;
+}
+
+/// A backbone with one of its small options; their suites have one test a member.
+struct SmallBackbone {
+  std::string name, options;
+};
+inline void PrintTo(const SmallBackbone& member, std::ostream* out) { *out << member.name << " {" << member.options << "}"; }
+
+inline std::vector<SmallBackbone> small_backbones() {
+  std::vector<SmallBackbone> members;
+  for (const auto& row : catalogue<Backbone>()) {
+    for (const auto& options : small_options(row.name)) members.push_back({row.name, options});
+  }
+  return members;
 }
 
 }  // namespace distal
