@@ -9,11 +9,104 @@
 namespace distal::reproduce {
 namespace {
 
-// The first pooled map is 14 x 14, the second convolution's output 10 x 10, pooled 5 x 5. A strip is what two neighbouring output
-// columns see, 6 of the 14 input columns; in memory [14 rows, 6 columns, channels, mixes], so that the 5 rows of an output
-// row are one matrix.
-constexpr int64_t kMap = 14, kRows = 10, kStrips = 5, kColumns = 6, kKernel = 5;
-constexpr int64_t kPairs = 32;  // a block of 352 mixes with the usual grid: its strips stay near the core
+// The first pooled map is 14 x 14, the second convolution's output 10 x 10, pooled 5 x 5. Mixes lie innermost, those of a pair
+// side by side: kAtOnce pairs are as many vectors as lambdas.
+constexpr int64_t kMap = 14, kPooled = 5, kKernel = 5, kCorners = 4;
+constexpr int64_t kAtOnce = 8;  // with the usual grid 88 mixes, whose first maps take 207 kB
+constexpr int64_t kPairs = 32;  // pairs whose last layers are one matrix product each
+constexpr int64_t kChannels = 4, kVectors = 3;  // 12 sums in registers
+
+typedef float Lanes __attribute__((vector_size(32), aligned(4), may_alias));
+constexpr int64_t kLanes = 8;
+
+#if defined(__x86_64__)
+#define DISTAL_CLONES __attribute__((target_clones("fma", "default")))
+#else
+#define DISTAL_CLONES
+#endif
+#define DISTAL_INLINE __attribute__((always_inline)) inline
+
+// For each place of the map and each pair: relu(max over the 4 corners of second + lambda * (first - second)). first, second: kAtOnce
+// images [places, 4]; lambdas padded to whole vectors; maps [places, stride], where a pair's last vector may reach into the next's.
+DISTAL_CLONES void mix_maps(const float* const* first, const float* const* second, const float* lambdas, int64_t count, int64_t places, float* maps, int64_t stride) {
+  for (int64_t place = 0; place < places; ++place) {
+    for (int64_t pair = 0; pair < kAtOnce; ++pair) {
+      const float *i = first[pair] + place * kCorners, *j = second[pair] + place * kCorners;
+      float* out = maps + place * stride + pair * count;
+      for (int64_t t = 0; t < count; t += kLanes) {
+        const Lanes lambda = *reinterpret_cast<const Lanes*>(lambdas + t);
+        Lanes most = {};
+        for (int64_t corner = 0; corner < kCorners; ++corner) {
+          const Lanes value = j[corner] + lambda * (i[corner] - j[corner]);
+          most = value < most ? most : value;  // in this order not a number stays
+        }
+        *reinterpret_cast<Lanes*>(out + t) = most;
+      }
+    }
+  }
+}
+
+struct Convolution {
+  const float *weight, *bias;  // [groups of 4 channels, 5 rows, 5 columns * first, 4] [channels]
+  int64_t first, channels;
+};
+
+// One place of the pooled second map: the 4 places it chooses from, of `vectors` vectors of mixes and one group of channels.
+template <int64_t vectors>
+DISTAL_INLINE void pooled_place(const Convolution& of, int64_t group, const float* map, int64_t stride, float* out, int64_t out_stride) {
+  Lanes most[kChannels][vectors];
+#pragma GCC unroll 4
+  for (int64_t c = 0; c < kChannels; ++c)
+#pragma GCC unroll 4
+    for (int64_t v = 0; v < vectors; ++v) most[c][v] = Lanes{} - std::numeric_limits<float>::infinity();
+  for (int64_t corner = 0; corner < kCorners; ++corner) {
+    Lanes sum[kChannels][vectors] = {};
+    const float* weight = of.weight + group * kKernel * kKernel * of.first * kChannels;
+    for (int64_t y = 0; y < kKernel; ++y) {
+      const float* in = map + ((y + corner / 2) * kMap + corner % 2) * of.first * stride;
+      for (int64_t x = 0; x < kKernel * of.first; ++x, in += stride, weight += kChannels) {
+        Lanes value[vectors];
+#pragma GCC unroll 4
+        for (int64_t v = 0; v < vectors; ++v) value[v] = *reinterpret_cast<const Lanes*>(in + v * kLanes);
+#pragma GCC unroll 4
+        for (int64_t c = 0; c < kChannels; ++c)
+#pragma GCC unroll 4
+          for (int64_t v = 0; v < vectors; ++v) sum[c][v] += weight[c] * value[v];
+      }
+    }
+#pragma GCC unroll 4
+    for (int64_t c = 0; c < kChannels; ++c)
+#pragma GCC unroll 4
+      for (int64_t v = 0; v < vectors; ++v) most[c][v] = sum[c][v] < most[c][v] ? most[c][v] : sum[c][v];
+  }
+#pragma GCC unroll 4
+  for (int64_t c = 0; c < kChannels; ++c) {
+#pragma GCC unroll 4
+    for (int64_t v = 0; v < vectors; ++v) {
+      if (group * kChannels + c < of.channels) {
+        const Lanes value = most[c][v] + of.bias[group * kChannels + c];
+        *reinterpret_cast<Lanes*>(out + c * out_stride + v * kLanes) = value < 0 ? Lanes{} : value;
+      }
+    }
+  }
+}
+
+// maps [14, 14, first, stride] to [5 rows, 5 columns, channels, out_stride]: convolution, bias, max pool, ReLU of vectors * kLanes mixes.
+DISTAL_CLONES void second_maps(const Convolution& of, const float* maps, int64_t stride, int64_t vectors, float* out, int64_t out_stride) {
+  for (int64_t v = 0; v < vectors; v += kVectors) {
+    for (int64_t place = 0; place < kPooled * kPooled; ++place) {
+      const float* map = maps + (place / kPooled * 2 * kMap + place % kPooled * 2) * of.first * stride + v * kLanes;
+      for (int64_t group = 0; group * kChannels < of.channels; ++group) {
+        float* to = out + (place * of.channels + group * kChannels) * out_stride + v * kLanes;
+        switch (std::min(kVectors, vectors - v)) {
+          case 1: pooled_place<1>(of, group, map, stride, to, out_stride); break;
+          case 2: pooled_place<2>(of, group, map, stride, to, out_stride); break;
+          default: pooled_place<3>(of, group, map, stride, to, out_stride);
+        }
+      }
+    }
+  }
+}
 
 struct Parameters {
   std::map<std::string, torch::Tensor> by_name;
@@ -34,12 +127,13 @@ LenetConfidence::LenetConfidence(Net& net, const torch::Tensor& pixels) {
   images_ = pixels.size(0), first_ = of["C1.weight"].size(0), second_ = of["C3.weight"].size(0);
   const auto values = clips_of(pixels).select(1, 0);  // [N, 1, 32, 32]
   const auto maps = torch::conv2d(values, of["C1.weight"], of["C1.bias"]);
-  maps_ = maps.view({images_, first_, kMap, 2, kMap, 2}).permute({2, 4, 1, 3, 5, 0}).contiguous();
-  auto strip = torch::zeros({2, second_, kKernel, kColumns, first_});
-  for (int64_t column = 0; column < 2; ++column) strip[column].narrow(2, column, kKernel).copy_(of["C3.weight"].permute({0, 2, 3, 1}));
-  strip_weight_ = strip.view({2 * second_, -1});
-  second_bias_ = of["C3.bias"];
-  third_weight_ = of["C5.weight"].permute({0, 3, 2, 1}).flatten(1).contiguous();  // columns, rows, channels, as second_maps gives
+  maps_ = maps.view({images_, first_, kMap, 2, kMap, 2}).permute({0, 2, 4, 1, 3, 5}).contiguous();
+  const int64_t groups = (second_ + kChannels - 1) / kChannels;
+  auto padded = torch::zeros({groups * kChannels, kKernel, kKernel, first_});
+  padded.narrow(0, 0, second_).copy_(of["C3.weight"].permute({0, 2, 3, 1}));
+  second_weight_ = padded.view({groups, kChannels, kKernel, kKernel, first_}).permute({0, 2, 3, 4, 1}).contiguous();
+  second_bias_ = of["C3.bias"].contiguous();
+  third_weight_ = of["C5.weight"].permute({0, 2, 3, 1}).flatten(1).contiguous();  // rows, columns, channels
   third_bias_ = of["C5.bias"].unsqueeze(1);
   hidden_weight_ = of["F6.weight"], hidden_bias_ = of["F6.bias"].unsqueeze(1);
   weight_ = of["fc.weight"], bias_ = of["fc.bias"].unsqueeze(1);
@@ -65,63 +159,22 @@ torch::Tensor LenetConfidence::operator()(const torch::Tensor& i, const torch::T
 }
 
 torch::Tensor LenetConfidence::block(const int64_t* i, const int64_t* j, int64_t pairs, const torch::Tensor& lambdas) const {
-  const int64_t count = lambdas.size(0);
-  auto strips = torch::empty({kStrips, kMap, kColumns * first_, count * pairs});
-  mix_first_maps(i, j, pairs, lambdas, strips.mutable_data_ptr<float>());
-  return classes(second_maps(strips)).view({count, pairs}).t();
-}
-
-// For every pair and lambda: relu(max of the 4 mixed values), written to each strip that sees it.
-void LenetConfidence::mix_first_maps(const int64_t* i, const int64_t* j, int64_t pairs, const torch::Tensor& lambdas, float* strips) const {
-  const float *all = maps_.const_data_ptr<float>(), *lambda = lambdas.const_data_ptr<float>();
-  const int64_t count = lambdas.size(0), mixes = count * pairs;
-  std::vector<float> second(4 * pairs), difference(4 * pairs), pooled(mixes);
-  const float *__restrict base = second.data(), *__restrict step = difference.data();
-  for (int64_t place = 0; place < kMap * kMap * first_; ++place) {
-    const int64_t channel = place % first_, x = place / first_ % kMap, y = place / first_ / kMap;
-    for (int64_t corner = 0; corner < 4; ++corner) {
-      const float* values = all + (place * 4 + corner) * images_;
-      for (int64_t p = 0; p < pairs; ++p) {
-        second[corner * pairs + p] = values[j[p]];
-        difference[corner * pairs + p] = values[i[p]] - values[j[p]];
-      }
+  const int64_t count = lambdas.size(0), places = kMap * kMap * first_, mixes = kAtOnce * count, stride = mixes + kLanes;
+  const auto grid = torch::constant_pad_nd(lambdas, {0, kLanes});
+  const auto maps = torch::empty({places, stride});
+  const int64_t parts = (pairs + kAtOnce - 1) / kAtOnce;
+  const auto seconds = torch::empty({kPooled * kPooled * second_, parts * mixes});
+  const Convolution second{second_weight_.const_data_ptr<float>(), second_bias_.const_data_ptr<float>(), first_, second_};
+  for (int64_t part = 0; part < parts; ++part) {
+    const float *first_of[kAtOnce], *second_of[kAtOnce];
+    for (int64_t p = 0; p < kAtOnce; ++p) {
+      const int64_t pair = std::min(part * kAtOnce + p, pairs - 1);  // the last one fills the part up
+      first_of[p] = maps_[i[pair]].const_data_ptr<float>(), second_of[p] = maps_[j[pair]].const_data_ptr<float>();
     }
-    for (int64_t t = 0; t < count; ++t) {
-      float* __restrict out = pooled.data() + t * pairs;
-      const auto corner = [&](int64_t at) { return base[at] + lambda[t] * step[at]; };
-      for (int64_t p = 0; p < pairs; ++p) {
-        const float top = std::max(corner(p), corner(pairs + p)), bottom = std::max(corner(2 * pairs + p), corner(3 * pairs + p));
-        out[p] = std::max(std::max(top, bottom), 0.0f);
-      }
-    }
-    for (int64_t strip = std::max<int64_t>(0, (x - kColumns + 2) / 2); strip <= std::min(kStrips - 1, x / 2); ++strip)
-      std::copy(pooled.begin(), pooled.end(), strips + (((strip * kMap + y) * kColumns + x - 2 * strip) * first_ + channel) * mixes);
+    mix_maps(first_of, second_of, grid.const_data_ptr<float>(), count, places, maps.mutable_data_ptr<float>(), stride);
+    second_maps(second, maps.const_data_ptr<float>(), stride, count, seconds.mutable_data_ptr<float>() + part * mixes, parts * mixes);
   }
-}
-
-// strips [5, 14, 6 * first, M] to [5 columns, 5 rows, second, M]: convolution, bias, max pool, ReLU.
-torch::Tensor LenetConfidence::second_maps(const torch::Tensor& strips) const {
-  const int64_t mixes = strips.size(3), row = kColumns * first_ * mixes;
-  const auto windows = strips.as_strided({kStrips, kRows, kKernel * kColumns * first_, mixes}, {kMap * row, row, mixes, 1});
-  const auto weight = strip_weight_.unsqueeze(0).expand({kRows, -1, -1});
-  auto wide = torch::empty({kStrips, kRows, 2 * second_, mixes});
-  for (int64_t strip = 0; strip < kStrips; ++strip) {
-    auto out = wide[strip];
-    at::bmm_out(out, weight, windows[strip]);
-  }
-  auto maps = torch::empty({kStrips, kRows / 2, second_, mixes});
-  const float *from = wide.const_data_ptr<float>(), *bias = second_bias_.const_data_ptr<float>();
-  for (int64_t place = 0; place < kStrips * kRows / 2 * second_; ++place) {
-    const int64_t channel = place % second_;
-    const float* __restrict corner = from + (place / second_ * 4 * second_ + channel) * mixes;  // two rows of two columns each
-    float* __restrict out = maps.mutable_data_ptr<float>() + place * mixes;
-    const int64_t next = second_ * mixes;
-    for (int64_t m = 0; m < mixes; ++m) {
-      const float top = std::max(corner[m], corner[next + m]), bottom = std::max(corner[2 * next + m], corner[3 * next + m]);
-      out[m] = std::max(std::max(top, bottom) + bias[channel], 0.0f);
-    }
-  }
-  return maps.flatten(0, 2);
+  return classes(seconds).view({-1, count}).slice(0, 0, pairs);
 }
 
 torch::Tensor LenetConfidence::classes(const torch::Tensor& second_maps) const {

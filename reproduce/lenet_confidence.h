@@ -4,8 +4,8 @@
 //
 //   conv(lambda x_i + (1 - lambda) x_j) = lambda conv(x_i) + (1 - lambda) conv(x_j),
 //
-// and with the mixes as the innermost dimension the second convolution is 50 small matrix products without a copy. Exact but
-// for the order of sums. Safe to call from several threads; a call uses LibTorch's threads.
+// and with the mixes as the innermost dimension the second convolution and its pool stay in registers. Exact but for the order
+// of sums. Safe to call from several threads; a call uses LibTorch's threads.
 
 #include <torch/types.h>
 
@@ -24,13 +24,11 @@ class LenetConfidence {
 
  private:
   torch::Tensor block(const int64_t* i, const int64_t* j, int64_t pairs, const torch::Tensor& lambdas) const;
-  void mix_first_maps(const int64_t* i, const int64_t* j, int64_t pairs, const torch::Tensor& lambdas, float* strips) const;
-  torch::Tensor second_maps(const torch::Tensor& strips) const;
   torch::Tensor classes(const torch::Tensor& second_maps) const;
 
   int64_t images_, first_, second_;           // N, channels of the two convolutions
-  torch::Tensor maps_;                        // float32 [14 y, 14 x, first, 4, N]: what each max pool will choose from
-  torch::Tensor strip_weight_, second_bias_;  // [2 * second, 5 * 6 * first] [second]
+  torch::Tensor maps_;                         // float32 [N, 14 y, 14 x, first, 4]: what each max pool will choose from
+  torch::Tensor second_weight_, second_bias_;  // as Convolution
   torch::Tensor third_weight_, third_bias_, hidden_weight_, hidden_bias_, weight_, bias_;
 };
 

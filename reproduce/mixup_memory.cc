@@ -43,9 +43,9 @@ Measured measure(F&& scored) {
   return measured;
 }
 
-int64_t streamed(const Confidence& confidence, int64_t clips, int64_t pairs) {
+int64_t streamed(const Confidence& confidence, int64_t clips, int64_t pairs, int64_t batch) {
   MixupOptions options;
-  options.pairs = pairs;
+  options.pairs = pairs, options.batch = batch;
   const Confidence watched = [&](const auto&... arguments) {
     Progress::check_interrupted();
     return confidence(arguments...);
@@ -90,8 +90,8 @@ void measure_memory(const Images& images, const MemoryOptions& options) {
   const auto student = [&](const torch::Tensor& mixes) { return net->forward(mixes.expand({-1, 3, -1, -1, -1})).logits.softmax(1); };
   const int64_t clips = real.size(0), pairs = std::max<int64_t>(1, std::llround(options.fraction * static_cast<double>(MixPool(clips, {}).pairs())));
   const int64_t few = std::min(options.arrays_real, clips);
-  const auto fast = measure([&] { return streamed(LenetConfidence(*net, real), clips, pairs); });
-  const auto plain = measure([&] { return streamed(confidence_of(clips_of(real).narrow(1, 0, 1), student), clips, std::max<int64_t>(1, pairs / 20)); });
+  const auto fast = measure([&] { return streamed(LenetConfidence(*net, real), clips, pairs, 45'056); });  // enough for threads to share
+  const auto plain = measure([&] { return streamed(confidence_of(clips_of(real).narrow(1, 0, 1), student), clips, std::max<int64_t>(1, pairs / 20), MixupOptions().batch); });
   const auto arrays = measure([&] { return two_arrays(*net, real.slice(0, 0, few)); });
   fmt::print("scoring mixes with LeNet-5-Half, {} thread(s)\n", at::get_num_threads());
   print("stream, first convolution once an image", clips, fast);
