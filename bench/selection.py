@@ -4,8 +4,8 @@
     PLACE/bin/python3 bench/selection.py --peer-python PLACE/bin/python3 [--runs 3] [--rows 200000] [--count 100] [--strategies k_center badge typiclust]
     PLACE/bin/python3 bench/selection.py --alone --rows 1000000 --count 1000 --strategies k_center badge
 
-First both choose from 2,000 rows and their k-center picks must be the same ones. distal's seconds are of the whole command, from its start to the file
-it writes; the peer's are of the query alone. Features are drawn like those of a network: 50 groups, a spectrum that falls, nothing below 0.
+First both choose from 2,000 rows and every k-center pick of both must be the farthest row. Seconds are of the query alone, arrays at hand (the peer's in
+memory, distal's mapped), and in brackets of the whole process from its start. Features are drawn like those of a network: 50 groups, a spectrum that falls, nothing below 0.
 """
 
 import argparse
@@ -40,21 +40,24 @@ def write(folder, rows, features, classes, seed):
 
 
 def ours(program, folder, strategy, count):
-    command = [program, "select", "--strategy", strategy, "--count", count, "--embeddings", folder / "embeddings.npy", "--out", folder / "rows.npy"]
+    command = [program, "select", "--strategy", strategy, "--count", count, "--embeddings", folder / "embeddings.npy", "--json"]
     command += {"badge": ["--logits", folder / "logits.npy"], "k_center": ["--set", "strategy.normalize=false"], "typiclust": ["--set", "strategy.normalize=false"]}[strategy]
+    return timed(command)
+
+
+def timed(command):
+    """A process that prints JSON: that, its wall seconds, its peak memory."""
     began = time.monotonic()
-    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+    result = json.loads(process.stdout.read() or "{}")
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         sys.exit(f"{command}: failed")
-    return {"seconds": time.monotonic() - began, "gigabytes": usage.ru_maxrss / 2**20, "rows": np.load(folder / "rows.npy").tolist()}
+    return result | {"process_s": time.monotonic() - began, "gigabytes": usage.ru_maxrss / 2**20}
 
 
 def theirs(python, folder, strategy, count):
-    done = subprocess.run([str(python), str(HERE / "peers/select_skactiveml.py"), str(folder), strategy, str(count)], capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(done.stderr)
-    return json.loads(done.stdout)
+    return timed([python, HERE / "peers/select_skactiveml.py", folder, strategy, count])
 
 
 def same_picks(program, python):
@@ -74,7 +77,7 @@ def same_picks(program, python):
 
 
 def line(who, result, count):
-    print(f"  {who:8} {result['seconds']:8.2f} s  {1000 * result['seconds'] / count:8.2f} ms a pick  {result['gigabytes']:5.2f} GB", flush=True)
+    print(f"  {who:8} {result['seconds']:8.2f} s ({result['process_s']:.2f} s)  {1000 * result['seconds'] / count:8.2f} ms a pick  {result['gigabytes']:5.2f} GiB", flush=True)
 
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -95,10 +98,10 @@ with tempfile.TemporaryDirectory(prefix="distal-bench-") as name:
     folder = pathlib.Path(name)
     write(folder, options.rows, options.features, options.classes, seed=1)
     gigabytes = (folder / "embeddings.npy").stat().st_size / 2**30
-    print(f"{options.rows} x {options.features} float32, {gigabytes:.2f} GB, {options.count} picks")
+    print(f"{options.rows} x {options.features} float32, {gigabytes:.2f} GiB, {options.count} picks")
     for strategy in options.strategies:
         print(strategy)
-        ratios = []
+        ratios, whole = [], []
         for _ in range(options.runs):
             mine = ours(options.program, folder, strategy, options.count)
             line("distal", mine, options.count)
@@ -106,5 +109,6 @@ with tempfile.TemporaryDirectory(prefix="distal-bench-") as name:
                 peer = theirs(options.peer_python, folder, strategy, options.count)
                 line("peer", peer, options.count)
                 ratios.append(peer["seconds"] / mine["seconds"])
+                whole.append(peer["process_s"] / mine["process_s"])
         if ratios:
-            print(f"  peer / distal: median {statistics.median(ratios):.1f}, from {min(ratios):.1f} to {max(ratios):.1f}", flush=True)
+            print(f"  peer / distal: median {statistics.median(ratios):.1f}, from {min(ratios):.1f} to {max(ratios):.1f}; whole processes {statistics.median(whole):.1f}", flush=True)

@@ -26,7 +26,7 @@ def probabilities(file, *more):
     return [float(row["probability"]) for row in csv.DictReader(io.StringIO(text))], [row["class"] for row in csv.DictReader(io.StringIO(text))]
 
 
-run = place.run("out", "--set", "seeds=1")
+run = place.run("out", "--set", "seeds=1", "--set", "data.synthetic.frames=20")
 require(run.returncode == 0, "the small recipe runs: " + run.stderr)
 model, videos = place.path / "out" / "random.safetensors", place.path / "videos"
 
@@ -76,7 +76,10 @@ distal("export", model, "--out", "n.onnx", "--int8", video, "--quiet", "--set", 
 distal("export", "absent.safetensors", "--out", "n.onnx", code=1, says="absent.safetensors")
 require(not (place.path / "n.onnx").exists(), "and nothing was written")
 distal("predict", "m.onnx", video, "--engine", "libtorch", code=2, says="only engine openvino reads it")
-distal("predict", "m.onnx", video, "--stream", code=2, says="a stream wants the .safetensors")
+distal("predict", "m.onnx", video, "--stream", "--engine", "libtorch", code=2, says="only engine openvino reads it")
+answers = [distal("predict", of, video, "--stream", "--every", *more) for of, more in ((model, ("--engine", "libtorch")), (model, ("--engine", "openvino")), ("m.onnx", ()))]
+require(len(answers[0].splitlines()) > 1 and [line.rsplit(",", 1)[0] for line in answers[0].splitlines()] == [line.rsplit(",", 1)[0] for line in answers[1].splitlines()]
+        and answers[1] == answers[2], f"a stream by each engine: {answers}")
 description = json.loads((place.path / "m.onnx.json").read_text())
 (place.path / "m.onnx.json").write_text(json.dumps(description | {"input": description["input"].replace("size_px: 16", "size_px: 20")}))
 distal("predict", "m.onnx", video, code=1, says="takes clips [3, 4, 16, 16] and gets [3, 4, 20, 20]")

@@ -11,19 +11,19 @@
 namespace distal {
 namespace {
 
-constexpr int64_t kBlockQueries = 1024;                    // rows whose neighbours are looked for together; divides kBlockRows
+constexpr int64_t kBlockQueries = 256;                     // rows whose neighbours are looked for together
 constexpr int64_t kBlockGains = 1024, kBlockAgain = 64;    // rows whose gain is computed together, at first and again
 
+// A sum is finite only if every term is (or it overflows, which the slow way settles): one pass without a mask, in blocks.
 void refuse_not_finite(const torch::Tensor& values, const char* strategy, const char* what) {
   if (values.numel() == 0) return;
-  // A sum is finite only if every term is (or it overflows, which the slow way settles): one pass without a mask, by blocks
-  // because LibTorch widens all that it adds up.
-  double sum = 0;
-  by_blocks(values.size(0), kBlockRows, [&](int64_t m, int64_t m_end) { sum += values.slice(0, m, m_end).sum(torch::kFloat64).item<double>(); });
-  if (std::isfinite(sum)) return;
-  const auto bad = torch::isfinite(values).all(1).logical_not().nonzero();
-  if (bad.numel() == 0) return;
-  fail("{}: row {} of the {} is not finite; leave the clip out of the pool or look for what broke its scores", strategy, bad[0].item<int64_t>(), what);
+  by_blocks(values.size(0), kBlockRows, [&](int64_t m, int64_t m_end) {
+    const auto block = values.slice(0, m, m_end);
+    if (std::isfinite(block.sum().item<double>())) return;
+    const auto bad = torch::isfinite(block).all(1).logical_not().nonzero();
+    if (bad.numel() == 0) return;
+    fail("{}: row {} of the {} is not finite; leave the clip out of the pool or look for what broke its scores", strategy, m + bad[0].item<int64_t>(), what);
+  });
 }
 
 torch::Tensor widened(const torch::Tensor& values) { return values.scalar_type() == torch::kBFloat16 ? values.to(torch::kFloat32) : values; }
@@ -97,57 +97,68 @@ torch::Tensor shuffled_rows(int64_t n, Random& random) { return torch::tensor(ra
 
 namespace {
 
-// The smallest values seen of each of some rows, as heaps with the largest of them first.
+// The smallest values seen of each row, as heaps with the largest of them first.
 template <class Number>
 class SmallestOfRows {
  public:
-  SmallestOfRows(int64_t rows, int64_t kept) : heaps_(rows), kept_(static_cast<size_t>(kept)) {}
+  SmallestOfRows(int64_t rows, int64_t kept) : kept_(kept), heaps_(rows * kept, std::numeric_limits<Number>::infinity()), largest_(rows, kept > 0 ? heaps_[0] : 0) {}
 
-  void see(const torch::Tensor& table) {  // [rows, *]
+  // table [m, n]: of rows first .. first + m - 1, n values each.
+  void see_rows(int64_t first, const torch::Tensor& table) {
     at::parallel_for(0, table.size(0), 64, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         const Number* values = table.const_data_ptr<Number>() + row * table.stride(0);
-        for (int64_t i = 0; i < table.size(1); ++i) see(heaps_[row], values[i]);
+        for (int64_t i = 0; i < table.size(1); ++i)
+          if (values[i] < largest_[first + row]) replace(first + row, values[i]);
       }
     });
   }
-  void copy_sorted(torch::Tensor to) {  // [rows, kept]
-    for (int64_t row = 0; row < to.size(0); ++row) {
-      std::sort_heap(heaps_[row].begin(), heaps_[row].end());
-      std::copy(heaps_[row].begin(), heaps_[row].end(), to.mutable_data_ptr<Number>() + row * to.stride(0));
-    }
+  // table [m, n]: of rows first .. first + n - 1, m values each.
+  void see_columns(int64_t first, const torch::Tensor& table) {
+    at::parallel_for(0, table.size(1), 256, [&](int64_t begin, int64_t end) {
+      for (int64_t i = 0; i < table.size(0); ++i) {
+        const Number* values = table.const_data_ptr<Number>() + i * table.stride(0);
+        for (int64_t row = begin; row < end; ++row)
+          if (values[row] < largest_[first + row]) replace(first + row, values[row]);
+      }
+    });
+  }
+  torch::Tensor sorted(const torch::Tensor& like) && {  // [rows, kept]
+    const auto to = like.new_empty({std::ssize(largest_), kept_});
+    for (int64_t at = 0; at < std::ssize(heaps_); at += kept_) std::sort_heap(heaps_.begin() + at, heaps_.begin() + at + kept_);
+    std::copy(heaps_.begin(), heaps_.end(), to.template mutable_data_ptr<Number>());
+    return to;
   }
 
  private:
-  void see(std::vector<Number>& heap, Number value) const {
-    if (heap.size() == kept_) {
-      if (kept_ == 0 || !(value < heap.front())) return;
-      std::pop_heap(heap.begin(), heap.end());
-      heap.back() = value;
-    } else {
-      heap.push_back(value);
-    }
-    std::push_heap(heap.begin(), heap.end());
+  void replace(int64_t row, Number value) {
+    const auto begin = heaps_.begin() + row * kept_, end = begin + kept_;
+    std::pop_heap(begin, end);
+    *(end - 1) = value;
+    std::push_heap(begin, end);
+    largest_[row] = *begin;
   }
-  std::vector<std::vector<Number>> heaps_;
-  size_t kept_;
+  int64_t kept_;
+  std::vector<Number> heaps_, largest_;  // [rows, kept] [rows]
 };
 
+// Each distance once, for both its rows: blocks on and right of the diagonal.
 template <class Number>
 torch::Tensor neighbour_distances_of(const torch::Tensor& points, int64_t kept) {
   const int64_t n = points.size(0);
   const auto norms = points.square().sum(1);
-  const auto all = points.new_empty({n, kept});
+  SmallestOfRows<Number> nearest(n, kept);
   by_blocks(n, kBlockQueries, [&](int64_t q, int64_t q_end) {
-    SmallestOfRows<Number> nearest(q_end - q, kept);
-    by_blocks(n, kBlockRows, [&](int64_t m, int64_t m_end) {
+    const auto see = [&](int64_t m, int64_t m_end, bool own) {
       auto distance = points.slice(0, q, q_end).mm(points.slice(0, m, m_end).t()).mul_(-2).add_(norms.slice(0, m, m_end)).add_(norms.slice(0, q, q_end).unsqueeze(1)).clamp_min_(0);
-      if (m <= q && q < m_end) distance.diagonal(q - m).fill_(std::numeric_limits<double>::infinity());  // the rows themselves
-      nearest.see(distance);
-    });
-    nearest.copy_sorted(all.slice(0, q, q_end));
+      if (own) distance.diagonal().fill_(std::numeric_limits<double>::infinity());  // the rows themselves
+      nearest.see_rows(q, distance);
+      if (!own) nearest.see_columns(m, distance);
+    };
+    see(q, q_end, true);
+    by_blocks(n - q_end, kBlockRows, [&](int64_t m, int64_t m_end) { see(q_end + m, q_end + m_end, false); });
   });
-  return all;
+  return std::move(nearest).sorted(points);
 }
 
 }  // namespace

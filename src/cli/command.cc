@@ -134,6 +134,7 @@ Experiment RecipeArguments::read(const std::vector<Override>& more) const {
 RunPlace RecipeArguments::place(const Experiment& experiment) const {
   RunPlace place{out.empty() ? "runs/" + experiment.name : out, store, command_line()};
   if (!share.empty() && std::sscanf(share.c_str(), "%ld/%ld", &place.share, &place.shares) != 2) throw UsageError("--share is set by --jobs");
+  if (place.shares > 1) place.shared = std::filesystem::path(out).parent_path().parent_path().string();  // OUT is FOLDER/jobs/I
   return place;
 }
 
@@ -159,7 +160,10 @@ Results run_in_folder(const Experiment& experiment, const RecipeArguments& argum
   write_atomically(place.folder + "/recipe.yaml", recipe_text(experiment));
   if (arguments.share.empty())
     for (const std::string& note : experiment.notes) progress.say(note);
-  if (arguments.jobs > 1) run_jobs(arguments.job(), place.folder, arguments.jobs, progress);
+  if (arguments.jobs > 1) {
+    train_shared(experiment, place, progress);
+    run_jobs(arguments.job(), place.folder, arguments.jobs, progress);
+  }
   Results results = run(experiment, place, progress);
   if (place.shares > 1) return results;  // whoever started this job collects its cells
   write_report(place.folder, results, thumbnail);

@@ -1,6 +1,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include <fmt/ranges.h>
 #include <malloc.h>
 
 #include "cli/command.h"
@@ -35,6 +36,17 @@ std::string flag_meant(const CLI::App& app) {
   return "";
 }
 
+// Where a subcommand was due, which there are.
+std::string subcommands_meant(const CLI::App& app) {
+  const CLI::App* last = &app;
+  std::string path = "distal";
+  for (; !last->get_subcommands().empty(); path += " " + last->get_name())
+    last = last->get_subcommands().front();
+  std::vector<std::string> names;
+  for (const CLI::App* command : last->get_subcommands([](const CLI::App*) { return true; })) names.push_back(command->get_name());
+  return names.empty() ? "" : fmt::format("; {} takes one of {}, and {} --help says what each does", path, fmt::join(names, ", "), path);
+}
+
 int run_program(int argc, char** argv) {
   for (int i = 0; i < argc; ++i) command_line() += (i > 0 ? " " : "") + std::string(argv[i]);
   CLI::App app(kPurpose, "distal");
@@ -50,6 +62,9 @@ int run_program(int argc, char** argv) {
     return app.exit(help);
   } catch (const CLI::ExtrasError& error) {
     fmt::print(stderr, "distal: {}{}\n", error.what(), flag_meant(app));
+    return 2;
+  } catch (const CLI::RequiredError& error) {
+    fmt::print(stderr, "distal: {}{}\n", error.what(), std::string(error.what()).starts_with("A subcommand") ? subcommands_meant(app) : "");
     return 2;
   } catch (const CLI::ParseError& error) {
     fmt::print(stderr, "distal: {}\n", error.what());

@@ -21,17 +21,17 @@ OpenedModel open_model(const std::string& path) {
   return opened;
 }
 
-std::unique_ptr<Engine> engine_of(const OpenedModel& model, const std::string& engine, const std::string& precision, int64_t clips, std::string* note) {
+std::unique_ptr<Engine> engine_of(const OpenedModel& model, const std::string& engine, const std::string& precision, int64_t clips, int64_t at_once, std::string* note) {
   const bool exported = is_exported(model.path);
   if (exported && engine == "libtorch") throw UsageError(fmt::format("{}: only engine openvino reads it; give the .safetensors it was exported from", model.path));
   if (!exported && engine != "openvino" && precision != "f32") throw UsageError(fmt::format("--precision {} wants --engine openvino", precision));
   const std::vector<int64_t> clip = {3, model.input.sampling.frames, model.input.size_px, model.input.size_px};
   OpenvinoOptions options;
   options.precision = precision;
-  options.clips = clips;
+  options.clips = at_once > 0 ? at_once : clips;
   if (exported) return openvino_file_engine(model.path, options);
   if (engine == "openvino") return openvino_engine(freeze(*model.saved.net, clip), options);
-  return engine == "libtorch" ? libtorch_engine(model.saved.net) : quicker_engine(model.saved.net, clip, clips, kWorthFreezing, note);
+  return engine == "libtorch" ? libtorch_engine(model.saved.net) : quicker_engine(model.saved.net, clip, clips, kWorthFreezing, note, at_once);
 }
 
 std::vector<Row> rows_of(const std::string& list, const std::vector<std::string>& videos) {

@@ -22,9 +22,10 @@ struct OpenedModel {
 /// Throws Error as load_model does; it knows no classes.
 OpenedModel open_model(const std::string& path);
 
-/// Who answers about so many clips. `engine`: libtorch or openvino; empty: the quicker for so many, or the only one that reads the file; `note`: why not the
-/// quicker. Throws UsageError: an engine that cannot read such a file, a precision it does not have; Error as openvino_engine does.
-std::unique_ptr<Engine> engine_of(const OpenedModel& model, const std::string& engine, const std::string& precision, int64_t clips, std::string* note);
+/// Who answers about so many clips. `engine`: libtorch or openvino; empty: the quicker for so many, or the only one that reads the file. `at_once`:
+/// clips that come at once, no more under way; 0: many. `note` (may be null): why not the quicker. Throws UsageError: an engine that cannot read such a file, a precision it does not have; Error as openvino_engine does.
+std::unique_ptr<Engine> engine_of(const OpenedModel& model, const std::string& engine, const std::string& precision, int64_t clips, int64_t at_once,
+                                  std::string* note);
 
 /// Of a CSV (paths relative to its folder), or of videos as named. Labels are left out.
 std::vector<Row> rows_of(const std::string& list, const std::vector<std::string>& videos);

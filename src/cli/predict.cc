@@ -167,7 +167,7 @@ void predict_clips(const PredictArguments& arguments) {
   };
   const torch::NoGradGuard no_grad;
   std::string why_not;
-  const auto engine = engine_of(model, arguments.engine, arguments.precision, std::ssize(clips), &why_not);
+  const auto engine = engine_of(model, arguments.engine, arguments.precision, std::ssize(clips), /*at_once=*/0, &why_not);
   if (!why_not.empty()) progress.say(why_not);
   EvaluationBatches batches(reader, clips, std::ssize(model.saved.classes), engine->batch(), /*threads=*/1);
   progress.begin("predicting", std::ssize(clips), "clips");
@@ -184,12 +184,20 @@ void predict_clips(const PredictArguments& arguments) {
 
 void predict_stream(const PredictArguments& arguments) {
   const OpenedModel model = open_model(arguments.model);
-  if (!model.saved.net) throw UsageError(fmt::format("{}: a stream wants the .safetensors it was exported from", arguments.model));
   const Format format{model.saved.classes, arguments.all, arguments.json};
   const VideoInfo info = probe(arguments.videos[0]);
+  const auto frame_net = arguments.engine.empty() ? std::dynamic_pointer_cast<FrameNet>(model.saved.net) : nullptr;
+  std::unique_ptr<Engine> engine;
+  std::unique_ptr<StreamScorer> scorer;
+  if (frame_net && frame_net->online()) {
+    scorer = std::make_unique<TsmStream>(*frame_net, model.input);
+  } else {
+    engine = engine_of(model, arguments.engine, arguments.precision, info.frames() / OnlineEco::kSlotFrames, /*at_once=*/1, nullptr);
+    scorer = std::make_unique<EcoStream>(*engine, model.input);
+  }
   print_now(format.header("time_s"));
   int64_t before = -1;
-  const int64_t frames = score_stream(info, *model.saved.net, model.input, arguments.rate, [&](double time_s, const torch::Tensor& logits) {
+  const int64_t frames = score_stream(info, *scorer, model.input, arguments.rate, [&](double time_s, const torch::Tensor& logits) {
     const auto probabilities = logits.softmax(0).contiguous();
     const int64_t best = Format::best_of(probabilities);
     if (best == before && !arguments.every) return;
@@ -211,14 +219,13 @@ void add_predict(CLI::App& app) {
   auto* out = command->add_option("--out", arguments->out, "the file to write instead of stdout");
   auto* stream = command->add_flag("--stream", arguments->stream, "one video frame after frame, in constant memory: a line where the class changes");
   stream->excludes(list)->excludes(segment)->excludes(out);
-  command->add_flag("--every", arguments->every, "with --stream: a line for each answer, one in 16 frames")->needs(stream);
+  command->add_flag("--every", arguments->every, "with --stream: a line for each answer, one in 16 frames, each frame of an online TSM")->needs(stream);
   command->add_option("--rate", arguments->rate, "with --stream: frames per second that count [all]; 80 are looked back upon: "
                                                  "let them last about as long as the clips trained on")->check(CLI::PositiveNumber)->needs(stream);
   command->add_flag("--all", arguments->all, "every class's probability");
-  auto* engine = command->add_option("--engine", arguments->engine, "libtorch or openvino [the quicker for so many clips]")->check(CLI::IsMember({"libtorch", "openvino"}));
-  auto* precision = command->add_option("--precision", arguments->precision, "of engine openvino: f32, or bf16 where the processor has it")
+  command->add_option("--engine", arguments->engine, "libtorch or openvino [the quicker for so many clips]")->check(CLI::IsMember({"libtorch", "openvino"}));
+  command->add_option("--precision", arguments->precision, "of engine openvino: f32, or bf16 where the processor has it")
                         ->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
-  stream->excludes(engine)->excludes(precision);
   command->add_option("--threads", arguments->threads, "threads of the network [all]")->check(CLI::Range(1, 1024));
   command->add_flag("--quiet", arguments->quiet, "no progress");
   command->add_flag("--json", arguments->json, "a JSON object per line");

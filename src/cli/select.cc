@@ -123,14 +123,17 @@ void select_rows(const SelectArguments& arguments) {
   if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
   const torch::NoGradGuard no_grad;
   const double budget = arguments.seconds >= 0 ? arguments.seconds : static_cast<double>(arguments.count);
-  const torch::Tensor rows = select(*recipe.strategy, read_scores(arguments), budget, recipe.selection, Random(static_cast<uint64_t>(arguments.seed)));
+  const PoolScores scores = read_scores(arguments);
+  const auto began = std::chrono::steady_clock::now();
+  const torch::Tensor rows = select(*recipe.strategy, scores, budget, recipe.selection, Random(static_cast<uint64_t>(arguments.seed)));
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   if (!arguments.out.empty()) {
     write_npy(arguments.out, rows);
     fmt::print("{}\n", arguments.out);
     return;
   }
   const std::vector<int64_t> list(rows.const_data_ptr<int64_t>(), rows.const_data_ptr<int64_t>() + rows.numel());
-  fmt::print("{}\n", arguments.json ? nlohmann::json{{"rows", list}}.dump() : fmt::format("{}", fmt::join(list, "\n")));
+  fmt::print("{}\n", arguments.json ? nlohmann::ordered_json{{"rows", list}, {"seconds", seconds}}.dump() : fmt::format("{}", fmt::join(list, "\n")));
 }
 
 }  // namespace
@@ -158,7 +161,7 @@ void add_select(CLI::App& app) {
   command->add_option("--seed", arguments->seed, "of what is drawn")->capture_default_str()->check(CLI::NonNegativeNumber);
   command->add_option("--threads", arguments->threads, "[all]")->check(CLI::Range(1, 1024));
   command->add_option("--out", arguments->out, "rows as int64 .npy, best first [one a line, to stdout]");
-  command->add_flag("--json", arguments->json, "{\"rows\": [...]} to stdout");
+  command->add_flag("--json", arguments->json, "{\"rows\": [...], \"seconds\": of the selection} to stdout");
   command->callback([arguments] { select_rows(*arguments); });
 }
 

@@ -61,15 +61,36 @@ struct ClipReader::State {
     return info;
   }
 
-  FrameView filmed_view(const Clip& clip, Random* random, bool training) {
-    const auto info = probe(clip.video);
+  std::shared_ptr<const VideoInfo> video_of(const Clip& clip) {
+    auto info = probe(clip.video);
     if (!clip.video_id.empty() && clip.video_id != info->id) {
       fail("{}: the file is not the one that was listed ({} now, {} then), put the old file back or start a new run", clip.video,
            info->id, clip.video_id);
     }
+    return info;
+  }
+
+  FrameView filmed_view(const Clip& clip, Random* random, bool training) {
+    const auto info = video_of(clip);
     const auto indices = options.sampling.draw(*info, clip, random);
     const auto also = options.sampling.candidates(*info, clip, training);
     return frames.read(*info, indices, also, options.cached_short_side_px(), options.deadline_s);
+  }
+
+  void read_ahead(const std::vector<Clip>& clips) {
+    std::vector<int64_t> all;
+    std::vector<size_t> begins;
+    std::shared_ptr<const VideoInfo> info;
+    for (const Clip& clip : clips) {
+      info = video_of(clip);
+      begins.push_back(all.size());
+      const auto indices = options.sampling.draw(*info, clip, nullptr);
+      all.insert(all.end(), indices.begin(), indices.end());
+    }
+    begins.push_back(all.size());
+    const std::span<const int64_t> indices = all;
+    for (size_t i = 0; i < clips.size(); ++i)
+      frames.read(*info, indices.subspan(begins[i], begins[i + 1] - begins[i]), indices.subspan(begins[i + 1]), options.cached_short_side_px(), options.deadline_s);
   }
 };
 
@@ -88,18 +109,29 @@ FrameView ClipReader::view(const Clip& clip, Random* random, bool training) {
   return cut_view(filmed_view(filmed, &drawn, training), cut);
 }
 
-FrameView ClipReader::filmed_view(const Clip& clip, Random* random, bool training) {
-  state_->quarantine.require_absent(clip.video);
+template <class Reading>
+auto ClipReader::or_quarantine(const std::string& video, const Reading& reading) {
+  state_->quarantine.require_absent(video);
   try {
-    return reading_video(clip.video, [&] { return state_->filmed_view(clip, random, training); });
+    return reading_video(video, reading);
   } catch (const CacheError&) {
     throw;
   } catch (const Interrupted&) {
     throw;
   } catch (const Error& error) {
-    state_->quarantine.add(clip.video, error.what());
+    state_->quarantine.add(video, error.what());
     throw;
   }
+}
+
+FrameView ClipReader::filmed_view(const Clip& clip, Random* random, bool training) {
+  return or_quarantine(clip.video, [&] { return state_->filmed_view(clip, random, training); });
+}
+
+void ClipReader::read_ahead(const std::vector<Clip>& clips) {
+  if (clips.empty()) return;
+  for (const Clip& clip : clips) expect(clip.filmed() && clip.video == clips.front().video, "filmed clips of one video are read ahead together");
+  or_quarantine(clips.front().video, [&] { return state_->read_ahead(clips); });
 }
 
 std::vector<Quarantined> ClipReader::quarantined() const { return state_->quarantine.list(); }

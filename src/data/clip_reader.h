@@ -42,6 +42,9 @@ class ClipReader {
   /// reason, where it is there already. Throws CacheError: the run must stop. What is made of filmed clips (data/derived_view.h) is
   /// the same in every call: a mix of centre frames, a view with jitter and a cut that its key decides.
   FrameView view(const Clip& clip, Random* random, bool training);
+  /// Brings the centre frames of filmed clips of one video into the cache, in one pass over it as long as deadline_s lasts, else clip by clip. Throws as
+  /// `view` does.
+  void read_ahead(const std::vector<Clip>& clips);
   /// The same as a tensor uint8 [T, H, W, 3].
   torch::Tensor read(const Clip& clip, Random* random, bool training);
   std::vector<Quarantined> quarantined() const;  // videos that `view` could not read, in the order of discovery
@@ -50,6 +53,8 @@ class ClipReader {
   Counts counts() const;
  private:
   FrameView filmed_view(const Clip& clip, Random* random, bool training);
+  template <class Reading>
+  auto or_quarantine(const std::string& video, const Reading& reading);
   struct State;
   std::unique_ptr<State> state_;
 };

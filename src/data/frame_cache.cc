@@ -22,6 +22,7 @@ using Clock = std::chrono::steady_clock;
 using Indices = std::span<const int64_t>;
 constexpr auto kTouchEvery = std::chrono::seconds(60);
 constexpr int64_t kMostMaps = 8192;  // Linux allows 65,530 mappings a process
+constexpr int64_t kMostViewed = int64_t{512} << 20;  // bytes of mapped frames that were looked at, and so may be resident
 constexpr size_t kChunk = 16;        // frames decoded before they are written, when many are
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
@@ -66,12 +67,14 @@ struct FrameCache::State {
   struct Open {
     std::shared_ptr<CacheMap> map;
     Clock::time_point touched{}, used{};
+    int64_t viewed = 0;  // bytes, each look counted
   };
 
   mutable std::mutex mutex;  // guards everything below
   CacheFolder folder;
   std::unordered_map<std::string, Open> maps;  // by path
   std::unordered_map<std::string, std::unordered_map<int64_t, int64_t>> stand_ins;  // by path: damaged frame, the one shown instead
+  int64_t viewed = 0;  // of all maps, at most
   Counts counts;
 
   std::shared_ptr<CacheMap> map(const Place& place, bool anew);
@@ -107,9 +110,9 @@ void FrameCache::State::reopen(const Place& place, Open& open) {
   open.touched = open.used;
 }
 
-// Unmaps an eighth of the idle files, the least recently used.
+// Unmaps an eighth of the idle files, the least recently used, where there are many or much of them was looked at.
 void FrameCache::State::make_room() {
-  if (std::ssize(maps) < kMostMaps) return;
+  if (std::ssize(maps) < kMostMaps && viewed < kMostViewed) return;
   std::vector<std::pair<Clock::time_point, std::string>> idle;
   for (const auto& [path, open] : maps) {
     if (open.map.use_count() == 1) idle.emplace_back(open.used, path);
@@ -117,6 +120,8 @@ void FrameCache::State::make_room() {
   std::sort(idle.begin(), idle.end());
   idle.resize((idle.size() + 7) / 8);
   for (const auto& [used, path] : idle) maps.erase(path);
+  viewed = 0;
+  for (const auto& [path, open] : maps) viewed += open.viewed;
 }
 
 // The frames whose pixels are shown at `indices`.
@@ -171,6 +176,8 @@ FrameView FrameCache::read(const VideoInfo& info, std::span<const int64_t> indic
   {
     const std::lock_guard lock(state.mutex);
     ++(hit ? state.counts.hits : state.counts.misses);
+    const int64_t bytes = std::ssize(indices) * place.shape.frame_bytes();
+    if (const auto open = state.maps.find(place.path); open != state.maps.end()) open->second.viewed += bytes, state.viewed += bytes;
   }
   if (!map) return state.past_the_cache(place, indices);
   FrameView view{{}, height, width, map};

@@ -222,7 +222,7 @@ void finish_round(Workbench& bench, const Arm& arm, const Store::Run& run, const
                                  result.answers, result.seconds, result.metrics.accuracy));
 }
 
-TaughtBy make_teacher(const Experiment& experiment, Material& material, const std::string& folder, Progress& progress) {
+TaughtBy make_teacher(const Experiment& experiment, Material& material, const RunPlace& place, Progress& progress) {
   const Recipe& recipe = experiment.base();
   const TeacherOptions& oracle = recipe.oracle;
   const int64_t classes = material.classes.size();
@@ -239,7 +239,7 @@ TaughtBy make_teacher(const Experiment& experiment, Material& material, const st
   const Learner& learner = recipe.teacher->learner;
   std::vector<Clip> clips = material.teacher;
   clips.insert(clips.end(), material.test.begin(), material.test.end());
-  Learning learning(material.teachers_reader(), material.classes, clips, folder + "/unfinished", progress);
+  Learning learning(material.teachers_reader(), material.classes, clips, (place.shared.empty() ? place.folder : place.shared) + "/unfinished", progress);
   learning.pretrain_on(material.pool, recipe.cache);
   std::vector<Sample> samples;
   for (const Clip& clip : material.teacher) samples.push_back({clip, one_hot(clip.label, classes)});
@@ -247,7 +247,7 @@ TaughtBy make_teacher(const Experiment& experiment, Material& material, const st
   const Predictions test = learning.predict(*net, learner, material.test);
   const double accuracy = measure(test.logits, test.rows, material.test).accuracy;
   InputOptions input = recipe.teacher->input.value_or(recipe.input);
-  const std::string path = folder + "/teacher.safetensors";
+  const std::string path = place.folder + "/teacher.safetensors";
   save_model(path, *net, side_json(learner.model, material.classes.names, resolved(input)));
   progress.say(fmt::format("teacher: test accuracy {:.4f}, trained on {} clips", accuracy, samples.size()));
   return {teacher_of(net, content_id(path), classes),

@@ -34,8 +34,8 @@ struct TaughtBy {
   double accuracy = -1;              // of the teacher on the test set
 };
 
-/// Trains or opens the teacher of the recipe; its network is kept as FOLDER/teacher.safetensors.
-TaughtBy make_teacher(const Experiment& experiment, Material& material, const std::string& folder, Progress& progress);
+/// Trains or opens the teacher of the recipe; its network is kept as teacher.safetensors in place.folder.
+TaughtBy make_teacher(const Experiment& experiment, Material& material, const RunPlace& place, Progress& progress);
 
 Results describe(const Experiment& experiment, const Material& material, const RunPlace& place);
 /// What the reader of the report must know: notes and quarantined videos of the bench's runs, whichever process they happened in.

@@ -82,10 +82,7 @@ Batch batch_of(const std::vector<Sample>& samples, const torch::Tensor& features
   return batch;
 }
 
-Predictions gather(const std::vector<torch::Tensor>& logits, const std::vector<torch::Tensor>& embeddings, const std::vector<torch::Tensor>& rows) {
-  if (rows.empty()) return {torch::empty({0, 0}), torch::empty({0, 0}), torch::empty({0}, torch::kInt64)};
-  return {torch::cat(logits), torch::cat(embeddings), torch::cat(rows)};
-}
+Predictions of_nothing() { return {torch::empty({0, 0}), torch::empty({0, 0}), torch::empty({0}, torch::kInt64)}; }
 
 }  // namespace
 
@@ -259,7 +256,7 @@ Predictions Learning::features(Net& net, const std::vector<Clip>& clips) {
     embeddings.push_back(embedding);
     rows.push_back(static_cast<int64_t>(i));
   }
-  if (rows.empty()) return gather({}, {}, {});
+  if (rows.empty()) return of_nothing();
   return {torch::Tensor(), torch::stack(embeddings), torch::tensor(rows, torch::kInt64)};
 }
 
@@ -272,25 +269,31 @@ Predictions Learning::read_and_predict(Net& net, const std::vector<Clip>& clips,
   const auto engine = quicker_engine(Model(std::shared_ptr<Net>(), &net), clip, std::ssize(clips), worth_freezing, &why_not);
   if (!why_not.empty()) note(why_not);
   EvaluationBatches batches(reader_, clips, classes_.size(), engine->batch(), /*threads=*/1);
-  std::vector<torch::Tensor> logits, embeddings, rows;
+  Predictions all = of_nothing();
+  std::vector<int64_t> rows;
   std::deque<std::future<Output>> under_way;
   int64_t done = 0;
   const auto take_first = [&] {
     const Output output = under_way.front().get();
     under_way.pop_front();
-    logits.push_back(output.logits);
-    embeddings.push_back(output.embedding);
-    progress_.step(done += output.logits.size(0));
+    const int64_t end = done + output.logits.size(0);
+    if (done == 0) {
+      all.logits = output.logits.new_empty({std::ssize(clips), output.logits.size(1)});
+      all.embeddings = output.embedding.new_empty({std::ssize(clips), output.embedding.size(1)});
+    }
+    all.logits.slice(0, done, end).copy_(output.logits);
+    all.embeddings.slice(0, done, end).copy_(output.embedding);
+    progress_.step(done = end);
   };
   progress_.begin(what, static_cast<int64_t>(clips.size()), "clips");
   while (const auto batch = batches.next()) {
-    rows.push_back(batch->rows);
+    rows.insert(rows.end(), batch->rows.const_data_ptr<int64_t>(), batch->rows.const_data_ptr<int64_t>() + batch->rows.numel());
     under_way.push_back(engine->submit(batch->clips));
     if (std::ssize(under_way) >= engine->requests()) take_first();
   }
   while (!under_way.empty()) take_first();
   progress_.end();
-  return gather(logits, embeddings, rows);
+  return {all.logits.slice(0, 0, done), all.embeddings.slice(0, 0, done), torch::tensor(rows, torch::kInt64)};
 }
 
 }  // namespace distal

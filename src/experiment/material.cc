@@ -183,17 +183,25 @@ double drop_unreadable(const Experiment& experiment, Material& material, Progres
   };
   if (std::none_of(experiment.arms.begin(), experiment.arms.end(), reads_all)) return 0;
   const auto began = std::chrono::steady_clock::now();
-  const std::vector<Clip> clips = material.clips();
+  std::map<std::string, size_t> number;
+  std::vector<std::vector<Clip>> videos;  // in the order of their first clips: two threads never wait for one video
+  int64_t count = 0;
+  for (const Clip& clip : material.clips()) {
+    const auto [at, fresh] = number.emplace(clip.video, videos.size());
+    if (fresh) videos.emplace_back();
+    videos[at->second].push_back(clip);
+    ++count;
+  }
   std::atomic<int64_t> done = 0;
-  progress.begin("reading every clip", std::ssize(clips), "clips");
-  for_each(std::ssize(clips), std::thread::hardware_concurrency(), [&](int64_t i) {
+  progress.begin("reading every clip", count, "clips");
+  for_each(std::ssize(videos), std::thread::hardware_concurrency(), [&](int64_t i) {
     try {
-      material.reader->view(clips[i], nullptr, false);
+      material.reader->read_ahead(videos[i]);
     } catch (const CacheError&) {
       throw;
     } catch (const Error&) {  // in the reader's quarantine
     }
-    progress.step(++done);
+    progress.step(done += std::ssize(videos[i]));
   });
   progress.end();
   std::set<std::string> bad;

@@ -5,13 +5,20 @@
 
 namespace distal {
 
+void train_shared(const Experiment& experiment, const RunPlace& place, Progress& progress) {
+  if (experiment.base().oracle.kind != "teacher") return;
+  Material material = open_material(experiment, progress);
+  drop_unreadable(experiment, material, progress);
+  make_teacher(experiment, material, place, progress);
+}
+
 Results run(const Experiment& experiment, const RunPlace& place, Progress& progress) {
   Store store(place.store_url);
   Material material = open_material(experiment, progress);
   const double read_s = drop_unreadable(experiment, material, progress);
   Learning learning(*material.reader, material.classes, material.clips(), place.folder + "/unfinished", progress);
   learning.pretrain_on(material.pool, experiment.base().cache);
-  TaughtBy teacher = make_teacher(experiment, material, place.folder, progress);
+  TaughtBy teacher = make_teacher(experiment, material, place, progress);
   Oracle oracle(experiment.base().oracle, std::move(teacher.teacher), material, store, progress, experiment.asks_views());
 
   Results results = describe(experiment, material, place);

@@ -14,7 +14,12 @@ struct RunPlace {
   std::string store_url = "sqlite:distal.db";
   std::string command;    // for the report
   int64_t share = 0, shares = 1;  // only the cells with (seed's + arm's index) % shares == share are run
+  std::string shared;     // the folder of whoever started the shares, with what train_shared left there; empty: folder
 };
+
+/// Before shares are started: trains what each of them needs, the recipe's own teacher, and reads the clips into the cache. Nothing without a teacher
+/// to train. Throws as run does.
+void train_shared(const Experiment& experiment, const RunPlace& place, Progress& progress);
 
 /// Runs what is not yet done and returns everything measured. Throws Error; Interrupted after a checkpoint.
 Results run(const Experiment& experiment, const RunPlace& place, Progress& progress);

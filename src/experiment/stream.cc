@@ -10,6 +10,15 @@ namespace {
 
 constexpr double kMillisecond_s = 0.001;
 
+// Frames uint8 [H, W, 3] as a clip [1, 3, T, size, size] of evaluation.
+torch::Tensor evaluated(const std::vector<torch::Tensor>& frames, int64_t size) {
+  FrameView view{{}, frames.front().size(0), frames.front().size(1), nullptr};
+  for (const auto& frame : frames) view.frames.push_back(frame.const_data_ptr<uint8_t>());
+  auto clip = torch::empty({1, 3, std::ssize(frames), size, size});
+  apply_augment(view, centre_draw(view.height, view.width), size, clip.mutable_data_ptr<float>());
+  return clip;
+}
+
 }  // namespace
 
 StreamSampling::StreamSampling(const SamplingOptions& sampling, double rate) : stride_(sampling.rule == "dense" ? sampling.stride : 1), rate_(rate) {}
@@ -24,37 +33,39 @@ bool StreamSampling::takes(double time_s) {
   return left_-- == stride_;
 }
 
-StreamScorer::StreamScorer(Net& net, const InputOptions& input) : net_(net), input_(input) {}
-
-std::optional<torch::Tensor> StreamScorer::add(const torch::Tensor& frame) {
+std::optional<torch::Tensor> EcoStream::add(const torch::Tensor& frame) {
   expect(frame.dim() == 3 && frame.scalar_type() == torch::kUInt8, "a frame of a stream is uint8 [H, W, 3]");
   frames_.push_back(frame);
   const auto positions = online_.add_frame();
   std::optional<torch::Tensor> smoothed;
   if (!positions.empty()) {
     const torch::NoGradGuard no_grad;
-    smoothed = online_.smooth(net_.forward(clip_of(positions)).logits[0]);
+    smoothed = online_.smooth(engine_.run(clip_of(positions)).logits[0]);
   }
   for (; first_ < online_.first_needed(); ++first_) frames_.pop_front();
   return smoothed;
 }
 
-torch::Tensor StreamScorer::clip_of(const std::vector<int64_t>& positions) const {
-  const int64_t count = input_.sampling.frames, size = input_.size_px;
-  FrameView view{{}, frames_.front().size(0), frames_.front().size(1), nullptr};
+torch::Tensor EcoStream::clip_of(const std::vector<int64_t>& positions) const {
+  const int64_t count = input_.sampling.frames;
+  std::vector<torch::Tensor> frames;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t position = positions[static_cast<size_t>((2 * i + 1) * std::ssize(positions) / (2 * count))];
-    view.frames.push_back(frames_[static_cast<size_t>(position - first_)].const_data_ptr<uint8_t>());
+    frames.push_back(frames_[static_cast<size_t>(position - first_)]);
   }
-  auto clip = torch::empty({1, 3, count, size, size});
-  apply_augment(view, centre_draw(view.height, view.width), size, clip.mutable_data_ptr<float>());
-  return clip;
+  return evaluated(frames, input_.size_px);
 }
 
-int64_t score_stream(const VideoInfo& info, Net& net, const InputOptions& input, double rate,
+std::optional<torch::Tensor> TsmStream::add(const torch::Tensor& frame) {
+  const torch::NoGradGuard no_grad;
+  features_.push_back(net_.next_frame(evaluated({frame}, input_.size_px).squeeze(2), before_));
+  if (std::ssize(features_) > input_.sampling.frames) features_.pop_front();
+  return net_.head(torch::cat(std::vector<torch::Tensor>(features_.begin(), features_.end())).mean(0, /*keepdim=*/true))[0];
+}
+
+int64_t score_stream(const VideoInfo& info, StreamScorer& scorer, const InputOptions& input, double rate,
                      const std::function<void(double time_s, const torch::Tensor& logits)>& answer) {
   StreamSampling sampling(input.sampling, rate);
-  StreamScorer scorer(net, input);
   const Resize resize{input.cached_short_side_px()};
   Decoder decoder(info, input.deadline_s);
   int64_t counted = 0;

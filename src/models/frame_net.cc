@@ -56,6 +56,19 @@ Output FrameNet::forward(const at::Tensor& clips) {
   return {head(embedding), embedding};
 }
 
+at::Tensor FrameNet::next_frame(const at::Tensor& frame, std::vector<at::Tensor>& before) {
+  expect(online(), "only an online TSM needs no later frames");
+  const bool first = before.empty();
+  size_t block = 0;
+  const auto shift = [&](const at::Tensor& x) {
+    if (first) before.emplace_back();
+    const auto shifted = first ? temporal_shift(x, 1, options_.shift_div, true) : temporal_shift(at::cat({before[block], x}), 2, options_.shift_div, true).slice(0, 1);
+    before[block++] = x.clone();  // the block may add to x in place
+    return shifted;
+  };
+  return pooled(features(frame.contiguous(at::MemoryFormat::ChannelsLast), Remap(shift)));
+}
+
 Model frame_net(const FrameOptions& options, int64_t classes, const Random& random) {
   Model net;
   if (options.base == "resnet18") net = std::make_shared<ResNet2d>(options, 18, classes);

@@ -34,6 +34,11 @@ class FrameNet : public Classifier {
   explicit FrameNet(const FrameOptions& options) : options_(options) {}
   Output forward(const torch::Tensor& clips) override;
 
+  bool online() const { return options_.shift && options_.online; }
+  /// Of a stream, for an online net: the next frame [1, 3, H, W] to its feature [1, D]. `before`: what the frame before passes on, empty before the
+  /// first. The mean over the first T frames of a stream is forward's embedding of them as a clip.
+  torch::Tensor next_frame(const torch::Tensor& frame, std::vector<torch::Tensor>& before);
+
  protected:
   /// frames [N*T, 3, H, W], channels last, to the last map [N*T, D, h, w]; `shift` acts where the base wants it.
   virtual torch::Tensor features(const torch::Tensor& frames, const std::function<torch::Tensor(const torch::Tensor&)>& shift) = 0;

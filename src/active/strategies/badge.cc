@@ -12,8 +12,8 @@
 namespace distal::strategies {
 namespace {
 
-torch::Tensor error_of(const torch::Tensor& p) {  // p - e_y, float64 [M, K]
-  return p.scatter_add(1, p.argmax(1, /*keepdim=*/true), torch::full({p.size(0), 1}, -1.0, p.options()));
+torch::Tensor error_of(torch::Tensor p) {  // p - e_y, float64 [M, K], in the place of p
+  return p.scatter_add_(1, p.argmax(1, /*keepdim=*/true), torch::full({p.size(0), 1}, -1.0, p.options()));
 }
 
 }  // namespace
