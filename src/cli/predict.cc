@@ -186,7 +186,7 @@ void predict_stream(const PredictArguments& arguments) {
   const OpenedModel model = open_model(arguments.model);
   const Format format{model.saved.classes, arguments.all, arguments.json};
   const VideoInfo info = probe(arguments.videos[0]);
-  const auto frame_net = arguments.engine.empty() ? std::dynamic_pointer_cast<FrameNet>(model.saved.net) : nullptr;
+  const auto frame_net = arguments.engine.empty() && arguments.precision == "f32" ? std::dynamic_pointer_cast<FrameNet>(model.saved.net) : nullptr;
   std::unique_ptr<Engine> engine;
   std::unique_ptr<StreamScorer> scorer;
   if (frame_net && frame_net->online()) {
