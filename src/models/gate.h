@@ -1,11 +1,10 @@
 #pragma once
 // The bf16 gate. Some CPU builds compute wrong bf16 gradients for some convolutions, silently: in LibTorch 2.13 (oneDNN
 // 3.12, AVX-512 BF16) the weight gradient of conv3d is uninitialised memory when 1 < T < temporal kernel, which 3D ResNets
-// meet on short clips, and for temporal kernels of 5 and more that case can corrupt the heap. Before a net is trained in
-// bf16 each distinct convolution it would run (shape, stride, padding, groups, bias, layout) is compared with float32: output,
-// input gradient and parameter gradients, with freed memory poisoned by NaN before. A convolution that differs by more than
-// 2 % (bf16 rounding alone: about 0.4 %) or is not finite computes in float32 from then on, under autocast too. Temporal
-// kernels of 5 and more in the known case are not tried but made safe at once.
+// meet on short clips (models/convolution.h goes round that case). Before a net is trained in bf16 each distinct convolution it
+// would run (shape, stride, padding, groups, bias, layout) is compared with float32: output, input gradient and parameter
+// gradients, with freed memory poisoned by NaN before. A convolution that differs by more than 2 % (bf16 rounding alone: about
+// 0.4 %) or is not finite computes in float32 from then on, under autocast too.
 // Data and weights of the comparison are drawn from fixed generators, and parameter gradients are compared whether the layer
 // is frozen or not: the verdict depends on shapes alone, layers that call alike share it, and a run that continues with other
 // weights takes the same path.
@@ -24,7 +23,6 @@ struct GateReport {
     int64_t layers = 1;          // how many layers make this call
     double output_error = 0, input_error = 0, parameter_error = 0;  // |bf16 - f32| / |f32|; infinity where not finite
     bool safe = true;            // false: now computes in float32
-    bool tried = true;           // false: known to corrupt memory
   };
   std::vector<Row> rows;
   int64_t unsafe() const;

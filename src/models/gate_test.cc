@@ -146,13 +146,14 @@ TEST(Gate, FindsNotANumberInTheOutput) {
   EXPECT_TRUE(std::isinf(report.rows[0].output_error));
 }
 
-TEST(Gate, DoesNotTryWhatCanCorruptTheHeap) {
-  OneConv net(cube(3, 3, 4, 7));
-  const auto report = gate(net, {1, 3, 4, 16, 16});
-  EXPECT_FALSE(report.rows[0].tried);
-  EXPECT_TRUE(net.conv->full_precision());
-  EXPECT_THAT(report.text(), HasSubstr("not tried"));
-  EXPECT_EQ(gate(net, {1, 3, 8, 16, 16}).unsafe(), 0) << "long enough clips are checked anew";
+// LibTorch's own bf16 gradients are wrong there, and a kernel of 7 corrupts the heap; which of these run in bf16 says the processor.
+TEST(Gate, FindsNothingWhereTheClipIsShorterThanTheKernel) {
+  for (const int64_t kernel : {3, 5, 7}) {
+    for (int64_t frames = 1; frames < kernel; ++frames) {
+      OneConv net(cube(3, 3, 4, kernel));
+      EXPECT_EQ(gate(net, {2, 3, frames, 16, 16}).unsafe(), 0) << "kernel " << kernel << ", " << frames << " frames";
+    }
+  }
 }
 
 TEST(Gate, ComparesEachDistinctConvolutionOnceAndLeavesTheNetAlone) {

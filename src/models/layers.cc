@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "models/convolution.h"
 
 namespace distal {
 namespace {
@@ -150,12 +151,10 @@ at::Tensor Conv::convolve(const at::Tensor& input, const at::Tensor& w, const at
       padding.assign(before.size(), 0);
     }
   }
-  const std::vector<int64_t> dilation(shape_.kernel.size(), 1);
   // LibTorch 2.13 on AVX2 writes past its buffers here, in float32, when the input is channels last.
   const bool point = std::all_of(shape_.kernel.begin(), shape_.kernel.end(), [](int64_t extent) { return extent == 1; });
   if (shape_.in < 8 && point && shape_.stride.back() > 1) x = x.contiguous();
-  if (shape_.kernel.size() == 2) return at::conv2d(x, w, b, shape_.stride, padding, dilation, shape_.groups);
-  return at::conv3d(x, w, b, shape_.stride, padding, dilation, shape_.groups);
+  return convolution(x, w, b, shape_.stride, padding, shape_.groups);
 }
 
 at::Tensor Conv::forward(const at::Tensor& x) {
@@ -164,12 +163,10 @@ at::Tensor Conv::forward(const at::Tensor& x) {
                                                 : x.is_contiguous(at::MemoryFormat::ChannelsLast3d) && !x.is_contiguous();
     calls()->push_back({this, x.sizes().vec(), last});
   }
-  if (!autocast_on()) return convolve(x, weight, bias);
-  if (full_precision_) {
-    const c10::impl::ExcludeDispatchKeyGuard off(c10::autocast_dispatch_keyset);
-    return convolve(x.to(weight.scalar_type()), weight, bias);
-  }
-  return convolve(x, bf16_fault() ? bf16_fault()(*this, weight, x) : weight, bias);
+  if (!autocast_on() || !x.is_cpu()) return convolve(x, weight, bias);
+  const c10::impl::ExcludeDispatchKeyGuard off(c10::autocast_dispatch_keyset);
+  if (full_precision_ || weight.scalar_type() != at::kFloat) return convolve(x.to(weight.scalar_type()), weight, bias);
+  return convolve(x.to(at::kBFloat16), bf16_fault() ? bf16_fault()(*this, weight, x) : weight, bias);
 }
 
 BatchNorm::BatchNorm(int64_t channels) {
@@ -205,6 +202,11 @@ at::Tensor Classifier::pooled(const at::Tensor& x) {
   std::vector<int64_t> dims;
   for (int64_t d = 2; d < x.dim(); ++d) dims.push_back(d);
   return x.mean(dims, /*keepdim=*/false, x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+}
+
+at::Tensor max_pool(const at::Tensor& x, at::IntArrayRef kernel, at::IntArrayRef stride, at::IntArrayRef padding) {
+  const c10::impl::ExcludeDispatchKeyGuard off(c10::autocast_dispatch_keyset);
+  return at::max_pool3d(x, kernel, stride, padding);
 }
 
 at::Tensor temporal_shift(const at::Tensor& x, int64_t frames, int64_t div, bool online) {

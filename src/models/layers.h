@@ -97,6 +97,9 @@ class Classifier : public Net {
   double dropout_ = 0;
 };
 
+/// Max pooling of [N, C, T, H, W] in the dtype that comes: autocast would widen bf16 to float32, which changes nothing but the time.
+torch::Tensor max_pool(const torch::Tensor& x, torch::IntArrayRef kernel, torch::IntArrayRef stride, torch::IntArrayRef padding);
+
 /// Temporal shift (Lin, Gan, Han, "TSM: Temporal Shift Module for Efficient Video Understanding", ICCV 2019,
 /// arXiv 1811.08383): of every clip's `frames` frames, the first C/div channels take the next frame's value (the last gets
 /// 0), the next C/div the previous frame's (the first gets 0), the rest stays. x [N*T, C, H, W], frame by frame. With `online`

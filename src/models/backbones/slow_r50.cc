@@ -70,7 +70,7 @@ class SlowR50 final : public Classifier {
 
   Output forward(const at::Tensor& clips) override {
     ClipLimits{"slow_r50"}.check(clips);
-    auto x = at::max_pool3d(norm_->forward(conv_->forward(clips.contiguous())).relu_(), {1, 3, 3}, {1, 2, 2}, {0, 1, 1});
+    auto x = max_pool(norm_->forward(conv_->forward(clips.contiguous())).relu_(), {1, 3, 3}, {1, 2, 2}, {0, 1, 1});
     tap("blocks.0", x);
     for (size_t s = 0; s < stages_.size(); ++s) {
       for (const auto& block : stages_[s]) x = block->forward(x);

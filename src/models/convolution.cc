@@ -1,0 +1,100 @@
+#include "models/convolution.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/jit/frontend/tracer.h>
+
+namespace distal {
+namespace {
+
+at::Tensor plain(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, at::IntArrayRef stride, at::IntArrayRef padding, int64_t groups) {
+  const std::vector<int64_t> dilation(stride.size(), 1);
+  return stride.size() == 2 ? at::conv2d(x, w, b, stride, padding, dilation, groups) : at::conv3d(x, w, b, stride, padding, dilation, groups);
+}
+
+// Which taps of a temporal kernel meet the frames of a clip: those of output frame `to` from `tap` on meet the frames from `frame` on.
+struct Taps1d {
+  int64_t frames, kernel, stride, padding;
+  int64_t outputs() const { return (frames + 2 * padding - kernel) / stride + 1; }
+  template <class Visit>
+  void each(const Visit& visit) const {  // (to, frame, tap, how many)
+    for (int64_t to = 0; to < outputs(); ++to) {
+      const int64_t start = to * stride - padding, frame = std::max<int64_t>(start, 0), tap = frame - start;
+      const int64_t count = std::min(frames - frame, kernel - tap);
+      if (count > 0) visit(to, frame, tap, count);
+    }
+  }
+};
+
+// The weight of a convolution in another dtype, and with time in its channels where `frames` is not 0:
+// [O, C, kT, kH, kW] to [O * T', C * T, kH, kW].
+struct CastWeight : torch::autograd::Function<CastWeight> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& w, at::ScalarType type, int64_t frames, int64_t stride, int64_t padding) {
+    context->saved_data["type"] = w.scalar_type();
+    context->saved_data["sizes"] = w.sizes().vec();
+    context->saved_data["taps"] = std::vector<int64_t>{frames, stride, padding};
+    if (frames == 0) return w.to(type);
+    const Taps1d taps{frames, w.size(2), stride, padding};
+    const auto folded = at::zeros({w.size(0), taps.outputs(), w.size(1), frames, w.size(3), w.size(4)}, w.options().dtype(type));
+    taps.each([&](int64_t to, int64_t frame, int64_t tap, int64_t count) { folded.select(1, to).narrow(2, frame, count).copy_(w.narrow(2, tap, count)); });
+    return folded.flatten(2, 3).flatten(0, 1);
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+    const auto sizes = context->saved_data["sizes"].toIntVector(), fold = context->saved_data["taps"].toIntVector();
+    const auto options = gradients[0].options().dtype(context->saved_data["type"].toScalarType());
+    at::Tensor gradient;
+    if (fold[0] == 0) {
+      gradient = at::empty(sizes, options).copy_(gradients[0]);
+    } else {
+      gradient = at::zeros(sizes, options);
+      const Taps1d taps{fold[0], sizes[2], fold[1], fold[2]};
+      const auto parts = gradients[0].unflatten(0, {sizes[0], taps.outputs()}).unflatten(2, {sizes[1], fold[0]});
+      taps.each([&](int64_t to, int64_t frame, int64_t tap, int64_t count) { gradient.narrow(2, tap, count).add_(parts.select(1, to).narrow(2, frame, count)); });
+    }
+    return {gradient, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+};
+
+at::Tensor cast(const at::Tensor& tensor, at::ScalarType type) { return !tensor.defined() || tensor.scalar_type() == type ? tensor : tensor.to(type); }
+
+at::Tensor time_in_channels(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, at::IntArrayRef stride, at::IntArrayRef padding, int64_t groups) {
+  const int64_t outputs = Taps1d{x.size(2), w.size(2), stride[0], padding[0]}.outputs();
+  const auto folded = CastWeight::apply(w, x.scalar_type(), x.size(2), stride[0], padding[0]);
+  const auto bias = b.defined() ? b.repeat_interleave(outputs) : b;
+  return plain(x.flatten(1, 2), folded, cast(bias, x.scalar_type()), stride.slice(1), padding.slice(1), groups).unflatten(1, {w.size(0), outputs});
+}
+
+at::Tensor tap_by_tap(const at::Tensor& clips, const at::Tensor& w, const at::Tensor& b, at::IntArrayRef stride, at::IntArrayRef padding) {
+  const int64_t count = clips.size(0), frames = clips.size(2), middle = padding[0];
+  const auto x = clips.contiguous(at::MemoryFormat::ChannelsLast3d).transpose(1, 2).flatten(0, 1);  // [N * T, C, H, W], a view, channels last
+  const auto tap = [&](int64_t k) {
+    const auto y = plain(x, w.select(2, k), k == middle ? b : at::Tensor(), stride.slice(1), padding.slice(1), x.size(1));
+    return y.unflatten(0, {count, frames}).transpose(1, 2);  // [N, C, T, H, W], channels last
+  };
+  const auto y = tap(middle);
+  for (int64_t k = 0; k < w.size(2); ++k) {
+    const int64_t later = middle - k, shared = frames - std::abs(later);  // the tap's frame t is the output's frame t + later
+    if (later == 0 || shared <= 0) continue;
+    y.narrow(2, std::max<int64_t>(later, 0), shared).add_(tap(k).narrow(2, std::max<int64_t>(-later, 0), shared));
+  }
+  return y;
+}
+
+bool strided(at::IntArrayRef stride) { return stride.back() > 1 || stride[stride.size() - 2] > 1; }
+
+}  // namespace
+
+at::Tensor convolution(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, at::IntArrayRef stride, at::IntArrayRef padding, int64_t groups) {
+  if (!x.is_cpu() || torch::jit::tracer::isTracing()) return plain(x, cast(w, x.scalar_type()), cast(b, x.scalar_type()), stride, padding, groups);
+  const bool depthwise = groups > 1 && groups == x.size(1) && groups == w.size(0), video = stride.size() == 3;
+  if (depthwise && x.scalar_type() == at::kBFloat16 && strided(stride))
+    return convolution(x.to(at::kFloat), w, b, stride, padding, groups).to(at::kBFloat16);
+  const bool trained = at::GradMode::is_enabled() && (x.requires_grad() || w.requires_grad());
+  if (depthwise && video && trained && stride[0] == 1 && w.size(2) > 1 && 2 * padding[0] == w.size(2) - 1)
+    return tap_by_tap(x, cast(w, x.scalar_type()), cast(b, x.scalar_type()), stride, padding);
+  if (video && x.size(2) < w.size(2) && x.size(2) + 2 * padding[0] >= w.size(2)) return time_in_channels(x, w, b, stride, padding, groups);
+  const auto weight = w.scalar_type() == x.scalar_type() ? w : CastWeight::apply(w, x.scalar_type(), 0, 0, 0);
+  return plain(x, weight, cast(b, x.scalar_type()), stride, padding, groups);
+}
+
+}  // namespace distal

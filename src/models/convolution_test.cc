@@ -1,0 +1,84 @@
+#include "models/convolution.h"
+
+#include <ATen/ATen.h>
+#include <fmt/ranges.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+namespace distal {
+namespace {
+
+struct Case {
+  std::vector<int64_t> input, weight, stride, padding;
+  int64_t groups = 1;
+  bool bias = false;
+};
+
+struct Pass {
+  at::Tensor output;
+  std::vector<at::Tensor> gradients;  // of input, weight and bias
+};
+
+template <class Convolve>
+Pass pass(const Case& one, at::ScalarType type, at::MemoryFormat format, const Convolve& convolve) {
+  at::manual_seed(1);
+  const auto drawn = [](at::IntArrayRef sizes) { return at::randn(sizes, at::kDouble); };
+  std::vector<at::Tensor> leaves = {drawn(one.input), drawn(one.weight)};
+  if (one.bias) leaves.push_back(drawn({one.weight[0]}));
+  for (auto& leaf : leaves) leaf = leaf.to(type).requires_grad_();
+  const auto y = convolve(leaves[0].contiguous(format), leaves[1], one.bias ? leaves[2] : at::Tensor());
+  return {y, torch::autograd::grad({y}, leaves, {drawn(y.sizes()).to(type)})};
+}
+
+double difference(const at::Tensor& got, const at::Tensor& wanted) {
+  return ((got.to(at::kDouble) - wanted.to(at::kDouble)).norm() / wanted.to(at::kDouble).norm().clamp_min(1e-30)).item<double>();
+}
+
+class Convolution : public ::testing::TestWithParam<Case> {};
+
+TEST_P(Convolution, IsLibTorchsWithItsGradients) {
+  const Case& one = GetParam();
+  const auto ours = [&](const at::Tensor& x, const at::Tensor& w, const at::Tensor& b) { return convolution(x, w, b, one.stride, one.padding, one.groups); };
+  const auto theirs = [&](const at::Tensor& x, const at::Tensor& w, const at::Tensor& b) { return at::convolution(x, w, b, one.stride, one.padding, std::vector<int64_t>(one.stride.size(), 1), false, std::vector<int64_t>(one.stride.size(), 0), one.groups); };
+  const bool video = one.stride.size() == 3;
+  const auto exact = pass(one, at::kDouble, at::MemoryFormat::Contiguous, theirs);
+  for (const auto format : {at::MemoryFormat::Contiguous, video ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast}) {
+    for (const auto& [type, tolerance] : {std::pair(at::kDouble, 1e-12), {at::kFloat, 1e-5}, {at::kBFloat16, 2e-2}}) {
+      const auto got = pass(one, type, format, ours);
+      ASSERT_EQ(got.output.sizes(), exact.output.sizes());
+      EXPECT_EQ(got.output.scalar_type(), type);
+      EXPECT_LT(difference(got.output, exact.output), tolerance);
+      for (size_t i = 0; i < exact.gradients.size(); ++i) EXPECT_LT(difference(got.gradients[i], exact.gradients[i]), tolerance) << "gradient " << i;
+    }
+  }
+  const torch::NoGradGuard no_grad;
+  const auto x = at::randn(one.input), w = at::randn(one.weight);
+  EXPECT_LT(difference(ours(x, w, {}), theirs(x, w, {})), 1e-5) << "without gradients";
+}
+
+// Weights in float32 beside clips in bfloat16: the gradient comes in float32 and in the weight's layout.
+TEST_P(Convolution, CastsTheWeightAndGivesItsGradientInItsOwnType) {
+  const Case& one = GetParam();
+  at::manual_seed(2);
+  const auto x = at::randn(one.input).to(at::kBFloat16), w = at::randn(one.weight).requires_grad_();
+  const auto y = convolution(x, w, {}, one.stride, one.padding, one.groups);
+  EXPECT_EQ(y.scalar_type(), at::kBFloat16);
+  y.sum().backward();
+  EXPECT_EQ(w.grad().scalar_type(), at::kFloat);
+  EXPECT_EQ(w.grad().strides(), w.strides());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Models, Convolution,
+    ::testing::Values(Case{{2, 3, 4, 9, 9}, {4, 3, 3, 3, 3}, {1, 2, 2}, {1, 1, 1}}, Case{{2, 3, 1, 9, 9}, {4, 3, 3, 3, 3}, {1, 1, 1}, {1, 1, 1}, 1, true},
+                      Case{{2, 3, 1, 9, 9}, {4, 3, 3, 3, 3}, {2, 2, 2}, {1, 1, 1}}, Case{{2, 4, 2, 9, 9}, {6, 2, 3, 3, 3}, {1, 1, 1}, {1, 1, 1}, 2, true},
+                      Case{{2, 3, 2, 9, 9}, {4, 3, 3, 3, 3}, {2, 2, 2}, {1, 1, 1}}, Case{{2, 3, 2, 9, 9}, {4, 3, 7, 7, 7}, {1, 2, 2}, {3, 3, 3}},
+                      Case{{2, 3, 6, 9, 9}, {4, 3, 7, 7, 7}, {2, 2, 2}, {3, 3, 3}}, Case{{2, 3, 3, 5, 5}, {4, 3, 5, 1, 1}, {1, 1, 1}, {2, 0, 0}},
+                      Case{{2, 3, 2, 5, 5}, {4, 3, 3, 1, 1}, {1, 1, 1}, {1, 0, 0}}, Case{{2, 8, 5, 9, 9}, {8, 1, 3, 3, 3}, {1, 1, 1}, {1, 1, 1}, 8},
+                      Case{{2, 8, 4, 9, 9}, {8, 1, 3, 3, 3}, {1, 2, 2}, {1, 1, 1}, 8, true}, Case{{2, 8, 2, 9, 9}, {8, 1, 5, 1, 1}, {1, 1, 1}, {2, 0, 0}, 8},
+                      Case{{2, 8, 1, 9, 9}, {8, 1, 3, 3, 3}, {1, 1, 1}, {1, 1, 1}, 8}, Case{{2, 8, 2, 9, 9}, {8, 1, 3, 3, 3}, {2, 2, 2}, {1, 1, 1}, 8},
+                      Case{{4, 8, 9, 9}, {8, 1, 3, 3}, {2, 2}, {1, 1}, 8}, Case{{4, 8, 9, 9}, {6, 8, 3, 3}, {1, 1}, {1, 1}, 1, true}),
+    [](const auto& info) { return fmt::format("x{}_w{}_s{}_g{}{}", fmt::join(info.param.input, "_"), fmt::join(info.param.weight, "_"), fmt::join(info.param.stride, "_"), info.param.groups, info.param.bias ? "_bias" : ""); });
+
+}  // namespace
+}  // namespace distal
