@@ -30,7 +30,7 @@ class Recorder : public Strategy {
   mutable std::vector<PoolScores> seen;
 };
 
-PoolScores pool(std::vector<double> first_logit, std::vector<std::string> videos = {}, std::vector<double> seconds = {}) {
+PoolScores pool(std::vector<double> first_logit, std::vector<Interned> videos = {}, std::vector<double> seconds = {}) {
   PoolScores scores;
   const auto first = torch::tensor(first_logit);
   scores.logits = torch::stack({first, torch::zeros_like(first)}, 1);
@@ -247,7 +247,7 @@ TEST(Select, BalancesWithinVideosAndSecondsToo) {
 }
 
 TEST(Select, RandomVideosDoNotFavourShortOnes) {
-  std::vector<std::string> videos(20, "long");
+  std::vector<Interned> videos(20, "long");
   for (int i = 0; i < 4; ++i) videos.push_back(fmt::format("short{}", i));
   const auto scores = pool(std::vector<double>(24, 0.0), videos);
   const auto random = make<Strategy>("random");

@@ -10,6 +10,7 @@
 #include <torch/types.h>
 
 #include "base/catalogue.h"
+#include "base/interned.h"
 #include "base/random.h"
 
 namespace distal {
@@ -24,7 +25,7 @@ struct PoolScores {
   torch::Tensor labelled_logits, labelled_targets;  // float32 [l, K], the first l <= L of these clips; targets are probabilities
   double teacher_error = -1;          // share of the teacher's answers that were wrong on labelled clips; -1: unknown
   torch::Tensor duration_s, start_s;  // float64 [M], start_s within the video
-  std::vector<std::string> video;     // [M], the video each clip belongs to
+  std::vector<Interned> video;        // [M], the video each clip belongs to
   std::shared_ptr<const PoolScores> chosen;  // earlier in this round, and the last rows of labelled_embeddings; null: nothing
   std::shared_ptr<const PoolScores> clips;   // where a row is a video: the clips; null: the rows are clips
   torch::Tensor row_of_clip;          // int64 [clips], the row each of `clips` belongs to; -1: to none that is here

@@ -9,16 +9,18 @@
 #include <string>
 #include <vector>
 
+#include "base/interned.h"
+
 namespace distal {
 
 /// A half-open part of one video, [start_s, end_s). The one unit everywhere; a whole video is a clip too, and so is what is made of
 /// filmed clips: a mix of two, or a fixed view of one (data/derived_view.h).
 struct Clip {
-  std::string video;      // path as opened
-  std::string video_id;   // content hash (video/probe.h), hexadecimal; empty until probed
+  Interned video;         // path as opened
+  Interned video_id;      // content hash (video/probe.h), hexadecimal; empty until probed
   double start_s = 0;
   double end_s = std::numeric_limits<double>::infinity();  // infinity: to the end of the video
-  std::string group;      // source video or patient: never split between training and test
+  Interned group;         // source video or patient: never split between training and test
   int64_t label = -1;     // class index, -1 where unknown (or hidden from the learner)
   int64_t view = 0;       // n > 0: the n-th fixed view of it
   struct Mixed;

@@ -61,7 +61,7 @@ void bench_decode(const DecodeArguments& arguments) {
     if (means.contains(row.path)) continue;
     try {
       VideoInfo info;
-      probe_s += seconds([&] { info = probe(arguments.data + "/" + row.path); });
+      probe_s += seconds([&] { info = probe(arguments.data + "/" + row.path.str()); });
       std::vector<int64_t> indices;
       const int64_t count = arguments.frames > 0 ? arguments.frames : info.frames();
       for (int64_t k = 0; k < count; ++k) indices.push_back((2 * k + 1) * info.frames() / (2 * count));

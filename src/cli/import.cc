@@ -54,7 +54,7 @@ void take_stock(Stock& stock, ClipReader& reader, Progress& progress) {
   std::vector<Row> usable;
   std::vector<Side> sides;
   for (size_t i = 0; i < rows.size(); ++i) {
-    const std::string path = (fs::path(stock.source.folder) / rows[i].path).string();
+    const std::string path = (fs::path(stock.source.folder) / rows[i].path.str()).string();
     if (unusable.contains(path)) continue;
     contents.push_back(reader.probe(path).id);
     usable.push_back(rows[i]);
@@ -124,7 +124,7 @@ void divide(Stock& stock, const ImportArguments& arguments) {
   std::vector<Row> sides[2];
   for (size_t i = 0; i < source.list.rows.size(); ++i) {
     Row row = source.list.rows[i];
-    row.path = seen_from(stock.lists_folder, fs::path(source.folder) / row.path);
+    row.path = seen_from(stock.lists_folder, fs::path(source.folder) / row.path.str());
     sides[test[i]].push_back(row);
   }
   note_unfit(sides[0], sides[1], stock.notes);

@@ -37,11 +37,11 @@ std::unique_ptr<Engine> engine_of(const OpenedModel& model, const std::string& e
 std::vector<Row> rows_of(const std::string& list, const std::vector<std::string>& videos) {
   if (!list.empty()) {
     auto rows = read_rows(list, "", /*labelled=*/false);
-    for (Row& row : rows) row.label.clear();  // whatever it is, it is not asked about
+    for (Row& row : rows) row.label = Interned();  // whatever it is, it is not asked about
     return rows;
   }
   std::vector<Row> rows(videos.size());
-  for (size_t i = 0; i < rows.size(); ++i) rows[i].path = rows[i].place = videos[i];
+  for (size_t i = 0; i < rows.size(); ++i) rows[i].path = videos[i], rows[i].place = videos[i];
   return rows;
 }
 

@@ -37,8 +37,8 @@ torch::Tensor read_array(const char* flag, const std::string& path, int64_t dime
   return array.is_floating_point() && array.scalar_type() != torch::kFloat16 ? array : array.to(torch::kFloat32);
 }
 
-std::vector<std::string> read_names(const std::string& path) {
-  std::vector<std::string> names;
+std::vector<Interned> read_names(const std::string& path) {
+  std::vector<Interned> names;
   if (path.empty()) return names;
   std::ifstream file(path);
   if (!file) fail("--videos {}: cannot be read; give a text file with the name of each row's video, one a line", path);

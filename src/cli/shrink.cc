@@ -54,7 +54,7 @@ class Shrinking {
     std::set<std::string> seen;
     for (const auto& list : lists_)
       for (const Row& row : read_rows(arguments.folder + "/" + list, "", /*labelled=*/false)) {
-        if (fs::path(row.path).is_absolute() || fs::path(row.path).lexically_normal().string().starts_with(".."))
+        if (fs::path(row.path.str()).is_absolute() || fs::path(row.path.str()).lexically_normal().string().starts_with(".."))
           fail("{}: {} lies outside of {}; shrink the folder it lies in", row.place, row.path, arguments.folder);
         if (seen.insert(row.path).second) videos_.push_back(row.path);
       }

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -60,11 +61,14 @@ class TrainingBatches {
 };
 
 /// Evaluation batches: each clip once, in order, centre frames and centre crop. A clip of a video in quarantine gives
-/// no row. With `augment` the centre frames are cropped, flipped and coloured by a draw that depends on the random and the row
+/// no row. The clips must outlive the batches. With `augment` the centre frames are cropped, flipped and coloured by a draw that depends on the random and the row
 /// alone (augment.family is left out); flips that change labels are not for evaluation.
 class EvaluationBatches {
  public:
-  EvaluationBatches(ClipReader& reader, std::vector<Clip> clips, int64_t classes, int64_t batch_size, int64_t threads,
+  EvaluationBatches(ClipReader& reader, std::span<const Clip> clips, int64_t classes, int64_t batch_size, int64_t threads,
+                    std::optional<AugmentOptions> augment = std::nullopt, Random random = Random(0));
+  /// Of clips that nobody else keeps.
+  EvaluationBatches(ClipReader& reader, std::vector<Clip>&& clips, int64_t classes, int64_t batch_size, int64_t threads,
                     std::optional<AugmentOptions> augment = std::nullopt, Random random = Random(0));
   ~EvaluationBatches();
   std::optional<Batch> next();  // nothing at the end; throws CacheError

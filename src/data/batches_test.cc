@@ -324,7 +324,7 @@ TEST_F(Batches, EvaluationOfNothingReadableEnds) {
   EvaluationBatches batches(reader, {{broken}, {broken}, {broken}}, 2, 1, 2);
   EXPECT_FALSE(batches.next().has_value());
   EXPECT_EQ(reader.quarantined().size(), 1u);
-  EvaluationBatches empty(reader, {}, 2, 4, 1);
+  EvaluationBatches empty(reader, std::vector<Clip>(), 2, 4, 1);
   EXPECT_FALSE(empty.next().has_value());
 }
 

@@ -25,7 +25,7 @@ std::vector<Video> videos_of(const std::vector<Row>& rows, const std::string& fo
   std::unordered_map<std::string, size_t> index;
   for (const auto& row : rows) {
     const auto [at, fresh] = index.emplace(row.path, videos.size());
-    if (fresh) videos.push_back({(std::filesystem::path(folder) / row.path).string()});
+    if (fresh) videos.push_back({(std::filesystem::path(folder) / row.path.str()).string()});
     videos[at->second].rows.push_back(&row);
   }
   return videos;

@@ -11,13 +11,12 @@ class Parser {
     if (text_.starts_with("\xEF\xBB\xBF")) at_ = 3;
   }
 
-  std::vector<CsvRecord> records() {
-    std::vector<CsvRecord> all;
+  template <class Visit>
+  void each(const Visit& visit) {
     while (at_ < text_.size()) {
       CsvRecord record = next();
-      if (record.fields.size() > 1 || !record.fields[0].empty()) all.push_back(std::move(record));
+      if (record.fields.size() > 1 || !record.fields[0].empty()) visit(std::move(record));
     }
-    return all;
   }
 
  private:
@@ -64,7 +63,13 @@ class Parser {
 
 }  // namespace
 
-std::vector<CsvRecord> parse_csv(const std::string& text, const std::string& place) { return Parser(text, place).records(); }
+void each_csv(const std::string& text, const std::string& place, const std::function<void(const CsvRecord&)>& visit) { Parser(text, place).each(visit); }
+
+std::vector<CsvRecord> parse_csv(const std::string& text, const std::string& place) {
+  std::vector<CsvRecord> all;
+  Parser(text, place).each([&](CsvRecord&& record) { all.push_back(std::move(record)); });
+  return all;
+}
 
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;

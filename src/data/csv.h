@@ -2,6 +2,7 @@
 // Comma-separated text (RFC 4180): quoted fields, doubled quotes, line breaks inside quotes, LF or CRLF, a byte-order mark.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,10 @@ struct CsvRecord {
   int64_t line = 0;  // where the record begins, from 1
 };
 
-/// Empty lines are skipped. Throws Error `place:line: ...` for a quote that never closes.
+/// Each record in turn. Empty lines are skipped. Throws Error `place:line: ...` for a quote that never closes.
+void each_csv(const std::string& text, const std::string& place, const std::function<void(const CsvRecord&)>& visit);
+
+/// All of them. Throws Error `place:line: ...` for a quote that never closes.
 std::vector<CsvRecord> parse_csv(const std::string& text, const std::string& place);
 
 /// A field as it is written: quoted where it holds a comma, a quote or a line break.

@@ -9,12 +9,20 @@ namespace distal {
 
 struct EvaluationBatches::State {
   ClipReader& reader;
-  std::vector<Clip> clips;
+  std::span<const Clip> clips;
   int64_t classes, batch_size;
   std::optional<AugmentOptions> augment;
   Random random;
+  std::vector<Clip> own = {};
   std::atomic<bool> stopping = false;
   std::unique_ptr<Prefetch> prefetch;  // last: its threads end before what they use
+
+  void begin(int64_t threads) {
+    expect(batch_size > 0, "a batch has clips");
+    expect(!augment || augment->flip == 0 || augment->flip_labels.empty(), "flips change no labels");
+    const int64_t steps = (std::ssize(clips) + batch_size - 1) / batch_size;
+    prefetch = std::make_unique<Prefetch>([this](int64_t step) { return make(step); }, 0, steps, threads);
+  }
 
   Batch make(int64_t step) {
     const int64_t first = step * batch_size, end = std::min(first + batch_size, std::ssize(clips));
@@ -43,14 +51,17 @@ struct EvaluationBatches::State {
   }
 };
 
-EvaluationBatches::EvaluationBatches(ClipReader& reader, std::vector<Clip> clips, int64_t classes, int64_t batch_size, int64_t threads,
+EvaluationBatches::EvaluationBatches(ClipReader& reader, std::span<const Clip> clips, int64_t classes, int64_t batch_size, int64_t threads,
                                      std::optional<AugmentOptions> augment, Random random)
-    : state_(new State{reader, std::move(clips), classes, batch_size, std::move(augment), random}) {
-  expect(batch_size > 0, "a batch has clips");
-  expect(!state_->augment || state_->augment->flip == 0 || state_->augment->flip_labels.empty(), "flips change no labels");
-  State& state = *state_;
-  const int64_t steps = (std::ssize(state.clips) + batch_size - 1) / batch_size;
-  state.prefetch = std::make_unique<Prefetch>([&state](int64_t step) { return state.make(step); }, 0, steps, threads);
+    : state_(new State{reader, clips, classes, batch_size, std::move(augment), random}) {
+  state_->begin(threads);
+}
+
+EvaluationBatches::EvaluationBatches(ClipReader& reader, std::vector<Clip>&& clips, int64_t classes, int64_t batch_size, int64_t threads,
+                                     std::optional<AugmentOptions> augment, Random random)
+    : state_(new State{reader, {}, classes, batch_size, std::move(augment), random, std::move(clips)}) {
+  state_->clips = state_->own;
+  state_->begin(threads);
 }
 
 EvaluationBatches::~EvaluationBatches() { state_->stopping = true; }

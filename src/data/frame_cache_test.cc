@@ -447,7 +447,7 @@ TEST(ClipReader, ReadsAChangedVideoAnewAndRefusesTheOldClip) {
   write_numbered(path, longer);
   const auto refusal = error_of([&] { ClipReader(input, options_of(folder)).read(clip, nullptr, false); });
   EXPECT_THAT(refusal, HasSubstr("the file is not the one that was listed"));
-  clip.video_id.clear();
+  clip.video_id = Interned();
   ClipReader reader(input, options_of(folder));
   EXPECT_EQ(numbers(reader.view(clip, nullptr, false)), (Indices{3, 9, 15, 21, 27, 33, 39, 45}));
   EXPECT_EQ(reader.counts().misses, 1);

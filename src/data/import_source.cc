@@ -100,7 +100,7 @@ ForeignList rows_of_tree(const std::string& folder) {
     const fs::path relative = below(folder, entry.path());
     if (!relative.has_parent_path()) fail("{}: lies beside the class folders; a folder tree is CLASS/VIDEO", entry.path().string());
     Row row;
-    row.path = row.place = relative.string();
+    row.path = relative.string(), row.place = relative.string();
     row.label = relative.parent_path().filename().string();
     row.group = group_of_name(row.path);
     list.add(row);
@@ -138,7 +138,7 @@ void regroup(ForeignList& list, const std::string& pattern) {
   }
   int64_t others = 0;
   for (Row& row : list.rows) {
-    const std::string stem = fs::path(row.path).stem().string();
+    const std::string stem = fs::path(row.path.str()).stem().string();
     std::smatch found;
     if (std::regex_search(stem, found, group)) row.group = found.size() > 1 ? found[1].str() : found[0].str();
     else ++others;
@@ -155,7 +155,7 @@ void locate(ImportSource& source, const FindVideo& find) {
     Row row = source.list.rows[i];
     const std::string path = find(row.path);
     if (path.empty()) {
-      source.missing.push_back(row.place + ": " + row.path);
+      source.missing.push_back(fmt::format("{}: {}", row.place, row.path));
       continue;
     }
     row.path = path;

@@ -87,7 +87,7 @@ void read_span(Row& row, const CsvRecord& record, const Columns& columns) {
 
 Row row_of(const CsvRecord& record, const Columns& columns, const std::string& csv_path, bool labelled) {
   Row row;
-  row.place = fmt::format("{}:{}", csv_path, record.line);
+  row.place = {csv_path, record.line};
   if (std::ssize(record.fields) != columns.count) {
     fail("{}: {} fields where the header has {}, quote a field that contains a comma", row.place, record.fields.size(), columns.count);
   }
@@ -96,7 +96,7 @@ Row row_of(const CsvRecord& record, const Columns& columns, const std::string& c
   if (columns.label >= 0) row.label = trimmed(record.fields[columns.label]);
   if (row.label.empty() && labelled) fail("{}: empty label, name a class or remove the line", row.place);
   if (columns.group >= 0) row.group = trimmed(record.fields[columns.group]);
-  if (row.group.empty()) row.group = std::filesystem::path(row.path).lexically_normal().replace_extension().string();
+  if (row.group.empty()) row.group = std::filesystem::path(row.path.str()).lexically_normal().replace_extension().string();
   read_span(row, record, columns);
   return row;
 }
@@ -121,20 +121,22 @@ std::vector<Row> read_rows(const std::string& csv_path, const std::string& group
   } catch (const std::regex_error& error) {
     fail("groups: '{}' is not a regular expression ({}), write one such as 'g0[1-7]'", groups, error.what());
   }
-  const auto records = parse_csv(file_text(csv_path), csv_path);
-  if (records.empty()) fail("{}:1: the file is empty, the first line names the columns: path,label", csv_path);
-  const Columns columns = columns_of(records[0], csv_path, labelled);
+  std::optional<Columns> columns;
+  std::optional<Row> first;
   std::vector<Row> rows;
-  for (size_t i = 1; i < records.size(); ++i) {
-    Row row = row_of(records[i], columns, csv_path, labelled);
-    if (groups.empty() || std::regex_search(row.group, pattern)) rows.push_back(std::move(row));
-  }
-  if (rows.empty()) {
-    if (records.size() > 1) {
-      fail("{}: no group matches '{}', the first one is '{}'", csv_path, groups, row_of(records[1], columns, csv_path, labelled).group);
+  each_csv(file_text(csv_path), csv_path, [&](const CsvRecord& record) {
+    if (!columns) {
+      columns = columns_of(record, csv_path, labelled);
+      return;
     }
-    fail("{}:1: no line after the header, list at least one video", csv_path);
-  }
+    const Row row = row_of(record, *columns, csv_path, labelled);
+    if (!first) first = row;
+    if (groups.empty() || std::regex_search(row.group.str(), pattern)) rows.push_back(row);
+  });
+  if (!columns) fail("{}:1: the file is empty, the first line names the columns: path,label", csv_path);
+  if (rows.empty() && first) fail("{}: no group matches '{}', the first one is '{}'", csv_path, groups, first->group);
+  if (rows.empty()) fail("{}:1: no line after the header, list at least one video", csv_path);
+  rows.shrink_to_fit();
   return rows;
 }
 

@@ -38,12 +38,26 @@ struct ClipList {
   int64_t duplicates = 0;                  // clips left out because an earlier one has the same content and span (Clip::key)
 };
 
+/// Where something was read: `file:line`, or what else says it; two words wide, since a list has many.
+struct Origin {
+  Interned of;
+  int64_t line = 0;  // 0: `of` says it all
+  Origin() = default;
+  Origin(std::string_view text) : of(text) {}
+  Origin(const std::string& text) : of(text) {}
+  Origin(const char* text) : of(text) {}
+  Origin(const Interned& file, int64_t line) : of(file), line(line) {}
+  operator std::string() const { return line > 0 ? fmt::format("{}:{}", of, line) : of.str(); }
+  friend bool operator==(const Origin& place, std::string_view text) { return std::string(place) == text; }
+  friend std::ostream& operator<<(std::ostream& out, const Origin& place) { return out << std::string(place); }
+};
+
 /// One line of a CSV; nothing is opened. Absent columns keep their defaults; `group` is then the path without its extension.
 struct Row {
-  std::string path, label, group;          // path as written, relative to the data folder
+  Interned path, label, group;             // path as written, relative to the data folder
   double start_s = 0, end_s = std::numeric_limits<double>::infinity();
   int64_t start_frame = -1, end_frame = -1;  // inclusive; -1 where the list has no frame columns
-  std::string place;                       // file:line
+  Origin place;
 };
 
 /// Rows whose group matches `groups`, in the order of the file. Throws Error `file:line: what, cure`: missing file, missing
@@ -67,3 +81,11 @@ ClipList make_clips(const std::vector<Row>& rows, const std::string& folder, con
 void require_disjoint_groups(const std::vector<Clip>& training, const std::vector<Clip>& test);
 
 }  // namespace distal
+
+template <>
+struct fmt::formatter<distal::Origin> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const distal::Origin& place, Context& context) const {
+    return fmt::formatter<std::string_view>::format(std::string(place), context);
+  }
+};

@@ -134,8 +134,7 @@ Known start(Workbench& bench, const Arm& arm, const Store::Run& run, Random rand
 std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run, Known& known, int64_t round,
                          const std::function<Model()>& student, Random random, RoundResult& result) {
   const Recipe& recipe = arm.recipe;
-  const std::vector<Clip> open = open_pool(bench.material, known);
-  std::vector<Clip> picks;
+  std::vector<Clip> open = open_pool(bench.material, known), picks;
   if (const auto before = bench.store.reserved(run.id, round); !before.empty()) {
     const FilmedClips filmed = bench.material.filmed();
     for (const std::string& key : before)
@@ -156,7 +155,7 @@ std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run
     ScoredPool pool;
     {
       const Stopwatch watch(result.score_s);
-      pool = score_pool(bench, recipe, net, known, open, Random(static_cast<uint64_t>(run.seed)), fmt::format("{} seed {} round {}", arm.name, run.seed, round));
+      pool = score_pool(bench, recipe, net, known, std::move(open), Random(static_cast<uint64_t>(run.seed)), fmt::format("{} seed {} round {}", arm.name, run.seed, round));
     }
     const Stopwatch watch(result.select_s);
     const torch::Tensor rows = select(*recipe.strategy, pool.scores, recipe.budget / static_cast<double>(recipe.answers_per_clip), recipe.selection, random);
@@ -237,10 +236,13 @@ TaughtBy make_teacher(const Experiment& experiment, Material& material, const Ru
     return {teacher_of(saved.net, content_id(oracle.path), classes), "model " + oracle.path};
   }
   const Learner& learner = recipe.teacher->learner;
-  std::vector<Clip> clips = material.teacher;
-  clips.insert(clips.end(), material.test.begin(), material.test.end());
+  const auto clips = [&] {
+    std::vector<Clip> all = material.teacher;
+    all.insert(all.end(), material.test.begin(), material.test.end());
+    return all;
+  };
   Learning learning(material.teachers_reader(), material.classes, clips, (place.shared.empty() ? place.folder : place.shared) + "/unfinished", progress);
-  learning.pretrain_on(material.pool, recipe.cache);
+  learning.pretrain_on([&] { return material.pool; }, recipe.cache);
   std::vector<Sample> samples;
   for (const Clip& clip : material.teacher) samples.push_back({clip, one_hot(clip.label, classes)});
   const Model net = learning.train(learner, {}, samples, Random(static_cast<uint64_t>(recipe.seed)).stream("teacher"), "teacher");

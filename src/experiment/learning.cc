@@ -64,7 +64,7 @@ uint64_t training_hash(const Net& fresh, Learner learner, Choice<DistillLoss> lo
 
 std::string videos_of(const std::vector<Sample>& samples, const torch::Tensor& rows) {
   std::string text;
-  for (int64_t i = 0; i < rows.size(0); ++i) text += (i > 0 ? ", " : "") + samples[rows[i].item<int64_t>()].clip.video;
+  for (int64_t i = 0; i < rows.size(0); ++i) text += (i > 0 ? ", " : "") + samples[rows[i].item<int64_t>()].clip.video.str();
   return text;
 }
 
@@ -86,14 +86,12 @@ Predictions of_nothing() { return {torch::empty({0, 0}), torch::empty({0, 0}), t
 
 }  // namespace
 
-Learning::Learning(ClipReader& reader, Classes classes, std::vector<Clip> clips, std::string folder, Progress& progress)
+Learning::Learning(ClipReader& reader, Classes classes, ClipsOf clips, std::string folder, Progress& progress)
     : reader_(reader), classes_(std::move(classes)), clips_(std::move(clips)), folder_(std::move(folder)), progress_(progress) {
   std::filesystem::create_directories(folder_);
 }
 
-void Learning::pretrain_on(std::vector<Clip> pool, CacheOptions cache) {
-  pretraining_.emplace(reader_.options(), std::move(cache), std::move(pool), folder_, progress_);
-}
+void Learning::pretrain_on(ClipsOf pool, CacheOptions cache) { pool_ = std::move(pool), cache_ = std::move(cache); }
 
 Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string& what,
                       const Model& teacher) {
@@ -104,8 +102,8 @@ Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, c
   if (!warning.empty()) note(warning);
   if (!fitted.model.account.empty()) note(fmt::format("Weights for {}: {}", fitted.model.backbone.name, fitted.model.account));
   if (learner.pretext) {
-    expect(pretraining_.has_value(), "there are clips to pre-train on");
-    pretraining_->start(*net, learner, classes_.size(), random.stream("pretext"));
+    expect(pool_ != nullptr, "there are clips to pre-train on");
+    Pretraining(reader_.options(), cache_, pool_(), folder_, progress_).start(*net, learner, classes_.size(), random.stream("pretext"));
   }
   const std::string stem = fmt::format("{}/{:016x}", folder_, training_hash(*net, fitted, loss, reader_.options(), samples, random, teacher));
   const std::string finished = stem + ".safetensors", checkpoint = stem + ".checkpoint.safetensors";
@@ -244,9 +242,10 @@ Predictions Learning::predict(Net& net, const Learner& learner, const std::vecto
 Predictions Learning::features(Net& net, const std::vector<Clip>& clips) {
   auto& known = features_[frozen_hash(net)];
   if (known.empty()) {
-    const Predictions read = read_and_predict(net, clips_, "features");
-    for (const Clip& clip : clips_) known[clip.key()];  // undefined where unreadable
-    for (int64_t i = 0; i < read.rows.size(0); ++i) known[clips_[read.rows[i].item<int64_t>()].key()] = read.embeddings[i];
+    const std::vector<Clip> all = clips_();
+    const Predictions read = read_and_predict(net, all, "features");
+    for (const Clip& clip : all) known[clip.key()];  // undefined where unreadable
+    for (int64_t i = 0; i < read.rows.size(0); ++i) known[all[read.rows[i].item<int64_t>()].key()] = read.embeddings[i];
   }
   std::vector<torch::Tensor> embeddings;
   std::vector<int64_t> rows;

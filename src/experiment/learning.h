@@ -22,11 +22,12 @@ struct Predictions {
 
 class Learning {
  public:
-  /// `clips`: all that may ever be predicted or learned from.
-  Learning(ClipReader& reader, Classes classes, std::vector<Clip> clips, std::string folder, Progress& progress);
+  using ClipsOf = std::function<std::vector<Clip>()>;
+  /// `clips`: all that may ever be predicted or learned from; called where the features of them all are wanted.
+  Learning(ClipReader& reader, Classes classes, ClipsOf clips, std::string folder, Progress& progress);
 
   /// Before a learner with a pretext section is trained: the clips to pre-train on, and where their frames are cached.
-  void pretrain_on(std::vector<Clip> pool, CacheOptions cache);
+  void pretrain_on(ClipsOf pool, CacheOptions cache);
 
   /// A fresh network, trained. `what` names it in progress and messages. `loss` (may be empty where nobody has a teacher's word)
   /// is used where a sample has one, or where it is teacher-free. `teacher`: the network that answered, where it shall look at
@@ -53,10 +54,10 @@ class Learning {
 
   ClipReader& reader_;
   Classes classes_;
-  std::vector<Clip> clips_;
+  ClipsOf clips_, pool_;
+  CacheOptions cache_;
   std::string folder_;
   Progress& progress_;
-  std::optional<Pretraining> pretraining_;
   std::map<uint64_t, std::map<std::string, torch::Tensor>> features_;  // by frozen weights and clip: [D], undefined where unreadable
   std::set<std::string> said_, notes_;
 };

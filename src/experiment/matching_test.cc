@@ -38,7 +38,7 @@ class MatchingTest : public ::testing::Test {
     ClipReader reader(input_, {folder_ / "frames", 1});
     std::vector<Clip> clips;
     for (const Sample& sample : samples) clips.push_back(sample.clip);
-    Learning learning(reader, {{"left", "right"}}, clips, folder_ / folder, progress);
+    Learning learning(reader, {{"left", "right"}}, [&] { return clips; }, folder_ / folder, progress);
     Choice<DistillLoss> choice;
     read_options(choice, loss, "test");
     return learning.train(learner_, choice, samples, Random(1), "test", teacher);

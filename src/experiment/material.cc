@@ -142,19 +142,24 @@ Material open_material(const Experiment& experiment, Progress& progress) {
   }
   // A pool that a teacher answers for needs no labels where the initial answers come from another list.
   const bool needs_labels = recipe.oracle.kind == "truth" || !data.start;
-  const List pool = read_list(data, data.pool, needs_labels), test = read_list(data, data.test);
+  List pool = read_list(data, data.pool, needs_labels);
+  const List test = read_list(data, data.test);
   const std::optional<List> start = data.start ? std::optional(read_list(data, *data.start)) : std::nullopt;
   const std::optional<List> teacher = recipe.teacher ? std::optional(read_list(data, recipe.teacher->train)) : std::nullopt;
 
   Material material;
-  std::vector<Row> labelled = pool.rows;
+  std::set<std::string> names;
+  const auto add_names = [&](const List& list) {
+    for (const std::string& name : classes_of(list.rows).names) names.insert(name);
+  };
+  add_names(pool);
   uint64_t hash = content_hash(pool, content_hash(test, 0));
-  for (const auto& list : {start, teacher}) {
-    if (!list) continue;
-    labelled.insert(labelled.end(), list->rows.begin(), list->rows.end());
-    hash = content_hash(*list, hash);
+  for (const auto* list : {&start, &teacher}) {
+    if (!*list) continue;
+    add_names(**list);
+    hash = content_hash(**list, hash);
   }
-  material.classes = classes_of(labelled);
+  material.classes = {{names.begin(), names.end()}};
   material.lists_id = fmt::format("{:016x}", hash);
   material.reader = std::make_unique<ClipReader>(recipe.input, recipe.cache);
   std::optional<InputOptions> teacher_input = recipe.teacher ? recipe.teacher->input : std::nullopt;
@@ -163,6 +168,7 @@ Material open_material(const Experiment& experiment, Progress& progress) {
   if (teacher_input) material.teacher_reader = std::make_unique<ClipReader>(*teacher_input, recipe.cache);
 
   material.pool = usable(pool, recipe, material, *material.reader, progress);
+  pool.rows = {};
   material.test = usable(test, recipe, material, *material.reader, progress);
   if (start) material.start = usable(*start, recipe, material, *material.reader, progress);
   if (teacher) material.teacher = usable(*teacher, recipe, material, *material.reader, progress);
@@ -184,19 +190,23 @@ double drop_unreadable(const Experiment& experiment, Material& material, Progres
   if (std::none_of(experiment.arms.begin(), experiment.arms.end(), reads_all)) return 0;
   const auto began = std::chrono::steady_clock::now();
   std::map<std::string, size_t> number;
-  std::vector<std::vector<Clip>> videos;  // in the order of their first clips: two threads never wait for one video
+  std::vector<std::vector<const Clip*>> videos;  // in the order of their first clips: two threads never wait for one video
   int64_t count = 0;
-  for (const Clip& clip : material.clips()) {
-    const auto [at, fresh] = number.emplace(clip.video, videos.size());
-    if (fresh) videos.emplace_back();
-    videos[at->second].push_back(clip);
-    ++count;
+  for (const auto* list : {&material.pool, &material.start, &material.test}) {
+    for (const Clip& clip : *list) {
+      const auto [at, fresh] = number.emplace(clip.video, videos.size());
+      if (fresh) videos.emplace_back();
+      videos[at->second].push_back(&clip);
+      ++count;
+    }
   }
   std::atomic<int64_t> done = 0;
   progress.begin("reading every clip", count, "clips");
   for_each(std::ssize(videos), std::thread::hardware_concurrency(), [&](int64_t i) {
+    std::vector<Clip> clips;
+    for (const Clip* clip : videos[i]) clips.push_back(*clip);
     try {
-      material.reader->read_ahead(videos[i]);
+      material.reader->read_ahead(clips);
     } catch (const CacheError&) {
       throw;
     } catch (const Error&) {  // in the reader's quarantine

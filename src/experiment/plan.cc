@@ -36,7 +36,7 @@ std::vector<Row> rows_to_come(const DataOptions& data, const SyntheticSet& set, 
   for (const SyntheticVideo& video : motion_list(set, name)) {
     Row row;
     row.path = video.path, row.label = video.label, row.group = video.group;
-    if (std::regex_search(row.group, groups)) rows.push_back(row);
+    if (std::regex_search(row.group.str(), groups)) rows.push_back(row);
   }
   return rows;
 }

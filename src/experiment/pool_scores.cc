@@ -32,10 +32,10 @@ class Scorer {
   Scorer(Workbench& bench, const Recipe& recipe, const Model& student, const Known& known, Random random, const std::string& what)
       : bench_(bench), recipe_(recipe), student_(student), known_(known), needs_(recipe.strategy->needs()), random_(random), what_(what) {}
 
-  ScoredPool score(const std::vector<Clip>& open) {
-    student_ ? look(open) : look_away(open);
+  ScoredPool score(std::vector<Clip> open) {
+    student_ ? look(std::move(open)) : look_away(std::move(open));
     describe();
-    if (!student_) return pool_;
+    if (!student_) return std::move(pool_);
     if (needs_.head) pool_.scores.head_weight = student_->head_weight().detach();
     if (needs_.embeddings || needs_.labelled_logits) look_at_labelled();
     if (!needs_.passes.empty()) pool_.scores.passes = torch::stack(needs_.passes == "dropout" ? dropout() : needs_.passes == "augmented" ? augmented() : members());
@@ -47,17 +47,18 @@ class Scorer {
  private:
   int64_t size() const { return std::ssize(pool_.clips); }
 
-  void look(const std::vector<Clip>& open) {
+  void look(std::vector<Clip> open) {
     const Predictions seen = bench_.learning.predict(*student_, recipe_.student, open);
-    for (int64_t i = 0; i < seen.rows.size(0); ++i) pool_.clips.push_back(open[seen.rows[i].item<int64_t>()]);
+    if (seen.rows.size(0) == std::ssize(open)) pool_.clips = std::move(open);
+    else for (int64_t i = 0; i < seen.rows.size(0); ++i) pool_.clips.push_back(open[seen.rows[i].item<int64_t>()]);
     pool_.scores.logits = seen.logits;
     pool_.scores.embeddings = seen.embeddings;
     pool_.scores.labelled_embeddings = torch::empty({0, seen.embeddings.size(1)});
     there_ = torch::ones({size()}, torch::kBool);
   }
 
-  void look_away(const std::vector<Clip>& open) {
-    pool_.clips = open;
+  void look_away(std::vector<Clip> open) {
+    pool_.clips = std::move(open);
     pool_.scores.logits = torch::zeros({size(), bench_.material.classes.size()});
   }
 
@@ -65,9 +66,10 @@ class Scorer {
     auto& scores = pool_.scores;
     scores.duration_s = torch::empty({size()}, torch::kFloat64);
     scores.start_s = torch::empty({size()}, torch::kFloat64);
+    scores.video.reserve(size());
     for (int64_t i = 0; i < size(); ++i) {
-      scores.duration_s[i] = pool_.clips[i].duration_s();
-      scores.start_s[i] = pool_.clips[i].start_s;
+      scores.duration_s.data_ptr<double>()[i] = pool_.clips[i].duration_s();
+      scores.start_s.data_ptr<double>()[i] = pool_.clips[i].start_s;
       scores.video.push_back(pool_.clips[i].video);
     }
   }
@@ -159,7 +161,7 @@ class Scorer {
 
   ScoredPool complete() {
     const auto rows = there_.nonzero().squeeze(1);
-    if (rows.size(0) == size()) return pool_;
+    if (rows.size(0) == size()) return std::move(pool_);
     const std::vector<int64_t> kept(rows.data_ptr<int64_t>(), rows.data_ptr<int64_t>() + rows.size(0));
     ScoredPool whole{{}, subset(pool_.scores, kept)};
     for (const int64_t row : kept) whole.clips.push_back(pool_.clips[row]);
@@ -212,9 +214,9 @@ std::string unmet_need(const Recipe& recipe) {
   return "";
 }
 
-ScoredPool score_pool(Workbench& bench, const Recipe& recipe, const Model& student, const Known& known, const std::vector<Clip>& open,
+ScoredPool score_pool(Workbench& bench, const Recipe& recipe, const Model& student, const Known& known, std::vector<Clip> open,
                       Random random, const std::string& what) {
-  return Scorer(bench, recipe, student, known, random, what).score(open);
+  return Scorer(bench, recipe, student, known, random, what).score(std::move(open));
 }
 
 }  // namespace distal

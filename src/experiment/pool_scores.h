@@ -21,7 +21,7 @@ struct ScoredPool {
 
 /// `student` is null where the strategy looks at nothing. `random` is the run's: each pass and member draws from a stream of its
 /// own, the same in every round. `what` names members in progress.
-ScoredPool score_pool(Workbench& bench, const Recipe& recipe, const Model& student, const Known& known, const std::vector<Clip>& open,
+ScoredPool score_pool(Workbench& bench, const Recipe& recipe, const Model& student, const Known& known, std::vector<Clip> open,
                       Random random, const std::string& what);
 
 /// What the recipe's strategy needs and does not get: what, and what would be right; empty: nothing.

@@ -35,7 +35,7 @@ class PoolScoresTest : public ::testing::Test {
 
   ScoredPool score(const std::string& strategy) {
     read_options(recipe_.strategy, strategy.starts_with('{') ? strategy : "{name: " + strategy + "}", "test");
-    Learning learning(*material_.reader, material_.classes, clips_, folder_ / "unfinished", progress_);
+    Learning learning(*material_.reader, material_.classes, [&] { return clips_; }, folder_ / "unfinished", progress_);
     Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), material_, store_, progress_);
     const Experiment experiment{};
     Workbench bench{experiment, material_, learning, oracle, store_, folder_.path(), progress_};

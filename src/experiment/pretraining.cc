@@ -206,7 +206,7 @@ Pretrained pretrain(const Recipe& recipe, const std::string& folder, Progress& p
   const std::vector<Clip> known = with_label(lists.start), test = with_label(lists.test);
   std::vector<Clip> all = known;
   all.insert(all.end(), test.begin(), test.end());
-  Learning learning(reader, lists.classes, all, folder + "/unfinished", progress);
+  Learning learning(reader, lists.classes, [&] { return all; }, folder + "/unfinished", progress);
   if (!known.empty() && !test.empty()) evaluate(result, look(learning, *net, learner, known), look(learning, *net, learner, test), classes);
   const auto unreadable = reader.quarantined();
   result.quarantined.insert(result.quarantined.end(), unreadable.begin(), unreadable.end());

@@ -82,8 +82,8 @@ TEST_F(PretrainingTest, TrainsABackboneThatIsFrozenLater) {
 TEST_F(PretrainingTest, IsWhereFineTuningStarts) {
   ClipReader reader(input_, {folder_ / "frames", 1});
   const auto train = [&](const std::string& name, bool pretext) {
-    Learning learning(reader, {{"left", "right"}}, clips_, folder_ / name, quiet_);
-    learning.pretrain_on(clips_, {folder_ / "frames", 1});
+    Learning learning(reader, {{"left", "right"}}, [&] { return clips_; }, folder_ / name, quiet_);
+    learning.pretrain_on([&] { return clips_; }, {folder_ / "frames", 1});
     Learner learner = learner_;
     if (!pretext) learner.pretext.reset();
     return learning.train(learner, loss_, {{clips_[0], {1, 0}}, {clips_[1], {0, 1}}}, Random(1), "test");
@@ -101,8 +101,8 @@ TEST_F(PretrainingTest, AProbeIsFittedOnItsFeatures) {
   std::vector<Sample> samples;
   for (const Clip& clip : clips_) samples.push_back({clip, clip.label == 0 ? std::vector<float>{1, 0} : std::vector<float>{0, 1}});
   const auto logits = [&](const std::string& name) {
-    Learning learning(reader, {{"left", "right"}}, clips_, folder_ / name, quiet_);
-    learning.pretrain_on(clips_, {folder_ / "frames", 1});
+    Learning learning(reader, {{"left", "right"}}, [&] { return clips_; }, folder_ / name, quiet_);
+    learning.pretrain_on([&] { return clips_; }, {folder_ / "frames", 1});
     const Model net = learning.train(learner_, loss_, samples, Random(1), "test");
     return learning.predict(*net, learner_, clips_).logits;
   };

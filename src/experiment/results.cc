@@ -49,11 +49,11 @@ json to_value(const Clip& clip) {
 
 Clip clip_from(const json& value) {
   Clip clip;
-  clip.video = value.at("video");
-  clip.video_id = value.at("video_id");
+  clip.video = value.at("video").get<std::string>();
+  clip.video_id = value.at("video_id").get<std::string>();
   clip.start_s = real(value, "start_s");
   clip.end_s = real(value, "end_s", kInfinity);
-  clip.group = value.at("group");
+  clip.group = value.at("group").get<std::string>();
   clip.label = value.at("label");
   return clip;
 }

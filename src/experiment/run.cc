@@ -16,8 +16,8 @@ Results run(const Experiment& experiment, const RunPlace& place, Progress& progr
   Store store(place.store_url);
   Material material = open_material(experiment, progress);
   const double read_s = drop_unreadable(experiment, material, progress);
-  Learning learning(*material.reader, material.classes, material.clips(), place.folder + "/unfinished", progress);
-  learning.pretrain_on(material.pool, experiment.base().cache);
+  Learning learning(*material.reader, material.classes, [&] { return material.clips(); }, place.folder + "/unfinished", progress);
+  learning.pretrain_on([&] { return material.pool; }, experiment.base().cache);
   TaughtBy teacher = make_teacher(experiment, material, place, progress);
   Oracle oracle(experiment.base().oracle, std::move(teacher.teacher), material, store, progress, experiment.asks_views());
 

@@ -1,6 +1,7 @@
 #include "models/gate.h"
 
 #include <fstream>
+#include <mutex>
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -101,6 +102,20 @@ void compare(const Conv::Call& call, GateReport::Row& row) {
   }
 }
 
+// The same for every network that makes the call, so once per process is enough; faults of tests are tried anew.
+void compare_once(const Conv::Call& call, GateReport::Row& row) {
+  static std::mutex mutex;
+  static std::map<std::string, std::array<double, 3>> known;
+  const std::lock_guard lock(mutex);
+  const auto at = Conv::bf16_fault() ? known.end() : known.find(row.call);
+  if (at != known.end()) {
+    std::tie(row.output_error, row.input_error, row.parameter_error) = std::tuple_cat(at->second);
+    return;
+  }
+  compare(call, row);
+  if (!Conv::bf16_fault()) known[row.call] = {row.output_error, row.input_error, row.parameter_error};
+}
+
 std::string describe(const Conv::Call& call) {
   const ConvShape& shape = call.conv->shape();
   return fmt::format("input [{}]{}, weight [{}], stride [{}], padding {}, groups {}{}", fmt::join(call.input, ", "),
@@ -166,7 +181,7 @@ GateReport gate(Net& net, const std::vector<int64_t>& clips, double tolerance) {
       report.rows.push_back({names[call.conv], text});
       auto& row = report.rows.back();
       call.conv->set_full_precision(false);
-      compare(call, row);
+      compare_once(call, row);
       row.safe = std::max({row.output_error, row.input_error, row.parameter_error}) <= tolerance;
     } else {
       ++report.rows[place->second].layers;
