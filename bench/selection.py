@@ -54,7 +54,7 @@ def timed(command):
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         sys.exit(f"{command}: failed")
-    return result | {"process_s": time.monotonic() - began, "gigabytes": usage.ru_maxrss / 2**20}
+    return result | {"process_s": time.monotonic() - began, "gigabytes": usage.ru_maxrss * 1024 / 1e9}
 
 
 def theirs(python, folder, strategy, count):
@@ -78,7 +78,7 @@ def same_picks(program, python):
 
 
 def line(who, result, count):
-    print(f"  {who:8} {result['seconds']:8.2f} s ({result['process_s']:.2f} s)  {1000 * result['seconds'] / count:8.2f} ms a pick  {result['gigabytes']:5.2f} GiB", flush=True)
+    print(f"  {who:8} {result['seconds']:8.2f} s ({result['process_s']:.2f} s)  {1000 * result['seconds'] / count:8.2f} ms a pick  {result['gigabytes']:6.3f} GB", flush=True)
 
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -100,8 +100,8 @@ with tempfile.TemporaryDirectory(prefix="distal-bench-") as name:
     # In a process of its own: the kernel counts what this one has held as its children's peak.
     writing = multiprocessing.Process(target=write, args=(folder, options.rows, options.features, options.classes, 1))
     writing.start(), writing.join()
-    gigabytes = (folder / "embeddings.npy").stat().st_size / 2**30
-    print(f"{options.rows} x {options.features} float32, {gigabytes:.2f} GiB, {options.count} picks")
+    gigabytes = (folder / "embeddings.npy").stat().st_size / 1e9
+    print(f"{options.rows} x {options.features} float32, {gigabytes:.2f} GB, {options.count} picks")
     for strategy in options.strategies:
         print(strategy)
         ratios, whole = [], []

@@ -16,13 +16,26 @@ torch::Tensor error_of(torch::Tensor p) {  // p - e_y, float64 [M, K], in the pl
   return p.scatter_add_(1, p.argmax(1, /*keepdim=*/true), torch::full({p.size(0), 1}, -1.0, p.options()));
 }
 
+// The same of the pool in the dtype of its embeddings; in blocks, since float64 of all of it would be most of what this strategy holds.
+torch::Tensor errors_of(const PoolScores& scores, torch::ScalarType type) {
+  constexpr int64_t kBlock = 1 << 14;
+  if (!scores.logits.defined() || scores.logits.dim() != 2) return checked_probabilities(scores, "badge");  // says what is wrong
+  const auto errors = torch::empty(scores.logits.sizes(), type);
+  by_blocks(errors.size(0), kBlock, [&](int64_t begin, int64_t end) {
+    PoolScores block;
+    block.logits = scores.logits.slice(0, begin, end);
+    errors.slice(0, begin, end).copy_(error_of(checked_probabilities(block, "badge")));
+  });
+  return errors;
+}
+
 }  // namespace
 
 class Badge final : public Strategy {
  public:
   torch::Tensor select(const PoolScores& scores, int64_t count, Random random) const override {
     const auto points = stored_embeddings(scores, "badge");
-    const auto error = error_of(checked_probabilities(scores, "badge")).to(points.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32);
+    const auto error = errors_of(scores, points.scalar_type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32);
     if (error.size(0) != points.size(0)) fail("badge: {} rows of logits but {} of embeddings; score both in one pass", error.size(0), points.size(0));
     NearestCentre nearest({error, points});
     const int64_t chosen = add_chosen(nearest, scores);
