@@ -7,7 +7,8 @@
 ResNet3D-18 with random weights, clips of 16 x 112 x 112 in batches of 8, unless --set says otherwise. The peer gets the same weights as files of distal export, in float and
 in int8 calibrated on the same clips, and clips that lie ready in memory; distal reads its own from the frame cache. First, on the four clips of distal export
 --sample, the peer's float logits must be distal's to 1e-4 of themselves, its int8 logits must be as far from them as those of distal's own OpenVINO, and as
-many layers must be in int8 as in distal bench score. bf16 takes part where the processor has it.
+many layers must be in int8 as in distal bench score. bf16 takes part where the processor has it, and is then what both
+compute in beside int8.
 """
 
 import argparse
@@ -101,7 +102,7 @@ with tempfile.TemporaryDirectory(prefix="distal-bench-") as name:
         mine.append({row["engine"]: row for row in result["engines"]})
         for precision in [engine.split()[1] for engine in mine[0] if engine.startswith("openvino")]:
             file = "int8" if precision == "int8" else "float"
-            peer = json_of([options.peer_python, HERE / "peers/score_openvino.py", folder / f"{file}.onnx", folder / file, "bf16" if precision == "bf16" else "f32",
+            peer = json_of([options.peer_python, HERE / "peers/score_openvino.py", folder / f"{file}.onnx", folder / file, "f32" if precision == "f32" or "openvino bf16" not in mine[0] else "bf16",
                         options.threads, options.batch, options.clips, options.repeats])
             require_same(precision, peer, result, reports[file])
             peers.setdefault(precision, []).append(peer)

@@ -40,8 +40,9 @@ class ScoreBench {
     for (auto batches = evaluation(); const auto batch = batches->next();) ready_.push_back(batch->clips);  // decodes what is not cached
     if (ready_.empty()) fail("{}: no clip of it can be read", of_.recipe.list.csv);
     const auto sizes = ready_[0].sizes().slice(1).vec();
-    const OpenvinoOptions f32{.batch = arguments_.batch, .threads = arguments_.threads};
-    OpenvinoOptions bf16 = f32;
+    const OpenvinoOptions automatic{.batch = arguments_.batch, .threads = arguments_.threads};
+    OpenvinoOptions f32 = automatic, bf16 = automatic;
+    f32.precision = "f32";
     bf16.precision = "bf16";
     add("libtorch f32", [&] { return libtorch_engine(net); });
     add("openvino f32", [&] { return openvino_engine(freeze(*net, sizes), f32); });
@@ -50,7 +51,7 @@ class ScoreBench {
       const Quantised int8 = quantise(freeze(*net, sizes), at::cat(ready_).slice(0, 0, kCalibrationClips), of_.recipe.int8, arguments_.threads, progress_);
       remarks_.push_back(fmt::format("int8: {} layers, {} left in float; calibrated on the first {} of these clips", int8.layers, int8.left.size(),
                                      std::min(kCalibrationClips, expected_.size(0))));
-      return openvino_engine(int8.model, f32);
+      return openvino_engine(int8.model, automatic);
     });
     for (int64_t i = 0; i < arguments_.repeats; ++i) {
       for (auto& contender : contenders_) time(contender);

@@ -24,7 +24,7 @@ OpenedModel open_model(const std::string& path) {
 std::unique_ptr<Engine> engine_of(const OpenedModel& model, const std::string& engine, const std::string& precision, int64_t clips, int64_t at_once, std::string* note) {
   const bool exported = is_exported(model.path);
   if (exported && engine == "libtorch") throw UsageError(fmt::format("{}: only engine openvino reads it; give the .safetensors it was exported from", model.path));
-  if (!exported && engine != "openvino" && precision != "f32") throw UsageError(fmt::format("--precision {} wants --engine openvino", precision));
+  if (!exported && engine != "openvino" && precision == "bf16") throw UsageError(fmt::format("--precision {} wants --engine openvino", precision));
   const std::vector<int64_t> clip = {3, model.input.sampling.frames, model.input.size_px, model.input.size_px};
   OpenvinoOptions options;
   options.precision = precision;

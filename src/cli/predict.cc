@@ -15,7 +15,7 @@ namespace distal {
 namespace {
 
 struct PredictArguments {
-  std::string model, list, out, engine, precision = "f32";
+  std::string model, list, out, engine, precision = "auto";
   std::vector<std::string> videos;
   double segment_s = 0, rate = 0;
   int64_t threads = 0;
@@ -186,7 +186,7 @@ void predict_stream(const PredictArguments& arguments) {
   const OpenedModel model = open_model(arguments.model);
   const Format format{model.saved.classes, arguments.all, arguments.json};
   const VideoInfo info = probe(arguments.videos[0]);
-  const auto frame_net = arguments.engine.empty() && arguments.precision == "f32" ? std::dynamic_pointer_cast<FrameNet>(model.saved.net) : nullptr;
+  const auto frame_net = arguments.engine.empty() && arguments.precision != "bf16" ? std::dynamic_pointer_cast<FrameNet>(model.saved.net) : nullptr;
   std::unique_ptr<Engine> engine;
   std::unique_ptr<StreamScorer> scorer;
   if (frame_net && frame_net->online()) {
@@ -224,8 +224,8 @@ void add_predict(CLI::App& app) {
                                                  "let them last about as long as the clips trained on")->check(CLI::PositiveNumber)->needs(stream);
   command->add_flag("--all", arguments->all, "every class's probability");
   command->add_option("--engine", arguments->engine, "libtorch or openvino [the quicker for so many clips]")->check(CLI::IsMember({"libtorch", "openvino"}));
-  command->add_option("--precision", arguments->precision, "of engine openvino: f32, or bf16 where the processor has it")
-                        ->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
+  command->add_option("--precision", arguments->precision, "of engine openvino: f32, bf16 where the processor has it, or auto: f32, and bf16 for what an int8 model left in float")
+                        ->check(CLI::IsMember({"auto", "f32", "bf16"}))->capture_default_str();
   command->add_option("--threads", arguments->threads, "threads of the network [all]")->check(CLI::Range(1, 1024));
   command->add_flag("--quiet", arguments->quiet, "no progress");
   command->add_flag("--json", arguments->json, "a JSON object per line");

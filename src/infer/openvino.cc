@@ -49,11 +49,23 @@ at::Tensor view_of(const ov::Tensor& tensor) {
   return at::from_blob(const_cast<float*>(tensor.data<const float>()), std::vector<int64_t>(shape.begin(), shape.end()), at::kFloat);
 }
 
-void require_precision(const OpenvinoOptions& options) {
-  if (options.precision != "bf16") return;
+bool computes_in_bf16() {
   const auto capabilities = openvino_capabilities();
-  if (std::find(capabilities.begin(), capabilities.end(), "BF16") != capabilities.end()) return;
-  fail("precision bf16: this processor does not compute in bf16 (it has {}); use f32 or int8", fmt::join(capabilities, ", "));
+  return std::find(capabilities.begin(), capabilities.end(), "BF16") != capabilities.end();
+}
+
+void require_precision(const OpenvinoOptions& options) {
+  if (options.precision == "bf16" && !computes_in_bf16())
+    fail("precision bf16: this processor does not compute in bf16 (it has {}); use f32 or int8", fmt::join(openvino_capabilities(), ", "));
+}
+
+bool in_eight_bits(const ov::Model& model) {
+  const auto operations = model.get_ops();
+  return std::any_of(operations.begin(), operations.end(), [](const auto& node) { return std::string_view(node->get_type_name()) == "FakeQuantize"; });
+}
+
+ov::element::Type precision_of(const ov::Model& model, const OpenvinoOptions& options) {
+  return options.precision == "bf16" || (options.precision == "auto" && in_eight_bits(model) && computes_in_bf16()) ? ov::element::bf16 : ov::element::f32;
 }
 
 // Clips of one question. Its slot is its own until the answer is copied out.
@@ -95,8 +107,7 @@ class OpenvinoEngine final : public Engine {
     shape[0] = batch_;
     model->reshape(shape);
     sizes_ = {shape[1].get_length(), shape[2].get_length(), shape[3].get_length(), shape[4].get_length()};
-    const auto precision = options.precision == "bf16" ? ov::element::bf16 : ov::element::f32;
-    auto compiled = core().compile_model(model, "CPU", ov::hint::inference_precision(precision), ov::inference_num_threads(threads),
+    auto compiled = core().compile_model(model, "CPU", ov::hint::inference_precision(precision_of(*model, options)), ov::inference_num_threads(threads),
                                          ov::num_streams(ov::streams::Num(static_cast<int>(streams))), ov::hint::enable_cpu_pinning(false));
     for (int64_t i = 0; i < streams + 1; ++i) slots_.push_back({compiled.create_infer_request(), {}, nullptr});
   }

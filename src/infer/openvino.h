@@ -21,7 +21,7 @@ struct OpenvinoOptions {
   int64_t batch = 8;              // clips of a request, at most; fewer are filled up with zeros, so an answer does not depend on its company
   int64_t threads = 0;            // 0: all
   int64_t clips = 0;              // that will be asked about in all, so that no thread waits for a second batch; 0: many
-  std::string precision = "f32";  // or bf16, where the processor has it; int8 is in the model (infer/quantise.h)
+  std::string precision = "auto";  // f32, or bf16 where the processor has it; auto: f32, but bf16 for what an int8 model leaves in float (infer/quantise.h)
 };
 
 /// Its answers are ready in the order of the questions; one thread submits and takes them. Throws Error: built without OpenVINO, a precision the

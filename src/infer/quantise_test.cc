@@ -85,6 +85,23 @@ TEST_F(Int8, LeavesTheLayersThatLoseMostInFloatWhereTheToleranceIsSmall) {
   EXPECT_THROW(quantise(model, clips, strict, 1, progress), Error);
 }
 
+// auto: what int8 leaves in float computes in bf16 where the processor has it; a float model never does.
+TEST_F(Int8, AutoTouchesOnlyWhatEightBitsLeave) {
+  const auto logits = [&](const OnnxModel& of, const std::string& precision) {
+    OpenvinoOptions options;
+    options.precision = precision;
+    const auto engine = openvino_engine(of, options);
+    return engine->run(clips.narrow(0, 0, engine->batch())).logits;
+  };
+  const OnnxModel int8 = quantise(model, clips, {}, 1, progress).model;
+  EXPECT_TRUE(at::equal(logits(model, "auto"), logits(model, "f32")));
+  const auto capabilities = openvino_capabilities();
+  const bool bf16 = std::find(capabilities.begin(), capabilities.end(), "BF16") != capabilities.end();
+  const auto automatic = logits(int8, "auto"), whole = logits(int8, "f32");
+  EXPECT_NE(at::equal(automatic, whole), bf16);
+  EXPECT_TRUE(at::allclose(automatic, whole, 0.1, 0.1));
+}
+
 TEST_F(Int8, WithoutClipsSaysWhatItWants) { EXPECT_THROW(quantise(model, clips.narrow(0, 0, 0), {}, 1, progress), Error); }
 
 }  // namespace
