@@ -106,7 +106,7 @@ with tempfile.TemporaryDirectory(prefix="distal-bench-") as name:
                         options.threads, options.batch, options.clips, options.repeats])
             require_same(precision, peer, result, reports[file])
             peers.setdefault(precision, []).append(peer)
-        if not any(text.startswith("model.name=") for text in options.sets):
+        if not any(text.startswith(("model.name=", "model.depth=50")) for text in options.sets):
             peer = json_of([options.peer_python, HERE / "peers/score_torch.py", folder / "weights.safetensors", folder / "float", options.threads, options.batch, options.clips, options.repeats])
             require_same("eager", peer, result, reports["float"])
             eager.append(peer)

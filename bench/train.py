@@ -4,7 +4,8 @@
     python3 bench/train.py PATH/ucf101-8 --peer-python PLACE/bin/python3 [--runs 3] [--steps 5] [--bf16-steps 2] [--set model.width=32 ...]
 
 ResNet3D-18, 8 clips of 16 x 112 x 112, unless --set says otherwise. distal's step takes its clips augmented from the frame cache, PyTorch's are ready in
-memory. First, in float32, the loss and the norm of the gradient of the first batch must be the same to 1e-3 of themselves. Then distal trains as it would by itself
+memory. First, in float32, the loss and the norm of the gradient of the first batch must be the same to 1e-3 of themselves (they are to 4e-4: one lays channels last, the
+other not, and sums in another order). Then distal trains as it would by itself
 (training.precision=auto: bf16 where the processor has it) and in float32, PyTorch in float32 and in bf16 (autocast, channels_last_3d), whose gradients'
 error against float32 is printed: it takes minutes a step where the processor has no bf16 (--bf16-steps 0 leaves it out).
 """

@@ -15,14 +15,14 @@ constexpr int64_t kBlockQueries = 256;                     // rows whose neighbo
 constexpr int64_t kBlockGains = 1024, kBlockAgain = 64;    // rows whose gain is computed together, at first and again
 
 // A sum is finite only if every term is (or it overflows, which the slow way settles): one pass without a mask, in blocks.
-void refuse_not_finite(const torch::Tensor& values, const char* strategy, const char* what) {
+void refuse_not_finite(const torch::Tensor& values, const char* strategy, const char* what, int64_t first_row = 0) {
   if (values.numel() == 0) return;
   by_blocks(values.size(0), kBlockRows, [&](int64_t m, int64_t m_end) {
     const auto block = values.slice(0, m, m_end);
     if (std::isfinite(block.sum().item<double>())) return;
     const auto bad = torch::isfinite(block).all(1).logical_not().nonzero();
     if (bad.numel() == 0) return;
-    fail("{}: row {} of the {} is not finite; leave the clip out of the pool or look for what broke its scores", strategy, m + bad[0].item<int64_t>(), what);
+    fail("{}: row {} of the {} is not finite; leave the clip out of the pool or look for what broke its scores", strategy, first_row + m + bad[0].item<int64_t>(), what);
   });
 }
 
@@ -30,11 +30,11 @@ torch::Tensor widened(const torch::Tensor& values) { return values.scalar_type()
 
 }  // namespace
 
-torch::Tensor checked_probabilities(const PoolScores& scores, const char* strategy) {
+torch::Tensor checked_probabilities(const PoolScores& scores, const char* strategy, int64_t begin, int64_t end) {
   if (!scores.logits.defined()) fail("{}: needs the logits of the pool, and there are none", strategy);
   if (scores.logits.dim() != 2 || scores.logits.size(1) < 2) fail("{}: logits must be clips x classes with at least 2 classes", strategy);
-  const auto p = scores.logits.to(torch::kFloat64).softmax(1);
-  refuse_not_finite(p, strategy, "logits");
+  const auto p = scores.logits.slice(0, begin, end).to(torch::kFloat64).softmax(1);
+  refuse_not_finite(p, strategy, "logits", begin);
   return p;
 }
 

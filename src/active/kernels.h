@@ -14,8 +14,8 @@
 
 namespace distal {
 
-/// softmax(logits) in float64 [M, K], K >= 2. Throws Error naming `strategy` and the first row that is not finite.
-torch::Tensor checked_probabilities(const PoolScores& scores, const char* strategy);
+/// softmax(logits) in float64 [M, K], K >= 2, of rows begin to end alone. Throws Error naming `strategy` and the first row that is not finite.
+torch::Tensor checked_probabilities(const PoolScores& scores, const char* strategy, int64_t begin = 0, int64_t end = std::numeric_limits<int64_t>::max());
 
 /// embeddings [M, D] as they are. Throws Error naming `strategy`: absent, or the first row that is not finite.
 torch::Tensor stored_embeddings(const PoolScores& scores, const char* strategy);

@@ -1,5 +1,7 @@
 #include "active/nearest_centre.h"
 
+#include "base/clones.h"
+
 #include <atomic>
 #include <bit>
 #include <cmath>
@@ -80,14 +82,12 @@ template <class Stored, class Number>
   return sum(static_cast<const Stored*>(x), static_cast<const Number*>(c), n, [s](auto& sum, const auto& a, const auto& b) __attribute__((always_inline)) { sum += (a * s - b) * (a * s - b); });
 }
 
-#define DISTAL_CLONES __attribute__((target_clones("avx2", "default")))
 DISTAL_CLONES double dot_f32(const void* x, const void* c, int64_t n) { return dot<float, float>(x, c, n); }
 DISTAL_CLONES double dot_f64(const void* x, const void* c, int64_t n) { return dot<double, double>(x, c, n); }
 DISTAL_CLONES double dot_bf16(const void* x, const void* c, int64_t n) { return dot<uint16_t, float>(x, c, n); }
 DISTAL_CLONES double squared_f32(const void* x, const void* c, int64_t n, double scale) { return squared<float, float>(x, c, n, scale); }
 DISTAL_CLONES double squared_f64(const void* x, const void* c, int64_t n, double scale) { return squared<double, double>(x, c, n, scale); }
 DISTAL_CLONES double squared_bf16(const void* x, const void* c, int64_t n, double scale) { return squared<uint16_t, float>(x, c, n, scale); }
-#undef DISTAL_CLONES
 
 const void* row_of(const torch::Tensor& points, int64_t row) {
   return static_cast<const char*>(points.const_data_ptr()) + row * points.size(1) * static_cast<int64_t>(points.element_size());

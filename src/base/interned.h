@@ -24,7 +24,7 @@ class Interned {
   bool empty() const { return text_->empty(); }
 
   friend bool operator==(const Interned& a, const Interned& b) { return a.text_ == b.text_; }
-  friend std::strong_ordering operator<=>(const Interned& a, const Interned& b) { return *a.text_ <=> *b.text_; }
+  friend std::strong_ordering operator<=>(const Interned& a, const Interned& b) { return a.text_ == b.text_ ? std::strong_ordering::equal : *a.text_ <=> *b.text_; }
   template <class Text>
     requires(std::convertible_to<const Text&, std::string_view> && !std::same_as<Text, Interned>)
   friend bool operator==(const Interned& a, const Text& b) {

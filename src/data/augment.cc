@@ -8,6 +8,7 @@
 
 #include <fmt/ranges.h>
 
+#include "base/clones.h"
 #include "base/error.h"
 #include "data/augment_pixels.h"
 
@@ -46,7 +47,7 @@ Four between(const float* left, const float* right, float weight) {
   return a + (b - a) * weight;
 }
 
-[[gnu::target_clones("avx2", "default")]] void scale_row(const float* row, const Taps& horizontal, float* red, float* green, float* blue) {
+DISTAL_CLONES void scale_row(const float* row, const Taps& horizontal, float* red, float* green, float* blue) {
   const auto size = std::ssize(horizontal.weight);
   const auto pixel = [&](int64_t x) { return between(row + horizontal.low[x] * 3, row + horizontal.high[x] * 3, horizontal.weight[x]); };
   int64_t x = 0;
@@ -66,7 +67,7 @@ Four between(const float* left, const float* right, float weight) {
   }
 }
 
-[[gnu::target_clones("avx2", "default")]] void blend_rows(const uint8_t* above, const uint8_t* below, float weight, int64_t count, float* row) {
+DISTAL_CLONES void blend_rows(const uint8_t* above, const uint8_t* below, float weight, int64_t count, float* row) {
   for (int64_t i = 0; i < count; ++i) {
     const float a = above[i], b = below[i];
     row[i] = (a + (b - a) * weight) * (1 / 127.5f) - 1;

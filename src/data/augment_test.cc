@@ -27,7 +27,7 @@ TEST(Augment, ACentreCropOfTheSameSizeOnlyNormalises) {
 }
 
 TEST(Augment, ScalesAsBilinearInterpolationWithHalfPixelCentres) {
-  for (const int64_t size : {7, 12, 16, 21, 40}) {
+  for (const int64_t size : {2, 7, 12, 14, 16, 21, 40}) {
     const auto frames = noise(2, 16, 16);
     const auto planes = normalised(frames).permute({1, 0, 2, 3}).contiguous();
     const auto expected = at::upsample_bilinear2d(planes, {size, size}, /*align_corners=*/false).permute({1, 0, 2, 3});
@@ -63,9 +63,9 @@ TEST(Augment, AFlipMirrorsTheCropAndTellsSo) {
   AugmentOptions options;
   options.scales = {0.75};
   Random a(3), b(3);
-  const auto plain = augment(frames, 12, options, a);
+  const auto plain = augment(frames, 13, options, a);
   options.flip = 1;
-  const auto mirrored = augment(frames, 12, options, b);
+  const auto mirrored = augment(frames, 13, options, b);
   EXPECT_FALSE(plain.flipped);
   EXPECT_TRUE(mirrored.flipped);
   EXPECT_TRUE(torch::allclose(mirrored.clip, plain.clip.flip({3}), 0, 1e-5));

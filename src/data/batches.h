@@ -70,6 +70,7 @@ class EvaluationBatches {
   /// Of clips that nobody else keeps.
   EvaluationBatches(ClipReader& reader, std::vector<Clip>&& clips, int64_t classes, int64_t batch_size, int64_t threads,
                     std::optional<AugmentOptions> augment = std::nullopt, Random random = Random(0));
+  EvaluationBatches(ClipReader&, const std::vector<Clip>&&, int64_t, int64_t, int64_t) = delete;
   ~EvaluationBatches();
   std::optional<Batch> next();  // nothing at the end; throws CacheError
  private:

@@ -13,7 +13,7 @@ struct CsvRecord {
   int64_t line = 0;  // where the record begins, from 1
 };
 
-/// Each record in turn. Empty lines are skipped. Throws Error `place:line: ...` for a quote that never closes.
+/// Each record in turn, those before a fault too. Empty lines are skipped. Throws Error `place:line: ...` for a quote that never closes.
 void each_csv(const std::string& text, const std::string& place, const std::function<void(const CsvRecord&)>& visit);
 
 /// All of them. Throws Error `place:line: ...` for a quote that never closes.

@@ -58,7 +58,7 @@ Columns columns_of(const CsvRecord& header, const std::string& place, bool label
 }
 
 template <class Number>
-Number number(const std::string& text, const char* column, const std::string& place) {
+Number number(const std::string& text, const char* column, const Origin& place) {
   Number value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) {
@@ -122,7 +122,7 @@ std::vector<Row> read_rows(const std::string& csv_path, const std::string& group
     fail("groups: '{}' is not a regular expression ({}), write one such as 'g0[1-7]'", groups, error.what());
   }
   std::optional<Columns> columns;
-  std::optional<Row> first;
+  std::optional<Interned> first_group;
   std::vector<Row> rows;
   each_csv(file_text(csv_path), csv_path, [&](const CsvRecord& record) {
     if (!columns) {
@@ -130,11 +130,11 @@ std::vector<Row> read_rows(const std::string& csv_path, const std::string& group
       return;
     }
     const Row row = row_of(record, *columns, csv_path, labelled);
-    if (!first) first = row;
+    if (!first_group) first_group = row.group;
     if (groups.empty() || std::regex_search(row.group.str(), pattern)) rows.push_back(row);
   });
   if (!columns) fail("{}:1: the file is empty, the first line names the columns: path,label", csv_path);
-  if (rows.empty() && first) fail("{}: no group matches '{}', the first one is '{}'", csv_path, groups, first->group);
+  if (rows.empty() && first_group) fail("{}: no group matches '{}', the first one is '{}'", csv_path, groups, *first_group);
   if (rows.empty()) fail("{}:1: no line after the header, list at least one video", csv_path);
   rows.shrink_to_fit();
   return rows;

@@ -38,7 +38,7 @@ struct ClipList {
   int64_t duplicates = 0;                  // clips left out because an earlier one has the same content and span (Clip::key)
 };
 
-/// Where something was read: `file:line`, or what else says it; two words wide, since a list has many.
+/// Where something was read: `file:line`, or what else says it; two words wide in lists of ours, which may have many.
 struct Origin {
   Interned of;
   int64_t line = 0;  // 0: `of` says it all

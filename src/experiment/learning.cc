@@ -238,7 +238,7 @@ Predictions Learning::predict(Net& net, const Learner& learner, const std::vecto
   return known;
 }
 
-// All clips at the first call and in the order of clips_: what a clip's features are does not depend on who asked when.
+// All clips at the first call and in the order of clips_(): what a clip's features are does not depend on who asked when.
 Predictions Learning::features(Net& net, const std::vector<Clip>& clips) {
   auto& known = features_[frozen_hash(net)];
   if (known.empty()) {

@@ -4,11 +4,17 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/jit/frontend/tracer.h>
 
+#include "base/error.h"
+
 namespace distal {
 namespace {
 
-at::Tensor plain(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, at::IntArrayRef stride, at::IntArrayRef padding, int64_t groups) {
+at::Tensor plain(const at::Tensor& input, const at::Tensor& w, const at::Tensor& b, at::IntArrayRef stride, at::IntArrayRef padding, int64_t groups) {
   const std::vector<int64_t> dilation(stride.size(), 1);
+  // LibTorch 2.13 on AVX2 writes past its buffers here, in float32, when the input is channels last.
+  const auto kernel = w.sizes().slice(2);
+  const bool point = std::all_of(kernel.begin(), kernel.end(), [](int64_t extent) { return extent == 1; });
+  const auto x = point && input.size(1) < 8 && stride.back() > 1 ? input.contiguous() : input;
   return stride.size() == 2 ? at::conv2d(x, w, b, stride, padding, dilation, groups) : at::conv3d(x, w, b, stride, padding, dilation, groups);
 }
 
@@ -85,10 +91,12 @@ bool strided(at::IntArrayRef stride) { return stride.back() > 1 || stride[stride
 }  // namespace
 
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, at::IntArrayRef stride, at::IntArrayRef padding, int64_t groups) {
+  const auto is = [&](at::ScalarType input, at::ScalarType weight) { return x.scalar_type() == input && w.scalar_type() == weight; };
+  expect(!x.is_cpu() || x.scalar_type() == w.scalar_type() || is(at::kBFloat16, at::kFloat), "a convolution's input has the dtype of its weight, or bfloat16 beside float32");
   if (!x.is_cpu() || torch::jit::tracer::isTracing()) return plain(x, cast(w, x.scalar_type()), cast(b, x.scalar_type()), stride, padding, groups);
   const bool depthwise = groups > 1 && groups == x.size(1) && groups == w.size(0), video = stride.size() == 3;
   if (depthwise && x.scalar_type() == at::kBFloat16 && strided(stride))
-    return convolution(x.to(at::kFloat), w, b, stride, padding, groups).to(at::kBFloat16);
+    return convolution(x.to(at::kFloat), cast(w, at::kFloat), cast(b, at::kFloat), stride, padding, groups).to(at::kBFloat16);
   const bool trained = at::GradMode::is_enabled() && (x.requires_grad() || w.requires_grad());
   if (depthwise && video && trained && stride[0] == 1 && w.size(2) > 1 && 2 * padding[0] == w.size(2) - 1)
     return tap_by_tap(x, cast(w, x.scalar_type()), cast(b, x.scalar_type()), stride, padding);

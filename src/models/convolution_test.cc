@@ -56,16 +56,33 @@ TEST_P(Convolution, IsLibTorchsWithItsGradients) {
   EXPECT_LT(difference(ours(x, w, {}), theirs(x, w, {})), 1e-5) << "without gradients";
 }
 
-// Weights in float32 beside clips in bfloat16: the gradient comes in float32 and in the weight's layout.
+// Weights in float32 beside clips in bfloat16, as under autocast, whichever of them learns.
 TEST_P(Convolution, CastsTheWeightAndGivesItsGradientInItsOwnType) {
   const Case& one = GetParam();
-  at::manual_seed(2);
-  const auto x = at::randn(one.input).to(at::kBFloat16), w = at::randn(one.weight).requires_grad_();
-  const auto y = convolution(x, w, {}, one.stride, one.padding, one.groups);
-  EXPECT_EQ(y.scalar_type(), at::kBFloat16);
-  y.sum().backward();
-  EXPECT_EQ(w.grad().scalar_type(), at::kFloat);
-  EXPECT_EQ(w.grad().strides(), w.strides());
+  const auto ours = [&](const at::Tensor& x, const at::Tensor& w, const at::Tensor& b) { return convolution(x, w, b, one.stride, one.padding, one.groups); };
+  const auto exact = pass(one, at::kDouble, at::MemoryFormat::Contiguous, ours);  // compared with LibTorch's above
+  for (const bool input_learns : {true, false}) {
+    for (const bool weight_learns : {true, false}) {
+      at::manual_seed(1);
+      const auto x = at::randn(one.input, at::kDouble).to(at::kBFloat16).set_requires_grad(input_learns);
+      const auto w = at::randn(one.weight, at::kDouble).to(at::kFloat).set_requires_grad(weight_learns);
+      const auto b = one.bias ? at::randn({one.weight[0]}, at::kDouble).to(at::kFloat).set_requires_grad(weight_learns) : at::Tensor();
+      const auto y = ours(x, w, b);
+      EXPECT_EQ(y.scalar_type(), at::kBFloat16);
+      EXPECT_LT(difference(y, exact.output), 2e-2);
+      if (!input_learns && !weight_learns) continue;
+      std::vector<at::Tensor> leaves, wanted;
+      if (input_learns) leaves.push_back(x), wanted.push_back(exact.gradients[0]);
+      if (weight_learns) leaves.push_back(w), wanted.push_back(exact.gradients[1]);
+      if (weight_learns && one.bias) leaves.push_back(b), wanted.push_back(exact.gradients[2]);
+      const auto got = torch::autograd::grad({y}, leaves, {at::randn(y.sizes(), at::kDouble).to(at::kBFloat16)});
+      for (size_t i = 0; i < wanted.size(); ++i) EXPECT_LT(difference(got[i], wanted[i]), 2e-2) << "gradient " << i << " of " << wanted.size();
+    }
+  }
+}
+
+TEST(ConvolutionTypes, OthersAreRefused) {
+  EXPECT_ANY_THROW(convolution(at::randn({1, 2, 4, 4}), at::randn({3, 2, 1, 1}, at::kDouble), {}, {1, 1}, {0, 0}, 1));
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -9,19 +9,24 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-// The weight gradient that oneDNN returns where the input is shorter than the kernel: nothing to do with the right one.
-class ShortInputFault {
+class Fault {
  public:
-  ShortInputFault() {
-    Conv::bf16_fault() = [](const Conv& conv, const at::Tensor& weight, const at::Tensor& x) {
-      const auto& kernel = conv.shape().kernel;
-      if (kernel.size() != 3 || x.size(2) <= 1 || x.size(2) >= kernel[0] || !weight.requires_grad()) return weight;
-      const auto copy = weight * 1;
-      copy.register_hook([](const at::Tensor& gradient) { return at::randn_like(gradient); });
-      return copy;
-    };
-  }
-  ~ShortInputFault() { Conv::bf16_fault() = nullptr; }
+  explicit Fault(std::function<at::Tensor(const Conv&, const at::Tensor& weight, const at::Tensor& x)> fault) { Conv::bf16_fault() = std::move(fault); }
+  ~Fault() { Conv::bf16_fault() = nullptr; }
+  Fault(const Fault&) = delete;
+};
+
+// The weight gradient that oneDNN returns where the input is shorter than the kernel: nothing to do with the right one.
+class ShortInputFault : public Fault {
+ public:
+  ShortInputFault()
+      : Fault([](const Conv& conv, const at::Tensor& weight, const at::Tensor& x) {
+          const auto& kernel = conv.shape().kernel;
+          if (kernel.size() != 3 || x.size(2) <= 1 || x.size(2) >= kernel[0] || !weight.requires_grad() || !at::GradMode::is_enabled()) return weight;
+          const auto copy = weight * 1;
+          copy.register_hook([](const at::Tensor& gradient) { return at::randn_like(gradient); });
+          return copy;
+        }) {}
 };
 
 class OneConv final : public Classifier {
@@ -112,7 +117,7 @@ TEST(Gate, ABiasMakesAnotherCall) {
 
 // A continued run asks the gate with the weights it has by then.
 TEST(Gate, ItsVerdictDependsOnShapesAlone) {
-  Conv::bf16_fault() = [](const Conv&, const at::Tensor& weight, const at::Tensor&) { return weight; };  // no fault, but each gate compares anew
+  const Fault none([](const Conv&, const at::Tensor& weight, const at::Tensor&) { return weight; });  // each gate compares anew
   OneConv net(cube(3, 3, 4, 3));
   const auto first = gate(net, {2, 3, 4, 16, 16}).rows.at(0);
   {
@@ -125,7 +130,17 @@ TEST(Gate, ItsVerdictDependsOnShapesAlone) {
   EXPECT_NEAR(second.input_error, first.input_error, 1e-7);
   EXPECT_NEAR(second.parameter_error, first.parameter_error, 1e-7);
   EXPECT_EQ(net.conv->weight.abs().max().item<float>(), 0) << "the comparison left its weights behind";
-  Conv::bf16_fault() = nullptr;
+}
+
+TEST(Gate, ComparesACallOnceInAProcessAndSaysTheSameOfTheNextNet) {
+  OneConv net(cube(3, 3, 5, 3)), other(cube(3, 3, 5, 3));
+  const auto first = gate(net, {2, 3, 4, 16, 16}).rows.at(0), second = gate(other, {2, 3, 4, 16, 16}).rows.at(0);
+  EXPECT_GT(first.output_error, 1e-5);
+  EXPECT_EQ(second.output_error, first.output_error);
+  EXPECT_EQ(second.input_error, first.input_error);
+  EXPECT_EQ(second.parameter_error, first.parameter_error);
+  EXPECT_EQ(gate(other, {2, 3, 4, 16, 16}, first.output_error / 2).unsafe(), 1) << "the tolerance is asked each time";
+  EXPECT_TRUE(other.conv->full_precision());
 }
 
 TEST(Gate, GivesNoAlarmWhereBf16IsRight) {
@@ -140,10 +155,9 @@ TEST(Gate, GivesNoAlarmWhereBf16IsRight) {
 }
 
 TEST(Gate, FindsNotANumberInTheOutput) {
-  Conv::bf16_fault() = [](const Conv&, const at::Tensor& weight, const at::Tensor&) { return weight * std::nan(""); };
+  const Fault fault([](const Conv&, const at::Tensor& weight, const at::Tensor&) { return weight * std::nan(""); });
   OneConv net(cube(3, 3, 4, 3));
   const auto report = gate(net, {1, 3, 4, 16, 16});
-  Conv::bf16_fault() = nullptr;
   EXPECT_EQ(report.unsafe(), 1);
   EXPECT_TRUE(std::isinf(report.rows[0].output_error));
 }

@@ -34,8 +34,6 @@ at::Tensor pad(const at::Tensor& x, const std::vector<int64_t>& before, const st
   return at::constant_pad_nd(x, amounts);
 }
 
-bool autocast_on() { return at::autocast::is_autocast_enabled(at::kCPU) || at::autocast::is_autocast_enabled(at::kCUDA); }
-
 // `back`: the gradient's way, in which each frame gives back what it took.
 at::Tensor shifted(const at::Tensor& x, int64_t frames, int64_t fold, bool online, bool back) {
   auto out = at::empty_like(x);
@@ -151,9 +149,6 @@ at::Tensor Conv::convolve(const at::Tensor& input, const at::Tensor& w, const at
       padding.assign(before.size(), 0);
     }
   }
-  // LibTorch 2.13 on AVX2 writes past its buffers here, in float32, when the input is channels last.
-  const bool point = std::all_of(shape_.kernel.begin(), shape_.kernel.end(), [](int64_t extent) { return extent == 1; });
-  if (shape_.in < 8 && point && shape_.stride.back() > 1) x = x.contiguous();
   return convolution(x, w, b, shape_.stride, padding, shape_.groups);
 }
 
@@ -163,7 +158,7 @@ at::Tensor Conv::forward(const at::Tensor& x) {
                                                 : x.is_contiguous(at::MemoryFormat::ChannelsLast3d) && !x.is_contiguous();
     calls()->push_back({this, x.sizes().vec(), last});
   }
-  if (!autocast_on() || !x.is_cpu()) return convolve(x, weight, bias);
+  if (!x.is_cpu() || !at::autocast::is_autocast_enabled(at::kCPU)) return convolve(x, weight, bias);
   const c10::impl::ExcludeDispatchKeyGuard off(c10::autocast_dispatch_keyset);
   if (full_precision_ || weight.scalar_type() != at::kFloat) return convolve(x.to(weight.scalar_type()), weight, bias);
   return convolve(x.to(at::kBFloat16), bf16_fault() ? bf16_fault()(*this, weight, x) : weight, bias);

@@ -97,7 +97,8 @@ class Classifier : public Net {
   double dropout_ = 0;
 };
 
-/// Max pooling of [N, C, T, H, W] in the dtype that comes: autocast would widen bf16 to float32, which changes nothing but the time.
+/// Max pooling of [N, C, T, H, W] in the dtype that comes: autocast would widen bf16 to float32, which changes
+/// nothing but the time and how gradients of overlapping windows add up.
 torch::Tensor max_pool(const torch::Tensor& x, torch::IntArrayRef kernel, torch::IntArrayRef stride, torch::IntArrayRef padding);
 
 /// Temporal shift (Lin, Gan, Han, "TSM: Temporal Shift Module for Efficient Video Understanding", ICCV 2019,

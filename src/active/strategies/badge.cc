@@ -22,9 +22,7 @@ torch::Tensor errors_of(const PoolScores& scores, torch::ScalarType type) {
   if (!scores.logits.defined() || scores.logits.dim() != 2) return checked_probabilities(scores, "badge");  // says what is wrong
   const auto errors = torch::empty(scores.logits.sizes(), type);
   by_blocks(errors.size(0), kBlock, [&](int64_t begin, int64_t end) {
-    PoolScores block;
-    block.logits = scores.logits.slice(0, begin, end);
-    errors.slice(0, begin, end).copy_(error_of(checked_probabilities(block, "badge")));
+    errors.slice(0, begin, end).copy_(error_of(checked_probabilities(scores, "badge", begin, end)));
   });
   return errors;
 }

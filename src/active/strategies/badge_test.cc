@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "active/kernels.h"
+#include "base/error.h"
 
 namespace distal {
 namespace {
@@ -83,6 +84,20 @@ TEST(Badge, KeepsAwayFromWhatThisRoundHasChosen) {
   scores.chosen = std::make_shared<PoolScores>(chosen);
   scores.labelled_embeddings = torch::tensor({-3.0, 8.0}, torch::kFloat64).view({2, 1});  // one labelled before, one chosen
   EXPECT_EQ(make<Strategy>("badge")->select(scores, 1, Random(0))[0].item<int64_t>(), 1);
+}
+
+// Errors are made in blocks of rows.
+TEST(Badge, NamesTheRowThatIsNotFiniteInALargePool) {
+  PoolScores scores;
+  scores.logits = torch::zeros({20'001, 2});
+  scores.embeddings = torch::ones({20'001, 1});
+  scores.logits[20'000][1] = std::nan("");
+  try {
+    make<Strategy>("badge")->select(scores, 1, Random(0));
+    FAIL() << "taken";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("row 20000 of the logits"));
+  }
 }
 
 TEST(DrawRow, FollowsTheWeightsAndSkipsZeros) {
