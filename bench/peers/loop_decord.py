@@ -18,28 +18,13 @@ import decord
 import numpy
 import torch
 import torch.nn.functional as F
+from resnet3d_torch import Block
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 FRAMES, SIZE, BATCH, EPOCHS, START, ROUNDS, BUDGET = 8, 64, 16, 4, 80, 2, 80
 LEARNING_RATE, WEIGHT_DECAY, WARMUP = 0.05, 5e-4, 0.1
 SCALES = (1, 0.875, 0.75)
-
-
-class Block(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.conv1 = nn.Conv3d(inputs, outputs, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm3d(outputs)
-        self.conv2 = nn.Conv3d(outputs, outputs, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm3d(outputs)
-        self.shortcut = nn.Identity()
-        if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(nn.Conv3d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm3d(outputs))
-
-    def forward(self, x):
-        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        return F.relu(self.bn2(self.conv2(y)) + self.shortcut(x), inplace=True)
 
 
 class ResNet3D(nn.Module):

@@ -4,6 +4,7 @@
 // are made and used block by block. Everything here is a pure function of its arguments.
 
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include <torch/types.h>

@@ -1,7 +1,5 @@
 #include "active/nearest_centre.h"
 
-#include "base/clones.h"
-
 #include <atomic>
 #include <bit>
 #include <cmath>
@@ -10,6 +8,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "base/clones.h"
 #include "base/error.h"
 
 namespace distal {

@@ -14,7 +14,7 @@ struct TrainArguments : BenchArguments {
   std::string out;
 };
 
-// Labels, and when each step ended. Of the first step also its batch, its loss and the norm of its gradient.
+// Labels, and when each step ended. Of the first step also its batch, its loss and its gradients.
 class Watched final : public Objective {
  public:
   Losses losses(Net& net, const Batch& batch) override {
@@ -24,10 +24,8 @@ class Watched final : public Objective {
   }
   void stepped(Net& net, int64_t step, int64_t steps) override {
     if (ended_.empty()) {
-      std::vector<torch::Tensor> norms;
-      for (const auto& parameter : net.parameters())
-        if (parameter.grad().defined()) norms.push_back(parameter.grad().norm());
-      gradient_ = torch::stack(norms).norm().item<double>();
+      for (const auto& parameter : net.named_parameters())
+        if (parameter.value().grad().defined()) gradients_.emplace_back(parameter.key(), parameter.value().grad().clone());
     }
     ended_.push_back(std::chrono::steady_clock::now());
   }
@@ -38,13 +36,19 @@ class Watched final : public Objective {
   }
   const Batch& first() const { return first_; }
   double loss() const { return loss_; }
-  double gradient() const { return gradient_; }
+  const Tensors& gradients() const { return gradients_; }
+  double gradient_norm() const {
+    std::vector<torch::Tensor> norms;
+    for (const auto& [name, gradient] : gradients_) norms.push_back(gradient.norm());
+    return torch::stack(norms).norm().item<double>();
+  }
 
  private:
   Supervised supervised_;
   std::vector<std::chrono::steady_clock::time_point> ended_;
   Batch first_;
-  double loss_ = 0, gradient_ = 0;
+  double loss_ = 0;
+  Tensors gradients_;
 };
 
 // The training loop on augmented clips from the frame cache, twice over the same ones: the first time decodes them.
@@ -76,15 +80,16 @@ void bench_train(const TrainArguments& arguments) {
   if (!arguments.out.empty()) {
     write_npy(arguments.out + "/clips.npy", first.first().clips);
     write_npy(arguments.out + "/targets.npy", first.first().targets);
+    save_safetensors(arguments.out + "/gradients.safetensors", first.gradients());
   }
   const double stalled = report.waited_s / report.seconds;
   if (arguments.json) {
-    fmt::print("{}\n", nlohmann::ordered_json{{"step_s", timed.step_s()}, {"stalled", stalled}, {"precision", report.precision}, {"loss", first.loss()}, {"gradient_norm", first.gradient()}}.dump());
+    fmt::print("{}\n", nlohmann::ordered_json{{"step_s", timed.step_s()}, {"stalled", stalled}, {"precision", report.precision}, {"loss", first.loss()}, {"gradient_norm", first.gradient_norm()}}.dump());
     return;
   }
   fmt::print("batches of {} clips {}, {}, {} threads: {:.3f} s a step, median of {}; {:.1f} % of the time the step waited for clips\n", arguments.batch,
              fmt::join(first.first().clips.sizes().slice(1), "x"), report.precision, torch::get_num_threads(), timed.step_s(), arguments.steps - 1, 100 * stalled);
-  fmt::print("the first batch: loss {:.6f}, norm of the gradient {:.6f}\n", first.loss(), first.gradient());
+  fmt::print("the first batch: loss {:.6f}, norm of the gradient {:.6f}\n", first.loss(), first.gradient_norm());
 }
 
 }  // namespace
@@ -94,7 +99,7 @@ void add_bench_train(CLI::App& bench) {
   const auto arguments = std::make_shared<TrainArguments>();
   arguments->add_to(*command);
   command->add_option("--steps", arguments->steps, "the median of all but the first counts")->capture_default_str()->check(CLI::Range(2, 100000));
-  command->add_option("--out", arguments->out, "folder for the first weights, the first batch (float32 [N, 3, T, H, W]) and its targets");
+  command->add_option("--out", arguments->out, "folder for the first weights, the first batch (float32 [N, 3, T, H, W]), its targets and its gradients");
   command->callback([arguments] { bench_train(*arguments); });
 }
 

@@ -61,8 +61,8 @@ class TrainingBatches {
 };
 
 /// Evaluation batches: each clip once, in order, centre frames and centre crop. A clip of a video in quarantine gives
-/// no row. The clips must outlive the batches. With `augment` the centre frames are cropped, flipped and coloured by a draw that depends on the random and the row
-/// alone (augment.family is left out); flips that change labels are not for evaluation.
+/// no row. The clips must outlive the batches. With `augment` the centre frames are cropped, flipped and coloured by a draw that
+/// depends on the random and the row alone (augment.family is left out); flips that change labels are not for evaluation.
 class EvaluationBatches {
  public:
   EvaluationBatches(ClipReader& reader, std::span<const Clip> clips, int64_t classes, int64_t batch_size, int64_t threads,

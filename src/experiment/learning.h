@@ -4,6 +4,7 @@
 // arms that begin alike share their first network. With the whole backbone frozen, the features of all clips (centre frames,
 // centre crop: no augmentation) are computed once, in a fixed order, and the head is trained on them, or fitted (Learner::probe).
 
+#include <functional>
 #include <map>
 #include <set>
 

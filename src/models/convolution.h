@@ -3,9 +3,9 @@
 //  - Where a clip is shorter than the temporal kernel, time goes into the channels: a 2D convolution of C*T to O*T' channels whose weight
 //    holds the taps that meet a frame. LibTorch's conv3d multiplies the padding too, three times the work where T is 1, and its bf16 weight
 //    gradients are wrong where 1 < T < kernel (oneDNN 3.12; models/gate.h).
-//  - A depthwise 3D convolution that is trained (temporal stride 1, an odd kernel, as many frames as before) becomes one 2D convolution of all frames per temporal tap, channels last: up to ten times
-//    as fast forth and back.
-//  - A depthwise convolution with a spatial stride computes in float32 even on bf16 (its bf16 gradients are up to twenty times slower).
+//  - A depthwise 3D convolution that is trained (temporal stride 1, an odd kernel, as many frames as before) becomes one 2D
+//    convolution of all frames per temporal tap, channels last, which LibTorch computes several times as fast forth and back.
+//  - A depthwise convolution with a spatial stride computes in float32 even on bf16 (its bf16 gradients are many times slower).
 // While a graph is traced, and on other devices, it is LibTorch's own convolution.
 
 #include <torch/types.h>
@@ -13,7 +13,8 @@
 namespace distal {
 
 /// x [N, C, (T,) H, W], weight [O, C / groups, (kT,) kH, kW] in x's dtype or float32 beside x in bfloat16, bias [O] or undefined; one stride and
-/// one padding per dimension. Gradients come in the dtypes of what they are of.
+/// one padding per dimension. Output in x's dtype; gradients in the dtypes of what they are of. On a processor any other pair of dtypes is a
+/// bug of the caller (expect).
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, at::IntArrayRef stride, at::IntArrayRef padding,
                        int64_t groups);
 

@@ -16,7 +16,7 @@ torch::Tensor error_of(torch::Tensor p) {  // p - e_y, float64 [M, K], in the pl
   return p.scatter_add_(1, p.argmax(1, /*keepdim=*/true), torch::full({p.size(0), 1}, -1.0, p.options()));
 }
 
-// The same of the pool in the dtype of its embeddings; in blocks, since float64 of all of it would be most of what this strategy holds.
+// The same of the pool in the dtype of its embeddings; in blocks, so that float64 of all of it is never held.
 torch::Tensor errors_of(const PoolScores& scores, torch::ScalarType type) {
   constexpr int64_t kBlock = 1 << 14;
   if (!scores.logits.defined() || scores.logits.dim() != 2) return checked_probabilities(scores, "badge");  // says what is wrong
