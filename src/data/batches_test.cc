@@ -4,6 +4,7 @@
 
 #include "data/order.h"
 #include "data/prefetch.h"
+#include "data/read_ahead.h"
 #include "data/testing.h"
 
 namespace distal {
@@ -12,6 +13,7 @@ namespace {
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 std::vector<int64_t> rows_of(const Batch& batch) {
@@ -118,6 +120,28 @@ TEST_F(Batches, AClipIsCutAnewEachTimeItIsSeen) {
   auto batches = training(reader, samples(1), 1, 0, 1);
   const auto first = batches->next(), second = batches->next();
   EXPECT_FALSE(first.clips.equal(second.clips));
+}
+
+TEST_F(Batches, ClipsReadAheadForTrainingAreDecodedOnceForItAndForEvaluation) {
+  const std::vector<Sample> all = samples();
+  std::vector<Clip> clips;
+  std::vector<ClipReader::Ahead> ahead;
+  for (const Sample& sample : all) clips.push_back(sample.clip), ahead.push_back({&sample.clip, true});
+  const Clip gone{*shared_ / "gone.mp4"}, mixed = mixed_clip(all[0].clip, all[1].clip, 0.5);
+  ahead.push_back({&gone, true}), ahead.push_back({&mixed, true});
+  const TemporaryFolder folder;
+  ClipReader reader(input_, {folder.path(), 1}), other(input_, cache_);
+  Progress quiet(Progress::Mode::quiet);
+  read_ahead(reader, ahead, quiet, "reading");
+  EXPECT_THAT(reader.quarantined(), SizeIs(1));
+  const auto before = reader.counts();
+  EXPECT_EQ(before.misses, 10);
+  auto batches = training(reader, all, 5, 0, 1), others = training(other, all, 5, 0, 1);
+  for (int step = 0; step < 6; ++step) EXPECT_TRUE(equal(batches->next(), others->next()));
+  EvaluationBatches evaluation(reader, clips, 2, 10, 0);
+  EXPECT_EQ(evaluation.next()->rows.size(0), 10);
+  EXPECT_EQ(reader.counts().misses, before.misses);
+  EXPECT_EQ(reader.counts().decoded_frames, before.decoded_frames);
 }
 
 TEST_F(Batches, ClassBalancedDrawsEveryClassEquallyOften) {

@@ -77,20 +77,24 @@ struct ClipReader::State {
     return frames.read(*info, indices, also, options.cached_short_side_px(), options.deadline_s);
   }
 
-  void read_ahead(const std::vector<Clip>& clips) {
+  void read_ahead(std::span<const Ahead> clips) {
     std::vector<int64_t> all;
     std::vector<size_t> begins;
-    std::shared_ptr<const VideoInfo> info;
-    for (const Clip& clip : clips) {
-      info = video_of(clip);
+    const auto add = [&](const std::vector<int64_t>& indices) {
       begins.push_back(all.size());
-      const auto indices = options.sampling.draw(*info, clip, nullptr);
       all.insert(all.end(), indices.begin(), indices.end());
+    };
+    std::shared_ptr<const VideoInfo> info;
+    for (const auto& [clip, _] : clips) {
+      info = video_of(*clip);
+      add(options.sampling.draw(*info, *clip, nullptr));
     }
-    begins.push_back(all.size());
+    const size_t centres = all.size();
+    for (const auto& [clip, training] : clips) add(training ? options.sampling.candidates(*info, *clip, true) : std::vector<int64_t>{});
     const std::span<const int64_t> indices = all;
     for (size_t i = 0; i < clips.size(); ++i)
       frames.read(*info, indices.subspan(begins[i], begins[i + 1] - begins[i]), indices.subspan(begins[i + 1]), options.cached_short_side_px(), options.deadline_s);
+    if (all.size() > centres) frames.read_ahead(*info, indices.subspan(centres), options.cached_short_side_px(), options.deadline_s);
   }
 };
 
@@ -128,10 +132,11 @@ FrameView ClipReader::filmed_view(const Clip& clip, Random* random, bool trainin
   return or_quarantine(clip.video, [&] { return state_->filmed_view(clip, random, training); });
 }
 
-void ClipReader::read_ahead(const std::vector<Clip>& clips) {
+void ClipReader::read_ahead(std::span<const Ahead> clips) {
   if (clips.empty()) return;
-  for (const Clip& clip : clips) expect(clip.filmed() && clip.video == clips.front().video, "filmed clips of one video are read ahead together");
-  or_quarantine(clips.front().video, [&] { return state_->read_ahead(clips); });
+  const Interned video = clips.front().clip->video;
+  for (const auto& [clip, _] : clips) expect(clip->filmed() && clip->video == video, "filmed clips of one video are read ahead together");
+  or_quarantine(video, [&] { return state_->read_ahead(clips); });
 }
 
 std::vector<Quarantined> ClipReader::quarantined() const { return state_->quarantine.list(); }

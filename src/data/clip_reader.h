@@ -3,6 +3,7 @@
 // asks and for whichever of its clips. Thread-safe.
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,9 +43,13 @@ class ClipReader {
   /// reason, where it is there already. Throws CacheError: the run must stop. What is made of filmed clips (data/derived_view.h) is
   /// the same in every call: a mix of centre frames, a view with jitter and a cut that its key decides.
   FrameView view(const Clip& clip, Random* random, bool training);
-  /// Brings the centre frames of filmed clips of one video into the cache, in one pass over it as long as deadline_s lasts, else clip by clip. Throws as
-  /// `view` does.
-  void read_ahead(const std::vector<Clip>& clips);
+  struct Ahead {
+    const Clip* clip;
+    bool training = false;
+  };
+  /// Brings the centre frames of filmed clips of one video into the cache, and where `training` also those that training may ask for, in
+  /// one pass over it as long as deadline_s lasts; centre frames that are missing then clip by clip. Throws as `view` does.
+  void read_ahead(std::span<const Ahead> clips);
   /// The same as a tensor uint8 [T, H, W, 3].
   torch::Tensor read(const Clip& clip, Random* random, bool training);
   std::vector<Quarantined> quarantined() const;  // videos that `view` could not read, in the order of discovery

@@ -77,6 +77,7 @@ struct FrameCache::State {
   int64_t viewed = 0;  // of all maps, at most
   Counts counts;
 
+  Place place(const VideoInfo& info, int64_t short_side_px, double deadline_s) const;
   std::shared_ptr<CacheMap> map(const Place& place, bool anew);
   void reopen(const Place& place, Open& open);
   void make_room();
@@ -89,6 +90,11 @@ struct FrameCache::State {
   FrameView past_the_cache(const Place& place, Indices indices);
   void keep_to_cap(const std::string& just_written);
 };
+
+Place FrameCache::State::place(const VideoInfo& info, int64_t short_side_px, double deadline_s) const {
+  const auto [height, width] = Resize{short_side_px}.apply(info.height, info.width);
+  return {info, {short_side_px}, deadline_s, {info.frames(), height, width}, fmt::format("{}/{}_{}{}", folder.path(), info.id, short_side_px, kFramesEnding)};
+}
 
 // The mapped file, or null where it must be written first. `anew`: whatever was mapped, look what stands at the path.
 std::shared_ptr<CacheMap> FrameCache::State::map(const Place& place, bool anew) {
@@ -167,9 +173,7 @@ FrameView FrameCache::read(const VideoInfo& info, std::span<const int64_t> indic
   expect(!info.id.empty() && !indices.empty(), "the cache needs a probed video and at least one frame");
   for (const int64_t index : indices) expect(index >= 0 && index < info.frames(), "frame index within the video");
   State& state = *state_;
-  const auto [height, width] = Resize{short_side_px}.apply(info.height, info.width);
-  const Place place{info, {short_side_px}, deadline_s, {info.frames(), height, width},
-                    fmt::format("{}/{}_{}{}", state.folder.path(), info.id, short_side_px, kFramesEnding)};
+  const Place place = state.place(info, short_side_px, deadline_s);
   auto map = state.map(place, false);
   const bool hit = map && state.missing(place, *map, indices).empty();
   if (!hit) map = state.fill(place, indices, also);
@@ -180,9 +184,15 @@ FrameView FrameCache::read(const VideoInfo& info, std::span<const int64_t> indic
     if (const auto open = state.maps.find(place.path); open != state.maps.end()) open->second.viewed += bytes, state.viewed += bytes;
   }
   if (!map) return state.past_the_cache(place, indices);
-  FrameView view{{}, height, width, map};
+  FrameView view{{}, place.shape.height, place.shape.width, map};
   for (const int64_t index : state.shown(place, indices)) view.frames.push_back(map->frame(index));
   return view;
+}
+
+void FrameCache::read_ahead(const VideoInfo& info, std::span<const int64_t> indices, int64_t short_side_px, double deadline_s) {
+  const Place place = state_->place(info, short_side_px, deadline_s);
+  const auto map = state_->map(place, false);
+  if (!map || !state_->missing(place, *map, indices).empty()) state_->fill(place, {}, indices);
 }
 
 // The lock, and the file it locks mapped; null where another holds it too long.
@@ -195,14 +205,14 @@ std::unique_ptr<CacheWriter> FrameCache::State::lock(const Place& place, std::sh
   throw CacheError(fmt::format("{}: cannot be mapped into memory, name a folder on another disk in cache.folder", place.path));
 }
 
-// Null where the frames must come past the cache.
+// Null where the frames must come past the cache. Without `indices`: what of `also` can be read.
 std::shared_ptr<CacheMap> FrameCache::State::fill(const Place& place, Indices indices, Indices also) {
   std::shared_ptr<CacheMap> filled;
   {
     const auto writer = lock(place, filled);
     if (!writer) return nullptr;
     auto needed = missing(place, *filled, indices);
-    if (!needed.empty()) {
+    if (!needed.empty() || indices.empty()) {
       Decoder decoder(place.info, place.deadline_s);
       const Filling filling{place, *filled, *writer, decoder};
       std::vector<int64_t> all(indices.begin(), indices.end());

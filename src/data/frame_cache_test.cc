@@ -298,6 +298,21 @@ TEST(FrameCache, AFileThatAnotherFillsForTooLongIsPassedBy) {
   EXPECT_EQ(cache.counts().misses, 3);
 }
 
+TEST(FrameCache, WhatWasReadAheadIsThereForTheReader) {
+  const TemporaryFolder folder;
+  const auto video = probe(numbered(folder, "a.mp4"));
+  FrameCache cache(options_of(folder));
+  cache.read_ahead(video, Indices{7, 2, 5, 2}, 48, kDeadline_s);
+  EXPECT_EQ(cache.counts().decoded_frames, 3);
+  cache.read_ahead(video, Indices{2, 5, 9}, 48, kDeadline_s);
+  EXPECT_EQ(cache.counts().decoded_frames, 4);
+  EXPECT_EQ(numbers(cache.read(video, Indices{9, 7, 2}, {}, 48, kDeadline_s)), (Indices{9, 7, 2}));
+  EXPECT_EQ(cache.counts().hits, 1);
+  EXPECT_EQ(cache.counts().misses, 0);
+  std::filesystem::remove(video.path);
+  EXPECT_THAT(error_of([&] { cache.read_ahead(video, Indices{15}, 48, kDeadline_s); }), HasSubstr("no such file"));
+}
+
 TEST(FrameCache, FramesForLaterAreNotChargedToTheClipAndWhatCameOfThemStays) {
   const TemporaryFolder folder;
   SyntheticOptions options;

@@ -5,6 +5,8 @@
 
 #include "base/revision.h"
 #include "data/order.h"
+#include "data/read_ahead.h"
+#include "models/gate.h"
 #include "models/weights.h"
 #include "pretext/probe.h"
 #include "train/task_aware.h"
@@ -113,8 +115,9 @@ Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, c
     return net;
   }
   const auto learned = objective(*net, fitted, loss, samples, random.stream("loss"), teacher);
-  progress_.begin(what, fitted.training.steps, "steps");
   const auto fit_what = learner.probe ? &Learning::fit_probe : learner.backbone_frozen() ? &Learning::fit_head : &Learning::fit_clips;
+  if (!learner.probe && !learner.backbone_frozen()) read_all(fitted.training, samples);
+  progress_.begin(what, fitted.training.steps, "steps");
   const FitReport report = (this->*fit_what)(*net, fitted, *learned, weighed(learner, samples), random, checkpoint);
   progress_.end();
   note("Trained in " + report.precision);
@@ -141,6 +144,14 @@ std::unique_ptr<Objective> Learning::objective(Net& net, const Learner& learner,
 void Learning::note(const std::string& text) {
   notes_.insert(text);
   if (said_.insert(text).second) progress_.say(text);
+}
+
+// Beside a network that learns on every processor, decoding slows both down.
+void Learning::read_all(const TrainingOptions& training, const std::vector<Sample>& samples) {
+  if (training.steps * training.accumulate * training.batch_size < std::ssize(samples)) return;
+  std::vector<ClipReader::Ahead> ahead;
+  for (const Sample& sample : samples) ahead.push_back({&sample.clip, true});
+  read_ahead(reader_, ahead, progress_, "reading clips");
 }
 
 std::vector<Sample> Learning::weighed(const Learner& learner, const std::vector<Sample>& samples) const {
@@ -238,6 +249,11 @@ Predictions Learning::predict(Net& net, const Learner& learner, const std::vecto
   return known;
 }
 
+Predictions Learning::score(Net& net, const Learner& learner, const std::vector<Clip>& clips) {
+  if (learner.backbone_frozen() || learner.training.precision == "f32" || !cpu_has_bf16()) return predict(net, learner, clips);
+  return read_and_predict(net, clips, "reading clips", "bf16");
+}
+
 // All clips at the first call and in the order of clips_(): what a clip's features are does not depend on who asked when.
 Predictions Learning::features(Net& net, const std::vector<Clip>& clips) {
   auto& known = features_[frozen_hash(net)];
@@ -259,13 +275,13 @@ Predictions Learning::features(Net& net, const std::vector<Clip>& clips) {
   return {torch::Tensor(), torch::stack(embeddings), torch::tensor(rows, torch::kInt64)};
 }
 
-Predictions Learning::read_and_predict(Net& net, const std::vector<Clip>& clips, const std::string& what) {
+Predictions Learning::read_and_predict(Net& net, const std::vector<Clip>& clips, const std::string& what, const std::string& precision) {
   const torch::NoGradGuard no_grad;
   net.eval();
   const InputOptions& input = reader_.options();
   std::string why_not;
   const std::vector<int64_t> clip = {3, input.sampling.frames, input.size_px, input.size_px};
-  const auto engine = quicker_engine(Model(std::shared_ptr<Net>(), &net), clip, std::ssize(clips), worth_freezing, &why_not);
+  const auto engine = quicker_engine(Model(std::shared_ptr<Net>(), &net), clip, std::ssize(clips), worth_freezing, &why_not, /*at_once=*/0, precision);
   if (!why_not.empty()) note(why_not);
   EvaluationBatches batches(reader_, clips, classes_.size(), engine->batch(), /*threads=*/1);
   Predictions all = of_nothing();

@@ -36,6 +36,8 @@ class Learning {
   Model train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string& what,
               const Model& teacher = nullptr);
   Predictions predict(Net& net, const Learner& learner, const std::vector<Clip>& clips);
+  /// The same as a strategy sees it: where the learner trains in bf16, many clips are scored in bf16 too.
+  Predictions score(Net& net, const Learner& learner, const std::vector<Clip>& clips);
 
   int64_t worth_freezing = kWorthFreezing;  // clips from which on predictions come from a frozen graph
 
@@ -43,10 +45,11 @@ class Learning {
   std::set<std::string> take_notes() { return std::exchange(notes_, {}); }
 
  private:
-  Predictions read_and_predict(Net& net, const std::vector<Clip>& clips, const std::string& what);
+  Predictions read_and_predict(Net& net, const std::vector<Clip>& clips, const std::string& what, const std::string& precision = "auto");
   Predictions features(Net& net, const std::vector<Clip>& clips);
   std::unique_ptr<Objective> objective(Net& net, const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples,
                                        Random random, const Model& teacher) const;
+  void read_all(const TrainingOptions& training, const std::vector<Sample>& samples);
   std::vector<Sample> weighed(const Learner& learner, const std::vector<Sample>& samples) const;
   FitReport fit_clips(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint);
   FitReport fit_probe(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint);

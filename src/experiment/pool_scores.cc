@@ -48,7 +48,7 @@ class Scorer {
   int64_t size() const { return std::ssize(pool_.clips); }
 
   void look(std::vector<Clip> open) {
-    const Predictions seen = bench_.learning.predict(*student_, recipe_.student, open);
+    const Predictions seen = bench_.learning.score(*student_, recipe_.student, open);
     if (seen.rows.size(0) == std::ssize(open)) pool_.clips = std::move(open);
     else for (int64_t i = 0; i < seen.rows.size(0); ++i) pool_.clips.push_back(open[seen.rows[i].item<int64_t>()]);
     pool_.scores.logits = seen.logits;
@@ -75,7 +75,7 @@ class Scorer {
   }
 
   void look_at_labelled() {
-    const Predictions seen = bench_.learning.predict(*student_, recipe_.student, known_.clips());
+    const Predictions seen = bench_.learning.score(*student_, recipe_.student, known_.clips());
     const int64_t labelled = seen.rows.size(0), classes = bench_.material.classes.size();
     pool_.scores.labelled_embeddings = seen.embeddings;
     pool_.scores.labelled_logits = seen.logits;
@@ -126,7 +126,7 @@ class Scorer {
     for (int64_t member = 1; member < needs_.pass_count; ++member) {
       const Model net = bench_.learning.train(recipe_.student, recipe_.loss, known_.samples, random_.stream("member", member), fmt::format("{} member {}", what_, member),
                                              teacher);
-      const Predictions seen = bench_.learning.predict(*net, recipe_.student, pool_.clips);
+      const Predictions seen = bench_.learning.score(*net, recipe_.student, pool_.clips);
       auto logits = blank();
       if (seen.rows.size(0) > 0) logits.index_copy_(0, seen.rows, seen.logits);
       there_.logical_and_(torch::zeros_like(there_).index_fill_(0, seen.rows, true));

@@ -33,13 +33,15 @@ class LibtorchEngine final : public Engine {
 
 std::unique_ptr<Engine> libtorch_engine(Model net) { return std::make_unique<LibtorchEngine>(std::move(net)); }
 
-std::unique_ptr<Engine> quicker_engine(Model net, const std::vector<int64_t>& clip, int64_t clips, int64_t worth_freezing, std::string* note, int64_t at_once) {
+std::unique_ptr<Engine> quicker_engine(Model net, const std::vector<int64_t>& clip, int64_t clips, int64_t worth_freezing, std::string* note, int64_t at_once,
+                                       const std::string& precision) {
   const auto parameters = net->parameters();
   const bool on_processor = parameters.empty() || parameters[0].is_cpu();
   if (clips < worth_freezing || !on_processor || !openvino_present()) return libtorch_engine(std::move(net));
   try {
     OpenvinoOptions options;
     options.clips = at_once > 0 ? at_once : clips;
+    options.precision = precision;
     return openvino_engine(freeze(*net, clip), options);
   } catch (const Error& error) {
     if (note) *note = fmt::format("evaluated by LibTorch: {}", error.what());

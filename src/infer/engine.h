@@ -30,6 +30,8 @@ constexpr int64_t kWorthFreezing = 256;
 
 /// The quicker of both for so many clips [3, T, H, W]: OpenVINO, if it is there and the network is on the processor, from `worth_freezing` clips on.
 /// A network that cannot be frozen is evaluated by LibTorch, and `note` (may be null) says why. `at_once`: so many of them are asked about at a time; 0: all.
-std::unique_ptr<Engine> quicker_engine(Model net, const std::vector<int64_t>& clip, int64_t clips, int64_t worth_freezing, std::string* note, int64_t at_once = 0);
+/// `precision` (OpenvinoOptions) is of OpenVINO; LibTorch computes in float32.
+std::unique_ptr<Engine> quicker_engine(Model net, const std::vector<int64_t>& clip, int64_t clips, int64_t worth_freezing, std::string* note, int64_t at_once = 0,
+                                       const std::string& precision = "auto");
 
 }  // namespace distal
