@@ -1,9 +1,13 @@
 #include "active/clustering.h"
 
+#include <cstring>
 #include <limits>
 #include <numeric>
 
+#include <ATen/Parallel.h>
+
 #include "active/kernels.h"
+#include "base/clones.h"
 #include "base/error.h"
 
 namespace distal {
@@ -16,40 +20,103 @@ struct Nearest {
   torch::Tensor distance, second;  // [M], to it, or a bound above; and to the next nearest, or a bound below
 };
 
-// Of those rows of the points.
-Nearest nearest_centres(const torch::Tensor& points, const torch::Tensor& rows, const torch::Tensor& centres) {
+// Eight numbers at a time, or four.
+template <class Number, class Index>
+struct Abreast {
+  typedef Number Numbers __attribute__((vector_size(32)));
+  typedef Index Indices __attribute__((vector_size(32)));
+  static constexpr int64_t width = 32 / static_cast<int64_t>(sizeof(Number));
+};
+
+// The smallest norm - 2 dot of a row, which of `n` it is, and the second smallest. The first of equal ones.
+template <class Number, class Index>
+[[gnu::always_inline]] inline void two_smallest(const Number* dots, const Number* norms, int64_t n, Number* smallest, Number* second, int64_t* which) {
+  using Row = Abreast<Number, Index>;
+  constexpr Number kInfinity = std::numeric_limits<Number>::infinity();
+  Number best = kInfinity, next = kInfinity;
+  int64_t at = 0;
+  const auto see = [&](Number value, int64_t i) {
+    if (value < best || (value == best && i < at)) next = best, best = value, at = i;
+    else next = std::min(next, value);
+  };
+  int64_t i = 0;
+  if (n >= Row::width) {
+    typename Row::Numbers least = kInfinity - typename Row::Numbers{}, after = least, a, b;
+    typename Row::Indices place{}, now{};
+    for (int64_t lane = 0; lane < Row::width; ++lane) now[lane] = static_cast<Index>(lane);
+    for (; i + Row::width <= n; i += Row::width, now += static_cast<Index>(Row::width)) {
+      std::memcpy(&a, dots + i, 32), std::memcpy(&b, norms + i, 32);
+      const auto value = b - 2 * a;
+      const auto smaller = value < least;
+      const auto larger = smaller ? least : value;
+      after = larger < after ? larger : after;
+      least = smaller ? value : least;
+      place = smaller ? now : place;
+    }
+    for (int64_t lane = 0; lane < Row::width; ++lane) see(least[lane], place[lane]), next = std::min<Number>(next, after[lane]);
+  }
+  for (; i < n; ++i) see(norms[i] - 2 * dots[i], i);
+  *smallest = best, *second = next, *which = at;
+}
+DISTAL_CLONES void two_smallest_f32(const float* dots, const float* norms, int64_t n, float* smallest, float* second, int64_t* which) {
+  two_smallest<float, int32_t>(dots, norms, n, smallest, second, which);
+}
+DISTAL_CLONES void two_smallest_f64(const double* dots, const double* norms, int64_t n, double* smallest, double* second, int64_t* which) {
+  two_smallest<double, int64_t>(dots, norms, n, smallest, second, which);
+}
+
+constexpr int64_t kBlockPoints = 4096;  // rows whose nearest centres are looked for together
+
+// Of those rows of the points, whose squared lengths are `lengths`.
+template <class Number>
+Nearest nearest_of(const torch::Tensor& points, const torch::Tensor& lengths, const torch::Tensor& rows, const torch::Tensor& centres) {
   const auto norms = centres.square().sum(1);
   Nearest all{torch::empty({rows.size(0)}, torch::kInt64), torch::empty({rows.size(0)}, points.options()), torch::empty({rows.size(0)}, points.options())};
-  by_blocks(rows.size(0), kBlockRows, [&](int64_t m, int64_t m_end) {
-    const auto block = points.index_select(0, rows.slice(0, m, m_end));
-    auto best = torch::full({m_end - m}, std::numeric_limits<double>::infinity(), points.options()), second = best.clone();
-    auto which = torch::zeros({m_end - m}, torch::kInt64);
-    by_blocks(centres.size(0), kBlockCentres, [&](int64_t c, int64_t c_end) {
-      // Without the point's own norm, which is the same for every centre.
-      auto table = block.mm(centres.slice(0, c, c_end).t()).mul_(-2).add_(norms.slice(0, c, c_end));
-      const auto [distance, row] = table.min(1);
-      const auto next = table.scatter_(1, row.unsqueeze(1), std::numeric_limits<double>::infinity()).amin(1);
-      which = (row + c).where(distance < best, which);
-      second = torch::minimum(torch::maximum(best, distance), torch::minimum(second, next));
-      best = torch::minimum(best, distance);
+  const auto* own = lengths.const_data_ptr<Number>();
+  by_blocks(rows.size(0), kBlockPoints, [&](int64_t m, int64_t m_end) {
+    const bool all_rows = rows.size(0) == points.size(0);
+    const auto dots = products(all_rows ? points.slice(0, m, m_end) : points.index_select(0, rows.slice(0, m, m_end)), centres);
+    at::parallel_for(m, m_end, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        Number first, second;
+        const Number* row = dots.const_data_ptr<Number>() + (i - m) * centres.size(0);
+        int64_t* which = all.centre.mutable_data_ptr<int64_t>() + i;
+        if constexpr (std::is_same_v<Number, float>) two_smallest_f32(row, norms.const_data_ptr<float>(), centres.size(0), &first, &second, which);
+        else two_smallest_f64(row, norms.const_data_ptr<double>(), centres.size(0), &first, &second, which);
+        const Number length = own[rows.const_data_ptr<int64_t>()[i]];
+        all.distance.mutable_data_ptr<Number>()[i] = std::sqrt(std::max<Number>(first + length, 0));
+        all.second.mutable_data_ptr<Number>()[i] = std::sqrt(std::max<Number>(second + length, 0));
+      }
     });
-    const auto own = block.square().sum(1);
-    all.centre.slice(0, m, m_end).copy_(which);
-    all.distance.slice(0, m, m_end).copy_((best + own).clamp_min(0).sqrt());
-    all.second.slice(0, m, m_end).copy_((second + own).clamp_min(0).sqrt());
   });
   return all;
+}
+Nearest nearest_centres(const torch::Tensor& points, const torch::Tensor& lengths, const torch::Tensor& rows, const torch::Tensor& centres) {
+  return points.scalar_type() == torch::kFloat64 ? nearest_of<double>(points, lengths, rows, centres) : nearest_of<float>(points, lengths, rows, centres);
 }
 
 // The weighted points of each cluster added up, float64, and kept so while points change sides.
 struct Masses {
   torch::Tensor sums, mass;  // [k, D], [k]
 
+  // Each thread adds some of the features, so that the order of a sum does not depend on how many there are.
   void add(const torch::Tensor& points, const torch::Tensor& weights, const torch::Tensor& rows, const torch::Tensor& of_row, double sign) {
-    by_blocks(rows.size(0), kBlockRows, [&](int64_t m, int64_t m_end) {
-      const auto block = rows.slice(0, m, m_end), to = of_row.slice(0, m, m_end), w = weights.index_select(0, block) * sign;
-      sums.index_add_(0, to, points.index_select(0, block).to(torch::kFloat64) * w.unsqueeze(1));
-      mass.index_add_(0, to, w);
+    mass.index_add_(0, of_row, weights.index_select(0, rows) * sign);
+    if (points.scalar_type() == torch::kFloat64) add_features<double>(points, weights, rows, of_row, sign);
+    else add_features<float>(points, weights, rows, of_row, sign);
+  }
+  template <class Number>
+  void add_features(const torch::Tensor& points, const torch::Tensor& weights, const torch::Tensor& rows, const torch::Tensor& of_row, double sign) {
+    const int64_t features = points.size(1);
+    const auto* row = rows.const_data_ptr<int64_t>();
+    const auto* to = of_row.const_data_ptr<int64_t>();
+    at::parallel_for(0, features, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t i = 0; i < rows.size(0); ++i) {
+        const Number* x = points.const_data_ptr<Number>() + row[i] * features;
+        double* sum = sums.mutable_data_ptr<double>() + to[i] * features;
+        const double w = sign * weights.const_data_ptr<double>()[row[i]];
+        for (int64_t d = begin; d < end; ++d) sum[d] += w * static_cast<double>(x[d]);
+      }
     });
   }
   // The first `fixed` centres, and those without points, stay.
@@ -146,8 +213,8 @@ Clusters k_means(const torch::Tensor& all, const torch::Tensor& weights, int64_t
   const auto points = all - mean, fixed = around - mean;
   auto centres = torch::cat({fixed, seeds(points, weights, std::min(count, points.size(0)), fixed, random)});
   const auto rows = torch::arange(points.size(0));
-  const auto length = points.norm() / std::sqrt(static_cast<double>(points.size(0)));  // of a point, in the quadratic mean
-  Nearest nearest = nearest_centres(points, rows, centres);
+  const auto lengths = points.square().sum(1), length = lengths.mean().sqrt();  // squared; of a point, in the quadratic mean
+  Nearest nearest = nearest_centres(points, lengths, rows, centres);
   Masses masses{torch::zeros_like(centres, torch::kFloat64), torch::zeros({centres.size(0)}, torch::kFloat64)};
   masses.add(points, weights, rows, nearest.centre, 1);
   for (int64_t step = 0; step < iterations; ++step) {
@@ -157,7 +224,7 @@ Clusters k_means(const torch::Tensor& all, const torch::Tensor& weights, int64_t
     nearest.distance.add_(way.index_select(0, nearest.centre));
     nearest.second.sub_(way.max());
     const auto unsure = (nearest.distance * (1 + kRounding) + kRounding * length >= nearest.second).nonzero().flatten();
-    const Nearest again = nearest_centres(points, unsure, centres);
+    const Nearest again = nearest_centres(points, lengths, unsure, centres);
     const auto before = nearest.centre.index_select(0, unsure), changed = (before != again.centre).nonzero().flatten();
     nearest.centre.index_copy_(0, unsure, again.centre);
     nearest.distance.index_copy_(0, unsure, again.distance);

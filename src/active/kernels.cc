@@ -5,6 +5,7 @@
 #include <queue>
 
 #include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 
 #include "base/error.h"
 
@@ -87,6 +88,14 @@ torch::Tensor mutual_information(const std::vector<torch::Tensor>& passes) {
   return entropy_of(mean / count) - entropy / count;
 }
 
+torch::Tensor products(const torch::Tensor& a, const torch::Tensor& b) {
+  using Linear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, c10::string_view, c10::List<std::optional<at::Scalar>>, std::optional<c10::string_view>);
+  static const auto linear = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+  const bool whole = a.size(0) > 0 && a.size(1) > 0 && b.size(0) > 0;
+  if (!linear || !whole || a.scalar_type() != torch::kFloat32 || b.scalar_type() != torch::kFloat32) return a.mm(b.t());
+  return linear->typed<Linear>().call(a.contiguous(), b.contiguous(), std::nullopt, "none", c10::List<std::optional<at::Scalar>>(), "");
+}
+
 torch::Tensor unit_length(const torch::Tensor& points) { return points / points.norm(2, 1, /*keepdim=*/true).clamp_min(1e-12); }
 
 void by_blocks(int64_t rows, int64_t size, const std::function<void(int64_t begin, int64_t end)>& work) {
@@ -150,7 +159,7 @@ torch::Tensor neighbour_distances_of(const torch::Tensor& points, int64_t kept) 
   SmallestOfRows<Number> nearest(n, kept);
   by_blocks(n, kBlockQueries, [&](int64_t q, int64_t q_end) {
     const auto see = [&](int64_t m, int64_t m_end, bool own) {
-      auto distance = points.slice(0, q, q_end).mm(points.slice(0, m, m_end).t()).mul_(-2).add_(norms.slice(0, m, m_end)).add_(norms.slice(0, q, q_end).unsqueeze(1)).clamp_min_(0);
+      auto distance = products(points.slice(0, q, q_end), points.slice(0, m, m_end)).mul_(-2).add_(norms.slice(0, m, m_end)).add_(norms.slice(0, q, q_end).unsqueeze(1)).clamp_min_(0);
       if (own) distance.diagonal().fill_(std::numeric_limits<double>::infinity());  // the rows themselves
       nearest.see_rows(q, distance);
       if (!own) nearest.see_columns(m, distance);
@@ -165,7 +174,8 @@ torch::Tensor neighbour_distances_of(const torch::Tensor& points, int64_t kept) 
 
 torch::Tensor neighbour_distances(const torch::Tensor& points, int64_t count) {
   const int64_t kept = std::clamp<int64_t>(count, 0, std::max<int64_t>(points.size(0) - 1, 0));
-  return points.scalar_type() == torch::kFloat64 ? neighbour_distances_of<double>(points, kept) : neighbour_distances_of<float>(points, kept);
+  const auto centred = points - points.mean(0, /*keepdim=*/true);  // distances do not change, cancellation shrinks
+  return points.scalar_type() == torch::kFloat64 ? neighbour_distances_of<double>(centred, kept) : neighbour_distances_of<float>(centred, kept);
 }
 
 torch::Tensor typicality(const torch::Tensor& points, int64_t neighbours, bool as_published) {

@@ -40,6 +40,10 @@ torch::Tensor entropy_of(const torch::Tensor& p);
 /// H(mean_p p^p) - mean_p H(p^p) of each row, float64 [M]: the mutual information of the answer and the pass; at most 1e-15 below 0.
 torch::Tensor mutual_information(const std::vector<torch::Tensor>& passes);
 
+/// a b^T of a [m, D] and b [n, D]. In float32 by oneDNN, whose kernels are up to 2.3 times as fast as LibTorch's matrix product on processors
+/// that are not its maker's (bench/README.md).
+torch::Tensor products(const torch::Tensor& a, const torch::Tensor& b);
+
 /// Rows scaled to length 1; a row of zeros stays.
 torch::Tensor unit_length(const torch::Tensor& points);
 
@@ -48,6 +52,9 @@ torch::Tensor neighbour_distances(const torch::Tensor& points, int64_t count);
 
 /// Density 1 / mean distance to the `neighbours` nearest other rows, [n]; `as_published`: 1 / (mean squared distance + 1e-5).
 torch::Tensor typicality(const torch::Tensor& points, int64_t neighbours, bool as_published);
+
+/// The row of the largest typicality, the first of equal ones: without the nearest neighbours of every row.
+int64_t most_typical(const torch::Tensor& points, int64_t neighbours, bool as_published);
 
 /// Rows of 0 .. pool-1 by greedy gain, equal gains by the lower row. `gains(rows)`, float64 [rows]: what each of some rows
 /// would add now; it never grows as more is taken (a submodular value), so that only rows that may still be largest are

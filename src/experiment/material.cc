@@ -102,8 +102,8 @@ void require_unseen_start(const Arm& arm, const Material& material) {
            arm.name, recipe.strategy.name, clip.group);
 }
 
-// Whether the first pass over the pool keeps what training may ask for beside the centre frames. That costs about a fifth more than those
-// alone, and spares the second pass over each clip that is trained on: worth it where that is every fourth, and where the cache has room.
+// Whether the first pass over the pool keeps what training may ask for beside the centre frames. That costs nearly half as much again,
+// and spares a second pass over each clip that is trained on: worth it where that is every third, and where the cache has room.
 bool worth_training_frames(const Experiment& experiment, const Material& material) {
   const InputOptions& input = experiment.base().input;
   const double side = static_cast<double>(input.cached_short_side_px()), pool = static_cast<double>(std::ssize(material.pool));
@@ -116,7 +116,7 @@ bool worth_training_frames(const Experiment& experiment, const Material& materia
     const double asked = recipe.rounds == 0 || recipe.mixes ? 0 : recipe.budget < 0 ? pool : recipe.selection.unit == "seconds" ? 0 : recipe.budget * static_cast<double>(recipe.rounds);
     untrained *= std::pow(std::max(0.0, 1 - (initial + asked) / pool), recipe.seeds);
   }
-  return untrained <= 0.75;
+  return untrained <= 2.0 / 3;
 }
 
 }  // namespace

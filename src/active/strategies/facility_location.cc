@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kRows = 8192, kColumns = 1024;
 
-torch::Tensor similarity(const torch::Tensor& a, const torch::Tensor& b) { return a.mm(b.t()).add_(1).mul_(0.5); }
+torch::Tensor similarity(const torch::Tensor& a, const torch::Tensor& b) { return products(a, b).add_(1).mul_(0.5); }
 
 }  // namespace
 

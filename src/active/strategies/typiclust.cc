@@ -35,14 +35,12 @@ class TypiClust final : public Strategy {
     const int64_t pool = embeddings.size(0);
     if (pool == 0 || count <= 0) return torch::empty({0}, torch::kInt64);
     count = std::min(count, pool);
-    const auto rows = shuffled_rows(pool, random);
-    const auto open = embeddings.index_select(0, rows);
-    std::vector<Cluster> clusters = ordered(open, labelled, count, random);
+    std::vector<Cluster> clusters = ordered(embeddings, labelled, count, random);
     std::vector<int64_t> picks;
     const auto large = std::stable_partition(clusters.begin(), clusters.end(), [&](const Cluster& cluster) { return cluster.size > options_.small; });
-    take_in_turn({clusters.begin(), large}, open, count, picks);
-    take_in_turn({large, clusters.end()}, open, count, picks);
-    return rows.index_select(0, torch::tensor(picks, torch::kInt64));
+    take_in_turn({clusters.begin(), large}, embeddings, count, picks);
+    take_in_turn({large, clusters.end()}, embeddings, count, picks);
+    return torch::tensor(picks, torch::kInt64);
   }
   Needs needs() const override { return {.logits = false, .embeddings = true}; }
 
@@ -55,16 +53,16 @@ class TypiClust final : public Strategy {
   torch::Tensor scaled(const torch::Tensor& embeddings) const { return options_.normalize ? unit_length(embeddings) : embeddings; }
 
   std::vector<Cluster> ordered(const torch::Tensor& open, const torch::Tensor& labelled, int64_t count, Random& random) const {
-    const auto all = torch::cat({labelled, open});
+    const auto all = labelled.size(0) > 0 ? torch::cat({labelled, open}) : open;
     const int64_t k = std::min({labelled.size(0) + count, options_.max_clusters, all.size(0)});
     const auto of_row = k_means(all, torch::ones({all.size(0)}, torch::kFloat64), k, all.new_empty({0, all.size(1)}), options_.iterations, random).of_row;
     std::vector<Cluster> clusters(k);
+    const auto cluster_of = [&](int64_t row) -> Cluster& { return clusters[of_row.const_data_ptr<int64_t>()[row]]; };
     for (int64_t row = 0; row < all.size(0); ++row) {
-      Cluster& cluster = clusters[of_row.const_data_ptr<int64_t>()[row]];
-      ++cluster.size;
-      if (row < labelled.size(0)) ++cluster.labelled;
-      else cluster.open.push_back(row - labelled.size(0));
+      ++cluster_of(row).size;
+      if (row < labelled.size(0)) ++cluster_of(row).labelled;
     }
+    for (const int64_t row : random.permutation(open.size(0))) cluster_of(labelled.size(0) + row).open.push_back(row);  // of equal clips one at random
     std::stable_sort(clusters.begin(), clusters.end(), [](const Cluster& a, const Cluster& b) { return std::pair(a.labelled, -a.size) < std::pair(b.labelled, -b.size); });
     return clusters;
   }
@@ -75,7 +73,7 @@ class TypiClust final : public Strategy {
       for (auto& [_, labelled, open] : clusters) {
         if (open.empty() || std::ssize(picks) >= count) continue;
         const auto near = std::min(options_.neighbours, std::ssize(open) / 2);
-        const auto best = typicality(points.index_select(0, torch::tensor(open, torch::kInt64)), near, options_.published).argmax().item<int64_t>();
+        const auto best = most_typical(points.index_select(0, torch::tensor(open, torch::kInt64)), near, options_.published);
         picks.push_back(open[best]);
         open.erase(open.begin() + best);
         any = true;

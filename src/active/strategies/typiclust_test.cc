@@ -46,6 +46,37 @@ TEST(TypiClust, TypicalityMatchesThePublishedCode) {
   }
 }
 
+// The mean distance to the K nearest by their differences, in float64.
+torch::Tensor company(const torch::Tensor& points, int64_t neighbours, bool as_published) {
+  const auto wide = points.to(torch::kFloat64);
+  auto distance = torch::cdist(wide, wide, 2, /*compute_mode=*/2);
+  distance.diagonal().fill_(std::numeric_limits<double>::infinity());
+  auto nearest = std::get<0>(distance.topk(neighbours, 1, false));
+  if (as_published) nearest.square_();
+  return nearest.mean(1);
+}
+
+TEST(TypiClust, TheMostTypicalClipIsFoundWithoutTheNeighboursOfEach) {
+  torch::manual_seed(3);
+  const auto falling = 1 / torch::arange(1, 33).sqrt();
+  const auto cloud = [&](int64_t n) { return torch::randn({n, 32}) * falling; };
+  std::vector<torch::Tensor> pools = {cloud(600), cloud(1500) * 1e-3F + 5, torch::rand({800, 2}), torch::relu(cloud(700))};
+  pools.push_back(torch::cat({cloud(600), cloud(5) * 1e-2F + 3}));       // the nearest company is far from the mean
+  pools.push_back(torch::cat({cloud(600), cloud(600) * 1e3F}));          // lengths that hide small distances in rounding
+  pools.push_back(torch::cat({cloud(300), cloud(300)}).repeat({2, 1}));  // every clip twice
+  pools.push_back(torch::ones({600, 3}));
+  for (size_t i = 0; i < pools.size(); ++i) {
+    for (const int64_t neighbours : {1, 4, 20}) {
+      for (const bool as_published : {false, true}) {
+        const auto points = pools[i].contiguous();
+        const auto mean = company(points, neighbours, as_published);
+        const double least = mean.min().item<double>(), found = mean[most_typical(points, neighbours, as_published)].item<double>();
+        EXPECT_LE(found, least * (1 + 1e-6)) << i << " " << neighbours << " " << as_published;
+      }
+    }
+  }
+}
+
 // Around 0 a clip is labelled, around 11 none. Sums of the distances to the two nearest there: 1.35, 0.85, 0.4, 0.25, 0.35, 0.6, 1.35.
 TEST(TypiClust, TakesTheMostTypicalClipOfTheClusterWithoutLabels) {
   PoolScores scores;

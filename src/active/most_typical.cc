@@ -1,0 +1,143 @@
+// The largest typicality has the smallest mean distance to the K nearest rows. For any level u the K nearest of a row are on average at
+// least u - sum over all rows of max(0, u - d) / K away, since each is at least u - max(0, u - d) away. So one pass over the distances,
+// which looks for no neighbours, leaves the few rows that may be better than a good guess; with u the distance of the guess's own K-th
+// neighbour the bound is exact for the guess. Those few are measured.
+
+#include <cmath>
+#include <cstring>
+
+#include <ATen/Parallel.h>
+
+#include "active/kernels.h"
+#include "base/clones.h"
+
+namespace distal {
+namespace {
+
+constexpr int64_t kFew = 512;        // rows among which the nearest neighbours of every row are looked for
+constexpr int64_t kGuesses = 4;      // rows next to the mean
+constexpr int64_t kQueries = 256;    // rows whose distances are computed together
+constexpr int64_t kMeasured = 64;    // rows that are measured together
+constexpr float kBoundSlack = 1e-4F, kRoundingOfLength = 1e-5F;  // of what the bound says: share of u, and of a row's squared length over u^2
+
+struct Measured {
+  double mean = 0, farthest = 0;  // of the distances to the K nearest, or of their squares
+  int64_t row = -1;
+};
+
+// Of the rows listed, the one whose K nearest are nearest.
+Measured nearest_company(const torch::Tensor& points, const torch::Tensor& rows, int64_t neighbours, bool squared) {
+  Measured best;
+  by_blocks(rows.size(0), kMeasured, [&](int64_t begin, int64_t end) {
+    const auto some = rows.slice(0, begin, end);
+    auto distance = at::cdist(points.index_select(0, some), points, 2, /*compute_mode=*/2);  // from differences: nothing cancels
+    distance.scatter_(1, some.unsqueeze(1), std::numeric_limits<float>::infinity());
+    auto nearest = std::get<0>(distance.topk(neighbours, 1, /*largest=*/false)).to(torch::kFloat64);
+    if (squared) nearest.square_();
+    const auto mean = nearest.mean(1).contiguous(), farthest = nearest.amax(1).contiguous();
+    for (int64_t i = 0; i < end - begin; ++i) {
+      const int64_t row = some[i].item<int64_t>();
+      const double of_row = mean.const_data_ptr<double>()[i];
+      if (best.row < 0 || of_row < best.mean || (of_row == best.mean && row < best.row)) best = {of_row, farthest.const_data_ptr<double>()[i], row};
+    }
+  });
+  return best;
+}
+
+typedef float Eight __attribute__((vector_size(32)));
+
+// At least 1 - d / u for t = 1 - d^2 / u^2, t >= 0: the root's series with what follows its third term put into the fourth. At most a twentieth more for d > 0.75 u.
+template <class Number>
+[[gnu::always_inline]] inline void below_level(Number& t, bool squared) {
+  if (!squared) t = t * (t * (t * (t * 0.3125F + 0.0625F) + 0.125F) + 0.5F);
+}
+
+// Adds to each of `n` columns, and returns the sum of, what lies below the level: t = base + 2 dot scale - norm scale.
+template <bool squared>
+[[gnu::always_inline]] inline float add_below(const float* dots, const float* norms, float base, float scale, int64_t n, float* columns) {
+  Eight sums{};
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    Eight dot, norm, column;
+    std::memcpy(&dot, dots + i, 32), std::memcpy(&norm, norms + i, 32), std::memcpy(&column, columns + i, 32);
+    Eight below = base + (2 * dot - norm) * scale;
+    below = below > 0 ? below : Eight{};
+    below_level(below, squared);
+    sums += below, column += below;
+    std::memcpy(columns + i, &column, 32);
+  }
+  float sum = 0;
+  for (int64_t lane = 0; lane < 8; ++lane) sum += sums[lane];
+  for (; i < n; ++i) {
+    float below = std::max(base + (2 * dots[i] - norms[i]) * scale, 0.F);
+    below_level(below, squared);
+    sum += below, columns[i] += below;
+  }
+  return sum;
+}
+DISTAL_CLONES float add_below_distances(const float* dots, const float* norms, float base, float scale, int64_t n, float* columns) {
+  return add_below<false>(dots, norms, base, scale, n, columns);
+}
+DISTAL_CLONES float add_below_squares(const float* dots, const float* norms, float base, float scale, int64_t n, float* columns) {
+  return add_below<true>(dots, norms, base, scale, n, columns);
+}
+
+// Rows of zeros, infinitely long, make blocks of equal size: oneDNN prepares a kernel for each.
+torch::Tensor padded(const torch::Tensor& rows, double value) {
+  const int64_t n = rows.size(0), more = (n + kQueries - 1) / kQueries * kQueries - n;
+  auto sizes = rows.sizes().vec();
+  sizes[0] = more;
+  return torch::cat({rows, torch::full(sizes, value, rows.options())});
+}
+
+// For each row the sum over the others of what they are nearer than u, in units of u (or its square). Each pair once, for both its rows.
+std::vector<double> nearness(const torch::Tensor& centred, const torch::Tensor& norms, float level_squared, bool squared) {
+  const int64_t n = centred.size(0);
+  const auto rows = padded(centred, 0), lengths = padded(norms, std::numeric_limits<double>::infinity());
+  const int64_t all = rows.size(0);
+  const auto add = squared ? add_below_squares : add_below_distances;
+  const float scale = 1 / level_squared;
+  const float* norm = lengths.const_data_ptr<float>();
+  std::vector<std::vector<float>> columns(at::get_num_threads(), std::vector<float>(all, 0));
+  std::vector<double> sums(n, 0);
+  by_blocks(n, kQueries, [&](int64_t q, int64_t q_end) {
+    auto dots = products(rows.slice(0, q, q + kQueries), rows.slice(0, q));
+    dots.diagonal().fill_(-std::numeric_limits<float>::infinity());  // the rows themselves
+    const int64_t others = q + kQueries;
+    at::parallel_for(q, q_end, 16, [&](int64_t begin, int64_t end) {
+      std::vector<float> own(kQueries);  // columns of this block, whose pairs come from either side
+      float* const later = columns[at::get_thread_num()].data() + others;
+      for (int64_t i = begin; i < end; ++i) {
+        const float* row = dots.const_data_ptr<float>() + (i - q) * (all - q);
+        const float base = 1 - norm[i] * scale;
+        sums[i] += add(row, norm + q, base, scale, others - q, own.data());
+        sums[i] += add(row + (others - q), norm + others, base, scale, all - others, later);
+      }
+    });
+  });
+  for (const auto& of_thread : columns)
+    for (int64_t i = 0; i < n; ++i) sums[i] += of_thread[i];
+  return sums;
+}
+
+}  // namespace
+
+int64_t most_typical(const torch::Tensor& points, int64_t neighbours, bool as_published) {
+  const int64_t n = points.size(0);
+  const auto directly = [&] { return typicality(points, neighbours, as_published).argmax().item<int64_t>(); };
+  if (n <= kFew || neighbours < 1 || points.scalar_type() != torch::kFloat32) return directly();
+  const auto centred = points - points.mean(0, /*keepdim=*/true), norms = centred.square().sum(1).contiguous();
+  const Measured guess = nearest_company(points, std::get<1>(norms.topk(kGuesses, 0, /*largest=*/false)), neighbours, as_published);
+  const double level = 1.001 * guess.farthest, level_squared = as_published ? level : level * level;  // a little more, so that equals stay out
+  if (!(level_squared > 0)) return directly();
+  const auto sums = nearness(centred, norms, static_cast<float>(level_squared), as_published);
+  std::vector<int64_t> rows = {guess.row};
+  for (int64_t i = 0; i < n; ++i) {
+    const double least = 1 - sums[i] / static_cast<double>(neighbours), slack = kBoundSlack + kRoundingOfLength * norms.const_data_ptr<float>()[i] / level_squared;
+    if (i != guess.row && least - slack <= guess.mean / level) rows.push_back(i);
+  }
+  if (std::ssize(rows) > n / 8) return directly();
+  return nearest_company(points, torch::tensor(rows, torch::kInt64), neighbours, as_published).row;
+}
+
+}  // namespace distal
