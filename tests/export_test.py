@@ -53,6 +53,9 @@ require(whole["int8_layers"] > 0 and whole["change"] <= 0.01 and whole["calibrat
 theirs, _ = probabilities("m8.onnx")
 require(0 < max(abs(a - b) for a, b in zip(ours, theirs)) < 0.1, "in eight bits nearly alike")
 video = videos / next(csv.DictReader((videos / "pool.csv").open()))["path"]
+kept = json.loads(distal("export", model, "--out", "a8.onnx", "--int8", "--list", videos / "pool.csv", "--set", "int8.accuracy_loss=0", "--json", "--quiet"))
+require(kept["int8_accuracy"] >= kept["float_accuracy"] > 0, f"accuracy of int8: {kept}")
+distal("export", model, "--out", "n.onnx", "--int8", video, "--set", "int8.accuracy_loss=0", code=2, says="wants --list LIST with a column label")
 distal("export", model, "--out", "m8.xml", "--int8", video, "--set", "int8.range=mse", "--quiet")
 require((place.path / "m8.bin").stat().st_size < (place.path / "m.bin").stat().st_size, "eight bits take less room")
 require(not list(place.path.glob("*unfinished*")), "nothing half-written is left")

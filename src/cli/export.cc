@@ -54,14 +54,16 @@ void refuse_what_has_no_effect(const ExportArguments& arguments, const std::stri
 }
 
 struct Calibration {
-  at::Tensor clips;  // [M, 3, T, H, W], centre frames
+  at::Tensor clips;   // [M, 3, T, H, W], centre frames
+  at::Tensor labels;  // int64 [M], -1 where unknown
   int64_t unreadable = 0;
   std::string first_reason;
 };
 
-Calibration read_clips(const ExportArguments& arguments, const InputOptions& input, Progress& progress) {
+// `classes`: of the labels, where they are wanted.
+Calibration read_clips(const ExportArguments& arguments, const InputOptions& input, const Classes& classes, Progress& progress) {
   ClipReader reader(input, {});
-  ClipList list = clips_of(arguments.list, arguments.videos, reader, progress);
+  ClipList list = clips_of(arguments.list, arguments.videos, reader, progress, classes);
   auto& clips = list.clips;
   const auto count = static_cast<size_t>(arguments.clips);
   if (clips.size() > count) {  // spread over the list, which often stands in the order of its classes
@@ -70,10 +72,12 @@ Calibration read_clips(const ExportArguments& arguments, const InputOptions& inp
     clips = std::move(some);
   }
   std::vector<at::Tensor> parts;
+  std::vector<int64_t> labels;
   EvaluationBatches batches(reader, clips, 1, 8, /*threads=*/1);
   progress.begin("reading clips", std::ssize(clips), "clips");
   while (const auto batch = batches.next()) {
     parts.push_back(batch->clips);
+    for (int64_t i = 0; i < batch->rows.size(0); ++i) labels.push_back(clips[batch->rows[i].item<int64_t>()].label);
     progress.step(batch->rows[-1].item<int64_t>() + 1);
   }
   progress.end();
@@ -84,6 +88,7 @@ Calibration read_clips(const ExportArguments& arguments, const InputOptions& inp
   }
   if (parts.empty()) fail("--int8: none of the videos to calibrate on can be read: {}", read.first_reason);
   read.clips = at::cat(parts);
+  read.labels = torch::tensor(labels, torch::kInt64);
   return read;
 }
 
@@ -123,11 +128,15 @@ struct ExportReport {
 
 OnnxModel quantised(const OnnxModel& model, const Calibration& calibration, const QuantiseOptions& options, int64_t threads, Progress& progress,
                     ExportReport& report) {
-  Quantised int8 = quantise(model, calibration.clips, options, threads, progress);
+  Quantised int8 = quantise(model, calibration.clips, options, threads, progress, calibration.labels);
   int8.model.metadata = model.metadata;
   report.text += fmt::format("int8: {} layers, {} left in float{}{}\n", int8.layers, int8.left.size(), int8.left.empty() ? "" : ": ", fmt::join(int8.left, " "));
   report.text += fmt::format("on {} clips the probabilities change by {:.4f} in the mean, and the class of {:.1f} %\n", calibration.clips.size(0), int8.change,
                              100 * int8.flipped);
+  if (!std::isnan(int8.accuracy)) {
+    report.text += fmt::format("accuracy on the labelled ones {:.4f} in float, {:.4f} in int8\n", int8.float_accuracy, int8.accuracy);
+    report.json.update({{"float_accuracy", int8.float_accuracy}, {"int8_accuracy", int8.accuracy}});
+  }
   if (calibration.unreadable > 0)
     report.text += fmt::format("not calibrated on {} videos that cannot be read, the first: {}\n", calibration.unreadable, calibration.first_reason);
   report.json.update({{"int8_layers", int8.layers}, {"left_in_float", int8.left}, {"change", int8.change}, {"flipped", int8.flipped},
@@ -173,7 +182,9 @@ void export_model(const ExportArguments& arguments) {
     report.text = fmt::format("{}: clips float32 [N, {}] in [-1, 1]\n", arguments.out, fmt::join(clip, ", "));
     at::Tensor clips = at::randn({4, clip[0], clip[1], clip[2], clip[3]}, at::make_generator<at::CPUGeneratorImpl>(1));
     if (arguments.int8) {
-      const Calibration calibration = read_clips(arguments, input, progress);
+      const bool labelled = recipe.int8.accuracy_loss >= 0;
+      if (labelled && arguments.list.empty()) throw UsageError("int8.accuracy_loss wants --list LIST with a column label");
+      const Calibration calibration = read_clips(arguments, input, labelled ? Classes{saved.classes} : Classes{}, progress);
       model = quantised(model, calibration, recipe.int8, arguments.threads, progress, report);
       clips = calibration.clips.slice(0, 0, 4).contiguous();
     }

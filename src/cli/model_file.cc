@@ -34,10 +34,11 @@ std::unique_ptr<Engine> engine_of(const OpenedModel& model, const std::string& e
   return engine == "libtorch" ? libtorch_engine(model.saved.net) : quicker_engine(model.saved.net, clip, clips, kWorthFreezing, note, at_once);
 }
 
-std::vector<Row> rows_of(const std::string& list, const std::vector<std::string>& videos) {
+std::vector<Row> rows_of(const std::string& list, const std::vector<std::string>& videos, bool labelled) {
   if (!list.empty()) {
-    auto rows = read_rows(list, "", /*labelled=*/false);
-    for (Row& row : rows) row.label = Interned();  // whatever it is, it is not asked about
+    auto rows = read_rows(list, "", labelled);
+    for (Row& row : rows)
+      if (!labelled) row.label = Interned();  // whatever it is, it is not asked about
     return rows;
   }
   std::vector<Row> rows(videos.size());
@@ -45,9 +46,9 @@ std::vector<Row> rows_of(const std::string& list, const std::vector<std::string>
   return rows;
 }
 
-ClipList clips_of(const std::string& list, const std::vector<std::string>& videos, ClipReader& reader, Progress& progress) {
+ClipList clips_of(const std::string& list, const std::vector<std::string>& videos, ClipReader& reader, Progress& progress, const Classes& classes) {
   const std::string folder = list.empty() ? "" : std::filesystem::path(list).parent_path().string();
-  return make_clips(rows_of(list, videos), folder, {}, {}, [&](const std::string& path) { return reader.probe(path); }, progress);
+  return make_clips(rows_of(list, videos, classes.size() > 0), folder, {}, classes, [&](const std::string& path) { return reader.probe(path); }, progress);
 }
 
 }  // namespace distal

@@ -27,10 +27,10 @@ OpenedModel open_model(const std::string& path);
 std::unique_ptr<Engine> engine_of(const OpenedModel& model, const std::string& engine, const std::string& precision, int64_t clips, int64_t at_once,
                                   std::string* note);
 
-/// Of a CSV (paths relative to its folder), or of videos as named. Labels are left out.
-std::vector<Row> rows_of(const std::string& list, const std::vector<std::string>& videos);
+/// Of a CSV (paths relative to its folder), or of videos as named. Labels are left out unless `labelled`.
+std::vector<Row> rows_of(const std::string& list, const std::vector<std::string>& videos, bool labelled = false);
 
-/// A clip for each of them that can be opened, and those that cannot.
-ClipList clips_of(const std::string& list, const std::vector<std::string>& videos, ClipReader& reader, Progress& progress);
+/// A clip for each of them that can be opened, and those that cannot. `classes`: what the labels of a list must be; none: they are left out.
+ClipList clips_of(const std::string& list, const std::vector<std::string>& videos, ClipReader& reader, Progress& progress, const Classes& classes = {});
 
 }  // namespace distal

@@ -1,5 +1,7 @@
 #include "infer/openvino.h"
 
+#include <thread>
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
@@ -107,8 +109,9 @@ class OpenvinoEngine final : public Engine {
     shape[0] = batch_;
     model->reshape(shape);
     sizes_ = {shape[1].get_length(), shape[2].get_length(), shape[3].get_length(), shape[4].get_length()};
+    const bool whole_machine = threads >= static_cast<int>(std::thread::hardware_concurrency());  // else another may have been given the same cores
     auto compiled = core().compile_model(model, "CPU", ov::hint::inference_precision(precision_of(*model, options)), ov::inference_num_threads(threads),
-                                         ov::num_streams(ov::streams::Num(static_cast<int>(streams))), ov::hint::enable_cpu_pinning(false));
+                                         ov::num_streams(ov::streams::Num(static_cast<int>(streams))), ov::hint::enable_cpu_pinning(whole_machine));
     for (int64_t i = 0; i < streams + 1; ++i) slots_.push_back({compiled.create_infer_request(), {}, nullptr});
   }
   ~OpenvinoEngine() override {

@@ -151,8 +151,8 @@ at::Tensor probabilities(const OnnxModel& model, const at::Tensor& clips, int64_
 // How one choice of layers changes the answers.
 class Trials {
  public:
-  Trials(const OnnxModel& model, const at::Tensor& clips, int64_t bits, int64_t threads)
-      : model_(model), clips_(clips), bits_(bits), threads_(threads), expected_(probabilities(model, clips, threads)) {
+  Trials(const OnnxModel& model, const at::Tensor& clips, const at::Tensor& labels, int64_t bits, int64_t threads)
+      : model_(model), clips_(clips), labels_(labels), bits_(bits), threads_(threads), expected_(probabilities(model, clips, threads)) {
     if (!expected_.isfinite().all().item<bool>()) fail("int8: the logits of the model itself are not finite; train it again");
   }
   Quantised of(const std::vector<Layer>& layers, int64_t clips) const {
@@ -161,13 +161,20 @@ class Trials {
     const auto answered = probabilities(result.model, clips_.narrow(0, 0, clips), threads_), expected = expected_.narrow(0, 0, clips);
     result.change = ((answered - expected).abs().sum(1) / 2).mean().item<double>();
     result.flipped = (answered.argmax(1) != expected.argmax(1)).to(at::kDouble).mean().item<double>();
+    result.accuracy = accuracy(answered), result.float_accuracy = accuracy(expected);
     result.layers = std::ssize(layers);
     return result;
   }
 
  private:
+  double accuracy(const at::Tensor& answered) const {
+    if (!labels_.defined()) return std::numeric_limits<double>::quiet_NaN();
+    const auto labels = labels_.narrow(0, 0, answered.size(0)), right = answered.argmax(1) == labels;
+    return right.sum().item<double>() / (labels >= 0).sum().item<double>();
+  }
+
   const OnnxModel& model_;
-  at::Tensor clips_;
+  at::Tensor clips_, labels_;
   int64_t bits_, threads_;
   at::Tensor expected_;
 };
@@ -193,6 +200,7 @@ void QuantiseOptions::visit(OptionVisitor& v) {
   v("range", range, "of what enters a layer: the extremes, a percentile of the magnitudes, or the least squared error", one_of({"min_max", "percentile", "mse"}));
   v("percentile", percentile, "of the magnitudes, percent", between(50, 100));
   v("tolerance", tolerance, "layers are left in float until the class probabilities change by no more than this in the mean (0 to 1)", between(0, 1));
+  v("accuracy_loss", accuracy_loss, "instead of tolerance: layers are left in float until no more accuracy than this is lost on the labelled clips (0 to 1); below 0: off", between(-1, 1));
   v("weight_bits", weight_bits, "of a weight, from 2 on; 0: 8, or 7 on a processor without VNNI", between(0, 8));
   if (weight_bits == 1) throw UsageError(fmt::format("{}: weight_bits 1 has no steps; give 2 to 8, or 0", v.place()));
 }
@@ -225,25 +233,31 @@ Grid grid_for(double least, double most, const at::Tensor& counts, const Quantis
   return best;
 }
 
-Quantised quantise(const OnnxModel& model, const at::Tensor& clips, const QuantiseOptions& options, int64_t threads, Progress& progress) {
+Quantised quantise(const OnnxModel& model, const at::Tensor& clips, const QuantiseOptions& options, int64_t threads, Progress& progress, const at::Tensor& labels) {
   if (clips.size(0) == 0) fail("int8: no clip to calibrate on; name some of the pool's");
+  const bool by_accuracy = options.accuracy_loss >= 0, labelled = labels.defined() && (labels >= 0).any().item<bool>();
+  if (by_accuracy && !labelled) fail("int8.accuracy_loss: none of the clips has a label; give a list with a column label, or int8.tolerance instead");
+  const auto meets = [&](const Quantised& result) {
+    return by_accuracy ? result.float_accuracy - result.accuracy <= options.accuracy_loss + 1e-9 : result.change <= options.tolerance;
+  };
   const int64_t bits = options.weight_bits > 0 ? options.weight_bits : bits_without_overflow();
   auto layers = layers_of(model, clips, options, threads, progress);
-  const Trials trials(model, clips, bits, threads);
+  const Trials trials(model, clips, labelled ? labels : at::Tensor(), bits, threads);
   Quantised best = trials.of(layers, clips.size(0));
-  if (best.change <= options.tolerance) return best;
+  if (meets(best)) return best;
   sort_by_change(layers, trials, std::min(kTrialClips, clips.size(0)), progress);
   int64_t too_few = 0, enough = std::ssize(layers);  // layers left in float
   while (enough - too_few > 1) {
     Progress::check_interrupted();
     const int64_t left = (too_few + enough) / 2;
     Quantised result = trials.of({layers.begin() + left, layers.end()}, clips.size(0));
-    const bool met = result.change <= options.tolerance;
+    const bool met = meets(result);
     (met ? enough : too_few) = left;
     if (met) best = std::move(result);
   }
   if (enough == std::ssize(layers))
-    fail("int8: with any layer in eight bits the class probabilities change by more than {}; give a larger int8.tolerance, or stay with f32", options.tolerance);
+    fail("int8: with any layer in eight bits {} by more than {}; give a larger {}, or stay with f32", by_accuracy ? "the accuracy falls" : "the class probabilities change",
+         by_accuracy ? options.accuracy_loss : options.tolerance, by_accuracy ? "int8.accuracy_loss" : "int8.tolerance");
   for (int64_t i = 0; i < enough; ++i) best.left.push_back(layer_name(model.nodes[layers[static_cast<size_t>(i)].node]));
   return best;
 }

@@ -85,6 +85,27 @@ TEST_F(Int8, LeavesTheLayersThatLoseMostInFloatWhereTheToleranceIsSmall) {
   EXPECT_THROW(quantise(model, clips, strict, 1, progress), Error);
 }
 
+TEST_F(Int8, LeavesLayersInFloatUntilNoMoreAccuracyIsLostThanStated) {
+  const auto classes = net->forward(clips).logits.detach().argmax(1);  // all right in float
+  auto labels = classes.clone();
+  labels[0] = -1, labels[1] = (labels[1] + 1) % 4;  // one unknown, one wrong
+  QuantiseOptions coarse;
+  coarse.weight_bits = 2;
+  coarse.tolerance = 1;
+  const Quantised all = quantise(model, clips, coarse, 1, progress, labels);
+  EXPECT_NEAR(all.float_accuracy, 8.0 / 9, 1e-9);
+  ASSERT_LT(all.accuracy, all.float_accuracy - 0.01) << "two bits cost answers here";
+  coarse.tolerance = 0;
+  coarse.accuracy_loss = 0;
+  const Quantised some = quantise(model, clips, coarse, 1, progress, labels);
+  EXPECT_FALSE(some.left.empty());
+  EXPECT_GE(some.accuracy, some.float_accuracy);
+  coarse.accuracy_loss = 1;
+  EXPECT_TRUE(quantise(model, clips, coarse, 1, progress, labels).left.empty());
+  EXPECT_THROW(quantise(model, clips, coarse, 1, progress), Error);
+  EXPECT_THROW(quantise(model, clips, coarse, 1, progress, at::full({10}, -1, at::kLong)), Error);
+}
+
 // auto: what int8 leaves in float computes in bf16 where the processor has it; a float model never does.
 TEST_F(Int8, AutoTouchesOnlyWhatEightBitsLeave) {
   const auto logits = [&](const OnnxModel& of, const std::string& precision) {

@@ -43,16 +43,16 @@ class ProbCover final : public Strategy {
     const auto open = torch::ones({pool}, points.options());  // 0 where covered
     const auto cover = [&](const torch::Tensor& centres) {
       by_blocks(pool, kRows, [&](int64_t m, int64_t m_end) {
-        open.slice(0, m, m_end).masked_fill_((points.slice(0, m, m_end).mm(centres.t()) > least).any(1), 0);
+        open.slice(0, m, m_end).masked_fill_((products(points.slice(0, m, m_end), centres) > least).any(1), 0);
       });
     };
     const auto labelled = unit_length(checked_labelled_embeddings(scores, "prob_cover"));
     by_blocks(labelled.size(0), kColumns, [&](int64_t l, int64_t l_end) { cover(labelled.slice(0, l, l_end)); });
     const auto gains = [&](const torch::Tensor& candidates) {
-      const auto centres = points.index_select(0, candidates).t();
+      const auto centres = points.index_select(0, candidates);
       auto covered = torch::zeros({candidates.size(0)}, torch::kFloat64);
       by_blocks(pool, kRows, [&](int64_t m, int64_t m_end) {
-        const auto near = points.slice(0, m, m_end).mm(centres) > least;
+        const auto near = products(points.slice(0, m, m_end), centres) > least;
         covered.add_(open.slice(0, m, m_end).unsqueeze(0).mm(near.to(points.dtype())).squeeze(0));
       });
       return covered;
@@ -71,7 +71,7 @@ class ProbCover final : public Strategy {
       auto block = nearest.slice(0, m, m_end);
       by_blocks(pool, kColumns, [&](int64_t c, int64_t c_end) {
         const auto same = label.slice(0, m, m_end).unsqueeze(1) == label.slice(0, c, c_end);
-        block.copy_(block.maximum(points.slice(0, m, m_end).mm(points.slice(0, c, c_end).t()).masked_fill_(same, -1).amax(1)));
+        block.copy_(block.maximum(products(points.slice(0, m, m_end), points.slice(0, c, c_end)).masked_fill_(same, -1).amax(1)));
       });
     });
     const auto distance = std::get<0>((2 - 2 * nearest.to(torch::kFloat64)).clamp_min(0).sqrt().sort());
