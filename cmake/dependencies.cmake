@@ -73,6 +73,13 @@ endforeach()
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(Torch 2.5 REQUIRED)
+# Without OpenMP at::parallel_for is a plain loop. Its library is the one that LibTorch brings, where it does: a program has one.
+find_package(OpenMP REQUIRED)
+add_library(distal_openmp INTERFACE)
+target_compile_options(distal_openmp INTERFACE ${OpenMP_CXX_FLAGS})
+cmake_path(GET TORCH_LIBRARY PARENT_PATH torch_libraries)
+find_library(TORCH_GOMP NAMES libgomp.so.1 PATHS ${torch_libraries} NO_DEFAULT_PATH)
+target_link_libraries(distal_openmp INTERFACE $<IF:$<BOOL:${TORCH_GOMP}>,${TORCH_GOMP},OpenMP::OpenMP_CXX>)
 find_package(OpenVINO QUIET COMPONENTS Runtime)
 pkg_check_modules(FFmpeg REQUIRED IMPORTED_TARGET libavcodec>=59 libavformat>=59 libavutil>=57 libswscale>=6)
 pkg_check_modules(Httplib REQUIRED IMPORTED_TARGET cpp-httplib)  # its defines belong to the ABI of the library

@@ -5,7 +5,6 @@
 #   writes the table of a family from its folder: one file, one method, the file's name is the method's name.
 
 find_package(GTest REQUIRED)
-find_package(OpenMP REQUIRED)  # without it at::parallel_for is a plain loop
 # GCC 12 at -O3 sees overflows in std::string concatenation that are not there (GCC bug 105329).
 set(DISTAL_FLAGS -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-stringop-overflow
     -Wno-restrict -Werror)
@@ -14,7 +13,7 @@ set(DISTAL_FLAGS -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initiali
 add_library(distal_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
 
 target_include_directories(distal_pch PUBLIC ${DISTAL_FMT} ${CMAKE_SOURCE_DIR}/src)
-target_link_libraries(distal_pch PUBLIC fmt::fmt ${TORCH_LIBRARIES} OpenMP::OpenMP_CXX Threads::Threads)
+target_link_libraries(distal_pch PUBLIC fmt::fmt ${TORCH_LIBRARIES} distal_openmp Threads::Threads)
 target_compile_options(distal_pch PRIVATE ${DISTAL_FLAGS} -Winvalid-pch)
 target_precompile_headers(distal_pch PRIVATE
   <algorithm> <chrono> <cmath> <cstdint> <filesystem> <functional> <map> <memory> <optional> <span> <string>

@@ -58,34 +58,30 @@ template <class Number, class Index>
   for (; i < n; ++i) see(norms[i] - 2 * dots[i], i);
   *smallest = best, *second = next, *which = at;
 }
-DISTAL_CLONES void two_smallest_f32(const float* dots, const float* norms, int64_t n, float* smallest, float* second, int64_t* which) {
+DISTAL_CLONES void two_smallest(const float* dots, const float* norms, int64_t n, float* smallest, float* second, int64_t* which) {
   two_smallest<float, int32_t>(dots, norms, n, smallest, second, which);
 }
-DISTAL_CLONES void two_smallest_f64(const double* dots, const double* norms, int64_t n, double* smallest, double* second, int64_t* which) {
+DISTAL_CLONES void two_smallest(const double* dots, const double* norms, int64_t n, double* smallest, double* second, int64_t* which) {
   two_smallest<double, int64_t>(dots, norms, n, smallest, second, which);
 }
 
-constexpr int64_t kBlockPoints = 4096;  // rows whose nearest centres are looked for together
-
-// Of those rows of the points, whose squared lengths are `lengths`.
+// Of those rows of the points, ascending, whose squared lengths are `lengths`.
 template <class Number>
 Nearest nearest_of(const torch::Tensor& points, const torch::Tensor& lengths, const torch::Tensor& rows, const torch::Tensor& centres) {
   const auto norms = centres.square().sum(1);
+  const int64_t count = centres.size(0), block = std::clamp<int64_t>((int64_t{1} << 20) / count, 64, 4096);  // a table of 4 MiB of float32
   Nearest all{torch::empty({rows.size(0)}, torch::kInt64), torch::empty({rows.size(0)}, points.options()), torch::empty({rows.size(0)}, points.options())};
-  const auto* own = lengths.const_data_ptr<Number>();
-  by_blocks(rows.size(0), kBlockPoints, [&](int64_t m, int64_t m_end) {
-    const bool all_rows = rows.size(0) == points.size(0);
-    const auto dots = products(all_rows ? points.slice(0, m, m_end) : points.index_select(0, rows.slice(0, m, m_end)), centres);
+  const auto* row = rows.const_data_ptr<int64_t>();
+  const auto *norm = norms.const_data_ptr<Number>(), *length = lengths.const_data_ptr<Number>();
+  auto* const which = all.centre.mutable_data_ptr<int64_t>();
+  auto *const distance = all.distance.mutable_data_ptr<Number>(), *const second = all.second.mutable_data_ptr<Number>();
+  by_blocks(rows.size(0), block, [&](int64_t m, int64_t m_end) {
+    const bool every = rows.size(0) == points.size(0);
+    const auto dots = products(every ? points.slice(0, m, m_end) : points.index_select(0, rows.slice(0, m, m_end)), centres);
     at::parallel_for(m, m_end, 64, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        Number first, second;
-        const Number* row = dots.const_data_ptr<Number>() + (i - m) * centres.size(0);
-        int64_t* which = all.centre.mutable_data_ptr<int64_t>() + i;
-        if constexpr (std::is_same_v<Number, float>) two_smallest_f32(row, norms.const_data_ptr<float>(), centres.size(0), &first, &second, which);
-        else two_smallest_f64(row, norms.const_data_ptr<double>(), centres.size(0), &first, &second, which);
-        const Number length = own[rows.const_data_ptr<int64_t>()[i]];
-        all.distance.mutable_data_ptr<Number>()[i] = std::sqrt(std::max<Number>(first + length, 0));
-        all.second.mutable_data_ptr<Number>()[i] = std::sqrt(std::max<Number>(second + length, 0));
+        two_smallest(dots.const_data_ptr<Number>() + (i - m) * count, norm, count, distance + i, second + i, which + i);
+        for (Number* value : {distance + i, second + i}) *value = std::sqrt(std::max<Number>(*value + length[row[i]], 0));
       }
     });
   });
@@ -210,7 +206,7 @@ int64_t root_of(std::vector<int64_t>& parents, int64_t point) {
 Clusters k_means(const torch::Tensor& all, const torch::Tensor& weights, int64_t count, const torch::Tensor& around, int64_t iterations, Random& random) {
   expect(all.size(0) > 0 && weights.size(0) == all.size(0), "k_means gets points, each with a weight");
   const auto mean = all.mean(0, /*keepdim=*/true);  // distances do not change, cancellation shrinks
-  const auto points = all - mean, fixed = around - mean;
+  const auto points = (all - mean).contiguous(), fixed = around - mean;
   auto centres = torch::cat({fixed, seeds(points, weights, std::min(count, points.size(0)), fixed, random)});
   const auto rows = torch::arange(points.size(0));
   const auto lengths = points.square().sum(1), length = lengths.mean().sqrt();  // squared; of a point, in the quadratic mean

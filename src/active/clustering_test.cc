@@ -3,6 +3,7 @@
 #include <limits>
 #include <numeric>
 
+#include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
 #include "active/kernels.h"
@@ -50,6 +51,38 @@ std::vector<int64_t> naive_linkage(const torch::Tensor& points, int64_t clusters
     std::replace(of.begin(), of.end(), b, a);
   }
   return numbered(of);
+}
+
+// Given centres, some of them twice, of numbers that do and do not fill whole vectors.
+TEST(KMeans, GivesEachPointToItsNearestCentre) {
+  for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+    for (const int64_t count : {1, 2, 7, 8, 9, 17, 300}) {
+      const auto points = normal({500, 6}, 1).to(type), some = normal({(count + 1) / 2, 6}, 2).to(type);
+      const auto fixed = torch::cat({some, some}).slice(0, 0, count);
+      Random random(1);
+      const auto of_row = k_means(points, torch::zeros({500}, torch::kFloat64).index_fill_(0, torch::tensor({0}), 1), 0, fixed, 3, random).of_row;
+      const auto distance = torch::cdist(points.to(torch::kFloat64), fixed.to(torch::kFloat64), 2, /*compute_mode=*/2);
+      EXPECT_TRUE(torch::allclose(distance.gather(1, of_row.unsqueeze(1)).squeeze(1), distance.amin(1), 1e-6, 0)) << count << " " << type;
+    }
+  }
+}
+
+TEST(Kernels, AnswerAlikeWithAnyNumberOfThreads) {
+  const auto points = normal({40000, 12}, 5).to(torch::kFloat32), few = points.slice(0, 0, 1500).contiguous(), weights = torch::ones({40000}, torch::kFloat64);
+  const auto answers = [&](int threads) {
+    at::set_num_threads(threads);
+    Random random(3);
+    std::vector<torch::Tensor> all;
+    const auto clusters = k_means(points, weights, 20, points.slice(0, 0, 0), 10, random);
+    all.insert(all.end(), {clusters.centres, clusters.of_row, neighbour_distances(few, 5), torch::tensor(most_typical(few, 5, false))});
+    NearestCentre nearest({points});
+    for (int i = 0; i < 20; ++i) nearest.add_row(i % 2 == 0 ? nearest.farthest(random) : nearest.draw(random));
+    all.push_back(nearest.squared_distance());
+    return all;
+  };
+  const auto one = answers(1), four = answers(4);
+  at::set_num_threads(1);
+  for (size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(one[i].equal(four[i])) << i;
 }
 
 TEST(KMeans, MovesCentresToWeightedMeans) {

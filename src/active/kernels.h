@@ -40,8 +40,8 @@ torch::Tensor entropy_of(const torch::Tensor& p);
 /// H(mean_p p^p) - mean_p H(p^p) of each row, float64 [M]: the mutual information of the answer and the pass; at most 1e-15 below 0.
 torch::Tensor mutual_information(const std::vector<torch::Tensor>& passes);
 
-/// a b^T of a [m, D] and b [n, D]. In float32 by oneDNN, whose kernels are up to 2.3 times as fast as LibTorch's matrix product on processors
-/// that are not its maker's (bench/README.md).
+/// a b^T of a [m, D] and b [n, D], of one dtype. In float32 by oneDNN, which on some processors is twice as fast as LibTorch's own product
+/// (bench/README.md). A row's last bits depend on how many rows go together.
 torch::Tensor products(const torch::Tensor& a, const torch::Tensor& b);
 
 /// Rows scaled to length 1; a row of zeros stays.
@@ -53,7 +53,8 @@ torch::Tensor neighbour_distances(const torch::Tensor& points, int64_t count);
 /// Density 1 / mean distance to the `neighbours` nearest other rows, [n]; `as_published`: 1 / (mean squared distance + 1e-5).
 torch::Tensor typicality(const torch::Tensor& points, int64_t neighbours, bool as_published);
 
-/// The row of the largest typicality, the first of equal ones: without the nearest neighbours of every row.
+/// The row of the largest typicality, the first of equal ones: without the nearest neighbours of every row. O(n^2 D) time, a few
+/// tables of 8 MiB.
 int64_t most_typical(const torch::Tensor& points, int64_t neighbours, bool as_published);
 
 /// Rows of 0 .. pool-1 by greedy gain, equal gains by the lower row. `gains(rows)`, float64 [rows]: what each of some rows
@@ -63,7 +64,7 @@ int64_t most_typical(const torch::Tensor& points, int64_t neighbours, bool as_pu
 std::vector<int64_t> lazy_greedy(int64_t pool, int64_t count, const std::function<torch::Tensor(const torch::Tensor& rows)>& gains,
                                  const std::function<void(int64_t row)>& take);
 
-inline constexpr int64_t kBlockRows = 8192, kBlockCentres = 256;  // 8 MiB of float32 a block: stays in the cache of a core
+inline constexpr int64_t kBlockRows = 8192;  // 8 MiB of float32 beside 256 others: stays in the cache of a core
 
 /// Calls with the bounds [begin, end) of blocks of at most `size` rows.
 void by_blocks(int64_t rows, int64_t size, const std::function<void(int64_t begin, int64_t end)>& work);

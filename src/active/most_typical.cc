@@ -2,6 +2,9 @@
 // least u - sum over all rows of max(0, u - d) / K away, since each is at least u - max(0, u - d) away. So one pass over the distances,
 // which looks for no neighbours, leaves the few rows that may be better than a good guess; with u the distance of the guess's own K-th
 // neighbour the bound is exact for the guess. Those few are measured.
+//
+// A row's share of the sum is 1 - sqrt(1 - t) in units of u, t = 1 - d^2 / u^2. Taken for it is t/2 + t^2/8 + t^3/16 + 5 t^4/16, the root's
+// series with all that follows its third term put into the fourth: never less, and at most a twenty-fifth more for d > 0.75 u.
 
 #include <cmath>
 #include <cstring>
@@ -46,33 +49,21 @@ Measured nearest_company(const torch::Tensor& points, const torch::Tensor& rows,
 
 typedef float Eight __attribute__((vector_size(32)));
 
-// At least 1 - d / u for t = 1 - d^2 / u^2, t >= 0: the root's series with what follows its third term put into the fourth. At most a twentieth more for d > 0.75 u.
-template <class Number>
-[[gnu::always_inline]] inline void below_level(Number& t, bool squared) {
-  if (!squared) t = t * (t * (t * (t * 0.3125F + 0.0625F) + 0.125F) + 0.5F);
-}
-
-// Adds to each of `n` columns, and returns the sum of, what lies below the level: t = base + 2 dot scale - norm scale.
+// Adds to each of `n` columns, a multiple of 8, and returns the sum of, what lies below the level: t = base + (2 dot - norm) scale.
 template <bool squared>
 [[gnu::always_inline]] inline float add_below(const float* dots, const float* norms, float base, float scale, int64_t n, float* columns) {
   Eight sums{};
-  int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
+  for (int64_t i = 0; i < n; i += 8) {
     Eight dot, norm, column;
     std::memcpy(&dot, dots + i, 32), std::memcpy(&norm, norms + i, 32), std::memcpy(&column, columns + i, 32);
-    Eight below = base + (2 * dot - norm) * scale;
+    Eight below = base + (2 * dot - norm) * scale;  // t
     below = below > 0 ? below : Eight{};
-    below_level(below, squared);
+    if (!squared) below = below * (below * (below * (below * 0.3125F + 0.0625F) + 0.125F) + 0.5F);
     sums += below, column += below;
     std::memcpy(columns + i, &column, 32);
   }
   float sum = 0;
   for (int64_t lane = 0; lane < 8; ++lane) sum += sums[lane];
-  for (; i < n; ++i) {
-    float below = std::max(base + (2 * dots[i] - norms[i]) * scale, 0.F);
-    below_level(below, squared);
-    sum += below, columns[i] += below;
-  }
   return sum;
 }
 DISTAL_CLONES float add_below_distances(const float* dots, const float* norms, float base, float scale, int64_t n, float* columns) {
@@ -82,7 +73,7 @@ DISTAL_CLONES float add_below_squares(const float* dots, const float* norms, flo
   return add_below<true>(dots, norms, base, scale, n, columns);
 }
 
-// Rows of zeros, infinitely long, make blocks of equal size: oneDNN prepares a kernel for each.
+// Rows of zeros, infinitely long, fill up the last block: oneDNN prepares a kernel for each shape, so there are few.
 torch::Tensor padded(const torch::Tensor& rows, double value) {
   const int64_t n = rows.size(0), more = (n + kQueries - 1) / kQueries * kQueries - n;
   auto sizes = rows.sizes().vec();
@@ -90,7 +81,8 @@ torch::Tensor padded(const torch::Tensor& rows, double value) {
   return torch::cat({rows, torch::full(sizes, value, rows.options())});
 }
 
-// For each row the sum over the others of what they are nearer than u, in units of u (or its square). Each pair once, for both its rows.
+// For each row the sum over the others of what they are nearer than u, in units of u (or its square). Each pair once, for both its rows;
+// the last bits depend on the number of threads.
 std::vector<double> nearness(const torch::Tensor& centred, const torch::Tensor& norms, float level_squared, bool squared) {
   const int64_t n = centred.size(0);
   const auto rows = padded(centred, 0), lengths = padded(norms, std::numeric_limits<double>::infinity());
@@ -100,21 +92,23 @@ std::vector<double> nearness(const torch::Tensor& centred, const torch::Tensor& 
   const float* norm = lengths.const_data_ptr<float>();
   std::vector<std::vector<float>> columns(at::get_num_threads(), std::vector<float>(all, 0));
   std::vector<double> sums(n, 0);
-  by_blocks(n, kQueries, [&](int64_t q, int64_t q_end) {
-    auto dots = products(rows.slice(0, q, q + kQueries), rows.slice(0, q));
-    dots.diagonal().fill_(-std::numeric_limits<float>::infinity());  // the rows themselves
-    const int64_t others = q + kQueries;
-    at::parallel_for(q, q_end, 16, [&](int64_t begin, int64_t end) {
-      std::vector<float> own(kQueries);  // columns of this block, whose pairs come from either side
-      float* const later = columns[at::get_thread_num()].data() + others;
-      for (int64_t i = begin; i < end; ++i) {
-        const float* row = dots.const_data_ptr<float>() + (i - q) * (all - q);
-        const float base = 1 - norm[i] * scale;
-        sums[i] += add(row, norm + q, base, scale, others - q, own.data());
-        sums[i] += add(row + (others - q), norm + others, base, scale, all - others, later);
-      }
+  for (int64_t q = 0; q < n; q += kQueries) {
+    by_blocks(all - q, kBlockRows, [&](int64_t after, int64_t after_end) {
+      const int64_t m = q + after, m_end = q + after_end, own = m == q ? kQueries : 0;  // columns of this block: pairs that come from either side
+      auto dots = products(rows.slice(0, q, q + kQueries), rows.slice(0, m, m_end));
+      if (own > 0) dots.diagonal().fill_(-std::numeric_limits<float>::infinity());  // the rows themselves
+      at::parallel_for(q, std::min(q + kQueries, n), 16, [&](int64_t begin, int64_t end) {
+        std::vector<float> twice(own);
+        float* const later = columns[at::get_thread_num()].data() + m + own;
+        for (int64_t i = begin; i < end; ++i) {
+          const float* row = dots.const_data_ptr<float>() + (i - q) * (m_end - m);
+          const float base = 1 - norm[i] * scale;
+          sums[i] += add(row, norm + m, base, scale, own, twice.data());
+          sums[i] += add(row + own, norm + m + own, base, scale, m_end - m - own, later);
+        }
+      });
     });
-  });
+  }
   for (const auto& of_thread : columns)
     for (int64_t i = 0; i < n; ++i) sums[i] += of_thread[i];
   return sums;
@@ -125,12 +119,13 @@ std::vector<double> nearness(const torch::Tensor& centred, const torch::Tensor& 
 int64_t most_typical(const torch::Tensor& points, int64_t neighbours, bool as_published) {
   const int64_t n = points.size(0);
   const auto directly = [&] { return typicality(points, neighbours, as_published).argmax().item<int64_t>(); };
-  if (n <= kFew || neighbours < 1 || points.scalar_type() != torch::kFloat32) return directly();
+  if (n <= kFew || neighbours < 1 || neighbours >= n || points.scalar_type() != torch::kFloat32) return directly();
   const auto centred = points - points.mean(0, /*keepdim=*/true), norms = centred.square().sum(1).contiguous();
   const Measured guess = nearest_company(points, std::get<1>(norms.topk(kGuesses, 0, /*largest=*/false)), neighbours, as_published);
-  const double level = 1.001 * guess.farthest, level_squared = as_published ? level : level * level;  // a little more, so that equals stay out
-  if (!(level_squared > 0)) return directly();
-  const auto sums = nearness(centred, norms, static_cast<float>(level_squared), as_published);
+  const double level = 1.001 * guess.farthest;  // a little more, so that equals stay out
+  const auto level_squared = static_cast<float>(as_published ? level : level * level);
+  if (!std::isnormal(level_squared)) return directly();
+  const auto sums = nearness(centred, norms, level_squared, as_published);
   std::vector<int64_t> rows = {guess.row};
   for (int64_t i = 0; i < n; ++i) {
     const double least = 1 - sums[i] / static_cast<double>(neighbours), slack = kBoundSlack + kRoundingOfLength * norms.const_data_ptr<float>()[i] / level_squared;

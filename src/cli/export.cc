@@ -55,7 +55,7 @@ void refuse_what_has_no_effect(const ExportArguments& arguments, const std::stri
 
 struct Calibration {
   at::Tensor clips;   // [M, 3, T, H, W], centre frames
-  at::Tensor labels;  // int64 [M], -1 where unknown
+  at::Tensor labels;  // int64 [M], -1 where they are not wanted
   int64_t unreadable = 0;
   std::string first_reason;
 };
@@ -86,6 +86,7 @@ Calibration read_clips(const ExportArguments& arguments, const InputOptions& inp
     read.unreadable += std::ssize(bad);
     if (read.first_reason.empty() && !bad.empty()) read.first_reason = bad[0].reason;
   }
+  if (clips.empty() && list.unlabelled_segments > 0) fail("{}: every row is unlabelled, and int8.accuracy_loss wants labels; give another list, or int8.tolerance", arguments.list);
   if (parts.empty()) fail("--int8: none of the videos to calibrate on can be read: {}", read.first_reason);
   read.clips = at::cat(parts);
   read.labels = torch::tensor(labels, torch::kInt64);
@@ -134,7 +135,7 @@ OnnxModel quantised(const OnnxModel& model, const Calibration& calibration, cons
   report.text += fmt::format("on {} clips the probabilities change by {:.4f} in the mean, and the class of {:.1f} %\n", calibration.clips.size(0), int8.change,
                              100 * int8.flipped);
   if (!std::isnan(int8.accuracy)) {
-    report.text += fmt::format("accuracy on the labelled ones {:.4f} in float, {:.4f} in int8\n", int8.float_accuracy, int8.accuracy);
+    report.text += fmt::format("accuracy {:.4f} in float, {:.4f} in int8\n", int8.float_accuracy, int8.accuracy);
     report.json.update({{"float_accuracy", int8.float_accuracy}, {"int8_accuracy", int8.accuracy}});
   }
   if (calibration.unreadable > 0)

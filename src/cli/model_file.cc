@@ -37,8 +37,8 @@ std::unique_ptr<Engine> engine_of(const OpenedModel& model, const std::string& e
 std::vector<Row> rows_of(const std::string& list, const std::vector<std::string>& videos, bool labelled) {
   if (!list.empty()) {
     auto rows = read_rows(list, "", labelled);
-    for (Row& row : rows)
-      if (!labelled) row.label = Interned();  // whatever it is, it is not asked about
+    if (!labelled)
+      for (Row& row : rows) row.label = Interned();  // whatever it is, it is not asked about
     return rows;
   }
   std::vector<Row> rows(videos.size());

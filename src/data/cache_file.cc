@@ -80,10 +80,16 @@ CacheMap::CacheMap(const uint8_t* base, const CacheShape& shape, const struct st
 
 CacheMap::~CacheMap() { munmap(const_cast<uint8_t*>(base_), shape_.file_bytes()); }
 
+uint64_t CacheMap::checksum(int64_t index) const {
+  auto* sums = reinterpret_cast<uint64_t*>(const_cast<uint8_t*>(base_) + kHeaderBytes);
+  return std::atomic_ref(sums[index]).load(std::memory_order_acquire);
+}
+
+bool CacheMap::present(int64_t index) const { return checksum(index) != 0; }
+
 bool CacheMap::ready(int64_t index) {
   if (verified_[index].load(std::memory_order_relaxed) != 0) return true;
-  auto* sums = reinterpret_cast<uint64_t*>(const_cast<uint8_t*>(base_) + kHeaderBytes);
-  const uint64_t sum = std::atomic_ref(sums[index]).load(std::memory_order_acquire);
+  const uint64_t sum = checksum(index);
   if (sum == 0 || sum != frame_checksum(frame(index), shape_.frame_bytes())) return false;
   verified_[index].store(1, std::memory_order_relaxed);
   return true;

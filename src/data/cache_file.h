@@ -35,12 +35,15 @@ class CacheMap {
 
   /// Whether the frame is there and sound; the bytes are checked once. Thread-safe.
   bool ready(int64_t frame);
+  /// Whether the frame was written, sound or not.
+  bool present(int64_t frame) const;
   const uint8_t* frame(int64_t index) const { return base_ + shape_.slots_at() + index * shape_.frame_bytes(); }
   const CacheShape& shape() const { return shape_; }
   bool is(const struct stat& file) const { return file.st_ino == inode_ && file.st_dev == device_; }
 
  private:
   CacheMap(const uint8_t* base, const CacheShape& shape, const struct stat& file);
+  uint64_t checksum(int64_t frame) const;
   const uint8_t* base_;
   CacheShape shape_;
   ino_t inode_;

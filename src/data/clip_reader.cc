@@ -23,11 +23,18 @@ void InputOptions::visit(OptionVisitor& v) {
 
 int64_t InputOptions::cached_short_side_px() const { return short_side_px > 0 ? short_side_px : (size_px * 8 + 3) / 7; }
 
+bool InputOptions::training_frames_fit(double clips, const CacheOptions& cache) const {
+  const auto side = static_cast<double>(cached_short_side_px());
+  const double bytes = clips * static_cast<double>(sampling.frames * sampling.jitter_steps) * 4 * side * side;
+  return bytes > 0 && bytes <= cache.gigabytes * 1e9 / 2;
+}
+
 struct ClipReader::State {
   State(InputOptions given, const CacheOptions& cache_options)
-      : options(std::move(given)), frames(cache_options), stored(cache_options.probes_folder()) {}
+      : options(std::move(given)), cache(cache_options), frames(cache_options), stored(cache_options.probes_folder()) {}
 
   InputOptions options;
+  CacheOptions cache;
   FrameCache frames;
   ProbeCache stored;
   Quarantine quarantine;
@@ -78,23 +85,24 @@ struct ClipReader::State {
   }
 
   void read_ahead(std::span<const Ahead> clips) {
-    std::vector<int64_t> all;
+    std::vector<int64_t> all, later;
     std::vector<size_t> begins;
-    const auto add = [&](const std::vector<int64_t>& indices) {
-      begins.push_back(all.size());
-      all.insert(all.end(), indices.begin(), indices.end());
-    };
     std::shared_ptr<const VideoInfo> info;
-    for (const auto& [clip, _] : clips) {
+    for (const auto& [clip, training] : clips) {
       info = video_of(*clip);
-      add(options.sampling.draw(*info, *clip, nullptr));
+      begins.push_back(all.size());
+      const auto indices = options.sampling.draw(*info, *clip, nullptr);
+      all.insert(all.end(), indices.begin(), indices.end());
+      if (!training) continue;
+      const auto candidates = options.sampling.candidates(*info, *clip, true);
+      later.insert(later.end(), candidates.begin(), candidates.end());
     }
-    const size_t centres = all.size();
-    for (const auto& [clip, training] : clips) add(training ? options.sampling.candidates(*info, *clip, true) : std::vector<int64_t>{});
+    begins.push_back(all.size());
+    all.insert(all.end(), later.begin(), later.end());
     const std::span<const int64_t> indices = all;
     for (size_t i = 0; i < clips.size(); ++i)
       frames.read(*info, indices.subspan(begins[i], begins[i + 1] - begins[i]), indices.subspan(begins[i + 1]), options.cached_short_side_px(), options.deadline_s);
-    if (all.size() > centres) frames.read_ahead(*info, indices.subspan(centres), options.cached_short_side_px(), options.deadline_s);
+    frames.read_ahead(*info, later, options.cached_short_side_px(), options.deadline_s);
   }
 };
 
@@ -144,6 +152,8 @@ std::vector<Quarantined> ClipReader::quarantined() const { return state_->quaran
 torch::Tensor ClipReader::read(const Clip& clip, Random* random, bool training) { return view(clip, random, training).tensor(); }
 
 const InputOptions& ClipReader::options() const { return state_->options; }
+
+const CacheOptions& ClipReader::cache_options() const { return state_->cache; }
 
 ClipReader::Counts ClipReader::counts() const { return state_->frames.counts(); }
 

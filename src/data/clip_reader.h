@@ -27,6 +27,8 @@ struct InputOptions {
   double deadline_s = 10;       // per clip; past it the video is quarantined
   void visit(OptionVisitor& v);
   int64_t cached_short_side_px() const;
+  /// Whether what training may ask of so many clips (pictures of 4 : 3) fills no more than half of the cache; false where that is any frame.
+  bool training_frames_fit(double clips, const CacheOptions& cache) const;
 };
 
 /// Probes are kept in memory, and in `probes/` of the cache's folder, valid while size and time of the video file stand.
@@ -54,6 +56,7 @@ class ClipReader {
   torch::Tensor read(const Clip& clip, Random* random, bool training);
   std::vector<Quarantined> quarantined() const;  // videos that `view` could not read, in the order of discovery
   const InputOptions& options() const;
+  const CacheOptions& cache_options() const;
   using Counts = FrameCache::Counts;
   Counts counts() const;
  private:

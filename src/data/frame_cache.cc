@@ -77,7 +77,7 @@ struct FrameCache::State {
   int64_t viewed = 0;  // of all maps, at most
   Counts counts;
 
-  Place place(const VideoInfo& info, int64_t short_side_px, double deadline_s) const;
+  Place place(const VideoInfo& info, Indices indices, int64_t short_side_px, double deadline_s) const;
   std::shared_ptr<CacheMap> map(const Place& place, bool anew);
   void reopen(const Place& place, Open& open);
   void make_room();
@@ -91,7 +91,9 @@ struct FrameCache::State {
   void keep_to_cap(const std::string& just_written);
 };
 
-Place FrameCache::State::place(const VideoInfo& info, int64_t short_side_px, double deadline_s) const {
+Place FrameCache::State::place(const VideoInfo& info, Indices indices, int64_t short_side_px, double deadline_s) const {
+  expect(!info.id.empty(), "the cache needs a probed video");
+  for (const int64_t index : indices) expect(index >= 0 && index < info.frames(), "frame index within the video");
   const auto [height, width] = Resize{short_side_px}.apply(info.height, info.width);
   return {info, {short_side_px}, deadline_s, {info.frames(), height, width}, fmt::format("{}/{}_{}{}", folder.path(), info.id, short_side_px, kFramesEnding)};
 }
@@ -170,10 +172,9 @@ FrameCache::Counts FrameCache::counts() const {
 
 FrameView FrameCache::read(const VideoInfo& info, std::span<const int64_t> indices, std::span<const int64_t> also,
                            int64_t short_side_px, double deadline_s) {
-  expect(!info.id.empty() && !indices.empty(), "the cache needs a probed video and at least one frame");
-  for (const int64_t index : indices) expect(index >= 0 && index < info.frames(), "frame index within the video");
+  expect(!indices.empty(), "the cache is asked for at least one frame");
   State& state = *state_;
-  const Place place = state.place(info, short_side_px, deadline_s);
+  const Place place = state.place(info, indices, short_side_px, deadline_s);
   auto map = state.map(place, false);
   const bool hit = map && state.missing(place, *map, indices).empty();
   if (!hit) map = state.fill(place, indices, also);
@@ -190,9 +191,12 @@ FrameView FrameCache::read(const VideoInfo& info, std::span<const int64_t> indic
 }
 
 void FrameCache::read_ahead(const VideoInfo& info, std::span<const int64_t> indices, int64_t short_side_px, double deadline_s) {
-  const Place place = state_->place(info, short_side_px, deadline_s);
+  if (indices.empty()) return;
+  const Place place = state_->place(info, indices, short_side_px, deadline_s);
   const auto map = state_->map(place, false);
-  if (!map || !state_->missing(place, *map, indices).empty()) state_->fill(place, {}, indices);
+  const auto present = [&](int64_t index) { return map->present(index); };
+  const auto shown = state_->shown(place, indices);
+  if (!map || !std::all_of(shown.begin(), shown.end(), present)) state_->fill(place, {}, indices);
 }
 
 // The lock, and the file it locks mapped; null where another holds it too long.

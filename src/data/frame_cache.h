@@ -43,8 +43,8 @@ class FrameCache {
   /// come past the cache. Throws Error: unreadable video, deadline; CacheError: disk full (message names folder and cure).
   FrameView read(const VideoInfo& info, std::span<const int64_t> indices, std::span<const int64_t> also,
                  int64_t short_side_px, double deadline_s);
-  /// Stores what is missing of `indices`, in one pass of at most `deadline_s`. Throws as `read`, but what fails within the video is
-  /// left to it.
+  /// Stores what is missing of `indices`, in one pass of at most `deadline_s`; nothing where another holds the file's lock that long. Throws
+  /// as `read`, but what fails within the video is left to it.
   void read_ahead(const VideoInfo& info, std::span<const int64_t> indices, int64_t short_side_px, double deadline_s);
   /// hits and misses: calls of `read` that found every frame, and that had to decode.
   struct Counts { int64_t hits = 0, misses = 0, decoded_frames = 0; double decode_s = 0; };

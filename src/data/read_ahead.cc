@@ -1,8 +1,9 @@
 #include "data/read_ahead.h"
 
 #include <atomic>
-#include <thread>
 #include <unordered_map>
+
+#include <ATen/Parallel.h>
 
 #include "base/parallel.h"
 
@@ -21,7 +22,7 @@ void read_ahead(ClipReader& reader, const std::vector<ClipReader::Ahead>& clips,
   }
   std::atomic<int64_t> done = 0;
   progress.begin(what, count, "clips");
-  for_each(std::ssize(videos), std::thread::hardware_concurrency(), [&](int64_t i) {
+  for_each(std::ssize(videos), at::get_num_threads(), [&](int64_t i) {
     try {
       reader.read_ahead(videos[i]);
     } catch (const CacheError&) {

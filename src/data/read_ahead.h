@@ -1,5 +1,5 @@
 #pragma once
-// Clips brought into the frame cache by every processor, before batches are made of them one by one.
+// Clips brought into the frame cache by as many threads as networks have, before batches are made of them one by one.
 
 #include <vector>
 

@@ -148,7 +148,8 @@ void Learning::note(const std::string& text) {
 
 // Beside a network that learns on every processor, decoding slows both down.
 void Learning::read_all(const TrainingOptions& training, const std::vector<Sample>& samples) {
-  if (training.steps * training.accumulate * training.batch_size < std::ssize(samples)) return;
+  const bool sees_all = training.steps * training.accumulate * training.batch_size >= std::ssize(samples);
+  if (!sees_all || !reader_.options().training_frames_fit(static_cast<double>(samples.size()), reader_.cache_options())) return;
   std::vector<ClipReader::Ahead> ahead;
   for (const Sample& sample : samples) ahead.push_back({&sample.clip, true});
   read_ahead(reader_, ahead, progress_, "reading clips");
@@ -249,9 +250,9 @@ Predictions Learning::predict(Net& net, const Learner& learner, const std::vecto
   return known;
 }
 
-Predictions Learning::score(Net& net, const Learner& learner, const std::vector<Clip>& clips) {
+Predictions Learning::score(Net& net, const Learner& learner, const std::vector<Clip>& clips, int64_t beside) {
   if (learner.backbone_frozen() || learner.training.precision == "f32" || !cpu_has_bf16()) return predict(net, learner, clips);
-  return read_and_predict(net, clips, "reading clips", "bf16");
+  return read_and_predict(net, clips, "reading clips", "bf16", beside);
 }
 
 // All clips at the first call and in the order of clips_(): what a clip's features are does not depend on who asked when.
@@ -275,13 +276,13 @@ Predictions Learning::features(Net& net, const std::vector<Clip>& clips) {
   return {torch::Tensor(), torch::stack(embeddings), torch::tensor(rows, torch::kInt64)};
 }
 
-Predictions Learning::read_and_predict(Net& net, const std::vector<Clip>& clips, const std::string& what, const std::string& precision) {
+Predictions Learning::read_and_predict(Net& net, const std::vector<Clip>& clips, const std::string& what, const std::string& precision, int64_t beside) {
   const torch::NoGradGuard no_grad;
   net.eval();
   const InputOptions& input = reader_.options();
   std::string why_not;
   const std::vector<int64_t> clip = {3, input.sampling.frames, input.size_px, input.size_px};
-  const auto engine = quicker_engine(Model(std::shared_ptr<Net>(), &net), clip, std::ssize(clips), worth_freezing, &why_not, /*at_once=*/0, precision);
+  const auto engine = quicker_engine(Model(std::shared_ptr<Net>(), &net), clip, std::max(std::ssize(clips), beside), worth_freezing, &why_not, /*at_once=*/std::ssize(clips), precision);
   if (!why_not.empty()) note(why_not);
   EvaluationBatches batches(reader_, clips, classes_.size(), engine->batch(), /*threads=*/1);
   Predictions all = of_nothing();

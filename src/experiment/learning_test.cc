@@ -5,6 +5,8 @@
 #include <fstream>
 
 #include "experiment/testing.h"
+#include "infer/openvino.h"
+#include "models/gate.h"
 #include "models/weights.h"
 
 namespace distal {
@@ -66,6 +68,36 @@ TEST_F(LearningTest, AFrozenGraphPredictsWhatTheNetworkDoesAndPassesOverWhatCann
   EXPECT_TRUE(torch::allclose(found.logits, expected.logits, 1e-4, 1e-6));
   EXPECT_TRUE(torch::allclose(found.embeddings, expected.embeddings, 1e-4, 1e-6));
   EXPECT_TRUE(frozen.learning.predict(*net, learner_, {clips_[13]}).rows.size(0) == 0);
+}
+
+TEST_F(LearningTest, AStrategyIsShownWhatTheNetworkComputesInThePrecisionItTrainsIn) {
+  learner_.model.freeze.clear();
+  const Model net = learner_.model.build(2, Random(1));
+  Start start(*this, "score");
+  const std::vector<Clip> few(clips_.begin(), clips_.begin() + 2);
+  const auto whole = start.learning.predict(*net, learner_, clips_).logits, alone = start.learning.score(*net, learner_, few).logits;
+  EXPECT_TRUE(alone.equal(whole.slice(0, 0, 2))) << "few clips are not worth a graph";
+  if (!openvino_present()) GTEST_SKIP() << "built without OpenVINO";
+  start.learning.worth_freezing = 12;
+  const auto scored = start.learning.score(*net, learner_, clips_).logits, beside = start.learning.score(*net, learner_, few, 12).logits;
+  EXPECT_TRUE(torch::allclose(scored, whole, 0.05, 0.05));
+  EXPECT_EQ(torch::allclose(scored, whole, 1e-4, 1e-6), !cpu_has_bf16());
+  EXPECT_TRUE(torch::allclose(beside, scored.slice(0, 0, 2), 1e-4, 1e-6)) << "as the many are";
+  learner_.training.precision = "f32";
+  EXPECT_TRUE(torch::allclose(start.learning.score(*net, learner_, clips_).logits, whole, 1e-4, 1e-6));
+}
+
+TEST_F(LearningTest, ClipsAreReadBeforeTheyAreLearnedFrom) {
+  learner_.model.freeze.clear();
+  learner_.training.steps = 1;
+  learner_.training.batch_size = 6;
+  Start sees_all(*this, "all"), sees_some(*this, "some");
+  const auto first = samples({0, 1, 2, 3, 4, 5}), others = samples({6, 7, 8, 9, 10, 11, 0});
+  sees_all.learning.train(learner_, loss_, first, Random(1), "all");
+  EXPECT_EQ(sees_all.reader.counts().decoded_frames, 6 * 8) << "what training may ask for";
+  EXPECT_EQ(sees_all.reader.counts().misses, 6) << "each video once";
+  sees_some.learning.train(learner_, loss_, others, Random(1), "some");  // one clip more than it sees
+  EXPECT_LE(sees_some.reader.counts().decoded_frames, 6 * 8);
 }
 
 TEST_F(LearningTest, WhatATrainingYieldsDependsOnItsSamplesTheirOrderAndTheSeed) {

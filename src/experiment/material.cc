@@ -102,21 +102,27 @@ void require_unseen_start(const Arm& arm, const Material& material) {
            arm.name, recipe.strategy.name, clip.group);
 }
 
-// Whether the first pass over the pool keeps what training may ask for beside the centre frames. That costs nearly half as much again,
-// and spares a second pass over each clip that is trained on: worth it where that is every third, and where the cache has room.
-bool worth_training_frames(const Experiment& experiment, const Material& material) {
+// How many clips of the pool an arm may ask about, if each counts once.
+double asked_clips(const Recipe& recipe, const Material& material) {
+  if (recipe.rounds == 0 || recipe.mixes || recipe.selection.unit == "seconds") return 0;
+  return recipe.budget < 0 ? static_cast<double>(material.pool_clips(recipe)) : recipe.budget * static_cast<double>(recipe.rounds) / static_cast<double>(recipe.answers_per_clip);
+}
+
+// Whether the first pass keeps, of the pool or of the list of initial clips, what training may ask for beside the centre frames. That costs
+// nearly half as much again, and spares a second pass over each clip that is trained on: worth it where that is every third, and where
+// the cache has room. Arms of one seed begin with the same clips.
+bool worth_training_frames(const Experiment& experiment, const Material& material, bool start) {
   const InputOptions& input = experiment.base().input;
-  const double side = static_cast<double>(input.cached_short_side_px()), pool = static_cast<double>(std::ssize(material.pool));
-  const double bytes = pool * static_cast<double>(input.sampling.frames * input.sampling.jitter_steps) * 4 * side * side;  // pictures of 4 : 3
-  if (input.sampling.jitter_steps == 0 || bytes > experiment.base().cache.gigabytes * 1e9 / 2) return false;
-  double untrained = 1;  // share of the pool, if every cell takes its own
+  const auto clips = static_cast<double>(start ? std::ssize(material.start) : std::ssize(material.pool));
+  if (clips == 0 || !input.training_frames_fit(clips, experiment.base().cache)) return false;
+  double initial = 0, untouched = 1;  // clips; share of the others in one seed, if every arm asks about clips of its own
   for (const Arm& arm : experiment.arms) {
-    const Recipe& recipe = arm.recipe;
-    const double initial = material.start_in_pool() ? static_cast<double>(material.initial_clips(recipe)) : 0;
-    const double asked = recipe.rounds == 0 || recipe.mixes ? 0 : recipe.budget < 0 ? pool : recipe.selection.unit == "seconds" ? 0 : recipe.budget * static_cast<double>(recipe.rounds);
-    untrained *= std::pow(std::max(0.0, 1 - (initial + asked) / pool), recipe.seeds);
+    if (arm.recipe.student.backbone_frozen()) continue;  // looks at centre frames only
+    if (start != material.start_in_pool()) initial = std::max(initial, static_cast<double>(material.initial_clips(arm.recipe)));
   }
-  return untrained <= 2.0 / 3;
+  for (const Arm& arm : experiment.arms)
+    if (!start && !arm.recipe.student.backbone_frozen()) untouched *= std::max(0.0, 1 - asked_clips(arm.recipe, material) / std::max(1.0, clips - initial));
+  return std::pow(untouched * (1 - initial / clips), experiment.base().seeds) <= 2.0 / 3;
 }
 
 }  // namespace
@@ -206,9 +212,9 @@ double drop_unreadable(const Experiment& experiment, Material& material, Progres
   if (std::none_of(experiment.arms.begin(), experiment.arms.end(), reads_all)) return 0;
   const auto began = std::chrono::steady_clock::now();
   std::vector<ClipReader::Ahead> ahead;
-  const bool pool_trains = worth_training_frames(experiment, material);
+  const bool pool_trains = worth_training_frames(experiment, material, false), start_trains = worth_training_frames(experiment, material, true);
   for (const Clip& clip : material.pool) ahead.push_back({&clip, pool_trains});
-  for (const Clip& clip : material.start) ahead.push_back({&clip, true});
+  for (const Clip& clip : material.start) ahead.push_back({&clip, start_trains});
   for (const Clip& clip : material.test) ahead.push_back({&clip, false});
   read_ahead(*material.reader, ahead, progress, "reading every clip");
   std::set<std::string> bad;

@@ -33,7 +33,7 @@ struct Material {
 /// that shall tell how often it is wrong, a budget larger than the pool.
 Material open_material(const Experiment& experiment, Progress& progress);
 
-/// Decodes the centre frames of every clip into the cache, and those for training where much of the pool is trained on, where the experiment
+/// Decodes the centre frames of every clip into the cache (and those for training, where much of a list is trained on), where the experiment
 /// would do so anyway because it scores clips, or asks about the whole pool, and takes out those that cannot be read: every arm then chooses from the same clips. Wall seconds.
 double drop_unreadable(const Experiment& experiment, Material& material, Progress& progress);
 

@@ -22,6 +22,9 @@ TEST(MaterialTest, TheFirstPassKeepsFramesForTrainingWhereMuchOfThePoolIsTrained
   EXPECT_EQ(decoded_first("seeds: 1\nstart: 3\nrounds: 2\nbudget: 2\n"), pool_and_centres);
   EXPECT_EQ(decoded_first("seeds: 3\nstart: 2\nrounds: 1\nbudget: 1\n"), pool_and_centres) << "each seed trains on clips of its own";
   EXPECT_EQ(decoded_first("seeds: 1\nstart: 3\nrounds: 2\nbudget: 2\n", 0.0001), centres) << "there is no room";
+  EXPECT_EQ(decoded_first("seeds: 1\nstart: 3\nrounds: 2\nbudget: 2\nstudent: {model: {freeze: [backbone]}}\n"), centres) << "a frozen backbone looks at these alone";
+  EXPECT_EQ(decoded_first("seeds: 1\nstart: 4\nrounds: 1\nbudget: 1\narms: {a: {strategy: margin}, b: {strategy: entropy}}\n"), centres)
+      << "arms begin with the same 4 clips of 20 and ask about 2 others";
 }
 
 }  // namespace

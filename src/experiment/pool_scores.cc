@@ -75,7 +75,7 @@ class Scorer {
   }
 
   void look_at_labelled() {
-    const Predictions seen = bench_.learning.score(*student_, recipe_.student, known_.clips());
+    const Predictions seen = bench_.learning.score(*student_, recipe_.student, known_.clips(), size());
     const int64_t labelled = seen.rows.size(0), classes = bench_.material.classes.size();
     pool_.scores.labelled_embeddings = seen.embeddings;
     pool_.scores.labelled_logits = seen.logits;

@@ -2,6 +2,8 @@
 
 #include <thread>
 
+#include <sched.h>
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
@@ -37,6 +39,12 @@ template <class Work> auto guarded(const std::string& what, const Work& work) {
   } catch (const ov::Exception& error) {
     fail("{}: OpenVINO says: {}", what, last_line(error.what()));
   }
+}
+
+// That this process may run on.
+int processors() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : static_cast<int>(std::thread::hardware_concurrency());
 }
 
 int threads_of(int64_t threads) { return threads > 0 ? static_cast<int>(threads) : at::get_num_threads(); }
@@ -109,7 +117,7 @@ class OpenvinoEngine final : public Engine {
     shape[0] = batch_;
     model->reshape(shape);
     sizes_ = {shape[1].get_length(), shape[2].get_length(), shape[3].get_length(), shape[4].get_length()};
-    const bool whole_machine = threads >= static_cast<int>(std::thread::hardware_concurrency());  // else another may have been given the same cores
+    const bool whole_machine = threads >= processors();  // else another process may have been given the rest, and be pinned to the same
     auto compiled = core().compile_model(model, "CPU", ov::hint::inference_precision(precision_of(*model, options)), ov::inference_num_threads(threads),
                                          ov::num_streams(ov::streams::Num(static_cast<int>(streams))), ov::hint::enable_cpu_pinning(whole_machine));
     for (int64_t i = 0; i < streams + 1; ++i) slots_.push_back({compiled.create_infer_request(), {}, nullptr});

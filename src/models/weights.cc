@@ -86,7 +86,7 @@ at::Tensor tensor_at(const std::shared_ptr<Mapping>& file, uint64_t offset, cons
     return at::from_blob(data, sizes, [file](void*) {}, at::TensorOptions(type));
   }
   const auto copy = at::empty(sizes, at::TensorOptions(type));
-  std::memcpy(copy.mutable_data_ptr(), data, copy.nbytes());
+  if (copy.numel() > 0) std::memcpy(copy.mutable_data_ptr(), data, copy.nbytes());
   return copy;
 }
 

@@ -174,6 +174,7 @@ void VideoWriter::add(const std::vector<uint8_t>& rgb, int64_t tick, int64_t tic
   expect(video_ != nullptr, "pictures go to a file with a video stream");
   expect(static_cast<int64_t>(rgb.size()) == 3 * options_.height * options_.width, "a picture has the size of the options");
   lying_ = turned_back(rgb, options_.height, options_.width, options_.rotation);
+  lying_.resize(lying_.size() + AV_INPUT_BUFFER_PADDING_SIZE);  // the scaler reads whole vectors, past the last row too
   check(av_frame_make_writable(picture_.get()), path_);
   const uint8_t* from[4] = {lying_.data()};
   const int stride[4] = {3 * stored_width_};

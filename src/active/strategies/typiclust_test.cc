@@ -60,7 +60,7 @@ TEST(TypiClust, TheMostTypicalClipIsFoundWithoutTheNeighboursOfEach) {
   torch::manual_seed(3);
   const auto falling = 1 / torch::arange(1, 33).sqrt();
   const auto cloud = [&](int64_t n) { return torch::randn({n, 32}) * falling; };
-  std::vector<torch::Tensor> pools = {cloud(600), cloud(1500) * 1e-3F + 5, torch::rand({800, 2}), torch::relu(cloud(700))};
+  std::vector<torch::Tensor> pools = {cloud(600), cloud(1500) * 1e-3F + 5, torch::rand({513, 2}), torch::relu(cloud(768))};
   pools.push_back(torch::cat({cloud(600), cloud(5) * 1e-2F + 3}));       // the nearest company is far from the mean
   pools.push_back(torch::cat({cloud(600), cloud(600) * 1e3F}));          // lengths that hide small distances in rounding
   pools.push_back(torch::cat({cloud(300), cloud(300)}).repeat({2, 1}));  // every clip twice
@@ -75,6 +75,11 @@ TEST(TypiClust, TheMostTypicalClipIsFoundWithoutTheNeighboursOfEach) {
       }
     }
   }
+}
+
+TEST(TypiClust, MoreNeighboursThanThereAreClipsAreAllOfThem) {
+  const auto points = torch::cat({torch::zeros({600, 2}), torch::ones({1, 2})});
+  for (const int64_t neighbours : {600, 601, 1000}) EXPECT_EQ(most_typical(points, neighbours, false), 0);
 }
 
 // Around 0 a clip is labelled, around 11 none. Sums of the distances to the two nearest there: 1.35, 0.85, 0.4, 0.25, 0.35, 0.6, 1.35.
