@@ -206,7 +206,9 @@ int64_t root_of(std::vector<int64_t>& parents, int64_t point) {
 Clusters k_means(const torch::Tensor& all, const torch::Tensor& weights, int64_t count, const torch::Tensor& around, int64_t iterations, Random& random) {
   expect(all.size(0) > 0 && weights.size(0) == all.size(0), "k_means gets points, each with a weight");
   const auto mean = all.mean(0, /*keepdim=*/true);  // distances do not change, cancellation shrinks
-  const auto points = (all - mean).contiguous(), fixed = around - mean;
+  auto points = in_large_pages(all);
+  at::sub_out(points, all, mean);
+  const auto fixed = around - mean;
   auto centres = torch::cat({fixed, seeds(points, weights, std::min(count, points.size(0)), fixed, random)});
   const auto rows = torch::arange(points.size(0));
   const auto lengths = points.square().sum(1), length = lengths.mean().sqrt();  // squared; of a point, in the quadratic mean
@@ -219,7 +221,8 @@ Clusters k_means(const torch::Tensor& all, const torch::Tensor& weights, int64_t
     centres = moved;
     nearest.distance.add_(way.index_select(0, nearest.centre));
     nearest.second.sub_(way.max());
-    const auto unsure = (nearest.distance * (1 + kRounding) + kRounding * length >= nearest.second).nonzero().flatten();
+    auto unsure = (nearest.distance * (1 + kRounding) + kRounding * length >= nearest.second).nonzero().flatten();
+    if (4 * unsure.size(0) > 3 * points.size(0)) unsure = rows;  // to gather rows costs as much as their products
     const Nearest again = nearest_centres(points, lengths, unsure, centres);
     const auto before = nearest.centre.index_select(0, unsure), changed = (before != again.centre).nonzero().flatten();
     nearest.centre.index_copy_(0, unsure, again.centre);

@@ -4,6 +4,8 @@
 #include <numeric>
 #include <queue>
 
+#include <sys/mman.h>
+
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
@@ -100,6 +102,14 @@ torch::Tensor unit_length(const torch::Tensor& points) { return points / points.
 
 void by_blocks(int64_t rows, int64_t size, const std::function<void(int64_t begin, int64_t end)>& work) {
   for (int64_t begin = 0; begin < rows; begin += size) work(begin, std::min(begin + size, rows));
+}
+
+torch::Tensor in_large_pages(const torch::Tensor& like) {
+  const size_t bytes = like.nbytes();
+  void* const pages = bytes < (size_t{64} << 20) ? MAP_FAILED : mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) return torch::empty(like.sizes(), like.options());
+  madvise(pages, bytes, MADV_HUGEPAGE);
+  return torch::from_blob(pages, like.sizes(), [bytes](void* at) { munmap(at, bytes); }, like.options());
 }
 
 torch::Tensor shuffled_rows(int64_t n, Random& random) { return torch::tensor(random.permutation(n), torch::kInt64); }

@@ -66,6 +66,10 @@ std::vector<int64_t> lazy_greedy(int64_t pool, int64_t count, const std::functio
 
 inline constexpr int64_t kBlockRows = 8192;  // 8 MiB of float32 beside 256 others: stays in the cache of a core
 
+/// Uninitialised, of the sizes and type of `like`, contiguous; from 64 MiB on in pages of 2 MiB where the system has them, for which it is asked a
+/// five-hundredth as often.
+torch::Tensor in_large_pages(const torch::Tensor& like);
+
 /// Calls with the bounds [begin, end) of blocks of at most `size` rows.
 void by_blocks(int64_t rows, int64_t size, const std::function<void(int64_t begin, int64_t end)>& work);
 

@@ -18,33 +18,43 @@ namespace distal {
 namespace {
 
 constexpr int64_t kFew = 512;        // rows among which the nearest neighbours of every row are looked for
-constexpr int64_t kGuesses = 4;      // rows next to the mean
+constexpr int64_t kGuesses = 16;     // rows next to the mean
 constexpr int64_t kQueries = 256;    // rows whose distances are computed together
 constexpr int64_t kMeasured = 64;    // rows that are measured together
 constexpr float kBoundSlack = 1e-4F, kRoundingOfLength = 1e-5F;  // of what the bound says: share of u, and of a row's squared length over u^2
 
-struct Measured {
-  double mean = 0, farthest = 0;  // of the distances to the K nearest, or of their squares
-  int64_t row = -1;
-};
-
-// Of the rows listed, the one whose K nearest are nearest.
-Measured nearest_company(const torch::Tensor& points, const torch::Tensor& rows, int64_t neighbours, bool squared) {
-  Measured best;
+// Of the rows listed, the one whose K nearest are nearest, measured from differences: nothing cancels.
+int64_t nearest_company(const torch::Tensor& points, const torch::Tensor& rows, int64_t neighbours, bool squared) {
+  double least = std::numeric_limits<double>::infinity();
+  int64_t best = -1;
   by_blocks(rows.size(0), kMeasured, [&](int64_t begin, int64_t end) {
     const auto some = rows.slice(0, begin, end);
-    auto distance = at::cdist(points.index_select(0, some), points, 2, /*compute_mode=*/2);  // from differences: nothing cancels
+    auto distance = at::cdist(points.index_select(0, some), points, 2, /*compute_mode=*/2);
     distance.scatter_(1, some.unsqueeze(1), std::numeric_limits<float>::infinity());
     auto nearest = std::get<0>(distance.topk(neighbours, 1, /*largest=*/false)).to(torch::kFloat64);
     if (squared) nearest.square_();
-    const auto mean = nearest.mean(1).contiguous(), farthest = nearest.amax(1).contiguous();
-    for (int64_t i = 0; i < end - begin; ++i) {
-      const int64_t row = some[i].item<int64_t>();
-      const double of_row = mean.const_data_ptr<double>()[i];
-      if (best.row < 0 || of_row < best.mean || (of_row == best.mean && row < best.row)) best = {of_row, farthest.const_data_ptr<double>()[i], row};
-    }
+    const auto mean = nearest.mean(1).contiguous();
+    for (int64_t i = 0; i < end - begin; ++i)
+      if (mean.const_data_ptr<double>()[i] < least) least = mean.const_data_ptr<double>()[i], best = some[i].item<int64_t>();
   });
   return best;
+}
+
+struct Guess {
+  int64_t row;
+  double mean, farthest;  // of the distances to its K nearest, or of their squares; rounded
+};
+
+// The one of the rows next to the mean whose K nearest are nearest. `norms`: squared lengths.
+Guess guess_of(const torch::Tensor& centred, const torch::Tensor& norms, int64_t neighbours, bool squared) {
+  const auto rows = std::get<1>(norms.topk(kGuesses, 0, /*largest=*/false));
+  auto distance = products(centred.index_select(0, rows), centred).mul_(-2).add_(norms).add_(norms.index_select(0, rows).unsqueeze(1)).clamp_min_(0);
+  distance.scatter_(1, rows.unsqueeze(1), std::numeric_limits<float>::infinity());
+  auto nearest = std::get<0>(distance.topk(neighbours, 1, /*largest=*/false)).to(torch::kFloat64);
+  if (!squared) nearest.sqrt_();
+  const auto mean = nearest.mean(1);
+  const auto best = mean.argmin().item<int64_t>();
+  return {rows[best].item<int64_t>(), mean[best].item<double>(), nearest[best].max().item<double>()};
 }
 
 typedef float Eight __attribute__((vector_size(32)));
@@ -73,23 +83,13 @@ DISTAL_CLONES float add_below_squares(const float* dots, const float* norms, flo
   return add_below<true>(dots, norms, base, scale, n, columns);
 }
 
-// Rows of zeros, infinitely long, fill up the last block: oneDNN prepares a kernel for each shape, so there are few.
-torch::Tensor padded(const torch::Tensor& rows, double value) {
-  const int64_t n = rows.size(0), more = (n + kQueries - 1) / kQueries * kQueries - n;
-  auto sizes = rows.sizes().vec();
-  sizes[0] = more;
-  return torch::cat({rows, torch::full(sizes, value, rows.options())});
-}
-
-// For each row the sum over the others of what they are nearer than u, in units of u (or its square). Each pair once, for both its rows;
-// the last bits depend on the number of threads.
-std::vector<double> nearness(const torch::Tensor& centred, const torch::Tensor& norms, float level_squared, bool squared) {
-  const int64_t n = centred.size(0);
-  const auto rows = padded(centred, 0), lengths = padded(norms, std::numeric_limits<double>::infinity());
+// For each of the first n rows the sum over the others of what they are nearer than u, in units of u (or its square). Each pair once, for
+// both its rows; the last bits depend on the number of threads. Rows from n on are infinitely long.
+std::vector<double> nearness(const torch::Tensor& rows, const torch::Tensor& norms, int64_t n, float level_squared, bool squared) {
   const int64_t all = rows.size(0);
   const auto add = squared ? add_below_squares : add_below_distances;
   const float scale = 1 / level_squared;
-  const float* norm = lengths.const_data_ptr<float>();
+  const float* norm = norms.const_data_ptr<float>();
   std::vector<std::vector<float>> columns(at::get_num_threads(), std::vector<float>(all, 0));
   std::vector<double> sums(n, 0);
   for (int64_t q = 0; q < n; q += kQueries) {
@@ -120,19 +120,25 @@ int64_t most_typical(const torch::Tensor& points, int64_t neighbours, bool as_pu
   const int64_t n = points.size(0);
   const auto directly = [&] { return typicality(points, neighbours, as_published).argmax().item<int64_t>(); };
   if (n <= kFew || neighbours < 1 || neighbours >= n || points.scalar_type() != torch::kFloat32) return directly();
-  const auto centred = points - points.mean(0, /*keepdim=*/true), norms = centred.square().sum(1).contiguous();
-  const Measured guess = nearest_company(points, std::get<1>(norms.topk(kGuesses, 0, /*largest=*/false)), neighbours, as_published);
+  // Rows of zeros, infinitely long, fill up the last block: oneDNN prepares a kernel for each shape, so there are few.
+  const int64_t all = (n + kQueries - 1) / kQueries * kQueries;
+  const auto rows = torch::zeros({all, points.size(1)}, points.options()), lengths = torch::full({all}, std::numeric_limits<float>::infinity(), points.options());
+  auto centred = rows.slice(0, 0, n), norms = lengths.slice(0, 0, n);
+  at::sub_out(centred, points, points.mean(0, /*keepdim=*/true));
+  norms.copy_(centred.norm(2, 1).square_());
+  const Guess guess = guess_of(centred, norms, neighbours, as_published);
   const double level = 1.001 * guess.farthest;  // a little more, so that equals stay out
   const auto level_squared = static_cast<float>(as_published ? level : level * level);
   if (!std::isnormal(level_squared)) return directly();
-  const auto sums = nearness(centred, norms, level_squared, as_published);
-  std::vector<int64_t> rows = {guess.row};
+  const auto sums = nearness(rows, lengths, n, level_squared, as_published);
+  std::vector<int64_t> candidates;
   for (int64_t i = 0; i < n; ++i) {
     const double least = 1 - sums[i] / static_cast<double>(neighbours), slack = kBoundSlack + kRoundingOfLength * norms.const_data_ptr<float>()[i] / level_squared;
-    if (i != guess.row && least - slack <= guess.mean / level) rows.push_back(i);
+    if (i == guess.row || least - slack <= guess.mean / level) candidates.push_back(i);
   }
-  if (std::ssize(rows) > n / 8) return directly();
-  return nearest_company(points, torch::tensor(rows, torch::kInt64), neighbours, as_published).row;
+  if (candidates.size() == 1) return guess.row;
+  if (std::ssize(candidates) > n / 8) return directly();
+  return nearest_company(points, torch::tensor(candidates, torch::kInt64), neighbours, as_published);
 }
 
 }  // namespace distal
