@@ -14,14 +14,18 @@ constexpr double kSlack = 1e-9;  // sums of seconds are floating point: a budget
 
 struct Units {
   PoolScores scores;                       // one row a unit
-  std::vector<std::vector<int64_t>> rows;  // of the pool
-  std::vector<double> cost;
-  std::vector<int64_t> group;              // the video each belongs to, for per_video and gap_s
+  std::vector<std::vector<int64_t>> rows;  // of the pool; empty: a unit is one row, the one of its number
+  std::vector<double> cost;                // empty: 1 each
+  std::vector<int64_t> group;              // the video each belongs to, for per_video and gap_s; empty without them
   std::vector<double> start_s;             // within that video; empty without gap_s
-  std::vector<int64_t> predicted;          // class; all 0 without class_balance
+  std::vector<int64_t> predicted;          // class; empty without class_balance
   std::vector<double> value;               // of a scoring strategy: the aggregate of its clips' scores
   std::vector<int64_t> rank;               // best first; empty: the strategy chooses sets
-  int64_t size() const { return std::ssize(rows); }
+  int64_t size() const { return rows.empty() ? scores.size() : std::ssize(rows); }
+  double cost_of(int64_t u) const { return cost.empty() ? 1 : cost[u]; }
+  int64_t group_of(int64_t u) const { return group.empty() ? 0 : group[u]; }
+  int64_t predicted_of(int64_t u) const { return predicted.empty() ? 0 : predicted[u]; }
+  std::vector<int64_t> rows_of(int64_t u) const { return rows.empty() ? std::vector<int64_t>{u} : rows[u]; }
 };
 
 std::vector<int64_t> video_index(const PoolScores& scores) {
@@ -34,7 +38,7 @@ std::vector<int64_t> video_index(const PoolScores& scores) {
 }
 
 std::vector<double> clip_costs(const PoolScores& scores, const SelectionOptions& options) {
-  if (options.unit == "answers") return std::vector<double>(scores.size(), 1.0);
+  if (options.unit == "answers") return {};
   if (!scores.duration_s.defined() || scores.duration_s.size(0) != scores.size()) fail("selection: a budget in seconds needs the duration of every clip; give durations, or unit: answers");
   const auto seconds = scores.duration_s.to(torch::kFloat64).contiguous();
   const auto bad = torch::isfinite(seconds).logical_and(seconds >= 0).logical_not().nonzero();
@@ -71,9 +75,8 @@ Units clips_of(const PoolScores& scores, const SelectionOptions& options) {
   Units units;
   units.scores = scores;
   units.cost = clip_costs(scores, options);
-  units.group = options.per_video > 0 || options.gap_s > 0 ? video_index(scores) : std::vector<int64_t>(scores.size(), 0);
+  if (options.per_video > 0 || options.gap_s > 0) units.group = video_index(scores);
   if (options.gap_s > 0) units.start_s = starts(scores);
-  for (int64_t row = 0; row < scores.size(); ++row) units.rows.push_back({row});
   return units;
 }
 
@@ -100,7 +103,7 @@ Units videos_of(const PoolScores& scores, const SelectionOptions& options) {
   units.cost.resize(videos);
   for (int64_t row = 0; row < scores.size(); ++row) {
     units.rows[units.group[row]].push_back(row);
-    units.cost[units.group[row]] += cost[row];
+    units.cost[units.group[row]] += cost.empty() ? 1 : cost[row];
   }
   units.scores.video.resize(videos);
   for (int64_t video = 0; video < videos; ++video) units.scores.video[video] = scores.video[units.rows[video].front()];
@@ -119,9 +122,9 @@ std::vector<double> unit_values(const torch::Tensor& clip_scores, const Units& u
   if (clip_scores.isnan().any().item<bool>()) fail("selection: the score of row {} is NaN; look for what broke its logits or embedding", clip_scores.isnan().nonzero()[0].item<int64_t>());
   const auto scores = clip_scores.to(torch::kFloat64).contiguous();
   std::vector<double> values;
-  for (const auto& rows : units.rows) {
+  for (int64_t u = 0; u < units.size(); ++u) {
     std::vector<double> of_clips;
-    for (const int64_t row : rows) of_clips.push_back(scores.const_data_ptr<double>()[row]);
+    for (const int64_t row : units.rows_of(u)) of_clips.push_back(scores.const_data_ptr<double>()[row]);
     values.push_back(aggregate(std::move(of_clips), options));
   }
   return values;
@@ -134,8 +137,8 @@ std::vector<double> worths(std::vector<double> values) {
   return values;
 }
 
-std::vector<double> per_cost(std::vector<double> worths, const std::vector<double>& costs) {
-  for (size_t u = 0; u < worths.size(); ++u) worths[u] = costs[u] > 0 ? worths[u] / costs[u] : std::numeric_limits<double>::infinity();
+std::vector<double> per_cost(std::vector<double> worths, const Units& units) {
+  for (int64_t u = 0; u < units.size(); ++u) worths[u] = units.cost_of(u) > 0 ? worths[u] / units.cost_of(u) : std::numeric_limits<double>::infinity();
   return worths;
 }
 
@@ -146,7 +149,7 @@ std::vector<int64_t> ranking(const std::vector<double>& values, Random random) {
 }
 
 std::vector<int64_t> predicted_classes(const Units& units, bool wanted) {
-  if (!wanted) return std::vector<int64_t>(units.size(), 0);
+  if (!wanted) return {};
   if (!units.scores.logits.defined()) fail("selection: class_balance needs the logits of the pool; give logits, or switch class_balance off");
   if (units.scores.logits.isnan().any().item<bool>()) fail("selection: class_balance: logits hold NaN; look for what broke the scores");
   return to_vector(units.scores.logits.argmax(1));
@@ -162,6 +165,7 @@ class Picker {
   /// Units that fit, in the order of their index. Limits only tighten: what does not fit now never will.
   std::vector<int64_t> fitting() {
     std::vector<int64_t> fit;
+    fit.reserve(units_.size() - taken_.size());
     for (int64_t u = 0; u < units_.size(); ++u) {
       if (open_[u] && !fits(u)) open_[u] = false;
       if (open_[u]) fit.push_back(u);
@@ -170,14 +174,14 @@ class Picker {
   }
   void take(int64_t u) {
     open_[u] = false;
-    left_ -= units_.cost[u];
-    ++of_video_[units_.group[u]];
-    ++of_class_[units_.predicted[u]];
-    if (gap_s_ > 0) starts_[units_.group[u]].push_back(units_.start_s[u]);
+    left_ -= units_.cost_of(u);
+    ++of_video_[units_.group_of(u)];
+    ++of_class_[units_.predicted_of(u)];
+    if (gap_s_ > 0) starts_[units_.group_of(u)].push_back(units_.start_s[u]);
     taken_.push_back(u);
   }
-  bool fits(int64_t u) const { return units_.cost[u] <= left_ + kSlack && count(of_video_, units_.group[u]) < per_video_ && apart(u); }
-  int64_t of_class(int64_t unit) const { return count(of_class_, units_.predicted[unit]); }
+  bool fits(int64_t u) const { return units_.cost_of(u) <= left_ + kSlack && count(of_video_, units_.group_of(u)) < per_video_ && apart(u); }
+  int64_t of_class(int64_t unit) const { return count(of_class_, units_.predicted_of(unit)); }
   double left() const { return left_; }
   const std::vector<int64_t>& taken() const { return taken_; }
 
@@ -188,7 +192,7 @@ class Picker {
     return found == counts.end() ? 0 : found->second;
   }
   bool apart(int64_t u) const {
-    const auto taken = starts_.find(units_.group[u]);
+    const auto taken = starts_.find(units_.group_of(u));
     if (taken == starts_.end()) return true;
     return std::all_of(taken->second.begin(), taken->second.end(), [&](double start_s) { return std::abs(start_s - units_.start_s[u]) >= gap_s_ - kSlack; });
   }
@@ -204,7 +208,7 @@ class Picker {
 /// How many of `units` the money left buys at their mean cost; at least 1.
 int64_t affordable(const Units& units, const std::vector<int64_t>& fit, double left) {
   double sum = 0;
-  for (const int64_t u : fit) sum += units.cost[u];
+  for (const int64_t u : fit) sum += units.cost_of(u);
   const auto all = static_cast<double>(fit.size());
   if (sum <= 0) return std::ssize(fit);
   return static_cast<int64_t>(std::clamp(std::ceil(left / (sum / all) - kSlack), 1.0, all));
@@ -215,7 +219,7 @@ int64_t affordable(const Units& units, const std::vector<int64_t>& fit, double l
 int64_t class_level(const Units& units, const Picker& picker, const std::vector<int64_t>& fit, int64_t count) {
   std::map<int64_t, std::pair<int64_t, int64_t>> classes;  // class: taken, available
   for (const int64_t u : fit) {
-    auto& [taken, available] = classes[units.predicted[u]];
+    auto& [taken, available] = classes[units.predicted_of(u)];
     taken = picker.of_class(u);
     ++available;
   }
@@ -302,7 +306,7 @@ std::vector<int64_t> better_alone(const Units& units, const std::vector<double>&
   for (const int64_t u : taken) sum += worth[u];
   int64_t best = -1;
   for (const int64_t u : units.rank)
-    if (units.cost[u] <= budget + kSlack && (best < 0 || worth[u] > worth[best])) best = u;
+    if (units.cost_of(u) <= budget + kSlack && (best < 0 || worth[u] > worth[best])) best = u;
   return best >= 0 && worth[best] > sum ? std::vector<int64_t>{best} : std::vector<int64_t>();
 }
 
@@ -340,7 +344,7 @@ torch::Tensor select(const Strategy& strategy, const PoolScores& scores, double 
   units.predicted = predicted_classes(units, options.class_balance);
   if (const auto clip_scores = strategy.score(scores, random.stream("score"))) {
     units.value = unit_values(*clip_scores, units, options);
-    units.rank = ranking(knapsack ? per_cost(worths(units.value), units.cost) : units.value, random.stream("ties"));
+    units.rank = ranking(knapsack ? per_cost(worths(units.value), units) : units.value, random.stream("ties"));
   }
   auto taken = take(strategy, units, budget, options, random, {});
   if (knapsack) {
@@ -348,7 +352,7 @@ torch::Tensor select(const Strategy& strategy, const PoolScores& scores, double 
     if (!alone.empty()) taken = take(strategy, units, budget, options, random, alone);
   }
   std::vector<int64_t> rows;
-  for (const int64_t u : taken) rows.insert(rows.end(), units.rows[u].begin(), units.rows[u].end());
+  for (const int64_t u : taken) for (const int64_t row : units.rows_of(u)) rows.push_back(row);
   return torch::tensor(rows, torch::kInt64);
 }
 

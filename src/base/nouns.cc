@@ -16,6 +16,13 @@ std::string Clip::key() const {
   return key;
 }
 
+ClipRefs refs_of(std::span<const Clip> clips) {
+  ClipRefs refs;
+  refs.reserve(clips.size());
+  for (const Clip& clip : clips) refs.push_back(&clip);
+  return refs;
+}
+
 Clip mixed_clip(Clip clip, const Clip& other, double lambda, double fade) {
   const auto as_named = [](double value) { return std::stod(fmt::format("{:.4g}", value)); };
   clip.label = -1;

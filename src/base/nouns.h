@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,10 @@ struct Clip {
   /// VIDEO@START-END*LAMBDA[~FADE]+OTHER.
   std::string key() const;
 };
+
+/// Some clips of a list that outlives them, in an order of their own: a pool has many.
+using ClipRefs = std::vector<const Clip*>;
+ClipRefs refs_of(std::span<const Clip> clips);
 
 /// lambda of a clip, 1 - lambda of `other`; with fade > 0 lambda runs over the frames (active/mixup.h, blend).
 struct Clip::Mixed {

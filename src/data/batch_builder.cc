@@ -1,13 +1,24 @@
 #include "data/batch_builder.h"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 
 namespace distal {
 
-Batch empty_batch(int64_t rows, int64_t classes, const InputOptions& options) {
+torch::Tensor Buffers::take(at::IntArrayRef sizes) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& buffer : all_) {
+    if (buffer.storage().use_count() > 1 || buffer.sizes() != sizes) continue;
+    std::atomic_thread_fence(std::memory_order_acquire);  // what its last holder did came before
+    return buffer.detach();
+  }
+  return all_.emplace_back(torch::empty(sizes, torch::kFloat32)).detach();
+}
+
+Batch empty_batch(int64_t rows, int64_t classes, const InputOptions& options, Buffers& buffers) {
   Batch batch;
-  batch.clips = torch::empty({rows, 3, options.sampling.frames, options.size_px, options.size_px}, torch::kFloat32);
+  batch.clips = buffers.take({rows, 3, options.sampling.frames, options.size_px, options.size_px});
   batch.targets = torch::empty({rows, classes}, torch::kFloat32);
   batch.rows = torch::empty({rows}, torch::kInt64);
   batch.weights = torch::empty({rows}, torch::kFloat32);

@@ -1,15 +1,28 @@
 #pragma once
 // What training and evaluation batches share: tensors to fill, and clips that may be unreadable.
 
+#include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "data/batches.h"
 
 namespace distal {
 
+/// Large tensors that are used again once nobody else holds them. Freed, small blocks that live longer would settle in their place, and
+/// with every video that is opened the process would grow by a batch. Thread-safe.
+class Buffers {
+ public:
+  torch::Tensor take(at::IntArrayRef sizes);  // float32, not filled
+
+ private:
+  std::mutex mutex_;
+  std::vector<torch::Tensor> all_;
+};
+
 /// A batch of `rows` clips, not filled; targets NaN, weights 1.
-Batch empty_batch(int64_t rows, int64_t classes, const InputOptions& options);
+Batch empty_batch(int64_t rows, int64_t classes, const InputOptions& options, Buffers& buffers);
 
 /// The first `rows` of a batch, without a copy.
 Batch first_rows(const Batch& batch, int64_t rows);

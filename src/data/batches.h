@@ -67,6 +67,8 @@ class EvaluationBatches {
  public:
   EvaluationBatches(ClipReader& reader, std::span<const Clip> clips, int64_t classes, int64_t batch_size, int64_t threads,
                     std::optional<AugmentOptions> augment = std::nullopt, Random random = Random(0));
+  EvaluationBatches(ClipReader& reader, ClipRefs clips, int64_t classes, int64_t batch_size, int64_t threads,
+                    std::optional<AugmentOptions> augment = std::nullopt, Random random = Random(0));
   /// Of clips that nobody else keeps.
   EvaluationBatches(ClipReader& reader, std::vector<Clip>&& clips, int64_t classes, int64_t batch_size, int64_t threads,
                     std::optional<AugmentOptions> augment = std::nullopt, Random random = Random(0));

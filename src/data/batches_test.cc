@@ -67,6 +67,22 @@ class Batches : public ::testing::Test {
 };
 TemporaryFolder* Batches::shared_ = nullptr;
 
+TEST_F(Batches, TakeTheMemoryOfThoseThatAreGone) {
+  ClipReader reader(input_, {*shared_ / "cache", 1});
+  std::vector<Clip> clips;
+  for (int i = 0; i < 10; ++i) clips.push_back({path(i)});
+  EvaluationBatches batches(reader, clips, 2, 1, /*threads=*/0);
+  auto first = batches.next();
+  const void* place = first->clips.data_ptr();
+  const auto copy = first->clips.clone();
+  auto part = first->clips[0][1];  // holds what it is a part of
+  first.reset();
+  EXPECT_NE(batches.next()->clips.data_ptr(), place);
+  EXPECT_TRUE(part.equal(copy[0][1]));
+  part.reset();
+  EXPECT_EQ(batches.next()->clips.data_ptr(), place);
+}
+
 TEST_F(Batches, HaveTheirShapesAndRange) {
   ClipReader reader(input_, cache_);
   auto batches = training(reader, samples(), 3, 0, 1);

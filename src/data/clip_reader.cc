@@ -10,7 +10,7 @@
 namespace distal {
 namespace {
 
-constexpr int64_t kMostProbeBytes = int64_t{256} << 20;  // beyond it the memory is emptied; the disk copies remain
+constexpr int64_t kMostProbes = 1024, kMostProbeBytes = int64_t{256} << 20;  // beyond either the memory is emptied; the disk copies remain
 
 }  // namespace
 
@@ -62,7 +62,7 @@ struct ClipReader::State {
 
   std::shared_ptr<const VideoInfo> remember(const std::string& path, std::shared_ptr<const VideoInfo> info) {
     const std::lock_guard lock(mutex);
-    if (probe_bytes > kMostProbeBytes) probes.clear(), probe_bytes = 0;
+    if (std::ssize(probes) >= kMostProbes || probe_bytes > kMostProbeBytes) probes.clear(), probe_bytes = 0;
     probe_bytes += info->frames() * 17;
     probes[path] = info;
     return info;

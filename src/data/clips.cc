@@ -113,12 +113,21 @@ void make_clips_of(Video& video, const ClipOptions& options, const Classes& clas
   add_clips(video, info, options, classes);
 }
 
+// Keys of a video are remembered where another has the same content.
 ClipList joined(std::vector<Video> videos) {
   ClipList all;
-  std::unordered_set<std::string> keys;
+  std::unordered_map<std::string_view, std::pair<int64_t, std::unordered_set<std::string>>> contents;  // by video_id: videos, keys
+  size_t most = 0;
+  for (const auto& video : videos) {
+    most += video.made.clips.size();
+    if (!video.made.clips.empty()) ++contents[video.made.clips.front().video_id.str()].first;
+  }
+  all.clips.reserve(most);
   for (auto& [path, rows, made] : videos) {
-    for (Clip& clip : made.clips) {
-      if (keys.insert(clip.key()).second) all.clips.push_back(std::move(clip));
+    std::unordered_set<std::string> own;
+    for (Clip& clip : std::exchange(made.clips, {})) {
+      auto& [copies, shared] = contents.at(clip.video_id.str());
+      if ((copies > 1 ? shared : own).insert(clip.key()).second) all.clips.push_back(std::move(clip));
       else ++all.duplicates;
     }
     std::move(made.quarantined.begin(), made.quarantined.end(), std::back_inserter(all.quarantined));

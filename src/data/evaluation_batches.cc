@@ -9,11 +9,12 @@ namespace distal {
 
 struct EvaluationBatches::State {
   ClipReader& reader;
-  std::span<const Clip> clips;
+  ClipRefs clips;
   int64_t classes, batch_size;
   std::optional<AugmentOptions> augment;
   Random random;
   std::vector<Clip> own = {};
+  Buffers buffers = {};
   std::atomic<bool> stopping = false;
   std::unique_ptr<Prefetch> prefetch;  // last: its threads end before what they use
 
@@ -26,14 +27,14 @@ struct EvaluationBatches::State {
 
   Batch make(int64_t step) {
     const int64_t first = step * batch_size, end = std::min(first + batch_size, std::ssize(clips));
-    Batch batch = empty_batch(end - first, classes, reader.options());
+    Batch batch = empty_batch(end - first, classes, reader.options(), buffers);
     int64_t rows = 0;
     for (int64_t index = first; index < end && !stopping; ++index) rows += read(batch, rows, index);
     return first_rows(batch, rows);
   }
 
   bool read(Batch& batch, int64_t row, int64_t index) {
-    const Clip& clip = clips[index];
+    const Clip& clip = *clips[index];
     std::string reason;
     const auto view = view_or_reason(reader, clip, nullptr, false, reason);
     if (!view) return false;
@@ -53,14 +54,18 @@ struct EvaluationBatches::State {
 
 EvaluationBatches::EvaluationBatches(ClipReader& reader, std::span<const Clip> clips, int64_t classes, int64_t batch_size, int64_t threads,
                                      std::optional<AugmentOptions> augment, Random random)
-    : state_(new State{reader, clips, classes, batch_size, std::move(augment), random}) {
+    : EvaluationBatches(reader, refs_of(clips), classes, batch_size, threads, std::move(augment), random) {}
+
+EvaluationBatches::EvaluationBatches(ClipReader& reader, ClipRefs clips, int64_t classes, int64_t batch_size, int64_t threads,
+                                     std::optional<AugmentOptions> augment, Random random)
+    : state_(new State{reader, std::move(clips), classes, batch_size, std::move(augment), random}) {
   state_->begin(threads);
 }
 
 EvaluationBatches::EvaluationBatches(ClipReader& reader, std::vector<Clip>&& clips, int64_t classes, int64_t batch_size, int64_t threads,
                                      std::optional<AugmentOptions> augment, Random random)
     : state_(new State{reader, {}, classes, batch_size, std::move(augment), random, std::move(clips)}) {
-  state_->clips = state_->own;
+  state_->clips = refs_of(state_->own);
   state_->begin(threads);
 }
 

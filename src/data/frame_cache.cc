@@ -22,7 +22,7 @@ using Clock = std::chrono::steady_clock;
 using Indices = std::span<const int64_t>;
 constexpr auto kTouchEvery = std::chrono::seconds(60);
 constexpr int64_t kMostMaps = 8192;  // Linux allows 65,530 mappings a process
-constexpr int64_t kMostViewed = int64_t{512} << 20;  // bytes of mapped frames that were looked at, and so may be resident
+constexpr int64_t kMostViewed = int64_t{128} << 20;  // bytes of mapped frames that were looked at; about twice as many are resident: a page brings its neighbours
 constexpr size_t kChunk = 16;        // frames decoded before they are written, when many are
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }

@@ -26,12 +26,13 @@ struct TrainingBatches::State {
   Random random;
   int64_t views;
   std::unique_ptr<SampleOrder> order;
+  Buffers buffers = {};
   std::atomic<bool> stopping = false;
   std::unique_ptr<Prefetch> prefetch;  // last: its threads end before what they use
 
   Batch make(int64_t step) {
-    Batch batch = empty_batch(batch_size, classes, reader.options());
-    if (views == 2) batch.second = torch::empty_like(batch.clips);
+    Batch batch = empty_batch(batch_size, classes, reader.options(), buffers);
+    if (views == 2) batch.second = buffers.take(batch.clips.sizes());
     for (int64_t row = 0; row < batch_size && !stopping; ++row) fill(batch, row, step * batch_size + row);
     return augment.family && !stopping ? augment.family->apply(batch, random.stream("family", step)) : batch;
   }

@@ -24,16 +24,22 @@ class Stopwatch {
   Clock::time_point began_ = Clock::now();
 };
 
+std::vector<Clip> values(const ClipRefs& refs) {
+  std::vector<Clip> clips;
+  for (const Clip* clip : refs) clips.push_back(*clip);
+  return clips;
+}
+
 // `count` clips, even over the classes as far as they go, in an order that depends on `random` alone.
-std::vector<Clip> balanced_draw(const std::vector<Clip>& clips, int64_t count, int64_t classes, Random random) {
-  if (count < 0 || count >= static_cast<int64_t>(clips.size())) return clips;
-  std::vector<std::vector<Clip>> by_class(classes);
-  for (const int64_t row : random.permutation(static_cast<int64_t>(clips.size()))) by_class[clips[row].label].push_back(clips[row]);
+std::vector<Clip> balanced_draw(const ClipRefs& clips, int64_t count, int64_t classes, Random random) {
+  if (count < 0 || count >= std::ssize(clips)) return values(clips);
+  std::vector<ClipRefs> by_class(classes);
+  for (const int64_t row : random.permutation(std::ssize(clips))) by_class[clips[row]->label].push_back(clips[row]);
   const std::vector<int64_t> order = random.permutation(classes);
   std::vector<Clip> drawn;
   for (size_t depth = 0; static_cast<int64_t>(drawn.size()) < count; ++depth)
     for (const int64_t k : order)
-      if (depth < by_class[k].size() && static_cast<int64_t>(drawn.size()) < count) drawn.push_back(by_class[k][depth]);
+      if (depth < by_class[k].size() && static_cast<int64_t>(drawn.size()) < count) drawn.push_back(*by_class[k][depth]);
   return drawn;
 }
 
@@ -60,10 +66,11 @@ std::vector<Clip> with_views(const std::vector<Clip>& clips, int64_t answers) {
   return all;
 }
 
-std::vector<Clip> open_pool(const Material& material, const Known& known) {
-  std::vector<Clip> open;
+ClipRefs open_pool(const Material& material, const Known& known) {
+  ClipRefs open;
+  open.reserve(material.pool.size());
   for (const Clip& clip : material.pool)
-    if (!known.closed.contains(clip.key())) open.push_back(clip);
+    if (!known.closed.contains(clip.key())) open.push_back(&clip);
   return open;
 }
 
@@ -117,7 +124,7 @@ Known start(Workbench& bench, const Arm& arm, const Store::Run& run, Random rand
   const Material& material = bench.material;
   Known known;
   known.closed = outside(material.pool, arm.recipe.pool_size, random.stream("pool"));
-  const auto source = material.start_in_pool() ? open_pool(material, known) : material.start;
+  const auto source = material.start_in_pool() ? open_pool(material, known) : refs_of(material.start);
   const std::vector<Clip> clips = balanced_draw(source, arm.recipe.start, material.classes.size(), random);
   reserve(bench, run, 0, clips, arm.recipe, arm.recipe.ask_start ? bench.oracle.price() : 0);
   for (const Clip& clip : clips) {
@@ -134,7 +141,8 @@ Known start(Workbench& bench, const Arm& arm, const Store::Run& run, Random rand
 std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run, Known& known, int64_t round,
                          const std::function<Model()>& student, Random random, RoundResult& result) {
   const Recipe& recipe = arm.recipe;
-  std::vector<Clip> open = open_pool(bench.material, known), picks;
+  ClipRefs open = open_pool(bench.material, known);
+  std::vector<Clip> picks;
   if (const auto before = bench.store.reserved(run.id, round); !before.empty()) {
     const FilmedClips filmed = bench.material.filmed();
     for (const std::string& key : before)
@@ -149,7 +157,7 @@ std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run
     picks = choose_mixes(bench, recipe, net, known, random, result);
     keep(bench.store, run.id, "forwards", fmt::format("{}{}", result.forwards, in_round(round)));
   } else if (recipe.budget < 0) {
-    picks = open;
+    picks = values(open);
   } else {
     const Model net = scores_pool(recipe) ? student() : nullptr;  // outside the stopwatch: training has its own
     ScoredPool pool;
@@ -159,7 +167,7 @@ std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run
     }
     const Stopwatch watch(result.select_s);
     const torch::Tensor rows = select(*recipe.strategy, pool.scores, recipe.budget / static_cast<double>(recipe.answers_per_clip), recipe.selection, random);
-    for (int64_t i = 0; i < rows.size(0); ++i) picks.push_back(pool.clips[rows[i].item<int64_t>()]);
+    for (int64_t i = 0; i < rows.size(0); ++i) picks.push_back(*pool.clips[rows[i].item<int64_t>()]);
   }
   picks = with_views(picks, recipe.answers_per_clip);
   reserve(bench, run, round, picks, recipe, bench.oracle.price());

@@ -190,8 +190,8 @@ FitReport Learning::fit_clips(Net& net, const Learner& learner, Objective& objec
 
 // A clip counts by its truth, else by the teacher's word.
 FitReport Learning::fit_probe(Net& net, const Learner&, Objective&, const std::vector<Sample>& samples, Random, const std::string&) {
-  std::vector<Clip> clips;
-  for (const Sample& sample : samples) clips.push_back(sample.clip);
+  ClipRefs clips;
+  for (const Sample& sample : samples) clips.push_back(&sample.clip);
   const Predictions read = features(net, clips);
   if (read.rows.size(0) == 0) fail("no labelled clip could be read; see the quarantined videos");
   std::vector<torch::Tensor> known, weights;
@@ -207,8 +207,8 @@ FitReport Learning::fit_probe(Net& net, const Learner&, Objective&, const std::v
 }
 
 FitReport Learning::fit_head(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& all, Random random, const std::string& checkpoint) {
-  std::vector<Clip> clips;
-  for (const Sample& sample : all) clips.push_back(sample.clip);
+  ClipRefs clips;
+  for (const Sample& sample : all) clips.push_back(&sample.clip);
   const Predictions known = features(net, clips);
   const int64_t readable = known.rows.size(0);
   if (readable == 0) fail("no labelled clip could be read; see the quarantined videos");
@@ -242,6 +242,10 @@ FitReport Learning::fit_head(Net& net, const Learner& learner, Objective& object
 }
 
 Predictions Learning::predict(Net& net, const Learner& learner, const std::vector<Clip>& clips) {
+  return look(net, learner, refs_of(clips));
+}
+
+Predictions Learning::look(Net& net, const Learner& learner, const ClipRefs& clips) {
   if (!learner.backbone_frozen()) return read_and_predict(net, clips, "reading clips");
   Predictions known = features(net, clips);
   const torch::NoGradGuard no_grad;
@@ -250,24 +254,24 @@ Predictions Learning::predict(Net& net, const Learner& learner, const std::vecto
   return known;
 }
 
-Predictions Learning::score(Net& net, const Learner& learner, const std::vector<Clip>& clips, int64_t beside) {
-  if (learner.backbone_frozen() || learner.training.precision == "f32" || !cpu_has_bf16()) return predict(net, learner, clips);
+Predictions Learning::score(Net& net, const Learner& learner, const ClipRefs& clips, int64_t beside) {
+  if (learner.backbone_frozen() || learner.training.precision == "f32" || !cpu_has_bf16()) return look(net, learner, clips);
   return read_and_predict(net, clips, "reading clips", "bf16", beside);
 }
 
 // All clips at the first call and in the order of clips_(): what a clip's features are does not depend on who asked when.
-Predictions Learning::features(Net& net, const std::vector<Clip>& clips) {
+Predictions Learning::features(Net& net, const ClipRefs& clips) {
   auto& known = features_[frozen_hash(net)];
   if (known.empty()) {
     const std::vector<Clip> all = clips_();
-    const Predictions read = read_and_predict(net, all, "features");
+    const Predictions read = read_and_predict(net, refs_of(all), "features");
     for (const Clip& clip : all) known[clip.key()];  // undefined where unreadable
     for (int64_t i = 0; i < read.rows.size(0); ++i) known[all[read.rows[i].item<int64_t>()].key()] = read.embeddings[i];
   }
   std::vector<torch::Tensor> embeddings;
   std::vector<int64_t> rows;
   for (size_t i = 0; i < clips.size(); ++i) {
-    const torch::Tensor& embedding = known.at(clips[i].key());
+    const torch::Tensor& embedding = known.at(clips[i]->key());
     if (!embedding.defined()) continue;
     embeddings.push_back(embedding);
     rows.push_back(static_cast<int64_t>(i));
@@ -276,7 +280,7 @@ Predictions Learning::features(Net& net, const std::vector<Clip>& clips) {
   return {torch::Tensor(), torch::stack(embeddings), torch::tensor(rows, torch::kInt64)};
 }
 
-Predictions Learning::read_and_predict(Net& net, const std::vector<Clip>& clips, const std::string& what, const std::string& precision, int64_t beside) {
+Predictions Learning::read_and_predict(Net& net, const ClipRefs& clips, const std::string& what, const std::string& precision, int64_t beside) {
   const torch::NoGradGuard no_grad;
   net.eval();
   const InputOptions& input = reader_.options();
@@ -286,9 +290,9 @@ Predictions Learning::read_and_predict(Net& net, const std::vector<Clip>& clips,
   if (!why_not.empty()) note(why_not);
   EvaluationBatches batches(reader_, clips, classes_.size(), engine->batch(), /*threads=*/1);
   Predictions all = of_nothing();
-  std::vector<int64_t> rows;
+  all.rows = torch::empty({std::ssize(clips)}, torch::kInt64);
   std::deque<std::future<Output>> under_way;
-  int64_t done = 0;
+  int64_t read = 0, done = 0;
   const auto take_first = [&] {
     const Output output = under_way.front().get();
     under_way.pop_front();
@@ -303,13 +307,14 @@ Predictions Learning::read_and_predict(Net& net, const std::vector<Clip>& clips,
   };
   progress_.begin(what, static_cast<int64_t>(clips.size()), "clips");
   while (const auto batch = batches.next()) {
-    rows.insert(rows.end(), batch->rows.const_data_ptr<int64_t>(), batch->rows.const_data_ptr<int64_t>() + batch->rows.numel());
+    all.rows.slice(0, read, read + batch->rows.numel()).copy_(batch->rows);
+    read += batch->rows.numel();
     under_way.push_back(engine->submit(batch->clips));
     if (std::ssize(under_way) >= engine->requests()) take_first();
   }
   while (!under_way.empty()) take_first();
   progress_.end();
-  return {all.logits.slice(0, 0, done), all.embeddings.slice(0, 0, done), torch::tensor(rows, torch::kInt64)};
+  return {all.logits.slice(0, 0, done), all.embeddings.slice(0, 0, done), all.rows.slice(0, 0, done)};
 }
 
 }  // namespace distal

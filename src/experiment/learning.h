@@ -38,7 +38,7 @@ class Learning {
   Predictions predict(Net& net, const Learner& learner, const std::vector<Clip>& clips);
   /// The same as a strategy sees it: where the learner trains in bf16, `worth_freezing` clips and more are scored in bf16 too. `beside`: so many
   /// others are scored by the same network, and the more of both decides, so that their numbers can be compared.
-  Predictions score(Net& net, const Learner& learner, const std::vector<Clip>& clips, int64_t beside = 0);
+  Predictions score(Net& net, const Learner& learner, const ClipRefs& clips, int64_t beside = 0);
 
   int64_t worth_freezing = kWorthFreezing;  // clips from which on predictions come from a frozen graph
 
@@ -46,8 +46,9 @@ class Learning {
   std::set<std::string> take_notes() { return std::exchange(notes_, {}); }
 
  private:
-  Predictions read_and_predict(Net& net, const std::vector<Clip>& clips, const std::string& what, const std::string& precision = "auto", int64_t beside = 0);
-  Predictions features(Net& net, const std::vector<Clip>& clips);
+  Predictions read_and_predict(Net& net, const ClipRefs& clips, const std::string& what, const std::string& precision = "auto", int64_t beside = 0);
+  Predictions look(Net& net, const Learner& learner, const ClipRefs& clips);
+  Predictions features(Net& net, const ClipRefs& clips);
   std::unique_ptr<Objective> objective(Net& net, const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples,
                                        Random random, const Model& teacher) const;
   void read_all(const TrainingOptions& training, const std::vector<Sample>& samples);

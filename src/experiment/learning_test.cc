@@ -75,16 +75,16 @@ TEST_F(LearningTest, AStrategyIsShownWhatTheNetworkComputesInThePrecisionItTrain
   const Model net = learner_.model.build(2, Random(1));
   Start start(*this, "score");
   const std::vector<Clip> few(clips_.begin(), clips_.begin() + 2);
-  const auto whole = start.learning.predict(*net, learner_, clips_).logits, alone = start.learning.score(*net, learner_, few).logits;
+  const auto whole = start.learning.predict(*net, learner_, clips_).logits, alone = start.learning.score(*net, learner_, refs_of(few)).logits;
   EXPECT_TRUE(alone.equal(whole.slice(0, 0, 2))) << "few clips are not worth a graph";
   if (!openvino_present()) GTEST_SKIP() << "built without OpenVINO";
   start.learning.worth_freezing = 12;
-  const auto scored = start.learning.score(*net, learner_, clips_).logits, beside = start.learning.score(*net, learner_, few, 12).logits;
+  const auto scored = start.learning.score(*net, learner_, refs_of(clips_)).logits, beside = start.learning.score(*net, learner_, refs_of(few), 12).logits;
   EXPECT_TRUE(torch::allclose(scored, whole, 0.05, 0.05));
   EXPECT_EQ(torch::allclose(scored, whole, 1e-4, 1e-6), !cpu_has_bf16());
   EXPECT_TRUE(torch::allclose(beside, scored.slice(0, 0, 2), 1e-4, 1e-6)) << "as the many are";
   learner_.training.precision = "f32";
-  EXPECT_TRUE(torch::allclose(start.learning.score(*net, learner_, clips_).logits, whole, 1e-4, 1e-6));
+  EXPECT_TRUE(torch::allclose(start.learning.score(*net, learner_, refs_of(clips_)).logits, whole, 1e-4, 1e-6));
 }
 
 TEST_F(LearningTest, ClipsAreReadBeforeTheyAreLearnedFrom) {

@@ -32,7 +32,7 @@ class Scorer {
   Scorer(Workbench& bench, const Recipe& recipe, const Model& student, const Known& known, Random random, const std::string& what)
       : bench_(bench), recipe_(recipe), student_(student), known_(known), needs_(recipe.strategy->needs()), random_(random), what_(what) {}
 
-  ScoredPool score(std::vector<Clip> open) {
+  ScoredPool score(ClipRefs open) {
     student_ ? look(std::move(open)) : look_away(std::move(open));
     describe();
     if (!student_) return std::move(pool_);
@@ -47,7 +47,7 @@ class Scorer {
  private:
   int64_t size() const { return std::ssize(pool_.clips); }
 
-  void look(std::vector<Clip> open) {
+  void look(ClipRefs open) {
     const Predictions seen = bench_.learning.score(*student_, recipe_.student, open);
     if (seen.rows.size(0) == std::ssize(open)) pool_.clips = std::move(open);
     else for (int64_t i = 0; i < seen.rows.size(0); ++i) pool_.clips.push_back(open[seen.rows[i].item<int64_t>()]);
@@ -57,25 +57,31 @@ class Scorer {
     there_ = torch::ones({size()}, torch::kBool);
   }
 
-  void look_away(std::vector<Clip> open) {
+  void look_away(ClipRefs open) {
     pool_.clips = std::move(open);
     pool_.scores.logits = torch::zeros({size(), bench_.material.classes.size()});
   }
 
   void describe() {
+    const SelectionOptions& limits = recipe_.selection;
     auto& scores = pool_.scores;
-    scores.duration_s = torch::empty({size()}, torch::kFloat64);
-    scores.start_s = torch::empty({size()}, torch::kFloat64);
+    if (limits.unit == "seconds") scores.duration_s = each([](const Clip& clip) { return clip.duration_s(); });
+    if (limits.gap_s > 0) scores.start_s = each([](const Clip& clip) { return clip.start_s; });
+    if (limits.ask == "clip" && limits.per_video == 0 && limits.gap_s == 0) return;
     scores.video.reserve(size());
-    for (int64_t i = 0; i < size(); ++i) {
-      scores.duration_s.data_ptr<double>()[i] = pool_.clips[i].duration_s();
-      scores.start_s.data_ptr<double>()[i] = pool_.clips[i].start_s;
-      scores.video.push_back(pool_.clips[i].video);
-    }
+    for (const Clip* clip : pool_.clips) scores.video.push_back(clip->video);
+  }
+
+  torch::Tensor each(double (*of)(const Clip&)) const {
+    auto values = torch::empty({size()}, torch::kFloat64);
+    for (int64_t i = 0; i < size(); ++i) values.mutable_data_ptr<double>()[i] = of(*pool_.clips[i]);
+    return values;
   }
 
   void look_at_labelled() {
-    const Predictions seen = bench_.learning.score(*student_, recipe_.student, known_.clips(), size());
+    ClipRefs clips;
+    for (const Sample& sample : known_.samples) clips.push_back(&sample.clip);
+    const Predictions seen = bench_.learning.score(*student_, recipe_.student, clips, size());
     const int64_t labelled = seen.rows.size(0), classes = bench_.material.classes.size();
     pool_.scores.labelled_embeddings = seen.embeddings;
     pool_.scores.labelled_logits = seen.logits;
@@ -136,7 +142,9 @@ class Scorer {
   }
 
   void ask_teacher() {
-    const auto answers = bench_.oracle.ask(pool_.clips);
+    std::vector<Clip> clips;
+    for (const Clip* clip : pool_.clips) clips.push_back(*clip);
+    const auto answers = bench_.oracle.ask(clips);
     pool_.scores.teacher = blank();
     for (int64_t i = 0; i < size(); ++i) {
       if (answers[i].empty()) there_[i] = false;
@@ -214,7 +222,7 @@ std::string unmet_need(const Recipe& recipe) {
   return "";
 }
 
-ScoredPool score_pool(Workbench& bench, const Recipe& recipe, const Model& student, const Known& known, std::vector<Clip> open,
+ScoredPool score_pool(Workbench& bench, const Recipe& recipe, const Model& student, const Known& known, ClipRefs open,
                       Random random, const std::string& what) {
   return Scorer(bench, recipe, student, known, random, what).score(std::move(open));
 }

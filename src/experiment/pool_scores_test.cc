@@ -40,7 +40,7 @@ class PoolScoresTest : public ::testing::Test {
     const Experiment experiment{};
     Workbench bench{experiment, material_, learning, oracle, store_, folder_.path(), progress_};
     const Model net = scores_pool(recipe_) ? learning.train(recipe_.student, recipe_.loss, known_.samples, Random(1).stream("student"), "student", teachers_network(bench, recipe_)) : nullptr;
-    return score_pool(bench, recipe_, net, known_, open_, Random(1), "test");
+    return score_pool(bench, recipe_, net, known_, refs_of(open_), Random(1), "test");
   }
 
   TemporaryFolder folder_;
@@ -61,10 +61,17 @@ TEST_F(PoolScoresTest, StrategiesAreShownWhatTheyNeedAndNoMore) {
   EXPECT_EQ(sizes(margin.logits), (std::vector<int64_t>{6, 2}));
   EXPECT_FALSE(margin.passes.defined() || margin.teacher.defined() || margin.head_weight.defined() || margin.labelled_logits.defined());
   EXPECT_EQ(margin.labelled_embeddings.size(0), 0);
-  EXPECT_EQ(margin.video[2], open_[2].video);
-  EXPECT_EQ(margin.duration_s[2].item<double>(), open_[2].duration_s());
-  EXPECT_EQ(margin.start_s[2].item<double>(), open_[2].start_s);
+  EXPECT_TRUE(margin.video.empty() && !margin.duration_s.defined() && !margin.start_s.defined()) << "no limit looks at them";
   EXPECT_EQ(score("random").clips.size(), 6u);
+}
+
+TEST_F(PoolScoresTest, LimitsLookAtVideosAndTimes) {
+  recipe_.selection.unit = "seconds";
+  recipe_.selection.gap_s = 0.1;
+  const auto scores = score("margin").scores;
+  EXPECT_EQ(scores.video.at(2), open_[2].video);
+  EXPECT_EQ(scores.duration_s[2].item<double>(), open_[2].duration_s());
+  EXPECT_EQ(scores.start_s[2].item<double>(), open_[2].start_s);
 }
 
 TEST_F(PoolScoresTest, TheHeadsWeightMakesTheLogits) {
@@ -136,10 +143,11 @@ TEST_F(PoolScoresTest, ClipsThatCannotBeReadAreLeftOut) {
   clips_.push_back({broken, "none", 0, 1, "none", 0});
   open_.insert(open_.begin() + 2, clips_.back());
   for (const char* strategy : {"{name: consistency, passes: 2}", "{name: ensemble, members: 2}", "disagreement"}) {
+    recipe_.selection.per_video = 2;
     const auto pool = score(strategy);
     EXPECT_EQ(pool.clips.size(), 6u);
     EXPECT_EQ(pool.scores.size(), 6);
-    EXPECT_EQ(pool.scores.video[2], open_[3].video);
+    EXPECT_EQ(pool.scores.video.at(2), open_[3].video);
   }
 }
 
