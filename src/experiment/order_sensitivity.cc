@@ -66,7 +66,7 @@ Experiment order_experiment(const Document& recipe, const std::string& name) {
 
 OrderSensitivity order_sensitivity(const Results& results) {
   const Summary summary(results);
-  const auto accuracies = [&](const char* arm) { return estimate(final_values(arm_of(summary, arm), accuracy)); };
+  const auto accuracies = [&](const char* arm) { return estimate_share(final_values(arm_of(summary, arm), accuracy)); };
   const auto compared = std::find_if(summary.comparisons.begin(), summary.comparisons.end(), [](const Comparison& c) { return c.arm->name == "tsm"; });
   expect(compared != summary.comparisons.end(), "tsm is compared with tsn");
   OrderSensitivity found{accuracies("tsn"), accuracies("tsm"), compared->difference, compared->p, compared->over_videos};

@@ -105,7 +105,7 @@ std::string p_words(const Comparison& c) {
 std::string facts(const Summary& summary) {
   std::string out;
   if (!summary.best) return out;
-  const Estimate best = estimate(final_values(*summary.best, accuracy));
+  const Estimate best = estimate_share(final_values(*summary.best, accuracy));
   const double spent = estimate(final_values(*summary.best, [&](const RoundResult& r) { return summary.spent(r); })).mean;
   out += fact("Best arm", escaped(summary.best->name), fmt::format("after {} {}", number(spent, 0), summary.unit()));
   std::string interval;
@@ -136,7 +136,7 @@ std::string with_interval(const Estimate& value) {
 }
 
 DotRow dot_row(const ArmView& arm, const std::vector<double>& values, const std::string& what, bool difference) {
-  const Estimate e = estimate(values);
+  const Estimate e = difference ? estimate(values) : estimate_share(values);
   const auto end = [&](double v) { return difference ? points(v) : fmt::format("{:.1f}", v * 100); };
   std::string text = difference ? points(e.mean) : percent(e.mean);
   if (std::isfinite(e.low)) text += fmt::format(" [{}, {}]", end(e.low), end(e.high));
@@ -206,7 +206,7 @@ std::string finals(const Summary& summary) {
       "log loss", "ECE"});
   for (const auto& arm : summary.arms) {
     if (!arm.ran()) continue;
-    const auto of = [&](const Measure& measure) { return estimate(final_values(arm, measure)); };
+    const auto of = [&](const Measure& measure) { return estimate_share(final_values(arm, measure)); };
     table.row({key(arm), std::to_string(arm.cells.size()), with_interval(of(accuracy)),
         with_interval(of([](const RoundResult& r) { return r.metrics.video_accuracy; })),
                with_interval(of([](const RoundResult& r) { return r.metrics.mean_class_accuracy; })),

@@ -48,7 +48,7 @@ std::string area_table(const Summary& summary) {
   }
   Table table("Mean accuracy over the budget and over each third of it; paired t-test of the area, seed by seed", headings);
   for (const auto& arm : summary.arms) {
-    const Estimate area = estimate(areas(summary, arm));
+    const Estimate area = estimate_share(areas(summary, arm));
     if (!std::isfinite(area.mean)) continue;
     std::vector<std::string> cells{key(arm), std::to_string(area.seeds), with_interval(area)};
     for (const auto third : {&Thirds::low, &Thirds::medium, &Thirds::high}) cells.push_back(percent(of_third(summary, arm, third).mean));

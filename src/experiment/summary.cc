@@ -78,6 +78,12 @@ Estimate estimate(const std::vector<double>& values) {
   return out;
 }
 
+Estimate estimate_share(const std::vector<double>& values) {
+  Estimate share = estimate(values);
+  if (share.seeds > 1) share.low = std::max(share.low, 0.0), share.high = std::min(share.high, 1.0);
+  return share;
+}
+
 std::vector<double> final_values(const ArmView& arm, const Measure& measure) {
   std::vector<double> out;
   for (const auto* cell : arm.cells) out.push_back(measure(cell->rounds.back()));
@@ -161,7 +167,7 @@ std::vector<MeanPoint> mean_curve(const Summary& summary, const ArmView& arm) {
       values.push_back(accuracy(cell->rounds[r]));
     }
     if (values.empty()) break;
-    curve.push_back({estimate(spent), estimate(values)});
+    curve.push_back({estimate(spent), estimate_share(values)});
   }
   return curve;
 }

@@ -19,6 +19,8 @@ struct Estimate {
   int64_t seeds = 0;
 };
 Estimate estimate(const std::vector<double>& values);
+/// Of values in [0, 1], such as accuracies: the interval ends where they do.
+Estimate estimate_share(const std::vector<double>& values);
 
 struct ArmView {
   std::string name;

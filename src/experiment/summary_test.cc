@@ -143,6 +143,11 @@ TEST(Summary, OneSeedHasNoInterval) {
   EXPECT_TRUE(std::isnan(one.low));
   EXPECT_TRUE(std::isnan(estimate({}).mean));
   EXPECT_EQ(estimate({0.5, NAN, 0.7}).seeds, 2);
+  EXPECT_LT(estimate({0.1, 0.9}).low, 0);
+  EXPECT_EQ(estimate_share({0.1, 0.9}).low, 0);
+  EXPECT_EQ(estimate_share({0.1, 0.9}).high, 1);
+  EXPECT_EQ(estimate_share({0.5, 0.51}).low, estimate({0.5, 0.51}).low);
+  EXPECT_TRUE(std::isnan(estimate_share({0.5}).low));
 }
 
 TEST(Summary, SumsConfusionOverSeedsAndRefusesDifferentSizes) {

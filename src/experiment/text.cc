@@ -8,7 +8,7 @@ std::string summary_text(const Results& results) {
   const Summary summary(results);
   std::string text = results.question.empty() ? "" : results.question + "\n";
   for (const ArmView& arm : summary.arms) {
-    const Estimate final = estimate(final_values(arm, accuracy));
+    const Estimate final = estimate_share(final_values(arm, accuracy));
     if (!arm.ran()) continue;
     text += fmt::format("  {:<20} accuracy {:.4f}", arm.name, final.mean);
     if (final.seeds > 1) text += fmt::format(" [{:.4f}, {:.4f}]", final.low, final.high);
