@@ -5,6 +5,7 @@
 #include <torch/csrc/jit/frontend/tracer.h>
 
 #include "base/error.h"
+#include "models/depthwise.h"
 
 namespace distal {
 namespace {
@@ -70,22 +71,6 @@ at::Tensor time_in_channels(const at::Tensor& x, const at::Tensor& w, const at::
   return plain(x.flatten(1, 2), folded, cast(bias, x.scalar_type()), stride.slice(1), padding.slice(1), groups).unflatten(1, {w.size(0), outputs});
 }
 
-at::Tensor tap_by_tap(const at::Tensor& clips, const at::Tensor& w, const at::Tensor& b, at::IntArrayRef stride, at::IntArrayRef padding) {
-  const int64_t count = clips.size(0), frames = clips.size(2), middle = padding[0];
-  const auto x = clips.contiguous(at::MemoryFormat::ChannelsLast3d).transpose(1, 2).flatten(0, 1);  // [N * T, C, H, W], a view, channels last
-  const auto tap = [&](int64_t k) {
-    const auto y = plain(x, w.select(2, k), k == middle ? b : at::Tensor(), stride.slice(1), padding.slice(1), x.size(1));
-    return y.unflatten(0, {count, frames}).transpose(1, 2);  // [N, C, T, H, W], channels last
-  };
-  const auto y = tap(middle);
-  for (int64_t k = 0; k < w.size(2); ++k) {
-    const int64_t later = middle - k, shared = frames - std::abs(later);  // the tap's frame t is the output's frame t + later
-    if (later == 0 || shared <= 0) continue;
-    y.narrow(2, std::max<int64_t>(later, 0), shared).add_(tap(k).narrow(2, std::max<int64_t>(-later, 0), shared));
-  }
-  return y;
-}
-
 bool strided(at::IntArrayRef stride) { return stride.back() > 1 || stride[stride.size() - 2] > 1; }
 
 }  // namespace
@@ -94,12 +79,16 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& w, const at::Tenso
   const auto is = [&](at::ScalarType input, at::ScalarType weight) { return x.scalar_type() == input && w.scalar_type() == weight; };
   expect(!x.is_cpu() || x.scalar_type() == w.scalar_type() || is(at::kBFloat16, at::kFloat), "a convolution's input has the dtype of its weight, or bfloat16 beside float32");
   if (!x.is_cpu() || torch::jit::tracer::isTracing()) return plain(x, cast(w, x.scalar_type()), cast(b, x.scalar_type()), stride, padding, groups);
-  const bool depthwise = groups > 1 && groups == x.size(1) && groups == w.size(0), video = stride.size() == 3;
-  if (depthwise && x.scalar_type() == at::kBFloat16 && strided(stride))
+  const bool trained = at::GradMode::is_enabled() && (x.requires_grad() || w.requires_grad()), video = stride.size() == 3;
+  if (trained && (video || (x.scalar_type() == at::kBFloat16 && strided(stride))) && depthwise_fits(x, w, groups)) {
+    const auto y = depthwise(x, w, stride, padding);
+    if (!b.defined()) return y;
+    std::vector<int64_t> sizes(y.dim(), 1);
+    sizes[1] = -1;
+    return y + cast(b, x.scalar_type()).view(sizes);
+  }
+  if (groups > 1 && groups == x.size(1) && groups == w.size(0) && x.scalar_type() == at::kBFloat16 && strided(stride))
     return convolution(x.to(at::kFloat), cast(w, at::kFloat), cast(b, at::kFloat), stride, padding, groups).to(at::kBFloat16);
-  const bool trained = at::GradMode::is_enabled() && (x.requires_grad() || w.requires_grad());
-  if (depthwise && video && trained && stride[0] == 1 && w.size(2) > 1 && 2 * padding[0] == w.size(2) - 1)
-    return tap_by_tap(x, cast(w, x.scalar_type()), cast(b, x.scalar_type()), stride, padding);
   if (video && x.size(2) < w.size(2) && x.size(2) + 2 * padding[0] >= w.size(2)) return time_in_channels(x, w, b, stride, padding, groups);
   const auto weight = w.scalar_type() == x.scalar_type() ? w : CastWeight::apply(w, x.scalar_type(), 0, 0, 0);
   return plain(x, weight, cast(b, x.scalar_type()), stride, padding, groups);

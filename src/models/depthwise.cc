@@ -1,0 +1,243 @@
+#include "models/depthwise.h"
+
+#include <cstring>
+#include <vector>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "base/clones.h"
+
+
+namespace distal {
+namespace {
+
+constexpr int64_t kLanes = 16;
+typedef float Lane16 __attribute__((vector_size(64)));
+typedef uint32_t Words16 __attribute__((vector_size(64)));
+typedef uint16_t Halves16 __attribute__((vector_size(32)));
+
+[[gnu::always_inline]] inline void load16(const float* from, Lane16& to) { std::memcpy(&to, from, sizeof to); }
+[[gnu::always_inline]] inline void store16(const Lane16& from, float* to) { std::memcpy(to, &from, sizeof from); }
+// bfloat16 is the upper half of a float32.
+[[gnu::always_inline]] inline void load16(const uint16_t* from, Lane16& to) {
+  Halves16 halves;
+  std::memcpy(&halves, from, sizeof halves);
+  const Words16 words = __builtin_convertvector(halves, Words16) << 16;
+  std::memcpy(&to, &words, sizeof to);
+}
+// To the nearest, ties to even; a NaN stays one.
+[[gnu::always_inline]] inline void store16(const Lane16& from, uint16_t* to) {
+  Words16 words;
+  std::memcpy(&words, &from, sizeof words);
+  const Words16 rounded = words + 0x7fff + ((words >> 16) & 1);
+  const Halves16 halves = __builtin_convertvector((from == from ? rounded : words | 0x400000) >> 16, Halves16);
+  std::memcpy(to, &halves, sizeof halves);
+}
+
+struct Tap {
+  int64_t from, weight;  // offsets of the first channel
+};
+
+// out[c] = sum of from[tap.from + c] * weight[tap.weight + c]. The last lanes overlap those before.
+template <class Stored>
+[[gnu::always_inline]] inline void sum_taps(const Stored* from, const float* weight, const Tap* taps, int64_t count, int64_t channels, Stored* out) {
+  for (int64_t block = 0; block < channels; block += kLanes) {
+    const int64_t c = std::min(block, channels - kLanes);
+    Lane16 sum = {};
+    for (int64_t i = 0; i < count; ++i) {
+      Lane16 x, w;
+      load16(from + taps[i].from + c, x);
+      load16(weight + taps[i].weight + c, w);
+      sum += x * w;
+    }
+    store16(sum, out + c);
+  }
+}
+
+// sum[c] += a[i * a_step + c] * b[i * b_step + c] over `count` i, for 16 channels.
+template <class Stored>
+[[gnu::always_inline]] inline void add_products(const Stored* a, int64_t a_step, const Stored* b, int64_t b_step, int64_t count, float* sums) {
+  Lane16 sum;
+  load16(sums, sum);
+  for (int64_t i = 0; i < count; ++i) {
+    Lane16 x, y;
+    load16(a + i * a_step, x);
+    load16(b + i * b_step, y);
+    sum += x * y;
+  }
+  store16(sum, sums);
+}
+
+DISTAL_WIDE_CLONES void sum_taps_of(const float* from, const float* weight, const Tap* taps, int64_t count, int64_t channels, float* out) {
+  sum_taps(from, weight, taps, count, channels, out);
+}
+DISTAL_WIDE_CLONES void sum_taps_of(const uint16_t* from, const float* weight, const Tap* taps, int64_t count, int64_t channels, uint16_t* out) {
+  sum_taps(from, weight, taps, count, channels, out);
+}
+DISTAL_WIDE_CLONES void add_products_of(const float* a, int64_t a_step, const float* b, int64_t b_step, int64_t count, float* sums) {
+  add_products(a, a_step, b, b_step, count, sums);
+}
+DISTAL_WIDE_CLONES void add_products_of(const uint16_t* a, int64_t a_step, const uint16_t* b, int64_t b_step, int64_t count, float* sums) {
+  add_products(a, a_step, b, b_step, count, sums);
+}
+
+// One dimension of a convolution: output `to` meets input `to * stride - padding + tap`.
+struct Axis {
+  int64_t inputs, kernel, stride, padding;
+  int64_t outputs() const { return (inputs + 2 * padding - kernel) / stride + 1; }
+};
+struct Met {
+  int64_t at, tap;
+};
+using Meetings = std::vector<std::vector<Met>>;  // of each place of what is computed, with places of what is read
+
+Meetings inputs_met(const Axis& axis) {
+  Meetings all(axis.outputs());
+  for (int64_t to = 0; to < axis.outputs(); ++to)
+    for (int64_t tap = 0; tap < axis.kernel; ++tap)
+      if (const int64_t at = to * axis.stride - axis.padding + tap; at >= 0 && at < axis.inputs) all[to].push_back({at, tap});
+  return all;
+}
+
+Meetings outputs_met(const Axis& axis) {
+  Meetings all(axis.inputs);
+  for (int64_t to = 0; to < axis.outputs(); ++to)
+    for (int64_t tap = 0; tap < axis.kernel; ++tap)
+      if (const int64_t at = to * axis.stride - axis.padding + tap; at >= 0 && at < axis.inputs) all[at].push_back({to, tap});
+  return all;
+}
+
+struct Shape {
+  int64_t clips, channels;
+  Axis axes[3];  // time, height, width
+  int64_t taps() const { return axes[0].kernel * axes[1].kernel * axes[2].kernel; }
+};
+
+Shape shape_of(const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef stride, at::IntArrayRef padding) {
+  Shape shape{x.size(0), x.size(1), {}};
+  for (int64_t d = 0; d < 3; ++d) shape.axes[d] = {x.size(2 + d), weight.size(2 + d), stride[d], padding[d]};
+  return shape;
+}
+
+at::Tensor channels_last(at::IntArrayRef sizes, const at::Tensor& like) {
+  return at::empty(sizes, like.options().memory_format(at::MemoryFormat::ChannelsLast3d));
+}
+
+template <class Stored>
+void gather(const at::Tensor& from, const at::Tensor& weights, const Shape& shape, const Meetings (&met)[3], at::Tensor& out) {
+  const int64_t channels = shape.channels, height = from.size(3), width = from.size(4);
+  const int64_t out_t = out.size(2), out_h = out.size(3), out_w = out.size(4);
+  const auto* const source = static_cast<const Stored*>(from.const_data_ptr());
+  const float* const weight = weights.const_data_ptr<float>();
+  auto* const target = static_cast<Stored*>(out.mutable_data_ptr());
+  at::parallel_for(0, shape.clips * out_t * out_h, 1, [&](int64_t begin, int64_t end) {
+    std::vector<Tap> taps;
+    for (int64_t row = begin; row < end; ++row) {
+      const int64_t n = row / (out_t * out_h), t = row / out_h % out_t, h = row % out_h;
+      const Stored* clip = source + n * from.stride(0);
+      for (int64_t w = 0; w < out_w; ++w) {
+        const auto& across = met[2][w];
+        const bool as_before = w > 0 && across.size() == met[2][w - 1].size() && !across.empty() && across[0].tap == met[2][w - 1][0].tap;
+        if (as_before) {
+          clip += (across[0].at - met[2][w - 1][0].at) * channels;
+        } else {
+          clip = source + n * from.stride(0);
+          taps.clear();
+          for (const auto& [at_t, tap_t] : met[0][t])
+            for (const auto& [at_h, tap_h] : met[1][h])
+              for (const auto& [at_w, tap_w] : across)
+                taps.push_back({((at_t * height + at_h) * width + at_w) * channels, ((tap_t * shape.axes[1].kernel + tap_h) * shape.axes[2].kernel + tap_w) * channels});
+        }
+        sum_taps_of(clip, weight, taps.data(), std::ssize(taps), channels, target + (row * out_w + w) * channels);
+      }
+    }
+  });
+}
+
+// [clips, taps, C], each clip's part.
+template <class Stored>
+void weight_products(const at::Tensor& x, const at::Tensor& gradient, const Shape& shape, at::Tensor& sums) {
+  const auto& [time, height, width] = shape.axes;
+  const int64_t channels = shape.channels, blocks = (channels + kLanes - 1) / kLanes;
+  const auto* const input = static_cast<const Stored*>(x.const_data_ptr());
+  const auto* const output = static_cast<const Stored*>(gradient.const_data_ptr());
+  float* const all = sums.mutable_data_ptr<float>();
+  const Meetings times = inputs_met(time), rows = inputs_met(height);
+  at::parallel_for(0, shape.clips * blocks, 1, [&](int64_t begin, int64_t end) {
+    std::vector<float> taps(shape.taps() * kLanes);
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t n = task / blocks, first = task % blocks * kLanes, c = std::min(first, channels - kLanes);
+      std::fill(taps.begin(), taps.end(), 0.f);
+      for (int64_t t = 0; t < time.outputs(); ++t)
+        for (int64_t h = 0; h < height.outputs(); ++h)
+          for (const auto& [at_t, tap_t] : times[t])
+            for (const auto& [at_h, tap_h] : rows[h]) {
+              const Stored* const y = output + n * gradient.stride(0) + (t * height.outputs() + h) * width.outputs() * channels + c;
+              const Stored* const from = input + n * x.stride(0) + (at_t * height.inputs + at_h) * width.inputs * channels + c;
+              for (int64_t tap_w = 0; tap_w < width.kernel; ++tap_w) {
+                const int64_t offset = tap_w - width.padding;  // of the input that output 0 meets
+                const int64_t low = offset >= 0 ? 0 : (-offset + width.stride - 1) / width.stride;
+                const int64_t high = std::min(width.outputs(), offset >= width.inputs ? 0 : (width.inputs - 1 - offset) / width.stride + 1);
+                if (low >= high) continue;
+                add_products_of(y + low * channels, channels, from + (low * width.stride + offset) * channels, width.stride * channels, high - low,
+                                taps.data() + ((tap_t * height.kernel + tap_h) * width.kernel + tap_w) * kLanes);
+              }
+            }
+      for (int64_t tap = 0; tap < shape.taps(); ++tap)
+        std::copy_n(taps.data() + tap * kLanes + (first - c), c + kLanes - first, all + (n * shape.taps() + tap) * channels + first);
+    }
+  });
+}
+
+struct Depthwise : torch::autograd::Function<Depthwise> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const std::vector<int64_t>& stride,
+                            const std::vector<int64_t>& padding) {
+    const at::Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast3d);
+    context->save_for_backward({x, weight});
+    context->saved_data["stride"] = stride;
+    context->saved_data["padding"] = padding;
+    const Shape shape = shape_of(x, weight, stride, padding);
+    auto y = channels_last({shape.clips, shape.channels, shape.axes[0].outputs(), shape.axes[1].outputs(), shape.axes[2].outputs()}, x);
+    gather(x, weight, shape, {inputs_met(shape.axes[0]), inputs_met(shape.axes[1]), inputs_met(shape.axes[2])}, y);
+    return y;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const at::Tensor &x = saved[0], &weight = saved[1], y = gradients[0].contiguous(at::MemoryFormat::ChannelsLast3d);
+    const Shape shape = shape_of(x, weight, context->saved_data["stride"].toIntVector(), context->saved_data["padding"].toIntVector());
+    at::Tensor of_input, of_weight;
+    if (context->needs_input_grad(0)) {
+      of_input = channels_last(x.sizes(), x);
+      gather(y, weight, shape, {outputs_met(shape.axes[0]), outputs_met(shape.axes[1]), outputs_met(shape.axes[2])}, of_input);
+    }
+    if (context->needs_input_grad(1)) {
+      auto sums = at::empty({shape.clips, shape.taps(), shape.channels}, x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous));
+      x.scalar_type() == at::kFloat ? weight_products<float>(x, y, shape, sums) : weight_products<uint16_t>(x, y, shape, sums);
+      of_weight = sums.sum(0).t().reshape(weight.sizes()).to(weight.scalar_type());
+    }
+    return {of_input, of_weight, at::Tensor(), at::Tensor()};
+  }
+
+ private:
+  static void gather(const at::Tensor& from, const at::Tensor& weight, const Shape& shape, const Meetings (&met)[3], at::Tensor& out) {
+    const at::Tensor weights = weight.to(at::kFloat).reshape({shape.channels, shape.taps()}).t().contiguous();
+    from.scalar_type() == at::kFloat ? distal::gather<float>(from, weights, shape, met, out) : distal::gather<uint16_t>(from, weights, shape, met, out);
+  }
+};
+
+}  // namespace
+
+bool depthwise_fits(const at::Tensor& x, const at::Tensor& weight, int64_t groups) {
+  const bool type = x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
+  return x.is_cpu() && type && groups == x.size(1) && groups == weight.size(0) && groups >= kLanes;
+}
+
+at::Tensor depthwise(const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef stride, at::IntArrayRef padding) {
+  if (stride.size() == 3) return Depthwise::apply(x, weight, stride.vec(), padding.vec());
+  return Depthwise::apply(x.unsqueeze(2), weight.unsqueeze(2), std::vector<int64_t>{1, stride[0], stride[1]}, std::vector<int64_t>{0, padding[0], padding[1]}).squeeze(2);
+}
+
+}  // namespace distal
