@@ -4,8 +4,10 @@
 #include <ATen/autocast_mode.h>
 
 #include <fmt/ranges.h>
+#include <torch/csrc/jit/frontend/tracer.h>
 
 #include "base/error.h"
+#include "models/depthwise.h"
 
 namespace distal {
 namespace {
@@ -28,9 +30,13 @@ std::vector<Dilation> dilations(const std::string& ops, int64_t branches) {
 }
 
 // A 3x3x3 convolution with its taps `dilation` apart and as much padding. In a dimension that is no longer than that only the
-// middle tap meets the map, and the others are left out: on short clips up to three times as fast. Float32 on the CPU under
-// autocast too: such a kernel is longer than most clips, the case in which bf16 gradients are wrong (models/gate.h).
+// middle tap meets the map, and the others are left out: on short clips up to three times as fast. LibTorch's own in float32 on the CPU under
+// autocast too: such a kernel is longer than most clips, the case in which its bf16 gradients are wrong (models/gate.h).
 at::Tensor dilated(const Conv& conv, at::Tensor x, Dilation dilation) {
+  if (!torch::jit::tracer::isTracing() && depthwise_fits(x, conv.weight, conv.shape().groups)) {
+    const bool autocast = at::autocast::is_autocast_enabled(at::kCPU);
+    return depthwise(autocast ? x.to(at::kBFloat16) : x, conv.weight, conv.shape().stride, dilation, dilation);
+  }
   std::optional<c10::impl::ExcludeDispatchKeyGuard> no_autocast;
   if (x.is_cpu()) {
     no_autocast.emplace(c10::autocast_dispatch_keyset);

@@ -79,8 +79,8 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& w, const at::Tenso
   const auto is = [&](at::ScalarType input, at::ScalarType weight) { return x.scalar_type() == input && w.scalar_type() == weight; };
   expect(!x.is_cpu() || x.scalar_type() == w.scalar_type() || is(at::kBFloat16, at::kFloat), "a convolution's input has the dtype of its weight, or bfloat16 beside float32");
   if (!x.is_cpu() || torch::jit::tracer::isTracing()) return plain(x, cast(w, x.scalar_type()), cast(b, x.scalar_type()), stride, padding, groups);
-  const bool trained = at::GradMode::is_enabled() && (x.requires_grad() || w.requires_grad()), video = stride.size() == 3;
-  if (trained && (video || (x.scalar_type() == at::kBFloat16 && strided(stride))) && depthwise_fits(x, w, groups)) {
+  const bool video = stride.size() == 3;
+  if ((video || (x.scalar_type() == at::kBFloat16 && strided(stride))) && depthwise_fits(x, w, groups)) {
     const auto y = depthwise(x, w, stride, padding);
     if (!b.defined()) return y;
     std::vector<int64_t> sizes(y.dim(), 1);

@@ -1,4 +1,5 @@
 #include "models/convolution.h"
+#include "models/depthwise.h"
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
@@ -77,6 +78,20 @@ TEST_P(Convolution, CastsTheWeightAndGivesItsGradientInItsOwnType) {
       if (weight_learns && one.bias) leaves.push_back(b), wanted.push_back(exact.gradients[2]);
       const auto got = torch::autograd::grad({y}, leaves, {at::randn(y.sizes(), at::kDouble).to(at::kBFloat16)});
       for (size_t i = 0; i < wanted.size(); ++i) EXPECT_LT(difference(got[i], wanted[i]), 2e-2) << "gradient " << i << " of " << wanted.size();
+    }
+  }
+}
+
+TEST(Depthwise, TakesTapsApart) {
+  for (const auto& [input, dilation] : {std::pair(std::vector<int64_t>{2, 18, 4, 9, 8}, std::vector<int64_t>{4, 4, 4}), {{2, 16, 9, 6, 5}, {2, 1, 3}}, {{1, 33, 1, 3, 3}, {5, 5, 5}}}) {
+    const Case one{input, {input[1], 1, 3, 3, 3}, {1, 2, 2}, dilation, input[1]};
+    const auto ours = [&](const at::Tensor& x, const at::Tensor& w, const at::Tensor&) { return depthwise(x, w, one.stride, one.padding, dilation); };
+    const auto theirs = [&](const at::Tensor& x, const at::Tensor& w, const at::Tensor&) { return at::conv3d(x, w, {}, one.stride, one.padding, dilation, one.groups); };
+    const auto exact = pass(one, at::kDouble, at::MemoryFormat::Contiguous, theirs);
+    for (const auto& [type, tolerance] : {std::pair(at::kFloat, 1e-5), {at::kBFloat16, 2e-2}}) {
+      const auto got = pass(one, type, at::MemoryFormat::Contiguous, ours);
+      EXPECT_LT(difference(got.output, exact.output), tolerance);
+      for (size_t i = 0; i < exact.gradients.size(); ++i) EXPECT_LT(difference(got.gradients[i], exact.gradients[i]), tolerance) << "gradient " << i;
     }
   }
 }

@@ -83,10 +83,11 @@ DISTAL_WIDE_CLONES void add_products_of(const uint16_t* a, int64_t a_step, const
   add_products(a, a_step, b, b_step, count, sums);
 }
 
-// One dimension of a convolution: output `to` meets input `to * stride - padding + tap`.
+// One dimension of a convolution.
 struct Axis {
-  int64_t inputs, kernel, stride, padding;
-  int64_t outputs() const { return (inputs + 2 * padding - kernel) / stride + 1; }
+  int64_t inputs, kernel, stride, padding, dilation;
+  int64_t outputs() const { return (inputs + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1; }
+  int64_t input(int64_t to, int64_t tap) const { return to * stride - padding + tap * dilation; }
 };
 struct Met {
   int64_t at, tap;
@@ -97,7 +98,7 @@ Meetings inputs_met(const Axis& axis) {
   Meetings all(axis.outputs());
   for (int64_t to = 0; to < axis.outputs(); ++to)
     for (int64_t tap = 0; tap < axis.kernel; ++tap)
-      if (const int64_t at = to * axis.stride - axis.padding + tap; at >= 0 && at < axis.inputs) all[to].push_back({at, tap});
+      if (const int64_t at = axis.input(to, tap); at >= 0 && at < axis.inputs) all[to].push_back({at, tap});
   return all;
 }
 
@@ -105,7 +106,7 @@ Meetings outputs_met(const Axis& axis) {
   Meetings all(axis.inputs);
   for (int64_t to = 0; to < axis.outputs(); ++to)
     for (int64_t tap = 0; tap < axis.kernel; ++tap)
-      if (const int64_t at = to * axis.stride - axis.padding + tap; at >= 0 && at < axis.inputs) all[at].push_back({to, tap});
+      if (const int64_t at = axis.input(to, tap); at >= 0 && at < axis.inputs) all[at].push_back({to, tap});
   return all;
 }
 
@@ -115,9 +116,10 @@ struct Shape {
   int64_t taps() const { return axes[0].kernel * axes[1].kernel * axes[2].kernel; }
 };
 
-Shape shape_of(const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef stride, at::IntArrayRef padding) {
+// `steps`: three strides, three paddings, three dilations.
+Shape shape_of(const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef steps) {
   Shape shape{x.size(0), x.size(1), {}};
-  for (int64_t d = 0; d < 3; ++d) shape.axes[d] = {x.size(2 + d), weight.size(2 + d), stride[d], padding[d]};
+  for (int64_t d = 0; d < 3; ++d) shape.axes[d] = {x.size(2 + d), weight.size(2 + d), steps[d], steps[3 + d], steps[6 + d]};
   return shape;
 }
 
@@ -177,7 +179,7 @@ void weight_products(const at::Tensor& x, const at::Tensor& gradient, const Shap
               const Stored* const y = output + n * gradient.stride(0) + (t * height.outputs() + h) * width.outputs() * channels + c;
               const Stored* const from = input + n * x.stride(0) + (at_t * height.inputs + at_h) * width.inputs * channels + c;
               for (int64_t tap_w = 0; tap_w < width.kernel; ++tap_w) {
-                const int64_t offset = tap_w - width.padding;  // of the input that output 0 meets
+                const int64_t offset = width.input(0, tap_w);
                 const int64_t low = offset >= 0 ? 0 : (-offset + width.stride - 1) / width.stride;
                 const int64_t high = std::min(width.outputs(), offset >= width.inputs ? 0 : (width.inputs - 1 - offset) / width.stride + 1);
                 if (low >= high) continue;
@@ -192,13 +194,11 @@ void weight_products(const at::Tensor& x, const at::Tensor& gradient, const Shap
 }
 
 struct Depthwise : torch::autograd::Function<Depthwise> {
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const std::vector<int64_t>& stride,
-                            const std::vector<int64_t>& padding) {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const std::vector<int64_t>& steps) {
     const at::Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast3d);
     context->save_for_backward({x, weight});
-    context->saved_data["stride"] = stride;
-    context->saved_data["padding"] = padding;
-    const Shape shape = shape_of(x, weight, stride, padding);
+    context->saved_data["steps"] = steps;
+    const Shape shape = shape_of(x, weight, steps);
     auto y = channels_last({shape.clips, shape.channels, shape.axes[0].outputs(), shape.axes[1].outputs(), shape.axes[2].outputs()}, x);
     gather(x, weight, shape, {inputs_met(shape.axes[0]), inputs_met(shape.axes[1]), inputs_met(shape.axes[2])}, y);
     return y;
@@ -207,7 +207,7 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
     const auto saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &weight = saved[1], y = gradients[0].contiguous(at::MemoryFormat::ChannelsLast3d);
-    const Shape shape = shape_of(x, weight, context->saved_data["stride"].toIntVector(), context->saved_data["padding"].toIntVector());
+    const Shape shape = shape_of(x, weight, context->saved_data["steps"].toIntVector());
     at::Tensor of_input, of_weight;
     if (context->needs_input_grad(0)) {
       of_input = channels_last(x.sizes(), x);
@@ -218,7 +218,7 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
       x.scalar_type() == at::kFloat ? weight_products<float>(x, y, shape, sums) : weight_products<uint16_t>(x, y, shape, sums);
       of_weight = sums.sum(0).t().reshape(weight.sizes()).to(weight.scalar_type());
     }
-    return {of_input, of_weight, at::Tensor(), at::Tensor()};
+    return {of_input, of_weight, at::Tensor()};
   }
 
  private:
@@ -235,9 +235,16 @@ bool depthwise_fits(const at::Tensor& x, const at::Tensor& weight, int64_t group
   return x.is_cpu() && type && groups == x.size(1) && groups == weight.size(0) && groups >= kLanes;
 }
 
-at::Tensor depthwise(const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef stride, at::IntArrayRef padding) {
-  if (stride.size() == 3) return Depthwise::apply(x, weight, stride.vec(), padding.vec());
-  return Depthwise::apply(x.unsqueeze(2), weight.unsqueeze(2), std::vector<int64_t>{1, stride[0], stride[1]}, std::vector<int64_t>{0, padding[0], padding[1]}).squeeze(2);
+at::Tensor depthwise(const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation) {
+  const bool video = stride.size() == 3;
+  const std::vector<int64_t> ones(stride.size(), 1);
+  std::vector<int64_t> steps;
+  for (const auto& [values, none] : {std::pair(stride, 1), {padding, 0}, {dilation.empty() ? at::IntArrayRef(ones) : dilation, 1}}) {
+    if (!video) steps.push_back(none);
+    steps.insert(steps.end(), values.begin(), values.end());
+  }
+  if (video) return Depthwise::apply(x, weight, steps);
+  return Depthwise::apply(x.unsqueeze(2), weight.unsqueeze(2), steps).squeeze(2);
 }
 
 }  // namespace distal

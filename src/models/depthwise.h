@@ -11,8 +11,9 @@ namespace distal {
 /// channel a group.
 bool depthwise_fits(const at::Tensor& x, const at::Tensor& weight, int64_t groups);
 
-/// x, weight [C, 1, (kT,) kH, kW] in x's dtype or float32 beside bfloat16, one stride and one padding (of zeros) a dimension. Output in x's
-/// dtype, channels last; gradients in the dtypes of what they are of. Sums run in one order, whatever the number of threads.
-at::Tensor depthwise(const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef stride, at::IntArrayRef padding);
+/// x, weight [C, 1, (kT,) kH, kW] in x's dtype or float32 beside bfloat16, one stride, one padding (of zeros) and one dilation (empty: 1) a
+/// dimension. Output in x's dtype, channels last; gradients in the dtypes of what they are of. Sums run in one order, whatever the number of
+/// threads.
+at::Tensor depthwise(const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation = {});
 
 }  // namespace distal
