@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <numeric>
+#include <span>
 
 #include "active/strategy.h"
 #include "base/error.h"
@@ -25,7 +26,7 @@ struct Units {
   double cost_of(int64_t u) const { return cost.empty() ? 1 : cost[u]; }
   int64_t group_of(int64_t u) const { return group.empty() ? 0 : group[u]; }
   int64_t predicted_of(int64_t u) const { return predicted.empty() ? 0 : predicted[u]; }
-  std::vector<int64_t> rows_of(int64_t u) const { return rows.empty() ? std::vector<int64_t>{u} : rows[u]; }
+  std::span<const int64_t> rows_of(const int64_t& u) const { return rows.empty() ? std::span(&u, 1) : std::span(rows[u]); }
 };
 
 std::vector<int64_t> video_index(const PoolScores& scores) {

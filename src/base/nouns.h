@@ -37,6 +37,7 @@ struct Clip {
 /// Some clips of a list that outlives them, in an order of their own: a pool has many.
 using ClipRefs = std::vector<const Clip*>;
 ClipRefs refs_of(std::span<const Clip> clips);
+ClipRefs refs_of(std::vector<Clip>&&) = delete;
 
 /// lambda of a clip, 1 - lambda of `other`; with fade > 0 lambda runs over the frames (active/mixup.h, blend).
 struct Clip::Mixed {

@@ -142,6 +142,9 @@ void predict_clips(const PredictArguments& arguments) {
   std::vector<size_t> line_of;  // of each clip
   for (size_t i = 0; i < lines.size(); ++i)
     if (lines[i].error.empty()) clips.push_back(lines[i].clip), line_of.push_back(i);
+  std::string why_not;
+  const auto engine = engine_of(model, arguments.engine, arguments.precision, std::ssize(clips), /*at_once=*/0, &why_not);
+  if (!why_not.empty()) progress.say(why_not);
   LineWriter writer(arguments, format);
   size_t written = 0;
   const auto write_before = [&](size_t end) {  // what has no answer by now could not be read
@@ -166,9 +169,6 @@ void predict_clips(const PredictArguments& arguments) {
     progress.step(last + 1);
   };
   const torch::NoGradGuard no_grad;
-  std::string why_not;
-  const auto engine = engine_of(model, arguments.engine, arguments.precision, std::ssize(clips), /*at_once=*/0, &why_not);
-  if (!why_not.empty()) progress.say(why_not);
   EvaluationBatches batches(reader, clips, std::ssize(model.saved.classes), engine->batch(), /*threads=*/1);
   progress.begin("predicting", std::ssize(clips), "clips");
   while (const auto batch = batches.next()) {

@@ -1,7 +1,6 @@
 #include "data/batch_builder.h"
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
 
 namespace distal {
@@ -10,7 +9,7 @@ torch::Tensor Buffers::take(at::IntArrayRef sizes) {
   const std::lock_guard lock(mutex_);
   for (const auto& buffer : all_) {
     if (buffer.storage().use_count() > 1 || buffer.sizes() != sizes) continue;
-    std::atomic_thread_fence(std::memory_order_acquire);  // what its last holder did came before
+    const c10::Storage held = buffer.storage();  // lets go of it in turn: what its last holder did came before
     return buffer.detach();
   }
   return all_.emplace_back(torch::empty(sizes, torch::kFloat32)).detach();

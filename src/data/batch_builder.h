@@ -10,8 +10,8 @@
 
 namespace distal {
 
-/// Large tensors that are used again once nobody else holds them. Freed, small blocks that live longer would settle in their place, and
-/// with every video that is opened the process would grow by a batch. Thread-safe.
+/// Large tensors, as batches are read, that are used again once nobody else holds them. Freed, small blocks that live longer would settle in
+/// their place, and with every video that is opened the process would grow by a batch. Thread-safe.
 class Buffers {
  public:
   torch::Tensor take(at::IntArrayRef sizes);  // float32, not filled

@@ -10,7 +10,7 @@
 namespace distal {
 namespace {
 
-constexpr int64_t kMostProbes = 1024, kMostProbeBytes = int64_t{256} << 20;  // beyond either the memory is emptied; the disk copies remain
+constexpr int64_t kMostProbes = 1024, kMostProbeBytes = int64_t{256} << 20;  // at either half of them are forgotten; the disk copies remain
 
 }  // namespace
 
@@ -60,11 +60,14 @@ struct ClipReader::State {
     return info;
   }
 
+  static int64_t bytes_of(const VideoInfo& info) { return info.frames() * 17; }
+
   std::shared_ptr<const VideoInfo> remember(const std::string& path, std::shared_ptr<const VideoInfo> info) {
     const std::lock_guard lock(mutex);
-    if (std::ssize(probes) >= kMostProbes || probe_bytes > kMostProbeBytes) probes.clear(), probe_bytes = 0;
-    probe_bytes += info->frames() * 17;
-    probes[path] = info;
+    if (std::ssize(probes) >= kMostProbes || probe_bytes > kMostProbeBytes) {
+      for (auto left = std::ssize(probes) / 2; left < std::ssize(probes); probes.erase(probes.begin())) probe_bytes -= bytes_of(*probes.begin()->second);
+    }
+    if (probes.insert_or_assign(path, info).second) probe_bytes += bytes_of(*info);
     return info;
   }
 

@@ -1,8 +1,8 @@
 #pragma once
 // Frames on disk, decoded once: one sparse file per (video hash, short side) with a slot and a checksum per frame, mapped
 // into memory, so that a hit is a view without a copy. Shared by runs and processes: a writer holds the file's lock, and a
-// checksum is stored after its frame; 0 means absent. Each slot is checked against its checksum once per process, so a
-// frame spoiled on disk is decoded again. A slot holds its own frame and no other: where a damaged frame is shown as an
+// checksum is stored after its frame; 0 means absent. Each slot is checked against its checksum once as long as its file stays
+// mapped, so a frame spoiled on disk is decoded again. A slot holds its own frame and no other: where a damaged frame is shown as an
 // earlier one, each process learns that anew. Beyond the byte cap files leave by least recent use, the records of probes
 // among them; a view stays valid. FrameCache is thread-safe.
 

@@ -72,6 +72,9 @@ TEST_F(PoolScoresTest, LimitsLookAtVideosAndTimes) {
   EXPECT_EQ(scores.video.at(2), open_[2].video);
   EXPECT_EQ(scores.duration_s[2].item<double>(), open_[2].duration_s());
   EXPECT_EQ(scores.start_s[2].item<double>(), open_[2].start_s);
+  recipe_.selection = {};
+  recipe_.selection.ask = "video";
+  EXPECT_EQ(score("margin").scores.video.size(), 6u);
 }
 
 TEST_F(PoolScoresTest, TheHeadsWeightMakesTheLogits) {

@@ -39,7 +39,7 @@ int64_t most_seeds(const Summary& summary) {
 std::string interval_words(const Summary& summary) {
   const int64_t seeds = most_seeds(summary);
   return seeds < 2 ? "One seed: there is no interval, and no difference can be called real."
-                   : fmt::format("Mean of up to {} with 95 % intervals (Student's t over seeds).", seeds_words(seeds));
+                   : fmt::format("Mean of up to {} with 95 % intervals (Student's t over seeds, cut off at 0 and 100 %).", seeds_words(seeds));
 }
 
 std::vector<CurvePoint> curve_points(const Summary& summary, const ArmView& arm) {
@@ -210,7 +210,7 @@ std::string finals(const Summary& summary) {
     table.row({key(arm), std::to_string(arm.cells.size()), with_interval(of(accuracy)),
         with_interval(of([](const RoundResult& r) { return r.metrics.video_accuracy; })),
                with_interval(of([](const RoundResult& r) { return r.metrics.mean_class_accuracy; })),
-                   number(of([](const RoundResult& r) { return r.metrics.nll; }).mean, 3),
+                   number(estimate(final_values(arm, [](const RoundResult& r) { return r.metrics.nll; })).mean, 3),
                percent(of([](const RoundResult& r) { return r.metrics.ece; }).mean)},
               &arm == summary.best ? "strong" : "");
   }

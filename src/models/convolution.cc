@@ -80,13 +80,7 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& w, const at::Tenso
   expect(!x.is_cpu() || x.scalar_type() == w.scalar_type() || is(at::kBFloat16, at::kFloat), "a convolution's input has the dtype of its weight, or bfloat16 beside float32");
   if (!x.is_cpu() || torch::jit::tracer::isTracing()) return plain(x, cast(w, x.scalar_type()), cast(b, x.scalar_type()), stride, padding, groups);
   const bool video = stride.size() == 3;
-  if ((video || (x.scalar_type() == at::kBFloat16 && strided(stride))) && depthwise_fits(x, w, groups)) {
-    const auto y = depthwise(x, w, stride, padding);
-    if (!b.defined()) return y;
-    std::vector<int64_t> sizes(y.dim(), 1);
-    sizes[1] = -1;
-    return y + cast(b, x.scalar_type()).view(sizes);
-  }
+  if (!b.defined() && (video || (x.scalar_type() == at::kBFloat16 && strided(stride))) && depthwise_fits(x, w, groups)) return depthwise(x, w, stride, padding);
   if (groups > 1 && groups == x.size(1) && groups == w.size(0) && x.scalar_type() == at::kBFloat16 && strided(stride))
     return convolution(x.to(at::kFloat), cast(w, at::kFloat), cast(b, at::kFloat), stride, padding, groups).to(at::kBFloat16);
   if (video && x.size(2) < w.size(2) && x.size(2) + 2 * padding[0] >= w.size(2)) return time_in_channels(x, w, b, stride, padding, groups);

@@ -3,8 +3,8 @@
 //  - Where a clip is shorter than the temporal kernel, time goes into the channels: a 2D convolution of C*T to O*T' channels whose weight
 //    holds the taps that meet a frame. LibTorch's conv3d multiplies the padding too, three times the work where T is 1, and its bf16 weight
 //    gradients are wrong where 1 < T < kernel (oneDNN 3.12; models/gate.h).
-//  - A depthwise convolution of clips, or in bf16 with a spatial stride, is ours (models/depthwise.h). Others with a spatial
-//    stride compute in float32 even on bf16 (LibTorch's bf16 gradients are many times slower).
+//  - A depthwise convolution without bias, of 16 channels or more, is ours where it is of clips or in bf16 with a spatial stride
+//    (models/depthwise.h). Others with a spatial stride compute in float32 even on bf16 (LibTorch's bf16 gradients are many times slower).
 // While a graph is traced, and on other devices, it is LibTorch's own convolution.
 
 #include <torch/types.h>

@@ -2,6 +2,7 @@
 #include "models/depthwise.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -96,6 +97,27 @@ TEST(Depthwise, TakesTapsApart) {
   }
 }
 
+TEST(Depthwise, IsTheSameOnAnyNumberOfThreads) {
+  at::manual_seed(1);
+  const auto x = at::randn({3, 40, 4, 9, 9}).set_requires_grad(true), w = at::randn({40, 1, 3, 3, 3}).set_requires_grad(true);
+  const int threads = at::get_num_threads();
+  std::vector<std::vector<at::Tensor>> all;
+  for (const int count : {1, 4}) {
+    at::set_num_threads(count);
+    const auto y = depthwise(x, w, {1, 2, 2}, {1, 1, 1});
+    all.push_back(torch::autograd::grad({y.sum()}, {x, w}));  // a gradient of the output that is expanded
+    all.back().push_back(y);
+  }
+  at::set_num_threads(threads);
+  for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(all[0][i].equal(all[1][i])) << i;
+  const auto wanted = torch::autograd::grad({at::conv3d(x, w, {}, {1, 2, 2}, {1, 1, 1}, 1, 40).sum()}, {x, w});
+  for (size_t i = 0; i < 2; ++i) EXPECT_LT(difference(all[0][i], wanted[i]), 1e-5);
+}
+
+TEST(Depthwise, RefusesAKernelLongerThanTheMap) {
+  EXPECT_ANY_THROW(depthwise(at::zeros({1, 16, 2, 2, 2}), at::zeros({16, 1, 3, 3, 3}), {2, 2, 2}, {0, 0, 0}));
+}
+
 TEST(ConvolutionTypes, OthersAreRefused) {
   EXPECT_ANY_THROW(convolution(at::randn({1, 2, 4, 4}), at::randn({3, 2, 1, 1}, at::kDouble), {}, {1, 1}, {0, 0}, 1));
 }
@@ -112,7 +134,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{{4, 8, 9, 9}, {8, 1, 3, 3}, {2, 2}, {1, 1}, 8},
                       Case{{2, 20, 4, 9, 8}, {20, 1, 3, 3, 3}, {1, 1, 1}, {1, 1, 1}, 20}, Case{{2, 16, 3, 9, 8}, {16, 1, 3, 3, 3}, {1, 2, 2}, {1, 1, 1}, 16, true},
                       Case{{2, 37, 6, 7, 5}, {37, 1, 3, 3, 5}, {2, 2, 3}, {1, 0, 2}, 37}, Case{{2, 24, 4, 5, 5}, {24, 1, 5, 1, 1}, {1, 1, 1}, {2, 0, 0}, 24},
-                      Case{{3, 32, 1, 1, 1}, {32, 1, 3, 3, 3}, {1, 1, 1}, {1, 1, 1}, 32}, Case{{4, 40, 9, 9}, {40, 1, 3, 3}, {2, 2}, {1, 1}, 40, true},
+                      Case{{2, 16, 5, 7, 9}, {16, 1, 1, 3, 2}, {2, 4, 4}, {0, 1, 0}, 16}, Case{{2, 16, 2, 4, 3}, {16, 1, 3, 3, 3}, {1, 1, 2}, {3, 4, 3}, 16},
+                      Case{{3, 32, 1, 1, 1}, {32, 1, 3, 3, 3}, {1, 1, 1}, {1, 1, 1}, 32}, Case{{4, 40, 9, 9}, {40, 1, 3, 3}, {2, 2}, {1, 1}, 40},
                       Case{{4, 8, 9, 9}, {6, 8, 3, 3}, {1, 1}, {1, 1}, 1, true}),
     [](const auto& info) { return fmt::format("x{}_w{}_s{}_g{}{}", fmt::join(info.param.input, "_"), fmt::join(info.param.weight, "_"), fmt::join(info.param.stride, "_"), info.param.groups, info.param.bias ? "_bias" : ""); });
 

@@ -1,5 +1,6 @@
 #include "models/depthwise.h"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "base/clones.h"
+#include "base/error.h"
 
 
 namespace distal {
@@ -86,24 +88,25 @@ DISTAL_WIDE_CLONES void add_products_of(const uint16_t* a, int64_t a_step, const
 // One dimension of a convolution.
 struct Axis {
   int64_t inputs, kernel, stride, padding, dilation;
+  bool fits() const { return inputs + 2 * padding > dilation * (kernel - 1); }
   int64_t outputs() const { return (inputs + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1; }
   int64_t input(int64_t to, int64_t tap) const { return to * stride - padding + tap * dilation; }
 };
-struct Met {
+struct Contribution {
   int64_t at, tap;
 };
-using Meetings = std::vector<std::vector<Met>>;  // of each place of what is computed, with places of what is read
+using Contributions = std::vector<std::vector<Contribution>>;  // to each place of what is computed, from places of what is read
 
-Meetings inputs_met(const Axis& axis) {
-  Meetings all(axis.outputs());
+Contributions from_inputs(const Axis& axis) {
+  Contributions all(axis.outputs());
   for (int64_t to = 0; to < axis.outputs(); ++to)
     for (int64_t tap = 0; tap < axis.kernel; ++tap)
       if (const int64_t at = axis.input(to, tap); at >= 0 && at < axis.inputs) all[to].push_back({at, tap});
   return all;
 }
 
-Meetings outputs_met(const Axis& axis) {
-  Meetings all(axis.inputs);
+Contributions from_outputs(const Axis& axis) {
+  Contributions all(axis.inputs);
   for (int64_t to = 0; to < axis.outputs(); ++to)
     for (int64_t tap = 0; tap < axis.kernel; ++tap)
       if (const int64_t at = axis.input(to, tap); at >= 0 && at < axis.inputs) all[at].push_back({to, tap});
@@ -120,6 +123,7 @@ struct Shape {
 Shape shape_of(const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef steps) {
   Shape shape{x.size(0), x.size(1), {}};
   for (int64_t d = 0; d < 3; ++d) shape.axes[d] = {x.size(2 + d), weight.size(2 + d), steps[d], steps[3 + d], steps[6 + d]};
+  for (const Axis& axis : shape.axes) expect(axis.fits(), "a kernel is no longer than the padded input");
   return shape;
 }
 
@@ -128,7 +132,7 @@ at::Tensor channels_last(at::IntArrayRef sizes, const at::Tensor& like) {
 }
 
 template <class Stored>
-void gather(const at::Tensor& from, const at::Tensor& weights, const Shape& shape, const Meetings (&met)[3], at::Tensor& out) {
+void gather(const at::Tensor& from, const at::Tensor& weights, const Shape& shape, const Contributions (&parts)[3], at::Tensor& out) {
   const int64_t channels = shape.channels, height = from.size(3), width = from.size(4);
   const int64_t out_t = out.size(2), out_h = out.size(3), out_w = out.size(4);
   const auto* const source = static_cast<const Stored*>(from.const_data_ptr());
@@ -140,15 +144,15 @@ void gather(const at::Tensor& from, const at::Tensor& weights, const Shape& shap
       const int64_t n = row / (out_t * out_h), t = row / out_h % out_t, h = row % out_h;
       const Stored* clip = source + n * from.stride(0);
       for (int64_t w = 0; w < out_w; ++w) {
-        const auto& across = met[2][w];
-        const bool as_before = w > 0 && across.size() == met[2][w - 1].size() && !across.empty() && across[0].tap == met[2][w - 1][0].tap;
+        const auto& across = parts[2][w];
+        const bool as_before = w > 0 && across.size() == parts[2][w - 1].size() && !across.empty() && across[0].tap == parts[2][w - 1][0].tap;
         if (as_before) {
-          clip += (across[0].at - met[2][w - 1][0].at) * channels;
+          clip += (across[0].at - parts[2][w - 1][0].at) * channels;
         } else {
           clip = source + n * from.stride(0);
           taps.clear();
-          for (const auto& [at_t, tap_t] : met[0][t])
-            for (const auto& [at_h, tap_h] : met[1][h])
+          for (const auto& [at_t, tap_t] : parts[0][t])
+            for (const auto& [at_h, tap_h] : parts[1][h])
               for (const auto& [at_w, tap_w] : across)
                 taps.push_back({((at_t * height + at_h) * width + at_w) * channels, ((tap_t * shape.axes[1].kernel + tap_h) * shape.axes[2].kernel + tap_w) * channels});
         }
@@ -166,7 +170,7 @@ void weight_products(const at::Tensor& x, const at::Tensor& gradient, const Shap
   const auto* const input = static_cast<const Stored*>(x.const_data_ptr());
   const auto* const output = static_cast<const Stored*>(gradient.const_data_ptr());
   float* const all = sums.mutable_data_ptr<float>();
-  const Meetings times = inputs_met(time), rows = inputs_met(height);
+  const Contributions times = from_inputs(time), rows = from_inputs(height);
   at::parallel_for(0, shape.clips * blocks, 1, [&](int64_t begin, int64_t end) {
     std::vector<float> taps(shape.taps() * kLanes);
     for (int64_t task = begin; task < end; ++task) {
@@ -200,31 +204,32 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
     context->saved_data["steps"] = steps;
     const Shape shape = shape_of(x, weight, steps);
     auto y = channels_last({shape.clips, shape.channels, shape.axes[0].outputs(), shape.axes[1].outputs(), shape.axes[2].outputs()}, x);
-    gather(x, weight, shape, {inputs_met(shape.axes[0]), inputs_met(shape.axes[1]), inputs_met(shape.axes[2])}, y);
+    gather_any(x, weight, shape, {from_inputs(shape.axes[0]), from_inputs(shape.axes[1]), from_inputs(shape.axes[2])}, y);
     return y;
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+    expect(!at::GradMode::is_enabled(), "a depthwise convolution is differentiated once");
     const auto saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &weight = saved[1], y = gradients[0].contiguous(at::MemoryFormat::ChannelsLast3d);
+    const at::Tensor &x = saved[0], &weight = saved[1], dy = gradients[0].contiguous(at::MemoryFormat::ChannelsLast3d);
     const Shape shape = shape_of(x, weight, context->saved_data["steps"].toIntVector());
     at::Tensor of_input, of_weight;
     if (context->needs_input_grad(0)) {
       of_input = channels_last(x.sizes(), x);
-      gather(y, weight, shape, {outputs_met(shape.axes[0]), outputs_met(shape.axes[1]), outputs_met(shape.axes[2])}, of_input);
+      gather_any(dy, weight, shape, {from_outputs(shape.axes[0]), from_outputs(shape.axes[1]), from_outputs(shape.axes[2])}, of_input);
     }
     if (context->needs_input_grad(1)) {
       auto sums = at::empty({shape.clips, shape.taps(), shape.channels}, x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous));
-      x.scalar_type() == at::kFloat ? weight_products<float>(x, y, shape, sums) : weight_products<uint16_t>(x, y, shape, sums);
+      x.scalar_type() == at::kFloat ? weight_products<float>(x, dy, shape, sums) : weight_products<uint16_t>(x, dy, shape, sums);
       of_weight = sums.sum(0).t().reshape(weight.sizes()).to(weight.scalar_type());
     }
     return {of_input, of_weight, at::Tensor()};
   }
 
  private:
-  static void gather(const at::Tensor& from, const at::Tensor& weight, const Shape& shape, const Meetings (&met)[3], at::Tensor& out) {
+  static void gather_any(const at::Tensor& from, const at::Tensor& weight, const Shape& shape, const Contributions (&parts)[3], at::Tensor& out) {
     const at::Tensor weights = weight.to(at::kFloat).reshape({shape.channels, shape.taps()}).t().contiguous();
-    from.scalar_type() == at::kFloat ? distal::gather<float>(from, weights, shape, met, out) : distal::gather<uint16_t>(from, weights, shape, met, out);
+    from.scalar_type() == at::kFloat ? gather<float>(from, weights, shape, parts, out) : gather<uint16_t>(from, weights, shape, parts, out);
   }
 };
 

@@ -13,7 +13,7 @@ constexpr int64_t kDepths[] = {3, 5, 11, 7};
 
 int64_t widened(int64_t channels) { return static_cast<int64_t>(kWiden * static_cast<double>(channels)); }
 
-ConvShape depthwise(int64_t channels, std::vector<int64_t> kernel, std::vector<int64_t> stride) {
+ConvShape depthwise_shape(int64_t channels, std::vector<int64_t> kernel, std::vector<int64_t> stride) {
   ConvShape shape = cube(3, channels, channels, 1);
   shape.groups = channels;
   for (size_t d = 0; d < 3; ++d) shape.padding[d] = kernel[d] / 2;
@@ -56,7 +56,7 @@ class Bottleneck final : public torch::nn::Module {
     const int64_t inner = widened(out);
     conv_a_ = register_module("conv_a", std::make_shared<Conv>(cube(3, in, inner, 1)));
     norm_a_ = register_module("norm_a", std::make_shared<BatchNorm>(inner));
-    conv_b_ = register_module("conv_b", std::make_shared<Conv>(depthwise(inner, {3, 3, 3}, {1, stride, stride})));
+    conv_b_ = register_module("conv_b", std::make_shared<Conv>(depthwise_shape(inner, {3, 3, 3}, {1, stride, stride})));
     const auto norm_b = register_module("norm_b", std::make_shared<Group>());
     norm_b_ = norm_b->register_module("0", std::make_shared<BatchNorm>(inner));
     if (excited) excitation_ = norm_b->register_module("1", std::make_shared<SqueezeExcitation>(inner));
@@ -140,7 +140,7 @@ class X3d final : public Classifier {
     const auto stem = blocks.register_module("0", std::make_shared<Group>());
     const auto conv = stem->register_module("conv", std::make_shared<Group>());
     conv_t_ = conv->register_module("conv_t", std::make_shared<Conv>(spatial));
-    conv_xy_ = conv->register_module("conv_xy", std::make_shared<Conv>(depthwise(channels, {5, 1, 1}, {1, 1, 1})));
+    conv_xy_ = conv->register_module("conv_xy", std::make_shared<Conv>(depthwise_shape(channels, {5, 1, 1}, {1, 1, 1})));
     stem_norm_ = stem->register_module("norm", std::make_shared<BatchNorm>(channels));
   }
   void add_stage(Group& blocks, size_t stage, int64_t in, int64_t out) {
