@@ -6,13 +6,18 @@
 namespace distal {
 
 torch::Tensor Buffers::take(at::IntArrayRef sizes) {
-  const std::lock_guard lock(mutex_);
-  for (const auto& buffer : all_) {
-    if (buffer.storage().use_count() > 1 || buffer.sizes() != sizes) continue;
-    const c10::Storage held = buffer.storage();  // lets go of it in turn: what its last holder did came before
-    return buffer.detach();
+  torch::Tensor buffer;
+  {
+    const std::lock_guard lock(free_->mutex);
+    const auto at = std::find_if(free_->tensors.rbegin(), free_->tensors.rend(), [&](const torch::Tensor& tensor) { return tensor.sizes() == sizes; });
+    if (at != free_->tensors.rend()) buffer = std::move(*at), free_->tensors.erase(std::next(at).base());
   }
-  return all_.emplace_back(torch::empty(sizes, torch::kFloat32)).detach();
+  if (!buffer.defined()) buffer = torch::empty(sizes, torch::kFloat32);
+  const auto give_back = [free = free_, buffer](void*) {
+    const std::lock_guard lock(free->mutex);
+    free->tensors.push_back(buffer);
+  };
+  return torch::from_blob(buffer.mutable_data_ptr(), sizes, give_back, torch::kFloat32);
 }
 
 Batch empty_batch(int64_t rows, int64_t classes, const InputOptions& options, Buffers& buffers) {

@@ -1,6 +1,7 @@
 #pragma once
 // What training and evaluation batches share: tensors to fill, and clips that may be unreadable.
 
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -10,15 +11,18 @@
 
 namespace distal {
 
-/// Large tensors, as batches are read, that are used again once nobody else holds them. Freed, small blocks that live longer would settle in
-/// their place, and with every video that is opened the process would grow by a batch. Thread-safe.
+/// Large tensors, as batches are read, that are used again once their last view is gone. Freed, small blocks that live longer would settle in
+/// their place, and with every video that is opened the process would grow by a batch. Thread-safe; what was taken may outlive it.
 class Buffers {
  public:
   torch::Tensor take(at::IntArrayRef sizes);  // float32, not filled
 
  private:
-  std::mutex mutex_;
-  std::vector<torch::Tensor> all_;
+  struct Free {
+    std::mutex mutex;
+    std::vector<torch::Tensor> tensors;
+  };
+  std::shared_ptr<Free> free_ = std::make_shared<Free>();
 };
 
 /// A batch of `rows` clips, not filled; targets NaN, weights 1.
