@@ -1,5 +1,6 @@
 #include "active/clustering.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <numeric>
@@ -16,8 +17,9 @@ namespace {
 constexpr double kRounding = 1e-4;  // distances are known to about this share of themselves and of a point's length
 
 struct Nearest {
-  torch::Tensor centre;            // int64 [M]
-  torch::Tensor distance, second;  // [M], to it, or a bound above; and to the next nearest, or a bound below
+  torch::Tensor centre;    // int64 [M]
+  torch::Tensor distance;  // [M], to it, or a bound above
+  torch::Tensor others;    // [M, groups], to the nearest of the other centres c with c % groups the same, or a bound below
 };
 
 // Eight numbers at a time, or four.
@@ -28,41 +30,39 @@ struct Abreast {
   static constexpr int64_t width = 32 / static_cast<int64_t>(sizeof(Number));
 };
 
-// The smallest norm - 2 dot of a row, which of `n` it is, and the second smallest. The first of equal ones.
+// The smallest norm - 2 dot of a row, which of `n` it is (the first of equal ones), and the smallest of the others in each lane.
 template <class Number, class Index>
-[[gnu::always_inline]] inline void two_smallest(const Number* dots, const Number* norms, int64_t n, Number* smallest, Number* second, int64_t* which) {
+[[gnu::always_inline]] inline void smallest_of(const Number* dots, const Number* norms, int64_t n, Number* smallest, Number* others, int64_t* which) {
   using Row = Abreast<Number, Index>;
   constexpr Number kInfinity = std::numeric_limits<Number>::infinity();
-  Number best = kInfinity, next = kInfinity;
-  int64_t at = 0;
-  const auto see = [&](Number value, int64_t i) {
-    if (value < best || (value == best && i < at)) next = best, best = value, at = i;
-    else next = std::min(next, value);
-  };
-  int64_t i = 0;
-  if (n >= Row::width) {
-    typename Row::Numbers least = kInfinity - typename Row::Numbers{}, after = least, a, b;
-    typename Row::Indices place{}, now{};
-    for (int64_t lane = 0; lane < Row::width; ++lane) now[lane] = static_cast<Index>(lane);
-    for (; i + Row::width <= n; i += Row::width, now += static_cast<Index>(Row::width)) {
+  typename Row::Numbers least = kInfinity - typename Row::Numbers{}, after = least, a{}, b{};
+  typename Row::Indices place{}, now{};
+  for (int64_t lane = 0; lane < Row::width; ++lane) now[lane] = static_cast<Index>(lane);
+  for (int64_t i = 0; i < n; i += Row::width, now += static_cast<Index>(Row::width)) {
+    if (i + Row::width <= n) {
       std::memcpy(&a, dots + i, 32), std::memcpy(&b, norms + i, 32);
-      const auto value = b - 2 * a;
-      const auto smaller = value < least;
-      const auto larger = smaller ? least : value;
-      after = larger < after ? larger : after;
-      least = smaller ? value : least;
-      place = smaller ? now : place;
+    } else {
+      for (int64_t lane = 0; lane < Row::width; ++lane) a[lane] = i + lane < n ? dots[i + lane] : 0, b[lane] = i + lane < n ? norms[i + lane] : kInfinity;
     }
-    for (int64_t lane = 0; lane < Row::width; ++lane) see(least[lane], place[lane]), next = std::min<Number>(next, after[lane]);
+    const auto value = b - 2 * a;
+    const auto smaller = value < least;
+    const auto larger = smaller ? least : value;
+    after = larger < after ? larger : after;
+    least = smaller ? value : least;
+    place = smaller ? now : place;
   }
-  for (; i < n; ++i) see(norms[i] - 2 * dots[i], i);
-  *smallest = best, *second = next, *which = at;
+  int64_t best = 0;
+  for (int64_t lane = 1; lane < Row::width; ++lane)
+    if (least[lane] < least[best] || (least[lane] == least[best] && place[lane] < place[best])) best = lane;
+  *smallest = least[best], *which = place[best];
+  least[best] = after[best];
+  std::memcpy(others, &least, 32);
 }
-DISTAL_CLONES void two_smallest(const float* dots, const float* norms, int64_t n, float* smallest, float* second, int64_t* which) {
-  two_smallest<float, int32_t>(dots, norms, n, smallest, second, which);
+DISTAL_CLONES void smallest_of(const float* dots, const float* norms, int64_t n, float* smallest, float* others, int64_t* which) {
+  smallest_of<float, int32_t>(dots, norms, n, smallest, others, which);
 }
-DISTAL_CLONES void two_smallest(const double* dots, const double* norms, int64_t n, double* smallest, double* second, int64_t* which) {
-  two_smallest<double, int64_t>(dots, norms, n, smallest, second, which);
+DISTAL_CLONES void smallest_of(const double* dots, const double* norms, int64_t n, double* smallest, double* others, int64_t* which) {
+  smallest_of<double, int64_t>(dots, norms, n, smallest, others, which);
 }
 
 // Of those rows of the points, ascending, whose squared lengths are `lengths`.
@@ -70,18 +70,21 @@ template <class Number>
 Nearest nearest_of(const torch::Tensor& points, const torch::Tensor& lengths, const torch::Tensor& rows, const torch::Tensor& centres) {
   const auto norms = centres.square().sum(1);
   const int64_t count = centres.size(0), block = std::clamp<int64_t>((int64_t{1} << 20) / count, 64, 4096);  // a table of 4 MiB of float32
-  Nearest all{torch::empty({rows.size(0)}, torch::kInt64), torch::empty({rows.size(0)}, points.options()), torch::empty({rows.size(0)}, points.options())};
+  constexpr int64_t kGroups = Abreast<Number, int64_t>::width;
+  Nearest all{torch::empty({rows.size(0)}, torch::kInt64), torch::empty({rows.size(0)}, points.options()), torch::empty({rows.size(0), kGroups}, points.options())};
   const auto* row = rows.const_data_ptr<int64_t>();
   const auto *norm = norms.const_data_ptr<Number>(), *length = lengths.const_data_ptr<Number>();
   auto* const which = all.centre.mutable_data_ptr<int64_t>();
-  auto *const distance = all.distance.mutable_data_ptr<Number>(), *const second = all.second.mutable_data_ptr<Number>();
+  auto *const distance = all.distance.mutable_data_ptr<Number>(), *const others = all.others.mutable_data_ptr<Number>();
   by_blocks(rows.size(0), block, [&](int64_t m, int64_t m_end) {
     const bool every = rows.size(0) == points.size(0);
     const auto dots = products(every ? points.slice(0, m, m_end) : points.index_select(0, rows.slice(0, m, m_end)), centres);
     at::parallel_for(m, m_end, 64, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        two_smallest(dots.const_data_ptr<Number>() + (i - m) * count, norm, count, distance + i, second + i, which + i);
-        for (Number* value : {distance + i, second + i}) *value = std::sqrt(std::max<Number>(*value + length[row[i]], 0));
+        smallest_of(dots.const_data_ptr<Number>() + (i - m) * count, norm, count, distance + i, others + i * kGroups, which + i);
+        const auto root = [&](Number& value) { value = std::sqrt(std::max<Number>(value + length[row[i]], 0)); };
+        root(distance[i]);
+        std::for_each_n(others + i * kGroups, kGroups, root);
       }
     });
   });
@@ -89,6 +92,32 @@ Nearest nearest_of(const torch::Tensor& points, const torch::Tensor& lengths, co
 }
 Nearest nearest_centres(const torch::Tensor& points, const torch::Tensor& lengths, const torch::Tensor& rows, const torch::Tensor& centres) {
   return points.scalar_type() == torch::kFloat64 ? nearest_of<double>(points, lengths, rows, centres) : nearest_of<float>(points, lengths, rows, centres);
+}
+
+// After each centre went its `way`: moves the bounds, and says which points may have another nearest centre now (bool [M]).
+template <class Number>
+torch::Tensor unsure_of(Nearest& nearest, const torch::Tensor& way, double rounding) {
+  const int64_t groups = nearest.others.size(1);
+  std::vector<Number> farthest(groups, 0);  // way of a group
+  const auto* const ways = way.const_data_ptr<Number>();
+  for (int64_t c = 0; c < way.size(0); ++c) farthest[c % groups] = std::max(farthest[c % groups], ways[c]);
+  auto unsure = torch::empty({nearest.centre.size(0)}, torch::kBool);
+  auto* const out = unsure.mutable_data_ptr<bool>();
+  const auto* const centre = nearest.centre.const_data_ptr<int64_t>();
+  auto *const distance = nearest.distance.mutable_data_ptr<Number>(), *const others = nearest.others.mutable_data_ptr<Number>();
+  at::parallel_for(0, unsure.size(0), 4096, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      distance[i] += ways[centre[i]];
+      Number least = std::numeric_limits<Number>::infinity();
+      for (int64_t g = 0; g < groups; ++g) least = std::min(least, others[i * groups + g] -= farthest[g]);
+      out[i] = distance[i] * (1 + kRounding) + rounding >= least;
+    }
+  });
+  return unsure;
+}
+torch::Tensor unsure_rows(Nearest& nearest, const torch::Tensor& way, double rounding) {
+  const auto unsure = way.scalar_type() == torch::kFloat64 ? unsure_of<double>(nearest, way, rounding) : unsure_of<float>(nearest, way, rounding);
+  return unsure.nonzero().flatten();
 }
 
 // The weighted points of each cluster added up, float64, and kept so while points change sides.
@@ -201,8 +230,8 @@ int64_t root_of(std::vector<int64_t>& parents, int64_t point) {
 
 }  // namespace
 
-// Points whose nearest centre cannot have changed are not looked at again: a centre that moved by `way` came nearer by at most that
-// (G. Hamerly, Making k-means even faster, SDM 2010).
+// Points whose nearest centre cannot have changed are not looked at again: a centre that moved by `way` came nearer by at most that. A bound
+// a group of centres, since few of them go far (Y. Ding et al., Yinyang k-means, ICML 2015; groups by number here, not by place).
 Clusters k_means(const torch::Tensor& all, const torch::Tensor& weights, int64_t count, const torch::Tensor& around, int64_t iterations, Random& random) {
   expect(all.size(0) > 0 && weights.size(0) == all.size(0), "k_means gets points, each with a weight");
   const auto mean = all.mean(0, /*keepdim=*/true);  // distances do not change, cancellation shrinks
@@ -211,7 +240,8 @@ Clusters k_means(const torch::Tensor& all, const torch::Tensor& weights, int64_t
   const auto fixed = around - mean;
   auto centres = torch::cat({fixed, seeds(points, weights, std::min(count, points.size(0)), fixed, random)});
   const auto rows = torch::arange(points.size(0));
-  const auto lengths = points.square().sum(1), length = lengths.mean().sqrt();  // squared; of a point, in the quadratic mean
+  const auto lengths = points.square().sum(1);  // squared
+  const double length = lengths.mean().sqrt().item<double>();  // of a point, in the quadratic mean
   Nearest nearest = nearest_centres(points, lengths, rows, centres);
   Masses masses{torch::zeros_like(centres, torch::kFloat64), torch::zeros({centres.size(0)}, torch::kFloat64)};
   masses.add(points, weights, rows, nearest.centre, 1);
@@ -219,15 +249,13 @@ Clusters k_means(const torch::Tensor& all, const torch::Tensor& weights, int64_t
     const auto moved = masses.means(centres, fixed.size(0));
     const auto way = (moved - centres).norm(2, 1);
     centres = moved;
-    nearest.distance.add_(way.index_select(0, nearest.centre));
-    nearest.second.sub_(way.max());
-    auto unsure = (nearest.distance * (1 + kRounding) + kRounding * length >= nearest.second).nonzero().flatten();
+    auto unsure = unsure_rows(nearest, way, kRounding * length);
     if (4 * unsure.size(0) > 3 * points.size(0)) unsure = rows;  // to gather rows costs as much as their products
     const Nearest again = nearest_centres(points, lengths, unsure, centres);
     const auto before = nearest.centre.index_select(0, unsure), changed = (before != again.centre).nonzero().flatten();
     nearest.centre.index_copy_(0, unsure, again.centre);
     nearest.distance.index_copy_(0, unsure, again.distance);
-    nearest.second.index_copy_(0, unsure, again.second);
+    nearest.others.index_copy_(0, unsure, again.others);
     if (changed.size(0) == 0) break;
     const auto changed_rows = unsure.index_select(0, changed);
     masses.add(points, weights, changed_rows, before.index_select(0, changed), -1);
