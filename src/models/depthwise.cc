@@ -11,7 +11,6 @@
 #include "base/clones.h"
 #include "base/error.h"
 
-
 namespace distal {
 namespace {
 
