@@ -24,15 +24,9 @@ class Stopwatch {
   Clock::time_point began_ = Clock::now();
 };
 
-std::vector<Clip> values(const ClipRefs& refs) {
-  std::vector<Clip> clips;
-  for (const Clip* clip : refs) clips.push_back(*clip);
-  return clips;
-}
-
 // `count` clips, even over the classes as far as they go, in an order that depends on `random` alone.
 std::vector<Clip> balanced_draw(const ClipRefs& clips, int64_t count, int64_t classes, Random random) {
-  if (count < 0 || count >= std::ssize(clips)) return values(clips);
+  if (count < 0 || count >= std::ssize(clips)) return copies_of(clips);
   std::vector<ClipRefs> by_class(classes);
   for (const int64_t row : random.permutation(std::ssize(clips))) by_class[clips[row]->label].push_back(clips[row]);
   const std::vector<int64_t> order = random.permutation(classes);
@@ -110,9 +104,7 @@ uint64_t run_hash(Workbench& bench, Recipe recipe) {
 }  // namespace
 
 std::vector<Clip> Known::clips() const {
-  std::vector<Clip> clips;
-  for (const Sample& sample : samples) clips.push_back(sample.clip);
-  return clips;
+  return copies_of(refs_of(samples));
 }
 
 Store::Run begin(Workbench& bench, const Arm& arm, int64_t seed) {
@@ -157,7 +149,7 @@ std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run
     picks = choose_mixes(bench, recipe, net, known, random, result);
     keep(bench.store, run.id, "forwards", fmt::format("{}{}", result.forwards, in_round(round)));
   } else if (recipe.budget < 0) {
-    picks = values(open);
+    picks = copies_of(open);
   } else {
     const Model net = scores_pool(recipe) ? student() : nullptr;  // outside the stopwatch: training has its own
     ScoredPool pool;

@@ -88,6 +88,18 @@ Predictions of_nothing() { return {torch::empty({0, 0}), torch::empty({0, 0}), t
 
 }  // namespace
 
+ClipRefs refs_of(const std::vector<Sample>& samples) {
+  ClipRefs refs;
+  for (const Sample& sample : samples) refs.push_back(&sample.clip);
+  return refs;
+}
+
+std::vector<Clip> copies_of(const ClipRefs& refs) {
+  std::vector<Clip> clips;
+  for (const Clip* clip : refs) clips.push_back(*clip);
+  return clips;
+}
+
 Learning::Learning(ClipReader& reader, Classes classes, ClipsOf clips, std::string folder, Progress& progress)
     : reader_(reader), classes_(std::move(classes)), clips_(std::move(clips)), folder_(std::move(folder)), progress_(progress) {
   std::filesystem::create_directories(folder_);
@@ -190,9 +202,7 @@ FitReport Learning::fit_clips(Net& net, const Learner& learner, Objective& objec
 
 // A clip counts by its truth, else by the teacher's word.
 FitReport Learning::fit_probe(Net& net, const Learner&, Objective&, const std::vector<Sample>& samples, Random, const std::string&) {
-  ClipRefs clips;
-  for (const Sample& sample : samples) clips.push_back(&sample.clip);
-  const Predictions read = features(net, clips);
+  const Predictions read = features(net, refs_of(samples));
   if (read.rows.size(0) == 0) fail("no labelled clip could be read; see the quarantined videos");
   std::vector<torch::Tensor> known, weights;
   for (int64_t i = 0; i < read.rows.size(0); ++i) {
@@ -207,9 +217,7 @@ FitReport Learning::fit_probe(Net& net, const Learner&, Objective&, const std::v
 }
 
 FitReport Learning::fit_head(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& all, Random random, const std::string& checkpoint) {
-  ClipRefs clips;
-  for (const Sample& sample : all) clips.push_back(&sample.clip);
-  const Predictions known = features(net, clips);
+  const Predictions known = features(net, refs_of(all));
   const int64_t readable = known.rows.size(0);
   if (readable == 0) fail("no labelled clip could be read; see the quarantined videos");
   std::vector<Sample> samples;

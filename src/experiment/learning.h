@@ -21,6 +21,9 @@ struct Predictions {
   torch::Tensor rows;        // int64 [M], rows of the clips that could be read
 };
 
+ClipRefs refs_of(const std::vector<Sample>& samples);
+std::vector<Clip> copies_of(const ClipRefs& refs);
+
 class Learning {
  public:
   using ClipsOf = std::function<std::vector<Clip>()>;

@@ -79,9 +79,7 @@ class Scorer {
   }
 
   void look_at_labelled() {
-    ClipRefs clips;
-    for (const Sample& sample : known_.samples) clips.push_back(&sample.clip);
-    const Predictions seen = bench_.learning.score(*student_, recipe_.student, clips, size());
+    const Predictions seen = bench_.learning.score(*student_, recipe_.student, refs_of(known_.samples), size());
     const int64_t labelled = seen.rows.size(0), classes = bench_.material.classes.size();
     pool_.scores.labelled_embeddings = seen.embeddings;
     pool_.scores.labelled_logits = seen.logits;
@@ -142,9 +140,7 @@ class Scorer {
   }
 
   void ask_teacher() {
-    std::vector<Clip> clips;
-    for (const Clip* clip : pool_.clips) clips.push_back(*clip);
-    const auto answers = bench_.oracle.ask(clips);
+    const auto answers = bench_.oracle.ask(copies_of(pool_.clips));
     pool_.scores.teacher = blank();
     for (int64_t i = 0; i < size(); ++i) {
       if (answers[i].empty()) there_[i] = false;

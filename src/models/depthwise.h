@@ -1,7 +1,7 @@
 #pragma once
 // Depthwise convolution of clips, forth and back, as X3D trains it (C. Feichtenhofer, CVPR 2020, arXiv 2004.04730): each of output, gradient of
-// the input and gradient of the weight in one pass over channels-last memory, with sums in float32. LibTorch 2.13 takes several times as long
-// with three dimensions, and with a spatial stride in bf16 (bench/README.md).
+// the input and gradient of the weight in one pass over channels-last memory, with sums in float32. LibTorch 2.13 is slower with three
+// dimensions, with dilations, and with a spatial stride in bf16 (steps of whole networks: bench/README.md).
 
 #include <torch/types.h>
 

@@ -15,7 +15,7 @@
 namespace distal {
 namespace {
 
-// Drawn once and repeated: drawing all of it takes longer than a convolution. A prime period falls on no row.
+// Drawn once and repeated, which is quicker. A prime period falls on no row.
 at::Tensor noise(at::IntArrayRef sizes, uint64_t seed, bool channels_last) {
   constexpr int64_t kPeriod = 65521;
   const int64_t count = c10::multiply_integers(sizes);
