@@ -3,8 +3,6 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -74,11 +72,36 @@ void make_folder(const std::string& folder) {
   if (error) fail("{}: the folder cannot be made ({}); name another", folder, error.message());
 }
 
+std::string read_file(const std::string& path, int64_t most_bytes) {
+  // O_NONBLOCK: opening a pipe that nobody writes to would wait for ever. It means nothing for a regular file.
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) {
+    if (errno == ENOENT || errno == ENOTDIR) fail("{}: no such file; check the path", path);
+    fail("{}: cannot be read ({}); check the path and its permissions", path, std::strerror(errno));
+  }
+  const auto close = [](const int* opened) { ::close(*opened); };
+  const std::unique_ptr<const int, decltype(close)> closing(&file, close);
+  struct stat about{};
+  if (::fstat(file, &about) != 0) fail("{}: cannot be read ({}); check the disk", path, std::strerror(errno));
+  if (S_ISDIR(about.st_mode)) fail("{}: a folder; name a file", path);
+  if (!S_ISREG(about.st_mode)) fail("{}: no regular file but a device, pipe or socket; write it to a file first", path);
+  if (about.st_size > most_bytes) fail("{}: {} bytes, at most {} are read; is it the right file?", path, about.st_size, most_bytes);
+  std::string text(static_cast<size_t>(about.st_size), '\0');
+  size_t have = 0;
+  while (have < text.size()) {
+    const ssize_t got = ::read(file, text.data() + have, text.size() - have);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("{}: cannot be read ({}); check the disk", path, std::strerror(errno));
+    if (got == 0) break;  // it became shorter meanwhile
+    have += static_cast<size_t>(got);
+  }
+  text.resize(have);
+  return text;
+}
+
 std::string read_if_there(const std::string& path) {
-  if (!std::filesystem::exists(path)) return "";
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path)) fail("{}: cannot be read; check that it is a file and yours", path);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::error_code unknown;
+  return std::filesystem::exists(path, unknown) || unknown ? read_file(path) : "";
 }
 
 FileLock::FileLock(const std::string& path, const std::string& what, const std::string& cure) : path_(path) {

@@ -1,6 +1,7 @@
 #pragma once
 // Files that are whole or absent, and what one process at a time may work on.
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,10 @@ void write_atomically(const std::string& path, std::string_view bytes);
 
 /// Makes a folder and those above it where they are absent. Throws Error.
 void make_folder(const std::string& folder);
+
+/// The text of a regular file. Throws Error `path: what; cure`: absent, not yours, a folder, a device or a pipe (which may never
+/// end), larger than `most_bytes`.
+std::string read_file(const std::string& path, int64_t most_bytes = int64_t{1} << 30);
 
 /// The text of a file; empty where there is none. Throws Error: it is there but cannot be read.
 std::string read_if_there(const std::string& path);

@@ -7,6 +7,7 @@
 
 #include <gmock/gmock.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,6 +71,18 @@ TEST_F(Files, AFullDiskIsAnErrorAndLeavesNoHalves) {
   EXPECT_THAT(error, HasSubstr("a: cannot be written (File too large); free some space"));
   EXPECT_EQ(read_if_there(folder_ / "a"), "what stood here");
   EXPECT_EQ(names(), (std::set<std::string>{"a", "deep"}));
+}
+
+TEST_F(Files, ReadsRegularFilesOnlyAndWithinABound) {
+  write_atomically(folder_ / "a", "four");
+  EXPECT_EQ(read_file(folder_ / "a", 4), "four");
+  EXPECT_THAT(error_of([&] { read_file(folder_ / "a", 3); }), HasSubstr("4 bytes, at most 3 are read"));
+  EXPECT_THAT(error_of([&] { read_file(folder_ / "absent"); }), HasSubstr("no such file"));
+  EXPECT_THAT(error_of([&] { read_file(folder_); }), HasSubstr("a folder"));
+  EXPECT_THAT(error_of([&] { read_file("/dev/zero"); }), HasSubstr("no regular file"));
+  EXPECT_THAT(error_of([&] { read_file(folder_ / std::string(5000, 'x')); }), HasSubstr("cannot be read"));
+  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  EXPECT_THAT(error_of([&] { read_file(folder_ / "pipe"); }), HasSubstr("no regular file"));  // and does not wait
 }
 
 TEST_F(Files, OneWorksInAFolderAtATime) {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace distal {
 namespace {
@@ -58,14 +59,14 @@ void Progress::end() {
 
 void Progress::say(const std::string& line) {
   const std::lock_guard lock(mutex_);
-  if (!quiet_) fmt::print(stderr, "{}{}\n", terminal_ ? "\r\033[K" : "", line);
+  if (!quiet_) fmt::print(stderr, "{}{}\n", terminal_ ? "\r\033[K" : "", printable_lines(line));
 }
 
 void Progress::draw(bool last) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
   const double rate = seconds > 0 ? static_cast<double>(done_ - std::max<int64_t>(first_, 0)) / seconds : 0;
   const std::string left = rate > 0 && total_ > done_ ? fmt::format(", {} left", clock(static_cast<double>(total_ - done_) / rate)) : "";
-  const std::string text = fmt::format("{} {}/{} {} {:.3g}/s{} {}", what_, done_, total_, unit_, rate, left, note_);
+  const std::string text = printable(fmt::format("{} {}/{} {} {:.3g}/s{} {}", what_, done_, total_, unit_, rate, left, note_));
   if (terminal_) {
     const int64_t width = 20, full = total_ > 0 ? std::min(width, width * done_ / total_) : 0;
     fmt::print(stderr, "\r\033[K[{}{}] {}{}", std::string(full, '='), std::string(width - full, ' '), text, last ? "\n" : "");

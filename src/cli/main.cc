@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <malloc.h>
 
+#include "base/text.h"
 #include "cli/command.h"
 
 namespace distal {
@@ -11,6 +12,9 @@ namespace {
 
 const char* kPurpose = "distal trains a light video student from few labels: it chooses what to ask, asks a teacher or a person, "
                        "trains, measures, and repeats.";
+
+// Messages carry names of files and words of servers, which may carry anything.
+void complain(const std::string& message) { fmt::print(stderr, "distal: {}\n", printable_lines(message)); }
 
 // CLI11 would only say that the word was not expected.
 void suggest(const std::string& word) {
@@ -61,13 +65,13 @@ int run_program(int argc, char** argv) {
   } catch (const CLI::CallForAllHelp& help) {
     return app.exit(help);
   } catch (const CLI::ExtrasError& error) {
-    fmt::print(stderr, "distal: {}{}\n", error.what(), flag_meant(app));
+    complain(error.what() + flag_meant(app));
     return 2;
   } catch (const CLI::RequiredError& error) {
-    fmt::print(stderr, "distal: {}{}\n", error.what(), std::string(error.what()).starts_with("A subcommand") ? subcommands_meant(app) : "");
+    complain(error.what() + (std::string(error.what()).starts_with("A subcommand") ? subcommands_meant(app) : ""));
     return 2;
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "distal: {}\n", error.what());
+    complain(error.what());
     return 2;
   }
 }
@@ -84,6 +88,7 @@ void keep_freed_memory() {
 }  // namespace distal
 
 int main(int argc, char** argv) {
+  using distal::complain;
   distal::keep_freed_memory();
   distal::Progress::catch_signals();
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is then an error with a message, as on a full disk
@@ -93,10 +98,10 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "distal: {}; the same command continues\n", stop.what());
     return 128 + stop.signal;
   } catch (const distal::UsageError& error) {
-    fmt::print(stderr, "distal: {}\n", error.what());
+    complain(error.what());
     return 2;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "distal: {}\n", error.what());
+    complain(error.what());
     return 1;
   }
 }

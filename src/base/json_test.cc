@@ -1,0 +1,37 @@
+#include "base/json.h"
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace distal {
+namespace {
+
+std::string refusal(const std::string& text) {
+  try {
+    parse_json(text, "a.json");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Json, DepthIsBounded) {
+  const auto nested = [](int depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  EXPECT_EQ(refusal(nested(kMostJsonDepth)), "");
+  EXPECT_THAT(refusal(nested(kMostJsonDepth + 1)), testing::HasSubstr("deeper than 64"));
+  EXPECT_THAT(refusal(std::string(300000, '[')), testing::HasSubstr("deeper than 64"));
+  EXPECT_EQ(refusal("{\"a\": \"" + std::string(200, '[') + "\\\"[\"}"), "");  // in a string
+}
+
+TEST(Json, MessagesNameLineAndColumn) {
+  EXPECT_THAT(refusal("{\"a\": 1,\n \"b\": x}"), testing::StartsWith("a.json: line 2, column 7: not JSON from 'x}'"));
+  EXPECT_THAT(refusal("[1, 2"), testing::HasSubstr("ends too early"));
+  EXPECT_EQ(refusal("  "), "a.json: empty; JSON was expected");
+  EXPECT_THAT(refusal("[1e999]"), testing::HasSubstr("out of range"));
+  EXPECT_THAT(refusal("\"\xFF\""), testing::HasSubstr("not JSON"));
+}
+
+}  // namespace
+}  // namespace distal
