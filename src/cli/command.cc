@@ -118,8 +118,8 @@ void RecipeArguments::add_jobs(CLI::App& command) {
 
 std::vector<Override> RecipeArguments::overrides() const {
   std::vector<Override> all;
-  if (!data.empty()) all.push_back({"data.root", data});
-  if (!weights.empty()) all.push_back({"weights", weights});
+  if (!data.empty()) all.push_back({"data.root", data, /*literal=*/true});
+  if (!weights.empty()) all.push_back({"weights", weights, /*literal=*/true});
   if (seed >= 0) all.push_back({"seed", fmt::format("{}", seed)});
   for (const auto& text : sets) all.push_back(Override::parse(text));
   return all;

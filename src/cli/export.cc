@@ -175,7 +175,7 @@ void export_model(const ExportArguments& arguments) {
     const torch::NoGradGuard no_grad;
     Progress progress(arguments.quiet ? Progress::Mode::quiet : Progress::Mode::automatic);
     InputOptions input;
-    read_options(input, saved.input_yaml, arguments.model);
+    read_described(input, saved.input_yaml, arguments.model + " (input)");
     const std::vector<int64_t> clip = {3, input.sampling.frames, input.size_px, input.size_px};
     OnnxModel model = freeze(*saved.net, clip);
     model.metadata["distal"] = saved.side_json;

@@ -19,10 +19,11 @@ struct Named {
 
 Results read_results(const std::string& folder) {
   const std::string path = (fs::path(folder) / "report.json").string();
-  std::ifstream in(path);
-  if (!in) fail("{}: no finished run here; distal run writes it (--out names the folder)", path);
+  std::error_code unknown;
+  if (!fs::exists(path, unknown)) fail("{}: no finished run here; distal run writes it (--out names the folder)", path);
+  const std::string text = read_file(path);
   try {
-    return results_from_json({std::istreambuf_iterator<char>(in), {}});
+    return results_from_json(text);
   } catch (const Error& error) {
     fail("{}: {}", path, error.what());
   }

@@ -1,10 +1,11 @@
-#include <fstream>
+#include <sstream>
 
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "active/strategy.h"
+#include "base/files.h"
 #include "base/npy.h"
 #include "cli/command.h"
 
@@ -40,8 +41,7 @@ torch::Tensor read_array(const char* flag, const std::string& path, int64_t dime
 std::vector<Interned> read_names(const std::string& path) {
   std::vector<Interned> names;
   if (path.empty()) return names;
-  std::ifstream file(path);
-  if (!file) fail("--videos {}: cannot be read; give a text file with the name of each row's video, one a line", path);
+  std::istringstream file(read_file(path));
   for (std::string line; std::getline(file, line);) names.push_back(line);
   return names;
 }
@@ -113,7 +113,7 @@ void require_what_it_needs(const std::string& name, const Needs& needs, const Se
 
 void select_rows(const SelectArguments& arguments) {
   if ((arguments.count >= 0) == (arguments.seconds >= 0)) throw UsageError("select wants --count N, or --seconds S, and not both");
-  std::vector<Override> overrides = {{"strategy.name", arguments.strategy}};
+  std::vector<Override> overrides = {{"strategy.name", arguments.strategy, /*literal=*/true}};
   for (const auto& set : arguments.sets) overrides.push_back(Override::parse(set));
   if (arguments.seconds >= 0) overrides.push_back({"selection.unit", "seconds"});
   SelectRecipe recipe;

@@ -40,11 +40,11 @@ auto reading_video(const std::string& path, Read&& read) -> decltype(read()) {
   try {
     return read();
   } catch (const std::filesystem::filesystem_error& error) {
-    fail("{}: {}; check the disk and the file's permissions", path, error.what());
+    fail("{}: {}; check the disk and the file's permissions", path, error.code().message());
   } catch (const std::bad_alloc&) {
     fail("{}: no memory left for its frames; make the video smaller, or run fewer threads", path);
-  } catch (const c10::Error& error) {
-    fail("{}: its frames cannot be held: {}; make the video smaller", path, error.what_without_backtrace());
+  } catch (const c10::Error&) {
+    fail("{}: its frames cannot be held in memory; make the video smaller, or run fewer threads", path);
   }
 }
 

@@ -54,7 +54,7 @@ void TeacherOptions::visit(OptionVisitor& v) {
   v("timeout_s", timeout_s, "how long a request may take as a whole, in seconds", at_least(0.001));
   v("retries", retries, "tries after the first, on 408, 409, 425, 429, 5xx and broken connections", between(0, 100));
   v("backoff_s", backoff_s, "wait before the first retry, in seconds; doubles with each", at_least(0));
-  v("batch_size", batch_size, "clips per request", at_least(1));
+  v("batch_size", batch_size, "clips per request", between(1, 65536));
   v("token_env", token_env, "environment variable that holds a bearer token; empty: none is sent");
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/revision.h"
+#include "base/text.h"
 #include "experiment/metrics.h"
 #include "experiment/mixing.h"
 #include "experiment/pool_scores.h"
@@ -185,7 +186,7 @@ void add_answers(Workbench& bench, const std::vector<Clip>& picks, Known& known,
 void keep_student(Workbench& bench, const Arm& arm, const Store::Run& run, int64_t round, const Net& student) {
   if (round < arm.recipe.rounds || run.seed != arm.recipe.seed) return;
   InputOptions input = arm.recipe.input;
-  save_model(fmt::format("{}/{}.safetensors", bench.folder, arm.name), student,
+  save_model(fmt::format("{}/{}.safetensors", bench.folder, slug(arm.name)), student,
              side_json(arm.recipe.student.model, bench.material.classes.names, resolved(input)));
 }
 

@@ -55,7 +55,7 @@ void add_answers(Workbench& bench, const std::vector<Clip>& picks, Known& known,
 Model teachers_network(const Workbench& bench, const Recipe& recipe);
 Model train_student(Workbench& bench, const Arm& arm, const Store::Run& run, const Known& known, int64_t round, RoundResult& result);
 void measure_student(Workbench& bench, const Arm& arm, Net& student, RoundResult& result);
-/// The last student of an arm's first seed becomes FOLDER/ARM.safetensors.
+/// The last student of an arm's first seed becomes FOLDER/slug(ARM).safetensors.
 void keep_student(Workbench& bench, const Arm& arm, const Store::Run& run, int64_t round, const Net& student);
 void finish_round(Workbench& bench, const Arm& arm, const Store::Run& run, const std::vector<Clip>& picks, RoundResult& result);
 

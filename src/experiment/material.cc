@@ -40,7 +40,7 @@ std::vector<Clip> usable(const List& list, const Recipe& recipe, Material& mater
 // How a saved model wants its clips.
 InputOptions input_of(const std::string& model) {
   InputOptions input;
-  read_options(input, load_model(model).input_yaml, model);
+  read_described(input, load_model(model).input_yaml, model + " (input)");
   return input;
 }
 

@@ -2,6 +2,7 @@
 #include <regex>
 #include <set>
 
+#include "base/machine.h"
 #include "experiment/material.h"
 #include "experiment/run.h"
 #include "video/decoder.h"
@@ -333,7 +334,7 @@ class Planner {
         "  {} runs, {} trainings, at most {} answers ({:.0f} s of video, price at most {:.2f})\n"
         "  about {:.0f} minutes on {}{}; up to {:.1f} GB of cached frames\n",
         experiment_.name, material_.classes.size(), pool_s_.size(), plan_.pool_s, source_s_.size(), material_.test.size(), arms_, plan_.cells,
-        plan_.trainings, plan_.answers, plan_.seconds_asked, plan_.price, plan_.minutes, machine_line(), besides, static_cast<double>(plan_.cache_bytes) / 1e9);
+        plan_.trainings, plan_.answers, plan_.seconds_asked, plan_.price, plan_.minutes, machine_line() + load_words(), besides, static_cast<double>(plan_.cache_bytes) / 1e9);
     for (const auto& video : material_.quarantined) text += fmt::format("  cannot be used: {}: {}\n", video.path, video.reason);
     return text;
   }

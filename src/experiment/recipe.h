@@ -107,14 +107,17 @@ using NamedDifference = std::pair<std::string, Document>;
 std::optional<NamedDifference> random_twin(const Document& base, const std::vector<NamedDifference>& arms);
 
 struct Arm {
-  std::string name;
+  std::string name;                  // one line; `slug(name)` names its files, and is no other arm's
   Recipe recipe;
   std::string resolved;              // YAML, every option
   std::string against;               // the arm it is tested against; empty: none
 };
 
+/// Most arms of an experiment, a sweep's multiplied out.
+inline constexpr int64_t kMostArms = 1000;
+
 struct Experiment {
-  std::string name;                  // the recipe file's stem
+  std::string name;                  // the slug of the recipe file's stem
   std::vector<Arm> arms;             // at least one; the random arm is added where strategies are compared
   std::string resolved;              // the recipe and its arms
   std::string control;               // the arm most others are tested against

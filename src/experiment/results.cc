@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/random.h"
 
 namespace distal {
@@ -24,21 +25,15 @@ double real(const json& object, const char* key, double null = kNan) {
 
 std::string dump(const json& value, int indent = -1) { return value.dump(indent, ' ', false, json::error_handler_t::replace); }
 
-json parse(const std::string& text, const char* what) {
-  try {
-    return json::parse(text);
-  } catch (const json::exception& e) {
-    fail("{}: not JSON ({}), write the file again with `distal report`", what, e.what());
-  }
-}
+json parse(const std::string& text, const char* what) { return parse_json(text, what); }
 
 /// Runs `read`; a missing or wrong field becomes an Error that names it.
 template <class Read>
 auto reading(const char* what, const Read& read) {
   try {
     return read();
-  } catch (const json::exception& e) {
-    fail("{}: {}, write it again with this version of distal", what, e.what());
+  } catch (const json::exception&) {
+    fail("{}: a field is missing in its JSON, or of another type; write it again with this version of distal", what);
   }
 }
 

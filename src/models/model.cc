@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "models/weights.h"
 
 namespace distal {
@@ -23,9 +24,9 @@ KeyRule key_rule(const std::string& text, const std::string& place) {
     throw UsageError(fmt::format("{}: init_keys: '{}' is no 'pattern:replacement'; for example '^encoder\\.:' takes \"encoder.\" away", place, text));
   try {
     return {std::regex(text.substr(0, colon)), text.substr(colon + 1)};
-  } catch (const std::regex_error& error) {
-    throw UsageError(fmt::format("{}: init_keys: '{}' does not begin with a regular expression ({}); write a \\ before a sign meant as itself",
-                                 place, text, error.what()));
+  } catch (const std::regex_error&) {
+    throw UsageError(fmt::format("{}: init_keys: '{}' does not begin with a regular expression; close its brackets, and write a \\ before a sign meant as itself", place,
+                                 excerpt(text)));
   }
 }
 
