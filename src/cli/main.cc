@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/openmp.h"
 
 namespace distal {
 namespace {
@@ -52,7 +53,6 @@ std::string subcommands_meant(const CLI::App& app) {
 }
 
 int run_program(int argc, char** argv) {
-  for (int i = 0; i < argc; ++i) command_line() += (i > 0 ? " " : "") + std::string(argv[i]);
   CLI::App app(kPurpose, "distal");
   app.require_subcommand(1);
   for (const Command& command : commands()) command.add(app);
@@ -89,6 +89,8 @@ void keep_freed_memory() {
 
 int main(int argc, char** argv) {
   using distal::complain;
+  distal::command_words().assign(argv, argv + argc);
+  distal::keep_threads_fixed();
   distal::keep_freed_memory();
   distal::Progress::catch_signals();
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is then an error with a message, as on a full disk

@@ -92,6 +92,11 @@ void keep(Store& store, int64_t run, const std::string& kind, const std::string&
   if (std::none_of(events.begin(), events.end(), same)) store.event(run, kind, text);
 }
 
+// The event that says where a student was kept, whoever trained it.
+std::string student_of(int64_t round) { return fmt::format("student of round {}", round); }
+
+std::string student_path(const Workbench& bench, const Arm& arm) { return fmt::format("{}/{}.safetensors", bench.folder, arm.name); }
+
 std::string in_round(int64_t round) { return fmt::format(" in round {}", round); }
 
 // What a run's results depend on: its arm, the clips, who answers (whose version covers the teacher), the program.
@@ -185,8 +190,30 @@ void add_answers(Workbench& bench, const std::vector<Clip>& picks, Known& known,
 void keep_student(Workbench& bench, const Arm& arm, const Store::Run& run, int64_t round, const Net& student) {
   if (round < arm.recipe.rounds || run.seed != arm.recipe.seed) return;
   InputOptions input = arm.recipe.input;
-  save_model(fmt::format("{}/{}.safetensors", bench.folder, arm.name), student,
-             side_json(arm.recipe.student.model, bench.material.classes.names, resolved(input)));
+  const std::string path = student_path(bench, arm);
+  save_model(path, student, side_json(arm.recipe.student.model, bench.material.classes.names, resolved(input)));
+  keep(bench.store, run.id, student_of(round), std::filesystem::absolute(path).lexically_normal().string());
+}
+
+void take_student(Workbench& bench, const Arm& arm, const Store::Run& run) {
+  if (run.seed != arm.recipe.seed) return;
+  const std::string ours = std::filesystem::absolute(student_path(bench, arm)).lexically_normal().string();
+  std::vector<std::string> kept_at;
+  for (const Store::Event& event : bench.store.events(run.id))
+    if (event.kind == student_of(arm.recipe.rounds)) kept_at.push_back(event.text);
+  if (std::find(kept_at.begin(), kept_at.end(), ours) != kept_at.end() && std::filesystem::exists(ours)) return;
+  std::string why;
+  for (const std::string& theirs : kept_at) {
+    try {
+      if (theirs == ours) continue;
+      const SavedModel student = load_model(theirs);
+      save_model(ours, *student.net, student.side_json);
+      return keep(bench.store, run.id, student_of(arm.recipe.rounds), ours);
+    } catch (const Error& error) {
+      why = error.what();
+    }
+  }
+  if (!std::filesystem::exists(ours)) bench.progress.say(fmt::format("{}: its student is not here: {}", arm.name, why.empty() ? ours + " is gone" : why));
 }
 
 Model teachers_network(const Workbench& bench, const Recipe& recipe) {

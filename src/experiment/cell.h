@@ -55,8 +55,11 @@ void add_answers(Workbench& bench, const std::vector<Clip>& picks, Known& known,
 Model teachers_network(const Workbench& bench, const Recipe& recipe);
 Model train_student(Workbench& bench, const Arm& arm, const Store::Run& run, const Known& known, int64_t round, RoundResult& result);
 void measure_student(Workbench& bench, const Arm& arm, Net& student, RoundResult& result);
-/// The last student of an arm's first seed becomes FOLDER/ARM.safetensors.
+/// The last student of an arm's first seed becomes FOLDER/ARM.safetensors, and the store learns where that is.
 void keep_student(Workbench& bench, const Arm& arm, const Store::Run& run, int64_t round, const Net& student);
+/// The same of a run whose last round was measured before, perhaps by another process, with another folder: a copy of what that kept. Says so where
+/// it is gone.
+void take_student(Workbench& bench, const Arm& arm, const Store::Run& run);
 void finish_round(Workbench& bench, const Arm& arm, const Store::Run& run, const std::vector<Clip>& picks, RoundResult& result);
 
 }  // namespace distal
