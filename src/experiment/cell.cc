@@ -92,8 +92,12 @@ void keep(Store& store, int64_t run, const std::string& kind, const std::string&
   if (std::none_of(events.begin(), events.end(), same)) store.event(run, kind, text);
 }
 
-// The event that says where a student was kept, whoever trained it.
-std::string student_of(int64_t round) { return fmt::format("student of round {}", round); }
+// Where students were kept, whoever trained them: events with the round and the path.
+constexpr const char* kStudent = "student";
+
+std::string as_event(int64_t round, const std::string& path) { return fmt::format("{}\n{}", round, path); }
+
+std::string absolute(const std::string& path) { return std::filesystem::absolute(path).lexically_normal().string(); }
 
 std::string student_path(const Workbench& bench, const Arm& arm) { return fmt::format("{}/{}.safetensors", bench.folder, arm.name); }
 
@@ -192,15 +196,15 @@ void keep_student(Workbench& bench, const Arm& arm, const Store::Run& run, int64
   InputOptions input = arm.recipe.input;
   const std::string path = student_path(bench, arm);
   save_model(path, student, side_json(arm.recipe.student.model, bench.material.classes.names, resolved(input)));
-  keep(bench.store, run.id, student_of(round), std::filesystem::absolute(path).lexically_normal().string());
+  keep(bench.store, run.id, kStudent, as_event(round, absolute(path)));
 }
 
 void take_student(Workbench& bench, const Arm& arm, const Store::Run& run) {
   if (run.seed != arm.recipe.seed) return;
-  const std::string ours = std::filesystem::absolute(student_path(bench, arm)).lexically_normal().string();
+  const std::string ours = absolute(student_path(bench, arm)), of_round = as_event(arm.recipe.rounds, "");
   std::vector<std::string> kept_at;
   for (const Store::Event& event : bench.store.events(run.id))
-    if (event.kind == student_of(arm.recipe.rounds)) kept_at.push_back(event.text);
+    if (event.kind == kStudent && event.text.starts_with(of_round)) kept_at.push_back(event.text.substr(of_round.size()));
   if (std::find(kept_at.begin(), kept_at.end(), ours) != kept_at.end() && std::filesystem::exists(ours)) return;
   std::string why;
   for (const std::string& theirs : kept_at) {
@@ -208,7 +212,7 @@ void take_student(Workbench& bench, const Arm& arm, const Store::Run& run) {
       if (theirs == ours) continue;
       const SavedModel student = load_model(theirs);
       save_model(ours, *student.net, student.side_json);
-      return keep(bench.store, run.id, student_of(arm.recipe.rounds), ours);
+      return keep(bench.store, run.id, kStudent, as_event(arm.recipe.rounds, ours));
     } catch (const Error& error) {
       why = error.what();
     }
