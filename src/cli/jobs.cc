@@ -40,8 +40,13 @@ Started start(std::vector<std::string> arguments, const std::string& log) {
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_addopen(&files, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
   posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
+  posix_spawnattr_t own_group;  // Ctrl-C reaches this process alone, which passes it on once: a second signal would end a job before its checkpoint
+  posix_spawnattr_init(&own_group);
+  posix_spawnattr_setflags(&own_group, POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setpgroup(&own_group, 0);
   Started job{0, log};
-  const int failed = ::posix_spawn(&job.process, "/proc/self/exe", &files, nullptr, pointers.data(), environ);
+  const int failed = ::posix_spawn(&job.process, "/proc/self/exe", &files, &own_group, pointers.data(), environ);
+  posix_spawnattr_destroy(&own_group);
   posix_spawn_file_actions_destroy(&files);
   if (failed) fail("--jobs: no process can be started ({}); try fewer", std::strerror(failed));
   return job;
