@@ -29,7 +29,7 @@ struct StepTimes {
 ProcessorSplit quickest(const std::vector<ProcessorSplit>& splits, const std::vector<StepTimes>& networks);
 
 /// Times a few training steps of each distinct student on noise, in every possible split, and says what came of it. Where looking at one clip
-/// takes all threads `large_s` and longer, that is all: nothing is gained by a split. Leaves the number of threads as it was.
-ProcessorSplit measured_split(const Experiment& experiment, Progress& progress, double large_s = 0.05);
+/// takes one thread `large_s` and longer, that is all: nothing is gained by a split. Leaves the number of threads as it was.
+ProcessorSplit measured_split(const Experiment& experiment, Progress& progress, double large_s = 0.03);
 
 }  // namespace distal
