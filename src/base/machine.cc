@@ -1,10 +1,8 @@
 #include "base/machine.h"
 
 #include <charconv>
-#include <cstdlib>
 #include <fstream>
-
-#include <fmt/format.h>
+#include <string>
 
 namespace distal {
 namespace {
@@ -38,15 +36,5 @@ int64_t memory_bytes() {
 }
 
 int64_t free_memory_bytes() { return meminfo("MemAvailable"); }
-
-double load() {
-  double minute = -1;
-  return ::getloadavg(&minute, 1) == 1 ? minute : -1;
-}
-
-std::string load_words() {
-  const double busy = load();
-  return busy < 0 ? "" : fmt::format(", load {:.1f} over the last minute", busy);
-}
 
 }  // namespace distal

@@ -2,7 +2,6 @@
 // What this machine has, and how much of it others use. Linux.
 
 #include <cstdint>
-#include <string>
 
 namespace distal {
 
@@ -10,8 +9,5 @@ namespace distal {
 int64_t memory_bytes();
 /// Bytes of memory that are free, or can be freed at once. 0: unknown.
 int64_t free_memory_bytes();
-/// Processes that wanted a processor over the last minute, in the mean; below 0: unknown.
-double load();
-std::string load_words();  // ", load 3.2 over the last minute"; empty where it is unknown
 
 }  // namespace distal

@@ -7,6 +7,7 @@
 #include "base/revision.h"
 #include "cli/command.h"
 #include "cli/doctor_order.h"
+#include "experiment/pace.h"
 #include "infer/openvino.h"
 #include "models/gate.h"
 
@@ -42,7 +43,7 @@ Json machine() {
   const std::string frames = cache.resolved_folder();
   return {{"revision", revision()},
           {"machine", machine_line()},
-          {"load", load()},
+          {"load", load_average()},
           {"memory_bytes", memory_bytes()},
           {"memory_free_bytes", free_memory_bytes()},
           {"bf16", cpu_has_bf16()},
@@ -58,7 +59,7 @@ std::string text_of(const Json& m) {
   const auto word = [&](const char* key) { return m.at(key).get<std::string>(); };
   return fmt::format("distal     {}\nmachine    {}{}\nmemory     {}, {} free\nbf16       {}\nGPU        {}\nOpenVINO   {}\n"
                      "disk here  {} free\nframes in  {} ({} free, cap {})\n",
-                     word("revision"), word("machine"), load_words(), gb(m["memory_bytes"]), gb(m["memory_free_bytes"]),
+                     word("revision"), word("machine"), m["load"].get<double>() < 0 ? "" : fmt::format(", load {:.1f} over the last minute", m["load"].get<double>()), gb(m["memory_bytes"]), gb(m["memory_free_bytes"]),
                      m["bf16"].get<bool>() ? "yes: training.precision auto uses it, behind a numerical gate" : "no: training.precision auto means f32",
                      word("gpu"), word("openvino"), gb(m["disk_here_free_bytes"]), word("frames_folder"), gb(m["frames_free_bytes"]), gb(m["frames_cap_bytes"]));
 }
@@ -107,6 +108,7 @@ void add_doctor(CLI::App& app) {
   command->add_flag("--order", *order, "trains TSN and TSM on the recipe's labels instead, and says what seeing the order of the frames is worth");
   command->callback([=] {
     if (!*order) return doctor(*arguments);
+    arguments->jobs = std::max<int64_t>(1, arguments->jobs);  // its two arms are compared here
     arguments->set_threads();
     doctor_order(*arguments);
   });

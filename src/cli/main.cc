@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <system_error>
 
 #include <c10/util/Exception.h>
 #include <fmt/ranges.h>
@@ -11,6 +12,8 @@
 #include "base/machine.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/openmp.h"
+#include "cli/output.h"
 
 namespace distal {
 namespace {
@@ -21,7 +24,7 @@ const char* kPurpose = "distal trains a light video student from few labels: it 
 // Messages carry names of files and words of servers, which may carry anything, of any length: one line, and an end.
 void complain(const std::string& message) {
   constexpr size_t kMost = 4000;
-  fmt::print(stderr, "distal: {}\n", excerpt(message, kMost));
+  print_error(fmt::format("distal: {}\n", excerpt(message, kMost)));
 }
 
 // CLI11 would only say that the word was not expected.
@@ -46,7 +49,7 @@ std::string out_of_memory(const std::string& what) {
 // What nobody foresaw. The library's own words are of use to who mends distal alone.
 int bug(const std::string& words) {
   if (std::getenv("DISTAL_DEBUG") != nullptr) fmt::print(stderr, "{}\n", printable_lines(words));
-  complain(fmt::format("{}: stopped by what distal does not foresee, which is a bug of distal; please report the command and its input, with what it prints under DISTAL_DEBUG=1", command_line()));
+  complain(fmt::format("{}: stopped by what distal does not foresee, which is a bug of distal; please report the command and its input, with what it prints under DISTAL_DEBUG=1", excerpt(command_line())));
   return 1;
 }
 
@@ -100,7 +103,6 @@ std::string in_words(const c10::Error& error) {
 }
 
 int run_program(int argc, char** argv) {
-  for (int i = 0; i < argc; ++i) command_line() += (i > 0 ? " " : "") + std::string(argv[i]);
   CLI::App app(kPurpose, "distal");
   app.require_subcommand(1);
   for (const Command& command : commands()) command.add(app);
@@ -131,36 +133,62 @@ void keep_freed_memory() {
   mallopt(M_TOP_PAD, 64 << 20);
 }
 
+// The exit code where stdout failed: a reader that left ends the program as SIGPIPE would, without a word.
+int without_stdout(const StdoutError& error) {
+  if (error.reader_left()) return 128 + SIGPIPE;
+  complain(error.what());
+  return 1;
+}
+
+int exit_code(int argc, char** argv) {
+  try {
+    return run_program(argc, argv);
+  } catch (const Interrupted& stop) {
+    complain(fmt::format("{}; the same command continues", stop.what()));
+    return 128 + stop.signal;
+  } catch (const StdoutError& error) {
+    return without_stdout(error);
+  } catch (const UsageError& error) {
+    complain(error.what());
+    return 2;
+  } catch (const Error& error) {
+    complain(error.what());
+  } catch (const std::filesystem::filesystem_error& error) {
+    complain(fmt::format("{}: {}; check the path and its permissions", error.path1().string(), error.code().message()));
+  } catch (const std::system_error& error) {
+    if (std::ferror(stdout)) return without_stdout(StdoutError(error.code().value()));  // of fmt::print
+    return bug(error.what());
+  } catch (const std::bad_alloc&) {
+    complain(out_of_memory("a part of it could not be had"));
+  } catch (const c10::Error& error) {
+    const std::string words = in_words(error);
+    if (words.empty()) return bug(error.what());
+    complain(words);
+  } catch (const std::exception& error) {
+    return bug(error.what());
+  }
+  return 1;
+}
+
 }  // namespace
 }  // namespace distal
 
 int main(int argc, char** argv) {
-  using distal::complain;
+  distal::guard_standard_files();
+  distal::command_words().assign(argv, argv + argc);
+  distal::keep_threads_fixed();
   distal::keep_freed_memory();
   distal::Progress::catch_signals();
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is then an error with a message, as on a full disk
   distal::Silent silent;
   c10::WarningUtils::set_warning_handler(&silent);
+  const int code = distal::exit_code(argc, argv);
+  if (std::ferror(stdout) && code != 0) return code;  // said already, or another reason is
   try {
-    return distal::run_program(argc, argv);
-  } catch (const distal::Interrupted& stop) {
-    fmt::print(stderr, "distal: {}; the same command continues\n", stop.what());
-    return 128 + stop.signal;
-  } catch (const distal::UsageError& error) {
-    complain(error.what());
-    return 2;
-  } catch (const distal::Error& error) {
-    complain(error.what());
-  } catch (const std::filesystem::filesystem_error& error) {
-    complain(fmt::format("{}: {}; check the path and its permissions", error.path1().string(), error.code().message()));
-  } catch (const std::bad_alloc&) {
-    complain(distal::out_of_memory("a part of it could not be had"));
-  } catch (const c10::Error& error) {
-    const std::string words = distal::in_words(error);
-    if (words.empty()) return distal::bug(error.what());
-    complain(words);
-  } catch (const std::exception& error) {
-    return distal::bug(error.what());
+    distal::flush_stdout();
+    return code;
+  } catch (const distal::StdoutError& error) {
+    const int lost = distal::without_stdout(error);
+    return code != 0 ? code : lost;
   }
-  return 1;
 }

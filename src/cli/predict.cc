@@ -5,8 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/interrupted.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/model_file.h"
+#include "cli/output.h"
 #include "data/batches.h"
 #include "data/csv.h"
 #include "experiment/stream.h"
@@ -31,11 +34,6 @@ struct Line {
 };
 
 std::string as_line(const nlohmann::ordered_json& json) { return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"; }
-
-void print_now(const std::string& text) {
-  fmt::print("{}", text);
-  std::fflush(stdout);
-}
 
 // How classes and probabilities are written; what stands before them in a line is up to the caller.
 struct Format {
@@ -95,7 +93,7 @@ class LineWriter {
     if (line.error.empty()) return put(text(line));
     ++bad_;
     if (format_.json) put(as_line(begin(line, {{"error", line.error}})));
-    else if (said_.insert(line.error).second) fmt::print(stderr, "{}\n", line.error);
+    else if (said_.insert(line.error).second) print_error(printable_lines(line.error) + "\n");
   }
   int64_t finish() {
     if (out_.empty()) return bad_;
@@ -132,7 +130,14 @@ std::string reason_of(const ClipReader& reader, const std::string& video) {
   return video + ": could not be read";
 }
 
+// An exported model is not looked through when it is opened, as load_model does.
+torch::Tensor probabilities_of(const torch::Tensor& logits, const std::string& model) {
+  if (!logits.isfinite().all().item<bool>()) fail("{}: its answers are NaN or infinite; the file is damaged or its training failed: export it again", model);
+  return logits.softmax(-1).contiguous();
+}
+
 void predict_clips(const PredictArguments& arguments) {
+  auto makes_nothing = std::make_optional<EndAtOnce>();  // but a file at the end
   const OpenedModel model = open_model(arguments.model);
   const Format format{model.saved.classes, arguments.all, arguments.json};
   Progress progress(arguments.quiet ? Progress::Mode::quiet : Progress::Mode::automatic);
@@ -160,7 +165,7 @@ void predict_clips(const PredictArguments& arguments) {
   };
   std::deque<UnderWay> under_way;
   const auto take_first = [&] {
-    const auto probabilities = under_way.front().answer.get().logits.softmax(1).contiguous();
+    const auto probabilities = probabilities_of(under_way.front().answer.get().logits, model.path);
     const auto rows = std::move(under_way.front().rows);
     under_way.pop_front();
     for (int64_t i = 0; i < rows.size(0); ++i) lines[line_of[rows[i].item<int64_t>()]].probabilities = probabilities[i];
@@ -178,11 +183,13 @@ void predict_clips(const PredictArguments& arguments) {
   while (!under_way.empty()) take_first();
   progress.end();
   write_before(lines.size());
+  makes_nothing.reset();
   const int64_t bad = writer.finish();
   if (bad > 0) fail("{} of {} clips cannot be used", bad, lines.size());
 }
 
 void predict_stream(const PredictArguments& arguments) {
+  const EndAtOnce makes_nothing;
   const OpenedModel model = open_model(arguments.model);
   const Format format{model.saved.classes, arguments.all, arguments.json};
   const VideoInfo info = probe(arguments.videos[0]);
@@ -198,7 +205,7 @@ void predict_stream(const PredictArguments& arguments) {
   print_now(format.header("time_s"));
   int64_t before = -1;
   const int64_t frames = score_stream(info, *scorer, model.input, arguments.rate, [&](double time_s, const torch::Tensor& logits) {
-    const auto probabilities = logits.softmax(0).contiguous();
+    const auto probabilities = probabilities_of(logits, model.path);
     const int64_t best = Format::best_of(probabilities);
     if (best == before && !arguments.every) return;
     before = best;
