@@ -47,12 +47,14 @@ struct RecipeArguments {
   int64_t seed = -1, threads = 0, jobs = 1;
   std::string share;                              // I/N: set by the process that started this one as one of its jobs
   bool dry_run = false, quiet = false, json = false;
+  bool untrusted = false;                         // the recipe is from somebody else: nothing in it may execute code
 
   void add_to(CLI::App& command);
   void add_common(CLI::App& command);             // all but the recipe and where things lie
   void add_jobs(CLI::App& command);               // of the commands whose cells may be shared by processes
   std::vector<Override> overrides() const;        // --data, --weights, --seed and --set, in that order
   Experiment read(const std::vector<Override>& more = {}) const;
+  Experiment allowed(Experiment experiment) const;  // itself; throws UsageError for what --untrusted refuses
   RunPlace place(const Experiment& experiment) const;  // --out, default runs/NAME
   std::vector<std::string> job() const;           // this command line for one of its jobs
   Progress::Mode progress() const { return quiet ? Progress::Mode::quiet : Progress::Mode::automatic; }
