@@ -316,7 +316,8 @@ TEST(HttpTeacher, RefusesAnotherRequestsOrModelsAnswerAsPaid) {
     const HostileServer server(begin + kGood);
     const auto teacher = http_teacher(server.options(), 3);
     EXPECT_THAT(refusal(*teacher), HasSubstr(want)) << begin;
-    if (want != "accepted") EXPECT_THROW(teacher->answer(torch::rand({1, 3, 2, 4, 4}), fresh()), Unusable) << begin;
+    if (want == "accepted") continue;
+    EXPECT_THROW(teacher->answer(torch::rand({1, 3, 2, 4, 4}), fresh()), Unusable) << begin;
   }
 }
 
