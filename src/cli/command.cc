@@ -102,6 +102,7 @@ void RecipeArguments::add_common(CLI::App& command) {
       ->check(CLI::Range(1, 1024))->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   command.add_flag("--dry-run", dry_run, "say what would happen, how long and at what cost; do nothing");
   command.add_flag("--quiet", quiet, "no progress");
+  command.add_flag("--untrusted", untrusted, "refuse what executes code: TorchScript files (oracle.kind torchscript)");
   command.add_flag("--json", json, "the result as JSON on stdout");
   command.add_option("--share", share)->group("");
   command.add_option_function<int64_t>("--job-of", [this](int64_t parent) { end_with_parent(job_of = parent); })->group("");
@@ -136,7 +137,14 @@ std::vector<Override> RecipeArguments::overrides() const {
 Experiment RecipeArguments::read(const std::vector<Override>& more) const {
   std::vector<Override> all = overrides();
   all.insert(all.end(), more.begin(), more.end());
-  return read_experiment(recipe, all);
+  return allowed(read_experiment(recipe, all));
+}
+
+Experiment RecipeArguments::allowed(Experiment experiment) const {
+  const TeacherOptions& oracle = experiment.base().oracle;
+  if (untrusted && oracle.kind == "torchscript")
+    throw UsageError(fmt::format("oracle.path: {} is TorchScript, a program, which --untrusted refuses; use oracle.kind model or http, or leave --untrusted out", oracle.path));
+  return experiment;
 }
 
 RunPlace RecipeArguments::place(const Experiment& experiment) const {

@@ -26,7 +26,7 @@ void doctor_order(const RecipeArguments& arguments) {
   if (arguments.recipe.empty()) throw UsageError("--order wants a recipe: its data, input and training are what is measured with");
   if (arguments.jobs > 1) throw UsageError("--jobs: not with --order; run DIR/recipe.yaml with distal run --jobs afterwards, or leave it out");
   const std::string name = std::filesystem::path(arguments.recipe).stem().string() + "-order";
-  const Experiment experiment = order_experiment(Document::file(arguments.recipe).with(arguments.overrides()), name);
+  const Experiment experiment = arguments.allowed(order_experiment(Document::file(arguments.recipe).with(arguments.overrides()), name));
   Progress progress(arguments.progress());
   if (arguments.dry_run) {
     const Plan planned = plan(experiment, progress);

@@ -268,8 +268,12 @@ TaughtBy make_teacher(const Experiment& experiment, Material& material, const Ru
   const TeacherOptions& oracle = recipe.oracle;
   const int64_t classes = material.classes.size();
   if (oracle.kind == "truth") return {nullptr, "hidden truth: the benchmark's own labels"};
-  if (oracle.kind == "torchscript") return {torchscript_teacher(oracle, classes), "TorchScript file " + oracle.path};
-  if (oracle.kind == "http") return {http_teacher(oracle, classes), "endpoint " + oracle.url};
+  const auto say = [&progress](const std::string& line) { progress.say(line); };
+  if (oracle.kind == "torchscript") {
+    say(executes_code(oracle.path));
+    return {torchscript_teacher(oracle, classes, say), "TorchScript file " + oracle.path};
+  }
+  if (oracle.kind == "http") return {http_teacher(oracle, classes, say), "endpoint " + oracle.url};
   if (oracle.kind == "model") {
     const SavedModel saved = load_model(oracle.path);
     if (saved.classes != material.classes.names)

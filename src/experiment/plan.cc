@@ -307,6 +307,7 @@ class Planner {
         "  about {:.0f} minutes on {}{}; up to {:.1f} GB of cached frames\n",
         experiment_.name, material_.classes.size(), pool_s_.size(), plan_.pool_s, source_s_.size(), material_.test.size(), arms_, plan_.cells,
         plan_.trainings, plan_.answers, plan_.seconds_asked, plan_.price, plan_.minutes, machine_line(), besides, static_cast<double>(plan_.cache_bytes) / 1e9);
+    if (base_.oracle.kind == "torchscript") text += fmt::format("  {}\n", executes_code(base_.oracle.path));
     if (const auto busy = busy_sentence(load_, std::thread::hardware_concurrency()); !busy.empty()) text += fmt::format("  {}\n", busy);
     for (const auto& video : material_.quarantined) text += fmt::format("  cannot be used: {}: {}\n", video.path, video.reason);
     return text;

@@ -278,7 +278,7 @@ std::string essence(Recipe recipe) {
   const TeacherOptions pace;
   auto& oracle = recipe.oracle;
   oracle.requests_per_s = pace.requests_per_s, oracle.timeout_s = pace.timeout_s, oracle.retries = pace.retries;
-  oracle.backoff_s = pace.backoff_s, oracle.batch_size = pace.batch_size, oracle.token_env = pace.token_env;
+  oracle.backoff_s = pace.backoff_s, oracle.batch_size = pace.batch_size, oracle.token_env = pace.token_env, oracle.ask_again = pace.ask_again;
   recipe.input.deadline_s = InputOptions().deadline_s;
   const auto settle = [](Learner& learner) {
     learner.training.threads = TrainingOptions().threads, learner.training.checkpoint_every = TrainingOptions().checkpoint_every;

@@ -67,7 +67,9 @@ Results run(const Experiment& experiment, const RunPlace& place, Progress& progr
   Learning learning(*material.reader, material.classes, [&] { return material.clips(); }, place.folder + "/unfinished", progress);
   learning.pretrain_on([&] { return material.pool; }, experiment.base().cache);
   TaughtBy teacher = make_teacher(experiment, material, place, progress);
-  Oracle oracle(experiment.base().oracle, std::move(teacher.teacher), material, store, progress, experiment.asks_views());
+  TeacherOptions asked = experiment.base().oracle;
+  asked.ask_again &= place.shares == 1;  // once, by whoever collects the shares, not by each
+  Oracle oracle(asked, std::move(teacher.teacher), material, store, progress, experiment.asks_views());
 
   Results results = describe(experiment, material, place);
   results.teacher = teacher.line;
