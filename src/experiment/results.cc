@@ -114,11 +114,14 @@ RoundResult round_from(const json& value) {
 json to_value(const Cell& cell) {
   json rounds = json::array();
   for (const auto& round : cell.rounds) rounds.push_back(to_value(round));
-  return {{"arm", cell.arm}, {"seed", cell.seed}, {"control", cell.control}, {"against", cell.against}, {"rounds", rounds}};
+  return {{"arm", cell.arm}, {"seed", cell.seed}, {"control", cell.control}, {"against", cell.against}, {"taught", cell.taught},
+          {"rounds", rounds}};
 }
 
-Cell cell_from(const json& value) {
+// Older versions did not say which arms a teacher taught: there an arm that asked a teacher did.
+Cell cell_from(const json& value, bool has_teacher) {
   Cell cell{value.at("arm"), value.at("seed"), value.at("control"), {}, value.value("against", "")};
+  cell.taught = value.value("taught", has_teacher && value.at("rounds").size() > 1);
   for (const auto& round : value.at("rounds")) cell.rounds.push_back(round_from(round));
   return cell;
 }
@@ -188,6 +191,7 @@ std::string to_json(const Results& results) {
   value["classes"] = results.classes;
   value["teacher_accuracy"] = results.teacher_accuracy;
   value["read_s"] = results.read_s;
+  value["start_draw"] = results.start_draw;
   value["test_videos"] = results.test_videos;
   value["test_id"] = results.test_id;
   value["notes"] = results.notes;
@@ -208,10 +212,12 @@ Results results_from_json(const std::string& text) {
     value.at("classes").get_to(results.classes);
     results.teacher_accuracy = real(value, "teacher_accuracy");
     results.read_s = value.value("read_s", 0.0);
+    results.start_draw = value.value("start_draw", "");
+    const bool has_teacher = !results.teacher.empty() && !results.teacher.starts_with("hidden truth");
     value.at("test_videos").get_to(results.test_videos);
     results.test_id = value.value("test_id", "");
     value.at("notes").get_to(results.notes);
-    for (const auto& cell : value.at("cells")) results.cells.push_back(cell_from(cell));
+    for (const auto& cell : value.at("cells")) results.cells.push_back(cell_from(cell, has_teacher));
     for (const auto& row : value.at("quarantined")) results.quarantined.push_back({row.at("path"), row.at("reason")});
     return results;
   });
