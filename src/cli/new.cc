@@ -83,7 +83,7 @@ student:
     learning_rate: 0.02
   augment: {6}
 
-start: {7}                     # initial labels, even over the classes
+start: {7}                     # initial labels, drawn at random
 rounds: 4
 budget: {7}                    # each round; {8} labels at the end, {9:.0f} % of the pool
 
