@@ -1,6 +1,8 @@
 #include <nlohmann/json.hpp>
 
+#include "base/interrupted.h"
 #include "cli/command.h"
+#include "cli/output.h"
 #include "video/probe.h"
 
 namespace distal {
@@ -33,18 +35,20 @@ void add_probe(CLI::App& app) {
   command->add_option("videos", *paths, "video files")->required();
   command->add_flag("--json", *json, "a JSON object per line");
   command->callback([=] {
+    const EndAtOnce makes_nothing;
     int64_t bad = 0;
     for (const auto& path : *paths) {
       Progress::check_interrupted();
       try {
         const VideoInfo info = probe(path);
-        fmt::print("{}", *json ? as_json(info).dump() + "\n" : describe(info));
+        print_now(*json ? as_json(info).dump() + "\n" : describe(info));
       } catch (const Interrupted&) {
+        throw;
+      } catch (const StdoutError&) {
         throw;
       } catch (const Error& error) {
         ++bad;
-        if (*json) fmt::print("{}\n", nlohmann::json{{"path", path}, {"error", error.what()}}.dump());
-        else fmt::print("{}\n", error.what());
+        print_now((*json ? nlohmann::json{{"path", path}, {"error", error.what()}}.dump() : error.what()) + std::string("\n"));
       }
     }
     if (bad > 0) fail("{} of {} files cannot be used", bad, paths->size());

@@ -6,6 +6,7 @@
 
 #include "active/kernels.h"
 #include "active/strategy.h"
+#include "base/interrupted.h"
 #include "base/npy.h"
 #include "cli/command.h"
 
@@ -167,8 +168,10 @@ void select_rows(const SelectArguments& arguments) {
   const double budget = arguments.seconds >= 0 ? arguments.seconds : static_cast<double>(arguments.count);
   const PoolScores scores = read_scores(arguments);
   const auto began = std::chrono::steady_clock::now();
+  auto makes_nothing = std::make_optional<EndAtOnce>();
   const torch::Tensor rows = select(*recipe.strategy, scores, budget, recipe.selection, Random(static_cast<uint64_t>(arguments.seed)));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  makes_nothing.reset();
   if (const auto how = recipe.strategy->distances(); !how.empty()) fmt::print(stderr, "{}: {}\n", recipe.strategy.name, how);
   say_what_is_missing(arguments, scores, rows);
   if (!arguments.out.empty()) {

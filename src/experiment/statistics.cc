@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/progress.h"
 
 namespace distal {
 namespace {
@@ -203,6 +204,7 @@ Crossed crossed_bootstrap(const std::vector<std::vector<double>>& difference, co
   std::vector<double> means(draws), drawn(groups);
   std::vector<int64_t> times(seeds);  // that a seed was drawn
   for (double& mean : means) {
+    Progress::check_interrupted();
     std::fill(times.begin(), times.end(), 0);
     std::fill(drawn.begin(), drawn.end(), 0.0);
     for (size_t i = 0; i < seeds; ++i) ++times[random.below(result.seeds)];
