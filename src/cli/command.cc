@@ -219,7 +219,7 @@ void run_and_report(const Experiment& experiment, const RecipeArguments& argumen
   if (arguments.dry_run) return print_plan(plan(experiment, progress), arguments.json);
   const Results results = run_in_folder(experiment, arguments, progress);
   if (!arguments.share.empty()) return;
-  if (arguments.json) fmt::print("{}\n", to_json(results));
+  if (arguments.json) fmt::print("{}\n", report_json(results));
   else fmt::print("{}{}/report.html\n", summary_text(results), arguments.place(experiment).folder);
 }
 

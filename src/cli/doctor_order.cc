@@ -16,7 +16,7 @@ Json json_of(const Estimate& e, const char* counted) {
 
 Json json_of(const OrderSensitivity& found, const std::string& report) {
   return {{"tsn", json_of(found.tsn, "seeds")}, {"tsm", json_of(found.tsm, "seeds")}, {"difference", json_of(found.difference, "pairs")},
-          {"p", std::isfinite(found.p) ? Json(found.p) : Json()}, {"over_videos", json_of(found.over_videos, "videos")},
+          {"p", std::isfinite(found.p) ? Json(found.p) : Json()}, {"over_groups", json_of(found.over_groups, "groups")},
           {"test", found.test}, {"sentence", found.sentence}, {"report", report}};
 }
 

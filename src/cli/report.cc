@@ -118,7 +118,7 @@ Results merged(std::vector<Named>& runs) {
     all.read_s += more.read_s;
   }
   for (const auto field : {&Results::question, &Results::name, &Results::teacher, &Results::revision, &Results::machine, &Results::command,
-                           &Results::date}) {
+                           &Results::date, &Results::start_draw}) {
     all.*field = joined(runs, field, "; ");
   }
   all.recipe.clear();
@@ -162,7 +162,7 @@ void add_report(CLI::App& app) {
   command->callback([=] {
     const Results results = read_all(*folders);
     write_atomically(*out, report_html(results, thumbnail));
-    fmt::print("{}\n", *json ? to_json(results) : *out);
+    fmt::print("{}\n", *json ? report_json(results) : *out);
   });
 }
 

@@ -131,6 +131,14 @@ void require_memory(const Learner& learner, const InputOptions& input, const std
   if (learner.pretext) check(learner.pretext->training.batch_size, whose + ".pretext.training.batch_size");
 }
 
+// A draw by labels says whose labels they are.
+void require_draw(const Recipe& recipe, const std::function<void(const std::string&)>& refuse) {
+  if (recipe.start_draw == "stratified_by_labels" && !recipe.data.start)
+    refuse("start_draw = stratified_by_labels needs a list whose labels are known, data.start; those of the pool are hidden: random, or stratified_by_hidden_labels");
+  if (recipe.start_draw == "stratified_by_hidden_labels" && recipe.data.start)
+    refuse("start_draw = stratified_by_hidden_labels, but data.start has labels that are known; set stratified_by_labels, or random");
+}
+
 void check(const Arm& arm, const Experiment& experiment, std::map<std::string, std::string>& taken, const std::string& place) {
   const Recipe& recipe = arm.recipe;
   const auto refuse = [&](const std::string& what) { throw UsageError(fmt::format("{}: arm {}: {}", place, excerpt(arm.name), what)); };
@@ -154,6 +162,7 @@ void check(const Arm& arm, const Experiment& experiment, std::map<std::string, s
   require_teacher(recipe, refuse);
   if (recipe.start == 0 && recipe.rounds == 0) refuse("start = 0 and rounds = 0 leave nothing to learn from; set one of them");
   if (recipe.budget == 0 && recipe.rounds > 0) refuse("budget = 0 asks nothing in any round; set a budget, or rounds to 0");
+  require_draw(recipe, refuse);
   require_mixable(recipe, refuse);
   if (recipe.rounds == 0 || recipe.budget < 0) return;
   if (recipe.answers_per_clip > 1 && recipe.selection.unit == "answers" && recipe.budget < static_cast<double>(recipe.answers_per_clip))
@@ -260,7 +269,9 @@ void Recipe::visit(OptionVisitor& v) {
   v("student", student, "the network to train");
   v("loss", loss, "how a teacher's answers are learned");
   v("matching", matching, "the teacher is run in every step on the student's own view of the clips it answered for; kinds teacher and model");
-  v("start", start, "initial answers with true labels, even over the classes; -1: all", at_least(-1));
+  v("start", start, "initial answers with true labels; -1: all", at_least(-1));
+  v("start_draw", start_draw, "how they are drawn: random; stratified_by_labels, even over the classes of data.start; stratified_by_hidden_labels, even over those of the pool, "
+                              "a draw that nobody could make", one_of({"random", "stratified_by_labels", "stratified_by_hidden_labels"}));
   v("ask_start", ask_start, "the teacher answers about the initial clips too, beside their labels");
   v("pool_size", pool_size, "clips of the pool that a run may ask about, drawn by seed, the smaller within the larger; -1: all", at_least(-1));
   v("rounds", rounds, "rounds of asking", between(0, 1000));
@@ -297,6 +308,8 @@ bool scores_pool(const Recipe& recipe) {
 
 bool scores(const Recipe& recipe) { return scores_pool(recipe) || (recipe.rounds > 0 && recipe.mixes && recipe.mixes->criterion != "random"); }
 
+bool hears_teacher(const Recipe& recipe) { return recipe.oracle.kind != "truth" && (recipe.rounds > 0 || recipe.ask_start); }
+
 bool selects(const Recipe& recipe) { return recipe.rounds > 0 && recipe.budget > 0; }
 
 const std::string& chooses_by(const Recipe& recipe) { return recipe.mixes ? recipe.mixes->criterion : recipe.strategy.name; }
@@ -319,6 +332,19 @@ std::optional<NamedDifference> random_twin(const Document& base, const std::vect
   }
   if (twin && taken) twin->first = "random twin";
   return twin;
+}
+
+std::string Experiment::start_words() const {
+  std::vector<std::string> words;
+  for (const Arm& arm : arms) {
+    const Recipe& recipe = arm.recipe;
+    const std::string how = recipe.start_draw == "random"                 ? "at random"
+                            : recipe.start_draw == "stratified_by_labels" ? "evenly over the classes by their labels"
+                                                                          : "evenly over the classes by hidden labels, as nobody could";
+    const std::string text = recipe.start < 0 ? "all" : fmt::format("{} drawn {}", recipe.start, how);
+    if (std::find(words.begin(), words.end(), text) == words.end()) words.push_back(text);
+  }
+  return fmt::format("{}", fmt::join(words, ", or "));
 }
 
 bool Experiment::asks_views() const {

@@ -31,6 +31,20 @@ TEST(Recipe, EachArmIsTestedAgainstTheControlUnlessItNamesAnother) {
   EXPECT_THAT(refusal("arms: {a: {strategy: random, control: nobody}}"), HasSubstr("control = 'nobody' is no arm"));
 }
 
+TEST(Recipe, ADrawByLabelsSaysWhoseLabelsTheyAre) {
+  EXPECT_EQ(Recipe().start_draw, "random");
+  EXPECT_EQ(refusal("start_draw: stratified_by_hidden_labels"), "accepted");
+  EXPECT_THAT(refusal("start_draw: stratified_by_labels"), HasSubstr("data.start"));
+  EXPECT_THAT(refusal("start_draw: even"), HasSubstr("stratified_by_hidden_labels"));
+  const auto with_start = [](const std::string& draw) {
+    return error_of([&] { read_experiment(Document::text("data: {pool: {csv: p.csv}, test: {csv: t.csv}, start: {csv: s.csv}}\nstart_draw: " + draw, "r.yaml"), "r"); });
+  };
+  EXPECT_EQ(with_start("stratified_by_labels"), "");
+  EXPECT_THAT(with_start("stratified_by_hidden_labels"), HasSubstr("set stratified_by_labels, or random"));
+  const auto all = experiment_of("start: 16\narms: {a: {strategy: random}, b: {strategy: random, start: 8, start_draw: stratified_by_hidden_labels}, c: {strategy: random, start: -1}}");
+  EXPECT_EQ(all.start_words(), "16 drawn at random, or 8 drawn evenly over the classes by hidden labels, as nobody could, or all");
+}
+
 TEST(Recipe, AnAddedRandomArmSpendsWhatTheStrategyArmSpends) {
   const auto all = experiment_of("rounds: 0\narms: {labels: {}, margin: {strategy: margin, rounds: 4, budget: 30, selection: {per_video: 2}}}");
   const Recipe& random = arm(all, "random").recipe;

@@ -102,7 +102,7 @@ Cell run_rounds(Workbench& bench, const Arm& arm, const Store::Run& run) {
   const Random random(static_cast<uint64_t>(run.seed));  // the same for every arm: arms are paired
   const std::vector<StoredRound> done = bench.store.rounds(run.id);
 
-  Cell cell{arm.name, run.seed, arm.against.empty(), {}, arm.against};
+  Cell cell{arm.name, run.seed, arm.against.empty(), {}, arm.against, hears_teacher(arm.recipe)};
   RoundResult result;
   Known known = start(bench, arm, run, random.stream("start"), result);
   std::vector<Clip> picks = known.clips();
