@@ -1,5 +1,7 @@
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "video/probe.h"
 
@@ -38,13 +40,13 @@ void add_probe(CLI::App& app) {
       Progress::check_interrupted();
       try {
         const VideoInfo info = probe(path);
-        fmt::print("{}", *json ? as_json(info).dump() + "\n" : describe(info));
+        fmt::print("{}", *json ? json_text(as_json(info)) + "\n" : printable_lines(describe(info)));
       } catch (const Interrupted&) {
         throw;
       } catch (const Error& error) {
         ++bad;
-        if (*json) fmt::print("{}\n", nlohmann::json{{"path", path}, {"error", error.what()}}.dump());
-        else fmt::print("{}\n", error.what());
+        if (*json) fmt::print("{}\n", json_text(nlohmann::json{{"path", path}, {"error", error.what()}}));
+        else fmt::print("{}\n", printable(error.what()));
       }
     }
     if (bad > 0) fail("{} of {} files cannot be used", bad, paths->size());
