@@ -106,6 +106,6 @@ command = [sys.argv[1], "predict", str(model), "--list", str(many), "--threads",
 process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 require(process.stdout.readline() == "path,start_s,end_s,class,probability\n" and process.stdout.readline(), "lines come while it works")
 process.send_signal(signal.SIGTERM)
-error = process.communicate(timeout=60)[1]
+error = process.communicate(timeout=300)[1]
 require(process.returncode == 143 and "stopped by signal" in error, f"SIGTERM ends it: {process.returncode} {error}")
 print(f"{len(test)} videos as measured, segments, rows, streams, bad files, stopped")

@@ -26,7 +26,7 @@ def save(name, rows):
 
 
 def select(*arguments, code=0, says=""):
-    run = subprocess.run([sys.argv[1], "select", *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([sys.argv[1], "select", *map(str, arguments)], capture_output=True, text=True, timeout=300)
     require(run.returncode == code, f"{arguments}: exit {run.returncode}, not {code}: {run.stderr or run.stdout}")
     require(says in run.stderr, f"{arguments}: says '{run.stderr.strip()}', not '{says}'")
     return [int(line) for line in run.stdout.split()] if code == 0 and "--out" not in arguments and "--json" not in arguments else run.stdout

@@ -56,7 +56,7 @@ process = subprocess.Popen([sys.argv[1], "shrink", str(videos), "--out", str(pla
 while not list((place.path / "cut").rglob("*.mp4")) and process.poll() is None:
     time.sleep(0.01)
 process.send_signal(signal.SIGTERM)
-said = process.communicate(timeout=60)[1]
+said = process.communicate(timeout=300)[1]
 if process.returncode != 0:  # a quick machine may have been done
     require(process.returncode == 143 and "the same command continues" in said, f"a stop is a stop: {process.returncode} {said}")
     require(not list((place.path / "cut").rglob("*.part")), "nothing half-written is left")

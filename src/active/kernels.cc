@@ -10,6 +10,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include "base/error.h"
+#include "base/progress.h"
 
 namespace distal {
 namespace {
@@ -101,7 +102,10 @@ torch::Tensor products(const torch::Tensor& a, const torch::Tensor& b) {
 torch::Tensor unit_length(const torch::Tensor& points) { return points / points.norm(2, 1, /*keepdim=*/true).clamp_min(1e-12); }
 
 void by_blocks(int64_t rows, int64_t size, const std::function<void(int64_t begin, int64_t end)>& work) {
-  for (int64_t begin = 0; begin < rows; begin += size) work(begin, std::min(begin + size, rows));
+  for (int64_t begin = 0; begin < rows; begin += size) {
+    Progress::check_interrupted();
+    work(begin, std::min(begin + size, rows));
+  }
 }
 
 torch::Tensor in_large_pages(const torch::Tensor& like) {
@@ -214,6 +218,7 @@ std::vector<int64_t> lazy_greedy(int64_t pool, int64_t count, const std::functio
   });
   const auto settled = [&](const Bound& bound) { return bound.asked == std::ssize(taken) || bound.gain <= 0; };
   while (std::ssize(taken) < std::min(count, pool)) {
+    Progress::check_interrupted();
     std::vector<int64_t> stale;
     for (; !bounds.empty() && !settled(bounds.top()) && std::ssize(stale) < kBlockAgain; bounds.pop()) stale.push_back(bounds.top().row);
     if (!stale.empty()) {

@@ -10,6 +10,7 @@
 
 #include "base/clones.h"
 #include "base/error.h"
+#include "base/progress.h"
 
 namespace distal {
 
@@ -24,6 +25,11 @@ namespace {
 constexpr double kNone = -std::numeric_limits<double>::infinity();
 constexpr int32_t kCentre = std::numeric_limits<int32_t>::max();
 constexpr int64_t kGrain = 16384;  // rows a thread looks at in one go
+
+void check_now_and_then(int64_t row) {
+  if (row % 1024 == 0) Progress::check_interrupted();
+}
+
 constexpr int64_t kWidest = 1 << 16;
 
 // 32 bytes of numbers at a time. The sum of four such rows of numbers is the same on every processor.
@@ -211,6 +217,7 @@ int64_t NearestCentre::best(const Value& value, double least, Random& random) co
     double mine = kNone;
     std::vector<int64_t> of_mine;
     for (int64_t row = begin; row < end; ++row) {
+      check_now_and_then(row);
       const double bar = std::max(mine, most.load(std::memory_order_relaxed)), worth = value(row, bar);
       if (worth < bar || worth == kNone) continue;
       if (worth > mine) mine = worth, of_mine.clear(), raise(most, worth);
@@ -251,7 +258,10 @@ int64_t NearestCentre::draw(Random& random, const torch::Tensor& weights) {
 
 torch::Tensor NearestCentre::squared_distance() {
   at::parallel_for(0, size(), kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) up_to_date(row, kNone);
+    for (int64_t row = begin; row < end; ++row) {
+      check_now_and_then(row);
+      up_to_date(row, kNone);
+    }
   });
   return torch::tensor(bound_, torch::kFloat64);
 }

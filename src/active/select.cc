@@ -7,6 +7,7 @@
 
 #include "active/strategy.h"
 #include "base/error.h"
+#include "base/progress.h"
 
 namespace distal {
 namespace {
@@ -287,6 +288,7 @@ std::vector<int64_t> take(const Strategy& strategy, const Units& units, double b
   Picker picker(units, budget, options);
   for (const int64_t u : first) picker.take(u);
   for (uint64_t asked = 0;; ++asked) {
+    Progress::check_interrupted();
     auto fit = picker.fitting();
     if (fit.empty()) return picker.taken();
     int64_t count = affordable(units, fit, picker.left()), level = std::numeric_limits<int64_t>::max();

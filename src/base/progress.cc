@@ -2,17 +2,32 @@
 
 #include <csignal>
 #include <cstdio>
+#include <string_view>
+
 #include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/interrupted.h"
 #include "base/text.h"
 
 namespace distal {
 namespace {
 
-volatile std::sig_atomic_t g_signal = 0;
+volatile std::sig_atomic_t g_signal = 0, g_at_once = 0;
+
+void end_at_once(int signal) {  // what a handler may call, and the words of main.cc
+  const std::string_view words = signal == SIGINT ? "distal: stopped by signal 2; the same command continues\n" : "distal: stopped by signal 15; the same command continues\n";
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, words.data(), words.size());
+  ::_exit(128 + signal);
+}
+
+// A stderr that cannot be written stops nothing.
+void to_stderr(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+}
 
 std::string clock(double seconds) {
   const auto s = static_cast<int64_t>(seconds + 0.5);
@@ -59,7 +74,7 @@ void Progress::end() {
 
 void Progress::say(const std::string& line) {
   const std::lock_guard lock(mutex_);
-  if (!quiet_) fmt::print(stderr, "{}{}\n", terminal_ ? "\r\033[K" : "", printable_lines(line));
+  if (!quiet_) to_stderr(fmt::format("{}{}\n", terminal_ ? "\r\033[K" : "", printable_lines(line)));
 }
 
 void Progress::draw(bool last) {
@@ -69,18 +84,36 @@ void Progress::draw(bool last) {
   const std::string text = printable(fmt::format("{} {}/{} {} {:.3g}/s{} {}", what_, done_, total_, unit_, rate, left, note_));
   if (terminal_) {
     const int64_t width = 20, full = total_ > 0 ? std::min(width, width * done_ / total_) : 0;
-    fmt::print(stderr, "\r\033[K[{}{}] {}{}", std::string(full, '='), std::string(width - full, ' '), text, last ? "\n" : "");
+    to_stderr(fmt::format("\r\033[K[{}{}] {}{}", std::string(full, '='), std::string(width - full, ' '), text, last ? "\n" : ""));
   } else {
-    fmt::print(stderr, "{}\n", text);
+    to_stderr(text + "\n");
   }
-  std::fflush(stderr);
 }
 
+// No SA_RESTART: a read that blocks returns. The first signal gives both back to the system, so that the second ends the program where
+// nothing of ours runs: in one step of a large network, or in a library.
 void Progress::catch_signals() {
-  const auto handler = [](int signal) { g_signal = signal; };
-  std::signal(SIGINT, handler);
-  std::signal(SIGTERM, handler);
+  struct sigaction action {};
+  action.sa_handler = [](int signal) {
+    if (g_at_once > 0) end_at_once(signal);
+    g_signal = signal;
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
+  };
+  sigemptyset(&action.sa_mask);
+  for (const int signal : {SIGINT, SIGTERM}) ::sigaction(signal, &action, nullptr);
 }
+
+bool interrupted() { return g_signal != 0; }
+
+EndAtOnce::EndAtOnce() {
+  g_at_once = g_at_once + 1;
+  if (!interrupted()) return;
+  g_at_once = g_at_once - 1;
+  throw Interrupted(g_signal);
+}
+
+EndAtOnce::~EndAtOnce() { g_at_once = g_at_once - 1; }
 
 void Progress::check_interrupted() {
   if (g_signal != 0) throw Interrupted(g_signal);

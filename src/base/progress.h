@@ -21,9 +21,9 @@ class Progress {
   void end();
   void say(const std::string& line);                       // a line of its own: warnings, rounds
 
-  /// Routes SIGINT and SIGTERM to `interrupted`. Called once by cli/main.cc.
+  /// Keeps the first SIGINT or SIGTERM for check_interrupted; a second one ends the program at once. Called once by cli/main.cc.
   static void catch_signals();
-  /// Throws Interrupted if a signal arrived.
+  /// Throws Interrupted if a signal arrived. Every loop that may take longer than a second asks once a turn.
   static void check_interrupted();
 
  private:

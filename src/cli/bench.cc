@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <nlohmann/json.hpp>
 
+#include "base/interrupted.h"
 #include "video/decoder.h"
 
 namespace distal {
@@ -52,6 +53,7 @@ struct DecodeArguments {
 
 // One thread; every video is probed, then read: `frames` spread evenly, as stored.
 void bench_decode(const DecodeArguments& arguments) {
+  const EndAtOnce makes_nothing;
   at::set_num_threads(1);
   double probe_s = 0, read_s = 0;
   int64_t frames = 0, bad = 0;

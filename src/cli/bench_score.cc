@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/interrupted.h"
 #include "cli/bench.h"
 #include "infer/freeze.h"
 #include "infer/openvino.h"
@@ -24,7 +25,10 @@ struct Contender {
 // As many batches under way as the engine takes.
 template <class Next> at::Tensor logits_of(Engine& engine, Next next) {
   std::vector<std::future<Output>> answers;
-  while (const auto clips = next()) answers.push_back(engine.submit(*clips));
+  while (const auto clips = next()) {
+    Progress::check_interrupted();
+    answers.push_back(engine.submit(*clips));
+  }
   std::vector<at::Tensor> logits;
   for (auto& answer : answers) logits.push_back(answer.get().logits);
   return at::cat(logits);
@@ -37,7 +41,10 @@ class ScoreBench {
   void run() {
     const auto net = of_.recipe.model.build(of_.classes.size(), Random(1));
     net->eval();
-    for (auto batches = evaluation(); const auto batch = batches->next();) ready_.push_back(batch->clips);  // decodes what is not cached
+    for (auto batches = evaluation(); const auto batch = batches->next();) {  // decodes what is not cached
+      Progress::check_interrupted();
+      ready_.push_back(batch->clips);
+    }
     if (ready_.empty()) fail("{}: no clip of it can be read", of_.recipe.list.csv);
     const auto sizes = ready_[0].sizes().slice(1).vec();
     const OpenvinoOptions automatic{.batch = arguments_.batch, .threads = arguments_.threads};
@@ -130,6 +137,7 @@ void add_bench_score(CLI::App& bench) {
   arguments->add_to(*command);
   command->add_option("--repeats", arguments->repeats, "the median counts")->capture_default_str()->check(CLI::Range(1, 100));
   command->callback([arguments] {
+    const EndAtOnce makes_nothing;
     const torch::NoGradGuard no_grad;
     ScoreBench(*arguments).run();
   });

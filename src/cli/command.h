@@ -64,9 +64,10 @@ struct RecipeArguments {
 ///
 /// DIR belongs to one process at a time (FileLock) and, once it holds a report or trained networks, to one experiment: that
 /// of DIR/recipe.yaml. Another one is refused before anything is read, so that no report replaces another's. It is the same
-/// experiment where the arms have the same names, in the same order, and the same options less those that only name, place or
-/// repeat a run: question, control, no_random_arm, weights, seeds, cache. So seeds=10 after seeds=5 continues; another first
-/// seed is another experiment, with another teacher.
+/// experiment where the arms have the same names, in the same order, and the same options less those that only name, place,
+/// repeat or prolong a run: question, control, no_random_arm, weights, seeds, rounds, cache. So seeds=10 after seeds=5 continues, and
+/// rounds=6 after rounds=4; rounds=2 shows the first two of what is stored. Another first seed is another experiment, with another
+/// teacher.
 ///
 /// DIR/recipe.yaml is the recipe with its overrides, as `distal run` reads it; every arm's options stand below as comments.
 /// It is written first, the report last; unfinished/ goes when the report stands.

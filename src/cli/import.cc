@@ -81,6 +81,7 @@ void take_stock(Stock& stock, ClipReader& reader, Progress& progress) {
   std::vector<Side> kept_sides;
   for (size_t i = 0; i < rows.size(); ++i) {
     if (!kept[i]) continue;
+    Progress::check_interrupted();
     contents.push_back(reader.probe((fs::path(stock.source.folder) / rows[i].path.str()).string()).id);
     lists.push_back(sides[i] == Side::test);
     kept_rows.push_back(rows[i]);
@@ -181,8 +182,11 @@ void refuse_to_overwrite(const Stock& stock, const ImportArguments& arguments) {
 void record(const Stock& stock, const std::string& url, ClipReader& reader) {
   Store store(url);
   std::set<std::string> stored;
-  for (const Clip& clip : stock.clips.clips)
-    if (stored.insert(clip.video).second) store.put_video({clip.video_id, clip.video, reader.probe(clip.video).duration_s, 1, ""});
+  for (const Clip& clip : stock.clips.clips) {
+    if (!stored.insert(clip.video).second) continue;
+    Progress::check_interrupted();
+    store.put_video({clip.video_id, clip.video, reader.probe(clip.video).duration_s, 1, ""});
+  }
   for (const Quarantined& video : stock.clips.quarantined)
     if (stored.insert(video.path).second) store.put_video({video.path, video.path, 0, 0, video.reason});
   if (!stock.lists.empty()) store.event(0, "lists", stock.lists_folder);

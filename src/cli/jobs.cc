@@ -34,8 +34,13 @@ Job start(std::vector<std::string> arguments, const std::string& log) {
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_addopen(&files, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
   posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
+  posix_spawnattr_t own_group;  // Ctrl-C reaches this process alone, which passes it on once: a second signal would end a job before its checkpoint
+  posix_spawnattr_init(&own_group);
+  posix_spawnattr_setflags(&own_group, POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setpgroup(&own_group, 0);
   Job job{0, log};
-  const int failed = ::posix_spawn(&job.process, "/proc/self/exe", &files, nullptr, pointers.data(), environ);
+  const int failed = ::posix_spawn(&job.process, "/proc/self/exe", &files, &own_group, pointers.data(), environ);
+  posix_spawnattr_destroy(&own_group);
   posix_spawn_file_actions_destroy(&files);
   if (failed) fail("--jobs: no process can be started ({}); try fewer", std::strerror(failed));
   return job;
@@ -72,7 +77,7 @@ void take_networks(const std::string& from, const std::string& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(from, absent)) {
     const auto path = entry.path(), to = std::filesystem::path(folder) / path.filename();
     const bool network = path.extension() == ".safetensors" || path.extension() == ".json";
-    if (network && !std::filesystem::exists(to)) std::filesystem::rename(path, to);
+    if (network) std::filesystem::rename(path, to);  // over the student of fewer rounds
   }
 }
 

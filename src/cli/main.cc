@@ -1,11 +1,13 @@
 #include <csignal>
 #include <cstdio>
+#include <system_error>
 
 #include <fmt/ranges.h>
 #include <malloc.h>
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/output.h"
 
 namespace distal {
 namespace {
@@ -14,7 +16,7 @@ const char* kPurpose = "distal trains a light video student from few labels: it 
                        "trains, measures, and repeats.";
 
 // Messages carry names of files and words of servers, which may carry anything.
-void complain(const std::string& message) { fmt::print(stderr, "distal: {}\n", printable_lines(message)); }
+void complain(const std::string& message) { print_error(fmt::format("distal: {}\n", printable_lines(message))); }
 
 // CLI11 would only say that the word was not expected.
 void suggest(const std::string& word) {
@@ -84,24 +86,49 @@ void keep_freed_memory() {
   mallopt(M_TOP_PAD, 64 << 20);
 }
 
+// The exit code where stdout failed: a reader that left ends the program as SIGPIPE would, without a word.
+int without_stdout(const StdoutError& error) {
+  if (error.reader_left()) return 128 + SIGPIPE;
+  complain(error.what());
+  return 1;
+}
+
+int exit_code(int argc, char** argv) {
+  try {
+    return run_program(argc, argv);
+  } catch (const Interrupted& stop) {
+    complain(fmt::format("{}; the same command continues", stop.what()));
+    return 128 + stop.signal;
+  } catch (const StdoutError& error) {
+    return without_stdout(error);
+  } catch (const UsageError& error) {
+    complain(error.what());
+    return 2;
+  } catch (const std::system_error& error) {
+    if (std::ferror(stdout)) return without_stdout(StdoutError(error.code().value()));  // of fmt::print
+    complain(error.what());
+    return 1;
+  } catch (const std::exception& error) {
+    complain(error.what());
+    return 1;
+  }
+}
+
 }  // namespace
 }  // namespace distal
 
 int main(int argc, char** argv) {
-  using distal::complain;
+  distal::guard_standard_files();
   distal::keep_freed_memory();
   distal::Progress::catch_signals();
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is then an error with a message, as on a full disk
+  const int code = distal::exit_code(argc, argv);
+  if (std::ferror(stdout) && code != 0) return code;  // said already, or another reason is
   try {
-    return distal::run_program(argc, argv);
-  } catch (const distal::Interrupted& stop) {
-    fmt::print(stderr, "distal: {}; the same command continues\n", stop.what());
-    return 128 + stop.signal;
-  } catch (const distal::UsageError& error) {
-    complain(error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    complain(error.what());
-    return 1;
+    distal::flush_stdout();
+    return code;
+  } catch (const distal::StdoutError& error) {
+    const int lost = distal::without_stdout(error);
+    return code != 0 ? code : lost;
   }
 }

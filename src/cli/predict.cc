@@ -5,8 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/interrupted.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/model_file.h"
+#include "cli/output.h"
 #include "data/batches.h"
 #include "data/csv.h"
 #include "experiment/stream.h"
@@ -31,11 +34,6 @@ struct Line {
 };
 
 std::string as_line(const nlohmann::ordered_json& json) { return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"; }
-
-void print_now(const std::string& text) {
-  fmt::print("{}", text);
-  std::fflush(stdout);
-}
 
 // How classes and probabilities are written; what stands before them in a line is up to the caller.
 struct Format {
@@ -95,7 +93,7 @@ class LineWriter {
     if (line.error.empty()) return put(text(line));
     ++bad_;
     if (format_.json) put(as_line(begin(line, {{"error", line.error}})));
-    else if (said_.insert(line.error).second) fmt::print(stderr, "{}\n", line.error);
+    else if (said_.insert(line.error).second) print_error(printable_lines(line.error) + "\n");
   }
   int64_t finish() {
     if (out_.empty()) return bad_;
@@ -133,6 +131,7 @@ std::string reason_of(const ClipReader& reader, const std::string& video) {
 }
 
 void predict_clips(const PredictArguments& arguments) {
+  auto makes_nothing = std::make_optional<EndAtOnce>();  // but a file at the end
   const OpenedModel model = open_model(arguments.model);
   const Format format{model.saved.classes, arguments.all, arguments.json};
   Progress progress(arguments.quiet ? Progress::Mode::quiet : Progress::Mode::automatic);
@@ -178,11 +177,13 @@ void predict_clips(const PredictArguments& arguments) {
   while (!under_way.empty()) take_first();
   progress.end();
   write_before(lines.size());
+  makes_nothing.reset();
   const int64_t bad = writer.finish();
   if (bad > 0) fail("{} of {} clips cannot be used", bad, lines.size());
 }
 
 void predict_stream(const PredictArguments& arguments) {
+  const EndAtOnce makes_nothing;
   const OpenedModel model = open_model(arguments.model);
   const Format format{model.saved.classes, arguments.all, arguments.json};
   const VideoInfo info = probe(arguments.videos[0]);

@@ -1,8 +1,10 @@
 #include <nlohmann/json.hpp>
 
+#include "base/interrupted.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/output.h"
 #include "video/probe.h"
 
 namespace distal {
@@ -35,18 +37,20 @@ void add_probe(CLI::App& app) {
   command->add_option("videos", *paths, "video files")->required();
   command->add_flag("--json", *json, "a JSON object per line");
   command->callback([=] {
+    const EndAtOnce makes_nothing;
     int64_t bad = 0;
     for (const auto& path : *paths) {
       Progress::check_interrupted();
       try {
         const VideoInfo info = probe(path);
-        fmt::print("{}", *json ? json_text(as_json(info)) + "\n" : printable_lines(describe(info)));
+        print_now(*json ? json_text(as_json(info)) + "\n" : printable_lines(describe(info)));
       } catch (const Interrupted&) {
+        throw;
+      } catch (const StdoutError&) {
         throw;
       } catch (const Error& error) {
         ++bad;
-        if (*json) fmt::print("{}\n", json_text(nlohmann::json{{"path", path}, {"error", error.what()}}));
-        else fmt::print("{}\n", printable(error.what()));
+        print_now((*json ? json_text(nlohmann::json{{"path", path}, {"error", error.what()}}) : printable(error.what())) + "\n");
       }
     }
     if (bad > 0) fail("{} of {} files cannot be used", bad, paths->size());

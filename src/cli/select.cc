@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "active/strategy.h"
+#include "base/interrupted.h"
 #include "base/npy.h"
 #include "cli/command.h"
 
@@ -125,8 +126,10 @@ void select_rows(const SelectArguments& arguments) {
   const double budget = arguments.seconds >= 0 ? arguments.seconds : static_cast<double>(arguments.count);
   const PoolScores scores = read_scores(arguments);
   const auto began = std::chrono::steady_clock::now();
+  auto makes_nothing = std::make_optional<EndAtOnce>();
   const torch::Tensor rows = select(*recipe.strategy, scores, budget, recipe.selection, Random(static_cast<uint64_t>(arguments.seed)));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  makes_nothing.reset();
   if (!arguments.out.empty()) {
     write_npy(arguments.out, rows);
     fmt::print("{}\n", arguments.out);

@@ -85,6 +85,17 @@ void reserve(Workbench& bench, const Store::Run& run, int64_t round, const std::
   bench.store.reserve(run.id, round, keys, seconds, prices, max_answers, max_seconds, kNone);
 }
 
+// What a round reserved before, of what can be used by now.
+std::vector<Clip> reserved_clips(const Workbench& bench, const Store::Run& run, int64_t round) {
+  const std::vector<std::string> before = bench.store.reserved(run.id, round);
+  std::vector<Clip> clips;
+  if (before.empty()) return clips;
+  const FilmedClips filmed = bench.material.filmed();
+  for (const std::string& key : before)
+    if (const auto clip = find_clip(key, filmed)) clips.push_back(*clip);
+  return clips;
+}
+
 // An event of a run, once.
 void keep(Store& store, int64_t run, const std::string& kind, const std::string& text) {
   const auto events = store.events(run);
@@ -93,6 +104,8 @@ void keep(Store& store, int64_t run, const std::string& kind, const std::string&
 }
 
 std::string in_round(int64_t round) { return fmt::format(" in round {}", round); }
+
+std::string student_file(const Workbench& bench, const Arm& arm) { return fmt::format("{}/{}.safetensors", bench.folder, arm.name); }
 
 // What a run's results depend on: its arm, the clips, who answers (whose version covers the teacher), the program.
 uint64_t run_hash(Workbench& bench, Recipe recipe) {
@@ -117,7 +130,8 @@ Known start(Workbench& bench, const Arm& arm, const Store::Run& run, Random rand
   Known known;
   known.closed = outside(material.pool, arm.recipe.pool_size, random.stream("pool"));
   const auto source = material.start_in_pool() ? open_pool(material, known) : refs_of(material.start);
-  const std::vector<Clip> clips = balanced_draw(source, arm.recipe.start, material.classes.size(), random);
+  std::vector<Clip> clips = reserved_clips(bench, run, 0);  // a start that was drawn stands, whatever can be read of the pool by now
+  if (clips.empty()) clips = balanced_draw(source, arm.recipe.start, material.classes.size(), random);
   reserve(bench, run, 0, clips, arm.recipe, arm.recipe.ask_start ? bench.oracle.price() : 0);
   for (const Clip& clip : clips) {
     known.samples.push_back({clip, one_hot(clip.label, material.classes.size())});
@@ -135,10 +149,8 @@ std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run
   const Recipe& recipe = arm.recipe;
   ClipRefs open = open_pool(bench.material, known);
   std::vector<Clip> picks;
-  if (const auto before = bench.store.reserved(run.id, round); !before.empty()) {
-    const FilmedClips filmed = bench.material.filmed();
-    for (const std::string& key : before)
-      if (const auto clip = find_clip(key, filmed)) picks.push_back(*clip);
+  if (!bench.store.reserved(run.id, round).empty()) {
+    picks = reserved_clips(bench, run, round);
     for (const Store::Event& event : bench.store.events(run.id))
       if (event.kind == "forwards" && event.text.ends_with(in_round(round))) result.forwards = std::stoll(event.text);
     return picks;
@@ -185,8 +197,18 @@ void add_answers(Workbench& bench, const std::vector<Clip>& picks, Known& known,
 void keep_student(Workbench& bench, const Arm& arm, const Store::Run& run, int64_t round, const Net& student) {
   if (round < arm.recipe.rounds || run.seed != arm.recipe.seed) return;
   InputOptions input = arm.recipe.input;
-  save_model(fmt::format("{}/{}.safetensors", bench.folder, arm.name), student,
-             side_json(arm.recipe.student.model, bench.material.classes.names, resolved(input)));
+  const std::string path = student_file(bench, arm);
+  save_model(path, student, side_json(arm.recipe.student.model, bench.material.classes.names, resolved(input)));
+  keep(bench.store, run.id, "student", content_id(path) + in_round(round));
+}
+
+bool lacks_student(const Workbench& bench, const Arm& arm, const Store::Run& run) {
+  if (!bench.collects || run.seed != arm.recipe.seed) return false;
+  const std::string path = student_file(bench, arm);
+  if (!std::filesystem::exists(path)) return true;
+  const std::string wanted = content_id(path) + in_round(arm.recipe.rounds);
+  const auto events = bench.store.events(run.id);
+  return std::none_of(events.begin(), events.end(), [&](const Store::Event& event) { return event.kind == "student" && event.text == wanted; });
 }
 
 Model teachers_network(const Workbench& bench, const Recipe& recipe) {

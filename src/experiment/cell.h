@@ -18,6 +18,7 @@ struct Workbench {
   Store& store;
   std::string folder;
   Progress& progress;
+  bool collects = true;           // the folder is where the students shall stand, whoever trained them; false in one of several jobs
   std::set<int64_t> runs = {};    // of the store, whose events the report tells
 };
 
@@ -57,6 +58,8 @@ Model train_student(Workbench& bench, const Arm& arm, const Store::Run& run, con
 void measure_student(Workbench& bench, const Arm& arm, Net& student, RoundResult& result);
 /// The last student of an arm's first seed becomes FOLDER/ARM.safetensors.
 void keep_student(Workbench& bench, const Arm& arm, const Store::Run& run, int64_t round, const Net& student);
+/// Whether it has to be trained once more because the folder has another one or none: the rounds were measured elsewhere, or more of them.
+bool lacks_student(const Workbench& bench, const Arm& arm, const Store::Run& run);
 void finish_round(Workbench& bench, const Arm& arm, const Store::Run& run, const std::vector<Clip>& picks, RoundResult& result);
 
 }  // namespace distal

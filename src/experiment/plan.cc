@@ -1,6 +1,10 @@
+#include "experiment/plan.h"
+
 #include <numeric>
 #include <set>
+#include <thread>
 
+#include "base/interrupted.h"
 #include "base/pattern.h"
 #include "experiment/material.h"
 #include "experiment/run.h"
@@ -66,48 +70,6 @@ Material material_to_come(const Recipe& recipe, const InfoOf& info_of) {
 
 // ---- how long ----------------------------------------------------------------------------------------------------------
 
-struct Pace {
-  double step_s = 0, clip_s = 0;  // of a training step (of the head alone where the backbone is frozen); of scoring one clip
-};
-
-// Times the real network on noise: once to warm up, twice that count.
-Pace pace(const Learner& learner, const InputOptions& input, int64_t classes) {
-  Progress::check_interrupted();
-  const auto timed = [](const auto& work) {
-    work();
-    const auto began = Clock::now();
-    work();
-    work();
-    return seconds_since(began) / 2;
-  };
-  const Model net = learner.model.build(classes, Random(0));
-  const int64_t batch = learner.training.batch_size;
-  const torch::Tensor clips = torch::randn({batch, 3, input.sampling.frames, input.size_px, input.size_px});
-  const torch::Tensor embeddings = torch::randn({batch, net->embedding_size()});
-  Pace measured;
-  net->train();
-  const auto step = [&] { (learner.backbone_frozen() ? net->head(embeddings) : net->forward(clips).logits).square().mean().backward(); };
-  measured.step_s = static_cast<double>(learner.training.accumulate) * timed(step);
-  net->eval();
-  const torch::NoGradGuard no_grad;
-  measured.clip_s = timed([&] { net->forward(clips); }) / static_cast<double>(batch);
-  return measured;
-}
-
-class Paces {  // each network is timed once
- public:
-  explicit Paces(int64_t classes) : classes_(classes) {}
-  const Pace& of(Learner learner, InputOptions input) {
-    const auto [at, fresh] = known_.try_emplace(resolved(learner) + resolved(input));
-    if (fresh) at->second = pace(learner, input, classes_);
-    return at->second;
-  }
-
- private:
-  int64_t classes_;
-  std::map<std::string, Pace> known_;
-};
-
 // The mean time in which a clip's frames are decoded for training, of up to five clips; 0 where none can be read.
 double decode_s(Material& material, const InputOptions& input) {
   constexpr size_t kClips = 5;
@@ -122,6 +84,8 @@ double decode_s(Material& material, const InputOptions& input) {
       Decoder(info).at_frames(input.sampling.candidates(info, clip, /*training=*/true), {input.cached_short_side_px()}, input.deadline_s);
       seconds += seconds_since(began);
       ++decoded;
+    } catch (const Interrupted&) {
+      throw;
     } catch (const Error&) {  // a run puts such a video aside
     }
   }
@@ -175,7 +139,10 @@ int64_t frame_bytes(const std::vector<Clip>& clips, const InputOptions& input, b
   VideoInfo info;
   int64_t bytes = 0;
   for (const Clip& clip : clips) {
-    if (path != clip.video) info = info_of(path = clip.video);
+    if (path != clip.video) {
+      Progress::check_interrupted();
+      info = info_of(path = clip.video);
+    }
     const auto [height, width] = Resize{input.cached_short_side_px()}.apply(info.height, info.width);
     bytes += std::ssize(input.sampling.candidates(info, clip, training)) * height * width * 3;
   }
@@ -196,9 +163,9 @@ int64_t cache_bytes(const Recipe& recipe, const Material& material, bool teacher
 
 class Planner {
  public:
-  Planner(const Experiment& experiment, Material material, InfoOf info_of)
-      : experiment_(experiment), base_(experiment.base()), material_(std::move(material)), info_of_(std::move(info_of)),
-        paces_(material_.classes.size()), pool_s_(durations(material_.pool)), source_s_(material_.start_in_pool() ? pool_s_ : durations(material_.start)) {}
+  Planner(const Experiment& experiment, Material& material, InfoOf info_of, const PaceOf& pace_of)
+      : experiment_(experiment), base_(experiment.base()), material_(material), info_of_(std::move(info_of)), pace_of_(once_each(pace_of)),
+        load_(load_average()), pool_s_(durations(material_.pool)), source_s_(material_.start_in_pool() ? pool_s_ : durations(material_.start)) {}
 
   Plan make() {
     const auto seeds = static_cast<double>(base_.seeds);
@@ -215,6 +182,13 @@ class Planner {
   }
 
  private:
+  // A step is one of the optimiser.
+  Pace pace_of(const Learner& learner, const InputOptions& input) const {
+    Pace pace = pace_of_(learner, input, material_.classes.size());
+    pace.step_s *= static_cast<double>(learner.training.accumulate);
+    return pace;
+  }
+
   int64_t teacher_clips() const { return base_.oracle.kind == "teacher" ? std::ssize(material_.teacher) : 0; }
 
   // Answers are bought once, whoever asks: about filmed clips never more than there are views of them, about mixes each.
@@ -230,6 +204,7 @@ class Planner {
 
   // The seconds of one seed.
   double add_arm(const Arm& arm) {
+    Progress::check_interrupted();
     const Recipe& recipe = arm.recipe;
     const int64_t start = material_.initial_clips(recipe), open = open_clips(arm, start);
     const Bill asked = bill(recipe, pool_s_, source_s_, open, recipe.rounds), asked_start = recipe.ask_start ? longest(source_s_, start) : Bill{};
@@ -239,7 +214,7 @@ class Planner {
     if (recipe.mixes) mixes_ += asked.clips * base_.seeds;
     views_ = std::max(views_, recipe.answers_per_clip);
 
-    const Pace& pace = paces_.of(recipe.student, recipe.input);
+    const Pace pace = pace_of(recipe.student, recipe.input);
     const double clip_s = recipe.student.backbone_frozen() ? 0 : pace.clip_s;
     if (recipe.student.backbone_frozen()) add_features(recipe.student, pace);
     const Needs needs = recipe.strategy->needs();
@@ -270,7 +245,7 @@ class Planner {
   // The teacher's network looks at every batch of the student's (Recipe::matching); one kept in a file is not timed.
   double teachers_look_s(const Recipe& recipe) {
     if (!recipe.teacher) return 0;
-    return paces_.of(recipe.teacher->learner, recipe.input).clip_s * static_cast<double>(recipe.student.training.batch_size);
+    return pace_of(recipe.teacher->learner, recipe.input).clip_s * static_cast<double>(recipe.student.training.batch_size);
   }
 
   // Clips of the pool that can be asked about. Throws Error where the rounds want more, as a run would.
@@ -304,7 +279,7 @@ class Planner {
     if (!pretrained_.insert(network + resolved(model) + resolved(pretext)).second) return;
     learner.training = pretext.training;
     const double passes = (pretext.draw == "all" ? static_cast<double>(pretext.tasks.size()) : 1) + (pretext.contrasts() ? 0.4 : 0);
-    seconds_ += static_cast<double>(seeds * pretext.training.steps_for(std::ssize(pool_s_))) * paces_.of(learner, input).step_s * passes;
+    seconds_ += static_cast<double>(seeds * pretext.training.steps_for(std::ssize(pool_s_))) * pace_of(learner, input).step_s * passes;
   }
 
   // A frozen backbone sees each clip once; one with random weights is another for every seed.
@@ -318,7 +293,7 @@ class Planner {
   void add_teacher() {
     const Learner& learner = base_.teacher->learner;
     const InputOptions input = base_.teacher->input.value_or(base_.input);
-    const Pace& pace = paces_.of(learner, input);
+    const Pace pace = pace_of(learner, input);
     const int64_t answers = bought(asks_about_pool_ ? std::ssize(material_.pool) : 0);
     add_pretraining(learner, input, "teacher", 1);
     seconds_ += training_s(learner, teacher_clips(), pace.step_s);
@@ -334,15 +309,17 @@ class Planner {
         "  about {:.0f} minutes on {}{}; up to {:.1f} GB of cached frames\n",
         experiment_.name, material_.classes.size(), pool_s_.size(), plan_.pool_s, source_s_.size(), material_.test.size(), arms_, plan_.cells,
         plan_.trainings, plan_.answers, plan_.seconds_asked, plan_.price, plan_.minutes, machine_line(), besides, static_cast<double>(plan_.cache_bytes) / 1e9);
+    if (const auto busy = busy_sentence(load_, std::thread::hardware_concurrency()); !busy.empty()) text += fmt::format("  {}\n", busy);
     for (const auto& video : material_.quarantined) text += fmt::format("  cannot be used: {}: {}\n", video.path, video.reason);
     return text;
   }
 
   const Experiment& experiment_;
   const Recipe& base_;
-  Material material_;
+  Material& material_;
   InfoOf info_of_;
-  Paces paces_;
+  PaceOf pace_of_;
+  double load_;                            // before this program's own
   std::vector<double> pool_s_, source_s_;  // of each clip, ascending
   std::set<std::string> firsts_, featured_, pretrained_;
   int64_t mixes_ = 0, views_ = 1;  // mixes that are asked about, of plan_.answers; most answers_per_clip of an arm
@@ -355,14 +332,23 @@ class Planner {
 }  // namespace
 
 Plan plan(const Experiment& experiment, Progress& progress) {
+  const EndAtOnce makes_nothing;
+  return plan(experiment, progress, measured_pace);
+}
+
+Plan plan(const Experiment& experiment, Progress& progress, const PaceOf& pace_of) {
   const Recipe& recipe = experiment.base();
-  if (recipe.data.synthetic) {
-    const auto info_of = [info = generated_info(recipe.data.synthetic->set.video)](const std::string&) { return info; };
-    return Planner(experiment, material_to_come(recipe, info_of), info_of).make();
+  if (!recipe.data.synthetic) {
+    Material material = open_material(experiment, progress);
+    return plan(experiment, material, pace_of);
   }
-  Material material = open_material(experiment, progress);
-  ClipReader& reader = *material.reader;  // outlives the move
-  return Planner(experiment, std::move(material), [&reader](const std::string& path) { return reader.probe(path); }).make();
+  const auto info_of = [info = generated_info(recipe.data.synthetic->set.video)](const std::string&) { return info; };
+  Material material = material_to_come(recipe, info_of);
+  return Planner(experiment, material, info_of, pace_of).make();
+}
+
+Plan plan(const Experiment& experiment, Material& material, const PaceOf& pace_of) {
+  return Planner(experiment, material, [&](const std::string& path) { return material.reader->probe(path); }, pace_of).make();
 }
 
 }  // namespace distal

@@ -4,10 +4,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/interrupted.h"
 #include "base/json.h"
 #include "base/revision.h"
 #include "data/leaks.h"
 #include "experiment/learning.h"
+#include "experiment/pace.h"
 #include "models/weights.h"
 #include "pretext/probe.h"
 #include "pretext/taco.h"
@@ -140,6 +142,7 @@ void Pretraining::require_long_enough(ClipReader& reader) {
   const int64_t wanted = (sampling.frames - 1) * sampling.stride + 1;
   int64_t readable = 0, short_ones = 0;
   for (const Clip& clip : pool_) {
+    Progress::check_interrupted();
     try {
       const auto [first, end] = frames_of(reader.probe(clip.video), clip);
       ++readable;
@@ -238,6 +241,7 @@ std::string Pretrained::json() const {
 }
 
 std::string pretraining_plan(const Recipe& recipe) {
+  const EndAtOnce makes_nothing;
   const PretextOptions& pretext = *recipe.student.pretext;
   const TrainingOptions& training = pretext.training;
   const auto clips = std::ssize(rows_of(recipe, recipe.data.pool));
@@ -248,11 +252,7 @@ std::string pretraining_plan(const Recipe& recipe) {
   views.clips = torch::randn({training.batch_size, 3, pretext.view_frames(input.sampling.frames), input.size_px, input.size_px});
   views.second = views.clips;
   views.rows = torch::arange(training.batch_size, torch::kInt64);
-  const auto step = [&] { total(taco.losses(*net, taco.prepare(views, Random(0)))).backward(); };
-  step();
-  const auto began = std::chrono::steady_clock::now();
-  step();
-  const double step_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() * static_cast<double>(training.accumulate);
+  const double step_s = seconds_a_call([&] { total(taco.losses(*net, taco.prepare(views, Random(0)))).backward(); }) * static_cast<double>(training.accumulate);
   const int64_t steps = training.steps_for(clips);
   return fmt::format("pre-trains {} on {} videos of the pool without labels: {} steps of {} clips, about {:.0f} minutes besides decoding\n",
                      recipe.student.model.backbone.name, clips, steps, training.batch_size, step_s * static_cast<double>(steps) / 60);

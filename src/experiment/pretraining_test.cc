@@ -166,25 +166,5 @@ TEST(PretextRecipe, IsReadWhereALearnerIs) {
   EXPECT_THAT(read("student: {pretext: {contrast: mocko}}}"), HasSubstr("did you mean moco?"));
 }
 
-// Steps that would take hours show whether they are counted, whatever the machine.
-TEST(PretextRecipe, APlanCountsEveryNetworksPreTrainingAndNoStepsOfAProbe) {
-  const TemporaryFolder folder;
-  Progress quiet(Progress::Mode::quiet);
-  const std::string net = "model: {name: resnet3d, depth: 10, width: 4}, training: {steps: 3, batch_size: 4}";
-  const std::string pretext = ", pretext: {mode: tasks, tasks: [rotation], training: {steps: 10000000, batch_size: 4}}";
-  const auto minutes = [&](const std::string& student, const std::string& teacher, const std::string& strategy) {
-    return plan(generated_experiment(folder, fmt::format("seeds: 1\ninput: {{size_px: 32, sampling: {{frames: 4}}}}\nstart: 4\nrounds: 1\nbudget: 4\nstrategy: {}\nstudent: {{{}}}\n"
-                                                         "oracle: {{kind: teacher}}\nteacher: {{train: {{csv: train.csv}}, {}}}", strategy, net + student, net + teacher)), quiet).minutes;
-  };
-  const double plain = minutes("", "", "margin"), one = minutes(pretext, "", "margin");
-  EXPECT_GT(minutes("", pretext, "margin"), 100 * plain);
-  EXPECT_GT(one, 100 * plain);
-  EXPECT_GT(minutes(pretext, "", "{name: ensemble, members: 20}"), 4 * one);
-  Experiment probed = generated_experiment(folder, "seeds: 1\nrounds: 0\nstart: 4\ninput: {size_px: 32, sampling: {frames: 4}}\n"
-                                                   "student: {probe: true, model: {name: resnet3d, depth: 10, width: 4, freeze: [backbone]}}");
-  probed.arms[0].recipe.student.training.steps = 1000000000;
-  EXPECT_LT(plan(probed, quiet).minutes, 100);
-}
-
 }  // namespace
 }  // namespace distal

@@ -232,7 +232,7 @@ void Recipe::visit(OptionVisitor& v) {
 
 std::string essence(Recipe recipe) {
   for (auto* text : {&recipe.question, &recipe.control, &recipe.no_random_arm, &recipe.weights}) text->clear();
-  recipe.seeds = 1, recipe.cache = {};
+  recipe.seeds = 1, recipe.rounds = 0, recipe.cache = {};
   recipe.data.root = std::filesystem::weakly_canonical(recipe.data.root).string();
   const TeacherOptions pace;
   auto& oracle = recipe.oracle;

@@ -86,8 +86,9 @@ struct Recipe {
   void visit(OptionVisitor& v);
 };
 
-/// What its results depend on: the options less those that only name, place, repeat or pace a run; init files by content. The
-/// same essence on the same clips is the same run.
+/// What its results depend on: the options less those that only name, place, repeat or pace a run, or say how long it goes on (rounds:
+/// a round depends on those before it, not on how many follow); init files by content. The same essence on the same clips is the same
+/// run.
 std::string essence(Recipe recipe);
 /// Whether rounds look at the whole pool with the student before they choose.
 bool scores_pool(const Recipe& recipe);

@@ -25,7 +25,7 @@ Results run(const Experiment& experiment, const RunPlace& place, Progress& progr
   results.teacher = teacher.line;
   results.teacher_accuracy = teacher.accuracy;
   results.read_s = read_s;
-  Workbench bench{experiment, material, learning, oracle, store, place.folder, progress};
+  Workbench bench{experiment, material, learning, oracle, store, place.folder, progress, /*collects=*/place.shares == 1};
   for (int64_t repeat = 0; repeat < experiment.base().seeds; ++repeat)
     for (int64_t arm = 0; arm < std::ssize(experiment.arms); ++arm)
       if ((repeat + arm) % place.shares == place.share) results.cells.push_back(run_cell(bench, experiment.arms[arm], experiment.base().seed + repeat));
@@ -66,7 +66,7 @@ Cell run_rounds(Workbench& bench, const Arm& arm, const Store::Run& run) {
       picks = choose(bench, arm, run, known, round, train_again, random.stream("select", round), result);
       add_answers(bench, picks, known, result);
     }
-    if (round < std::ssize(done)) {  // measured before a restart
+    if (round < std::ssize(done)) {  // measured before: by this run until it was stopped, or by one of fewer or more rounds
       cell.rounds.push_back(round_from_json(done[round].metrics_json));
       student = nullptr;
       continue;
@@ -77,6 +77,8 @@ Cell run_rounds(Workbench& bench, const Arm& arm, const Store::Run& run) {
     finish_round(bench, arm, run, picks, result);
     cell.rounds.push_back(result);
   }
+  const int64_t last = arm.recipe.rounds;
+  if (last < std::ssize(done) && lacks_student(bench, arm, run)) keep_student(bench, arm, run, last, *train_student(bench, arm, run, known, last, result));
   return cell;
 }
 

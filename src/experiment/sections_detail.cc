@@ -143,6 +143,8 @@ std::string picture(const Clip& clip, const std::string& alt, const ThumbnailFun
   std::optional<Thumbnail> found;
   try {
     if (thumbnail) found = thumbnail(clip);
+  } catch (const Interrupted&) {
+    throw;
   } catch (const Error&) {  // a clip that cannot be shown is shown as a blank
   }
   if (!found || found->bytes.empty()) return "<div class=\"blank\">no picture</div>";

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/progress.h"
 
 namespace distal {
 namespace {
@@ -192,6 +193,7 @@ Bootstrap bootstrap_videos(const std::vector<double>& a, const std::vector<doubl
   if (videos < 2) return result;
   std::vector<double> means(draws);
   for (double& mean : means) {
+    Progress::check_interrupted();
     VideoSum drawn;
     for (int64_t i = 0; i < videos; ++i) {
       const VideoSum& one = sums[random.below(videos)];

@@ -13,6 +13,8 @@ std::optional<Thumbnail> thumbnail(const Clip& clip) {
     const double middle_s = 0.5 * (clip.start_s + std::min(clip.end_s, info.duration_s));
     const Frames frames = Decoder(info).at_times(std::array{middle_s}, {.short_side_px = 112});
     return Thumbnail{"image/jpeg", encode_jpeg(frames.frames[0])};
+  } catch (const Interrupted&) {
+    throw;
   } catch (const Error&) {
     return std::nullopt;
   }

@@ -8,6 +8,8 @@
 #include <soci/sqlite3/soci-sqlite3.h>
 
 #include "base/error.h"
+#include "base/interrupted.h"
+#include "base/progress.h"
 #include "store/schema.h"
 
 namespace distal {
@@ -36,6 +38,13 @@ void check_place(const std::filesystem::path& path) {
     fail("store {}: the directory {} does not exist; make it with mkdir -p", path.string(), path.parent_path().string());
 }
 
+// SQLite's own wait hears no signal.
+int wait_while_busy(void*, int tries) {
+  if (interrupted() || tries == kBusy_s * 50) return 0;
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  return 1;
+}
+
 // Changing to WAL needs the file alone and does not wait for other processes by itself.
 void use_wal(soci::session& sql) {
   for (int tries = 0;; ++tries) {
@@ -46,8 +55,7 @@ void use_wal(soci::session& sql) {
       if (mode != "wal") throw soci::sqlite3_soci_error("the file system cannot hold a WAL", SQLITE_IOERR);
       return;
     } catch (const soci::sqlite3_soci_error& error) {
-      if (error.result() != SQLITE_BUSY || tries == kBusy_s * 50) throw;
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      if (error.result() != SQLITE_BUSY || !wait_while_busy(nullptr, tries)) throw;
     }
   }
 }
@@ -78,6 +86,7 @@ Database::Database(const std::string& url) : path_(path_of(url)) {
 
 void Database::open() {
   sql_.open(soci::sqlite3, fmt::format("dbname=\"{}\" timeout={}", path_, kBusy_s));
+  sqlite_api::sqlite3_busy_handler(handle(sql_), wait_while_busy, nullptr);
   sql_ << "PRAGMA synchronous = FULL";
   sql_ << "PRAGMA foreign_keys = ON";
   migrate(sql_, path_);  // before WAL, which writes: a file that is refused stays as it was
@@ -85,6 +94,7 @@ void Database::open() {
 }
 
 void Database::explain(const soci::soci_error& error) const {
+  Progress::check_interrupted();  // what broke off is not to blame
   const auto* sqlite = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
   switch (sqlite ? sqlite->result() & 0xff : SQLITE_ERROR) {
     case SQLITE_NOTADB: fail("store {}: not a store (not an SQLite file); name another file with --store", path_);

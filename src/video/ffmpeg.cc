@@ -8,6 +8,9 @@
 #include <filesystem>
 #include <new>
 
+#include "base/interrupted.h"
+#include "base/progress.h"
+
 namespace distal::ffmpeg {
 namespace {
 
@@ -24,7 +27,7 @@ double queued_s() {
   return static_cast<double>(now.tv_sec - ran.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec - ran.tv_nsec);
 }
 
-int interrupted(void* deadline) { return static_cast<const Deadline*>(deadline)->passed() ? 1 : 0; }
+int should_stop(void* deadline) { return interrupted() || static_cast<const Deadline*>(deadline)->passed() ? 1 : 0; }
 
 bool begins_like_mp4(const std::string& path) {
   std::array<char, 8> head{};
@@ -70,6 +73,7 @@ bool Deadline::passed() const {
 }
 
 void Deadline::require_time(const std::string& path, const char* what) const {
+  Progress::check_interrupted();
   if (passed()) fail("{}: {} took longer than {:g} s (deadline)", path, what, budget_s_);
 }
 
@@ -110,7 +114,7 @@ Input open_input(const std::string& path, const Deadline& deadline) {
   av_log_set_level(AV_LOG_QUIET);
   AVFormatContext* raw = avformat_alloc_context();
   if (!raw) throw std::bad_alloc();
-  raw->interrupt_callback = {interrupted, const_cast<Deadline*>(&deadline)};
+  raw->interrupt_callback = {should_stop, const_cast<Deadline*>(&deadline)};
   AVDictionary* options = nullptr;
   av_dict_set(&options, "protocol_whitelist", "file", 0);
   const int opened = avformat_open_input(&raw, ("file:" + path).c_str(), nullptr, &options);  // frees `raw` on failure

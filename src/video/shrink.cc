@@ -82,6 +82,8 @@ bool is_shrunk(const std::string& path, const FileStamp& of, const ShrinkOptions
     const auto input = ffmpeg::open_input(path, deadline);
     const auto* comment = av_dict_get(input.format->metadata, "comment", nullptr, 0);
     return comment != nullptr && comment->value == mark(of, options);
+  } catch (const Interrupted&) {
+    throw;
   } catch (const Error&) {
     return false;
   }

@@ -14,6 +14,7 @@
 
 #include "active/kernels.h"
 #include "base/error.h"
+#include "base/progress.h"
 
 namespace distal::strategies {
 namespace {
@@ -75,6 +76,7 @@ class LearningLoss final : public Strategy {
     for (auto& weight : network) velocity.push_back(torch::zeros_like(weight.set_requires_grad(true)));
     const int64_t pairs = h.size(0) / 2;
     for (int64_t step = 0; step < options_.steps; ++step) {
+      Progress::check_interrupted();
       const auto order = shuffled_rows(h.size(0), random);
       const auto first = order.slice(0, 0, pairs), second = order.flip(0).slice(0, 0, pairs);
       const auto larger = (losses.index_select(0, first) - losses.index_select(0, second)).sign().to(torch::kFloat32);
