@@ -1,11 +1,13 @@
 # make        set up and build            make test   set up, build, run every test
 # make demo   set up, build, run the whole loop on videos it generates
 # make PRESET=asan test                   the same under another preset of CMakePresets.json
+# make fuzz SECONDS=60                    give each reader of foreign bytes (fuzz/) wrong ones for so long
 PRESET ?= release
 JOBS   ?= $(shell nproc)
 BUILD  := build/$(PRESET)
+SECONDS ?= 60
 
-.PHONY: all setup configure test demo clean
+.PHONY: all setup configure test demo fuzz clean
 all: configure
 	@cmake --build $(BUILD) --parallel $(JOBS)
 
@@ -21,6 +23,13 @@ test: all
 demo: configure
 	@cmake --build $(BUILD) --parallel $(JOBS) --target distal
 	@$(BUILD)/distal demo
+
+fuzz:
+	@bash cmake/setup.sh fuzz
+	@test -f build/fuzz/build.ninja || cmake --preset fuzz
+	@cmake --build build/fuzz --parallel $(JOBS) --target fuzz
+	@python3 -B fuzz/make_corpus.py build/fuzz/fuzz_seeds build/fuzz/seeds
+	@python3 -B fuzz/run.py build/fuzz --seconds $(SECONDS) --jobs $(JOBS)
 
 clean:
 	rm -rf build

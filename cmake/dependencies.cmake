@@ -1,5 +1,6 @@
 # The only list of what distal needs. Included by the build it finds each entry; run as a script,
 #   cmake -P cmake/dependencies.cmake           prints the Debian packages
+#   cmake -DFUZZ=1 -P cmake/dependencies.cmake      prints those that `make fuzz` needs beside them
 #   cmake -DWHEELS=1 -P cmake/dependencies.cmake    prints the Python wheels that carry C++ libraries, but for those the user has
 # Debian 12 (bookworm) has every package at the version named here or newer.
 set(DISTAL_DEBIAN
@@ -12,6 +13,7 @@ set(DISTAL_DEBIAN
   libcpp-httplib-dev libssl-dev                            # teachers behind HTTP
   zlib1g-dev                                               # the images of reproduce/
   libgtest-dev libgmock-dev libbenchmark-dev)              # tests and benches
+set(DISTAL_DEBIAN_FUZZ clang-16 libclang-rt-16-dev llvm-16)  # `make fuzz` alone wants these: libFuzzer, and names in its reports
 set(DISTAL_WHEELS torch==2.13.0 openvino==2026.4.1)        # C++ headers, libraries and CMake packages inside
 
 # cmake/setup.sh unpacks the wheels here.
@@ -41,6 +43,9 @@ distal_users_own(OpenVINO own_openvino)
 
 if(CMAKE_SCRIPT_MODE_FILE)
   set(lines ${DISTAL_DEBIAN})
+  if(FUZZ)
+    set(lines ${DISTAL_DEBIAN_FUZZ})
+  endif()
   if(WHEELS)
     set(lines ${DISTAL_WHEELS})
     if(own_torch)
@@ -75,9 +80,12 @@ find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(Torch 2.5 REQUIRED)
 # Without OpenMP at::parallel_for is a plain loop. Its library is the one that LibTorch brings, where it does: a program has one.
-find_package(OpenMP REQUIRED)
+# Fuzzing wants plain loops, and clang's OpenMP would be a second one in the program.
 add_library(distal_openmp INTERFACE)
-target_compile_options(distal_openmp INTERFACE ${OpenMP_CXX_FLAGS})
+if(NOT DISTAL_FUZZ)
+  find_package(OpenMP REQUIRED)
+  target_compile_options(distal_openmp INTERFACE ${OpenMP_CXX_FLAGS})
+endif()
 cmake_path(GET TORCH_LIBRARY PARENT_PATH torch_libraries)
 find_library(TORCH_GOMP NAMES libgomp.so.1 PATHS ${torch_libraries} NO_DEFAULT_PATH)
 target_link_libraries(distal_openmp INTERFACE $<IF:$<BOOL:${TORCH_GOMP}>,${TORCH_GOMP},OpenMP::OpenMP_CXX>)

@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/random.h"
+#include "base/text.h"
 
 namespace distal {
 namespace {
@@ -16,29 +18,76 @@ using nlohmann::json;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-/// JSON has no NaN: it is written as null, and null is read as NaN.
-double real(const json& object, const char* key, double null = kNan) {
-  const auto& value = object.at(key);
-  return value.is_null() ? null : value.get<double>();
-}
-
 std::string dump(const json& value, int indent = -1) { return value.dump(indent, ' ', false, json::error_handler_t::replace); }
 
-json parse(const std::string& text, const char* what) {
-  try {
-    return json::parse(text);
-  } catch (const json::exception& e) {
-    fail("{}: not JSON ({}), write the file again with `distal report`", what, e.what());
-  }
+// Reading: what is missing or of another kind is refused by its name. JSON has no NaN: it is written as null, and null is read as NaN.
+constexpr int64_t kMostCount = int64_t{1} << 53;  // doubles hold it exactly, and sums of many such counts do not overflow
+
+[[noreturn]] void refuse(const char* key, const json& value, const char* wanted) { fail("{} is {} instead of {}", key, excerpt(dump(value), 60), wanted); }
+
+const json& member(const json& object, const char* key) {
+  if (!object.is_object()) fail("{} instead of an object with {}", excerpt(dump(object), 60), key);
+  const auto found = object.find(key);
+  if (found == object.end()) fail("{} is missing", key);
+  return *found;
 }
 
-/// Runs `read`; a missing or wrong field becomes an Error that names it.
+void take(const json& value, const char* key, std::string& field) {
+  if (!value.is_string()) refuse(key, value, "text");
+  field = value.get<std::string>();
+}
+
+void take(const json& value, const char* key, bool& field) {
+  if (!value.is_boolean()) refuse(key, value, "true or false");
+  field = value.get<bool>();
+}
+
+void take(const json& value, const char* key, int64_t& field) {
+  const bool fits = value.is_number_unsigned() ? value.get<uint64_t>() <= uint64_t{kMostCount} : value.is_number_integer() && value.get<int64_t>() >= -kMostCount;
+  if (!fits) refuse(key, value, "a whole number");
+  field = value.get<int64_t>();
+}
+
+void take(const json& value, const char* key, double& field) {
+  if (!value.is_number() && !value.is_null()) refuse(key, value, "a number");
+  field = value.is_null() ? kNan : value.get<double>();
+}
+
+const json& list(const json& object, const char* key) {
+  const json& value = member(object, key);
+  if (!value.is_array()) refuse(key, value, "a list");
+  return value;
+}
+
+template <class T>
+void take(const json& value, const char* key, std::vector<T>& field) {
+  if (!value.is_array()) refuse(key, value, "a list");
+  field.resize(value.size());
+  for (size_t i = 0; i < field.size(); ++i) take(value[i], key, field[i]);
+}
+
+template <class T>
+T field(const json& object, const char* key) {
+  T value{};
+  take(member(object, key), key, value);
+  return value;
+}
+
+template <class T>
+T field(const json& object, const char* key, T absent) {
+  return object.is_object() && object.contains(key) ? field<T>(object, key) : absent;
+}
+
+double real(const json& object, const char* key) { return field<double>(object, key); }
+
+/// Parses and runs `read`; its Errors get the place before and the cure behind.
 template <class Read>
-auto reading(const char* what, const Read& read) {
+auto reading(const std::string& text, const char* what, const Read& read) {
+  const json value = parse_json(text, what);
   try {
-    return read();
-  } catch (const json::exception& e) {
-    fail("{}: {}, write it again with this version of distal", what, e.what());
+    return read(value);
+  } catch (const Error& error) {
+    fail("{}: {}; write it again with this version of distal", what, error.what());
   }
 }
 
@@ -49,12 +98,12 @@ json to_value(const Clip& clip) {
 
 Clip clip_from(const json& value) {
   Clip clip;
-  clip.video = value.at("video").get<std::string>();
-  clip.video_id = value.at("video_id").get<std::string>();
+  clip.video = field<std::string>(value, "video");
+  clip.video_id = field<std::string>(value, "video_id");
   clip.start_s = real(value, "start_s");
-  clip.end_s = real(value, "end_s", kInfinity);
-  clip.group = value.at("group").get<std::string>();
-  clip.label = value.at("label");
+  clip.end_s = member(value, "end_s").is_null() ? kInfinity : real(value, "end_s");
+  clip.group = field<std::string>(value, "group");
+  clip.label = field<int64_t>(value, "label");
   return clip;
 }
 
@@ -79,12 +128,13 @@ Metrics metrics_from(const json& value) {
   metrics.mean_class_accuracy = real(value, "mean_class_accuracy");
   metrics.nll = real(value, "nll");
   metrics.ece = real(value, "ece");
-  value.at("confusion").get_to(metrics.confusion);
-  for (const auto& bin : value.at("calibration")) metrics.calibration.push_back({bin.at("clips"), real(bin, "confidence"),
-      real(bin, "accuracy")});
-  for (const char c : value.at("correct").get_ref<const std::string&>()) metrics.correct.push_back(c == '1');
-  for (const auto& row : value.at("worst")) {
-    metrics.worst.push_back({clip_from(row.at("clip")), row.at("predicted"), real(row, "probability_of_truth")});
+  metrics.confusion = field<std::vector<std::vector<int64_t>>>(value, "confusion");
+  for (const auto& bin : list(value, "calibration")) {
+    metrics.calibration.push_back({field<int64_t>(bin, "clips"), real(bin, "confidence"), real(bin, "accuracy")});
+  }
+  for (const char c : field<std::string>(value, "correct")) metrics.correct.push_back(c == '1');
+  for (const auto& row : list(value, "worst")) {
+    metrics.worst.push_back({clip_from(member(row, "clip")), field<int64_t>(row, "predicted"), real(row, "probability_of_truth")});
   }
   return metrics;
 }
@@ -98,16 +148,16 @@ json to_value(const RoundResult& round) {
 
 RoundResult round_from(const json& value) {
   RoundResult round;
-  round.round = value.at("round");
-  round.answers = value.at("answers");
-  round.forwards = value.value("forwards", int64_t{0});
-  for (const auto& [key, field] : {std::pair{"seconds", &round.seconds}, {"price", &round.price}, {"select_s", &round.select_s},
+  round.round = field<int64_t>(value, "round");
+  round.answers = field<int64_t>(value, "answers");
+  round.forwards = field<int64_t>(value, "forwards", 0);
+  for (const auto& [key, measured] : {std::pair{"seconds", &round.seconds}, {"price", &round.price}, {"select_s", &round.select_s},
       {"score_s", &round.score_s},
                                    {"ask_s", &round.ask_s}, {"train_s", &round.train_s}, {"evaluate_s", &round.evaluate_s},
                                    {"answer_accuracy", &round.answer_accuracy}}) {
-    *field = real(value, key);
+    *measured = real(value, key);
   }
-  round.metrics = metrics_from(value.at("metrics"));
+  round.metrics = metrics_from(member(value, "metrics"));
   return round;
 }
 
@@ -118,8 +168,8 @@ json to_value(const Cell& cell) {
 }
 
 Cell cell_from(const json& value) {
-  Cell cell{value.at("arm"), value.at("seed"), value.at("control"), {}, value.value("against", "")};
-  for (const auto& round : value.at("rounds")) cell.rounds.push_back(round_from(round));
+  Cell cell{field<std::string>(value, "arm"), field<int64_t>(value, "seed"), field<bool>(value, "control"), {}, field<std::string>(value, "against", "")};
+  for (const auto& round : list(value, "rounds")) cell.rounds.push_back(round_from(round));
   return cell;
 }
 
@@ -172,13 +222,13 @@ std::string to_json(const Metrics& metrics, const std::vector<std::string>& clas
 }
 
 Metrics metrics_from_json(const std::string& text) {
-  return reading("metrics", [&] { return metrics_from(parse(text, "metrics")); });
+  return reading(text, "metrics", metrics_from);
 }
 
 std::string to_json(const RoundResult& round) { return dump(to_value(round)); }
 
 RoundResult round_from_json(const std::string& text) {
-  return reading("round", [&] { return round_from(parse(text, "round")); });
+  return reading(text, "round", round_from);
 }
 
 std::string to_json(const Results& results) {
@@ -199,20 +249,19 @@ std::string to_json(const Results& results) {
 }
 
 Results results_from_json(const std::string& text) {
-  return reading("results", [&] {
-    const json value = parse(text, "results");
-    if (value.value("format", 0) != 1) fail("results: format {}, this version of distal reads format 1", value.value("format", 0));
+  return reading(text, "results", [](const json& value) {
+    if (const auto format = field<int64_t>(value, "format", 0); format != 1) fail("format {}, this version of distal reads format 1", format);
     Results results;
-    const auto read = [&](const char* key, auto& field) { value.at(key).get_to(field); };
+    const auto read = [&](const char* key, auto& to) { take(member(value, key), key, to); };
     visit(results, read, read);
-    value.at("classes").get_to(results.classes);
-    results.teacher_accuracy = real(value, "teacher_accuracy");
-    results.read_s = value.value("read_s", 0.0);
-    value.at("test_videos").get_to(results.test_videos);
-    results.test_id = value.value("test_id", "");
-    value.at("notes").get_to(results.notes);
-    for (const auto& cell : value.at("cells")) results.cells.push_back(cell_from(cell));
-    for (const auto& row : value.at("quarantined")) results.quarantined.push_back({row.at("path"), row.at("reason")});
+    read("classes", results.classes);
+    read("teacher_accuracy", results.teacher_accuracy);
+    results.read_s = field<double>(value, "read_s", 0);
+    read("test_videos", results.test_videos);
+    results.test_id = field<std::string>(value, "test_id", "");
+    read("notes", results.notes);
+    for (const auto& cell : list(value, "cells")) results.cells.push_back(cell_from(cell));
+    for (const auto& row : list(value, "quarantined")) results.quarantined.push_back({field<std::string>(row, "path"), field<std::string>(row, "reason")});
     return results;
   });
 }

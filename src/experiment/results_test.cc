@@ -122,6 +122,32 @@ TEST(Results, AFieldThatIsMissingIsNamed) {
   EXPECT_THROW(results_from_json("{\"format\": 9}"), Error);
 }
 
+TEST(Results, AFieldOfAnotherKindIsNamedInOurWords) {
+  const auto refusal = [](const char* pointer, const nlohmann::json& value) {
+    auto results = nlohmann::json::parse(to_json(some_results()));
+    results[nlohmann::json::json_pointer(pointer)] = value;
+    try {
+      results_from_json(results.dump());
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  constexpr const char* kCure = "; write it again with this version of distal";
+  EXPECT_EQ(refusal("/cells/0/rounds/0/answers", 1e300), std::string("results: answers is 1e+300 instead of a whole number") + kCure);
+  EXPECT_EQ(refusal("/cells/0/rounds/0/answers", -9223372036854775807), std::string("results: answers is -9223372036854775807 instead of a whole number") + kCure);
+  EXPECT_EQ(refusal("/cells/0/rounds/0/metrics/confusion/0/0", 18446744073709551615ULL),
+            std::string("results: confusion is 18446744073709551615 instead of a whole number") + kCure);
+  EXPECT_EQ(refusal("/cells/0/rounds/0/metrics/confusion", "no"), std::string("results: confusion is \"no\" instead of a list") + kCure);
+  EXPECT_EQ(refusal("/cells/0/rounds/0/metrics/correct", 1), std::string("results: correct is 1 instead of text") + kCure);
+  EXPECT_EQ(refusal("/cells/0/rounds/0/metrics", {1}), std::string("results: [1] instead of an object with accuracy") + kCure);
+  EXPECT_EQ(refusal("/cells/0/rounds/0/price", "a"), std::string("results: price is \"a\" instead of a number") + kCure);
+  EXPECT_EQ(refusal("/cells/0/control", 0), std::string("results: control is 0 instead of true or false") + kCure);
+  EXPECT_EQ(refusal("/cells", nlohmann::json::object()), std::string("results: cells is {} instead of a list") + kCure);
+  EXPECT_EQ(refusal("/test_id", 7), std::string("results: test_id is 7 instead of text") + kCure);
+  EXPECT_EQ(refusal("/question", nullptr), std::string("results: question is null instead of text") + kCure);
+}
+
 TEST(Results, APathThatIsNoUtf8DoesNotStopTheReport) {
   Results results;
   results.quarantined = {{"bad\xFF.mp4", "no frame"}};

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "store/state.h"
 
 namespace distal {
@@ -17,6 +18,14 @@ using soci::use;
 std::string to_text(const std::vector<double>& probabilities) {
   for (const double p : probabilities) expect(std::isfinite(p), "the probabilities of an answer are finite");
   return nlohmann::json(probabilities).dump();
+}
+
+std::vector<double> from_text(const std::string& probabilities, const std::string& clip) {
+  const std::string place = fmt::format("store: the answer about clip {}", clip);
+  const auto list = parse_json(probabilities, place);
+  const auto is_number = [](const nlohmann::json& item) { return item.is_number(); };
+  if (!list.is_array() || !std::all_of(list.begin(), list.end(), is_number)) fail("{}: no list of probabilities; the database was changed by another program, put back a copy", place);
+  return list.get<std::vector<double>>();
 }
 
 std::string random_key() {
@@ -66,7 +75,7 @@ std::optional<StoredAnswer> Store::find_answer(const std::string& clip, const st
            "WHERE clip_key = :c AND oracle = :o AND version = :v",
         use(clip), use(oracle), use(version), into(probabilities), into(answer.price), into(answer.seconds);
     if (!sql.got_data()) return std::nullopt;
-    answer.probabilities = nlohmann::json::parse(probabilities).get<std::vector<double>>();
+    answer.probabilities = from_text(probabilities, clip);
     return answer;
   });
 }

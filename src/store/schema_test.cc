@@ -158,5 +158,16 @@ TEST_F(StoreTest, IsDocumentedTableByTableAndColumnByColumn) {
   }
 }
 
+TEST_F(StoreTest, AnAnswerThatAnotherProgramSpoiledIsRefusedInOurWords) {
+  Store store(url());
+  store.put_answer({"clip", "oracle", "1", {0.25, 0.75}});
+  for (const std::string text : {"", "no", "{}", "[0.5, \"a\"]", "[0.5, null]", "[[0.5]]"}) {
+    Raw(path()).run("UPDATE answers SET probabilities = '" + text + "'");
+    const std::string said = message([&] { store.find_answer("clip", "oracle", "1"); });
+    EXPECT_THAT(said, ::testing::StartsWith("store: the answer about clip clip: ")) << text;
+    EXPECT_THAT(said, ::testing::Not(::testing::HasSubstr("json.exception"))) << text;
+  }
+}
+
 }  // namespace
 }  // namespace distal

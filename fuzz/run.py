@@ -1,0 +1,68 @@
+"""Runs fuzz targets: run.py BUILD --seconds S [--jobs N] [TARGET...]. The corpus of a target grows in BUILD/corpus/TARGET, findings lie in BUILD/findings.
+
+A finding is an input that crashes a target, breaks a promise, takes more than ten seconds or more than two gigabytes; `BUILD/fuzz_TARGET FINDING` shows it again."""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+MOST_BYTES = {'video': 65536, 'recipe': 16384, 'results': 16384}  # of an input; others: 4096
+SECONDS_LIMIT, MEGABYTES_LIMIT = 10, 2048
+ENVIRONMENT = {
+    'ASAN_OPTIONS': 'detect_leaks=0:detect_container_overflow=0:alloc_dealloc_mismatch=0:allocator_may_return_null=1',  # LibTorch and FFmpeg are not instrumented
+    'ASAN_SYMBOLIZER_PATH': '/usr/lib/llvm-16/bin/llvm-symbolizer',
+    'UBSAN_OPTIONS': 'print_stacktrace=1',
+    'OMP_NUM_THREADS': '1',
+}
+
+
+def fuzz(build, target, seconds):
+    corpus, seeds, findings = build / 'corpus' / target, build / 'seeds' / target, build / 'findings'
+    for folder in (corpus, seeds, findings):
+        folder.mkdir(parents=True, exist_ok=True)
+    dictionary = build / 'seeds' / 'dictionaries' / target
+    command = [build / f'fuzz_{target}', f'-max_total_time={seconds}', f'-timeout={SECONDS_LIMIT}', f'-rss_limit_mb={MEGABYTES_LIMIT}',
+               f'-max_len={MOST_BYTES.get(target, 4096)}', '-print_final_stats=1', '-reload=0', f'-artifact_prefix={findings}/{target}-']
+    if dictionary.exists():
+        command.append(f'-dict={dictionary}')
+    before, began = set(findings.iterdir()), time.monotonic()
+    log = build / f'fuzz_{target}.log'
+    with log.open('wb') as out:
+        code = subprocess.run([*command, corpus, seeds], env={**os.environ, **ENVIRONMENT}, stdout=out, stderr=subprocess.STDOUT).returncode
+    text = log.read_text(errors='replace')
+    executions = re.search(r'stat::number_of_executed_units:\s*(\d+)', text)
+    memory = re.search(r'stat::peak_rss_mb:\s*(\d+)', text)
+    return {'target': target, 'executions': int(executions[1]) if executions else 0, 'seconds': time.monotonic() - began, 'memory': int(memory[1]) if memory else 0,
+            'code': code, 'log': log, 'found': sorted(path for path in set(findings.iterdir()) - before if not path.name.startswith(f'{target}-slow-unit'))}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('build', type=pathlib.Path)
+    parser.add_argument('--seconds', type=int, default=60)
+    parser.add_argument('--jobs', type=int, default=2)
+    parser.add_argument('targets', nargs='*')
+    arguments = parser.parse_args()
+    targets = arguments.targets or sorted(path.name.removeprefix('fuzz_') for path in arguments.build.glob('fuzz_*') if path.suffix == '' and path.name != 'fuzz_seeds')
+    failed, total = 0, 0
+    print(f'{"target":<16}{"executions":>12}{"seconds":>9}{"per s":>9}{"MB":>7}  findings')
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        for result in pool.map(lambda target: fuzz(arguments.build, target, arguments.seconds), targets):
+            total += result['executions']
+            bad = result['code'] != 0 or result['executions'] == 0
+            failed += bad
+            names = ', '.join(str(path) for path in result['found']) or (f'exit {result["code"]}, see {result["log"]}' if bad else 'none')
+            print(f'{result["target"]:<16}{result["executions"]:>12}{result["seconds"]:>9.0f}{result["executions"] / result["seconds"]:>9.0f}{result["memory"]:>7}  {names}', flush=True)
+            if bad:
+                print('\n'.join(result['log'].read_text(errors='replace').splitlines()[-60:]), flush=True)
+    print(f'{total} executions')
+    print(f'{len(targets) - failed} passed, {failed} failed')
+    return failed > 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
