@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/leftovers.h"
 #include "cli/jobs.h"
 #include "cli/openmp.h"
@@ -74,7 +75,7 @@ std::string recipe_text(const Experiment& experiment) {
   return text;
 }
 
-void print_plan(const Plan& plan, bool json) { fmt::print("{}", json ? plan_json(plan).dump(2) + "\n" : plan.text); }
+void print_plan(const Plan& plan, bool json) { fmt::print("{}", json ? json_text(plan_json(plan), 2) + "\n" : plan.text); }
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "base/machine.h"
 #include "base/revision.h"
 #include "cli/command.h"
@@ -94,7 +95,7 @@ void doctor(const RecipeArguments& arguments) {
     for (const auto& line : trouble) if (!arguments.json) fmt::print("{}\n", line);
     if (!arguments.json && trouble.empty()) fmt::print("fits this machine\n");
   }
-  if (arguments.json) fmt::print("{}\n", found.dump(2));
+  if (arguments.json) fmt::print("{}\n", json_text(found, 2));
 }
 
 }  // namespace

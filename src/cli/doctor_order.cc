@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "experiment/order_sensitivity.h"
 
 namespace distal {
@@ -30,11 +31,11 @@ void doctor_order(const RecipeArguments& arguments) {
   Progress progress(arguments.progress());
   if (arguments.dry_run) {
     const Plan planned = plan(experiment, progress);
-    return fmt::print("{}", arguments.json ? plan_json(planned).dump(2) + "\n" : planned.text);
+    return fmt::print("{}", arguments.json ? json_text(plan_json(planned), 2) + "\n" : planned.text);
   }
   const OrderSensitivity found = order_sensitivity(run_in_folder(experiment, arguments, progress));
   const std::string report = arguments.place(experiment).folder + "/report.html";
-  if (arguments.json) fmt::print("{}\n", json_of(found, report).dump(2));
+  if (arguments.json) fmt::print("{}\n", json_text(json_of(found, report), 2));
   else fmt::print("{}{}\n", found.text(), report);
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/leftovers.h"
 #include "base/npy.h"
 #include "cli/command.h"
@@ -204,7 +205,7 @@ void export_model(const ExportArguments& arguments) {
       write_npy(arguments.sample + "_logits.npy", ours.logits);
     }
   }
-  fmt::print("{}", arguments.json ? report.json.dump() + "\n" : report.text);
+  fmt::print("{}", arguments.json ? json_text(report.json) + "\n" : report.text);
 }
 
 }  // namespace

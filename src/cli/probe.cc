@@ -1,6 +1,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/interrupted.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "video/probe.h"
@@ -41,14 +43,14 @@ void add_probe(CLI::App& app) {
       Progress::check_interrupted();
       try {
         const VideoInfo info = probe(path);
-        print_now(*json ? as_json(info).dump() + "\n" : describe(info));
+        print_now(*json ? json_text(as_json(info)) + "\n" : printable_lines(describe(info)));
       } catch (const Interrupted&) {
         throw;
       } catch (const StdoutError&) {
         throw;
       } catch (const Error& error) {
         ++bad;
-        print_now((*json ? nlohmann::json{{"path", path}, {"error", error.what()}}.dump() : error.what()) + std::string("\n"));
+        print_now((*json ? json_text(nlohmann::json{{"path", path}, {"error", error.what()}}) : printable(error.what())) + "\n");
       }
     }
     if (bad > 0) fail("{} of {} files cannot be used", bad, paths->size());

@@ -9,6 +9,7 @@
 #include "base/parallel.h"
 #include "cli/command.h"
 #include "data/csv.h"
+#include "data/list_text.h"
 #include "data/lists.h"
 #include "video/decoder.h"
 #include "video/shrink.h"
@@ -122,7 +123,7 @@ class Shrinking {
     const std::string from = arguments_.folder + "/" + list;
     std::set<std::string> bad;
     for (const auto& video : outcome_.bad) bad.insert(video.path);
-    const auto records = parse_csv(read_if_there(from), from);
+    const auto records = parse_csv(list_text(from), from);
     const auto& header = records.front().fields;
     const auto names_videos = [](const std::string& name) { return name == "path" || name == "video"; };
     const auto column = static_cast<size_t>(std::find_if(header.begin(), header.end(), names_videos) - header.begin());

@@ -1,11 +1,13 @@
 #include "experiment/plan.h"
 
 #include <numeric>
-#include <regex>
 #include <set>
 #include <thread>
 
 #include "base/interrupted.h"
+#include "base/pattern.h"
+#include "experiment/material.h"
+#include "experiment/run.h"
 #include "video/decoder.h"
 
 namespace distal {
@@ -33,12 +35,12 @@ std::vector<Row> rows_to_come(const DataOptions& data, const SyntheticSet& set, 
   const std::string name = file.stem().string();
   if (file != name + ".csv" || (name != "train" && name != "pool" && name != "test"))
     return read_rows((std::filesystem::path(data.root) / file).string(), list.groups);
-  const std::regex groups(list.groups);
+  const Pattern groups(list.groups, "groups");
   std::vector<Row> rows;
   for (const SyntheticVideo& video : motion_list(set, name)) {
     Row row;
-    row.path = video.path, row.label = video.label, row.group = video.group;
-    if (std::regex_search(row.group.str(), groups)) rows.push_back(row);
+    row.path = video.path, row.label = video.label, row.group = video.group, row.grouped = true;
+    if (groups.found_in(row.group.str())) rows.push_back(row);
   }
   return rows;
 }

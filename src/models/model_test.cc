@@ -399,7 +399,7 @@ TEST_F(Init, KeysThatAreNoRulesAreRefusedWithTheRecipe) {
   const auto refusal = [](const std::string& keys) { return message([&] { options("{name: resnet3d, init_keys: " + keys + "}"); }); };
   EXPECT_THAT(refusal("[encoder]"), HasSubstr("recipe.yaml:1:1: init_keys: 'encoder' is no 'pattern:replacement'"));
   EXPECT_THAT(refusal("[':fc']"), HasSubstr("is no 'pattern:replacement'"));
-  EXPECT_THAT(refusal("['(fc:fc']"), HasSubstr("'(fc:fc' does not begin with a regular expression"));
+  EXPECT_THAT(refusal("['(fc:fc']"), HasSubstr("init_keys: '(fc' is not a regular expression"));
   EXPECT_EQ(refusal("['fc:fc']"), "no error");
 }
 

@@ -68,7 +68,7 @@ std::string side_json(const ModelOptions& options, const std::vector<std::string
   built.init.clear();
   built.init_keys.clear();
   built.freeze.clear();
-  return nlohmann::ordered_json{{"model", resolved(built)}, {"classes", classes}, {"input", input_yaml}}.dump(2) + "\n";
+  return json_text(nlohmann::ordered_json{{"model", resolved(built)}, {"classes", classes}, {"input", input_yaml}}, 2) + "\n";
 }
 
 void save_model(const std::string& path, const Net& net, const std::string& side_json) {
