@@ -110,7 +110,15 @@ void make_clips_of(Video& video, const ClipOptions& options, const Classes& clas
     video.made.quarantined.push_back({video.path, error.what()});
     return;
   }
+  if (!info.damage.empty()) video.made.damaged.push_back({video.path, fmt::format("{}", fmt::join(info.damage, "; "))});
   add_clips(video, info, options, classes);
+}
+
+// Many damaged videos are a few lines and a number.
+void say_damage(const std::vector<Quarantined>& damaged, Progress& progress) {
+  constexpr size_t kMost = 20;
+  for (size_t i = 0; i < std::min(damaged.size(), kMost); ++i) progress.say(damaged_sentence(damaged[i].path, damaged[i].reason));
+  if (damaged.size() > kMost) progress.say(fmt::format("{} more videos are damaged; distal probe says of each what is wrong", damaged.size() - kMost));
 }
 
 // Keys of a video are remembered where another has the same content.
@@ -131,6 +139,7 @@ ClipList joined(std::vector<Video> videos) {
       else ++all.duplicates;
     }
     std::move(made.quarantined.begin(), made.quarantined.end(), std::back_inserter(all.quarantined));
+    std::move(made.damaged.begin(), made.damaged.end(), std::back_inserter(all.damaged));
     all.unlabelled_segments += made.unlabelled_segments;
   }
   return all;
@@ -149,7 +158,9 @@ ClipList make_clips(const std::vector<Row>& rows, const std::string& folder, con
     progress.step(++done);
   });
   progress.end();
-  return joined(std::move(videos));
+  ClipList all = joined(std::move(videos));
+  say_damage(all.damaged, progress);
+  return all;
 }
 
 }  // namespace distal
