@@ -12,7 +12,7 @@ set(DISTAL_DEBIAN
   libpugixml-dev                                           # XML of other tools
   libcpp-httplib-dev libssl-dev                            # teachers behind HTTP
   zlib1g-dev                                               # the images of reproduce/
-  libgtest-dev libgmock-dev libbenchmark-dev)              # tests and benches
+  libgtest-dev libgmock-dev libbenchmark-dev ffmpeg)       # tests and benches
 set(DISTAL_DEBIAN_FUZZ clang-16 libclang-rt-16-dev llvm-16)  # `make fuzz` alone wants these: libFuzzer, and names in its reports
 set(DISTAL_WHEELS torch==2.13.0 openvino==2026.4.1)        # C++ headers, libraries and CMake packages inside
 

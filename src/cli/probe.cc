@@ -17,6 +17,7 @@ std::string describe(const VideoInfo& info) {
                                  info.path, info.width, info.height, info.codec, info.container, info.frames(), info.duration_s, info.average_rate,
                                  info.constant_rate ? "constant" : "variable", info.rotation != 0 ? fmt::format(", rotated {} degrees", info.rotation) : "",
                                  keys, info.full_range ? "full" : "limited", info.audio_streams, info.id);
+  if (!info.seekable) text += fmt::format("  plays from its start only, each clip takes as long as all before it: {}\n", info.doubt);
   for (const auto& damage : info.damage) text += "  damage: " + damage + "\n";
   return text;
 }
@@ -25,7 +26,7 @@ nlohmann::json as_json(const VideoInfo& info) {
   return {{"path", info.path}, {"id", info.id}, {"bytes", info.bytes}, {"width", info.width}, {"height", info.height}, {"codec", info.codec},
           {"container", info.container}, {"frames", info.frames()}, {"duration_s", info.duration_s}, {"average_rate", info.average_rate},
           {"constant_rate", info.constant_rate}, {"rotation", info.rotation}, {"full_range", info.full_range},
-          {"audio_streams", info.audio_streams}, {"damage", info.damage}};
+          {"audio_streams", info.audio_streams}, {"damage", info.damage}, {"seekable", info.seekable}, {"doubt", info.doubt}};
 }
 
 }  // namespace

@@ -177,7 +177,15 @@ void make_clips_of(Video& video, const ClipOptions& options, const std::vector<R
     video.made.refused_rows = std::ssize(video.rows);
     return;
   }
+  if (!info.damage.empty()) video.made.damaged.push_back({video.path, fmt::format("{}", fmt::join(info.damage, "; "))});
   add_clips(video, info, options, rows, classes);
+}
+
+// Many damaged videos are a few lines and a number.
+void say_damage(const std::vector<Quarantined>& damaged, Progress& progress) {
+  constexpr size_t kMost = 20;
+  for (size_t i = 0; i < std::min(damaged.size(), kMost); ++i) progress.say(damaged_sentence(damaged[i].path, damaged[i].reason));
+  if (damaged.size() > kMost) progress.say(fmt::format("{} more videos are damaged; distal probe says of each what is wrong", damaged.size() - kMost));
 }
 
 // The clips of all videos, each key once. Keys of a video are remembered where another has the same content.
@@ -218,6 +226,7 @@ class Joining {
       }
     }
     std::move(video.made.quarantined.begin(), video.made.quarantined.end(), std::back_inserter(all_.quarantined));
+    std::move(video.made.damaged.begin(), video.made.damaged.end(), std::back_inserter(all_.damaged));
     all_.unlabelled_segments += video.made.unlabelled_segments;
     all_.refused_rows += video.made.refused_rows;
     video.made = {};
@@ -254,7 +263,9 @@ ClipList make_clips(const std::vector<Row>& rows, const std::string& folder, con
   });
   progress.end();
   require_one_label_of_spans(videos, rows);
-  return Joining(std::move(videos), classes).joined();
+  ClipList all = Joining(std::move(videos), classes).joined();
+  say_damage(all.damaged, progress);
+  return all;
 }
 
 void require_one_label(const std::vector<RoleClips>& lists, const Classes& classes) {

@@ -58,6 +58,7 @@ struct ClipList {
   std::vector<Clip> clips;                 // video paths absolute or relative to the working directory; ids filled
   std::vector<ClipOrigin> origins;         // a clip each
   std::vector<Quarantined> quarantined;
+  std::vector<Quarantined> damaged;        // used all the same; `reason` says what is wrong
   int64_t refused_rows = 0;                // rows of videos in `quarantined`, and rows whose span lies behind the end of their video
   int64_t unlabelled_segments = 0;         // rows marked unlabelled, segments whose middle no labelled span covers: left out
   int64_t duplicates = 0;                  // clips left out because an earlier one has the same content, span (Clip::key) and label

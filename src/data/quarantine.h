@@ -32,6 +32,9 @@ class Quarantine {
   std::unordered_map<std::string, size_t> rows_;  // of `list_`, by path
 };
 
+/// The line that says so of a video that is damaged and used all the same.
+std::string damaged_sentence(const std::string& path, const std::string& damage);
+
 /// What `read` returns, which reads the video at `path`. What a video or its disk can cause comes out as Error with place,
 /// what, cure: refusals of the file system, memory that is not there, errors of LibTorch. All else passes as it is: Error
 /// and its kinds, and std::logic_error, a bug of ours.

@@ -42,8 +42,14 @@ void SamplingOptions::visit(OptionVisitor& v) {
 
 std::pair<int64_t, int64_t> frames_of(const VideoInfo& info, const Clip& clip) {
   expect(info.frames() > 0, "a probed video has frames");
+  // The first frame from t_s on, or one that begins up to kRounding_s before and is nearer: at 2000 frames per second both are near.
   const auto at = [&](double t_s) {
-    return std::lower_bound(info.time_s.begin(), info.time_s.end(), t_s - kRounding_s) - info.time_s.begin();
+    const auto begin = info.time_s.begin(), end = info.time_s.end();
+    const auto after = std::lower_bound(begin, end, t_s);
+    if (after == begin) return int64_t{0};
+    const double before_s = t_s - *(after - 1);
+    const bool nearer = before_s <= kRounding_s && (after == end || before_s < *after - t_s);
+    return (nearer ? after - 1 : after) - begin;
   };
   const int64_t first = at(clip.start_s), end = at(clip.end_s);
   if (first < end) return {first, end};
