@@ -16,10 +16,10 @@ namespace {
 // A group by its parts: `./videos/VID73.mp4` and `/videos/VID73/` are both videos/VID73.
 std::string normal_name(const std::string& group) {
   const std::string name = has_video_ending(group) ? std::filesystem::path(group).replace_extension().string() : group;
-  std::string normal;
+  std::filesystem::path normal;
   for (const auto& part : std::filesystem::path(name).lexically_normal())
-    if (!part.empty() && part != "/" && part != ".") normal += (normal.empty() ? "" : "/") + part.string();
-  return normal.empty() ? name : normal;
+    if (!part.empty() && part != "/" && part != ".") normal /= part;
+  return normal.empty() ? name : normal.string();
 }
 
 // The proper ends of a name: of a/b/c these are b/c and c.
