@@ -1,13 +1,45 @@
 """Cells shared by processes give what one process gives: the same curves and networks, nothing bought twice."""
 
 import json
+import os
+import pathlib
 import sqlite3
 import subprocess
 import sys
+import time
 
 from small import Place, require
 
 place = Place()
+
+HOLD = """
+import fcntl, pathlib, sys, time
+folder = pathlib.Path(sys.argv[1])
+folder.mkdir(parents=True)
+(folder / "student").write_text("of somebody else")
+file = open(folder / ".lock", "w")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep(3600)
+"""
+
+
+def alive(process):
+    try:
+        return pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def children(parent):
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(stat.read_text().rsplit(")", 1)[1].split()[1]) == parent:
+                found.append(int(stat.parent.name))
+        except OSError:
+            pass
+    return found
 
 
 def measured(out):
@@ -34,6 +66,54 @@ require(set(networks("one")) == {"random.safetensors", "margin.safetensors", "te
 require(networks("one") == networks("two"), "the same networks, bit for bit")
 require(bought("one") == bought("two"), f"nothing is bought twice: {bought('one')} and {bought('two')}")
 require(not (place.path / "two" / "jobs").exists(), "what the jobs left is gone")
+
+# Killed, the one that started the jobs takes them along, and the same command goes on at once.
+parent = subprocess.Popen(place.command("orphans", "--jobs", "2", "--set", "student.training.steps=400"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+while not all(any((place.path / "orphans" / "jobs" / share).glob("unfinished/*")) for share in "01"):
+    require(parent.poll() is None, "the jobs begin to train")
+    time.sleep(0.01)
+jobs = children(parent.pid)
+require(len(jobs) == 2, f"two jobs: {jobs}")
+parent.kill()
+parent.wait()
+again = place.run("orphans", "--jobs", "2", "--set", "student.training.steps=400")
+require(again.returncode == 0 and "failed" not in again.stderr, f"the same command goes on: {again.returncode} {again.stderr}")
+require(not [job for job in jobs if alive(job)], f"no job is left of {jobs}")
+undisturbed = place.run("undisturbed", "--set", "student.training.steps=400")
+require(undisturbed.returncode == 0 and measured("orphans") == measured("undisturbed"), "as if nobody had been killed")
+require(networks("orphans") == networks("undisturbed"), "the same networks, bit for bit")
+
+# Shares that somebody else starts, each in a folder of its own: their students are collected, and what is not in OUT/jobs stays where it is.
+for share, folder in ((0, "hand/jobs/0"), (1, "elsewhere")):
+    command = place.command("hand", "--share", f"{share}/2")
+    command[command.index("--out") + 1] = str(place.path / folder)
+    done = subprocess.run(command, capture_output=True, text=True)
+    require(done.returncode == 0, f"share {share}: {done.stderr}")
+require(not (place.path / "hand" / "report.json").exists(), "a share writes no report")
+done = place.run("hand")
+require(done.returncode == 0, f"collected: {done.stderr}")
+require(measured("hand") == one and networks("hand") == networks("one"), f"curves and students of the shares: {set(networks('hand'))}")
+require(not (place.path / "hand" / "jobs").exists() and list((place.path / "elsewhere").glob("*.safetensors")), "what is not ours is not removed")
+held = subprocess.Popen([sys.executable, "-c", HOLD, str(place.path / "hand" / "jobs" / "7")], stdout=subprocess.PIPE, text=True)
+require(held.stdout.readline() == "held\n", "a share is at work")
+done = place.run("hand")
+require(done.returncode == 0 and (place.path / "hand" / "jobs" / "7" / "student").exists(), f"nobody's folder is removed under their hands: {done.stderr}")
+held.kill()
+held.wait()
+refused = place.run("hand", "--share", "2/2")
+require(refused.returncode == 2 and "--share 2/2" in refused.stderr, f"no such share: {refused.stderr}")
+
+# Without --threads and --jobs both are measured, said, and kept with the folder.
+command = [word for word in place.command("default") if word != "--quiet"]
+del command[command.index("--threads"):command.index("--threads") + 2]
+first = subprocess.run(command, capture_output=True, text=True)
+measures = len(os.sched_getaffinity(0)) > 1  # else there is nothing to choose
+require(first.returncode == 0 and (not measures or "ms a step" in first.stderr or "networks this large" in first.stderr), f"says what it measured: {first.stderr}")
+chosen = json.loads((place.path / "default" / "threads.json").read_text())
+again = subprocess.run(command, capture_output=True, text=True)
+require(again.returncode == 0 and "as this folder began" in again.stderr and "networks this large" not in again.stderr and "ms a step" not in again.stderr, f"measured once: {again.stderr}")
+require(json.loads((place.path / "default" / "threads.json").read_text()) == chosen, "and kept")
+require(set(measured("default")) == set(one), "the same cells")
 
 
 def sweep(*more):

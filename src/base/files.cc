@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/in_use.h"
+#include "base/leftovers.h"
 
 namespace distal {
 namespace {
@@ -47,9 +49,11 @@ bool still_there(int file, const std::string& path) {
 }  // namespace
 
 void write_atomically(const std::string& path, std::string_view bytes) {
+  clear_leftovers_of(path);
   const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
   const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (file < 0) fail("{}: cannot be written ({}); check that the folder exists and is yours", path, std::strerror(errno));
+  ::flock(file, LOCK_EX | LOCK_NB);  // it is being written, whoever looks from another machine (base/leftovers.h)
   try {
     write_all(file, bytes, path);
   } catch (...) {
@@ -57,9 +61,9 @@ void write_atomically(const std::string& path, std::string_view bytes) {
     ::unlink(temporary.c_str());
     throw;
   }
+  const int renamed = ::rename(temporary.c_str(), path.c_str()), reason = errno;
   ::close(file);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    const int reason = errno;
+  if (renamed != 0) {
     ::unlink(temporary.c_str());
     fail("{}: cannot be replaced ({}); remove what stands there", path, std::strerror(reason));
   }
@@ -113,7 +117,7 @@ FileLock::FileLock(const std::string& path, const std::string& what, const std::
       const std::string who = holder(file_);
       ::close(file_);
       if (reason != EWOULDBLOCK) fail("{}: {} cannot be locked ({}); {}", what, path_, std::strerror(reason), cure);
-      fail("{}: {} is at work here; wait for it, stop it, or {}", what, who, cure);
+      throw InUse(fmt::format("{}: {} is at work here; wait for it, stop it, or {}", what, who, cure));
     }
     if (still_there(file_, path_)) break;
     ::close(file_);  // its last owner removed it between our open and our lock

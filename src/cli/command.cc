@@ -8,8 +8,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/leftovers.h"
 #include "cli/jobs.h"
+#include "cli/openmp.h"
 #include "experiment/report.h"
+#include "experiment/split.h"
 #include "experiment/text.h"
 #include "experiment/thumbnail.h"
 
@@ -83,20 +86,25 @@ const std::vector<Command>& commands() {
   return table;
 }
 
-std::string& command_line() {
-  static std::string line;
-  return line;
+std::vector<std::string>& command_words() {
+  static std::vector<std::string> words;
+  return words;
 }
+
+std::string command_line() { return fmt::format("{}", fmt::join(command_words(), " ")); }
 
 void RecipeArguments::add_common(CLI::App& command) {
   command.add_option("--set", sets, "key=value over the recipe, e.g. student.training.steps=50; may be repeated")->take_all()->delimiter('\0');
   command.add_option("--seed", seed, "first seed, 0 or more [the recipe's]")->check([](const std::string& text) {
     return text.starts_with('-') ? text + " is no seed; give 0 or more" : std::string();
   });
-  command.add_option("--threads", threads, "threads of the networks [all]")->check(CLI::Range(1, 1024));
+  command.add_option("--threads", threads, "threads of the networks [where cells can share the processor: as measured at the start; else all]")
+      ->check(CLI::Range(1, 1024))->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   command.add_flag("--dry-run", dry_run, "say what would happen, how long and at what cost; do nothing");
   command.add_flag("--quiet", quiet, "no progress");
   command.add_flag("--json", json, "the result as JSON on stdout");
+  command.add_option("--share", share)->group("");
+  command.add_option_function<int64_t>("--job-of", [this](int64_t parent) { end_with_parent(job_of = parent); })->group("");
 }
 
 void RecipeArguments::add_to(CLI::App& command) {
@@ -112,8 +120,8 @@ void RecipeArguments::add_to(CLI::App& command) {
 }
 
 void RecipeArguments::add_jobs(CLI::App& command) {
-  command.add_option("--jobs", jobs, "processes that share the cells, one an arm and seed; --threads is of each")->check(CLI::Range(1, 256))->capture_default_str();
-  command.add_option("--share", share)->group("");
+  command.add_option("--jobs", jobs, "processes that share the cells, one an arm and seed; --threads is of each [as measured at the start; with --threads 1]")
+      ->check(CLI::Range(1, 256));
 }
 
 std::vector<Override> RecipeArguments::overrides() const {
@@ -133,18 +141,19 @@ Experiment RecipeArguments::read(const std::vector<Override>& more) const {
 
 RunPlace RecipeArguments::place(const Experiment& experiment) const {
   RunPlace place{out.empty() ? "runs/" + experiment.name : out, store, command_line()};
-  if (!share.empty() && std::sscanf(share.c_str(), "%ld/%ld", &place.share, &place.shares) != 2) throw UsageError("--share is set by --jobs");
-  if (place.shares > 1) place.shared = std::filesystem::path(out).parent_path().parent_path().string();  // OUT is FOLDER/jobs/I
+  if (share.empty()) return place;
+  int end = 0;
+  const bool read = std::sscanf(share.c_str(), "%ld/%ld%n", &place.share, &place.shares, &end) == 2 && end == static_cast<int>(share.size());
+  if (!read || place.share < 0 || place.share >= place.shares)
+    throw UsageError(fmt::format("--share {}: two numbers I/N, of N shares the I-th, counted from 0", share));
+  const std::filesystem::path folder = place.folder;
+  if (job_of > 0) {
+    place.shared = place.folder;
+    place.folder = Job{place.share, place.shares}.folder(place.folder);
+  } else if (folder.parent_path().filename() == "jobs") {  // as a job's would be: there may be a teacher for all
+    place.shared = folder.parent_path().has_parent_path() ? folder.parent_path().parent_path().string() : ".";
+  }
   return place;
-}
-
-std::vector<std::string> RecipeArguments::job() const {
-  std::vector<std::string> words = {"run", recipe, "--store", store, "--threads", fmt::format("{}", at::get_num_threads())};
-  if (!data.empty()) words.insert(words.end(), {"--data", data});
-  if (!weights.empty()) words.insert(words.end(), {"--weights", weights});
-  if (seed >= 0) words.insert(words.end(), {"--seed", fmt::format("{}", seed)});
-  for (const auto& text : sets) words.insert(words.end(), {"--set", text});
-  return words;
 }
 
 void RecipeArguments::set_threads() const {
@@ -152,23 +161,47 @@ void RecipeArguments::set_threads() const {
   if (wanted > 0) at::set_num_threads(static_cast<int>(wanted));
 }
 
+namespace {
+
+// What the folder began with, where neither --threads nor --jobs says otherwise; else what is measured now.
+ProcessorSplit split_of(const Experiment& experiment, const RecipeArguments& arguments, const std::string& folder, Progress& progress) {
+  const std::string path = folder + "/threads.json";
+  ProcessorSplit split{std::max<int64_t>(1, arguments.jobs), at::get_num_threads()};  // as set_threads did
+  if (arguments.share.empty() && arguments.threads == 0 && arguments.jobs == 0) {
+    const auto begun = nlohmann::json::parse(read_if_there(path), nullptr, /*allow_exceptions=*/false);
+    const auto number = [&](const char* name) { return begun.is_object() && begun.contains(name) && begun[name].is_number_integer() ? begun[name].get<int64_t>() : 0; };
+    split = {number("jobs"), number("threads")};
+    if (split.jobs > 0 && split.threads > 0) progress.say(split.text() + ", as this folder began");
+    else split = measured_split(experiment, progress);
+  }
+  write_atomically(path, nlohmann::ordered_json{{"jobs", split.jobs}, {"threads", split.threads}}.dump() + "\n");
+  return split;
+}
+
+}  // namespace
+
 Results run_in_folder(const Experiment& experiment, const RecipeArguments& arguments, Progress& progress) {
+  wait_briefly();
   const RunPlace place = arguments.place(experiment);
   make_folder(place.folder);
   const FileLock lock(place.folder + "/.lock", place.folder, kCure);
   require_own_folder(place.folder, experiment);
+  clear_leftovers(place.folder, /*deep=*/true);
   write_atomically(place.folder + "/recipe.yaml", recipe_text(experiment));
   if (arguments.share.empty())
     for (const std::string& note : experiment.notes) progress.say(note);
-  if (arguments.jobs > 1) {
-    train_shared(experiment, place, progress);
-    run_jobs(arguments.job(), place.folder, arguments.jobs, progress);
+  const ProcessorSplit split = split_of(experiment, arguments, place.folder, progress);
+  if (split.jobs > 1 && arguments.share.empty()) {
+    train_shared(experiment, place, progress);  // alone, so on all threads
+    run_jobs(command_words(), place.folder, split.jobs, split.threads, progress);
   }
+  at::set_num_threads(static_cast<int>(split.threads));
   Results results = run(experiment, place, progress);
-  if (place.shares > 1) return results;  // whoever started this job collects its cells
+  if (place.shares > 1) return results;  // whoever runs without a share collects its cells
   write_report(place.folder, results, thumbnail);
   std::error_code kept;
-  for (const char* aid : {"/unfinished", "/jobs"}) std::filesystem::remove_all(place.folder + aid, kept);  // only now: until the report stands, nothing need be trained again
+  std::filesystem::remove_all(place.folder + "/unfinished", kept);  // only now: until the report stands, nothing need be trained again
+  remove_jobs(place.folder);
   return results;
 }
 

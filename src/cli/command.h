@@ -37,24 +37,26 @@ void add_shrink(CLI::App& app);
 void add_sweep(CLI::App& app);
 void add_train(CLI::App& app);
 
+/// The words of the command line as typed, the program's name first.
+std::vector<std::string>& command_words();
 /// The command line as typed, for reports.
-std::string& command_line();
+std::string command_line();
 
 /// What every command that works on a recipe understands.
 struct RecipeArguments {
   std::string recipe, data, weights, store = "sqlite:distal.db", out;
   std::vector<std::string> sets;
-  int64_t seed = -1, threads = 0, jobs = 1;
-  std::string share;                              // I/N: set by the process that started this one as one of its jobs
+  int64_t seed = -1, threads = 0, jobs = 0;       // 0: as measured at the start (experiment/split.h), or as the folder began
+  std::string share;                              // I/N: of the cells only these, to be collected by a run without it
+  int64_t job_of = 0;                             // the process that started this one as a job of its --out
   bool dry_run = false, quiet = false, json = false;
 
   void add_to(CLI::App& command);
   void add_common(CLI::App& command);             // all but the recipe and where things lie
-  void add_jobs(CLI::App& command);               // of the commands whose cells may be shared by processes
+  void add_jobs(CLI::App& command);               // of the commands that let one choose how many processes share the cells
   std::vector<Override> overrides() const;        // --data, --weights, --seed and --set, in that order
   Experiment read(const std::vector<Override>& more = {}) const;
   RunPlace place(const Experiment& experiment) const;  // --out, default runs/NAME
-  std::vector<std::string> job() const;           // this command line for one of its jobs
   Progress::Mode progress() const { return quiet ? Progress::Mode::quiet : Progress::Mode::automatic; }
   void set_threads() const;                       // before the first network; several jobs share the processor
 };
@@ -72,7 +74,9 @@ struct RecipeArguments {
 /// DIR/recipe.yaml is the recipe with its overrides, as `distal run` reads it; every arm's options stand below as comments.
 /// It is written first, the report last; unfinished/ goes when the report stands.
 ///
-/// With --jobs N the cells are computed by N processes (run_jobs) that share the store, and collected here.
+/// With --jobs N the cells are computed by N processes (run_jobs) that share the store, and collected here. Without --jobs and --threads
+/// both are measured; DIR/threads.json holds them, since what is trained depends on the number of threads in its last bits: who continues a
+/// run uses what it began with.
 void run_and_report(const Experiment& experiment, const RecipeArguments& arguments);
 /// The part of it between --dry-run and what is printed.
 Results run_in_folder(const Experiment& experiment, const RecipeArguments& arguments, Progress& progress);

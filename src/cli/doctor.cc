@@ -114,6 +114,7 @@ void add_doctor(CLI::App& app) {
   command->add_flag("--order", *order, "trains TSN and TSM on the recipe's labels instead, and says what seeing the order of the frames is worth");
   command->callback([=] {
     if (!*order) return doctor(*arguments);
+    arguments->jobs = std::max<int64_t>(1, arguments->jobs);  // its two arms are compared here
     arguments->set_threads();
     doctor_order(*arguments);
   });

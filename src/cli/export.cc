@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/leftovers.h"
 #include "base/npy.h"
 #include "cli/command.h"
 #include "cli/model_file.h"
@@ -108,11 +109,14 @@ class Unfinished {
     if (out_.extension() == ".onnx") write_atomically(path(), model.serialised());
     else save_openvino(model, path());
   }
-  // The old description never stands beside the new model.
+  // Never parts of the old model beside parts of the new one: whoever is killed here leaves parts that nothing reads.
   void publish(const std::string& description) const {
     const std::string beside = out_.string() + ".json";
     fs::remove(beside);
-    if (out_.extension() == ".xml") fs::rename(weights(path_), weights(out_));
+    if (out_.extension() == ".xml") {
+      fs::remove(out_);
+      fs::rename(weights(path_), weights(out_));
+    }
     fs::rename(path_, out_);
     write_atomically(beside, description);
   }
@@ -167,6 +171,7 @@ void export_model(const ExportArguments& arguments) {
   if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
   const auto folder = fs::path(arguments.out).parent_path();
   if (!folder.empty() && !fs::is_directory(folder)) fail("--out {}: there is no folder {}; make it first", arguments.out, folder.string());
+  clear_leftovers(folder.empty() ? "." : folder.string());
   const SavedModel saved = load_model(arguments.model);
   ExportReport report{{{"path", arguments.out}}, arguments.out + "\n"};
   if (format == "safetensors") {

@@ -2,31 +2,37 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/in_use.h"
 
 extern char** environ;
 
 namespace distal {
 namespace {
 
-struct Job {
+namespace fs = std::filesystem;
+
+struct Started {
   pid_t process = 0;
   std::string log;
+  std::streamoff said = 0;  // bytes of the log that were said here too
   int status = 0;
   bool running = true;
 };
 
-Job start(std::vector<std::string> arguments, const std::string& log) {
-  arguments.insert(arguments.begin(), "distal");
+Started start(std::vector<std::string> arguments, const std::string& log) {
   std::vector<char*> pointers;
   for (auto& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
@@ -38,7 +44,7 @@ Job start(std::vector<std::string> arguments, const std::string& log) {
   posix_spawnattr_init(&own_group);
   posix_spawnattr_setflags(&own_group, POSIX_SPAWN_SETPGROUP);
   posix_spawnattr_setpgroup(&own_group, 0);
-  Job job{0, log};
+  Started job{0, log};
   const int failed = ::posix_spawn(&job.process, "/proc/self/exe", &files, &own_group, pointers.data(), environ);
   posix_spawnattr_destroy(&own_group);
   posix_spawn_file_actions_destroy(&files);
@@ -47,19 +53,19 @@ Job start(std::vector<std::string> arguments, const std::string& log) {
 }
 
 // Looks once; true while any job is at work.
-bool any_running(std::vector<Job>& jobs) {
+bool any_running(std::vector<Started>& jobs) {
   bool any = false;
-  for (Job& job : jobs) {
+  for (Started& job : jobs) {
     if (job.running && ::waitpid(job.process, &job.status, WNOHANG) == job.process) job.running = false;
     any |= job.running;
   }
   return any;
 }
 
-void stop(std::vector<Job>& jobs) {
-  for (const Job& job : jobs)
+void stop(std::vector<Started>& jobs) {
+  for (const Started& job : jobs)
     if (job.running) ::kill(job.process, SIGTERM);  // each writes its checkpoint
-  for (Job& job : jobs)
+  for (Started& job : jobs)
     if (job.running) ::waitpid(job.process, &job.status, 0);
 }
 
@@ -71,38 +77,83 @@ std::string last_line(const std::string& path) {
   return last;
 }
 
-// The networks a job kept: the arms whose first seed was its share.
-void take_networks(const std::string& from, const std::string& folder) {
-  std::error_code absent;
-  for (const auto& entry : std::filesystem::directory_iterator(from, absent)) {
-    const auto path = entry.path(), to = std::filesystem::path(folder) / path.filename();
-    const bool network = path.extension() == ".safetensors" || path.extension() == ".json";
-    if (network) std::filesystem::rename(path, to);  // over the student of fewer rounds
+// The whole lines that came to its log since the last call.
+void say_new_lines(Started& job, Progress& progress) {
+  std::ifstream in(job.log);
+  in.seekg(job.said);
+  for (std::string line; std::getline(in, line) && !in.eof();) {
+    progress.say(line);
+    job.said += std::ssize(line) + 1;
+  }
+}
+
+void wait_for_owner(const std::string& folder, Progress& progress) {
+  for (bool said = false; fs::is_directory(folder); said = true) {
+    try {
+      const FileLock lock(folder + "/.lock", folder, "remove the folder");
+      return;
+    } catch (const InUse& busy) {
+      if (!said) progress.say(fmt::format("waiting: {}", busy.what()));
+    }
+    Progress::check_interrupted();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
 }
 
 }  // namespace
 
-void run_jobs(const std::vector<std::string>& arguments, const std::string& folder, int64_t jobs, Progress& progress) {
+std::vector<std::string> Job::words(int64_t parent) const {
+  return {"--job-of", fmt::format("{}", parent), "--share", fmt::format("{}/{}", share, shares), "--threads", fmt::format("{}", threads)};
+}
+
+std::string Job::folder(const std::string& run) const { return fmt::format("{}/jobs/{}", run, share); }
+
+void run_jobs(const std::vector<std::string>& command, const std::string& folder, int64_t jobs, int64_t threads, Progress& progress) {
   make_folder(folder + "/jobs");
   progress.say(fmt::format("{} jobs at work; their progress: {}/jobs/*.log", jobs, folder));
-  std::vector<Job> started;
+  std::vector<Started> started;
   try {
     for (int64_t i = 0; i < jobs; ++i) {
-      std::vector<std::string> all = arguments;
-      const std::string place = fmt::format("{}/jobs/{}", folder, i);
-      for (const auto& more : {std::string("--share"), fmt::format("{}/{}", i, jobs), std::string("--out"), place}) all.push_back(more);
-      started.push_back(start(all, place + ".log"));
+      const Job job{i, jobs, threads};
+      wait_for_owner(job.folder(folder), progress);
+      std::vector<std::string> all = command;
+      const auto words = job.words(::getpid());
+      all.insert(all.begin() + 2, words.begin(), words.end());
+      started.push_back(start(all, job.folder(folder) + ".log"));
     }
-    for (; any_running(started); std::this_thread::sleep_for(std::chrono::milliseconds(50))) Progress::check_interrupted();
+    for (bool running = true; running;) {
+      running = any_running(started);
+      for (Started& job : started) say_new_lines(job, progress);
+      Progress::check_interrupted();
+      if (running) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
   } catch (...) {
     stop(started);
     throw;
   }
-  for (size_t i = 0; i < started.size(); ++i) {
-    if (started[i].status != 0) progress.say(fmt::format("a job failed: {}", last_line(started[i].log)));
-    take_networks(fmt::format("{}/jobs/{}", folder, i), folder);
+  for (const Started& job : started)
+    if (job.status != 0) progress.say(fmt::format("a job failed: {}", last_line(job.log)));
+}
+
+void end_with_parent(int64_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // it is safe to be killed at any instruction, and whoever comes next need not wait
+  if (::getppid() != parent) ::raise(SIGKILL);
+}
+
+void remove_jobs(const std::string& folder) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder + "/jobs", ignored)) {
+    if (!entry.is_directory(ignored)) {
+      fs::remove(entry.path(), ignored);
+      continue;
+    }
+    try {
+      const FileLock lock(entry.path().string() + "/.lock", entry.path().string(), "remove the folder");
+      fs::remove_all(entry.path(), ignored);
+    } catch (const Error&) {  // somebody's, or not ours to remove
+    }
   }
+  fs::remove(folder + "/jobs", ignored);
 }
 
 }  // namespace distal

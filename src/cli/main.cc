@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/openmp.h"
 #include "cli/output.h"
 
 namespace distal {
@@ -54,7 +55,6 @@ std::string subcommands_meant(const CLI::App& app) {
 }
 
 int run_program(int argc, char** argv) {
-  for (int i = 0; i < argc; ++i) command_line() += (i > 0 ? " " : "") + std::string(argv[i]);
   CLI::App app(kPurpose, "distal");
   app.require_subcommand(1);
   for (const Command& command : commands()) command.add(app);
@@ -119,6 +119,8 @@ int exit_code(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   distal::guard_standard_files();
+  distal::command_words().assign(argv, argv + argc);
+  distal::keep_threads_fixed();
   distal::keep_freed_memory();
   distal::Progress::catch_signals();
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is then an error with a message, as on a full disk

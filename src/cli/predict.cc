@@ -130,6 +130,12 @@ std::string reason_of(const ClipReader& reader, const std::string& video) {
   return video + ": could not be read";
 }
 
+// An exported model is not looked through when it is opened, as load_model does.
+torch::Tensor probabilities_of(const torch::Tensor& logits, const std::string& model) {
+  if (!logits.isfinite().all().item<bool>()) fail("{}: its answers are NaN or infinite; the file is damaged or its training failed: export it again", model);
+  return logits.softmax(-1).contiguous();
+}
+
 void predict_clips(const PredictArguments& arguments) {
   auto makes_nothing = std::make_optional<EndAtOnce>();  // but a file at the end
   const OpenedModel model = open_model(arguments.model);
@@ -159,7 +165,7 @@ void predict_clips(const PredictArguments& arguments) {
   };
   std::deque<UnderWay> under_way;
   const auto take_first = [&] {
-    const auto probabilities = under_way.front().answer.get().logits.softmax(1).contiguous();
+    const auto probabilities = probabilities_of(under_way.front().answer.get().logits, model.path);
     const auto rows = std::move(under_way.front().rows);
     under_way.pop_front();
     for (int64_t i = 0; i < rows.size(0); ++i) lines[line_of[rows[i].item<int64_t>()]].probabilities = probabilities[i];
@@ -199,7 +205,7 @@ void predict_stream(const PredictArguments& arguments) {
   print_now(format.header("time_s"));
   int64_t before = -1;
   const int64_t frames = score_stream(info, *scorer, model.input, arguments.rate, [&](double time_s, const torch::Tensor& logits) {
-    const auto probabilities = logits.softmax(0).contiguous();
+    const auto probabilities = probabilities_of(logits, model.path);
     const int64_t best = Format::best_of(probabilities);
     if (best == before && !arguments.every) return;
     before = best;

@@ -1,6 +1,7 @@
 #include "cli/pretrain.h"
 
 #include "base/files.h"
+#include "base/leftovers.h"
 #include "experiment/pretraining.h"
 
 namespace distal {
@@ -15,6 +16,7 @@ void pretrain_and_print(const Experiment& experiment, const RecipeArguments& arg
   const RunPlace place = arguments.place(experiment);
   make_folder(place.folder);
   const FileLock lock(place.folder + "/.lock", place.folder, "give another --out");
+  clear_leftovers(place.folder, /*deep=*/true);
   write_atomically(place.folder + "/recipe.yaml", experiment.resolved);
   const Pretrained result = pretrain(experiment.base(), place.folder, progress);
   fmt::print("{}", arguments.json ? result.json() + "\n" : result.text());

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/leftovers.h"
 #include "base/parallel.h"
 #include "cli/command.h"
 #include "data/csv.h"
@@ -62,6 +63,7 @@ class Shrinking {
 
   OutcomeOfShrink run() {
     if (arguments_.dry_run) return dry();
+    clear_leftovers(arguments_.out, /*deep=*/true);
     progress_.begin("shrinking", std::ssize(videos_), "videos");
     int64_t done = 0;
     for_each(std::ssize(videos_), arguments_.threads, [&](int64_t i) {

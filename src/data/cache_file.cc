@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/random.h"
+#include "base/checksum.h"
 #include "data/frame_cache.h"
 
 namespace distal {
@@ -52,16 +52,7 @@ bool matches(int fd, const CacheShape& shape) {
 }  // namespace
 
 uint64_t frame_checksum(const uint8_t* bytes, int64_t count) {
-  uint64_t lanes[4] = {1, 2, 3, 4};
-  int64_t i = 0;
-  for (; i + 32 <= count; i += 32) {
-    uint64_t words[4];
-    std::memcpy(words, bytes + i, 32);
-    for (int lane = 0; lane < 4; ++lane) lanes[lane] = (lanes[lane] ^ words[lane]) * 0x9e3779b97f4a7c15ULL, lanes[lane] ^= lanes[lane] >> 32;
-  }
-  const uint64_t tail = fnv1a({reinterpret_cast<const char*>(bytes) + i, static_cast<size_t>(count - i)});
-  const uint64_t sum = mix64(mix64(mix64(mix64(lanes[0]) ^ lanes[1]) ^ lanes[2]) ^ lanes[3] ^ tail);
-  return sum == 0 ? 1 : sum;
+  return checksum({reinterpret_cast<const char*>(bytes), static_cast<size_t>(count)});
 }
 
 std::shared_ptr<CacheMap> CacheMap::open(const std::string& path, const CacheShape& shape) {

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/leftovers.h"
 #include "data/cache_file.h"
 #include "data/cache_folder.h"
 #include "video/decoder.h"
@@ -161,6 +162,7 @@ FrameCache::FrameCache(CacheOptions options)
   if (error || access(folder.c_str(), W_OK | X_OK) != 0) {
     throw CacheError(fmt::format("{}: not a folder that can be written, name another in cache.folder", folder));
   }
+  clear_leftovers(options.probes_folder());
 }
 
 FrameCache::~FrameCache() = default;

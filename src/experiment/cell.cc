@@ -107,6 +107,13 @@ std::string in_round(int64_t round) { return fmt::format(" in round {}", round);
 
 std::string student_file(const Workbench& bench, const Arm& arm) { return fmt::format("{}/{}.safetensors", bench.folder, arm.name); }
 
+// Whether the file is the student that the run had after the round, whoever trained it.
+bool is_student(const std::string& path, const std::vector<Store::Event>& events, int64_t round) {
+  if (!std::filesystem::exists(path)) return false;
+  const std::string wanted = content_id(path) + in_round(round);
+  return std::any_of(events.begin(), events.end(), [&](const Store::Event& event) { return event.kind == "student" && event.text == wanted; });
+}
+
 // What a run's results depend on: its arm, the clips, who answers (whose version covers the teacher), the program.
 uint64_t run_hash(Workbench& bench, Recipe recipe) {
   recipe.seed = 0;
@@ -200,15 +207,27 @@ void keep_student(Workbench& bench, const Arm& arm, const Store::Run& run, int64
   const std::string path = student_file(bench, arm);
   save_model(path, student, side_json(arm.recipe.student.model, bench.material.classes.names, resolved(input)));
   keep(bench.store, run.id, "student", content_id(path) + in_round(round));
+  keep(bench.store, run.id, "student at", std::filesystem::absolute(path).lexically_normal().string());
 }
 
 bool lacks_student(const Workbench& bench, const Arm& arm, const Store::Run& run) {
   if (!bench.collects || run.seed != arm.recipe.seed) return false;
-  const std::string path = student_file(bench, arm);
-  if (!std::filesystem::exists(path)) return true;
-  const std::string wanted = content_id(path) + in_round(arm.recipe.rounds);
+  return !is_student(student_file(bench, arm), bench.store.events(run.id), arm.recipe.rounds);
+}
+
+bool take_student(Workbench& bench, const Arm& arm, const Store::Run& run) {
   const auto events = bench.store.events(run.id);
-  return std::none_of(events.begin(), events.end(), [&](const Store::Event& event) { return event.kind == "student" && event.text == wanted; });
+  for (const Store::Event& event : events) {
+    if (event.kind != "student at" || !is_student(event.text, events, arm.recipe.rounds)) continue;
+    try {
+      const SavedModel student = load_model(event.text);
+      save_model(student_file(bench, arm), *student.net, student.side_json);
+      if (!lacks_student(bench, arm, run)) return true;
+    } catch (const Error& error) {
+      bench.progress.say(fmt::format("{}; {} is trained again", error.what(), arm.name));
+    }
+  }
+  return false;
 }
 
 Model teachers_network(const Workbench& bench, const Recipe& recipe) {

@@ -56,10 +56,12 @@ void add_answers(Workbench& bench, const std::vector<Clip>& picks, Known& known,
 Model teachers_network(const Workbench& bench, const Recipe& recipe);
 Model train_student(Workbench& bench, const Arm& arm, const Store::Run& run, const Known& known, int64_t round, RoundResult& result);
 void measure_student(Workbench& bench, const Arm& arm, Net& student, RoundResult& result);
-/// The last student of an arm's first seed becomes FOLDER/ARM.safetensors.
+/// The last student of an arm's first seed becomes FOLDER/ARM.safetensors, and the store learns what and where that is.
 void keep_student(Workbench& bench, const Arm& arm, const Store::Run& run, int64_t round, const Net& student);
 /// Whether it has to be trained once more because the folder has another one or none: the rounds were measured elsewhere, or more of them.
 bool lacks_student(const Workbench& bench, const Arm& arm, const Store::Run& run);
+/// Copies what another process kept of the same run, in whatever folder (one of several jobs, a share that somebody else started); false where that is gone.
+bool take_student(Workbench& bench, const Arm& arm, const Store::Run& run);
 void finish_round(Workbench& bench, const Arm& arm, const Store::Run& run, const std::vector<Clip>& picks, RoundResult& result);
 
 }  // namespace distal

@@ -9,6 +9,7 @@
 #include "models/gate.h"
 #include "models/weights.h"
 #include "pretext/probe.h"
+#include "train/kept.h"
 #include "train/task_aware.h"
 #include "train/taught.h"
 
@@ -121,8 +122,8 @@ Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, c
   }
   const std::string stem = fmt::format("{}/{:016x}", folder_, training_hash(*net, fitted, loss, reader_.options(), samples, random, teacher));
   const std::string finished = stem + ".safetensors", checkpoint = stem + ".checkpoint.safetensors";
-  if (std::filesystem::exists(finished)) {
-    load_into(*net, load_safetensors(finished));
+  if (const auto kept = load_kept(finished, progress_)) {
+    load_into(*net, *kept);
     net->eval();
     return net;
   }
@@ -133,7 +134,7 @@ Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, c
   const FitReport report = (this->*fit_what)(*net, fitted, *learned, weighed(learner, samples), random, checkpoint);
   progress_.end();
   note("Trained in " + report.precision);
-  save_safetensors(finished, state(*net));
+  save_checked(finished, state(*net));
   std::filesystem::remove(checkpoint);
   return net;
 }

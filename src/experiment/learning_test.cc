@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "base/files.h"
 #include "experiment/testing.h"
 #include "infer/openvino.h"
 #include "models/gate.h"
@@ -108,6 +109,23 @@ TEST_F(LearningTest, WhatATrainingYieldsDependsOnItsSamplesTheirOrderAndTheSeed)
   EXPECT_TRUE(same(*a, *train(first, {0, 1, 2, 3}, 1))) << "found again on disk";
   EXPECT_FALSE(same(*a, *train(first, {0, 1, 2, 5}, 1)));
   EXPECT_FALSE(same(*a, *train(first, {0, 1, 2, 3}, 2)));
+}
+
+TEST_F(LearningTest, KeptWeightsThatAreDamagedAreTrainedAgain) {
+  Start at(*this, "kept");
+  const auto train = [&] { return at.learning.train(learner_, loss_, samples({0, 1, 2, 3}), Random(1), "test"); };
+  const Model first = train();
+  std::vector<std::string> kept;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_ / "kept")) kept.push_back(entry.path());
+  ASSERT_EQ(kept.size(), 1u);
+  const std::string bytes = read_file(kept[0]);
+  std::string changed = bytes;
+  changed[bytes.size() - 30] ^= 1;
+  for (const std::string& damaged : {changed, bytes.substr(0, bytes.size() / 2), std::string(), std::string(bytes.size(), '\0')}) {
+    write_atomically(kept[0], damaged);
+    EXPECT_TRUE(same(*first, *train()));
+    EXPECT_EQ(read_file(kept[0]), bytes) << "and kept again";
+  }
 }
 
 TEST_F(LearningTest, ATeachersWordIsLearnedBesideTheTruth) {

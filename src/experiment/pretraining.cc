@@ -11,6 +11,7 @@
 #include "models/weights.h"
 #include "pretext/probe.h"
 #include "pretext/taco.h"
+#include "train/kept.h"
 
 namespace distal {
 namespace {
@@ -116,11 +117,11 @@ void Pretraining::start(Net& net, const Learner& learner, int64_t classes, Rando
   const std::string stem = fmt::format("{}/pretext-{:016x}", folder_, pretraining_hash(*trained, pretext, views(pretext), input_.sampling.frames, pool_, random));
   const std::string finished = stem + ".safetensors", checkpoint = stem + ".checkpoint.safetensors";
   account_.clear();
-  if (std::filesystem::exists(finished)) {
-    load_into(*trained, load_safetensors(finished));
+  if (const auto kept = load_kept(finished, progress_)) {
+    load_into(*trained, *kept);
   } else {
     fit_views(*trained, [&] { return unfrozen(learner, classes); }, pretext, random, checkpoint);
-    save_safetensors(finished, state(*trained));
+    save_checked(finished, state(*trained));
     std::filesystem::remove(checkpoint);
   }
   copy_weights(*trained, net, /*with_classifier=*/false);

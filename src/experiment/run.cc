@@ -1,15 +1,63 @@
 #include "experiment/run.h"
 
+#include <optional>
+#include <thread>
+
+#include "base/in_use.h"
 #include "experiment/cell.h"
-#include "experiment/report.h"
 
 namespace distal {
+namespace {
+
+struct CellToRun {
+  const Arm* arm = nullptr;
+  int64_t seed = 0;
+};
+
+// Arms of a seed share what they begin with, so they stay together where the shares come out even.
+std::vector<CellToRun> cells_of(const Experiment& experiment, const RunPlace& place) {
+  const int64_t seeds = experiment.base().seeds;
+  const bool by_seed = seeds % place.shares == 0;
+  std::vector<CellToRun> cells;
+  for (int64_t repeat = 0; repeat < seeds; ++repeat)
+    for (int64_t arm = 0; arm < std::ssize(experiment.arms); ++arm)
+      if ((by_seed ? repeat : repeat + arm) % place.shares == place.share) cells.push_back({&experiment.arms[arm], experiment.base().seed + repeat});
+  return cells;
+}
+
+// Waits until nobody else is at work on the cell, which then is done or left.
+Cell wait_and_run(Workbench& bench, const CellToRun& cell) {
+  for (bool said = false;; said = true) {
+    try {
+      return run_cell(bench, *cell.arm, cell.seed);
+    } catch (const InUse& busy) {
+      if (!said) bench.progress.say(fmt::format("waiting: {}", busy.what()));
+    }
+    Progress::check_interrupted();
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+// What another process is at work on comes last. Nothing is held meanwhile, so two that wait for each other's cells both end.
+std::vector<Cell> run_cells(Workbench& bench, const std::vector<CellToRun>& cells) {
+  std::vector<std::optional<Cell>> done(cells.size());
+  for (size_t i = 0; i < cells.size(); ++i) {
+    try {
+      done[i] = run_cell(bench, *cells[i].arm, cells[i].seed);
+    } catch (const InUse&) {
+    }
+  }
+  std::vector<Cell> in_order;
+  for (size_t i = 0; i < cells.size(); ++i) in_order.push_back(done[i] ? *std::move(done[i]) : wait_and_run(bench, cells[i]));
+  return in_order;
+}
+
+}  // namespace
 
 void train_shared(const Experiment& experiment, const RunPlace& place, Progress& progress) {
-  if (experiment.base().oracle.kind != "teacher") return;
   Material material = open_material(experiment, progress);
   drop_unreadable(experiment, material, progress);
-  make_teacher(experiment, material, place, progress);
+  if (experiment.base().oracle.kind == "teacher") make_teacher(experiment, material, place, progress);
 }
 
 Results run(const Experiment& experiment, const RunPlace& place, Progress& progress) {
@@ -26,9 +74,7 @@ Results run(const Experiment& experiment, const RunPlace& place, Progress& progr
   results.teacher_accuracy = teacher.accuracy;
   results.read_s = read_s;
   Workbench bench{experiment, material, learning, oracle, store, place.folder, progress, /*collects=*/place.shares == 1};
-  for (int64_t repeat = 0; repeat < experiment.base().seeds; ++repeat)
-    for (int64_t arm = 0; arm < std::ssize(experiment.arms); ++arm)
-      if ((repeat + arm) % place.shares == place.share) results.cells.push_back(run_cell(bench, experiment.arms[arm], experiment.base().seed + repeat));
+  results.cells = run_cells(bench, cells_of(experiment, place));
   add_findings(results, bench);
   return results;
 }
@@ -78,7 +124,8 @@ Cell run_rounds(Workbench& bench, const Arm& arm, const Store::Run& run) {
     cell.rounds.push_back(result);
   }
   const int64_t last = arm.recipe.rounds;
-  if (last < std::ssize(done) && lacks_student(bench, arm, run)) keep_student(bench, arm, run, last, *train_student(bench, arm, run, known, last, result));
+  if (last < std::ssize(done) && lacks_student(bench, arm, run) && !take_student(bench, arm, run))
+    keep_student(bench, arm, run, last, *train_student(bench, arm, run, known, last, result));
   return cell;
 }
 

@@ -13,15 +13,15 @@ struct RunPlace {
   std::string folder;     // report and models; made when absent
   std::string store_url = "sqlite:distal.db";
   std::string command;    // for the report
-  int64_t share = 0, shares = 1;  // only the cells with (seed's + arm's index) % shares == share are run
+  int64_t share = 0, shares = 1;  // only the cells of this share are run: seeds in turn where they are a multiple of shares, else cells in turn
   std::string shared;     // the folder of whoever started the shares, with what train_shared left there; empty: folder
 };
 
-/// Before shares are started: trains what each of them needs, the recipe's own teacher, and reads the clips into the cache. Nothing without a teacher
-/// to train. Throws as run does.
+/// Before shares are started: makes what each of them needs: generated videos, probes, the recipe's own teacher. Throws as run does.
 void train_shared(const Experiment& experiment, const RunPlace& place, Progress& progress);
 
-/// Runs what is not yet done and returns everything measured. Throws Error; Interrupted after a checkpoint.
+/// Runs what is not yet done and returns everything measured. A cell that another process is at work on is waited for. Throws Error;
+/// Interrupted after a checkpoint.
 Results run(const Experiment& experiment, const RunPlace& place, Progress& progress);
 
 /// What a run would do, from the recipe and the lists alone plus a few timed steps: nothing is asked or stored.

@@ -100,6 +100,7 @@ Model ModelOptions::build(int64_t classes, Random random) const {
   account.clear();
   if (!init.empty()) {
     const auto tensors = load_safetensors(init);
+    require_finite(init, tensors);
     const auto loaded = load_into(*net, tensors, ours_from_theirs(tensors, init_keys, init));
     account = loaded.text();
     const double share = share_filled(*net, loaded);

@@ -102,6 +102,42 @@ TEST(WeightFile, ReadsTensorsThatAreNotAligned) {
   EXPECT_EQ(load_safetensors(folder / "x.safetensors")[0].second.item<float>(), value);
 }
 
+TEST(WeightFile, WithAChecksumEveryChangeIsSeen) {
+  const Folder folder;
+  const std::string path = folder / "x.safetensors";
+  const Tensors tensors = {{"b", at::arange(6, at::kFloat).view({2, 3})}, {"a", at::tensor({1, 0, 1}).to(at::kBool)}, {"odd", at::ones({5}, at::kByte)}};
+  save_checked(path, tensors, {{"who", "test"}});
+  const std::string bytes = read(path);
+  EXPECT_THAT(load_checked(path), SizeIs(3));
+  Metadata metadata;
+  load_safetensors(path, &metadata);
+  EXPECT_EQ(metadata, (Metadata{{"who", "test"}}));
+  for (size_t at = 0; at < bytes.size(); ++at) {  // each bit in turn
+    std::string damaged = bytes;
+    damaged[at] = static_cast<char>(damaged[at] ^ (1 << at % 8));
+    write(path, damaged);
+    EXPECT_NE(message([&] { load_checked(path); }), "") << "byte " << at << " of " << bytes.size();
+  }
+  write(path, bytes.substr(0, bytes.size() / 2));
+  EXPECT_NE(message([&] { load_checked(path); }), "");
+  save_safetensors(path, tensors, {{"who", "test"}});
+  EXPECT_THAT(message([&] { load_checked(path); }), HasSubstr("has no checksum"));
+}
+
+// Programs that write a file again keep its remarks, not its order.
+TEST(WeightFile, AChecksumHoldsInAnotherOrderAndNotForOtherValues) {
+  const Tensors tensors = {{"a", at::ones({2})}, {"b", at::zeros({3})}}, turned = {tensors[1], tensors[0]};
+  EXPECT_EQ(checksum_of(tensors, {}), checksum_of(turned, {}));
+  EXPECT_NE(checksum_of(tensors, {}), checksum_of(tensors, {{"a", "b"}}));
+  EXPECT_NE(checksum_of({{"a", at::ones({2})}}, {}), checksum_of({{"a", at::ones({2, 1})}}, {}));
+  EXPECT_NE(checksum_of({{"a", at::zeros({2})}}, {}), checksum_of({{"a", at::zeros({2}, at::kInt)}}, {}));
+  const Folder folder;
+  save_safetensors(folder / "x.safetensors", turned, {{"weights_checksum", checksum_of(tensors, {})}});
+  EXPECT_THAT(load_safetensors(folder / "x.safetensors"), SizeIs(2));
+  save_safetensors(folder / "x.safetensors", {{"a", at::ones({2})}}, {{"weights_checksum", checksum_of(tensors, {})}});
+  EXPECT_THAT(message([&] { load_safetensors(folder / "x.safetensors"); }), HasSubstr("its checksum differs"));
+}
+
 TEST(WeightFile, RefusesWhatIsBroken) {
   const Folder folder;
   const std::string path = folder / "x.safetensors";
@@ -243,6 +279,26 @@ TEST(SavedModel, IsTheOldOrTheNewOneWhereverSavingStops) {
   const auto after = save_new("m.json");
   EXPECT_THAT(after.classes, ElementsAre("c", "d", "e"));
   EXPECT_TRUE(at::equal(weight(after.net), weight(new_net)));
+}
+
+TEST(SavedModel, AndAnInitThatAreNotFiniteAreRefusedByTheTensorsName) {
+  const Folder folder;
+  auto recipe = options(kSmall);
+  const auto net = recipe.build(2, Random(7));
+  {
+    const torch::NoGradGuard no_grad;
+    net->named_parameters()["layer2.0.conv1.weight"].flatten()[3] = std::numeric_limits<float>::quiet_NaN();
+    net->named_buffers()["bn1.running_var"][0] = std::numeric_limits<float>::infinity();
+  }
+  save_model(folder / "m.safetensors", *net, side_json(recipe, {"a", "b"}, ""));
+  EXPECT_THAT(message([&] { load_model(folder / "m.safetensors"); }),
+              ::testing::AllOf(HasSubstr("m.safetensors: tensor layer2.0.conv1.weight holds 1 values of "), HasSubstr("train it again")));
+  recipe.init = folder / "m.safetensors";
+  EXPECT_THAT(message([&] { recipe.build(2, Random(7)); }), HasSubstr("tensor layer2.0.conv1.weight"));
+  // As another program would write it: the checksum is that of the sound one.
+  const auto sound = options(kSmall).build(2, Random(7));
+  save_safetensors(folder / "m.safetensors", state(*net), {{"weights_checksum", checksum_of(state(*sound), {})}});
+  EXPECT_THAT(message([&] { load_model(folder / "m.safetensors"); }), HasSubstr("tensor layer2.0.conv1.weight"));
 }
 
 TEST(SavedModel, StaysASafetensorsFileForOthersAndNeedsNothingInIt) {

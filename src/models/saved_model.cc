@@ -66,7 +66,7 @@ std::string side_json(const ModelOptions& options, const std::vector<std::string
 void save_model(const std::string& path, const Net& net, const std::string& side_json) {
   std::error_code nothing_there;
   std::filesystem::remove(side_path(path), nothing_there);  // the old description never stands beside the new weights
-  save_safetensors(path, state(net), {{"format", "pt"}, {kDescription, side_json}});
+  save_checked(path, state(net), {{"format", "pt"}, {kDescription, side_json}});
   write_atomically(side_path(path), side_json);
 }
 
@@ -79,6 +79,7 @@ SavedModel load_description(const std::string& path) {
 SavedModel load_model(const std::string& path) {
   Metadata metadata;
   const Tensors tensors = load_safetensors(path, &metadata);
+  require_finite(path, tensors);
   const std::string side = side_path(path);
   SavedModel saved = description(path, side, metadata);
   saved.net = saved.options.build(static_cast<int64_t>(saved.classes.size()), Random(0));

@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/checksum.h"
 #include "base/error.h"
 #include "base/files.h"
 
@@ -18,6 +19,8 @@ namespace distal {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr const char* kChecksum = "weights_checksum";  // among a file's metadata
 
 struct DtypeName {
   const char* name;
@@ -123,15 +126,17 @@ std::string shaped(const std::string& name, const at::Tensor& tensor) {
   return fmt::format("{} [{}]", name, fmt::join(tensor.sizes(), ", "));
 }
 
+int64_t not_finite(const at::Tensor& tensor) {
+  return tensor.is_floating_point() ? tensor.numel() - at::isfinite(tensor).sum().item<int64_t>() : 0;
+}
+
 bool fits(const at::Tensor& ours, const at::Tensor& theirs) {
   auto sizes = theirs.sizes();
   while (sizes.size() > static_cast<size_t>(ours.dim()) && sizes.back() == 1) sizes = sizes.slice(0, sizes.size() - 1);
   return sizes == ours.sizes();
 }
 
-}  // namespace
-
-Tensors load_safetensors(const std::string& path, Metadata* metadata) {
+Tensors read_tensors(const std::string& path, Metadata& metadata) {
   const auto file = std::make_shared<Mapping>(path);
   uint64_t length = 0;
   std::memcpy(&length, file->data, 8);
@@ -139,11 +144,61 @@ Tensors load_safetensors(const std::string& path, Metadata* metadata) {
   try {
     const auto header = Json::parse(file->data + 8, file->data + 8 + length);
     if (!header.is_object()) fail("{}: the header is no JSON object; the file is no safetensors", path);
-    if (metadata) *metadata = header.value("__metadata__", Json::object()).get<Metadata>();
+    metadata = header.value("__metadata__", Json::object()).get<Metadata>();
     return tensors_of(path, file, header, 8 + length);
   } catch (const nlohmann::json::exception& error) {
     fail("{}: the header cannot be read ({}); the file is damaged or no safetensors", path, error.what());
   }
+}
+
+void check_sum(const std::string& path, const Tensors& tensors, const Metadata& metadata, const std::string& written) {
+  if (written == checksum_of(tensors, metadata)) return;
+  require_finite(path, tensors);  // which says more
+  fail("{}: not what was written, its checksum differs; the file is damaged: copy it or train it again. (Where the change was meant, leave {} out of "
+       "its metadata)", path, kChecksum);
+}
+
+}  // namespace
+
+std::string checksum_of(const Tensors& tensors, const Metadata& metadata) {
+  uint64_t sum = 0;  // of parts that may stand in any order
+  for (const auto& [name, text] : metadata)
+    sum += checksum(fmt::format("remark {} {} {}", name.size(), name, text));
+  for (const auto& [name, tensor] : tensors) {
+    const auto plain = tensor.detach().cpu().contiguous();
+    const uint64_t bytes = checksum({static_cast<const char*>(plain.const_data_ptr()), plain.nbytes()});
+    sum += checksum(fmt::format("tensor {} {} [{}] {}", name, dtype_name(tensor.scalar_type()), fmt::join(tensor.sizes(), ", "), bytes));
+  }
+  return fmt::format("{:016x}", sum);
+}
+
+void require_finite(const std::string& path, const Tensors& tensors) {
+  for (const auto& [name, tensor] : tensors)
+    if (const int64_t bad = not_finite(tensor); bad > 0)
+      fail("{}: tensor {} holds {} values of {} that are NaN or infinite; the file is damaged or its training failed: copy it or train it again", path,
+           name, bad, tensor.numel());
+}
+
+Tensors load_safetensors(const std::string& path, Metadata* metadata) {
+  Metadata remarks;
+  const Tensors tensors = read_tensors(path, remarks);
+  if (const auto written = remarks.extract(kChecksum)) check_sum(path, tensors, remarks, written.mapped());
+  if (metadata) *metadata = remarks;
+  return tensors;
+}
+
+Tensors load_checked(const std::string& path) {
+  Metadata remarks;
+  const Tensors tensors = read_tensors(path, remarks);
+  const auto written = remarks.extract(kChecksum);
+  if (!written) fail("{}: has no checksum; the file is damaged", path);
+  check_sum(path, tensors, remarks, written.mapped());
+  return tensors;
+}
+
+void save_checked(const std::string& path, const Tensors& tensors, Metadata metadata) {
+  metadata[kChecksum] = checksum_of(tensors, metadata);
+  save_safetensors(path, tensors, metadata);
 }
 
 void save_safetensors(const std::string& path, const Tensors& tensors, const Metadata& metadata) {

@@ -18,9 +18,20 @@ using Tensors = std::vector<std::pair<std::string, torch::Tensor>>;
 using Metadata = std::map<std::string, std::string>;  // a file's own remarks, name to text
 
 /// Tensors in the order of the file, mapped into memory (private: writing to them does not reach the file) and read when
-/// touched. Throws Error: missing, truncated, header not JSON, unknown dtype, sizes that do not add up, holes, overlaps.
+/// touched; where the file has a checksum, all are read and compared with it, and it is left out of `metadata`. Throws Error: missing,
+/// truncated, header not JSON, unknown dtype, sizes that do not add up, holes, overlaps, not what was written.
 Tensors load_safetensors(const std::string& path, Metadata* metadata = nullptr);
 void save_safetensors(const std::string& path, const Tensors& tensors, const Metadata& metadata = {});
+
+/// With checksum_of(tensors, metadata) in the metadata. load_checked throws Error for a file without one, too.
+void save_checked(const std::string& path, const Tensors& tensors, Metadata metadata = {});
+Tensors load_checked(const std::string& path);
+
+/// Of names, dtypes, shapes and bytes of the tensors, in whatever order, and of the metadata: 16 hexadecimal digits.
+std::string checksum_of(const Tensors& tensors, const Metadata& metadata);
+
+/// Throws Error with the first tensor that holds NaN or infinity, `path: tensor ...; cure`.
+void require_finite(const std::string& path, const Tensors& tensors);
 
 /// Our name of a published tensor: without the prefixes `module.` and `base_model.`, without the `.net` of a shifted
 /// convolution, and `fc` for a last layer named `new_fc`, `fc8`, `fc8N`, `blocks.5.proj`, `logits` or
@@ -52,7 +63,7 @@ struct SavedModel {
 };
 /// Rebuilds the net from the side JSON of the same stem, or from the one inside the weight file where that is missing, and
 /// fills it. Throws Error: no weight file, no description, either broken, the two descriptions differ (in "model", "classes" or
-/// "input"; a weight file written by others has none), or weights that do not fit what is described.
+/// "input"; a weight file written by others has none), weights that do not fit what is described, or that are not finite.
 SavedModel load_model(const std::string& path);
 /// The side JSON of a file alone, without a net. Throws Error: missing, broken.
 SavedModel load_description(const std::string& path);

@@ -1,9 +1,9 @@
 #include "train/fit.h"
 
-#include <filesystem>
 #include <numbers>
 
 #include "models/weights.h"
+#include "train/kept.h"
 #include "train/optimizer.h"
 #include "train/precision.h"
 
@@ -20,7 +20,7 @@ void save_checkpoint(const std::string& path, const Tensors& weights, const Tens
   for (const auto& [name, tensor] : extra) tensors.emplace_back("extra." + name, tensor);
   for (const auto& [name, tensor] : average) tensors.emplace_back("average." + name, tensor);
   tensors.emplace_back("step", torch::tensor({step}, torch::kInt64));
-  save_safetensors(path, tensors);
+  save_checked(path, tensors);
 }
 
 void copy_into(const Tensors& targets, const Tensors& sources, const std::string& prefix) {
@@ -29,9 +29,11 @@ void copy_into(const Tensors& targets, const Tensors& sources, const std::string
   for (const auto& [name, tensor] : targets) tensor.copy_(by_name.at(prefix + name));
 }
 
-int64_t load_checkpoint(const std::string& path, const Tensors& weights, const Tensors& extra, Optimizer& optimizer, const Tensors& average) {
-  if (path.empty() || !std::filesystem::exists(path)) return 0;
-  const Tensors tensors = load_safetensors(path);
+// The step to go on from: 0 where there is no checkpoint, or only a damaged one.
+int64_t load_checkpoint(const std::string& path, const Tensors& weights, const Tensors& extra, Optimizer& optimizer, const Tensors& average, Progress& progress) {
+  const auto kept = load_kept(path, progress);
+  if (!kept) return 0;
+  const Tensors& tensors = *kept;
   copy_into(weights, tensors, "net.");
   copy_into(extra, tensors, "extra.");
   copy_into(average, tensors, "average.");
@@ -123,7 +125,7 @@ FitReport fit(Net& net, const TrainingOptions& options, Objective& objective, co
   const Tensors weights = state(net), extra = objective.extra() ? state(*objective.extra()) : Tensors{};
   const Tensors average = options.ema > 0 ? clone(weights) : Tensors{};
   FitReport report;
-  report.resumed_from = load_checkpoint(checkpoint, weights, extra, optimizer, average);
+  report.resumed_from = load_checkpoint(checkpoint, weights, extra, optimizer, average, progress);
   const auto next = stream.open(report.resumed_from * options.accumulate);
   Precision precision(net, options.precision);
   const auto began = Clock::now();

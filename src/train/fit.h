@@ -74,8 +74,8 @@ struct FitReport {
 };
 
 /// Trains in place and leaves the net in evaluation mode. With `checkpoint` (a path) it saves there every checkpoint_every
-/// steps by atomic rename and continues from it if it exists; the caller removes it once the result is safe. Same options, random and threads: the
-/// same weights, bit for bit, also across a kill. Throws Error at the first loss or gradient that is not finite, with step and
+/// steps by atomic rename and continues from it if it exists and is sound (train/kept.h); the caller removes it once the result is
+/// safe. Same options, random and threads: the same weights, bit for bit, also across a kill. Throws Error at the first loss or gradient that is not finite, with step and
 /// videos; Interrupted after a checkpoint. The moving average's decay is min(ema, (1 + step) / (10 + step)): a short run is not
 /// left with its first weights (step counts from 1).
 FitReport fit(Net& net, const TrainingOptions& options, Objective& objective, const BatchStream& stream, Random random,

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/leftovers.h"
 #include "base/progress.h"
 #include "base/random.h"
 #include "video/writer.h"
@@ -263,7 +264,9 @@ void require_own_lists(const std::string& folder, const SyntheticSet& set) {
 
 void write_motion_set(const std::string& folder, const SyntheticSet& set) {
   require_own_lists(folder, set);
-  make_folder((std::filesystem::path(folder) / "videos").string());
+  const std::string videos_folder = (std::filesystem::path(folder) / "videos").string();
+  make_folder(videos_folder);
+  clear_leftovers(videos_folder);
   std::vector<SyntheticVideo> all;
   for (const char* list : kLists) {
     const auto videos = motion_list(set, list);
