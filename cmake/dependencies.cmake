@@ -8,10 +8,11 @@ set(DISTAL_DEBIAN
   libavcodec-dev libavformat-dev libavutil-dev libswscale-dev   # video: FFmpeg 5.1
   libsoci-dev libsqlite3-dev                               # store: SOCI 4.0 over SQLite 3.40
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev          # recipes, JSON, command line
-  libfmt-dev                                               # text
+  libfmt-dev libre2-dev                                    # text, regular expressions in linear time
+  libpugixml-dev                                           # XML of other tools
   libcpp-httplib-dev libssl-dev                            # teachers behind HTTP
   zlib1g-dev                                               # the images of reproduce/
-  libgtest-dev libgmock-dev libbenchmark-dev)              # tests and benches
+  libgtest-dev libgmock-dev libbenchmark-dev ffmpeg)       # tests and benches
 set(DISTAL_DEBIAN_FUZZ clang-16 libclang-rt-16-dev llvm-16)  # `make fuzz` alone wants these: libFuzzer, and names in its reports
 set(DISTAL_WHEELS torch==2.13.0 openvino==2026.4.1)        # C++ headers, libraries and CMake packages inside
 
@@ -94,6 +95,8 @@ pkg_check_modules(Httplib REQUIRED IMPORTED_TARGET cpp-httplib)  # its defines b
 find_package(SQLite3 3.40 REQUIRED)
 find_library(SOCI_CORE soci_core REQUIRED)
 find_library(SOCI_SQLITE3 soci_sqlite3 REQUIRED)
+find_library(RE2 re2 REQUIRED)
+find_library(PUGIXML pugixml REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(CLI11 REQUIRED)

@@ -82,7 +82,7 @@ Evidence evidence(const std::vector<Row>& rows, bool bars) {
   for (size_t i = 0; i < pairs.size(); ++i) {
     const auto& [a, b] = pairs[i];
     const auto values = differences(*a, *b);
-    evidence.comparisons.push_back({name_of(*a), name_of(*b), paired_t_test(values), corrected[i], verdict(name_of(*a), name_of(*b), values, "accuracy points", corrected[i])});
+    evidence.comparisons.push_back({name_of(*a), name_of(*b), paired_t_test(values), corrected[i], verdict(name_of(*a), name_of(*b), {values, corrected[i]}, "accuracy points", Better::larger, "images")});
   }
   return evidence;
 }

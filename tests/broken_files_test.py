@@ -8,6 +8,7 @@ import random
 import resource
 import struct
 import wave
+import zlib
 
 from small import Place, require
 
@@ -48,6 +49,21 @@ def sound():
     return file.getvalue()
 
 
+def manifest(names):
+    """A DASH manifest, which reads another file: itself without end, or any of the machine."""
+    return (f'<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT2S" minBufferTime="PT1S" '
+            f'profiles="urn:mpeg:dash:profile:isoff-on-demand:2011"><Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1000">'
+            f'<BaseURL>{names}</BaseURL><SegmentBase/></Representation></AdaptationSet></Period></MPD>').encode()
+
+
+def huge_picture(side):
+    """A PNG of `side` squared, a few hundred kB that would be hundreds of MB."""
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    rows = zlib.compress(bytes(side * (3 * side + 1)), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
 def most_memory():
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # of any run so far, kB
 
@@ -75,6 +91,10 @@ broken = {
     "hollow": good[:40] + b"\0" * (at - 40) + good[at:] if at > 60 else good[: at + 4] + b"\0" * (len(good) - at - 4),
     "sound": sound(),
     "playlist": b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nzero.mp4\n#EXT-X-ENDLIST\n",
+    "manifest": manifest("manifest.mp4"),
+    "reader": manifest(rows[2].split(",")[0]),
+    "concat": f"ffconcat version 1.0\nfile {rows[2].split(',')[0]}\n".encode(),
+    "huge": huge_picture(9000),
     "indexed": playable[:pictures],  # the whole index and no picture
 }
 damaged = {  # a part of each can be shown
@@ -97,6 +117,9 @@ for name in named:
     require(reasons.get(f"{name}.mp4"), f"{name}.mp4 is named with a reason; named are {sorted(reasons)}")
     require(f"{name}.mp4" in page, f"the page names {name}.mp4")
 require("no video stream (1 audio stream)" in reasons["sound.mp4"], "a file of sound alone is called that: " + reasons["sound.mp4"])
+for name in ("manifest", "reader", "concat", "playlist"):
+    require("not a video (it reads as" in reasons[f"{name}.mp4"], f"{name}.mp4 is not followed: " + reasons[f"{name}.mp4"])
+require("9000 x 9000" in reasons["huge.mp4"] and "67 megapixels" in reasons["huge.mp4"], "a limit is said: " + reasons["huge.mp4"])
 for name in damaged:
     require(f"{name}.mp4" not in reasons, f"what is left of {name}.mp4 is used: {reasons.get(f'{name}.mp4')}")
 require(set(reasons) == {f"{name}.mp4" for name in named}, f"nothing else is named: {sorted(reasons)}")

@@ -1,13 +1,19 @@
-"""SIGKILL before, while and after an HTTP teacher answers, on a network that loses responses: every answer is billed once."""
+"""SIGKILL before, while and after an HTTP teacher answers, on a network that loses responses: every answer is billed once. A server that
+answers unusably is paid once, and again only when told to."""
 
 import contextlib
+import csv
+import gzip
 import http.client
+import http.server
 import json
 import random
+import resource
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 from small import Place, require
@@ -92,4 +98,87 @@ require(bill["requests"] == requests(killed, "paid"), f"{bill['requests']} reque
 require(requests(killed, "open") == requests(killed, "lost") == 0, "no request stays open, none is lost")
 require((place.path / "whole" / "curve.csv").read_text() == (place.path / "killed" / "curve.csv").read_text(), "curve.csv is the same")
 server.process.communicate()
+
+
+class Hostile(http.server.BaseHTTPRequestHandler):
+    """Describes a model; what it answers is in `mode`."""
+    protocol_version = "HTTP/1.1"
+    mode, billed, wait_s = "good", 0, 0
+
+    def log_message(self, *words):
+        pass
+
+    def reply(self, body, status=200, headers=()):
+        self.send_response(status)
+        for name, value in (*headers, ("Content-Length", str(len(body)))):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        self.reply(json.dumps({"name": "m", "versions": ["1"]}).encode())
+
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        clips = request["inputs"][0]["shape"][0]
+        if Hostile.mode == "wait":
+            return self.reply(b"{}", 429, [("Retry-After", "100")])
+        Hostile.billed += clips
+        data = [.75, .25] * clips
+        answer = {"id": request["id"], "outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [clips, 2], "data": data}]}
+        if Hostile.mode == "nan":
+            data[1] = float("nan")
+        if Hostile.mode == "id":
+            answer["id"] = "\x1b[31mother"
+        body, headers = json.dumps(answer).encode(), []
+        if Hostile.mode == "cut":
+            body = body[:-20]
+        if Hostile.mode == "bomb":
+            body, headers = gzip.compress(b" " * (500 << 20), 1), [("Content-Encoding", "gzip")]
+        with contextlib.suppress(OSError):
+            self.reply(body, 200, headers)
+
+
+hostile = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
+threading.Thread(target=hostile.serve_forever, daemon=True).start()
+FEW = ["--set", "oracle.kind=http", "--set", f"oracle.url=http://127.0.0.1:{hostile.server_port}/v2/models/m", "--set", "oracle.retries=1", "--set", "seeds=1",
+       "--set", "rounds=1", "--set", "budget=3", "--set", "student.training.steps=2", "--set", "arms={margin: {strategy: random}}"]
+AGAIN = ["--set", "oracle.ask_again=true"]
+
+
+def limited(out, *more):  # 2 GB more than is needed
+    return subprocess.run(place.command(out, *FEW, *more), capture_output=True, text=True, timeout=300,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (3 << 30, 3 << 30)))
+
+
+for mode, reason in (("nan", "1 of 3 answers of a request are not finite"), ("id", "that of request '.[31mother'"), ("cut", "ends too early"), ("bomb", "answers more than 4194")):
+    Hostile.mode, Hostile.billed = mode, 0
+    run = limited(mode)
+    require(run.returncode == 1 and reason in run.stderr and "oracle.ask_again=true" in run.stderr, f"{mode} is refused: {run.returncode} {run.stderr}")
+    require("\x1b" not in run.stderr, f"{mode}: no control characters: {run.stderr!r}")
+    require(Hostile.billed == 3, f"{mode}: {Hostile.billed} clips billed")
+    Hostile.mode = "good"
+    for _ in range(2):
+        run = limited(mode)
+        require(run.returncode == 1 and "answered unusably before" in run.stderr and "oracle.ask_again=true" in run.stderr, f"{mode}: a restart says what to do: {run.stderr}")
+    require(Hostile.billed == 3, f"{mode}: a restart pays nothing: {Hostile.billed}")
+    run = limited(mode, *AGAIN)
+    bad = 1 if mode == "nan" else 3
+    require(run.returncode == 0, f"{mode}: asked again it ends: {run.stderr}")
+    require(Hostile.billed == 3 + bad, f"{mode}: only what was refused is asked again: {Hostile.billed}")
+    with open(place.path / mode / "curve.csv", newline="") as file:
+        spent = {float(row["price"]) for row in csv.DictReader(file) if row["round"] == "1"}
+    require(spent == {2.0 * (3 + bad)}, f"{mode}: what was paid is counted: {spent}")
+
+# A wait is said and ends at a signal.
+Hostile.mode = "wait"
+process = subprocess.Popen([word for word in place.command("wait", *FEW, "--set", "oracle.timeout_s=200") if word != "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+while (line := process.stderr.readline()) and "the server asks for 100 s" not in line:
+    pass
+require("waits at most 200 s" in line, f"a wait is said: {line}")
+process.send_signal(signal.SIGINT)
+began = time.monotonic()
+process.communicate()
+require(process.returncode == 130 and time.monotonic() - began < 30, f"Ctrl-C ends a wait: {process.returncode}")
+hostile.shutdown()
 print(f"{kills} kills, {cut_off} of them between sending and storing; {bill['arrived']} requests sent, {bill['requests']} billed")

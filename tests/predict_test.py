@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 
@@ -81,6 +82,17 @@ predict(model, *mixed, code=1, says="bad.mp4")
 predict(model, *mixed, code=1, says="absent.mp4")
 objects = [json.loads(line) for line in predict(model, *mixed, "--json", code=1).splitlines()]
 require(["error" in o for o in objects] == [False, True, True, False] and "absent.mp4" in objects[2]["error"], f"errors in their place: {objects}")
+whole = full[0].read_bytes()
+moov, mdat = whole.index(b"moov") - 4, whole.index(b"mdat") - 4
+size = struct.unpack(">I", whole[moov : moov + 4])[0]
+index = bytearray(whole[moov : moov + size])
+at = index.index(b"stco") + 8
+for place_of in range(at + 4, at + 4 + 4 * struct.unpack(">I", index[at : at + 4])[0], 4):
+    struct.pack_into(">I", index, place_of, struct.unpack(">I", index[place_of : place_of + 4])[0] + size)
+first_half = whole[:mdat] + index + whole[mdat : mdat + (moov - mdat) * 6 // 10]  # the index first, then a part of the pictures
+(videos / "half.mp4").write_bytes(first_half)
+require(len(rows(predict(model, full[0], videos / "half.mp4", says="half.mp4: damaged, and what can be read of it is used: truncated"))) == 2, "damage is said")
+predict(model, videos / "half.mp4", "--stream", says="half.mp4: damaged")
 late = write("late.csv", "path,start_s,end_s", f"{paths[0]},0,1", f"{paths[0]},5,6")
 require(len(rows(predict(model, "--list", late, code=1, says="after the end of the video"))) == 1, "a span that is not there is an error of its row")
 

@@ -50,6 +50,17 @@ for _ in range(10):
     centres.append(points[row])
 picks = select("--strategy", "k_center", "--count", 10, "--embeddings", embeddings, "--labelled", known, "--set", "strategy.normalize=false")
 require(picks == wanted, f"k_center: {picks}, not {wanted}")
+require(select("--strategy", "k_center", "--count", 10, "--embeddings", embeddings, "--labelled", known, says="not normalised") == wanted, "k_center takes features as they are")
+
+# of features scaled to length 1 under the other name
+unit = [[x / math.sqrt(sum(y * y for y in p)) for x in p] for p in points]
+centres, wanted = unit[:3], []
+for _ in range(10):
+    row = max((r for r in range(60) if r not in wanted), key=lambda r: min(distance(unit[r], c) for c in centres))
+    wanted.append(row)
+    centres.append(unit[row])
+picks = select("--strategy", "k_center_cosine", "--count", 10, "--embeddings", embeddings, "--labelled", known, says="features are normalised")
+require(picks == wanted, f"k_center_cosine: {picks}, not {wanted}")
 
 # least confidence by sorting, and as an array that NumPy reads
 select("--strategy", "least_confidence", "--count", 5, "--logits", scores, "--out", place / "rows.npy")
@@ -65,7 +76,31 @@ durations = save("d.npy", [float(2 + row % 3) for row in range(60)])
 picks = select("--strategy", "margin", "--seconds", 30, "--logits", scores, "--durations", durations, "--videos", place / "videos.txt", "--set", "selection.per_video=2")
 require(sum(2 + row % 3 for row in picks) <= 30 and all(sum(row // 10 == v for row in picks) <= 2 for v in range(6)), f"limits: {picks}")
 require(len(set(select("--count", 7, "--pool", 20))) == 7, "random needs to know the number only")
-require(select("--count", 7, "--pool", 0) == [] and len(select("--count", 99, "--logits", scores)) == 60, "no more than there are")
+require(select("--count", 7, "--pool", 0) == [] and len(select("--count", 99, "--logits", scores, says="asked for 99 rows, there are 60: all are chosen")) == 60,
+        "no more than there are")
+select("--count", 20, "--logits", scores, "--videos", place / "videos.txt", "--set", "selection.per_video=2", says="asked for 20 rows: the limits of selection leave 12 of 60")
+select("--seconds", 1000, "--logits", scores, "--durations", durations, says="asked for 1000 s, all 60 rows last 180 s")
+
+# probabilities are probabilities: which row is not, why, and the cure
+right = [[math.exp(z) / sum(math.exp(y) for y in row) for z in row] for row in logits]
+
+
+def broken(row, values):
+    return save("p.npy", right[:row] + [values] + right[row + 1:])
+
+
+require(select("--strategy", "margin", "--count", 5, "--probabilities", save("p.npy", right)) == select("--strategy", "margin", "--count", 5, "--logits", scores),
+        "probabilities choose as their logits do")
+select("--strategy", "margin", "--count", 5, "--probabilities", save("p.npy", [[1.0, 0.0, 0.0]] * 60))
+select("--strategy", "margin", "--count", 5, "--probabilities", save("p.npy", [[0.33, 0.33, 0.33]] * 60))  # two digits
+for values, says in (([0.9, 0.5, 0.3], "row 3 (the first is 0) sums to 1.7, and probabilities sum to 1 (within 0.01)"), ([0.0, 0.0, 0.0], "row 3 (the first is 0) sums to 0"),
+                     ([-0.2, 0.7, 0.5], "row 3 (the first is 0) holds -0.2, below 0"), ([float("nan"), 0.5, 0.5], "row 3 (the first is 0) holds NaN"),
+                     ([float("inf"), 0.0, 0.0], "row 3 (the first is 0) holds NaN or infinity"), ([20.0, 30.0, 50.0], "these are per cent: divide them by 100"),
+                     ([1.5, 0.0, 0.0], "sums to 1.5")):
+    for flag, strategy in (("--probabilities", "margin"), ("--teacher", "disagreement")):
+        more = ["--logits", scores] if flag == "--teacher" else []
+        select("--strategy", strategy, "--count", 5, flag, broken(3, values), *more, code=2, says=says)
+        select("--strategy", strategy, "--count", 5, flag, broken(3, values), *more, code=2, says=f"{flag} {place / 'p.npy'}: row 3")
 
 # wrong input
 select("--strategy", "badge", "--count", 3, "--logits", scores, code=2, says="badge also needs --embeddings")

@@ -51,6 +51,21 @@ shutil.copy(place.path / "aside.mp4", videos / first)
 require(json.loads(shrink(videos, "--out", copies, "--short-side", 32, "--gop", 4, "--json"))["made"] == 1, "a video that was mended is made up for")
 require(first in [row["path"] for row in rows(copies / "test.csv")], "and stands in its list again")
 
+# Without times of its own (the pictures alone, as cameras export them) it is copied all the same; what cannot be read costs itself alone.
+if shutil.which("ffmpeg"):
+    mixed = place.path / "mixed"
+    mixed.mkdir()
+    shutil.copy(videos / "other.mkv", mixed / "z.mkv")
+    subprocess.run(["ffmpeg", "-v", "error", "-i", videos / "other.mkv", "-c:v", "copy", "-bsf:v", "h264_mp4toannexb", "-f", "h264", mixed / "raw.mp4"], check=True)
+    (mixed / "m.mp4").write_text('<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"></MPD>')
+    (mixed / "l.csv").write_text("path,label\nraw.mp4,left\nm.mp4,left\nz.mkv,left\n")
+    for kept in (0, 2):
+        made = json.loads(shrink(mixed, "--out", place.path / "from mixed", "--json"))
+        require((made["made"], made["kept"], [bad["path"] for bad in made["bad"]]) == (2 - kept, kept, ["m.mp4"]), f"each video for itself: {made}")
+    require([row["path"] for row in rows(place.path / "from mixed" / "l.csv")] == ["raw.mp4", "z.mkv.mp4"], "and the lists are made")
+else:
+    print("raw streams are not tried: the command ffmpeg is missing")
+
 # Stopped half-way, continued by the same command.
 process = subprocess.Popen([sys.argv[1], "shrink", str(videos), "--out", str(place.path / "cut"), "--threads", "1", "--quiet"], stderr=subprocess.PIPE, text=True)
 while not list((place.path / "cut").rglob("*.mp4")) and process.poll() is None:

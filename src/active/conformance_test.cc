@@ -210,7 +210,7 @@ TEST_P(EveryStrategy, AsksForWholeVideosWithinSeconds) {
 }
 
 TEST(Strategies, AreFoundByTheirFileNames) {
-  EXPECT_THAT(names(), ::testing::IsSupersetOf({"badge", "bald", "boundary", "clue", "cluster_margin", "committee", "consistency", "disagreement", "ensemble", "entropy", "facility_location", "k_center",
+  EXPECT_THAT(names(), ::testing::IsSupersetOf({"badge", "bald", "boundary", "clue", "cluster_margin", "committee", "consistency", "disagreement", "ensemble", "entropy", "facility_location", "k_center", "k_center_cosine",
                                                 "learning_loss", "least_confidence", "margin", "prob_cover", "rad", "random", "step_al", "typiclust"}));
 }
 

@@ -99,6 +99,17 @@ torch::Tensor products(const torch::Tensor& a, const torch::Tensor& b) {
   return linear->typed<Linear>().call(a.contiguous(), b.contiguous(), std::nullopt, "none", c10::List<std::optional<at::Scalar>>(), "");
 }
 
+torch::Tensor farthest_first(const PoolScores& scores, int64_t count, bool normalize, Random random, const char* strategy) {
+  NearestCentre nearest({stored_embeddings(scores, strategy)}, normalize);
+  nearest.add({checked_labelled_embeddings(scores, strategy)});
+  std::vector<int64_t> rows;
+  while (std::ssize(rows) < std::min(count, nearest.size())) {
+    rows.push_back(nearest.farthest(random));
+    nearest.add_row(rows.back());
+  }
+  return torch::tensor(rows, torch::kInt64);
+}
+
 torch::Tensor unit_length(const torch::Tensor& points) { return points / points.norm(2, 1, /*keepdim=*/true).clamp_min(1e-12); }
 
 void by_blocks(int64_t rows, int64_t size, const std::function<void(int64_t begin, int64_t end)>& work) {

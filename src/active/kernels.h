@@ -73,6 +73,12 @@ torch::Tensor in_large_pages(const torch::Tensor& like);
 /// Calls with the bounds [begin, end) of blocks of at most `size` rows.
 void by_blocks(int64_t rows, int64_t size, const std::function<void(int64_t begin, int64_t end)>& work);
 
+/// Greedy k-center: `count` rows, int64 [count], each the farthest from all labelled and chosen ones; without labelled clips the first is
+/// drawn at random. `normalize`: of features scaled to length 1. At most twice the radius of the best cover. O(M (L + B) D) time at
+/// worst, O(M) memory beside the embeddings; most distances are never computed (nearest_centre.h), the rows are those of the plain loop.
+/// Throws Error naming `strategy`: embeddings absent or not finite.
+torch::Tensor farthest_first(const PoolScores& scores, int64_t count, bool normalize, Random random, const char* strategy);
+
 /// 0 .. n-1 in random order, int64: strategies that choose sets look at the pool in such an order, so that equal clips come
 /// at random.
 torch::Tensor shuffled_rows(int64_t n, Random& random);

@@ -69,7 +69,7 @@ void MixupOptions::visit(OptionVisitor& v) {
   v("lambda_step", lambda_step, "step of the grid; 0.1 for clips scores half as many mixes", between(0.001, 1));
   v("fade", fade, "how far a mix of clips drifts from one to the other over its frames; 0: not at all", between(0, 1));
   v("pairs", pairs, "pairs looked at in a round, drawn from the pool; 0: all, -1: 20 for each mix wanted", at_least(-1));
-  v("batch", batch, "mixes scored at once", at_least(1));
+  v("batch", batch, "mixes scored at once", between(1, 65536));
   v("uncertainty", uncertainty, "of a clip, where the criterion is unixkd", one_of({"random", "least_confidence", "margin", "entropy"}));
   if (lambda_low > lambda_high) throw UsageError(fmt::format("{}: lambda_low {} is above lambda_high {}", v.place(), lambda_low, lambda_high));
 }

@@ -56,6 +56,8 @@ class Strategy {
   /// Throws Error for NaN in what it uses.
   virtual torch::Tensor select(const PoolScores& scores, int64_t count, Random random) const;
   virtual Needs needs() const { return {}; }
+  /// How it takes features before it measures distances, where toolkits differ; empty: nothing to say.
+  virtual std::string distances() const { return ""; }
 };
 
 /// Whether it scores clips, or else chooses sets.

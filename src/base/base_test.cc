@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <gmock/gmock.h>
 
 #include "base/error.h"
@@ -40,7 +42,7 @@ std::string refusal(const std::string& yaml, const std::vector<Override>& overri
 }
 
 TEST(Options, RefuseAKeyThatStandsTwice) {
-  EXPECT_THAT(refusal("epochs: 3\ninner:\n  rate: 0.1\n  rate: 0.2\n"), HasSubstr("r.yaml:4:3: 'rate' stands here for the second time"));
+  EXPECT_THAT(refusal("epochs: 3\ninner:\n  rate: 0.1\n  rate: 0.2\n"), HasSubstr("r.yaml:4:3: 'rate' stands here for the second time, the first is in line 3, column 3; keep one"));
 }
 
 TEST(Options, ReadsNestedSectionsAndKeepsDefaults) {
@@ -53,7 +55,7 @@ TEST(Options, ReadsNestedSectionsAndKeepsDefaults) {
 }
 
 TEST(Options, RefusalsNameLineColumnAndCure) {
-  EXPECT_EQ(refusal("epochs: 0\n"), "r.yaml:1:9: epochs = 0 lies outside [1, inf]");
+  EXPECT_EQ(refusal("epochs: 0\n"), "r.yaml:1:9: epochs = 0 lies outside [1, 1000000000]");
   EXPECT_THAT(refusal("mode: fats\n"), HasSubstr("r.yaml:1:7: mode = 'fats' is not one of: fast, slow; did you mean fast?"));
   EXPECT_THAT(refusal("epochs: 2\ninner:\n  rat: 1\n"), HasSubstr("r.yaml:3:3: inner.rat is no option here; did you mean rate?"));
   EXPECT_THAT(refusal("epochs: many\n"), HasSubstr("is not a whole number"));
@@ -87,7 +89,62 @@ TEST(Options, OverridesWinAndAreNamedInErrors) {
   EXPECT_DOUBLE_EQ(outer.inner.rate, 0.9);
   EXPECT_DOUBLE_EQ(outer.maybe->rate, 0.2);
   EXPECT_EQ(outer.sizes, std::vector<int64_t>{4});
-  EXPECT_EQ(refusal("epochs: 2\n", {{"epochs", "0"}}), "--set epochs: epochs = 0 lies outside [1, inf]");
+  EXPECT_EQ(refusal("epochs: 2\n", {{"epochs", "0"}}), "--set epochs: epochs = 0 lies outside [1, 1000000000]");
+}
+
+TEST(Options, NumbersAreDecimalAndFinite) {
+  Outer outer;
+  Document::text("{epochs: 1e3, inner: {rate: -0}}", "r.yaml").read(outer);
+  EXPECT_EQ(outer.epochs, 1000);
+  EXPECT_FALSE(std::signbit(outer.inner.rate));
+  for (const char* text : {".inf", "inf", ".nan", "nan", "1e400", "0x10", "0o17", "010", "1_000", "1,5", "--1", "9e15000", "", "~", "[1]", "{a: 1}"}) {
+    EXPECT_THAT(refusal(fmt::format("epochs: {}", text)), HasSubstr("a whole number, in decimal digits and finite")) << text;
+    EXPECT_THAT(refusal(fmt::format("inner:\n  rate: {}", text)), HasSubstr("a number, in decimal digits and finite")) << text;
+  }
+  EXPECT_THAT(refusal("epochs: 9e15"), HasSubstr("lies outside [1, 1000000000]"));
+  EXPECT_THAT(refusal("epochs: 1e300"), HasSubstr("is not a whole number"));
+}
+
+TEST(Options, AnythingWhereSomethingElseIsDueIsRefusedAtItsPlace) {
+  EXPECT_THAT(refusal("hello"), HasSubstr("r.yaml:1:1: must be a section"));
+  EXPECT_THAT(refusal("hello", {{"epochs", "3"}}), HasSubstr("r.yaml:1:1: must be a section"));
+  EXPECT_THAT(refusal("[1]", {{"epochs", "3"}}), HasSubstr("r.yaml:1:1: must be a section"));
+  EXPECT_THAT(refusal("sizes: {a: 1}"), HasSubstr("r.yaml:1:8: sizes must be a list"));
+  EXPECT_THAT(refusal("sizes:\n- 1\n- [2]"), HasSubstr("r.yaml:3:3: sizes = a list is not a whole number"));
+  EXPECT_THAT(refusal("mode: [fast]", {{"sizes", "1"}}), HasSubstr("r.yaml:1:7: mode = a list is not text")) << "the file's place, although something was set";
+  EXPECT_THAT(refusal("epochs: 1", {{"sizes", "[1, [2]]"}}), HasSubstr("--set sizes: sizes = a list"));
+  EXPECT_THAT(refusal("inner: 3"), HasSubstr("inner.name is no option here"));
+  EXPECT_THAT(refusal("epochs: 1", {{"inner..rate", "1"}}), HasSubstr("--set inner..rate: is no key"));
+  EXPECT_THAT(refusal("epochs: 1", {{std::string(200, 'a') + std::string(200, '.'), "1"}}), HasSubstr("is no key"));
+  EXPECT_THAT(refusal("epochs: 1", {{"mode", "&a [*a]"}}), HasSubstr("--set mode:1:5: an alias ('*') within what it stands for has no end"));
+  EXPECT_EQ(refusal("inner: ~\nmaybe:\n"), "accepted");
+}
+
+TEST(Options, ALiteralValueIsNoYaml) {
+  WithNamed options;
+  for (const std::string path : {"a: b", "[x]", "#1", "*a", "~", "it's \"it\"", "two\nlines", "!tag"}) {
+    const auto document = Document::text("{}", "r.yaml").with({{"method.name", path, /*literal=*/true}});
+    document.read(options);
+    EXPECT_EQ(options.method.name, path);
+    Document::text(document.dump(), "again").read(options);
+    EXPECT_EQ(options.method.name, path);
+  }
+}
+
+TEST(Options, EntriesKeepTheirPlacesAndMustBeSections) {
+  const auto document = Document::text("arms:\n  random: random\n", "r.yaml");
+  try {
+    document.entries("arms");
+    FAIL() << "a scalar is no arm";
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("r.yaml:2:11: arms.random must be a section"));
+  }
+  const auto arms = Document::text("arms:\n  a: {epochs: 0}\n  b:\n", "r.yaml").with({{"x", "1"}}).entries("arms");
+  ASSERT_EQ(arms.size(), 2u);
+  EXPECT_EQ(arms[0].second.at(), "r.yaml:2:6");
+  const auto again = Document::text("{}", "r.yaml").with_entries("arms", {{"a \"quoted\" one", arms[0].second}});
+  EXPECT_EQ(again.entries("arms")[0].first, "a \"quoted\" one");
+  EXPECT_EQ(again.entries("arms")[0].second.at(), "r.yaml:2:6");
 }
 
 TEST(Options, ResolvedTextReadsBackToTheSameValues) {

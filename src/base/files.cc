@@ -6,15 +6,19 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/in_use.h"
 #include "base/leftovers.h"
+#include "base/text.h"
 
 namespace distal {
 namespace {
+
+constexpr size_t kMostNamed = 200;  // bytes of a path that is too long to be one
 
 void write_all(int file, std::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
@@ -45,6 +49,31 @@ bool still_there(int file, const std::string& path) {
   struct stat mine{}, named{};
   return ::fstat(file, &mine) == 0 && ::stat(path.c_str(), &named) == 0 && mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
 }
+
+struct Opened {
+  int file;
+  int64_t bytes;
+  explicit Opened(const std::string& path) {
+    // O_NONBLOCK: opening a pipe that nobody writes to would wait for ever. It means nothing for a regular file.
+    file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0) {
+      if (errno == ENOENT || errno == ENOTDIR) fail("{}: no such file; check the path", path);
+      fail("{}: cannot be read ({}); check the path and its permissions", excerpt(path, kMostNamed), std::strerror(errno));
+    }
+    struct stat about{};
+    const bool known = ::fstat(file, &about) == 0;
+    const auto refuse = [&](const std::string& why) {
+      ::close(file);
+      fail("{}: {}", path, why);
+    };
+    if (!known) refuse(fmt::format("cannot be read ({}); check the disk", std::strerror(errno)));
+    if (S_ISDIR(about.st_mode)) refuse("a folder; name a file");
+    if (!S_ISREG(about.st_mode)) refuse("no regular file but a device, pipe or socket; write it to a file first");
+    bytes = about.st_size;
+  }
+  ~Opened() { ::close(file); }
+  Opened(const Opened&) = delete;
+};
 
 }  // namespace
 
@@ -77,23 +106,12 @@ void make_folder(const std::string& folder) {
 }
 
 std::string read_file(const std::string& path, int64_t most_bytes) {
-  // O_NONBLOCK: opening a pipe that nobody writes to would wait for ever. It means nothing for a regular file.
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) {
-    if (errno == ENOENT || errno == ENOTDIR) fail("{}: no such file; check the path", path);
-    fail("{}: cannot be read ({}); check the path and its permissions", path, std::strerror(errno));
-  }
-  const auto close = [](const int* opened) { ::close(*opened); };
-  const std::unique_ptr<const int, decltype(close)> closing(&file, close);
-  struct stat about{};
-  if (::fstat(file, &about) != 0) fail("{}: cannot be read ({}); check the disk", path, std::strerror(errno));
-  if (S_ISDIR(about.st_mode)) fail("{}: a folder; name a file", path);
-  if (!S_ISREG(about.st_mode)) fail("{}: no regular file but a device, pipe or socket; write it to a file first", path);
-  if (about.st_size > most_bytes) fail("{}: {} bytes, at most {} are read; is it the right file?", path, about.st_size, most_bytes);
-  std::string text(static_cast<size_t>(about.st_size), '\0');
+  const Opened opened(path);
+  if (opened.bytes > most_bytes) fail("{}: {} bytes, at most {} are read; is it the right file?", path, opened.bytes, most_bytes);
+  std::string text(static_cast<size_t>(opened.bytes), '\0');
   size_t have = 0;
   while (have < text.size()) {
-    const ssize_t got = ::read(file, text.data() + have, text.size() - have);
+    const ssize_t got = ::read(opened.file, text.data() + have, text.size() - have);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail("{}: cannot be read ({}); check the disk", path, std::strerror(errno));
     if (got == 0) break;  // it became shorter meanwhile
@@ -102,6 +120,17 @@ std::string read_file(const std::string& path, int64_t most_bytes) {
   text.resize(have);
   return text;
 }
+
+MappedFile::MappedFile(const std::string& path, bool writable) {
+  const Opened opened(path);
+  if (opened.bytes == 0) fail("{}: an empty file; is it the right one?", path);
+  size_ = static_cast<size_t>(opened.bytes);
+  void* at = ::mmap(nullptr, size_, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_PRIVATE, opened.file, 0);
+  if (at == MAP_FAILED) fail("{}: cannot be mapped into memory ({}); copy it to a local disk", path, std::strerror(errno));
+  data_ = static_cast<char*>(at);
+}
+
+MappedFile::~MappedFile() { ::munmap(data_, size_); }
 
 std::string read_if_there(const std::string& path) {
   std::error_code unknown;

@@ -1,6 +1,7 @@
 #pragma once
 // Files that are whole or absent, and what one process at a time may work on.
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,6 +18,21 @@ void make_folder(const std::string& folder);
 /// The text of a regular file. Throws Error `path: what; cure`: absent, not yours, a folder, a device or a pipe (which may never
 /// end), larger than `most_bytes`.
 std::string read_file(const std::string& path, int64_t most_bytes = int64_t{1} << 30);
+
+/// A regular file in memory for as long as this lives: pages are read when touched and shared with other processes. Where they are
+/// `writable`, what is written does not reach the file. Throws Error as read_file does, and for an empty file.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::string& path, bool writable = false);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  char* data() const { return data_; }
+  size_t size() const { return size_; }
+
+ private:
+  char* data_ = nullptr;
+  size_t size_ = 0;
+};
 
 /// The text of a file; empty where there is none. Throws Error: it is there but cannot be read.
 std::string read_if_there(const std::string& path);

@@ -34,7 +34,16 @@ std::string position(std::string_view text, size_t byte) {
   return fmt::format("line {}, column {}", line, before.size() - (newline == std::string_view::npos ? 0 : newline + 1) + 1);
 }
 
+template <class Json>
+std::string text_of(const Json& value, int indent) {
+  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace
+
+std::string json_text(const nlohmann::json& value, int indent) { return text_of(value, indent); }
+
+std::string json_text(const nlohmann::ordered_json& value, int indent) { return text_of(value, indent); }
 
 nlohmann::json parse_json(std::string_view text, const std::string& place) {
   require_shallow(text, place);

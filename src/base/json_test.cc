@@ -33,5 +33,10 @@ TEST(Json, MessagesNameLineAndColumn) {
   EXPECT_THAT(refusal("\"\xFF\""), testing::HasSubstr("not JSON"));
 }
 
+TEST(Json, NamesThatAreNoUtf8AreWritten) {
+  EXPECT_EQ(json_text(nlohmann::json{{"path", "caf\xE9"}}), "{\"path\":\"caf\xEF\xBF\xBD\"}");
+  EXPECT_EQ(json_text(nlohmann::ordered_json{{"\xE9", 1}}, 2), "{\n  \"\xEF\xBF\xBD\": 1\n}");
+}
+
 }  // namespace
 }  // namespace distal

@@ -1,23 +1,21 @@
 #include "base/npy.h"
 
+#include <charconv>
 #include <cstring>
 #include <map>
-#include <regex>
+#include <optional>
 
-#include <fcntl.h>
 #include <fmt/ranges.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/text.h"
 
 namespace distal {
 namespace {
 
 constexpr char kMagic[] = "\x93NUMPY";
-constexpr size_t kMagicBytes = 6, kAlignment = 64;
+constexpr size_t kMagicBytes = 6, kAlignment = 64, kMostHeaderBytes = 64 << 10, kMostDimensions = 64;
 
 const std::map<std::string, torch::ScalarType>& types() {
   static const std::map<std::string, torch::ScalarType> table = {{"<f2", torch::kFloat16}, {"<f4", torch::kFloat32}, {"<f8", torch::kFloat64},
@@ -26,70 +24,127 @@ const std::map<std::string, torch::ScalarType>& types() {
   return table;
 }
 
-/// A file in memory, read-only, for as long as a tensor uses it.
-struct Mapping {
-  const char* bytes = nullptr;
-  size_t size = 0;
-
-  explicit Mapping(const std::string& path) {
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) fail("{}: {}", path, std::strerror(errno));
-    struct stat status{};
-    if (fstat(file, &status) == 0 && S_ISREG(status.st_mode)) size = static_cast<size_t>(status.st_size);
-    void* base = size > 0 ? mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
-    close(file);
-    if (base == MAP_FAILED) fail("{}: is no .npy file; write one with numpy.save", path);
-    bytes = static_cast<const char*>(base);
-  }
-  ~Mapping() { munmap(const_cast<char*>(bytes), size); }
-  Mapping(const Mapping&) = delete;
-};
-
 struct Header {
   std::string type;
   bool fortran = false;
   std::vector<int64_t> sizes;
-  size_t data_at = 0;
 };
 
-Header read_header(const Mapping& file, const std::string& path) {
-  const auto refuse = [&] { fail("{}: is no .npy file; write one with numpy.save", path); };
-  if (file.size < 12 || std::memcmp(file.bytes, kMagic, kMagicBytes) != 0) refuse();
-  const bool narrow = file.bytes[6] == 1;  // the length of the header: two bytes in format 1, four since
-  uint32_t length = 0;
-  std::memcpy(&length, file.bytes + 8, narrow ? 2 : 4);
-  Header header;
-  header.data_at = (narrow ? 10 : 12) + static_cast<size_t>(length);
-  if (header.data_at > file.size) refuse();
-  const std::string text(file.bytes + (narrow ? 10 : 12), length);
-  std::smatch type, order, shape;
-  if (!std::regex_search(text, type, std::regex("'descr': *'([^']*)'")) || !std::regex_search(text, order, std::regex("'fortran_order': *(True|False)")) ||
-      !std::regex_search(text, shape, std::regex("'shape': *\\(([0-9, ]*)\\)"))) {
-    fail("{}: holds no plain array (its header is {}); save one array of numbers", path, text.substr(0, text.find_last_not_of(" \n") + 1));
+// The literal of a Python dictionary that numpy.save writes: {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }, its keys in any
+// order. Nothing where it is anything else, such as a structure of several fields.
+class HeaderText {
+ public:
+  explicit HeaderText(std::string_view text) : rest_(text) {}
+
+  std::optional<Header> read() {
+    Header header;
+    bool type = false, order = false, shape = false;
+    if (!take("{")) return std::nullopt;
+    while (!take("}")) {
+      const auto key = quoted();
+      if (!key || !take(":")) return std::nullopt;
+      if (*key == "descr" && !type) type = read_type(header);
+      else if (*key == "fortran_order" && !order) order = read_order(header);
+      else if (*key == "shape" && !shape) shape = read_sizes(header);
+      else return std::nullopt;
+      if (!take(",") && !rest_.starts_with('}')) return std::nullopt;
+    }
+    skip_spaces();
+    if (!type || !order || !shape || !rest_.empty()) return std::nullopt;
+    return header;
   }
-  header.type = type[1];
-  header.fortran = order[1] == "True";
-  const std::string sizes = shape[1];
-  const std::regex number("[0-9]+");
-  for (auto it = std::sregex_iterator(sizes.begin(), sizes.end(), number); it != std::sregex_iterator(); ++it) header.sizes.push_back(std::stoll(it->str()));
-  return header;
+
+ private:
+  void skip_spaces() { rest_.remove_prefix(std::min(rest_.find_first_not_of(" \n"), rest_.size())); }
+  bool take(std::string_view word) {
+    skip_spaces();
+    if (!rest_.starts_with(word)) return false;
+    rest_.remove_prefix(word.size());
+    skip_spaces();
+    return true;
+  }
+  std::optional<std::string> quoted() {
+    skip_spaces();
+    if (rest_.empty() || (rest_[0] != '\'' && rest_[0] != '"')) return std::nullopt;
+    const size_t end = rest_.find(rest_[0], 1);
+    if (end == std::string_view::npos) return std::nullopt;
+    std::string text(rest_.substr(1, end - 1));
+    rest_.remove_prefix(end + 1);
+    return text;
+  }
+  bool read_type(Header& header) {
+    const auto type = quoted();
+    if (type) header.type = *type;
+    return type.has_value();
+  }
+  bool read_order(Header& header) {
+    header.fortran = take("True");
+    return header.fortran || take("False");
+  }
+  bool read_sizes(Header& header) {
+    if (!take("(")) return false;
+    while (!take(")")) {
+      int64_t size = 0;
+      const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), size);
+      if (error != std::errc() || size < 0) return false;
+      rest_.remove_prefix(static_cast<size_t>(end - rest_.data()));
+      header.sizes.push_back(size);
+      if (!take(",") && !rest_.starts_with(')')) return false;
+    }
+    return true;
+  }
+
+  std::string_view rest_;
+};
+
+Header read_header(std::string_view text, const std::string& path) {
+  if (text.size() > kMostHeaderBytes) fail("{}: a header of {} bytes, at most {} are read; save one array of numbers with numpy.save", path, text.size(), kMostHeaderBytes);
+  const auto header = HeaderText(text).read();
+  if (!header) fail("{}: holds no plain array (its header is {}); save one array of numbers", path, excerpt(text.substr(0, text.find_last_not_of(" \n") + 1)));
+  if (header->sizes.size() > kMostDimensions) fail("{}: an array of {} dimensions, at most {} are read; reshape it", path, header->sizes.size(), kMostDimensions);
+  return *header;
+}
+
+// Format 1 gives its length in two bytes, later ones in four.
+std::string_view header_text(const MappedFile& file, const std::string& path) {
+  const auto refuse = [&] { fail("{}: is no .npy file; write one with numpy.save", path); };
+  if (file.size() < 12 || std::memcmp(file.data(), kMagic, kMagicBytes) != 0) refuse();
+  const int version = static_cast<unsigned char>(file.data()[6]);
+  if (version < 1 || version > 3) fail("{}: .npy format {}, and 1 to 3 are known; write it with numpy.save", path, version);
+  uint32_t length = 0;
+  std::memcpy(&length, file.data() + 8, version == 1 ? 2 : 4);
+  const size_t at = version == 1 ? 10 : 12;
+  if (length > file.size() - at) fail("{}: is cut off within its header; copy or save it again", path);
+  return {file.data() + at, length};
+}
+
+// Of an array; nothing where the sizes without those of 0 exceed `most`: LibTorch multiplies them all.
+std::optional<size_t> bytes_of(const Header& header, size_t element, size_t most) {
+  size_t bytes = element;
+  bool empty = false;
+  for (const int64_t size : header.sizes) {
+    if (size > 0 && bytes > most / static_cast<size_t>(size)) return std::nullopt;
+    if (size > 0) bytes *= static_cast<size_t>(size);
+    else empty = true;
+  }
+  return empty ? 0 : bytes;
 }
 
 }  // namespace
 
 torch::Tensor map_npy(const std::string& path) {
-  const auto file = std::make_shared<Mapping>(path);
-  const Header header = read_header(*file, path);
+  const auto file = std::make_shared<MappedFile>(path);
+  const std::string_view text = header_text(*file, path);
+  const Header header = read_header(text, path);
   const auto type = types().find(header.type);
-  if (type == types().end()) fail("{}: holds numbers of type {}; save them with .astype('float32')", path, header.type);
+  if (type == types().end()) fail("{}: holds numbers of type {}; save them with .astype('float32')", path, excerpt(header.type, 60));
   if (header.fortran && header.sizes.size() > 1) fail("{}: is in Fortran order; save numpy.ascontiguousarray of it", path);
-  size_t bytes = c10::elementSize(type->second);
-  for (const int64_t size : header.sizes) {
-    if (size > 0 && bytes > file->size / static_cast<size_t>(size)) fail("{}: is cut off: {} bytes do not hold an array of {}; copy or save it again", path, file->size, fmt::join(header.sizes, " x "));
-    bytes *= static_cast<size_t>(size);
-  }
-  if (header.data_at + bytes > file->size) fail("{}: is cut off: {} of {} bytes are there; copy or save it again", path, file->size, header.data_at + bytes);
-  return torch::from_blob(const_cast<char*>(file->bytes + header.data_at), header.sizes, [file](void*) {}, type->second);
+  char* const data = const_cast<char*>(text.data() + text.size());
+  const size_t there = static_cast<size_t>(file->data() + file->size() - data);
+  const auto bytes = bytes_of(header, c10::elementSize(type->second), there);
+  if (!bytes || *bytes > there) fail("{}: is cut off: {} bytes do not hold an array of {}; copy or save it again", path, there, fmt::join(header.sizes, " x "));
+  if (*bytes < there) fail("{}: {} bytes follow its array of {}; save one array a file", path, there - *bytes, fmt::join(header.sizes, " x "));
+  return torch::from_blob(data, header.sizes, [file](void*) {}, type->second);
 }
 
 void write_npy(const std::string& path, const torch::Tensor& array) {

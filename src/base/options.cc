@@ -1,115 +1,141 @@
 #include "base/options.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
+#include <map>
 #include <set>
-#include <sstream>
+#include <span>
 
 #include <fmt/ranges.h>
 #include <yaml-cpp/yaml.h>
 
+#include "base/files.h"
+#include "base/text.h"
+#include "base/yaml.h"
+
 namespace distal {
 namespace {
 
-constexpr const char* kOverrideTag = "!set";  // marks nodes that came from --set
+constexpr int64_t kMostFileBytes = int64_t{16} << 20;  // of a recipe, its comments included
 
-std::string where(const YAML::Node& node, const std::string& place, const std::string& key) {
-  const YAML::Mark mark = node.Mark();
-  if (node.Tag() == kOverrideTag || mark.is_null()) return key.empty() ? place : fmt::format("--set {}", key);
-  return fmt::format("{}:{}:{}", place, mark.line + 1, mark.column + 1);
+// A number as people write it: decimal, perhaps with an exponent. Nothing where the text is none, or not finite.
+std::optional<double> number_of(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (digits.empty() || !(digit(digits[0]) || digits[0] == '.')) return std::nullopt;  // no "inf", "nan" or second sign
+  if (digits.size() > 1 && digits[0] == '0' && digit(digits[1])) return std::nullopt;  // 010 is 8 to YAML 1.1 and 10 to others
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return std::nullopt;
+  return number + 0.0;  // -0 is 0
+}
+
+std::optional<bool> truth_of(std::string word) {
+  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const char* yes : {"true", "yes", "on", "y"})
+    if (word == yes) return true;
+  for (const char* no : {"false", "no", "off", "n"})
+    if (word == no) return false;
+  return std::nullopt;
 }
 
 template <class T>
 struct Kind;
 template <> struct Kind<bool> { static constexpr const char* name = "true or false"; };
-template <> struct Kind<int64_t> { static constexpr const char* name = "a whole number"; };
-template <> struct Kind<double> { static constexpr const char* name = "a number"; };
+template <> struct Kind<int64_t> { static constexpr const char* name = "a whole number, in decimal digits and finite"; };
+template <> struct Kind<double> { static constexpr const char* name = "a number, in decimal digits and finite"; };
 template <> struct Kind<std::string> { static constexpr const char* name = "text"; };
+
+template <class T>
+std::optional<T> converted(const std::string& text) {
+  if constexpr (std::is_same_v<T, std::string>) {
+    return text;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return truth_of(text);
+  } else {
+    const auto number = number_of(text);
+    if constexpr (std::is_same_v<T, double>) return number;
+    else if (!number || std::abs(*number) > 9e15 || *number != std::floor(*number)) return std::nullopt;  // 1e3 is a whole number too
+    else return static_cast<int64_t>(*number);
+  }
+}
 
 class Reader final : public OptionVisitor {
  public:
-  Reader(YAML::Node node, std::string place, std::string prefix)
-      : node_(std::move(node)), place_(std::move(place)), prefix_(std::move(prefix)) {
-    // reset, not =: assigning to a YAML::Node would change the document itself.
-    if (node_.IsNull() || !node_.IsDefined()) node_.reset(YAML::Node(YAML::NodeType::Map));
-    if (node_.IsScalar()) {  // `strategy: badge` is short for `strategy: {name: badge}`
-      YAML::Node section(YAML::NodeType::Map);
-      section.force_insert("name", node_);
-      node_.reset(section);
-    }
-    if (!node_.IsMap()) throw UsageError(fmt::format("{}: {} must be a section of key: value lines", where(node_, place_, prefix_), prefix_.empty() ? "the recipe" : prefix_));
+  Reader(const Yaml& node, std::string prefix) : node_(&node), prefix_(std::move(prefix)) {
+    if (node.is_section()) return;
+    made_ = Yaml::section(node.place);
+    if (node.is_text() && !prefix_.empty()) made_.set("name", node);  // `strategy: badge` is short for `strategy: {name: badge}`
+    else if (!node.is_nothing())
+      throw UsageError(fmt::format("{}: {} must be a section of key: value lines, not {}", node.place.text(),
+                                   prefix_.empty() ? "what stands here" : prefix_.substr(0, prefix_.size() - 1), yaml_excerpt(node)));
+    node_ = &made_;
   }
+  Reader(const Reader&) = delete;
 
   void done() override {
-    for (const auto& pair : node_) {
-      const auto key = pair.first.as<std::string>();
-      if (seen_.contains(key)) continue;
+    for (const YamlEntry& entry : node_->entries) {
+      if (seen_.contains(entry.key)) continue;
       const std::vector<std::string> known(seen_.begin(), seen_.end());
-      const auto near = nearest(key, known);
-      throw UsageError(fmt::format("{}: {}{} is no option here; {}", where(pair.first, place_, prefix_ + key), prefix_, key,
+      const auto near = nearest(entry.key, known);
+      throw UsageError(fmt::format("{}: {}{} is no option here; {}", entry.place.text(), prefix_, excerpt(entry.key, 60),
                                    near ? fmt::format("did you mean {}?", *near) : fmt::format("known: {}", fmt::join(known, ", "))));
     }
   }
 
-  std::string place() const override { return where(node_, place_, prefix_.empty() ? "" : prefix_.substr(0, prefix_.size() - 1)); }
+  std::string place() const override { return node_->place.text(); }
 
  protected:
   void value(const char* name, Field field, const char*, Range range, const OneOf& words) override {
     seen_.insert(name);
-    const YAML::Node at = node_[name];
-    if (!at.IsDefined()) return;
-    const std::string key = prefix_ + name, spot = where(at, place_, key);
-    std::visit([&](auto* target) { read(at, *target, key, spot, range, words); }, field);
+    const Yaml* at = node_->find(name);
+    if (at == nullptr) return;
+    const std::string key = prefix_ + name, spot = at->place.text();
+    std::visit([&](auto* target) { read(*at, *target, key, spot, range, words); }, field);
   }
 
   void section(const char* name, const char*, bool present, const Body& body) override {
     seen_.insert(name);
-    const YAML::Node at = node_[name];
+    const Yaml* at = node_->find(name);
     // A section that is not written is still visited when it has defaults: the method behind a Choice must be made.
-    if ((!at.IsDefined() || at.IsNull()) && !present) return;
-    Reader inner(at.IsDefined() ? at : YAML::Node(YAML::NodeType::Map), place_, prefix_ + name + ".");
+    if ((at == nullptr || at->is_nothing()) && !present) return;
+    const Yaml absent = Yaml::section(node_->place);
+    Reader inner(at != nullptr ? *at : absent, prefix_ + name + ".");
     body()(inner);
     inner.done();
   }
 
  private:
   template <class T>
-  static T scalar(const YAML::Node& at, const std::string& key, const std::string& spot) {
-    try {
-      if (!at.IsScalar()) throw YAML::BadConversion(at.Mark());
-      if constexpr (std::is_same_v<T, int64_t>) {
-        const double number = at.as<double>();  // 1e3 is a whole number too
-        if (std::abs(number) > 9e15 || number != std::floor(number)) throw YAML::BadConversion(at.Mark());
-        return static_cast<int64_t>(number);
-      } else {
-        return at.as<T>();
-      }
-    } catch (const YAML::Exception&) {
-      throw UsageError(fmt::format("{}: {} = {} is not {}", spot, key, at.IsScalar() ? at.Scalar() : YAML::Dump(at), Kind<T>::name));
-    }
+  static T scalar(const Yaml& at, const std::string& key, const std::string& spot) {
+    const auto value = at.is_text() ? converted<T>(at.text) : std::nullopt;
+    if (!value) throw UsageError(fmt::format("{}: {} = {} is not {}", spot, key, yaml_excerpt(at), Kind<T>::name));
+    return *value;
   }
   template <class T>
   static void check(const T& value, const std::string& key, const std::string& spot, Range range, const OneOf& words) {
-    if constexpr (std::is_arithmetic_v<T>) {
+    if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
       const auto number = static_cast<double>(value);
       if (!(number >= range.low && number <= range.high))
         throw UsageError(fmt::format("{}: {} = {} lies outside [{}, {}]", spot, key, value, range.low, range.high));
-    } else if (!words.words.empty() && std::find(words.words.begin(), words.words.end(), value) == words.words.end()) {
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      if (words.words.empty() || std::find(words.words.begin(), words.words.end(), value) != words.words.end()) return;
       const auto near = nearest(value, words.words);
-      throw UsageError(fmt::format("{}: {} = '{}' is not one of: {}{}", spot, key, value, fmt::join(words.words, ", "),
+      throw UsageError(fmt::format("{}: {} = '{}' is not one of: {}{}", spot, key, excerpt(value, 60), fmt::join(words.words, ", "),
                                    near ? fmt::format("; did you mean {}?", *near) : ""));
     }
   }
   template <class T>
-  static void read(const YAML::Node& at, T& target, const std::string& key, const std::string& spot, Range range, const OneOf& words) {
+  static void read(const Yaml& at, T& target, const std::string& key, const std::string& spot, Range range, const OneOf& words) {
     target = scalar<T>(at, key, spot);
     check(target, key, spot, range, words);
   }
   template <class T>
-  static void read(const YAML::Node& at, std::optional<T>& target, const std::string& key, const std::string& spot, Range range, const OneOf& words) {
-    if (at.IsNull()) {
+  static void read(const Yaml& at, std::optional<T>& target, const std::string& key, const std::string& spot, Range range, const OneOf& words) {
+    if (at.is_nothing()) {
       target.reset();
       return;
     }
@@ -117,16 +143,17 @@ class Reader final : public OptionVisitor {
     check(*target, key, spot, range, words);
   }
   template <class T>
-  static void read(const YAML::Node& at, std::vector<T>& target, const std::string& key, const std::string& spot, Range range, const OneOf& words) {
+  static void read(const Yaml& at, std::vector<T>& target, const std::string& key, const std::string& spot, Range range, const OneOf& words) {
     target.clear();
-    if (at.IsScalar()) target.push_back(scalar<T>(at, key, spot));
-    else if (at.IsSequence()) for (const auto& item : at) target.push_back(scalar<T>(item, key, spot));
-    else throw UsageError(fmt::format("{}: {} must be a list", spot, key));
+    if (at.is_text()) target.push_back(scalar<T>(at, key, spot));
+    else if (at.is_list()) for (const Yaml& item : at.items) target.push_back(scalar<T>(item, key, item.place.text()));
+    else throw UsageError(fmt::format("{}: {} must be a list, such as [a, b]", spot, key));
     for (const T& item : target) check(item, key, spot, range, words);
   }
 
-  YAML::Node node_;
-  std::string place_, prefix_;
+  const Yaml* node_;
+  Yaml made_;
+  std::string prefix_;
   std::set<std::string> seen_;
 };
 
@@ -177,8 +204,8 @@ class Help final : public OptionVisitor {
     const std::string value = std::visit([](auto* source) { return show(*source); }, field);
     std::string limits;
     if (!words.words.empty()) limits = fmt::format(" [{}]", fmt::join(words.words, "|"));
-    else if (std::isfinite(range.low) && std::isfinite(range.high)) limits = fmt::format(" [{}..{}]", range.low, range.high);
-    else if (std::isfinite(range.low)) limits = fmt::format(" [>= {}]", range.low);
+    else if (range.low > -kMostNumber && range.high != kMostNumber) limits = fmt::format(" [{}..{}]", range.low, range.high);
+    else if (range.low > -kMostNumber) limits = fmt::format(" [>= {}]", range.low);
     out_ += fmt::format("  {:<34} {:<14} {}{}\n", prefix_ + name, value, help, limits);
   }
   void section(const char* name, const char* help, bool, const Body& body) override {
@@ -198,72 +225,60 @@ class Help final : public OptionVisitor {
   std::string prefix_;
 };
 
-// Fresh maps and lists over the same scalars: unlike YAML::Clone this keeps line and column. Scalars are never changed in place.
-YAML::Node copy_of(const YAML::Node& node) {
-  if (!node.IsMap() && !node.IsSequence()) return node;
-  YAML::Node copy(node.Type());
-  copy.SetStyle(node.Style());
-  if (node.IsMap()) for (const auto& pair : node) copy.force_insert(pair.first, copy_of(pair.second));
-  else for (const auto& item : node) copy.push_back(copy_of(item));
-  return copy;
-}
-
-YAML::Node lay_over(const YAML::Node& base, const YAML::Node& difference) {
-  if (base.IsScalar() && difference.IsMap() && !difference["name"].IsDefined()) {  // `loss: kd` under `loss: {tau: 2}`
-    YAML::Node named = copy_of(difference);
-    named.force_insert("name", base);
+// Maps merge, everything else is replaced.
+Yaml laid_over(const Yaml& base, const Yaml& difference) {
+  const Yaml* is = difference.find("name");
+  if (base.is_text() && difference.is_section() && is == nullptr) {  // `loss: kd` under `loss: {tau: 2}`
+    Yaml named = difference;
+    named.set("name", base);
     return named;
   }
-  if (!base.IsMap() || !difference.IsMap()) return copy_of(difference);
+  if (!base.is_section() || !difference.is_section()) return difference;
   // Another method: its predecessor's own options would not fit it.
-  const YAML::Node was = base["name"], is = difference["name"];
-  if (is.IsDefined() && was.IsDefined() && is.as<std::string>() != was.as<std::string>()) return copy_of(difference);
-  YAML::Node merged(YAML::NodeType::Map);
-  merged.SetStyle(base.Style());
-  for (const auto& pair : base) {
-    const YAML::Node above = difference[pair.first.as<std::string>()];
-    merged.force_insert(pair.first, above.IsDefined() ? lay_over(pair.second, above) : copy_of(pair.second));
+  const Yaml* was = base.find("name");
+  if (is != nullptr && was != nullptr && is->text != was->text) return difference;
+  std::map<std::string_view, const YamlEntry*> above;
+  for (const YamlEntry& entry : difference.entries) above.emplace(entry.key, &entry);
+  Yaml merged = Yaml::section(base.place);
+  merged.flow = base.flow;
+  for (const YamlEntry& entry : base.entries) {
+    const auto over = above.find(entry.key);
+    merged.entries.push_back(over == above.end() ? entry : YamlEntry{entry.key, over->second->place, laid_over(entry.value, over->second->value)});
+    if (over != above.end()) above.erase(over);
   }
-  for (const auto& pair : difference) {
-    if (!base[pair.first.as<std::string>()].IsDefined()) merged.force_insert(pair.first, copy_of(pair.second));
-  }
+  for (const YamlEntry& entry : difference.entries)
+    if (above.contains(entry.key)) merged.entries.push_back(entry);
   return merged;
 }
 
-// Sets `words` (a path) below `map` to `value`; a scalar on the way becomes a section whose `name` it was.
-YAML::Node with_value(const YAML::Node& map, std::vector<std::string> words, const YAML::Node& value) {
-  if (words.empty()) return value;
-  YAML::Node section = map.IsMap() ? map : YAML::Node(YAML::NodeType::Map);
-  if (map.IsScalar()) section.force_insert("name", map);
-  const std::string word = words.front();
-  words.erase(words.begin());
-  const YAML::Node below = std::as_const(section)[word];
-  const YAML::Node set = with_value(below.IsDefined() ? below : YAML::Node(YAML::NodeType::Map), words, value);
-  section.remove(word);
-  section.force_insert(word, set);
-  return section;
+// Sets what lies under `words` (a path) to `value`; a scalar on the way becomes a section whose `name` it was.
+void set_below(Yaml& node, std::span<const std::string> words, const Yaml& value) {
+  if (words.empty()) {
+    node = value;
+    return;
+  }
+  if (!node.is_section()) {
+    Yaml made = Yaml::section(value.place);
+    if (node.is_text()) made.set("name", node);
+    node = std::move(made);
+  }
+  const Yaml* below = node.find(words.front());
+  Yaml changed = below != nullptr ? *below : Yaml();
+  set_below(changed, words.subspan(1), value);
+  node.set(words.front(), std::move(changed));
 }
 
-void refuse_repeated_keys(const YAML::Node& node, const std::string& place) {
-  std::set<std::string> keys;
-  if (node.IsSequence()) for (const auto& item : node) refuse_repeated_keys(item, place);
-  if (!node.IsMap()) return;
-  for (const auto& pair : node) {
-    const auto mark = pair.first.Mark();
-    if (pair.first.IsScalar() && !keys.insert(pair.first.Scalar()).second)
-      throw UsageError(fmt::format("{}:{}:{}: '{}' stands here for the second time; keep one", place, mark.line + 1, mark.column + 1, pair.first.Scalar()));
-    refuse_repeated_keys(pair.second, place);
+std::vector<std::string> words_of(const std::string& key) {
+  std::vector<std::string> words;
+  for (size_t at = 0; at <= key.size();) {
+    const size_t dot = std::min(key.find('.', at), key.size());
+    words.push_back(key.substr(at, dot - at));
+    at = dot + 1;
   }
-}
-
-YAML::Node parse(const std::string& yaml, const std::string& place) {
-  try {
-    const YAML::Node node = YAML::Load(yaml);
-    refuse_repeated_keys(node, place);
-    return node;
-  } catch (const YAML::ParserException& error) {
-    throw UsageError(fmt::format("{}:{}:{}: not YAML: {}", place, error.mark.line + 1, error.mark.column + 1, error.msg));
-  }
+  const bool gap = std::any_of(words.begin(), words.end(), [](const std::string& word) { return word.empty(); });
+  if (gap || words.size() > static_cast<size_t>(kMostYamlDepth))
+    throw UsageError(fmt::format("--set {}: is no key; keys are words with a dot between them, such as student.training.steps", excerpt(key, 60)));
+  return words;
 }
 
 }  // namespace
@@ -271,83 +286,88 @@ YAML::Node parse(const std::string& yaml, const std::string& place) {
 Override Override::parse(const std::string& text) {
   const auto equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
-    throw UsageError(fmt::format("--set {}: needs key=value, for example training.epochs=10", text));
+    throw UsageError(fmt::format("--set {}: needs key=value, for example training.epochs=10", excerpt(text)));
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-Document::Document(std::shared_ptr<YAML::Node> node, std::string place) : node_(std::move(node)), place_(std::move(place)) {}
+Document::Document(Yaml node, std::string place) : node_(std::make_shared<const Yaml>(std::move(node))), place_(std::move(place)) {}
 
 Document Document::file(const std::string& path) {
-  std::ifstream in(path);
-  if (!in || std::filesystem::is_directory(path)) throw UsageError(fmt::format("{}: no such recipe; `ls recipes` shows those that come with distal", path));
-  std::ostringstream content;
-  content << in.rdbuf();
-  return text(content.str(), path);
+  std::error_code unknown;
+  if (!std::filesystem::exists(path, unknown) && !unknown)
+    throw UsageError(fmt::format("{}: no such recipe; `ls recipes` shows those that come with distal", excerpt(path)));
+  std::string content;
+  try {
+    content = read_file(path, kMostFileBytes);
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+  return text(content, path);
 }
 
 Document Document::text(const std::string& yaml, const std::string& place) {
-  return Document(std::make_shared<YAML::Node>(parse(yaml, place)), place);
+  Yaml node = parse_yaml(yaml, place);
+  if (!node.is_section() && !node.is_nothing())
+    throw UsageError(fmt::format("{}: must be a section of key: value lines, not {}", node.place.text(), yaml_excerpt(node)));
+  return {std::move(node), place};
 }
 
 Document Document::with(const std::vector<Override>& overrides) const {
-  YAML::Node copy = copy_of(*node_);
-  for (const auto& [key, value] : overrides) {
-    std::istringstream text(key);
-    std::vector<std::string> words;
-    for (std::string word; std::getline(text, word, '.');) words.push_back(word);
-    YAML::Node node = parse(value, "--set " + key);
-    node.SetTag(kOverrideTag);
-    copy = with_value(copy, words, node);
+  Yaml changed = *node_;
+  for (const auto& [key, value, literal] : overrides) {
+    const auto words = words_of(key);
+    const std::string source = "--set " + key;
+    set_below(changed, words, literal ? Yaml::of_text(value, {std::make_shared<const std::string>(source)}) : parse_yaml(value, source, /*lines=*/false));
   }
-  return Document(std::make_shared<YAML::Node>(copy), place_);
+  return {std::move(changed), place_};
 }
 
-Document Document::overlaid_by(const Document& difference) const {
-  return Document(std::make_shared<YAML::Node>(lay_over(*node_, difference.node())), place_);
-}
+Document Document::overlaid_by(const Document& difference) const { return {laid_over(*node_, *difference.node_), place_}; }
 
 std::optional<Document> Document::section(const std::string& dotted_key) const {
-  std::istringstream words(dotted_key);
-  std::string word;
-  YAML::Node at = *node_;
-  while (std::getline(words, word, '.')) {
-    if (!at.IsMap()) return std::nullopt;
-    const YAML::Node next = std::as_const(at)[word];
-    if (!next.IsDefined() || next.IsNull()) return std::nullopt;
-    at.reset(next);
+  const Yaml* at = node_.get();
+  for (const std::string& word : words_of(dotted_key)) {
+    at = at->find(word);
+    if (at == nullptr || at->is_nothing()) return std::nullopt;
   }
-  return Document(std::make_shared<YAML::Node>(at), place_);
+  return Document(*at, place_);
 }
 
 Document Document::without(const std::string& key) const {
-  YAML::Node copy = copy_of(*node_);
-  if (copy.IsMap()) copy.remove(key);
-  return Document(std::make_shared<YAML::Node>(copy), place_);
+  Yaml less = *node_;
+  less.remove(key);
+  return {std::move(less), place_};
 }
 
 std::vector<std::pair<std::string, Document>> Document::entries(const std::string& key) const {
   std::vector<std::pair<std::string, Document>> found;
-  const auto map = section(key);
-  if (!map) return found;
-  if (!map->node().IsMap()) throw UsageError(fmt::format("{}: {} must be a section: a name, then what differs", where(map->node(), place_, key), key));
-  for (const auto& pair : map->node()) {
-    YAML::Node body = pair.second.IsNull() ? YAML::Node(YAML::NodeType::Map) : pair.second;
-    found.emplace_back(pair.first.as<std::string>(), Document(std::make_shared<YAML::Node>(body), place_));
+  const auto all = section(key);
+  if (!all) return found;
+  if (!all->node_->is_section())
+    throw UsageError(fmt::format("{}: {} must be a section: a name, then what differs; not {}", all->at(), key, yaml_excerpt(*all->node_)));
+  for (const YamlEntry& entry : all->node_->entries) {
+    const Yaml& body = entry.value;
+    if (!body.is_section() && !body.is_nothing())
+      throw UsageError(fmt::format("{}: {}.{} must be a section of what differs, such as {{strategy: margin}}, not {}", body.place.text(), key, excerpt(entry.key, 60), yaml_excerpt(body)));
+    found.emplace_back(entry.key, Document(body.is_nothing() ? Yaml::section(body.place) : body, place_));
   }
   return found;
 }
 
-std::string Document::dump() const {
-  std::string yaml = YAML::Dump(*node_) + "\n";
-  // A document remembers which values came from overrides; its text is the place of its own.
-  constexpr std::string_view kMark = "!<!set> ", kMarkOfNothing = " !<!set>\n";
-  for (size_t at = 0; (at = yaml.find(kMark, at)) != std::string::npos;) yaml.erase(at, kMark.size());
-  for (size_t at = 0; (at = yaml.find(kMarkOfNothing, at)) != std::string::npos;) yaml.erase(at, kMarkOfNothing.size() - 1);
-  return yaml;
+Document Document::with_entries(const std::string& key, const std::vector<std::pair<std::string, Document>>& entries) const {
+  Yaml all = Yaml::section(node_->place);
+  for (const auto& [name, body] : entries) all.entries.push_back({name, body.node_->place, *body.node_});
+  Yaml more = node_->is_nothing() ? Yaml::section(node_->place) : *node_;
+  more.set(key, std::move(all));
+  return {std::move(more), place_};
 }
 
+std::string Document::dump() const { return yaml_text(*node_); }
+
+std::string Document::at() const { return node_->place.text(); }
+
 void Document::read_with(const std::function<void(OptionVisitor&)>& visit) const {
-  Reader reader(*node_, place_, "");
+  Reader reader(*node_, "");
   visit(reader);
   reader.done();
 }

@@ -18,17 +18,18 @@
 
 #include "base/error.h"
 
-namespace YAML {
-class Node;
-}
-
 namespace distal {
 
+struct Yaml;
+
+/// No option is meant to be larger, unless it says so: beyond it, products of two overflow and nothing ends.
+inline constexpr double kMostNumber = 1e9;
+
 struct Range {  // inclusive
-  double low = -std::numeric_limits<double>::infinity();
-  double high = std::numeric_limits<double>::infinity();
+  double low = -kMostNumber;
+  double high = kMostNumber;
 };
-inline Range at_least(double low) { return {low, std::numeric_limits<double>::infinity()}; }
+inline Range at_least(double low) { return {low, kMostNumber}; }
 inline Range between(double low, double high) { return {low, high}; }
 
 struct OneOf {
@@ -81,32 +82,35 @@ class OptionVisitor {
 /// One `key.sub.key=value` of the command line.
 struct Override {
   std::string key, value;
+  bool literal = false;  // the value is text as it stands, such as a path, and no YAML
   static Override parse(const std::string& text);  // throws UsageError without an '='
 };
 
-/// A YAML document with its place, already merged with overrides. Copies share nothing.
+/// A YAML document with its place, already merged with overrides; what it may hold at most says base/yaml.h. Each value keeps the place
+/// it came from: a line of the file, or `--set key`.
 class Document {
  public:
-  static Document file(const std::string& path);                      // throws UsageError: missing, not YAML (line, column)
-  static Document text(const std::string& yaml, const std::string& place);
+  static Document file(const std::string& path);                      // throws UsageError: missing, no regular file, not YAML (line, column)
+  static Document text(const std::string& yaml, const std::string& place);  // throws UsageError: no key: value lines
   Document with(const std::vector<Override>& overrides) const;        // overrides win
   /// The section `key` laid over this document (maps merge, everything else is replaced), without `key` itself.
   Document overlaid_by(const Document& difference) const;
   std::optional<Document> section(const std::string& dotted_key) const;
   Document without(const std::string& key) const;
   std::vector<std::pair<std::string, Document>> entries(const std::string& key) const;  // a map of sections, in order
+  Document with_entries(const std::string& key, const std::vector<std::pair<std::string, Document>>& entries) const;
   std::string dump() const;
 
   /// Reads every field of `options`; throws UsageError.
   template <class T>
   void read(T& options) const { read_with([&](OptionVisitor& v) { options.visit(v); }); }
   void read_with(const std::function<void(OptionVisitor&)>& visit) const;
-  const YAML::Node& node() const { return *node_; }
-  const std::string& place() const { return place_; }
+  const std::string& place() const { return place_; }  // the file
+  std::string at() const;                              // `file:line:column` of its first line
 
  private:
-  Document(std::shared_ptr<YAML::Node> node, std::string place);
-  std::shared_ptr<YAML::Node> node_;
+  Document(Yaml node, std::string place);
+  std::shared_ptr<const Yaml> node_;
   std::string place_;
 };
 

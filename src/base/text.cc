@@ -1,5 +1,9 @@
 #include "base/text.h"
 
+#include <fmt/format.h>
+
+#include "base/random.h"
+
 namespace distal {
 namespace {
 
@@ -63,6 +67,26 @@ std::string excerpt(std::string_view text, size_t most) {
     end += length;
   }
   return clean.substr(0, end) + "...";
+}
+
+std::string slug(std::string_view text) {
+  constexpr size_t kMost = 80, kDigits = 9;
+  const auto stands = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == '-'; };
+  std::string name;
+  bool told = true;  // whether the name still says all of the text
+  for (const char c : text) {
+    if (stands(c)) {
+      name += c;
+      continue;
+    }
+    told &= c == ' ' || c == ',';
+    if (!name.empty() && name.back() != '-') name += '-';
+  }
+  const size_t first = name.find_first_not_of(".-"), last = name.find_last_not_of(".-");
+  const std::string trimmed = first == std::string::npos ? "" : name.substr(first, last - first + 1);
+  told &= trimmed == name && !name.empty() && name.size() <= kMost;
+  if (told) return name;
+  return fmt::format("{}{}{:08x}", trimmed.substr(0, kMost - kDigits), trimmed.empty() ? "" : "-", static_cast<uint32_t>(mix64(fnv1a(text))));
 }
 
 }  // namespace distal

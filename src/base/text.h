@@ -24,4 +24,9 @@ std::string printable_lines(std::string_view text);
 /// The first `most` bytes of `printable(text)`, cut between characters, with "..." behind where something was left out.
 std::string excerpt(std::string_view text, size_t most = 200);
 
+/// The text as the name of a file: letters, digits, '.', '_' and '-' stand, runs of what else there is become one '-', and it begins
+/// with a letter, a digit or '_'. At most 80 bytes. Where more than spaces and commas was replaced, or the end cut off, eight digits
+/// of a hash of the text follow, so that such names differ as the texts do. Never empty, never "." or "..".
+std::string slug(std::string_view text);
+
 }  // namespace distal

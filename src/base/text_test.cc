@@ -1,5 +1,8 @@
 #include "base/text.h"
 
+#include <set>
+#include <vector>
+
 #include <gmock/gmock.h>
 
 namespace distal {
@@ -25,6 +28,23 @@ TEST(Text, AnExcerptIsCutBetweenCharacters) {
   EXPECT_EQ(excerpt("short", 10), "short");
   EXPECT_EQ(excerpt("ääää", 5), "ää...");
   EXPECT_EQ(excerpt(std::string(100000, '['), 3), "[[[...");
+}
+
+TEST(Text, ASlugIsTheNameOfAFile) {
+  for (const char* plain : {"margin", "a.b_c-d", "Margin2", "_x"}) EXPECT_EQ(slug(plain), plain);
+  EXPECT_EQ(slug("margin, pool 50"), "margin-pool-50");
+  EXPECT_THAT(slug("a/b"), testing::MatchesRegex("a-b-[0-9a-f]{8}"));
+  EXPECT_THAT(slug("手術"), testing::MatchesRegex("[0-9a-f]{8}"));
+  EXPECT_THAT(slug(std::string(300, 'x')), testing::MatchesRegex("x{71}-[0-9a-f]{8}"));
+  const std::vector<std::string> texts = {"", ".", "..", "...", "-", "--out", "a/b", "a\\b", "a?b", "a\"b", "a\nb", std::string("a\0b", 3), "手術", "手", " a", "a ", ".hidden", "a.", std::string(300, 'x'),
+                                          std::string(301, 'x'), "a-b"};
+  std::set<std::string> slugs;
+  for (const std::string& text : texts) {
+    const std::string file = slug(text);
+    EXPECT_THAT(file, testing::MatchesRegex("[A-Za-z0-9_][A-Za-z0-9._-]*")) << text;
+    EXPECT_LE(file.size(), 80u);
+    EXPECT_TRUE(slugs.insert(file).second) << text << " " << file;
+  }
 }
 
 }  // namespace

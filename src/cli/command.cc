@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/leftovers.h"
 #include "cli/jobs.h"
 #include "cli/openmp.h"
@@ -74,7 +75,7 @@ std::string recipe_text(const Experiment& experiment) {
   return text;
 }
 
-void print_plan(const Plan& plan, bool json) { fmt::print("{}", json ? plan_json(plan).dump(2) + "\n" : plan.text); }
+void print_plan(const Plan& plan, bool json) { fmt::print("{}", json ? json_text(plan_json(plan), 2) + "\n" : plan.text); }
 
 }  // namespace
 
@@ -102,6 +103,7 @@ void RecipeArguments::add_common(CLI::App& command) {
       ->check(CLI::Range(1, 1024))->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   command.add_flag("--dry-run", dry_run, "say what would happen, how long and at what cost; do nothing");
   command.add_flag("--quiet", quiet, "no progress");
+  command.add_flag("--untrusted", untrusted, "refuse what executes code: TorchScript files (oracle.kind torchscript)");
   command.add_flag("--json", json, "the result as JSON on stdout");
   command.add_option("--share", share)->group("");
   command.add_option_function<int64_t>("--job-of", [this](int64_t parent) { end_with_parent(job_of = parent); })->group("");
@@ -126,8 +128,8 @@ void RecipeArguments::add_jobs(CLI::App& command) {
 
 std::vector<Override> RecipeArguments::overrides() const {
   std::vector<Override> all;
-  if (!data.empty()) all.push_back({"data.root", data});
-  if (!weights.empty()) all.push_back({"weights", weights});
+  if (!data.empty()) all.push_back({"data.root", data, /*literal=*/true});
+  if (!weights.empty()) all.push_back({"weights", weights, /*literal=*/true});
   if (seed >= 0) all.push_back({"seed", fmt::format("{}", seed)});
   for (const auto& text : sets) all.push_back(Override::parse(text));
   return all;
@@ -136,7 +138,14 @@ std::vector<Override> RecipeArguments::overrides() const {
 Experiment RecipeArguments::read(const std::vector<Override>& more) const {
   std::vector<Override> all = overrides();
   all.insert(all.end(), more.begin(), more.end());
-  return read_experiment(recipe, all);
+  return allowed(read_experiment(recipe, all));
+}
+
+Experiment RecipeArguments::allowed(Experiment experiment) const {
+  const TeacherOptions& oracle = experiment.base().oracle;
+  if (untrusted && oracle.kind == "torchscript")
+    throw UsageError(fmt::format("oracle.path: {} is TorchScript, a program, which --untrusted refuses; use oracle.kind model or http, or leave --untrusted out", oracle.path));
+  return experiment;
 }
 
 RunPlace RecipeArguments::place(const Experiment& experiment) const {
@@ -211,7 +220,7 @@ void run_and_report(const Experiment& experiment, const RecipeArguments& argumen
   if (arguments.dry_run) return print_plan(plan(experiment, progress), arguments.json);
   const Results results = run_in_folder(experiment, arguments, progress);
   if (!arguments.share.empty()) return;
-  if (arguments.json) fmt::print("{}\n", to_json(results));
+  if (arguments.json) fmt::print("{}\n", report_json(results));
   else fmt::print("{}{}/report.html\n", summary_text(results), arguments.place(experiment).folder);
 }
 

@@ -50,12 +50,14 @@ struct RecipeArguments {
   std::string share;                              // I/N: of the cells only these, to be collected by a run without it
   int64_t job_of = 0;                             // the process that started this one as a job of its --out
   bool dry_run = false, quiet = false, json = false;
+  bool untrusted = false;                         // the recipe is from somebody else: nothing in it may execute code
 
   void add_to(CLI::App& command);
   void add_common(CLI::App& command);             // all but the recipe and where things lie
   void add_jobs(CLI::App& command);               // of the commands that let one choose how many processes share the cells
   std::vector<Override> overrides() const;        // --data, --weights, --seed and --set, in that order
   Experiment read(const std::vector<Override>& more = {}) const;
+  Experiment allowed(Experiment experiment) const;  // itself; throws UsageError for what --untrusted refuses
   RunPlace place(const Experiment& experiment) const;  // --out, default runs/NAME
   Progress::Mode progress() const { return quiet ? Progress::Mode::quiet : Progress::Mode::automatic; }
   void set_threads() const;                       // before the first network; several jobs share the processor

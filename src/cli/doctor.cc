@@ -1,13 +1,14 @@
-#include <fstream>
-
 #include <sys/resource.h>
 
 #include <ATen/Context.h>
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
+#include "base/machine.h"
 #include "base/revision.h"
 #include "cli/command.h"
 #include "cli/doctor_order.h"
+#include "experiment/pace.h"
 #include "infer/openvino.h"
 #include "models/gate.h"
 
@@ -15,13 +16,6 @@ namespace distal {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-int64_t memory_bytes(const std::string& field) {
-  std::ifstream info("/proc/meminfo");
-  for (std::string line; std::getline(info, line);)
-    if (line.starts_with(field)) return std::stoll(line.substr(line.find(':') + 1)) * 1024;
-  return 0;
-}
 
 // The most memory this process has held so far.
 int64_t peak_bytes() {
@@ -50,8 +44,9 @@ Json machine() {
   const std::string frames = cache.resolved_folder();
   return {{"revision", revision()},
           {"machine", machine_line()},
-          {"memory_bytes", memory_bytes("MemTotal")},
-          {"memory_free_bytes", memory_bytes("MemAvailable")},
+          {"load", load_average()},
+          {"memory_bytes", memory_bytes()},
+          {"memory_free_bytes", free_memory_bytes()},
           {"bf16", cpu_has_bf16()},
           {"gpu", gpu_line()},
           {"openvino", openvino_line()},
@@ -63,9 +58,9 @@ Json machine() {
 
 std::string text_of(const Json& m) {
   const auto word = [&](const char* key) { return m.at(key).get<std::string>(); };
-  return fmt::format("distal     {}\nmachine    {}\nmemory     {}, {} free\nbf16       {}\nGPU        {}\nOpenVINO   {}\n"
+  return fmt::format("distal     {}\nmachine    {}{}\nmemory     {}, {} free\nbf16       {}\nGPU        {}\nOpenVINO   {}\n"
                      "disk here  {} free\nframes in  {} ({} free, cap {})\n",
-                     word("revision"), word("machine"), gb(m["memory_bytes"]), gb(m["memory_free_bytes"]),
+                     word("revision"), word("machine"), m["load"].get<double>() < 0 ? "" : fmt::format(", load {:.1f} over the last minute", m["load"].get<double>()), gb(m["memory_bytes"]), gb(m["memory_free_bytes"]),
                      m["bf16"].get<bool>() ? "yes: training.precision auto uses it, behind a numerical gate" : "no: training.precision auto means f32",
                      word("gpu"), word("openvino"), gb(m["disk_here_free_bytes"]), word("frames_folder"), gb(m["frames_free_bytes"]), gb(m["frames_cap_bytes"]));
 }
@@ -100,7 +95,7 @@ void doctor(const RecipeArguments& arguments) {
     for (const auto& line : trouble) if (!arguments.json) fmt::print("{}\n", line);
     if (!arguments.json && trouble.empty()) fmt::print("fits this machine\n");
   }
-  if (arguments.json) fmt::print("{}\n", found.dump(2));
+  if (arguments.json) fmt::print("{}\n", json_text(found, 2));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "experiment/order_sensitivity.h"
 
 namespace distal {
@@ -16,7 +17,7 @@ Json json_of(const Estimate& e, const char* counted) {
 
 Json json_of(const OrderSensitivity& found, const std::string& report) {
   return {{"tsn", json_of(found.tsn, "seeds")}, {"tsm", json_of(found.tsm, "seeds")}, {"difference", json_of(found.difference, "pairs")},
-          {"p", std::isfinite(found.p) ? Json(found.p) : Json()}, {"over_videos", json_of(found.over_videos, "videos")},
+          {"p", std::isfinite(found.p) ? Json(found.p) : Json()}, {"over_groups", json_of(found.over_groups, "groups")},
           {"test", found.test}, {"sentence", found.sentence}, {"report", report}};
 }
 
@@ -26,15 +27,15 @@ void doctor_order(const RecipeArguments& arguments) {
   if (arguments.recipe.empty()) throw UsageError("--order wants a recipe: its data, input and training are what is measured with");
   if (arguments.jobs > 1) throw UsageError("--jobs: not with --order; run DIR/recipe.yaml with distal run --jobs afterwards, or leave it out");
   const std::string name = std::filesystem::path(arguments.recipe).stem().string() + "-order";
-  const Experiment experiment = order_experiment(Document::file(arguments.recipe).with(arguments.overrides()), name);
+  const Experiment experiment = arguments.allowed(order_experiment(Document::file(arguments.recipe).with(arguments.overrides()), name));
   Progress progress(arguments.progress());
   if (arguments.dry_run) {
     const Plan planned = plan(experiment, progress);
-    return fmt::print("{}", arguments.json ? plan_json(planned).dump(2) + "\n" : planned.text);
+    return fmt::print("{}", arguments.json ? json_text(plan_json(planned), 2) + "\n" : planned.text);
   }
   const OrderSensitivity found = order_sensitivity(run_in_folder(experiment, arguments, progress));
   const std::string report = arguments.place(experiment).folder + "/report.html";
-  if (arguments.json) fmt::print("{}\n", json_of(found, report).dump(2));
+  if (arguments.json) fmt::print("{}\n", json_text(json_of(found, report), 2));
   else fmt::print("{}{}\n", found.text(), report);
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/leftovers.h"
 #include "base/npy.h"
 #include "cli/command.h"
@@ -180,7 +181,7 @@ void export_model(const ExportArguments& arguments) {
     const torch::NoGradGuard no_grad;
     Progress progress(arguments.quiet ? Progress::Mode::quiet : Progress::Mode::automatic);
     InputOptions input;
-    read_options(input, saved.input_yaml, arguments.model);
+    read_described(input, saved.input_yaml, arguments.model + " (input)");
     const std::vector<int64_t> clip = {3, input.sampling.frames, input.size_px, input.size_px};
     OnnxModel model = freeze(*saved.net, clip);
     model.metadata["distal"] = saved.side_json;
@@ -204,7 +205,7 @@ void export_model(const ExportArguments& arguments) {
       write_npy(arguments.sample + "_logits.npy", ours.logits);
     }
   }
-  fmt::print("{}", arguments.json ? report.json.dump() + "\n" : report.text);
+  fmt::print("{}", arguments.json ? json_text(report.json) + "\n" : report.text);
 }
 
 }  // namespace
@@ -223,6 +224,7 @@ void add_export(CLI::App& app) {
   command->add_option("--sample", arguments->sample, "also writes PREFIX_clips.npy and PREFIX_logits.npy: four clips and this program's float answers, to check other runtimes by");
   command->add_option("--threads", arguments->threads, "[all]")->check(CLI::Range(1, 1024));
   command->add_flag("--quiet", arguments->quiet, "no progress");
+  command->add_flag("--untrusted", "refuse what executes code; no model file that is read here does");
   command->add_flag("--json", arguments->json, "the report as JSON");
   ExportRecipe defaults;
   command->footer("Options, with --set:\n" + help_text([&](OptionVisitor& v) { defaults.visit(v); }));

@@ -5,9 +5,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "data/clip_reader.h"
 #include "data/import_source.h"
+#include "data/leaks.h"
 #include "data/split.h"
 #include "store/store.h"
 
@@ -43,28 +46,50 @@ struct Stock {
   double seconds = 0;
 };
 
+// Rows that give a clip, and parts marked unlabelled of videos that can be read: what a list is made of.
+std::vector<bool> rows_to_write(const Stock& stock) {
+  const auto& rows = stock.source.list.rows;
+  std::vector<bool> kept(rows.size());
+  for (const ClipOrigin& origin : stock.clips.origins) kept[static_cast<size_t>(origin.row)] = true;
+  std::set<std::string> refused;
+  for (const Quarantined& video : stock.clips.quarantined) refused.insert(video.path);
+  for (size_t i = 0; i < rows.size(); ++i)
+    if (rows[i].label == kUnlabelled) kept[i] = !refused.contains((fs::path(stock.source.folder) / rows[i].path.str()).string());
+  return kept;
+}
+
+Tally tally_of(const ClipList& clips, const std::vector<std::string>& missing) {
+  Tally tally("rows to make clips of");
+  tally.read(std::ssize(clips.clips));
+  tally.leave_out("of videos, or parts of them, that cannot be used", "", clips.refused_rows);
+  tally.leave_out("twice: the same clip with the same label", "", clips.duplicates);
+  tally.leave_out("marked unlabelled", "", clips.unlabelled_segments);
+  tally.leave_out("whose video is missing", "", std::ssize(missing));
+  return tally;
+}
+
 void take_stock(Stock& stock, ClipReader& reader, Progress& progress) {
   auto& rows = stock.source.list.rows;
+  auto& sides = stock.source.list.sides;
   stock.classes = classes_of(rows);
   stock.clips = make_clips(rows, stock.source.folder, {}, stock.classes, [&](const std::string& path) { return reader.probe(path); }, progress);
-  std::set<std::string> unusable;  // have no part in a split
-  for (const Quarantined& video : stock.clips.quarantined) unusable.insert(video.path);
-  for (const Clip& clip : stock.clips.clips) unusable.erase(clip.video);  // only one of its spans was refused
+  stock.source.list.tallies.push_back(tally_of(stock.clips, stock.source.missing));
+  const std::vector<bool> kept = rows_to_write(stock);
   std::vector<std::string> contents;
-  std::vector<Row> usable;
-  std::vector<Side> sides;
+  std::vector<int> lists;
+  std::vector<Row> kept_rows;
+  std::vector<Side> kept_sides;
   for (size_t i = 0; i < rows.size(); ++i) {
-    const std::string path = (fs::path(stock.source.folder) / rows[i].path.str()).string();
-    if (unusable.contains(path)) continue;
+    if (!kept[i]) continue;
     Progress::check_interrupted();
-    contents.push_back(reader.probe(path).id);
-    usable.push_back(rows[i]);
-    sides.push_back(stock.source.list.sides[i]);
+    contents.push_back(reader.probe((fs::path(stock.source.folder) / rows[i].path.str()).string()).id);
+    lists.push_back(sides[i] == Side::test);
+    kept_rows.push_back(rows[i]);
+    kept_sides.push_back(sides[i]);
   }
-  rows = usable;
-  stock.source.list.sides = sides;
-  const int64_t joined = join_copies(rows, contents);
-  if (joined > 0) stock.notes.push_back(fmt::format("{} rows are copies of other videos, byte for byte, and share their group", joined));
+  rows = std::move(kept_rows), sides = std::move(kept_sides);
+  if (const int64_t joined = join_sources(rows, contents, lists); joined > 0)
+    stock.notes.push_back(fmt::format("{} rows are of the source video of another row (copies of it, or one name) and share its group", joined));
   for (const Row& row : rows) stock.groups.insert(row.group);
   for (const Clip& clip : stock.clips.clips) {
     if (clip.label >= 0) ++stock.clips_of_class[stock.classes.names[clip.label]];
@@ -91,23 +116,31 @@ std::vector<bool> in_test(const Stock& stock, const ImportArguments& arguments, 
   return split.test;
 }
 
-// What distal run will refuse, said early.
-void note_unfit(const std::vector<Row>& train, const std::vector<Row>& test, std::vector<std::string>& notes) {
-  std::set<std::string> groups, shared, unknown;
-  const Classes classes = classes_of(train);
-  for (const Row& row : train) groups.insert(row.group);
+// What distal run would refuse of a split that others made: a group on both sides ends all, classes that cannot be learned are left out.
+void make_fit(const std::vector<Row>& train, std::vector<Row>& test, std::vector<std::string>& notes) {
+  std::map<std::string, const Row*> groups;
+  std::set<std::string> shared, unknown;
+  const Row *one = nullptr, *other = nullptr;
+  for (const Row& row : train) groups.emplace(row.group, &row);
   for (const Row& row : test) {
-    if (groups.contains(row.group)) shared.insert(row.group);
-    if (!row.label.empty() && row.label != kUnlabelled && !classes.index(row.label)) unknown.insert(row.label);
+    const auto at = groups.find(row.group);
+    if (at == groups.end()) continue;
+    if (shared.empty()) one = at->second, other = &row;
+    shared.insert(row.group);
   }
   if (!shared.empty()) {
-    notes.push_back(fmt::format("{} groups stand on both sides of the published split, {} first; distal run refuses that: --resplit divides by group",
-                                shared.size(), *shared.begin()));
+    fail("{} ({}) and {} ({}) are of one source video, '{}', on both sides of the split{}; distal run refuses that: --resplit divides by group", one->place,
+         one->path, other->place, other->path, other->group, shared.size() > 1 ? fmt::format(", and {} more are", shared.size() - 1) : "");
   }
-  if (!unknown.empty()) {
-    notes.push_back(fmt::format("classes to test that nothing is there to train on: {}; distal run refuses that: take them out of the test list",
-                                fmt::join(unknown, ", ")));
-  }
+  const Classes classes = classes_of(train);
+  const auto cannot_be_learned = [&](const Row& row) {
+    if (row.label.empty() || row.label == kUnlabelled || classes.index(row.label)) return false;
+    unknown.insert(row.label);
+    return true;
+  };
+  const auto left_out = std::erase_if(test, cannot_be_learned);
+  if (left_out > 0)
+    notes.push_back(fmt::format("{} rows are left out of test.csv, for nothing is there to train their classes on: {}", left_out, fmt::join(unknown, ", ")));
 }
 
 // As the lists' folder sees a video: relative where it lies below, else absolute.
@@ -128,7 +161,7 @@ void divide(Stock& stock, const ImportArguments& arguments) {
     row.path = seen_from(stock.lists_folder, fs::path(source.folder) / row.path.str());
     sides[test[i]].push_back(row);
   }
-  note_unfit(sides[0], sides[1], stock.notes);
+  make_fit(sides[0], sides[1], stock.notes);
   if (sides[1].empty()) stock.notes.push_back("no test list: without one nothing can be claimed");
   for (const bool side : {false, true}) {
     if (sides[side].empty()) continue;
@@ -169,6 +202,7 @@ std::string as_text(const Stock& stock, bool dry_run) {
   for (const auto& video : clips.quarantined) text += fmt::format("  cannot be used: {}: {}\n", video.path, video.reason);
   for (size_t i = 0; i < std::min(kShown, stock.source.missing.size()); ++i) text += fmt::format("  missing: {}\n", stock.source.missing[i]);
   if (stock.source.missing.size() > kShown) text += fmt::format("  missing: {} more\n", stock.source.missing.size() - kShown);
+  for (const Tally& tally : stock.source.list.tallies) text += fmt::format("  {}\n", tally.text());
   for (const auto& note : stock.notes) text += fmt::format("  note: {}\n", note);
   for (const auto& list : stock.lists) text += fmt::format("{}{}: {} rows\n", dry_run ? "would write " : "", list.path, list.rows.size());
   return text;
@@ -179,10 +213,16 @@ nlohmann::json as_json(const Stock& stock, bool dry_run) {
   nlohmann::json lists = nlohmann::json::object(), unusable = nlohmann::json::array();
   for (const auto& list : stock.lists) lists[fs::path(list.path).stem().string()] = {{"path", list.path}, {"rows", list.rows.size()}};
   for (const auto& video : stock.clips.quarantined) unusable.push_back({{"path", video.path}, {"reason", video.reason}});
+  nlohmann::json tallies = nlohmann::json::array();
+  for (const Tally& tally : stock.source.list.tallies) {
+    nlohmann::json left_out = nlohmann::json::array();
+    for (const auto& [reason, example, count] : tally.reasons()) left_out.push_back({{"reason", reason}, {"count", count}, {"first", example}});
+    tallies.push_back({{"what", tally.what()}, {"total", tally.total()}, {"read", tally.read_count()}, {"left_out", left_out}});
+  }
   return {{"format", stock.source.format}, {"clips", stock.clips.clips.size()}, {"seconds", stock.seconds}, {"classes", stock.clips_of_class},
           {"groups", stock.groups.size()}, {"unusable", unusable}, {"duplicates", stock.clips.duplicates}, {"missing", missing.size()},
           {"first_missing", std::vector(missing.begin(), missing.begin() + std::min<int64_t>(10, std::ssize(missing)))},
-          {"notes", stock.notes}, {"lists", lists}, {"written", !dry_run}};
+          {"tallies", tallies}, {"notes", stock.notes}, {"lists", lists}, {"written", !dry_run}};
 }
 
 void import(const ImportArguments& arguments) {
@@ -200,8 +240,8 @@ void import(const ImportArguments& arguments) {
     }
     record(stock, arguments.store, reader);
   }
-  if (arguments.json) fmt::print("{}\n", as_json(stock, arguments.dry_run).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-  else fmt::print("{}", as_text(stock, arguments.dry_run));
+  if (arguments.json) fmt::print("{}\n", json_text(as_json(stock, arguments.dry_run)));
+  else fmt::print("{}", printable_lines(as_text(stock, arguments.dry_run)));
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ bool is_exported(const std::string& path) {
 
 OpenedModel open_model(const std::string& path) {
   OpenedModel opened{path, is_exported(path) ? load_description(path + ".json") : load_model(path), {}};
-  read_options(opened.input, opened.saved.input_yaml, path);
+  read_described(opened.input, opened.saved.input_yaml, path + " (input)");
   if (opened.saved.classes == std::vector<std::string>{"none"}) fail("{}: was pre-trained without labels and knows no classes; train from it with init", path);
   return opened;
 }

@@ -2,6 +2,7 @@
 #include <set>
 
 #include <ATen/Parallel.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -65,18 +66,23 @@ struct Format {
 };
 
 // Row by row, so that a copy of a video, or a row that stands twice, gets its lines too.
+void say_damage(const std::string& path, const std::string& damage) { fmt::print(stderr, "{}\n", printable_lines(damaged_sentence(path, damage))); }
+
 std::vector<Line> lines_of_rows(const PredictArguments& arguments, ClipReader& reader, Progress& progress) {
   const std::string folder = arguments.list.empty() ? "" : std::filesystem::path(arguments.list).parent_path().string();
   const ClipOptions options = arguments.segment_s > 0 ? ClipOptions{"segment", arguments.segment_s, arguments.segment_s} : ClipOptions{};
   const auto probe_video = [&](const std::string& path) { return reader.probe(path); };
   const auto rows = rows_of(arguments.list, arguments.videos);
   std::vector<Line> lines;
+  std::set<std::string> damaged;  // said once each
   Progress inner(Progress::Mode::quiet);
   progress.begin("probing", std::ssize(rows), "videos");
   for (size_t i = 0; i < rows.size(); ++i) {
     const ClipList made = make_clips({rows[i]}, folder, options, {}, probe_video, inner);
     for (const Clip& clip : made.clips) lines.push_back({rows[i].path, clip, {}, ""});
     for (const auto& video : made.quarantined) lines.push_back({rows[i].path, {}, {}, video.reason});
+    for (const auto& video : made.damaged)
+      if (damaged.insert(video.path).second) say_damage(video.path, video.reason);
     if (made.clips.empty() && made.quarantined.empty())
       lines.push_back({rows[i].path, {}, {}, fmt::format("{}: no segment has its middle in the span; give a smaller --segment_s", rows[i].place)});
     progress.step(static_cast<int64_t>(i) + 1);
@@ -193,6 +199,7 @@ void predict_stream(const PredictArguments& arguments) {
   const OpenedModel model = open_model(arguments.model);
   const Format format{model.saved.classes, arguments.all, arguments.json};
   const VideoInfo info = probe(arguments.videos[0]);
+  if (!info.damage.empty()) say_damage(info.path, fmt::format("{}", fmt::join(info.damage, "; ")));
   const auto frame_net = arguments.engine.empty() && arguments.precision != "bf16" ? std::dynamic_pointer_cast<FrameNet>(model.saved.net) : nullptr;
   std::unique_ptr<Engine> engine;
   std::unique_ptr<StreamScorer> scorer;
@@ -235,6 +242,7 @@ void add_predict(CLI::App& app) {
                         ->check(CLI::IsMember({"auto", "f32", "bf16"}))->capture_default_str();
   command->add_option("--threads", arguments->threads, "threads of the network [all]")->check(CLI::Range(1, 1024));
   command->add_flag("--quiet", arguments->quiet, "no progress");
+  command->add_flag("--untrusted", "refuse what executes code; no model file that is read here does");
   command->add_flag("--json", arguments->json, "a JSON object per line");
   command->callback([arguments] {
     if (arguments->threads > 0) at::set_num_threads(static_cast<int>(arguments->threads));

@@ -1,6 +1,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/interrupted.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "video/probe.h"
@@ -15,6 +17,7 @@ std::string describe(const VideoInfo& info) {
                                  info.path, info.width, info.height, info.codec, info.container, info.frames(), info.duration_s, info.average_rate,
                                  info.constant_rate ? "constant" : "variable", info.rotation != 0 ? fmt::format(", rotated {} degrees", info.rotation) : "",
                                  keys, info.full_range ? "full" : "limited", info.audio_streams, info.id);
+  if (!info.seekable) text += fmt::format("  plays from its start only, each clip takes as long as all before it: {}\n", info.doubt);
   for (const auto& damage : info.damage) text += "  damage: " + damage + "\n";
   return text;
 }
@@ -23,7 +26,7 @@ nlohmann::json as_json(const VideoInfo& info) {
   return {{"path", info.path}, {"id", info.id}, {"bytes", info.bytes}, {"width", info.width}, {"height", info.height}, {"codec", info.codec},
           {"container", info.container}, {"frames", info.frames()}, {"duration_s", info.duration_s}, {"average_rate", info.average_rate},
           {"constant_rate", info.constant_rate}, {"rotation", info.rotation}, {"full_range", info.full_range},
-          {"audio_streams", info.audio_streams}, {"damage", info.damage}};
+          {"audio_streams", info.audio_streams}, {"damage", info.damage}, {"seekable", info.seekable}, {"doubt", info.doubt}};
 }
 
 }  // namespace
@@ -41,14 +44,14 @@ void add_probe(CLI::App& app) {
       Progress::check_interrupted();
       try {
         const VideoInfo info = probe(path);
-        print_now(*json ? as_json(info).dump() + "\n" : describe(info));
+        print_now(*json ? json_text(as_json(info)) + "\n" : printable_lines(describe(info)));
       } catch (const Interrupted&) {
         throw;
       } catch (const StdoutError&) {
         throw;
       } catch (const Error& error) {
         ++bad;
-        print_now((*json ? nlohmann::json{{"path", path}, {"error", error.what()}}.dump() : error.what()) + std::string("\n"));
+        print_now((*json ? json_text(nlohmann::json{{"path", path}, {"error", error.what()}}) : printable(error.what())) + "\n");
       }
     }
     if (bad > 0) fail("{} of {} files cannot be used", bad, paths->size());

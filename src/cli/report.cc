@@ -19,10 +19,11 @@ struct Named {
 
 Results read_results(const std::string& folder) {
   const std::string path = (fs::path(folder) / "report.json").string();
-  std::ifstream in(path);
-  if (!in) fail("{}: no finished run here; distal run writes it (--out names the folder)", path);
+  std::error_code unknown;
+  if (!fs::exists(path, unknown)) fail("{}: no finished run here; distal run writes it (--out names the folder)", path);
+  const std::string text = read_file(path);
   try {
-    return results_from_json({std::istreambuf_iterator<char>(in), {}});
+    return results_from_json(text);
   } catch (const Error& error) {
     fail("{}: {}", path, error.what());
   }
@@ -117,7 +118,7 @@ Results merged(std::vector<Named>& runs) {
     all.read_s += more.read_s;
   }
   for (const auto field : {&Results::question, &Results::name, &Results::teacher, &Results::revision, &Results::machine, &Results::command,
-                           &Results::date}) {
+                           &Results::date, &Results::start_draw}) {
     all.*field = joined(runs, field, "; ");
   }
   all.recipe.clear();
@@ -161,7 +162,7 @@ void add_report(CLI::App& app) {
   command->callback([=] {
     const Results results = read_all(*folders);
     write_atomically(*out, report_html(results, thumbnail));
-    fmt::print("{}\n", *json ? to_json(results) : *out);
+    fmt::print("{}\n", *json ? report_json(results) : *out);
   });
 }
 

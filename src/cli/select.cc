@@ -1,10 +1,12 @@
-#include <fstream>
+#include <sstream>
 
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "active/kernels.h"
 #include "active/strategy.h"
+#include "base/files.h"
 #include "base/interrupted.h"
 #include "base/npy.h"
 #include "cli/command.h"
@@ -41,8 +43,7 @@ torch::Tensor read_array(const char* flag, const std::string& path, int64_t dime
 std::vector<Interned> read_names(const std::string& path) {
   std::vector<Interned> names;
   if (path.empty()) return names;
-  std::ifstream file(path);
-  if (!file) fail("--videos {}: cannot be read; give a text file with the name of each row's video, one a line", path);
+  std::istringstream file(read_file(path));
   for (std::string line; std::getline(file, line);) names.push_back(line);
   return names;
 }
@@ -64,19 +65,47 @@ class Rows {
   int64_t rows_ = -1;
 };
 
+// What is wrong with a row of probabilities, and the cure; empty: nothing. The tolerance allows for two digits and for bfloat16.
+std::string not_probabilities(const torch::Tensor& row, const std::string& flag) {
+  constexpr double kTolerance = 0.01;
+  const auto values = row.to(torch::kFloat64);
+  const char* of_logits = flag == "--probabilities" ? "if these are logits, give them as --logits" : "if these are logits, apply a softmax to them";
+  const double least = values.min().item<double>(), sum = values.sum().item<double>();
+  if (!torch::isfinite(values).all().item<bool>()) return "holds NaN or infinity; leave the clip out, or look for what broke its scores";
+  if (least < 0) return fmt::format("holds {:.4g}, below 0; {}", least, of_logits);
+  if (std::abs(sum - 1) <= kTolerance) return "";
+  const std::string cure = sum == 0                   ? "leave the clip out, or look for what broke its scores"
+                           : std::abs(sum - 100) <= 1 ? "these are per cent: divide them by 100"
+                                                      : fmt::format("divide the row by its sum; {}", of_logits);
+  return fmt::format("sums to {:.4g}, and probabilities sum to 1 (within {}); {}", sum, kTolerance, cure);
+}
+
+// [M, K], each row a distribution over the classes, or with `unknown` all NaN.
+torch::Tensor read_probabilities(const char* flag, const std::string& path, bool unknown = false) {
+  const torch::Tensor array = read_array(flag, path, 2);
+  if (!array.defined() || array.numel() == 0) return array;
+  by_blocks(array.size(0), kBlockRows, [&](int64_t begin, int64_t end) {
+    const auto block = array.slice(0, begin, end).to(torch::kFloat64);
+    auto suspect = ((block.sum(1) - 1).abs() < 1e-4).logical_and((block >= 0).all(1)).logical_not();
+    if (unknown) suspect = suspect.logical_and(block.isnan().all(1).logical_not());
+    const auto rows = suspect.nonzero();
+    for (int64_t i = 0; i < rows.size(0); ++i)
+      if (const auto what = not_probabilities(block[rows[i].item<int64_t>()], flag); !what.empty())
+        throw UsageError(fmt::format("{} {}: row {} (the first is 0) {}", flag, path, begin + rows[i].item<int64_t>(), what));
+  });
+  return array;
+}
+
 PoolScores read_scores(const SelectArguments& arguments) {
   PoolScores scores;
   scores.logits = read_array("--logits", arguments.logits, 2);
-  if (const auto p = read_array("--probabilities", arguments.probabilities, 2); p.defined()) {
-    if ((p < 0).any().item<bool>()) throw UsageError(fmt::format("--probabilities {}: some lie below 0; if these are logits, give them as --logits", arguments.probabilities));
-    scores.logits = p.to(torch::kFloat64).clamp_min(1e-30).log();
-  }
+  if (const auto p = read_probabilities("--probabilities", arguments.probabilities); p.defined()) scores.logits = p.to(torch::kFloat64).clamp_min(1e-30).log();
   scores.embeddings = read_array("--embeddings", arguments.embeddings, 2);
   scores.labelled_embeddings = read_array("--labelled", arguments.labelled, 2);
   scores.labelled_logits = read_array("--labelled_logits", arguments.labelled_logits, 2);
-  scores.labelled_targets = read_array("--labelled_targets", arguments.labelled_targets, 2);
+  scores.labelled_targets = read_probabilities("--labelled_targets", arguments.labelled_targets, /*unknown=*/true);
   scores.passes = read_array("--passes", arguments.passes, 3);
-  scores.teacher = read_array("--teacher", arguments.teacher, 2);
+  scores.teacher = read_probabilities("--teacher", arguments.teacher);
   scores.head_weight = read_array("--head", arguments.head, 2);
   scores.duration_s = read_array("--durations", arguments.durations, 1);
   scores.start_s = read_array("--starts", arguments.starts, 1);
@@ -112,9 +141,22 @@ void require_what_it_needs(const std::string& name, const Needs& needs, const Se
   if (!missing.empty()) throw UsageError(fmt::format("{} also needs {}", name, fmt::join(missing, ", ")));
 }
 
+// Where less was chosen than asked for: how much, and why.
+void say_what_is_missing(const SelectArguments& arguments, const PoolScores& scores, const torch::Tensor& rows) {
+  const int64_t all = scores.size(), chosen = rows.size(0);
+  const auto& seconds = scores.duration_s;
+  if (chosen < all) {
+    if (chosen < arguments.count) fmt::print(stderr, "asked for {} rows: the limits of selection leave {} of {}\n", arguments.count, chosen, all);
+  } else if (arguments.count > all) {
+    fmt::print(stderr, "asked for {} rows, there are {}: all are chosen\n", arguments.count, all);
+  } else if (seconds.defined() && arguments.seconds > seconds.sum().item<double>()) {
+    fmt::print(stderr, "asked for {:g} s, all {} rows last {:g} s: all are chosen\n", arguments.seconds, all, seconds.sum().item<double>());
+  }
+}
+
 void select_rows(const SelectArguments& arguments) {
   if ((arguments.count >= 0) == (arguments.seconds >= 0)) throw UsageError("select wants --count N, or --seconds S, and not both");
-  std::vector<Override> overrides = {{"strategy.name", arguments.strategy}};
+  std::vector<Override> overrides = {{"strategy.name", arguments.strategy, /*literal=*/true}};
   for (const auto& set : arguments.sets) overrides.push_back(Override::parse(set));
   if (arguments.seconds >= 0) overrides.push_back({"selection.unit", "seconds"});
   SelectRecipe recipe;
@@ -130,6 +172,8 @@ void select_rows(const SelectArguments& arguments) {
   const torch::Tensor rows = select(*recipe.strategy, scores, budget, recipe.selection, Random(static_cast<uint64_t>(arguments.seed)));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   makes_nothing.reset();
+  if (const auto how = recipe.strategy->distances(); !how.empty()) fmt::print(stderr, "{}: {}\n", recipe.strategy.name, how);
+  say_what_is_missing(arguments, scores, rows);
   if (!arguments.out.empty()) {
     write_npy(arguments.out, rows);
     fmt::print("{}\n", arguments.out);
@@ -149,13 +193,13 @@ void add_select(CLI::App& app) {
   command->add_option("--count", arguments->count, "rows to choose")->check(CLI::NonNegativeNumber);
   command->add_option("--seconds", arguments->seconds, "seconds of video to choose instead, with --durations")->check(CLI::NonNegativeNumber);
   auto* logits = command->add_option("--logits", arguments->logits, "[M, K], before the softmax");
-  command->add_option("--probabilities", arguments->probabilities, "[M, K] instead of logits")->excludes(logits);
+  command->add_option("--probabilities", arguments->probabilities, "[M, K] instead of logits; each row sums to 1")->excludes(logits);
   command->add_option("--embeddings", arguments->embeddings, "[M, D], mapped where they lie: float32, float64, float16 or bfloat16");
   command->add_option("--labelled", arguments->labelled, "[L, D], embeddings of what has labels");
   command->add_option("--labelled_logits", arguments->labelled_logits, "[L, K], for learning_loss");
-  command->add_option("--labelled_targets", arguments->labelled_targets, "[L, K], probabilities, for learning_loss");
+  command->add_option("--labelled_targets", arguments->labelled_targets, "[L, K], probabilities, NaN where unknown, for learning_loss");
   command->add_option("--passes", arguments->passes, "[P, M, K], logits of several passes or networks, for bald, ensemble, committee, consistency");
-  command->add_option("--teacher", arguments->teacher, "[M, K], probabilities of another network, for disagreement");
+  command->add_option("--teacher", arguments->teacher, "[M, K], probabilities of another network, each row sums to 1, for disagreement");
   command->add_option("--head", arguments->head, "[K, D], weights of the last layer, for boundary");
   command->add_option("--durations", arguments->durations, "[M], seconds of each clip");
   command->add_option("--starts", arguments->starts, "[M], where each clip begins in its video, s");

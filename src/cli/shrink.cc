@@ -9,6 +9,7 @@
 #include "base/parallel.h"
 #include "cli/command.h"
 #include "data/csv.h"
+#include "data/list_text.h"
 #include "data/lists.h"
 #include "video/decoder.h"
 #include "video/shrink.h"
@@ -28,7 +29,8 @@ struct ShrinkArguments {
 
 struct OutcomeOfShrink {
   int64_t made = 0, kept = 0, bytes_before = 0, bytes_after = 0;
-  std::vector<Quarantined> bad;  // path as in the list
+  std::vector<Quarantined> bad;      // path as in the list
+  std::vector<Quarantined> damaged;  // copied all the same
   std::vector<std::string> lists;
   double before_s = 0, after_s = 0;  // 16 frames of some videos
   int64_t timed = 0;
@@ -100,7 +102,9 @@ class Shrinking {
       kept = is_shrunk(target(path), *stamp, arguments_.options);
       if (!kept) {
         make_folder(fs::path(target(path)).parent_path().string());
-        shrink(probe(source(path)), target(path), arguments_.options);
+        const VideoInfo info = probe(source(path));
+        shrink(info, target(path), arguments_.options);
+        if (!info.damage.empty()) note_damage(info);
       }
     } catch (const CopyError&) {
       throw;
@@ -117,12 +121,17 @@ class Shrinking {
     outcome_.bytes_after += static_cast<int64_t>(fs::file_size(target(path)));
   }
 
+  void note_damage(const VideoInfo& info) {
+    const std::lock_guard lock(mutex_);
+    outcome_.damaged.push_back({info.path, fmt::format("{}", fmt::join(info.damage, "; "))});
+  }
+
   // The same rows with the copies' paths, less those of bad videos.
   void write_list(const std::string& list) {
     const std::string from = arguments_.folder + "/" + list;
     std::set<std::string> bad;
     for (const auto& video : outcome_.bad) bad.insert(video.path);
-    const auto records = parse_csv(read_if_there(from), from);
+    const auto records = parse_csv(list_text(from), from);
     const auto& header = records.front().fields;
     const auto names_videos = [](const std::string& name) { return name == "path" || name == "video"; };
     const auto column = static_cast<size_t>(std::find_if(header.begin(), header.end(), names_videos) - header.begin());
@@ -150,6 +159,7 @@ class Shrinking {
       const auto& path = videos_[i * videos_.size() / std::min(kVideos, videos_.size())];
       if (std::any_of(outcome_.bad.begin(), outcome_.bad.end(), [&](const auto& video) { return video.path == path; })) continue;
       const VideoInfo before = probe(source(path)), after = probe(target(path));
+      if (!before.seekable) continue;  // how long a frame takes depends on where it stands
       const auto read = [&](const VideoInfo& info) {
         std::vector<int64_t> frames;
         for (int64_t k = 0; k < kFrames; ++k) frames.push_back((2 * k + 1) * info.frames() / (2 * kFrames));
@@ -173,9 +183,10 @@ class Shrinking {
 
 void print(const ShrinkArguments& arguments, const OutcomeOfShrink& outcome) {
   if (arguments.json) {
-    nlohmann::ordered_json bad = nlohmann::ordered_json::array();
+    nlohmann::ordered_json bad = nlohmann::ordered_json::array(), damaged = bad;
     for (const auto& video : outcome.bad) bad.push_back({{"path", video.path}, {"reason", video.reason}});
-    const nlohmann::ordered_json json = {{"made", outcome.made}, {"kept", outcome.kept}, {"bad", bad}, {"bytes_before", outcome.bytes_before},
+    for (const auto& video : outcome.damaged) damaged.push_back({{"path", video.path}, {"reason", video.reason}});
+    const nlohmann::ordered_json json = {{"made", outcome.made}, {"kept", outcome.kept}, {"bad", bad}, {"damaged", damaged}, {"bytes_before", outcome.bytes_before},
                                          {"bytes_after", outcome.bytes_after}, {"lists", outcome.lists}, {"read_before_s", outcome.before_s},
                                          {"read_after_s", outcome.after_s}, {"read_videos", outcome.timed}};
     fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
@@ -183,6 +194,7 @@ void print(const ShrinkArguments& arguments, const OutcomeOfShrink& outcome) {
   }
   fmt::print("{} {} copies, {} there already, {} videos cannot be read\n", arguments.dry_run ? "would make" : "made", outcome.made, outcome.kept, outcome.bad.size());
   for (const auto& video : outcome.bad) fmt::print("  cannot be read: {}\n", video.reason);
+  for (const auto& video : outcome.damaged) fmt::print("  {}\n", damaged_sentence(video.path, video.reason));
   if (outcome.timed == 0) return;
   fmt::print("{:.1f} MB instead of {:.1f}; reading 16 frames takes {:.1f} ms instead of {:.1f}, {:.1f} times as fast (mean of {} videos, read twice)\n",
              static_cast<double>(outcome.bytes_after) / 1e6, static_cast<double>(outcome.bytes_before) / 1e6, 1e3 * outcome.after_s / static_cast<double>(outcome.timed),

@@ -16,8 +16,8 @@ constexpr int64_t kMostProbes = 1024, kMostProbeBytes = int64_t{256} << 20;  // 
 
 void InputOptions::visit(OptionVisitor& v) {
   v("sampling", sampling, "which frames of a clip the network sees");
-  v("size_px", size_px, "side of the network's square input, px", at_least(8));
-  v("short_side_px", short_side_px, "short side of cached frames, px; 0: 8/7 of size_px", at_least(0));
+  v("size_px", size_px, "side of the network's square input, px", between(8, 4096));
+  v("short_side_px", short_side_px, "short side of cached frames, px; 0: 8/7 of size_px", between(0, 8192));
   v("deadline_s", deadline_s, "longest time to decode a clip, s; past it the video is put aside", Range{0.001});
 }
 

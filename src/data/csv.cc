@@ -9,6 +9,7 @@ class Parser {
  public:
   Parser(const std::string& text, const std::string& place) : text_(text), place_(place) {
     if (text_.starts_with("\xEF\xBB\xBF")) at_ = 3;
+    separator_ = separator_of_first_line();
   }
 
   template <class Visit>
@@ -20,14 +21,29 @@ class Parser {
   }
 
  private:
+  char separator_of_first_line() const {
+    std::string found;
+    bool quoted = false;
+    for (size_t i = text_.find_first_not_of("\r\n", at_); i < text_.size(); ++i) {
+      const char c = text_[i];
+      if (c == '"') quoted = !quoted;
+      if (quoted) continue;
+      if (c == '\n' || c == '\r') break;
+      if (c == ',') return c;
+      if (c == ';' || c == '\t') found += c;
+    }
+    if (found.empty()) return ',';
+    return found.find(';') != std::string::npos ? ';' : '\t';
+  }
+
   CsvRecord next() {
     CsvRecord record{{}, line_};
     for (;;) {
       record.fields.push_back(at_ < text_.size() && text_[at_] == '"' ? quoted() : plain());
-      if (at_ >= text_.size() || text_[at_] != ',') break;
+      if (at_ >= text_.size() || text_[at_] != separator_) break;
       ++at_;
     }
-    if (at_ < text_.size() && text_[at_] == '\r') ++at_;
+    if (at_ < text_.size() && text_[at_] == '\r') ++at_;  // alone, as old Macintoshes wrote, it ends a line too
     if (at_ < text_.size() && text_[at_] == '\n') ++at_;
     ++line_;
     return record;
@@ -35,8 +51,10 @@ class Parser {
 
   std::string plain() {
     const size_t begin = at_;
-    while (at_ < text_.size() && text_[at_] != ',' && text_[at_] != '\n' && text_[at_] != '\r') ++at_;
-    return text_.substr(begin, at_ - begin);
+    while (at_ < text_.size() && text_[at_] != separator_ && text_[at_] != '\n' && text_[at_] != '\r') ++at_;
+    const std::string_view field = std::string_view(text_).substr(begin, at_ - begin);
+    const size_t first = field.find_first_not_of(" \t");
+    return first == std::string_view::npos ? "" : std::string(field.substr(first, field.find_last_not_of(" \t") - first + 1));
   }
 
   std::string quoted() {
@@ -58,6 +76,7 @@ class Parser {
   const std::string& text_;
   const std::string& place_;
   size_t at_ = 0;
+  char separator_ = ',';
   int64_t line_ = 1;
 };
 
@@ -72,7 +91,9 @@ std::vector<CsvRecord> parse_csv(const std::string& text, const std::string& pla
 }
 
 std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  const bool blank_end = !text.empty() && (blank(text.front()) || blank(text.back()));
+  if (text.find_first_of(",\"\r\n") == std::string::npos && !blank_end) return text;
   std::string out = "\"";
   for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
   return out + '"';

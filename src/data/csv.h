@@ -1,5 +1,7 @@
 #pragma once
-// Comma-separated text (RFC 4180): quoted fields, doubled quotes, line breaks inside quotes, LF or CRLF, a byte-order mark.
+// Comma-separated text (RFC 4180): quoted fields, doubled quotes, line breaks inside quotes, LF, CRLF or CR, a byte-order mark. Where the
+// first line has no comma outside quotes, semicolons or else tabs separate, as spreadsheets write where a comma stands in numbers.
+// Blanks around a field that is not quoted do not belong to it.
 
 #include <cstdint>
 #include <functional>
@@ -19,7 +21,7 @@ void each_csv(const std::string& text, const std::string& place, const std::func
 /// All of them. Throws Error `place:line: ...` for a quote that never closes.
 std::vector<CsvRecord> parse_csv(const std::string& text, const std::string& place);
 
-/// A field as it is written: quoted where it holds a comma, a quote or a line break.
+/// A field as it is written: quoted where it holds a comma, a quote, a line break, or a blank at an end.
 std::string csv_field(const std::string& text);
 
 }  // namespace distal

@@ -1,158 +1,203 @@
 #include <algorithm>
-#include <map>
-#include <sstream>
+#include <set>
 #include <tuple>
 
+#include <pugixml.hpp>
+
 #include "base/error.h"
+#include "base/text.h"
 #include "data/foreign_lists.h"
+#include "data/list_text.h"
 
 namespace distal {
 namespace {
 
-struct Tag {
-  std::string name, text, place;
-  std::map<std::string, std::string> attributes;
-  bool opens = false, closes = false;  // <name>; </name>; both in one line: <name>text</name>, <name/>
+constexpr int kMostXmlDepth = 64;             // CVAT's own is nested seven deep
+constexpr int64_t kMostXmlParts = 20'000'000;  // tags and attributes; each takes some 50 bytes
+constexpr const char* kExportAgain = "export from CVAT again, as \"CVAT for video 1.1\"";
 
-  const std::string& value(const std::string& key) const {
-    const auto found = attributes.find(key);
-    if (found == attributes.end() || found->second.empty()) fail("{}: <{}> has no {}; export from CVAT again", place, name, key);
-    return found->second;
+const char* reason_of(pugi::xml_parse_status status) {
+  switch (status) {
+    case pugi::status_end_element_mismatch: return "an end tag does not fit what is open, or the file ends too early";
+    case pugi::status_bad_attribute: return "an attribute is not name=\"value\"";
+    case pugi::status_bad_start_element: return "a tag is not closed by >";
+    case pugi::status_bad_end_element: return "an end tag is not closed by >";
+    case pugi::status_bad_comment: return "a comment is not closed";
+    case pugi::status_bad_cdata: return "a CDATA section is not closed";
+    case pugi::status_bad_doctype: return "a DOCTYPE is not closed";
+    case pugi::status_bad_pi: return "a <? is not closed";
+    case pugi::status_no_document_element: return "there is no tag";
+    default: return "a tag is malformed";
   }
-  int64_t frame(const std::string& key) const {
-    const std::string& digits = value(key);
-    if (digits.size() > 9 || digits.find_first_not_of("0123456789") != std::string::npos) fail("{}: {} is '{}', not a frame", place, key, digits);
-    return std::stoll(digits);
-  }
-};
+}
 
-// CVAT writes one tag a line, or a tag with its text and its end (XmlAnnotationWriter in cvat/apps/dataset_manager/formats/cvat.py
-// of cvat-ai/cvat). What else XML can hold is refused.
-class Line {
+class Lines {
  public:
-  Line(std::string text, std::string place) : text_(std::move(text)), place_(std::move(place)) {}
-
-  Tag tag() {
-    Tag tag{.place = place_};
-    if (!take("<") || text_.starts_with('!')) refuse();
-    tag.closes = take("/");
-    tag.opens = !tag.closes;
-    tag.name = upto(" />");
-    while (take(" ") && !text_.starts_with('/')) {
-      const std::string key = upto("="), quote = text_.starts_with("='") ? "'" : "\"";
-      if (!take("=" + quote)) refuse();
-      tag.attributes[key] = decoded(upto(quote.c_str()));
-      take(quote);
-    }
-    if (take("/>")) tag.closes = true;
-    else if (!take(">")) refuse();
-    if (text_.empty()) return tag;
-    tag.text = decoded(upto("<"));
-    tag.closes = take("</" + tag.name + ">");
-    if (!tag.closes || !text_.empty()) refuse();
-    return tag;
+  Lines(const std::string& text, const std::string& place) : place_(place) {
+    for (size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1)) ends_.push_back(static_cast<ptrdiff_t>(at));
   }
+  std::string at(ptrdiff_t offset) const { return fmt::format("{}:{}", place_, std::lower_bound(ends_.begin(), ends_.end(), offset) - ends_.begin() + 1); }
+  std::string of(const pugi::xml_node& node) const { return at(node.offset_debug()); }
 
  private:
-  [[noreturn]] void refuse() const { fail("{}: not as CVAT writes it, one <tag name=\"value\"> a line; export from CVAT again as XML 1.1", place_); }
-  bool take(const std::string& word) {
-    if (!text_.starts_with(word)) return false;
-    text_.erase(0, word.size());
+  const std::string& place_;
+  std::vector<ptrdiff_t> ends_;
+};
+
+class DepthGuard : public pugi::xml_tree_walker {
+ public:
+  explicit DepthGuard(const Lines& lines) : lines_(lines) {}
+  bool for_each(pugi::xml_node& node) override {
+    if (depth() >= kMostXmlDepth) fail("{}: tags nested deeper than {}; CVAT writes none so; {}", lines_.of(node), kMostXmlDepth, kExportAgain);
     return true;
   }
-  std::string upto(const char* stops) {
-    const size_t end = text_.find_first_of(stops);
-    if (end == std::string::npos) refuse();
-    return std::exchange(text_, text_.substr(end)).substr(0, end);
-  }
-  std::string decoded(std::string text) const {
-    static const std::map<std::string, std::string> known = {{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&#10;", "\n"}, {"&amp;", "&"}};
-    for (size_t at = text.find('&'); at != std::string::npos; at = text.find('&', at + 1)) {
-      const auto found = known.find(text.substr(at, text.find(';', at) + 1 - at));
-      if (found == known.end()) refuse();
-      text.replace(at, found->first.size(), found->second);
-    }
-    return text;
-  }
-  std::string text_, place_;
+
+ private:
+  const Lines& lines_;
 };
 
-// Tracks come from dump_as_cvat_interpolation, tags of frames from dump_as_cvat_annotation of that file. A track has a shape for
-// every frame it is in, then one that is `outside`.
-class Reader {
- public:
-  void read(const Tag& tag) {
-    const std::string parent = open_.empty() ? "" : open_.back();
-    if (tag.closes && !tag.opens && parent != tag.name) fail("{}: </{}> closes nothing; export from CVAT again", tag.place, tag.name);
-    if (tag.name == "track" || tag.name == "image") track_or_image(tag);
-    else if (parent == "track" && tag.opens) shape(tag.frame("frame"), tag.attributes.contains("outside") && tag.value("outside") == "1");
-    else if (parent == "image" && tag.name == "tag" && tag.opens) add(tag.value("label"), owner_.frame("id"), owner_.frame("id") + step_ - 1);
-    else if (tag.name == "source" && (parent == "task" || parent == "meta")) video_ = tag.text;
-    else if (tag.name == "frame_filter" && tag.text.starts_with("step=")) step_ = std::max(1, std::atoi(tag.text.c_str() + 5));
-    else if (tag.name == "project") fail("{}: a project; export its tasks one by one", tag.place);
-    if (tag.opens && !tag.closes) open_.push_back(tag.name);
-    if (tag.closes && !tag.opens) open_.pop_back();
-  }
+bool is_shape(std::string_view name) {
+  static const std::set<std::string_view> shapes = {"box", "polygon", "polyline", "points", "ellipse", "mask", "cuboid", "skeleton"};
+  return shapes.contains(name);
+}
 
-  std::vector<Row> rows(const std::string& place) {
-    if (!open_.empty()) fail("{}: ends within <{}>; export from CVAT again", place, open_.back());
-    if (rows_.empty()) fail("{}: no track and no tag of a frame; label the video in CVAT first", place);
-    const auto order = [](const Row& row) { return std::tie(row.label, row.start_frame); };
-    std::sort(rows_.begin(), rows_.end(), [&](const Row& a, const Row& b) { return order(a) < order(b); });
-    std::vector<Row> merged;
-    for (const Row& row : rows_) {
-      if (merged.empty() || merged.back().label != row.label || row.start_frame > merged.back().end_frame + 1) merged.push_back(row);
-      else merged.back().end_frame = std::max(merged.back().end_frame, row.end_frame);
+// Tracks come from dump_as_cvat_interpolation, tags of frames from dump_as_cvat_annotation (cvat/apps/dataset_manager/formats/cvat.py of
+// cvat-ai/cvat). A track has a shape for every frame it is in, then one that is `outside`.
+class CvatReader {
+ public:
+  CvatReader(const std::string& text, const std::string& place) : lines_(text, place), place_(place) {}
+
+  ForeignList read(const pugi::xml_document& document) {
+    const pugi::xml_node root = document.document_element();
+    if (std::string_view(root.name()) != "annotations") fail("{}: <{}> where <annotations> was expected; {}", lines_.of(root), excerpt(root.name(), 40), kExportAgain);
+    meta(root);
+    for (const pugi::xml_node node : root.children("track")) track(node);
+    for (const pugi::xml_node node : root.children("image")) image(node);
+    ForeignList list;
+    for (Tally* tally : {&tracks_, &tags_, &shapes_, &attributes_})
+      if (tally->total() > 0) list.tallies.push_back(*tally);
+    if (rows_.empty()) {
+      std::string found;
+      for (const Tally& tally : list.tallies) found += "; " + tally.text();
+      fail("{}: no track and no tag of a frame to read{}; label the video in CVAT with tracks or tags", place_, found);
     }
-    std::stable_sort(merged.begin(), merged.end(), [](const Row& a, const Row& b) { return a.start_frame < b.start_frame; });
-    return merged;
+    for (Row& row : merged()) list.add(std::move(row));
+    return list;
   }
 
  private:
-  void track_or_image(const Tag& tag) {
-    if (tag.closes && tag.name == "track" && first_ >= 0) add(owner_.value("label"), first_, last_ + step_ - 1);
-    if (tag.opens) owner_ = tag;
-    first_ = last_ = -1;
+  void meta(const pugi::xml_node& root) {
+    const auto named = [&](const char* name) {
+      return root.find_node([&](const pugi::xml_node& node) { return std::string_view(node.name()) == name; });
+    };
+    if (const auto project = root.child("meta").child("project")) fail("{}: a project; export its tasks one by one", lines_.of(project));
+    video_ = named("source").text().get();
+    const std::string filter = named("frame_filter").text().get();
+    if (filter.starts_with("step=")) step_ = std::clamp(std::atoi(filter.c_str() + 5), 1, 1'000'000);
   }
-  void shape(int64_t frame, bool outside) {
-    if (frame <= last_) fail("{}: frame {} of the track after frame {}; export from CVAT again", owner_.place, frame, last_);
-    if (outside && first_ >= 0) add(owner_.value("label"), first_, frame - 1);
-    if (outside || first_ < 0) first_ = outside ? -1 : frame;
-    last_ = frame;
+
+  std::string value(const pugi::xml_node& node, const char* key) const {
+    const std::string text = node.attribute(key).value();
+    if (text.empty()) fail("{}: <{}> has no {}; {}", lines_.of(node), node.name(), key, kExportAgain);
+    return text;
   }
-  void add(const std::string& label, int64_t first, int64_t last) {
-    if (video_.empty()) fail("{}: no <source> before it names the video; only tasks of one video are read", owner_.place);
-    Row row{video_, label, group_of_name(video_)};
-    row.start_frame = first, row.end_frame = last, row.place = owner_.place;
+
+  int64_t frame_of(const pugi::xml_node& node, const char* key) const {
+    const std::string digits = value(node, key);
+    if (digits.size() > 9 || digits.find_first_not_of("0123456789") != std::string::npos)
+      fail("{}: {} is '{}', not the number of a frame; {}", lines_.of(node), key, excerpt(digits, 40), kExportAgain);
+    return std::stoll(digits);
+  }
+
+  // Skeletons carry the word at their points.
+  static bool outside(const pugi::xml_node& shape) {
+    if (const auto said = shape.attribute("outside")) return said.as_bool();
+    const auto points = shape.children("points");
+    return points.begin() != points.end() && std::all_of(points.begin(), points.end(), [](const pugi::xml_node& point) { return point.attribute("outside").as_bool(); });
+  }
+
+  void track(const pugi::xml_node& node) {
+    const std::string label = value(node, "label");
+    int64_t first = -1, last = -1;  // frames since it was last outside
+    const size_t before = rows_.size();
+    for (const pugi::xml_node shape : node.children()) {
+      if (shape.type() != pugi::node_element) continue;
+      count_attributes(shape);
+      if (!is_shape(shape.name())) continue;
+      const int64_t frame = frame_of(shape, "frame");
+      if (frame <= last) fail("{}: frame {} of the track after frame {}; {}", lines_.of(shape), frame, last, kExportAgain);
+      const bool gone = outside(shape);
+      if (gone && first >= 0) add(node, label, first, frame - 1);
+      if (gone || first < 0) first = gone ? -1 : frame;
+      last = frame;
+    }
+    if (first >= 0) add(node, label, first, last + step_ - 1);
+    if (rows_.size() > before) tracks_.read();
+    else tracks_.leave_out("without a frame they are in", lines_.of(node));
+  }
+
+  void image(const pugi::xml_node& node) {
+    for (const pugi::xml_node inner : node.children()) {
+      if (inner.type() != pugi::node_element) continue;
+      count_attributes(inner);
+      if (std::string_view(inner.name()) == "tag") {
+        const int64_t frame = frame_of(node, "id");
+        add(inner, value(inner, "label"), frame, frame + step_ - 1);
+        tags_.read();
+      } else {
+        shapes_.leave_out(is_shape(inner.name()) ? fmt::format("{} without a track", inner.name()) : fmt::format("of unknown kind {}", excerpt(inner.name(), 40)), lines_.of(inner));
+      }
+    }
+  }
+
+  void count_attributes(const pugi::xml_node& owner) {
+    for (const pugi::xml_node attribute : owner.children("attribute"))
+      attributes_.leave_out(fmt::format("called '{}' left out", excerpt(attribute.attribute("name").value(), 40)), lines_.of(attribute));
+  }
+
+  void add(const pugi::xml_node& owner, const std::string& label, int64_t first, int64_t last) {
+    if (video_.empty()) fail("{}: no <source> in <meta> names the video; only tasks of one video are read", lines_.of(owner));
+    Row row{video_, utf8_name(label)};
+    set_group_of_name(row);
+    row.start_frame = first, row.end_frame = last, row.place = lines_.of(owner);
     rows_.push_back(row);
   }
 
-  std::vector<std::string> open_;
-  std::string video_;
-  int64_t step_ = 1;               // CVAT showed every step-th frame of the file
-  Tag owner_;                      // the last track or image
-  int64_t first_ = -1, last_ = -1;  // frames of the track since it was last outside
+  // Spans of one label that touch or overlap are one.
+  std::vector<Row> merged() {
+    const auto order = [](const Row& row) { return std::tie(row.label, row.start_frame); };
+    std::sort(rows_.begin(), rows_.end(), [&](const Row& a, const Row& b) { return order(a) < order(b); });
+    std::vector<Row> spans;
+    for (const Row& row : rows_) {
+      if (spans.empty() || spans.back().label != row.label || row.start_frame > spans.back().end_frame + 1) spans.push_back(row);
+      else spans.back().end_frame = std::max(spans.back().end_frame, row.end_frame);
+    }
+    std::stable_sort(spans.begin(), spans.end(), [](const Row& a, const Row& b) { return a.start_frame < b.start_frame; });
+    return spans;
+  }
+
+  Lines lines_;
+  std::string place_, video_;
+  int64_t step_ = 1;  // CVAT showed every step-th frame of the file
   std::vector<Row> rows_;
+  Tally tracks_{"tracks"}, tags_{"tags of frames"}, shapes_{"shapes of images"}, attributes_{"attributes"};
 };
 
 }  // namespace
 
 ForeignList read_cvat(const std::string& text, const std::string& place) {
-  Reader reader;
-  std::istringstream lines(text);
-  std::string whole, part;  // text may hold line breaks
-  for (int64_t number = 1, began = 1; std::getline(lines, part) || !whole.empty(); ++number) {
-    part.erase(part.find_last_not_of(" \t\r") + 1);
-    part.erase(0, part.find_first_not_of(" \t\xEF\xBB\xBF"));
-    const bool more = !part.empty() && !part.starts_with('<');
-    if (!more && !whole.empty() && !whole.starts_with("<?")) reader.read(Line(whole, fmt::format("{}:{}", place, began)).tag());
-    began = more ? began : number;
-    whole = more ? whole + "\n" + part : part;
-    part.clear();
-  }
-  ForeignList list;
-  for (const Row& row : reader.rows(place)) list.add(row);
-  return list;
+  const auto parts = std::count(text.begin(), text.end(), '<') + std::count(text.begin(), text.end(), '=');
+  if (parts > kMostXmlParts) fail("{}: {} tags and attributes, at most {} are read; export shorter tasks", place, parts, kMostXmlParts);
+  const Lines lines(text, place);
+  pugi::xml_document document;
+  const auto parsed = document.load_buffer(text.data(), text.size(), pugi::parse_default | pugi::parse_doctype, pugi::encoding_utf8);
+  if (!parsed) fail("{}: no XML: {}; {}", lines.at(parsed.offset), reason_of(parsed.status), kExportAgain);
+  for (const pugi::xml_node node : document.children())
+    if (node.type() == pugi::node_doctype && std::string_view(node.value()).find('[') != std::string_view::npos)
+      fail("{}: a DOCTYPE that defines entities, which are not read; {}", lines.of(node), kExportAgain);
+  DepthGuard guard(lines);
+  document.traverse(guard);
+  return CvatReader(text, place).read(document);
 }
 
 }  // namespace distal

@@ -6,13 +6,14 @@
 #include <filesystem>
 #include <iterator>
 #include <optional>
-#include <regex>
-#include <sstream>
 
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/pattern.h"
+#include "base/text.h"
 #include "data/csv.h"
+#include "data/list_text.h"
 
 namespace distal {
 namespace {
@@ -21,15 +22,17 @@ struct ListLine {
   std::string text, place;  // trimmed; file:line
 };
 
-constexpr size_t kLongestLine = 4096;  // longer ones are no list's, and std::regex recurses once a character
+constexpr size_t kLongestLine = 65'536;  // longer ones are no list's
+constexpr size_t kLongestName = 255;     // of a file
+constexpr double kMostSeconds = 1e6;   // eleven days
 
 std::vector<ListLine> lines_of(const std::string& text, const std::string& place) {
   std::vector<ListLine> lines;
   int64_t number = 0;
   for (size_t at = text.starts_with("\xEF\xBB\xBF") ? 3 : 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
+    const size_t end = std::min(text.find_first_of("\r\n", at), text.size());
     std::string line = text.substr(at, end - at);
-    at = end + 1;
+    at = end + (text.compare(end, 2, "\r\n") == 0 ? 2 : 1);
     ++number;
     line.erase(line.find_last_not_of(" \t\r") + 1);
     line.erase(0, std::min(line.find_first_not_of(" \t"), line.size()));
@@ -62,17 +65,19 @@ std::optional<Counted> counted(const std::string& line) {
 
 std::string stem(const std::string& path) { return std::filesystem::path(path).stem().string(); }
 
-Row row_of(std::string path, std::string label, std::string group, const std::string& place) {
+// Of a group that the list or its naming rule says.
+Row row_of(const std::string& path, const std::string& label, const std::string& group, const std::string& place) {
   Row row;
-  row.path = std::move(path);
-  row.label = std::move(label);
-  row.group = std::move(group);
+  row.path = path;
+  row.label = utf8_name(label);
+  row.group = utf8_name(group);
+  row.grouped = true;
   row.place = place;
   return row;
 }
 
-const std::regex& ucf_path() {
-  static const std::regex pattern(R"(([^/]+)/v_[^/]+_g\d+_c\d+\.\w+)");
+const Pattern& ucf_path() {
+  static const Pattern pattern(R"(([^/]+)/v_[^/]+_g\d+_c\d+\.\w+)", "UCF101");
   return pattern;
 }
 
@@ -83,18 +88,10 @@ int64_t column(const CsvRecord& header, const std::string& name, const std::stri
   return at - header.fields.begin();
 }
 
-bool has_column(const std::string& header, const std::string& name) {
-  std::istringstream fields(header);
-  for (std::string field; std::getline(fields, field, ',');) {
-    std::erase_if(field, [](char c) { return c == '"' || c == ' ' || c == '\t'; });
-    if (field == name) return true;
-  }
-  return false;
-}
-
 double seconds(const std::string& text, const char* name, const std::string& place) {
   const auto value = number<double>(text);
-  if (!value || !(*value >= 0)) fail("{}: {} is '{}', write seconds as a number", place, name, text);
+  if (!value || !(*value >= 0 && *value <= kMostSeconds))
+    fail("{}: {} is '{}', write seconds as a number from 0 to {:.0f}", place, name, excerpt(text, 40), kMostSeconds);
   return *value;
 }
 
@@ -126,6 +123,38 @@ void require_one_label(const ListLine& line, const std::string& before) {
 
 }  // namespace
 
+void Tally::leave_out(const std::string& reason, const std::string& example, int64_t count) {
+  if (count == 0) return;
+  auto at = std::find_if(reasons_.begin(), reasons_.end(), [&](const Reason& known) { return known.reason == reason; });
+  if (at == reasons_.end()) at = reasons_.insert(at, {reason, example, 0});
+  at->count += count;
+}
+
+void Tally::append(const Tally& more) {
+  read(more.read_);
+  for (const Reason& one : more.reasons_) leave_out(one.reason, one.example, one.count);
+}
+
+int64_t Tally::left_out() const {
+  int64_t sum = 0;
+  for (const Reason& one : reasons_) sum += one.count;
+  return sum;
+}
+
+std::string Tally::text() const {
+  constexpr size_t kShown = 12;
+  std::string text = fmt::format("{} {}: {} read", total(), what_, read_);
+  int64_t shown = 0;
+  for (size_t i = 0; i < std::min(kShown, reasons_.size()); ++i) {
+    const auto& [reason, example, count] = reasons_[i];
+    text += fmt::format(", {} {}", count, reason);
+    if (!example.empty()) text += fmt::format(" ({}{})", count > 1 ? "the first: " : "", example);
+    shown += count;
+  }
+  if (shown < left_out()) text += fmt::format(", {} for {} other reasons", left_out() - shown, reasons_.size() - kShown);
+  return text;
+}
+
 void ForeignList::add(Row row, Side side) {
   rows.push_back(std::move(row));
   sides.push_back(side);
@@ -136,6 +165,11 @@ void ForeignList::append(ForeignList more) {
   std::move(more.sides.begin(), more.sides.end(), std::back_inserter(sides));
   for (auto& note : more.notes)
     if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(std::move(note));
+  for (Tally& tally : more.tallies) {
+    const auto at = std::find_if(tallies.begin(), tallies.end(), [&](const Tally& known) { return known.what() == tally.what(); });
+    if (at == tallies.end()) tallies.push_back(std::move(tally));
+    else at->append(tally);
+  }
 }
 
 std::string recognised_format(const std::string& text, const std::string& file_name) {
@@ -144,26 +178,32 @@ std::string recognised_format(const std::string& text, const std::string& file_n
   if (text[begin] == '{' || text[begin] == '[') return "labelstudio";
   if (text[begin] == '<') return text.find("<annotations") != std::string::npos ? "cvat" : "";
   const auto lines = lines_of(text, file_name);
-  const std::string& first = lines.front().text;
   const auto all = [&](const auto& holds) { return std::all_of(lines.begin(), lines.end(), holds); };
   const auto ends_in_number = [](const ListLine& line) { return counted(line.text).has_value(); };
-  if (std::regex_match(file_name, std::regex(R"(.+_test_split\d+\.txt)")) && all(ends_in_number)) return "hmdb51";
+  static const Pattern hmdb_name(R"(.+_test_split\d+\.txt)", "HMDB51"), ucf_name(R"((train|test)list\d+\.txt)", "UCF101");
+  if (hmdb_name.matches_all(file_name) && all(ends_in_number)) return "hmdb51";
   const auto is_ucf = [](const ListLine& line) {
     const auto numbered = counted(line.text);
-    return std::regex_match(numbered ? numbered->before : line.text, ucf_path());
+    return ucf_path().matches_all(numbered ? numbered->before : line.text);
   };
-  const bool ucf_name = std::regex_match(file_name, std::regex(R"((train|test)list\d+\.txt)"));
-  if (all(is_ucf) && (ucf_name || !ends_in_number(lines.front()))) return "ucf101";
+  if (all(is_ucf) && (ucf_name.matches_all(file_name) || !ends_in_number(lines.front()))) return "ucf101";
   if (all(ends_in_number)) return "mmaction2";
-  if (has_column(first, "youtube_id")) return "kinetics";
-  return has_column(first, "path") || has_column(first, "video") ? "csv" : "";
+  const auto header = parse_csv(lines.front().text, file_name).front().fields;
+  const auto has = [&](const char* name) { return std::find(header.begin(), header.end(), name) != header.end(); };
+  if (has("youtube_id")) return "kinetics";
+  if (has("annotation_id") && has("lead_time")) fail("{}:1: a CSV export of Label Studio, which loses spans; export from Label Studio as JSON", file_name);
+  return has("path") || has("video") ? "csv" : "";
 }
 
 std::string group_of_name(const std::string& path) {
-  static const std::regex pattern(R"(v_(.+_g\d+)_c\d+)");
-  const std::string name = stem(path);
-  std::smatch found;
-  return std::regex_match(name, found, pattern) ? found[1].str() : std::filesystem::path(path).lexically_normal().replace_extension().string();
+  static const Pattern pattern(R"(v_(.+_g\d+)_c\d+)", "UCF101");
+  const auto found = pattern.match(stem(path));
+  return found ? utf8_name(found->at(1)) : group_of_path(path);
+}
+
+void set_group_of_name(Row& row) {
+  row.group = group_of_name(row.path);
+  row.grouped = row.group != group_of_path(row.path);
 }
 
 ForeignList read_kinetics(const std::string& text, const std::string& place, const FindVideo& find) {
@@ -174,76 +214,90 @@ ForeignList read_kinetics(const std::string& text, const std::string& place, con
                 end = column(header, "time_end", place);
   const auto split = std::find(header.fields.begin(), header.fields.end(), "split") - header.fields.begin();
   ForeignList list;
-  int64_t unlabelled = 0;
+  Tally rows("rows");
   for (auto record = records.begin() + 1; record != records.end(); ++record) {
     const std::string here = fmt::format("{}:{}", place, record->line);
     const auto& fields = record->fields;
-    if (fields.size() != header.fields.size()) fail("{}: {} fields where the header has {}", here, fields.size(), header.fields.size());
+    if (fields.size() != header.fields.size()) fail("{}: {} fields where the header has {}, quote a field that contains a comma", here, fields.size(), header.fields.size());
     if (fields[id].empty()) fail("{}: empty youtube_id, name a video or remove the line", here);
     const double start_s = seconds(fields[start], "time_start", here), end_s = seconds(fields[end], "time_end", here);
-    if (end_s <= start_s) fail("{}: time_end {} is not after time_start {}", here, fields[end], fields[start]);
-    if (fields[label].empty()) ++unlabelled;
-    else list.add(kinetics_row(fields[label], fields[id], start_s, end_s, here, find), kinetics_side(split < std::ssize(fields) ? fields[split] : ""));
+    if (end_s <= start_s) fail("{}: time_end {} is not after time_start {}, correct them or remove the line", here, fields[end], fields[start]);
+    if (fields[id].size() > kLongestName) fail("{}: a youtube_id of {} characters, name a video or remove the line", here, fields[id].size());
+    if (fields[label].empty()) {
+      rows.leave_out("without a label", here);
+      continue;
+    }
+    rows.read();
+    list.add(kinetics_row(fields[label], fields[id], start_s, end_s, here, find), kinetics_side(split < std::ssize(fields) ? fields[split] : ""));
   }
-  if (unlabelled > 0) list.notes.push_back(fmt::format("{} rows without a label were left out", unlabelled));
+  list.tallies.push_back(rows);
   return list;
 }
 
 ForeignList read_mmaction2(const std::string& text, const std::string& place, const std::vector<std::string>& class_names) {
   ForeignList list;
+  Tally rows("rows");
   for (const ListLine& line : lines_of(text, place)) {
     const auto found = counted(line.text);
-    if (!found || found->number < 0) fail("{}: '{}' does not end in a class number; an MMAction2 list is `path label`", line.place, line.text);
+    if (!found || found->number < 0)
+      fail("{}: '{}' does not end in a class number; an MMAction2 list is `path label`", line.place, excerpt(line.text, 80));
     require_one_label(line, found->before);
     const int64_t known = std::ssize(class_names);
     if (known > 0 && found->number >= known) fail("{}: class number {}, but there are {} class names; the first is number 0", line.place, found->number, known);
-    list.add(row_of(found->before, known > 0 ? class_names[found->number] : fmt::format("{}", found->number), group_of_name(found->before), line.place));
+    Row row = row_of(found->before, known > 0 ? class_names[found->number] : fmt::format("{}", found->number), "", line.place);
+    set_group_of_name(row);
+    list.add(row);
+    rows.read();
   }
+  list.tallies.push_back(rows);
   if (class_names.empty()) list.notes.push_back("classes are called by their numbers; --classes FILE, one name a line, names them");
   return list;
 }
 
 ForeignList read_ucf101(const std::string& text, const std::string& place, Side side) {
   ForeignList list;
+  Tally rows("rows");
   for (const ListLine& line : lines_of(text, place)) {
     const auto numbered = counted(line.text);
     const std::string path = numbered ? numbered->before : line.text;
-    std::smatch found;
-    if (!std::regex_match(path, found, ucf_path())) fail("{}: '{}' is not of UCF101; a line is Class/v_Class_g01_c01.avi", line.place, line.text);
-    list.add(row_of(path, found[1].str(), group_of_name(path), line.place), side);
+    const auto found = ucf_path().match(path);
+    if (!found) fail("{}: '{}' is not of UCF101; a line is Class/v_Class_g01_c01.avi", line.place, excerpt(line.text, 80));
+    list.add(row_of(path, found->at(1), group_of_name(path), line.place), side);
+    rows.read();
   }
+  list.tallies.push_back(rows);
   return list;
 }
 
 ForeignList read_hmdb51(const std::string& text, const std::string& place, const std::string& label) {
-  static const std::regex last_number(R"(_\d+$)");
+  static const Pattern last_number(R"(_\d+$)", "HMDB51");
   ForeignList list;
+  Tally rows("rows");
   for (const ListLine& line : lines_of(text, place)) {
     const auto found = counted(line.text);
     if (!found || found->number < 0 || found->number > 2)
-      fail("{}: '{}' is not of an HMDB51 split; a line is `name.avi N`, 1 training, 2 test, 0 unused", line.place, line.text);
-    if (found->number == 0) continue;
-    const std::string group = std::regex_replace(stem(found->before), last_number, "");
+      fail("{}: '{}' is not of an HMDB51 split; a line is `name.avi N`, 1 training, 2 test, 0 unused", line.place, excerpt(line.text, 80));
+    if (found->number == 0) {
+      rows.leave_out("unused in this split (0)");
+      continue;
+    }
+    rows.read();
+    const std::string group = last_number.replaced(stem(found->before), "");
     list.add(row_of(label + "/" + found->before, label, group, line.place), found->number == 1 ? Side::training : Side::test);
   }
+  list.tallies.push_back(rows);
   return list;
 }
 
 std::string csv_text(const std::vector<Row>& rows) {
-  const auto quoted = [](const std::string& field) {
-    if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
-    return fmt::format("\"{}\"", std::regex_replace(field, std::regex("\""), "\"\""));
-  };
-  const auto timed = [](const Row& row) { return row.start_s > 0 || std::isfinite(row.end_s); };
   const auto framed = [](const Row& row) { return row.start_frame >= 0; };
+  const auto timed = [&](const Row& row) { return !framed(row) && (row.start_s > 0 || std::isfinite(row.end_s)); };
   const bool seconds = std::any_of(rows.begin(), rows.end(), timed), frames = std::any_of(rows.begin(), rows.end(), framed);
-  if (seconds && frames) fail("{}: spans in seconds and in frames do not go into one list; import them apart", rows.front().place);
-  std::string text = seconds ? "path,label,group,start_s,end_s\n" : frames ? "path,label,group,start_frame,end_frame\n" : "path,label,group\n";
-  constexpr int64_t kLastFrame = 999'999'999;  // of a whole video among spans: a span may end after its video
+  std::string text = fmt::format("path,label,group{}{}\n", seconds ? ",start_s,end_s" : "", frames ? ",start_frame,end_frame" : "");
   for (const Row& row : rows) {
-    text += fmt::format("{},{},{}", quoted(row.path), quoted(row.label), quoted(row.group));
-    if (seconds) text += fmt::format(",{},{}", row.start_s, row.end_s);
-    if (frames) text += framed(row) ? fmt::format(",{},{}", row.start_frame, row.end_frame) : fmt::format(",0,{}", kLastFrame);
+    text += fmt::format("{},{},{}", csv_field(row.path), csv_field(row.label), csv_field(row.group));
+    if (seconds) text += timed(row) ? fmt::format(",{},{}", row.start_s, row.end_s) : ",,";
+    if (frames) text += framed(row) ? fmt::format(",{},{}", row.start_frame, row.end_frame) : ",,";
     text += '\n';
   }
   return text;

@@ -438,7 +438,7 @@ TEST(ClipReader, AProbeThatIsUsedAgainIsYoungAgain) {
   EXPECT_GT(std::filesystem::last_write_time(record), hour_ago);
   EXPECT_EQ(again.stamp(), first.stamp());
   EXPECT_EQ(again.mirrored, first.mirrored);
-  EXPECT_EQ(again.timed, first.timed);
+  EXPECT_EQ(again.seekable, first.seekable);
 }
 
 TEST(ClipReader, ASpoiledProbeRecordIsProbedAgain) {

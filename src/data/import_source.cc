@@ -2,38 +2,39 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <regex>
 #include <set>
 #include <sstream>
 
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/pattern.h"
+#include "data/list_text.h"
 
 namespace distal {
 namespace {
 
 namespace fs = std::filesystem;
 
-const std::regex& hmdb51_name() {
-  static const std::regex pattern(R"((.+)_test_split(\d{1,3})\.txt)");
+const Pattern& hmdb51_name() {
+  static const Pattern pattern(R"((.+)_test_split(\d{1,3})\.txt)", "HMDB51");
   return pattern;
 }
 
-const std::regex& ucf101_name() {
-  static const std::regex pattern(R"((train|test)list(\d{1,3})\.txt)");
+const Pattern& ucf101_name() {
+  static const Pattern pattern(R"((train|test)list(\d{1,3})\.txt)", "UCF101");
   return pattern;
 }
 
-std::string text_of(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  if (!in) fail("{}: cannot be read; check its name and its permissions", path);
-  if (text.view().starts_with("PK\x03\x04")) fail("{}: a ZIP archive; unpack it and give the file inside", path);
-  return text.str();
+bool exists(const std::string& path) {
+  std::error_code unknown;
+  return fs::exists(path, unknown);
+}
+
+bool is_folder(const std::string& path) {
+  std::error_code unknown;
+  return fs::is_directory(path, unknown);
 }
 
 std::string name_of(const std::string& path) { return fs::path(path).filename().string(); }
@@ -42,12 +43,25 @@ std::string folder_of(const std::string& path) { return fs::path(path).parent_pa
 // Lexically: a symbolic link stays what it is called here.
 fs::path below(const std::string& folder, const fs::path& entry) { return entry.string().substr((fs::path(folder) / "").string().size()); }
 
-std::vector<std::string> files_named(const std::string& folder, const std::regex& pattern, int64_t split) {
+// Calls `visit` with each entry below a folder; folders of others are passed over.
+template <class Visit>
+void walk(const std::string& folder, const Visit& visit) {
+  std::error_code error;
+  fs::recursive_directory_iterator at(folder, fs::directory_options::skip_permission_denied, error);
+  if (error) fail("{}: the folder cannot be read ({}); check its name and its permissions", folder, error.message());
+  for (const fs::recursive_directory_iterator end; at != end; at.increment(error)) visit(*at);
+  if (error) fail("{}: cannot be read to its end ({}); check the disk", folder, error.message());
+}
+
+std::vector<std::string> files_named(const std::string& folder, const Pattern& pattern, int64_t split) {
   std::vector<std::string> files;
-  for (const auto& entry : fs::directory_iterator(folder.empty() ? "." : folder)) {
+  std::error_code error;
+  fs::directory_iterator at(folder.empty() ? "." : folder, error);
+  if (error) fail("{}: the folder cannot be read ({}); check its permissions", folder, error.message());
+  for (const auto& entry : at) {
     const std::string name = name_of(entry.path().string());
-    std::smatch found;
-    if (std::regex_match(name, found, pattern) && std::stoll(found[2].str()) == split) files.push_back((fs::path(folder) / name).string());
+    const auto found = pattern.match(name);
+    if (found && std::stoll(found->at(2)) == split) files.push_back((fs::path(folder) / name).string());
   }
   std::sort(files.begin(), files.end());
   return files;
@@ -55,12 +69,12 @@ std::vector<std::string> files_named(const std::string& folder, const std::regex
 
 std::string format_of(const ImportOptions& options) {
   if (!options.format.empty()) return options.format;
-  if (fs::is_directory(options.path)) {
+  if (is_folder(options.path)) {
     if (!files_named(options.path, ucf101_name(), options.split).empty()) return "ucf101";
     return files_named(options.path, hmdb51_name(), options.split).empty() ? "tree" : "hmdb51";
   }
   if (has_video_ending(options.path)) throw UsageError(fmt::format("{}: a video; give the folder of CLASS/VIDEO it lies in, or a list", options.path));
-  const std::string format = recognised_format(text_of(options.path), name_of(options.path));
+  const std::string format = recognised_format(list_text(options.path), name_of(options.path));
   if (format.empty())
     fail("{}: of no known format; import reads {}: --format NAME says which; our own CSV begins with path,label", options.path,
          fmt::join(import_formats(), ", "));
@@ -68,24 +82,22 @@ std::string format_of(const ImportOptions& options) {
 }
 
 // The published lists that belong together: both of UCF101, those of all classes of HMDB51.
-std::vector<std::string> partners(const ImportOptions& options, const std::regex& pattern) {
-  if (fs::is_directory(options.path)) return files_named(options.path, pattern, options.split);
-  const std::string name = name_of(options.path);
-  std::smatch found;
-  return std::regex_match(name, found, pattern) ? files_named(folder_of(options.path), pattern, std::stoll(found[2].str())) : std::vector{options.path};
+std::vector<std::string> partners(const ImportOptions& options, const Pattern& pattern) {
+  if (is_folder(options.path)) return files_named(options.path, pattern, options.split);
+  const auto found = pattern.match(name_of(options.path));
+  return found ? files_named(folder_of(options.path), pattern, std::stoll(found->at(2))) : std::vector{options.path};
 }
 
 std::string hmdb51_class(const std::string& path) {
-  const std::string name = name_of(path);
-  std::smatch found;
-  if (!std::regex_match(name, found, hmdb51_name())) fail("{}: an HMDB51 list carries its class in its name: CLASS_test_split1.txt", path);
-  return found[1].str();
+  const auto found = hmdb51_name().match(name_of(path));
+  if (!found) fail("{}: an HMDB51 list carries its class in its name: CLASS_test_split1.txt", path);
+  return found->at(1);
 }
 
 std::vector<std::string> names_in(const std::string& path) {
   std::vector<std::string> names;
   if (path.empty()) return names;
-  std::istringstream lines(text_of(path));
+  std::istringstream lines(list_text(path));
   for (std::string line; std::getline(lines, line);) {
     line.erase(line.find_last_not_of(" \t\r") + 1);
     if (!line.empty()) names.push_back(line);
@@ -95,16 +107,18 @@ std::vector<std::string> names_in(const std::string& path) {
 
 ForeignList rows_of_tree(const std::string& folder) {
   ForeignList list;
-  for (const auto& entry : fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied)) {
-    if (!has_video_ending(entry.path().string()) || !entry.is_regular_file()) continue;
+  walk(folder, [&](const fs::directory_entry& entry) {
+    std::error_code unknown;
+    if (!has_video_ending(entry.path().string()) || !entry.is_regular_file(unknown)) return;
     const fs::path relative = below(folder, entry.path());
     if (!relative.has_parent_path()) fail("{}: lies beside the class folders; a folder tree is CLASS/VIDEO", entry.path().string());
     Row row;
     row.path = relative.string(), row.place = relative.string();
-    row.label = relative.parent_path().filename().string();
-    row.group = group_of_name(row.path);
+    row.label = utf8_name(relative.parent_path().filename().string());
+    if (row.label.str().find_first_not_of(" \t") == std::string::npos) fail("{}: its class folder has a blank name; name the class", entry.path().string());
+    set_group_of_name(row);
     list.add(row);
-  }
+  });
   if (list.rows.empty()) fail("{}: no video below it; a folder tree is CLASS/VIDEO (mp4, avi, mkv, mov, webm, ...)", folder);
   std::sort(list.rows.begin(), list.rows.end(), [](const Row& a, const Row& b) { return a.path < b.path; });
   return list;
@@ -114,9 +128,10 @@ ForeignList read_list(const std::string& path, const ImportSource& source, const
   if (source.format == "csv") {
     ForeignList list;
     for (Row& row : read_rows(path, "")) list.add(std::move(row));
+    list.tallies.emplace_back("rows").read(std::ssize(list.rows));
     return list;
   }
-  const std::string text = text_of(path);
+  const std::string text = list_text(path);
   if (source.format == "kinetics") return read_kinetics(text, path, find);
   if (source.format == "mmaction2") return read_mmaction2(text, path, names_in(options.classes));
   if (source.format == "ucf101") {
@@ -128,20 +143,19 @@ ForeignList read_list(const std::string& path, const ImportSource& source, const
   return read_cvat(text, path);
 }
 
-void regroup(ForeignList& list, const std::string& pattern) {
-  if (pattern.empty()) return;
-  std::regex group;
-  try {
-    group = std::regex(pattern);
-  } catch (const std::regex_error& error) {
-    throw UsageError(fmt::format("--group '{}': no regular expression: {}", pattern, error.what()));
-  }
+void regroup(ForeignList& list, const std::string& expression) {
+  if (expression.empty()) return;
+  const Pattern group(expression, "--group");
   int64_t others = 0;
   for (Row& row : list.rows) {
-    const std::string stem = fs::path(row.path.str()).stem().string();
-    std::smatch found;
-    if (std::regex_search(stem, found, group)) row.group = found.size() > 1 ? found[1].str() : found[0].str();
-    else ++others;
+    const auto found = group.find(fs::path(row.path.str()).stem().string());
+    const std::string name = !found ? "" : found->size() > 1 ? found->at(1) : found->front();
+    if (name.empty()) {
+      ++others;
+      continue;
+    }
+    row.group = utf8_name(name);
+    row.grouped = true;
   }
   if (others == 0) return;
   list.notes.push_back(fmt::format("--group matches {} of {} rows; the others keep the group they had", std::ssize(list.rows) - others, list.rows.size()));
@@ -151,6 +165,7 @@ void regroup(ForeignList& list, const std::string& pattern) {
 void locate(ImportSource& source, const FindVideo& find) {
   ForeignList present;
   present.notes = source.list.notes;
+  present.tallies = source.list.tallies;
   for (size_t i = 0; i < source.list.rows.size(); ++i) {
     Row row = source.list.rows[i];
     const std::string path = find(row.path);
@@ -185,13 +200,14 @@ bool has_video_ending(const std::string& path) {
 struct VideoFolder::Index {
   std::multimap<std::string, std::string> by_name, by_stem, by_path;  // path without ending
   explicit Index(const std::string& folder) {
-    for (const auto& entry : fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied)) {
-      if (!has_video_ending(entry.path().string()) || !entry.is_regular_file()) continue;
+    walk(folder, [&](const fs::directory_entry& entry) {
+      std::error_code unknown;
+      if (!has_video_ending(entry.path().string()) || !entry.is_regular_file(unknown)) return;
       const fs::path path = below(folder, entry.path());
       by_name.emplace(path.filename().string(), path.string());
       by_stem.emplace(path.stem().string(), path.string());
       by_path.emplace((path.parent_path() / path.stem()).string(), path.string());
-    }
+    });
   }
 };
 
@@ -199,9 +215,14 @@ VideoFolder::VideoFolder(std::string folder) : folder_(folder.empty() ? "." : st
 VideoFolder::~VideoFolder() = default;
 
 std::string VideoFolder::find(const std::string& name) {
-  std::error_code error;
-  if (name.empty()) return "";
-  if (fs::exists(fs::path(folder_) / name, error)) return name;
+  if (name.empty() || name.size() > kLongestPath) return "";
+  const std::string found = find_as_written(name), decoded = utf8_name(name);
+  return found.empty() && decoded != name ? find_as_written(decoded) : found;
+}
+
+std::string VideoFolder::find_as_written(const std::string& name) {
+  std::error_code unknown;
+  if (exists((fs::path(folder_) / name).string()) && !fs::is_directory(fs::path(folder_) / name, unknown)) return name;
   if (!index_) index_ = std::make_unique<Index>(folder_);
   const auto only = [](const auto& names, const std::string& key) { return names.count(key) == 1 ? names.find(key)->second : std::string(); };
   const fs::path path = fs::path(name).lexically_normal();
@@ -212,11 +233,11 @@ std::string VideoFolder::find(const std::string& name) {
 }
 
 ImportSource read_source(const ImportOptions& options) {
-  if (!fs::exists(options.path))
+  if (!exists(options.path))
     throw UsageError(fmt::format("{}: missing; give a folder of CLASS/VIDEO, or a list ({})", options.path, fmt::join(import_formats(), ", ")));
   ImportSource source;
   source.format = format_of(options);
-  const bool folder = fs::is_directory(options.path);
+  const bool folder = is_folder(options.path);
   const bool published = source.format == "ucf101" || source.format == "hmdb51";
   if (folder != (source.format == "tree") && !(folder && published)) {
     throw UsageError(fmt::format("{}: {} is a {}, not a {}", options.path, source.format, folder ? "file" : "folder", folder ? "folder" : "file"));
@@ -240,7 +261,11 @@ ImportSource read_source(const ImportOptions& options) {
     if (!options.test.empty()) list.sides.assign(list.rows.size(), file == options.test ? Side::test : Side::training);
     source.list.append(std::move(list));
   }
-  if (source.list.rows.empty()) fail("{}: no row with a label in it", source.files.front());
+  if (source.list.rows.empty()) {
+    std::string found;
+    for (const Tally& tally : source.list.tallies) found += "; " + tally.text();
+    fail("{}: no row with a label in it{}", source.files.front(), found);
+  }
   regroup(source.list, options.group);
   locate(source, find);
   return source;

@@ -43,9 +43,11 @@ class VideoFolder {
   ~VideoFolder();
   /// The path relative to the folder: as it stands; else the same with another video ending; else, for a name without a
   /// folder, the only video of that name (or stem) anywhere below. "" where there is none, or more than one.
+  /// A name that is no UTF-8 is looked for as its bytes, then as Windows-1252 in UTF-8.
   std::string find(const std::string& name);
 
  private:
+  std::string find_as_written(const std::string& name);
   struct Index;
   std::string folder_;
   std::unique_ptr<Index> index_;

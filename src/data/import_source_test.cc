@@ -53,7 +53,7 @@ TEST(ImportSource, AGroupIsWhatTheExpressionCaptures) {
   EXPECT_EQ(tree.list.rows[2].group, "sew/other");
   EXPECT_EQ(tree.list.rows[3].group, "p1");
   EXPECT_THAT(tree.list.notes, ElementsAre("--group matches 3 of 4 rows; the others keep the group they had"));
-  EXPECT_THAT(error_of([&] { source(files.path(), [](ImportOptions& options) { options.group = "("; }); }), StartsWith("--group '(': no regular expression"));
+  EXPECT_THAT(error_of([&] { source(files.path(), [](ImportOptions& options) { options.group = "("; }); }), StartsWith("--group: '(' is not a regular expression"));
 }
 
 TEST(ImportSource, RefusesTreesThatAreNone) {
@@ -111,7 +111,7 @@ TEST(ImportSource, SaysWhichFormatsThereAre) {
   files.write("notes.txt", "dear reader\n");
   files.write("zip.xml", std::string("PK\x03\x04", 4));
   EXPECT_THAT(error_of([&] { source(files / "notes.txt"); }), HasSubstr("of no known format; import reads tree, csv, kinetics, mmaction2, ucf101, hmdb51, labelstudio, cvat"));
-  EXPECT_THAT(error_of([&] { source(files / "zip.xml"); }), HasSubstr("a ZIP archive; unpack it"));
+  EXPECT_THAT(error_of([&] { source(files / "zip.xml"); }), HasSubstr("a ZIP archive or a workbook; unpack it"));
   EXPECT_THAT(error_of([&] { source(files / "notes.txt", [](ImportOptions& options) { options.format = "tree"; }); }), HasSubstr("tree is a folder, not a file"));
   EXPECT_THAT(error_of([&] { source(files / "notes.txt", [](ImportOptions& options) { options.format = "mmaction2"; }); }), HasSubstr("does not end in a class number"));
 }
@@ -133,6 +133,35 @@ TEST(VideoFolder, KeepsTheNameOfASymbolicLink) {
   const Files files({"store/1.mp4", "tree/run/x"});
   std::filesystem::create_symlink(files / "store/1.mp4", files / "tree/run/a.mp4");
   EXPECT_THAT(paths(source(files / "tree")), ElementsAre("run/a.mp4"));
+}
+
+TEST(VideoFolder, NamesInWindows1252AreFoundAsBytesOrAsUtf8) {
+  const Files files({"caf\xE9.mp4", "th\xC3\xA9.mp4"});
+  VideoFolder folder(files.path());
+  EXPECT_EQ(folder.find("caf\xE9.mp4"), "caf\xE9.mp4");
+  EXPECT_EQ(folder.find("th\xE9.mp4"), "th\xC3\xA9.mp4");
+  EXPECT_EQ(folder.find(std::string(5000, 'a')), "");
+  EXPECT_EQ(folder.find("."), "") << "a folder is no video";
+}
+
+TEST(ImportSource, ClassFoldersThatAreNoUtf8) {
+  const Files files({"\xE9t\xE9/a.mp4", "\xC3\xA9t\xC3\xA9/b.mp4", "\xE8/c.mp4"});
+  const auto tree = source(files.path());
+  EXPECT_THAT(classes_of(tree.list.rows).names, ElementsAre("\xC3\xA8", "\xC3\xA9t\xC3\xA9"));
+  EXPECT_EQ(tree.list.rows[2].path, "\xE9t\xE9/a.mp4");
+}
+
+TEST(ImportSource, GroupsAreFoundInLinearTime) {
+  const Files files({"x/" + std::string(200, 'a') + ".mp4"});
+  EXPECT_THAT(source(files.path(), [](ImportOptions& options) { options.group = "^(a+)+$b"; }).list.notes, SizeIs(1));
+}
+
+TEST(ImportSource, DevicesAndMissingFoldersAreRefused) {
+  const Files files({"a.mp4"});
+  files.write("l.txt", "a.mp4 0\nb.mp4 1\n");
+  EXPECT_THAT(error_of([] { source("/dev/zero"); }), HasSubstr("no regular file"));
+  EXPECT_THAT(error_of([&] { source(files / "l.txt", [](ImportOptions& options) { options.videos = "/no/such/folder"; }); }), HasSubstr("/no/such/folder: the folder cannot be read"));
+  EXPECT_THAT(error_of([] { source(std::string(5000, 'a')); }), HasSubstr("missing; give a folder"));
 }
 
 }  // namespace

@@ -3,27 +3,17 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
-#include <map>
-#include <regex>
 #include <set>
-#include <sstream>
 
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/pattern.h"
 #include "data/csv.h"
+#include "data/list_text.h"
 
 namespace distal {
 namespace {
-
-std::string file_text(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in || std::filesystem::is_directory(path)) fail("{}: no such file, give the path of a CSV with the columns path,label", path);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 std::string trimmed(const std::string& text) {
   const auto first = text.find_first_not_of(" \t");
@@ -53,7 +43,6 @@ Columns columns_of(const CsvRecord& header, const std::string& place, bool label
   if (columns.label < 0 && labelled) refuse("the list needs a column label");
   if ((columns.start_s < 0) != (columns.end_s < 0)) refuse("start_s and end_s come together");
   if ((columns.start_frame < 0) != (columns.end_frame < 0)) refuse("start_frame and end_frame come together");
-  if (columns.start_s >= 0 && columns.start_frame >= 0) refuse("spans are given by start_s,end_s or by start_frame,end_frame, not by both");
   return columns;
 }
 
@@ -67,17 +56,29 @@ Number number(const std::string& text, const char* column, const Origin& place) 
   return value;
 }
 
+// Both ends of a span as written; nothing where both fields are empty or there are no such columns.
+std::optional<std::pair<std::string, std::string>> ends_of(const CsvRecord& record, int64_t start, int64_t end, const Origin& place) {
+  if (start < 0) return std::nullopt;
+  const std::string first = trimmed(record.fields[start]), last = trimmed(record.fields[end]);
+  if (first.empty() && last.empty()) return std::nullopt;
+  if (first.empty() || last.empty()) fail("{}: a span with one end, give both ends or neither (the whole video)", place);
+  return std::pair(first, last);
+}
+
 void read_span(Row& row, const CsvRecord& record, const Columns& columns) {
-  if (columns.start_s >= 0) {
-    row.start_s = number<double>(trimmed(record.fields[columns.start_s]), "start_s", row.place);
-    row.end_s = number<double>(trimmed(record.fields[columns.end_s]), "end_s", row.place);
+  const auto seconds = ends_of(record, columns.start_s, columns.end_s, row.place);
+  const auto frames = ends_of(record, columns.start_frame, columns.end_frame, row.place);
+  if (seconds && frames) fail("{}: a span in seconds and one in frames, leave one of them empty", row.place);
+  if (seconds) {
+    row.start_s = number<double>(seconds->first, "start_s", row.place);
+    row.end_s = number<double>(seconds->second, "end_s", row.place);
     if (!(row.start_s >= 0 && row.end_s > row.start_s)) {
       fail("{}: the span {} .. {} s is empty, end_s must be after start_s, start_s at least 0", row.place, row.start_s, row.end_s);
     }
   }
-  if (columns.start_frame >= 0) {
-    row.start_frame = number<int64_t>(trimmed(record.fields[columns.start_frame]), "start_frame", row.place);
-    row.end_frame = number<int64_t>(trimmed(record.fields[columns.end_frame]), "end_frame", row.place);
+  if (frames) {
+    row.start_frame = number<int64_t>(frames->first, "start_frame", row.place);
+    row.end_frame = number<int64_t>(frames->second, "end_frame", row.place);
     if (row.start_frame < 0 || row.end_frame < row.start_frame) {
       fail("{}: the span of frames {} .. {} is empty, end_frame must be at least start_frame, start_frame at least 0", row.place,
            row.start_frame, row.end_frame);
@@ -91,12 +92,14 @@ Row row_of(const CsvRecord& record, const Columns& columns, const std::string& c
   if (std::ssize(record.fields) != columns.count) {
     fail("{}: {} fields where the header has {}, quote a field that contains a comma", row.place, record.fields.size(), columns.count);
   }
-  row.path = trimmed(record.fields[columns.path]);
+  row.path = record.fields[columns.path];
   if (row.path.empty()) fail("{}: empty path, name a video or remove the line", row.place);
-  if (columns.label >= 0) row.label = trimmed(record.fields[columns.label]);
+  if (row.path.str().size() > kLongestPath) fail("{}: a path of {} characters, no file has one; name a video or remove the line", row.place, row.path.str().size());
+  if (columns.label >= 0) row.label = utf8_name(trimmed(record.fields[columns.label]));
   if (row.label.empty() && labelled) fail("{}: empty label, name a class or remove the line", row.place);
-  if (columns.group >= 0) row.group = trimmed(record.fields[columns.group]);
-  if (row.group.empty()) row.group = std::filesystem::path(row.path.str()).lexically_normal().replace_extension().string();
+  if (columns.group >= 0) row.group = utf8_name(trimmed(record.fields[columns.group]));
+  row.grouped = !row.group.empty();
+  if (!row.grouped) row.group = group_of_path(row.path);
   read_span(row, record, columns);
   return row;
 }
@@ -114,24 +117,25 @@ void ClipOptions::visit(OptionVisitor& v) {
   v("stride_s", stride_s, "from the start of a segment to the next, s", Range{0.001});
 }
 
+std::string group_of_path(const std::string& path) {
+  return utf8_name(std::filesystem::path(path).lexically_normal().replace_extension().string());
+}
+
 std::vector<Row> read_rows(const std::string& csv_path, const std::string& groups, bool labelled) {
-  std::regex pattern;
-  try {
-    pattern = std::regex(groups);
-  } catch (const std::regex_error& error) {
-    fail("groups: '{}' is not a regular expression ({}), write one such as 'g0[1-7]'", groups, error.what());
-  }
+  const Pattern pattern(groups, "groups");
+  std::error_code unknown;
+  if (!std::filesystem::exists(csv_path, unknown) && !unknown) fail("{}: no such file, give the path of a CSV with the columns path,label", csv_path);
   std::optional<Columns> columns;
   std::optional<Interned> first_group;
   std::vector<Row> rows;
-  each_csv(file_text(csv_path), csv_path, [&](const CsvRecord& record) {
+  each_csv(list_text(csv_path), csv_path, [&](const CsvRecord& record) {
     if (!columns) {
       columns = columns_of(record, csv_path, labelled);
       return;
     }
     const Row row = row_of(record, *columns, csv_path, labelled);
     if (!first_group) first_group = row.group;
-    if (groups.empty() || std::regex_search(row.group.str(), pattern)) rows.push_back(row);
+    if (pattern.found_in(row.group.str())) rows.push_back(row);
   });
   if (!columns) fail("{}:1: the file is empty, the first line names the columns: path,label", csv_path);
   if (rows.empty() && first_group) fail("{}: no group matches '{}', the first one is '{}'", csv_path, groups, *first_group);
@@ -146,26 +150,6 @@ Classes classes_of(const std::vector<Row>& rows) {
     if (!row.label.empty() && row.label != kUnlabelled) names.insert(row.label);
   }
   return {{names.begin(), names.end()}};
-}
-
-void require_disjoint_groups(const std::vector<Clip>& training, const std::vector<Clip>& test) {
-  std::map<std::string, const Clip*> groups, contents;
-  for (const auto& clip : training) {
-    groups.emplace(clip.group, &clip);
-    if (!clip.video_id.empty()) contents.emplace(clip.video_id, &clip);
-  }
-  for (const auto& clip : test) {
-    if (const auto at = groups.find(clip.group); at != groups.end()) {
-      fail("group '{}' is in the training list ({}) and in the test list ({}), keep all clips of a group on one side", clip.group,
-           at->second->video, clip.video);
-    }
-  }
-  for (const auto& clip : test) {
-    if (const auto at = contents.find(clip.video_id); at != contents.end()) {
-      fail("{} in the training list and {} in the test list are the same video, byte for byte, keep it on one side", at->second->video,
-           clip.video);
-    }
-  }
 }
 
 }  // namespace distal

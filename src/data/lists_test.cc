@@ -1,5 +1,6 @@
 #include "data/lists.h"
 
+#include "base/pattern.h"
 #include "data/csv.h"
 #include "data/testing.h"
 
@@ -39,6 +40,13 @@ TEST(Csv, ReadsQuotesLineBreaksAndCarriageReturns) {
   EXPECT_EQ(records[2].line, 5);
 }
 
+TEST(Csv, WhatIsWrittenIsReadBack) {
+  for (const char* field : {"plain", "a,b", "a\"b", "a\nb", "a\r\nb", " blank before", "blank behind\t", "a;b", ""}) {
+    const auto records = parse_csv("x,y\n" + csv_field(field) + ",z\n", "t.csv");
+    EXPECT_EQ(records.at(1).fields.at(0), field);
+  }
+}
+
 TEST(Lists, ReadsPathLabelAndGroupWhateverTheOrderOfColumns) {
   const auto all = rows("label,extra,video,group\r\nrun,1,a/b.mp4,g1\r\nwalk,2,\"c,d.mp4\",\r\n");
   ASSERT_EQ(all.size(), 2u);
@@ -55,6 +63,7 @@ TEST(Lists, KeepsOnlyTheGroupsThatMatch) {
   EXPECT_EQ(rows(csv, "^g(01|11)$").size(), 2u);
   EXPECT_EQ(refusal(csv, "h"), "list.csv: no group matches 'h', the first one is 'g01'");
   EXPECT_THAT(refusal(csv, "(g"), StartsWith("groups: '(g' is not a regular expression"));
+  EXPECT_THAT(refusal("path,label,group\na.mp4,x," + std::string(3000, 'a') + "!\n", "^(a+)+$"), HasSubstr("no group matches")) << "in linear time";
 }
 
 TEST(Lists, RefusesWithFileLineAndCure) {
@@ -69,6 +78,12 @@ TEST(Lists, RefusesWithFileLineAndCure) {
   EXPECT_EQ(refusal("path,label,start_frame,end_frame\na.mp4,x,1.5,2\n"), "list.csv:2: start_frame is '1.5', write a whole number");
   EXPECT_THAT(refusal("path,label,start_s,end_s\na.mp4,x,3,2\n"), StartsWith("list.csv:2: the span 3 .. 2 s is empty"));
   EXPECT_THAT(refusal("path,label,start_frame,end_frame\na.mp4,x,9,8\n"), StartsWith("list.csv:2: the span of frames 9 .. 8 is empty"));
+  EXPECT_EQ(refusal("path,label,start_s,end_s\na.mp4,x,1,\n"), "list.csv:2: a span with one end, give both ends or neither (the whole video)");
+  EXPECT_EQ(refusal("path,label,start_s,end_s,start_frame,end_frame\na.mp4,x,1,2,3,4\n"), "list.csv:2: a span in seconds and one in frames, leave one of them empty");
+  for (const char* span : {"nan,2", "-1,2", "inf,inf", "2,nan", "1e400,2"}) EXPECT_THAT(refusal(fmt::format("path,label,start_s,end_s\na.mp4,x,{}\n", span)), StartsWith("list.csv:2: ")) << span;
+  for (const char* span : {"99999999999999999999,2", "0,99999999999999999999", "-1,2"})
+    EXPECT_THAT(refusal(fmt::format("path,label,start_frame,end_frame\na.mp4,x,{}\n", span)), StartsWith("list.csv:2: ")) << span;
+  EXPECT_THAT(refusal("path,label\n" + std::string(5000, 'a') + ",x\n"), StartsWith("list.csv:2: a path of 5000 characters"));
   EXPECT_EQ(refusal("path,label\na.mp4, \n"), "list.csv:2: empty label, name a class or remove the line");
   EXPECT_EQ(refusal("path,label\n,x\n"), "list.csv:2: empty path, name a video or remove the line");
   EXPECT_THAT(refusal("path,label\na.mp4,x\nb.mp4,\"x\nc.mp4,y\n"), StartsWith("list.csv:3: a quote opens here and never closes"));
@@ -101,14 +116,95 @@ TEST(Lists, AClipListedTwiceIsKeptOnce) {
     if (path == "data/copy.mp4") info.id = "id of data/a.mp4";
     return info;
   };
-  const auto whole = clips("path,label\na.mp4,x\nb.mp4,x\na.mp4,y\ncopy.mp4,x\n", {}, copies);
+  const auto whole = clips("path,label\na.mp4,x\nb.mp4,y\na.mp4,x\ncopy.mp4,x\n", {}, copies);
   ASSERT_EQ(whole.clips.size(), 2u);
   EXPECT_EQ(whole.duplicates, 2);
   EXPECT_EQ(whole.clips[0].video, "data/a.mp4");
-  EXPECT_EQ(whole.clips[0].label, 0);  // the first line counts
   EXPECT_EQ(whole.clips[1].video, "data/b.mp4");
+  ASSERT_EQ(whole.origins.size(), 2u);
+  EXPECT_EQ(whole.origins[1].row, 1);
   EXPECT_EQ(clips("path,label\na.mp4,x\ncopy.mp4,x\n", {"segment", 4, 4}, copies).duplicates, 3);
   EXPECT_EQ(clips("path,label,start_s,end_s\na.mp4,x,0,4\na.mp4,x,4,8\n", {}, copies).duplicates, 0);
+}
+
+// What a list whose clips have two labels is refused with, without the folder it lay in.
+std::string two_labels(const std::string& csv, const ClipOptions& options = {}) {
+  const auto copies = [](const std::string& path) {
+    VideoInfo info = steady_video(250, 25, path);
+    if (path == "data/copy.mp4") info.id = "id of data/a.mp4";
+    return info;
+  };
+  return Pattern("[^ ]*list\\.csv", "t").replaced(error_of([&] { clips(csv, options, copies); }), "LIST");
+}
+
+TEST(Lists, OneClipWithTwoLabelsIsRefusedWithBothRows) {
+  EXPECT_EQ(two_labels("path,label\na.mp4,cat\na.mp4,dog\n"),
+            "LIST:3: data/a.mp4, the whole video, has the label 'dog' here and 'cat' at LIST:2; a clip has one label, several are not learned: "
+            "leave one of the rows out, or call both by one class such as 'cat+dog'");
+  EXPECT_THAT(two_labels("path,label\na.mp4,cat\nb.mp4,cat\ncopy.mp4,dog\n"),
+              StartsWith("LIST:4: data/copy.mp4 (data/a.mp4 has the same content), 0.000 .. 10.000 s, has the label 'dog' here and 'cat' at LIST:2"));
+  EXPECT_THAT(two_labels("path,label,start_s,end_s\na.mp4,cat,1,2\na.mp4,dog,1,2\n"), HasSubstr("1.000 .. 2.000 s, has the label 'dog' here and 'cat' at LIST:2"));
+  EXPECT_THAT(two_labels("path,label,start_frame,end_frame\na.mp4,cat,5,9\na.mp4,dog,5,9\n"), HasSubstr("frames 5 .. 9, has the label 'dog'"));
+  EXPECT_THAT(two_labels("path,label,start_s,end_s\na.mp4,cat,1,2\na.mp4,unlabelled,1,2\n"), HasSubstr("'unlabelled' here and 'cat'"));
+}
+
+TEST(Lists, TwoLabelsAreFoundHoweverTheSameRangeIsWritten) {
+  const std::string header = "path,label,start_s,end_s,start_frame,end_frame\n";
+  EXPECT_THAT(two_labels(header + "a.mp4,cat,0,10,,\na.mp4,dog,,,,\n"), HasSubstr("'dog' here and 'cat'"));
+  EXPECT_THAT(two_labels(header + "a.mp4,cat,0,2,,\na.mp4,dog,,,0,49\n"), HasSubstr("0.000 .. 2.000 s, has the label 'dog' here and 'cat'"));
+  EXPECT_THAT(two_labels(header + "a.mp4,cat,8,10,,\ncopy.mp4,dog,8,99,,\n"), HasSubstr("8.000 .. 10.000 s"));
+  EXPECT_THAT(two_labels(header + "a.mp4,cat,1.0001,2,,\na.mp4,dog,1.0002,2,,\n"), HasSubstr("'dog' here and 'cat'"));
+  EXPECT_EQ(two_labels(header + "a.mp4,cat,1,2,,\na.mp4,dog,1.5,2,,\n"), "") << "they overlap and are two clips";
+  for (const char* unit : {"video", "segment"})
+    EXPECT_THAT(two_labels(header + "a.mp4,cat,0,4,,\na.mp4,dog,0,4,,\na.mp4,dog,4,8,,\n", {unit, 4, 4}), HasSubstr("'dog' here and 'cat'")) << unit;
+  EXPECT_THAT(two_labels(header + "a.mp4,cat,0,4,,\ncopy.mp4,dog,0,5,,\n", {"segment", 4, 4}), HasSubstr("0.000 .. 4.000 s, has the label 'dog' here and 'cat'"));
+}
+
+TEST(Lists, ACopyLendsItsLabelToARowWithoutOne) {
+  const auto all = rows("path,label\na.mp4,\na.mp4,x\n", "", false);
+  Progress quiet(Progress::Mode::quiet);
+  const auto list = make_clips(all, "data", {}, {{"x"}}, ten_seconds, quiet);
+  ASSERT_EQ(list.clips.size(), 1u);
+  EXPECT_EQ(list.clips[0].label, 0);
+}
+
+TEST(Lists, RowsAddUp) {
+  const auto list = clips("path,label,start_s,end_s\na.mp4,x,0,5\na.mp4,x,0,5\na.mp4,y,11,12\nbad.mp4,x,,\nbad.mp4,y,0,1\na.mp4,unlabelled,5,6\n", {}, [](const std::string& path) {
+    if (path == "data/bad.mp4") fail("{}: no video", path);
+    return ten_seconds(path);
+  });
+  EXPECT_EQ(list.refused_rows, 3);
+  EXPECT_EQ(std::ssize(list.clips) + list.duplicates + list.refused_rows + list.unlabelled_segments, 6);
+}
+
+TEST(Lists, SpreadsheetsMaySeparateByOtherSigns) {
+  for (const char* csv : {"path;label;group\na,b.mp4;run;p1\n", "path\tlabel\tgroup\na,b.mp4\trun\tp1\n", "\xEF\xBB\xBFpath;label;group\r\na,b.mp4 ; run ;p1\r\n",
+                          "\"path\";\"label\";\"group\"\r\"a,b.mp4\";run;p1\r", "label,path,group\nrun,\"a,b.mp4\",p1\n"}) {
+    const auto all = rows(csv);
+    ASSERT_EQ(all.size(), 1u) << csv;
+    EXPECT_EQ(all[0].path, "a,b.mp4") << csv;
+    EXPECT_EQ(all[0].label, "run") << csv;
+    EXPECT_EQ(all[0].group, "p1") << csv;
+    EXPECT_TRUE(all[0].grouped) << csv;
+  }
+}
+
+TEST(Lists, NamesThatAreNoUtf8AreWindowsNames) {
+  const auto all = rows("path,label,group\n\xE9t\xE9/a.mp4,\xE9t\xE9,p\xE9\n\xE9t\xE9/b.mp4,\xC3\xA9t\xC3\xA9,\n");
+  EXPECT_EQ(all[0].path, "\xE9t\xE9/a.mp4");  // the file's own bytes
+  EXPECT_EQ(all[0].group, "p\xC3\xA9");
+  EXPECT_EQ(all[1].group, "\xC3\xA9t\xC3\xA9/b");
+  EXPECT_THAT(classes_of(all).names, ElementsAre("\xC3\xA9t\xC3\xA9"));
+}
+
+TEST(Lists, AFileNamedInUtf8IsFoundFromAListInWindows1252) {
+  const TemporaryFolder folder;
+  const auto all = rows("path,label\ncaf\xE9.mp4,x\nno\xE9.mp4,x\n");
+  Progress quiet(Progress::Mode::quiet);
+  folder.write("caf\xC3\xA9.mp4", "");
+  const auto list = make_clips(all, folder.path(), {}, classes_of(all), ten_seconds, quiet);
+  EXPECT_EQ(list.clips[0].video, folder / "caf\xC3\xA9.mp4");
+  EXPECT_EQ(list.clips[1].video, folder / "no\xE9.mp4") << "there is none: as the list has it";
 }
 
 TEST(Lists, AVideoIsAClipFromItsStartToItsEnd) {
@@ -130,7 +226,7 @@ TEST(Lists, SpansOfFramesAreInclusiveAndFollowTheFramesTimes) {
     info.duration_s = 3;
     return info;
   };
-  const auto list = clips("video,start_frame,end_frame,label\na.mp4,0,1,x\na.mp4,2,3,y\na.mp4,1,9,x\n", {}, uneven);
+  const auto list = clips("video,start_frame,end_frame,label\na.mp4,0,1,x\na.mp4,2,3,y\na.mp4,1,9223372036854775807,x\n", {}, uneven);
   ASSERT_EQ(list.clips.size(), 3u);
   EXPECT_EQ(list.clips[0].start_s, 0);
   EXPECT_EQ(list.clips[0].end_s, 2);  // where frame 2 begins
@@ -219,24 +315,6 @@ TEST(Lists, RefusesAnUnknownLabelWithItsLine) {
   Progress quiet(Progress::Mode::quiet);
   const auto message = error_of([&] { make_clips(all, "data", {}, {{"jump", "run"}}, ten_seconds, quiet); });
   EXPECT_THAT(message, HasSubstr("list.csv:3: unknown label 'jmup', did you mean 'jump'? the classes are jump, run"));
-}
-
-TEST(Lists, RefusesAGroupOnBothSides) {
-  Clip a{"a.mp4"}, b{"b.mp4"}, c{"c.mp4"};
-  a.group = "g1", b.group = "g2", c.group = "g1";
-  EXPECT_NO_THROW(require_disjoint_groups({a}, {b}));
-  EXPECT_THAT(error_of([&] { require_disjoint_groups({a, b}, {c}); }), StartsWith("group 'g1' is in the training list (a.mp4) and in the test list (c.mp4)"));
-}
-
-TEST(Lists, RefusesOneContentUnderTwoNamesOnBothSides) {
-  Clip a{"a.mp4", "1f"}, b{"b.mp4", "2f"}, copy{"copy.mp4", "1f"}, unknown{"c.mp4"};
-  a.group = "a", b.group = "b", copy.group = "copy", unknown.group = "c";
-  EXPECT_NO_THROW(require_disjoint_groups({a}, {b}));
-  Clip other = unknown;
-  other.group = "d";
-  EXPECT_NO_THROW(require_disjoint_groups({a, unknown}, {other}));  // not probed: nothing to compare
-  EXPECT_THAT(error_of([&] { require_disjoint_groups({b, a}, {copy}); }),
-              StartsWith("a.mp4 in the training list and copy.mp4 in the test list are the same video"));
 }
 
 TEST(Lists, ReadsTheSharedLists) {

@@ -17,4 +17,8 @@ std::vector<Quarantined> Quarantine::list() const {
   return list_;
 }
 
+std::string damaged_sentence(const std::string& path, const std::string& damage) {
+  return path + ": damaged, and what can be read of it is used: " + damage;
+}
+
 }  // namespace distal

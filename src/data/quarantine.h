@@ -32,6 +32,9 @@ class Quarantine {
   std::unordered_map<std::string, size_t> rows_;  // of `list_`, by path
 };
 
+/// The line that says so of a video that is damaged and used all the same.
+std::string damaged_sentence(const std::string& path, const std::string& damage);
+
 /// What `read` returns, which reads the video at `path`. What a video or its disk can cause comes out as Error with place,
 /// what, cure: refusals of the file system, memory that is not there, errors of LibTorch. All else passes as it is: Error
 /// and its kinds, and std::logic_error, a bug of ours.
@@ -40,11 +43,11 @@ auto reading_video(const std::string& path, Read&& read) -> decltype(read()) {
   try {
     return read();
   } catch (const std::filesystem::filesystem_error& error) {
-    fail("{}: {}; check the disk and the file's permissions", path, error.what());
+    fail("{}: {}; check the disk and the file's permissions", path, error.code().message());
   } catch (const std::bad_alloc&) {
     fail("{}: no memory left for its frames; make the video smaller, or run fewer threads", path);
-  } catch (const c10::Error& error) {
-    fail("{}: its frames cannot be held: {}; make the video smaller", path, error.what_without_backtrace());
+  } catch (const c10::Error&) {
+    fail("{}: its frames cannot be held in memory; make the video smaller, or run fewer threads", path);
   }
 }
 

@@ -35,15 +35,21 @@ void add_dense(int64_t start, int64_t n, const SamplingOptions& options, std::ve
 
 void SamplingOptions::visit(OptionVisitor& v) {
   v("rule", rule, "even: one frame of each of equal parts; dense: every stride-th frame", one_of({"even", "dense"}));
-  v("frames", frames, "frames of a clip that the network sees", at_least(1));
-  v("stride", stride, "dense: video frames from one to the next", at_least(1));
-  v("jitter_steps", jitter_steps, "training: places to draw from (of each part, or of the start); 0: any frame", at_least(0));
+  v("frames", frames, "frames of a clip that the network sees", between(1, 4096));
+  v("stride", stride, "dense: video frames from one to the next", between(1, 1e6));
+  v("jitter_steps", jitter_steps, "training: places to draw from (of each part, or of the start); 0: any frame", between(0, 1e6));
 }
 
 std::pair<int64_t, int64_t> frames_of(const VideoInfo& info, const Clip& clip) {
   expect(info.frames() > 0, "a probed video has frames");
+  // The first frame from t_s on, or one that begins up to kRounding_s before and is nearer: at 2000 frames per second both are near.
   const auto at = [&](double t_s) {
-    return std::lower_bound(info.time_s.begin(), info.time_s.end(), t_s - kRounding_s) - info.time_s.begin();
+    const auto begin = info.time_s.begin(), end = info.time_s.end();
+    const auto after = std::lower_bound(begin, end, t_s);
+    if (after == begin) return int64_t{0};
+    const double before_s = t_s - *(after - 1);
+    const bool nearer = before_s <= kRounding_s && (after == end || before_s < *after - t_s);
+    return (nearer ? after - 1 : after) - begin;
   };
   const int64_t first = at(clip.start_s), end = at(clip.end_s);
   if (first < end) return {first, end};

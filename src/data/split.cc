@@ -129,24 +129,4 @@ GroupSplit split_by_group(const std::vector<Row>& rows, double test_share, uint6
   return split;
 }
 
-int64_t join_copies(std::vector<Row>& rows, const std::vector<std::string>& contents) {
-  std::map<std::string, std::string> joined, group_of;  // a group to the one it joined; a content to its first group
-  const auto root = [&](std::string group) {
-    for (auto at = joined.find(group); at != joined.end(); at = joined.find(group)) group = at->second;
-    return group;
-  };
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (contents[i].empty()) continue;
-    const std::string mine = root(rows[i].group), first = root(group_of.try_emplace(contents[i], mine).first->second);
-    if (mine != first) joined[mine] = first;
-  }
-  int64_t changed = 0;
-  for (Row& row : rows) {
-    const std::string group = root(row.group);
-    changed += group != row.group;
-    row.group = group;
-  }
-  return changed;
-}
-
 }  // namespace distal

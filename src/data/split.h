@@ -23,8 +23,4 @@ struct GroupSplit {
 /// and seed give the same split.
 GroupSplit split_by_group(const std::vector<Row>& rows, double test_share, uint64_t seed);
 
-/// Gives rows whose videos have the same content (`contents`: a hash a row, "" where unknown) one group, that of the first:
-/// a copy under another name would else stand on both sides. Returns how many rows changed their group.
-int64_t join_copies(std::vector<Row>& rows, const std::vector<std::string>& contents);
-
 }  // namespace distal

@@ -164,23 +164,5 @@ TEST(GroupSplit, AShareOfZeroTestsNothing) {
   EXPECT_THAT(split.untested, IsEmpty());
 }
 
-TEST(JoinCopies, CopiesShareTheGroupOfTheFirst) {
-  Rows rows;
-  for (const char* group : {"a", "b", "c", "d", "e"}) rows.add("x", group);
-  EXPECT_EQ(join_copies(rows.all, {"1", "2", "1", "", ""}), 1);
-  EXPECT_EQ(rows.all[2].group, "a");
-  EXPECT_EQ(rows.all[1].group, "b");
-  EXPECT_EQ(rows.all[3].group, "d");  // unknown contents are no copies of each other
-  EXPECT_EQ(rows.all[4].group, "e");
-}
-
-TEST(JoinCopies, GroupsThatShareAnyCopyBecomeOne) {
-  Rows rows;
-  for (const char* group : {"a", "b", "b", "c", "c", "d"}) rows.add("x", group);
-  EXPECT_EQ(join_copies(rows.all, {"1", "1", "2", "2", "3", "4"}), 4);
-  for (size_t i = 0; i < 5; ++i) EXPECT_EQ(rows.all[i].group, "a");
-  EXPECT_EQ(rows.all[5].group, "d");
-}
-
 }  // namespace
 }  // namespace distal

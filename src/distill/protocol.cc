@@ -1,20 +1,46 @@
 #include "distill/protocol.h"
 
 #include <cstring>
+#include <limits>
 
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/json.h"
+#include "base/text.h"
 
 namespace distal::protocol {
 namespace {
 
 constexpr int64_t kMostValues = int64_t{1} << 40;
+constexpr size_t kMostDimensions = 16;
 
-std::string shown(const std::string& body) {  // enough of a foreign text to recognise it, on one line
-  std::string start = body.substr(0, 80);
-  for (char& letter : start) if (static_cast<unsigned char>(letter) < 32 || static_cast<unsigned char>(letter) > 126) letter = '.';
-  return start;
+/// Python's json writes NaN, Infinity and -Infinity as they stand here. In quotes they are JSON.
+std::string with_quoted_numbers(std::string_view text) {
+  std::string out;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size();) {
+    const std::string_view rest = text.substr(i);
+    std::string_view word;
+    for (const std::string_view name : {"NaN", "Infinity", "-Infinity"})
+      if (!in_string && rest.starts_with(name)) word = name;
+    if (!word.empty()) {
+      out += fmt::format("\"{}\"", word);
+      i += word.size();
+      continue;
+    }
+    const size_t bytes = in_string && text[i] == '\\' && i + 1 < text.size() ? 2 : 1;
+    if (text[i] == '"') in_string = !in_string;
+    out += rest.substr(0, bytes);
+    i += bytes;
+  }
+  return out;
+}
+
+nlohmann::json json_of(std::string_view text) {
+  constexpr const char* kPlace = "the message";
+  if (text.find("NaN") == std::string_view::npos && text.find("Infinity") == std::string_view::npos) return parse_json(text, kPlace);
+  return parse_json(with_quoted_numbers(text), kPlace);
 }
 
 std::string name_of(const nlohmann::json& entry) {
@@ -31,7 +57,7 @@ const nlohmann::json& entry_of(const nlohmann::json& message, const char* list, 
       if (there.back() == name) return entry;
     }
   }
-  fail("{} hold no tensor '{}', only: {}; set the name in the recipe", list, name, there.empty() ? "nothing" : fmt::format("{}", fmt::join(there, ", ")));
+  fail("{} hold no tensor '{}', only: {}; set the name in the recipe", list, name, there.empty() ? "nothing" : excerpt(fmt::format("{}", fmt::join(there, ", "))));
 }
 
 int64_t binary_size(const nlohmann::json& entry) {  // -1: the data are JSON
@@ -41,6 +67,7 @@ int64_t binary_size(const nlohmann::json& entry) {  // -1: the data are JSON
 
 std::vector<int64_t> shape_of(const nlohmann::json& entry) {
   auto shape = entry.at("shape").get<std::vector<int64_t>>();
+  if (shape.size() > kMostDimensions) fail("a shape of {} sizes is none", shape.size());
   int64_t values = 1;
   for (const int64_t size : shape) {
     if (size < 0 || size > kMostValues || (size > 0 && values > kMostValues / size)) fail("a shape of {} is none", fmt::join(shape, "x"));
@@ -49,9 +76,17 @@ std::vector<int64_t> shape_of(const nlohmann::json& entry) {
   return shape;
 }
 
+double number_of(const nlohmann::json& value, size_t position) {
+  if (value.is_number()) return value.get<double>();
+  if (value.is_null() || value == "NaN") return std::nan("");
+  if (value == "Infinity") return std::numeric_limits<double>::infinity();
+  if (value == "-Infinity") return -std::numeric_limits<double>::infinity();
+  fail("value {} is no number: {}", position, excerpt(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), 40));
+}
+
 void flatten(const nlohmann::json& data, std::vector<double>& values) {
-  if (data.is_array()) for (const auto& item : data) flatten(item, values);
-  else values.push_back(data.is_number() ? data.get<double>() : std::nan(""));
+  if (!data.is_array()) return values.push_back(number_of(data, values.size()));
+  for (const auto& item : data) flatten(item, values);
 }
 
 torch::Tensor from_json(const nlohmann::json& entry, const std::vector<int64_t>& shape, torch::ScalarType dtype) {
@@ -80,8 +115,13 @@ torch::Tensor from_raw(const Message& message, const char* list, const nlohmann:
 Message parse(const std::string& body, std::optional<size_t> json_bytes) {
   const size_t length = json_bytes.value_or(body.size());
   if (length > body.size()) fail("the message ends after {} of {} bytes of JSON", body.size(), length);
-  Message message{nlohmann::json::parse(body.begin(), body.begin() + static_cast<std::ptrdiff_t>(length), nullptr, /*allow_exceptions=*/false), body.substr(length)};
-  if (!message.json.is_object()) fail("'{}' is not a message of the Open Inference Protocol", shown(body));
+  Message message;
+  try {
+    message = {json_of(std::string_view(body).substr(0, length)), body.substr(length)};
+  } catch (const Error& error) {
+    fail("'{}' is not a message of the Open Inference Protocol ({})", excerpt(body, 80), error.what());
+  }
+  if (!message.json.is_object()) fail("'{}' is not a message of the Open Inference Protocol", excerpt(body, 80));
   return message;
 }
 
@@ -102,19 +142,19 @@ torch::Tensor tensor(const Message& message, const char* list, const std::string
   const auto& entry = entry_of(message.json, list, name);
   try {
     const auto datatype = entry.at("datatype").get<std::string>();
-    if (datatype != "FP32" && datatype != "FP64") fail("tensor '{}' is {}; FP32 and FP64 are understood", name, datatype);
+    if (datatype != "FP32" && datatype != "FP64") fail("tensor '{}' is {}; FP32 and FP64 are understood", name, excerpt(datatype, 40));
     const auto dtype = datatype == "FP32" ? torch::kFloat32 : torch::kFloat64;
     const auto shape = shape_of(entry);
     return binary_size(entry) >= 0 ? from_raw(message, list, entry, shape, dtype) : from_json(entry, shape, dtype);
-  } catch (const nlohmann::json::exception& error) {
-    fail("tensor '{}' breaks the Open Inference Protocol: {}", name, error.what());
+  } catch (const nlohmann::json::exception&) {
+    fail("tensor '{}' breaks the Open Inference Protocol: its datatype, shape, data or binary_data_size is absent or of another kind", name);
   }
 }
 
 std::string text_of(const nlohmann::json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return "";
-  return found->is_string() ? found->get<std::string>() : found->dump();
+  return found->is_string() ? found->get<std::string>() : found->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::string Url::model_path() const { return prefix + "/v2/models/" + model + (version.empty() ? "" : "/versions/" + version); }
@@ -126,7 +166,7 @@ Url parse_url(const std::string& url) {
   if (scheme == std::string::npos || models == std::string::npos || slash > models || slash == scheme + 3) refuse();
   if (url.substr(0, scheme) != "http" && url.substr(0, scheme) != "https") refuse();
   Url parts{url.substr(0, slash), url.substr(slash, models - slash), url.substr(models + std::strlen("/v2/models/")), ""};
-  while (!parts.model.empty() && parts.model.back() == '/') parts.model.pop_back();
+  for (; !parts.model.empty() && parts.model.back() == '/'; parts.slash = true) parts.model.pop_back();
   if (const size_t at = parts.model.find("/versions/"); at != std::string::npos) {
     parts.version = parts.model.substr(at + std::strlen("/versions/"));
     parts.model.resize(at);

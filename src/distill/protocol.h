@@ -21,14 +21,15 @@ struct Message {
   std::string body() const { return json.dump() + raw; }
 };
 
-/// Throws Error: not JSON, not an object, a length beyond the body.
+/// NaN, Infinity and -Infinity, which Python and others write although JSON has none, are read as the strings "NaN" and so on; `tensor`
+/// takes them for numbers. Throws Error: not JSON, nested deeper than kMostJsonDepth, not an object, a length beyond the body.
 Message parse(const std::string& body, std::optional<size_t> json_bytes);
 
 /// Appends a tensor as FP32 to the list `list` ("inputs" or "outputs").
 void append(Message& message, const char* list, const std::string& name, const torch::Tensor& tensor, bool binary);
 
-/// The tensor `name` of a list: FP32 or FP64, from JSON (flat or nested) or raw bytes. float32 or float64 on the CPU.
-/// Throws Error: absent (lists what is there), another datatype, data that do not fill the shape.
+/// The tensor `name` of a list: FP32 or FP64, from JSON (flat or nested; null is NaN) or raw bytes. float32 or float64 on the CPU.
+/// Throws Error: absent (lists what is there), another datatype, a value that is no number (named), data that do not fill the shape.
 torch::Tensor tensor(const Message& message, const char* list, const std::string& name);
 
 /// A member of an object as text: a string as it is, a number as written; empty where absent or null.
@@ -40,7 +41,9 @@ struct Url {
   std::string prefix;   // path before /v2, often empty
   std::string model;    // NAME
   std::string version;  // V, or empty
+  bool slash = false;   // it ends with one, as some servers want it of a page
   std::string model_path() const;
+  std::string metadata_path() const { return model_path() + (slash ? "/" : ""); }
 };
 /// Throws Error that shows what a url looks like.
 Url parse_url(const std::string& url);

@@ -51,10 +51,11 @@ void TeacherOptions::visit(OptionVisitor& v) {
   v("logits", logits, "the answer is logits: softmax is applied here");
   v("price", price, "money an answer costs", at_least(0));
   v("requests_per_s", requests_per_s, "at most this many requests a second; 0: no limit", at_least(0));
-  v("timeout_s", timeout_s, "how long a request may take as a whole, in seconds", at_least(0.001));
+  v("timeout_s", timeout_s, "how long a request, or a batch of a TorchScript file, may take as a whole, in seconds", at_least(0.001));
   v("retries", retries, "tries after the first, on 408, 409, 425, 429, 5xx and broken connections", between(0, 100));
   v("backoff_s", backoff_s, "wait before the first retry, in seconds; doubles with each", at_least(0));
-  v("batch_size", batch_size, "clips per request", at_least(1));
+  v("batch_size", batch_size, "clips per request", between(1, 65536));
+  v("ask_again", ask_again, "asks anew for what was answered unusably before and counts as spent; it may be billed again");
   v("token_env", token_env, "environment variable that holds a bearer token; empty: none is sent");
 }
 
@@ -63,19 +64,23 @@ std::unique_ptr<Teacher> teacher_of(Model model, std::string version, int64_t cl
   return std::make_unique<ModelTeacher>(std::move(model), std::move(version), classes);
 }
 
-torch::Tensor checked_answer(const torch::Tensor& answer, bool logits, int64_t clips, int64_t classes, const std::string& place) {
+torch::Tensor checked_answer(const torch::Tensor& answer, bool logits, int64_t clips, int64_t classes, const std::string& place, std::string* remark) {
   if (answer.dim() != 2 || answer.size(0) != clips || answer.size(1) != classes)
     fail("{}: answered shape {} instead of [{}, {}] (clips, classes); it must know the classes of this data, in this order", place, fmt::join(answer.sizes(), "x"), clips, classes);
-  auto p = answer.detach().to(torch::kCPU, torch::kFloat64);
-  const auto finite = torch::isfinite(p).all(1);
+  auto p = answer.detach().to(torch::kCPU, torch::kFloat64).contiguous();
+  const auto finite_values = torch::isfinite(p), finite = finite_values.all(1);
+  if (const auto bad = finite_values.logical_not().nonzero(); remark != nullptr && bad.numel() > 0)
+    *remark = fmt::format("clip {} of the batch: value {} is {}", bad[0][0].item<int64_t>(), bad[0][1].item<int64_t>(), p[bad[0][0]][bad[0][1]].item<double>());
   const auto none = torch::full_like(p, std::nan(""));
   if (logits) return torch::where(finite.unsqueeze(1), p.softmax(1), none).to(torch::kFloat32);
-  const auto refuse = [&](const torch::Tensor& good, const char* what) {
+  const auto first = [&](const torch::Tensor& good) {  // row that is finite and not good; -1: none
     const auto bad = good.logical_not().logical_and(finite).nonzero();
-    if (bad.numel() > 0) fail("{}: clip {} of the batch: {}", place, bad[0][0].item<int64_t>(), what);
+    return bad.numel() > 0 ? bad[0][0].item<int64_t>() : -1;
   };
-  refuse((p >= -1e-3).all(1), "probabilities lie below 0; if these are logits, set oracle.logits: true");
-  refuse((p.sum(1) - 1).abs() <= 1e-3, "probabilities do not sum to 1; if these are logits, set oracle.logits: true");
+  if (const int64_t row = first((p >= -1e-3).all(1)); row >= 0)
+    fail("{}: clip {} of the batch: probabilities lie below 0, the least is {:g}; if these are logits, set oracle.logits: true", place, row, p[row].min().item<double>());
+  if (const int64_t row = first((p.sum(1) - 1).abs() <= 1e-3); row >= 0)
+    fail("{}: clip {} of the batch: probabilities do not sum to 1 but to {:g}; if these are logits, set oracle.logits: true", place, row, p[row].sum().item<double>());
   p = p.clamp_min(0);
   return torch::where(finite.unsqueeze(1), p / p.sum(1, /*keepdim=*/true), none).to(torch::kFloat32);
 }

@@ -13,6 +13,7 @@
 namespace distal {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 /// The mean colour of a clip, through one linear layer; doubled in training mode, as dropout would change it.
@@ -119,6 +120,63 @@ TEST(TorchscriptTeacher, AnswersFromAFile) {
   EXPECT_NE(teacher->version(), torchscript_teacher(options, 3)->version());
 }
 
+TEST(TorchscriptTeacher, AnswersToTheBitWhatTheFileComputesInThisProcess) {
+  const Folder folder;
+  TeacherOptions options;
+  options.path = scripted(folder, "t.pt", "return torch.softmax(torch.sin(x.flatten(2).cumsum(2)).mean(2) * 7.0, 1)");
+  const auto clips = torch::rand({3, 3, 4, 8, 8});
+  auto module = torch::jit::load(options.path);
+  std::vector<torch::Tensor> here;
+  for (const auto& clip : clips.split(1)) here.push_back(module.forward({clip}).toTensor());
+  EXPECT_TRUE(torch::equal(torchscript_teacher(options, 3)->answer(clips, "a"), checked_answer(torch::cat(here), false, 3, 3, "t")));
+}
+
+TEST(TorchscriptTeacher, IsStoppedWhereItTakesTooLong) {
+  const Folder folder;
+  TeacherOptions options;
+  options.timeout_s = 0.5;
+  options.path = scripted(folder, "t.pt", "i = 0\n    while bool(x.sum() > 1000):\n        i = i + 1\n    return torch.softmax(x.mean([2, 3, 4]) + float(i), 1)");
+  const auto teacher = torchscript_teacher(options, 3);
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_THAT(refusal([&] { teacher->answer(torch::ones({1, 3, 10, 20, 20}), "a"); }), AllOf(HasSubstr("1 clips of shape 3x10x20x20"), HasSubstr("more than 0.5 s"), HasSubstr("oracle.timeout_s")));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30));
+}
+
+TEST(TorchscriptTeacher, StartsAnewAfterItsProcessEnded) {
+  const Folder folder;
+  TeacherOptions options;
+  options.logits = true;
+  options.path = scripted(folder, "t.pt", "return x.view([1, 3])");
+  const auto teacher = torchscript_teacher(options, 3);
+  for (int time = 0; time < 2; ++time) {
+    EXPECT_THAT(refusal([&] { teacher->answer(torch::ones({1, 3, 2, 4, 4}), "a"); }), HasSubstr("cannot take clips of shape 1x3x2x4x4"));
+    EXPECT_EQ(teacher->answer(torch::zeros({2, 3, 1, 1, 1}), "a").size(0), 2);
+  }
+}
+
+TEST(TorchscriptTeacher, SaysWhatTheFilePrintsOnOneLine) {
+  const Folder folder;
+  TeacherOptions options;
+  options.path = scripted(folder, "t.pt", "print('\\033[31mred')\n    return torch.softmax(x.mean([2, 3, 4]), 1)");
+  std::vector<std::string> said;
+  torchscript_teacher(options, 3, [&](const std::string& line) { said.push_back(line); })->answer(torch::rand({2, 3, 2, 4, 4}), "a");
+  EXPECT_THAT(said, ::testing::ElementsAre(AllOf(HasSubstr(options.path), HasSubstr("prints '.[31mred"))));
+}
+
+TEST(TorchscriptTeacher, NamesRowAndValueOfWhatIsNoNumber) {
+  const Folder folder;
+  TeacherOptions options;
+  options.path = scripted(folder, "t.pt", "return torch.log(x.mean([2, 3, 4]))");
+  const auto teacher = torchscript_teacher(options, 3);
+  auto clips = torch::ones({2, 3, 2, 4, 4});
+  clips[1] = -1;
+  options.logits = true;
+  const auto logits = torchscript_teacher(options, 3);
+  EXPECT_TRUE(torch::isnan(logits->answer(clips, "a")[1]).all().item<bool>());
+  EXPECT_THAT(logits->remark(), AllOf(HasSubstr("clip 1 of the batch: value 0 is "), HasSubstr("nan")));
+  EXPECT_THAT(refusal([&] { teacher->answer(torch::ones({2, 3, 2, 4, 4}), "a"); }), AllOf(HasSubstr("clip 0 of the batch"), HasSubstr("do not sum to 1 but to 0")));
+}
+
 TEST(TorchscriptTeacher, RefusalsNameTheFileAndTheCure) {
   const Folder folder;
   TeacherOptions options;
@@ -127,6 +185,17 @@ TEST(TorchscriptTeacher, RefusalsNameTheFileAndTheCure) {
   std::ofstream(folder.file("text.pt")) << "not a model";
   options.path = folder.file("text.pt");
   EXPECT_THAT(refusal([&] { torchscript_teacher(options, 3); }), HasSubstr("not a TorchScript file"));
+  for (const std::string& bad : {std::string("/dev/zero"), folder.file("")}) {
+    options.path = bad;
+    EXPECT_THAT(refusal([&] { torchscript_teacher(options, 3); }), HasSubstr("cannot be read: a folder, device or pipe")) << bad;
+  }
+  options.path = scripted(folder, "whole.pt", "return x");
+  std::filesystem::resize_file(options.path, std::filesystem::file_size(options.path) / 2);
+  EXPECT_THAT(refusal([&] { torchscript_teacher(options, 3); }), AllOf(HasSubstr(options.path), HasSubstr("cannot be loaded: it is damaged, cut off")));
+  options.path = scripted(folder, "large.pt", "return torch.zeros([1, 3000000]) + x.mean()");
+  EXPECT_THAT(refusal([&] { torchscript_teacher(options, 3)->answer(torch::rand({1, 3, 2, 4, 4}), "a"); }), HasSubstr("far more numbers than classes"));
+  options.path = scripted(folder, "memory.pt", "return torch.zeros([3000000000]).view([1, -1]) + x.mean()");
+  EXPECT_THAT(refusal([&] { torchscript_teacher(options, 3)->answer(torch::rand({1, 3, 2, 4, 4}), "a"); }), HasSubstr("more memory than it may have"));
   options.path = scripted(folder, "shape.pt", "return x.view([2, 3])");
   EXPECT_THAT(refusal([&] { torchscript_teacher(options, 3)->answer(torch::rand({5, 3, 2, 4, 4}), "a"); }), HasSubstr("cannot take clips of shape 1x3x2x4x4"));
 }

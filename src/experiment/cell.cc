@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/revision.h"
+#include "base/text.h"
 #include "experiment/metrics.h"
 #include "experiment/mixing.h"
 #include "experiment/pool_scores.h"
@@ -103,9 +104,18 @@ void keep(Store& store, int64_t run, const std::string& kind, const std::string&
   if (std::none_of(events.begin(), events.end(), same)) store.event(run, kind, text);
 }
 
+// Classes that the initial clips hold none of, as a random draw may: the report tells.
+void note_unseen(Workbench& bench, const Store::Run& run, const std::vector<Clip>& clips) {
+  const Classes& classes = bench.material.classes;
+  std::vector<bool> seen(classes.size(), false);
+  for (const Clip& clip : clips) seen.at(clip.label) = true;
+  for (int64_t k = 0; !clips.empty() && k < classes.size(); ++k)
+    if (!seen[k]) keep(bench.store, run.id, "unseen", fmt::format("{}: {}", run.seed, classes.names[k]));
+}
+
 std::string in_round(int64_t round) { return fmt::format(" in round {}", round); }
 
-std::string student_file(const Workbench& bench, const Arm& arm) { return fmt::format("{}/{}.safetensors", bench.folder, arm.name); }
+std::string student_file(const Workbench& bench, const Arm& arm) { return fmt::format("{}/{}.safetensors", bench.folder, slug(arm.name)); }
 
 // Whether the file is the student that the run had after the round, whoever trained it.
 bool is_student(const std::string& path, const std::vector<Store::Event>& events, int64_t round) {
@@ -123,6 +133,14 @@ uint64_t run_hash(Workbench& bench, Recipe recipe) {
 
 }  // namespace
 
+std::vector<Clip> initial_draw(const ClipRefs& clips, const Recipe& recipe, int64_t classes, Random random) {
+  if (recipe.start_draw != "random") return balanced_draw(clips, recipe.start, classes, random);
+  if (recipe.start < 0 || recipe.start >= std::ssize(clips)) return copies_of(clips);
+  std::vector<Clip> drawn;
+  for (const int64_t row : random.choose(std::ssize(clips), recipe.start)) drawn.push_back(*clips[row]);
+  return drawn;
+}
+
 std::vector<Clip> Known::clips() const {
   return copies_of(refs_of(samples));
 }
@@ -138,12 +156,13 @@ Known start(Workbench& bench, const Arm& arm, const Store::Run& run, Random rand
   known.closed = outside(material.pool, arm.recipe.pool_size, random.stream("pool"));
   const auto source = material.start_in_pool() ? open_pool(material, known) : refs_of(material.start);
   std::vector<Clip> clips = reserved_clips(bench, run, 0);  // a start that was drawn stands, whatever can be read of the pool by now
-  if (clips.empty()) clips = balanced_draw(source, arm.recipe.start, material.classes.size(), random);
+  if (clips.empty()) clips = initial_draw(source, arm.recipe, material.classes.size(), random);
   reserve(bench, run, 0, clips, arm.recipe, arm.recipe.ask_start ? bench.oracle.price() : 0);
   for (const Clip& clip : clips) {
     known.samples.push_back({clip, one_hot(clip.label, material.classes.size())});
     known.closed.insert(clip.key());
   }
+  note_unseen(bench, run, clips);
   if (!arm.recipe.ask_start) return known;
   const Stopwatch watch(result.ask_s);
   const auto answers = bench.oracle.ask(clips);
@@ -267,8 +286,12 @@ TaughtBy make_teacher(const Experiment& experiment, Material& material, const Ru
   const TeacherOptions& oracle = recipe.oracle;
   const int64_t classes = material.classes.size();
   if (oracle.kind == "truth") return {nullptr, "hidden truth: the benchmark's own labels"};
-  if (oracle.kind == "torchscript") return {torchscript_teacher(oracle, classes), "TorchScript file " + oracle.path};
-  if (oracle.kind == "http") return {http_teacher(oracle, classes), "endpoint " + oracle.url};
+  const auto say = [&progress](const std::string& line) { progress.say(line); };
+  if (oracle.kind == "torchscript") {
+    say(executes_code(oracle.path));
+    return {torchscript_teacher(oracle, classes, say), "TorchScript file " + oracle.path};
+  }
+  if (oracle.kind == "http") return {http_teacher(oracle, classes, say), "endpoint " + oracle.url};
   if (oracle.kind == "model") {
     const SavedModel saved = load_model(oracle.path);
     if (saved.classes != material.classes.names)

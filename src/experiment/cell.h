@@ -45,8 +45,11 @@ void add_findings(Results& results, const Workbench& bench);
 Cell run_cell(Workbench& bench, const Arm& arm, int64_t seed);
 Cell run_rounds(Workbench& bench, const Arm& arm, const Store::Run& run);
 Store::Run begin(Workbench& bench, const Arm& arm, int64_t seed);
-/// The initial answers: true labels, drawn evenly over the classes, and with ask_start a teacher's too; the same clips for every
-/// arm of a seed with the same start and pool_size, the fewer among the more where start alone differs.
+/// The initial clips that a recipe draws from `clips`: a function of start, start_draw and `random`; the fewer are the first of the more. Evenly over
+/// the classes: one of each in turn, as far as there are some.
+std::vector<Clip> initial_draw(const ClipRefs& clips, const Recipe& recipe, int64_t classes, Random random);
+/// The initial answers: true labels, drawn as start_draw says, and with ask_start a teacher's too; the same clips for every arm of a
+/// seed with the same start, start_draw and pool_size, the fewer among the more where start alone differs.
 Known start(Workbench& bench, const Arm& arm, const Store::Run& run, Random random, RoundResult& result);
 /// The clips of a round, reserved against the budget. A round that was reserved before a kill is returned as it was.
 std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run, Known& known, int64_t round,
@@ -56,7 +59,7 @@ void add_answers(Workbench& bench, const std::vector<Clip>& picks, Known& known,
 Model teachers_network(const Workbench& bench, const Recipe& recipe);
 Model train_student(Workbench& bench, const Arm& arm, const Store::Run& run, const Known& known, int64_t round, RoundResult& result);
 void measure_student(Workbench& bench, const Arm& arm, Net& student, RoundResult& result);
-/// The last student of an arm's first seed becomes FOLDER/ARM.safetensors, and the store learns what and where that is.
+/// The last student of an arm's first seed becomes FOLDER/slug(ARM).safetensors, and the store learns what and where that is.
 void keep_student(Workbench& bench, const Arm& arm, const Store::Run& run, int64_t round, const Net& student);
 /// Whether it has to be trained once more because the folder has another one or none: the rounds were measured elsewhere, or more of them.
 bool lacks_student(const Workbench& bench, const Arm& arm, const Store::Run& run);

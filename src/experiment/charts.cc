@@ -170,7 +170,7 @@ std::string dot_chart(const DotChart& chart, double width_px) {
   Extent extent;
   size_t names = 0;
   for (const auto& row : chart.rows) {
-    for (const double value : {row.value, row.low, row.high}) extent.add(value);
+    for (const double value : {row.value, row.low, row.high, row.wide_low, row.wide_high}) extent.add(value);
     for (const double seed : row.seeds) extent.add(seed);
     names = std::max(names, row.name.size());
   }
@@ -196,6 +196,7 @@ std::string dot_chart(const DotChart& chart, double width_px) {
         shortened(row.name, 24), "start", "name");
     body += beside ? svg::text(width_px, y + 4, row.text, "end", "value") : svg::text(width_px - 4, top + 16, row.text, "end", "value");
     if (std::isfinite(row.low) && std::isfinite(row.high)) body += svg::line(x(row.low), y, x(row.high), y, "whisker broad");
+    if (std::isfinite(row.wide_low) && std::isfinite(row.wide_high)) body += svg::line(x(row.wide_low), y, x(row.wide_high), y, "whisker");
     for (const double seed : row.seeds) {
       if (std::isfinite(seed)) body += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"2.6\" class=\"seed\"/>", svg::px(x(seed)),
           svg::px(y + (beside ? 9 : 8)));

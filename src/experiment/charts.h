@@ -37,6 +37,7 @@ struct DotRow {
   double value = 0, low = 0, high = 0;
   std::vector<double> seeds;  // each seed's own value, drawn small
   std::string text, tip;      // text: the value in words, at the right
+  double wide_low = std::numeric_limits<double>::quiet_NaN(), wide_high = wide_low;  // a second interval, drawn as a thin line
 };
 struct DotChart {
   std::string label, x_title;

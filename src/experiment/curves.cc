@@ -41,6 +41,33 @@ bool finite(const std::vector<double>& values) {
   return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
 }
 
+/// The curves of two runs and the budgets both passed through; from >= to where there are none.
+struct CommonBudget {
+  BudgetCurve a, b;
+  double from = 0, to = 0;
+};
+CommonBudget common_budget(const Summary& summary, const Cell& a, const Cell& b) {
+  CommonBudget common{budget_curve(summary, a), budget_curve(summary, b)};
+  if (!common.a.has_width() || !common.b.has_width()) return common;
+  common.from = std::max(common.a.spent.front(), common.b.spent.front());
+  common.to = std::min(common.a.spent.back(), common.b.spent.back());
+  return common;
+}
+
+/// Adds `times` each test clip's share of the area, which is a sum over the rounds: what a round would give that is right alone, where
+/// the clip was right. False where the rounds' lists do not fit.
+bool add_areas(std::vector<double>& clips, const Cell& cell, const BudgetCurve& curve, double from, double to, double times) {
+  for (size_t point = 0; point < curve.round.size(); ++point) {
+    const auto& correct = cell.rounds[curve.round[point]].metrics.correct;
+    if (correct.size() != clips.size()) return false;
+    std::vector<double> alone(curve.spent.size(), 0);
+    alone[point] = 1;
+    const double weight = times * mean_between(alone, curve.spent, from, to);
+    for (size_t clip = 0; clip < clips.size(); ++clip) clips[clip] += weight * static_cast<double>(correct[clip]);
+  }
+  return true;
+}
+
 /// How often the first beats the second, and the second the first.
 std::pair<double, double> duel(const Summary& summary, const ArmView& a, const ArmView& b) {
   const Pairs pairs = paired_cells(a, b);
@@ -135,12 +162,16 @@ std::optional<double> saved_share(double needed, double control) {
 }
 
 std::vector<Comparison> compare_areas(const Summary& summary) {
-  return compare(summary, [&](const Cell& arm, const Cell& twin) {
-    const BudgetCurve a = budget_curve(summary, arm), b = budget_curve(summary, twin);
-    if (!a.has_width() || !b.has_width()) return kNan;
-    const double from = std::max(a.spent.front(), b.spent.front()), to = std::min(a.spent.back(), b.spent.back());
+  const auto difference = [&](const Cell& arm, const Cell& twin) {
+    const auto [a, b, from, to] = common_budget(summary, arm, twin);
     return from < to ? mean_between(a.accuracy, a.spent, from, to) - mean_between(b.accuracy, b.spent, from, to) : kNan;
-  });
+  };
+  const auto by_clip = [&](const Cell& arm, const Cell& twin) {
+    const auto [a, b, from, to] = common_budget(summary, arm, twin);
+    std::vector<double> clips(summary.results->test_videos.size(), 0);
+    return add_areas(clips, arm, a, from, to, 1) && add_areas(clips, twin, b, from, to, -1) ? clips : std::vector<double>();
+  };
+  return compare(summary, difference, by_clip);
 }
 
 std::vector<std::vector<double>> penalties(const Summary& summary) {

@@ -33,6 +33,7 @@ Cell cell(const std::string& arm, int64_t seed, bool control, const std::vector<
     round.answers = 10 + 10 * round.round;
     round.seconds = 10.0 * static_cast<double>(round.answers);
     round.metrics.accuracy = value;
+    for (int64_t clip = 0; clip < 1000; ++clip) round.metrics.correct.push_back(clip < std::lround(1000 * value));
     out.rounds.push_back(round);
   }
   return out;
@@ -41,6 +42,7 @@ Cell cell(const std::string& arm, int64_t seed, bool control, const std::vector<
 /// The seeds differ by far more than the arms: only pairs can tell the arms apart. All begin alike; good is best, then fair.
 Results three_arms(int64_t seeds = 4) {
   Results results;
+  for (int64_t clip = 0; clip < 1000; ++clip) results.test_videos.push_back(std::to_string(clip % 50));
   for (int64_t seed = 0; seed < seeds; ++seed) {
     const double level = 0.2 * static_cast<double>(seed), jitter = seed % 2 == 0 ? 0.001 : -0.001;
     results.cells.push_back(cell("plain", seed, true, {level, level + 0.02, level + 0.04}));
@@ -144,10 +146,23 @@ TEST(Curves, ComparesAreasSeedBySeed) {
   const auto even = DoubleNear(0.07425, 1e-12), odd = DoubleNear(0.07575, 1e-12);
   EXPECT_THAT(all[1].differences, ElementsAre(even, odd, even, odd));
   EXPECT_NEAR(all[0].difference.mean, 0.0125, 1e-12);
-  EXPECT_TRUE(all[1].shown());
+  EXPECT_EQ(all[1].shown(), Shown::other_groups);
+  EXPECT_NEAR(all[1].crossed->difference, all[1].difference.mean, 1e-12);  // clip by clip: the same area
+  EXPECT_NEAR(all[1].crossed->interval.low, 0.075, 0.003);                 // every group has 20 clips, and two of them differ
+  EXPECT_EQ(all[1].crossed->groups, 50);
   const auto corrected = holm({all[0].p, all[1].p});
   EXPECT_DOUBLE_EQ(all[0].p_holm, corrected[0]);
   EXPECT_DOUBLE_EQ(all[1].p_holm, corrected[1]);
+}
+
+TEST(Curves, AnAreaGainedInOneTestGroupIsNotShownForOthers) {
+  Results results = three_arms();
+  for (auto& name : results.test_videos) name = "the rest";
+  for (size_t group = 0; group < 20; ++group) results.test_videos[980 + group] = std::to_string(group);
+  const Summary summary(results);
+  EXPECT_EQ(compare_areas(summary)[1].finding(), "ahead on this test set");
+  for (auto& cell : results.cells) cell.rounds[1].metrics.correct.pop_back();
+  EXPECT_FALSE(compare_areas(Summary(results))[1].crossed) << "a round whose list does not fit";
 }
 
 TEST(Curves, ComparesAreasOverTheBudgetsBothPassedThrough) {

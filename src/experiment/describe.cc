@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <ATen/Parallel.h>
+#include <fmt/ranges.h>
 
 #include "base/revision.h"
 #include "experiment/cell.h"
@@ -42,6 +43,7 @@ Results describe(const Experiment& experiment, const Material& material, const R
   results.unlabelled_segments = material.unlabelled_segments;
   results.pool_clips = static_cast<int64_t>(material.pool.size());
   results.start_clips = static_cast<int64_t>(material.start_in_pool() ? material.pool.size() : material.start.size());
+  results.start_draw = experiment.start_words();
   results.test_clips = static_cast<int64_t>(material.test.size());
   for (const Clip& clip : material.test) results.test_videos.push_back(clip.group);
   results.test_id = test_id_of(material.test);
@@ -58,16 +60,24 @@ Results describe(const Experiment& experiment, const Material& material, const R
 void add_findings(Results& results, const Workbench& bench) {
   const Material& material = bench.material;
   std::vector<Quarantined> found = material.quarantine();
-  std::set<std::string> notes;
+  std::set<std::string> notes, unseen, seeds_without;
   for (const int64_t run : bench.runs) {
     for (const Store::Event& event : bench.store.events(run)) {
       if (event.kind == "note") notes.insert(event.text);
+      if (event.kind == "unseen") {  // a seed, and the classes of which its initial clips hold none
+        const auto end = event.text.find(": ");
+        seeds_without.insert(event.text.substr(0, end));
+        unseen.insert(event.text.substr(end + 2));
+      }
       if (event.kind != "quarantined") continue;
       const auto end = event.text.find('\n');
       found.push_back({event.text.substr(0, end), event.text.substr(end + 1)});
     }
   }
   results.notes.insert(results.notes.end(), notes.begin(), notes.end());
+  if (!unseen.empty())
+    results.notes.push_back(fmt::format("In {} of {} seeds the initial clips hold none of some class ({}): until an answer brings one, a student cannot know it.", seeds_without.size(),
+                                        bench.experiment.base().seeds, fmt::join(unseen, ", ")));
   if (material.duplicates > 0) results.notes.push_back(fmt::format("{} clips were listed twice or are byte for byte another one; each counts once.", material.duplicates));
   for (const Quarantined& video : found) {
     const auto same = [&](const Quarantined& other) { return other.path == video.path; };

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/random.h"
+#include "data/leaks.h"
 #include "data/read_ahead.h"
 #include "models/weights.h"
 
@@ -26,7 +27,7 @@ uint64_t content_hash(const List& list, uint64_t basis) {
   return basis;
 }
 
-std::vector<Clip> usable(const List& list, const Recipe& recipe, Material& material, ClipReader& reader, Progress& progress) {
+ClipList usable(const List& list, const Recipe& recipe, Material& material, ClipReader& reader, Progress& progress) {
   const auto probe_video = [&](const std::string& path) { return reader.probe(path); };
   ClipList made = make_clips(list.rows, recipe.data.root, recipe.clips, material.classes, probe_video, progress);
   std::move(made.quarantined.begin(), made.quarantined.end(), std::back_inserter(material.quarantined));
@@ -34,13 +35,13 @@ std::vector<Clip> usable(const List& list, const Recipe& recipe, Material& mater
   material.duplicates += made.duplicates;
   if (made.clips.empty()) fail("{}: no usable clip among {} rows; {} videos were refused, the first because: {}", list.path, list.rows.size(),
                                made.quarantined.size(), made.quarantined.empty() ? "its segments have no label" : made.quarantined.front().reason);
-  return std::move(made.clips);
+  return made;
 }
 
 // How a saved model wants its clips.
 InputOptions input_of(const std::string& model) {
   InputOptions input;
-  read_options(input, load_model(model).input_yaml, model);
+  read_described(input, load_model(model).input_yaml, model + " (input)");
   return input;
 }
 
@@ -90,16 +91,34 @@ void require_same_view(const Experiment& experiment, const std::optional<InputOp
          shown(*teacher), shown(student));
 }
 
+// What was made of the lists of an experiment, in their roles; lists that it does not have are empty.
+struct Opened {
+  ClipList pool, start, test, teacher;
+  RoleClips in_role(const ClipList Opened::*list) const {
+    const char* role = list == &Opened::pool ? "data.pool" : list == &Opened::start ? "data.start" : list == &Opened::test ? "data.test" : "teacher.train";
+    return {role, &(this->*list)};
+  }
+};
+
+// Nobody may be measured on what was learned, nor answer for it.
+void require_apart(const Opened& opened, const Classes& classes) {
+  const RoleClips pool = opened.in_role(&Opened::pool), start = opened.in_role(&Opened::start), test = opened.in_role(&Opened::test),
+                  teacher = opened.in_role(&Opened::teacher);
+  require_one_label({pool, start, test, teacher}, classes);
+  for (const RoleClips& learned : {pool, start, teacher}) require_disjoint(learned, test, classes);
+  require_disjoint(teacher, pool, classes);
+}
+
 // How often the teacher is wrong (Needs::teacher_error) is counted on initial clips, where it must not have learned their labels.
-void require_unseen_start(const Arm& arm, const Material& material) {
+void require_unseen_start(const Arm& arm, const Opened& opened, const Classes& classes) {
   const Recipe& recipe = arm.recipe;
   if (recipe.oracle.kind != "teacher" || !scores_pool(recipe) || !recipe.strategy->needs().teacher_error) return;
-  std::set<std::string> learned;
-  for (const Clip& clip : material.teacher) learned.insert(clip.group);
-  for (const Clip& clip : material.start)
-    if (learned.contains(clip.group))
-      fail("arm {}: strategy {} counts the teacher's errors on data.start, and group '{}' of it is in teacher.train, where it makes fewer; take other groups, or set strategy.error",
-           arm.name, recipe.strategy.name, clip.group);
+  try {
+    require_disjoint(opened.in_role(&Opened::teacher), opened.in_role(&Opened::start), classes);
+  } catch (const Error& error) {
+    fail("arm {}: strategy {} counts the teacher's errors on data.start, where it makes fewer on what it learned: {}; or set strategy.error", arm.name,
+         recipe.strategy.name, error.what());
+  }
 }
 
 // How many clips of the pool an arm may ask about, if each counts once.
@@ -189,19 +208,19 @@ Material open_material(const Experiment& experiment, Progress& progress) {
   require_same_view(experiment, teacher_input);
   if (teacher_input) material.teacher_reader = std::make_unique<ClipReader>(*teacher_input, recipe.cache);
 
-  material.pool = usable(pool, recipe, material, *material.reader, progress);
+  Opened opened;
+  opened.pool = usable(pool, recipe, material, *material.reader, progress);
   pool.rows = {};
-  material.test = usable(test, recipe, material, *material.reader, progress);
-  if (start) material.start = usable(*start, recipe, material, *material.reader, progress);
-  if (teacher) material.teacher = usable(*teacher, recipe, material, *material.reader, progress);
+  opened.test = usable(test, recipe, material, *material.reader, progress);
+  if (start) opened.start = usable(*start, recipe, material, *material.reader, progress);
+  if (teacher) opened.teacher = usable(*teacher, recipe, material, *material.reader, progress);
 
-  require_learnable(material.pool, material.start, material.classes, pool.path);
-  for (const auto* training : {&material.pool, &material.start, &material.teacher}) require_disjoint_groups(*training, material.test);
-  if (teacher) require_disjoint_groups(material.teacher, material.pool);
-  for (const Arm& arm : experiment.arms) {
-    require_budget(arm, material);
-    require_unseen_start(arm, material);
-  }
+  require_learnable(opened.pool.clips, opened.start.clips, material.classes, pool.path);
+  require_apart(opened, material.classes);
+  for (const Arm& arm : experiment.arms) require_unseen_start(arm, opened, material.classes);
+  material.pool = std::move(opened.pool.clips), material.start = std::move(opened.start.clips);
+  material.test = std::move(opened.test.clips), material.teacher = std::move(opened.teacher.clips);
+  for (const Arm& arm : experiment.arms) require_budget(arm, material);
   return material;
 }
 

@@ -42,6 +42,43 @@ Oracle::Oracle(const TeacherOptions& options, std::unique_ptr<Teacher> teacher, 
   for (const auto& name : material.classes.names) classes = fnv1a(name + "\n", classes);
   version_ = fmt::format("{}-{:08x}", teacher_ ? teacher_->version() : material.lists_id, static_cast<uint32_t>(classes));
   if (teacher_) version_ += fmt::format("-{:016x}", fnv1a(what_the_teacher_sees(material.teachers_reader().options(), asks_views) + how_it_is_asked(options)));
+  ask_again_or_not();
+}
+
+void Oracle::ask_again_or_not() {
+  const auto refused = store_.refused(options_.kind, version_);
+  if (refused.empty()) return;
+  const std::string text = fmt::format("oracle {}: {} answers were unusable, the first on {}: {}", options_.kind, refused.size(), refused[0].refused, refused[0].reason);
+  if (!options_.ask_again) return progress_.say(text + "; they count as spent and are not asked for again");
+  store_.ask_again(options_.kind, version_);
+  const std::string again = text + "; oracle.ask_again is true: they are asked for again, which may be billed again";
+  store_.event(0, "asked again", again);
+  progress_.say(again);
+}
+
+void Oracle::require_none_refused(const std::vector<Clip>& clips) {
+  const auto refused = store_.refused(options_.kind, version_);
+  if (refused.empty()) return;
+  const auto keys = keys_of(clips);
+  const std::set<std::string> wanted(keys.begin(), keys.end());
+  const StoredRefusal* first = nullptr;
+  double price = 0;
+  int64_t count = 0;
+  for (const StoredRefusal& refusal : refused) {
+    if (!wanted.contains(refusal.clip)) continue;
+    if (first == nullptr) first = &refusal;
+    price += refusal.price, ++count;
+  }
+  if (first == nullptr) return;
+  fail("oracle {}: {} of the clips to ask about were answered unusably before, the first on {}: {}; they count as spent (price {:g}). Mend the teacher, then repeat the "
+       "command with --set oracle.ask_again=true: it asks again, which may be billed again",
+       options_.kind, count, first->refused, first->reason, price);
+}
+
+std::vector<StoredRefusal> Oracle::refusals(const std::vector<Clip>& clips, const std::string& reason) const {
+  std::vector<StoredRefusal> all;
+  for (const Clip& clip : clips) all.push_back({clip.key(), reason, options_.price, ""});
+  return all;
 }
 
 std::vector<std::vector<double>> Oracle::ask(const std::vector<Clip>& clips) {
@@ -82,12 +119,14 @@ void Oracle::tell_truth(const std::vector<Clip>& clips) {
 }
 
 void Oracle::buy(const std::vector<Clip>& clips) {
+  require_none_refused(clips);
   done_ = 0;
   progress_.begin("asking the teacher", static_cast<int64_t>(clips.size()), "clips");
   do {
     send_again(clips);
     send_new(unanswered(clips));
   } while (!open_requests(unanswered(clips)).empty());  // another process asked for some of them meanwhile
+  require_none_refused(unanswered(clips));              // and heard nothing of use
   progress_.end();
 }
 
@@ -132,21 +171,33 @@ void Oracle::send(const std::string& request, const torch::Tensor& frames, const
   } catch (const TooLarge&) {
     store_.give_up(request);  // asked for anew with the batch_size of the next start
     throw;
+  } catch (const Unusable& error) {
+    store_.put_answers({}, request, refusals(clips, error.what()));
+    fail("{}; the {} answers were probably billed and count as spent (price {:g}). Once the teacher is mended: --set oracle.ask_again=true", error.what(), clips.size(),
+         options_.price * static_cast<double>(clips.size()));
   }
   std::vector<StoredAnswer> good;
-  std::string first_bad;
+  std::vector<Clip> bad;
   for (size_t i = 0; i < clips.size(); ++i) {
     const double* row = answers.const_data_ptr<double>() + static_cast<int64_t>(i) * answers.size(1);
     const std::vector<double> probabilities(row, row + answers.size(1));
     const bool finite = std::all_of(probabilities.begin(), probabilities.end(), [](double p) { return std::isfinite(p); });
     if (finite) good.push_back({clips[i].key(), options_.kind, version_, probabilities, options_.price, clips[i].duration_s()});
-    else if (first_bad.empty()) first_bad = clips[i].video;
+    else bad.push_back(clips[i]);
   }
-  store_.put_answers(good, request);
-  if (good.size() < clips.size())
-    fail("oracle {}: {} of {} answers of a request are not finite, the first for {}; the others are kept; look at the teacher (it gets values in [-1, 1]), then repeat the command: "
-         "it asks for these clips anew", options_.kind, clips.size() - good.size(), clips.size(), first_bad);
+  if (bad.empty()) store_.put_answers(good, request);
+  else refuse_not_finite(request, good, bad);
   progress_.step(done_ += std::ssize(clips));
+}
+
+void Oracle::refuse_not_finite(const std::string& request, const std::vector<StoredAnswer>& good, const std::vector<Clip>& bad) {
+  const std::string remark = teacher_->remark().empty() ? "" : fmt::format(" ({})", teacher_->remark());
+  const auto text = fmt::format("oracle {}: {} of {} answers of a request are not finite, the first for {}{}; the others are kept", options_.kind, bad.size(), good.size() + bad.size(),
+                                bad[0].video, remark);
+  store_.put_answers(good, request, bills() ? refusals(bad, "not finite" + remark) : std::vector<StoredRefusal>());
+  if (!bills()) fail("{}; look at the teacher (it gets values in [-1, 1]), then repeat the command: it asks for these clips anew", text);
+  fail("{}, these count as spent (price {:g}). Look at the teacher (it gets values in [-1, 1]); once it is mended: --set oracle.ask_again=true", text,
+       options_.price * static_cast<double>(bad.size()));
 }
 
 void Oracle::give_up(const Store::Request& request) {

@@ -19,7 +19,8 @@ class Oracle {
   /// Answers for clips already reserved by the run, or of a network at hand whose answers are free: class probabilities, in
   /// order; empty where a clip cannot be read.
   /// Throws Error as the teacher does, and where it answered with numbers that are not finite (the other answers of that
-  /// request are kept); Interrupted, with everything stored.
+  /// request are kept); Interrupted, with everything stored. What an endpoint answered unusably was probably billed: it counts as
+  /// spent, and a later start refuses to ask about it again, with an Error, unless TeacherOptions::ask_again says so.
   std::vector<std::vector<double>> ask(const std::vector<Clip>& clips);
   bool is_teacher() const { return teacher_ != nullptr; }
   double price() const { return options_.price; }
@@ -36,6 +37,11 @@ class Oracle {
   void send_new(const std::vector<Clip>& clips);
   void send(const std::string& request, const torch::Tensor& frames, const std::vector<Clip>& clips);
   void give_up(const Store::Request& request);
+  void refuse_not_finite(const std::string& request, const std::vector<StoredAnswer>& good, const std::vector<Clip>& bad);
+  void ask_again_or_not();
+  void require_none_refused(const std::vector<Clip>& clips);
+  std::vector<StoredRefusal> refusals(const std::vector<Clip>& clips, const std::string& reason) const;
+  bool bills() const { return options_.kind == "http"; }  // the others compute here
 
   TeacherOptions options_;
   std::unique_ptr<Teacher> teacher_;

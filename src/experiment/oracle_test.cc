@@ -18,6 +18,7 @@ struct Ledger {
   int64_t bill = 0;                            // clips
   int64_t breaks_after = -1, not_finite = -1;  // which request from here loses its answer; which row is NaN, once
   int64_t most_clips = 100;
+  bool unusable = false;                       // answers with another request's answer, say
 };
 
 class BillingTeacher final : public Teacher {
@@ -33,12 +34,14 @@ class BillingTeacher final : public Teacher {
     }
     EXPECT_TRUE(ledger_.paid[key].equal(clips)) << "a key stands for one content";
     if (ledger_.breaks_after-- == 0) fail("the connection broke");
+    if (ledger_.unusable) throw Unusable("teacher billing: the answer is that of another request");
     const auto bright = torch::sigmoid(clips.mean({1, 2, 3, 4})).unsqueeze(1);
     auto answers = torch::cat({bright, 1 - bright}, 1);
     if (ledger_.not_finite >= 0) answers[std::exchange(ledger_.not_finite, -1)] = NAN;
     return answers;
   }
   std::string version() const override { return "billing:1"; }
+  std::string remark() const override { return "clip 1 of the batch: value 0 is nan"; }
 
  private:
   Ledger& ledger_;
@@ -164,11 +167,40 @@ TEST_F(OracleTest, CutsARequestAnewWhoseClipCannotBeReadAnyMoreAndSaysSo) {
 
 TEST_F(OracleTest, KeepsTheOtherAnswersWhereOneIsNotFinite) {
   ledger_.not_finite = 1;
-  EXPECT_THAT(ask(some({0, 1, 2})), AllOf(HasSubstr("1 of 3 answers"), HasSubstr(path(1))));
+  EXPECT_THAT(ask(some({0, 1, 2})), AllOf(HasSubstr("1 of 3 answers"), HasSubstr(path(1)), HasSubstr("value 0 is nan")));
+  EXPECT_EQ(ask(some({0, 2})), "") << "what is known is known";
+  EXPECT_THAT(ask(some({0, 1, 2})), AllOf(HasSubstr("1 of the clips"), HasSubstr("value 0 is nan"), HasSubstr("--set oracle.ask_again=true")));
+  EXPECT_EQ(ledger_.sent.size(), 1u) << "nothing is paid again without a word";
+  options_.ask_again = true;
   EXPECT_EQ(ask(some({0, 1, 2})), "");
   ASSERT_EQ(ledger_.sent.size(), 2u);
   EXPECT_EQ(ledger_.sent[1].clips.size(0), 1);
   EXPECT_NE(ledger_.sent[1].key, ledger_.sent[0].key);
+}
+
+TEST_F(OracleTest, AsksAnewForWhatANetworkAtHandComputesWrongly) {
+  options_.kind = "torchscript";
+  ledger_.not_finite = 1;
+  EXPECT_THAT(ask(some({0, 1, 2})), HasSubstr("it asks for these clips anew"));
+  EXPECT_EQ(ask(some({0, 1, 2})), "");
+  EXPECT_EQ(ledger_.sent.size(), 2u);
+}
+
+TEST_F(OracleTest, CountsWhatWasAnsweredUnusablyAsSpentAndAsksAgainOnlyWhenToldTo) {
+  options_.price = 2;
+  ledger_.unusable = true;
+  EXPECT_THAT(ask(clips_), AllOf(HasSubstr("another request"), HasSubstr("3 answers were probably billed"), HasSubstr("price 6"), HasSubstr("--set oracle.ask_again=true")));
+  ledger_.unusable = false;
+  for (int start = 0; start < 2; ++start) EXPECT_THAT(ask(clips_), AllOf(HasSubstr("3 of the clips"), HasSubstr("another request"), HasSubstr("--set oracle.ask_again=true")));
+  EXPECT_EQ(ledger_.bill, 3) << "a restart asks for nothing";
+  EXPECT_EQ(ask(some({3, 4, 5})), "") << "nobody refused these";
+  options_.ask_again = true;
+  EXPECT_EQ(ask(clips_), "");
+  EXPECT_EQ(ledger_.bill, 9);
+  EXPECT_NE(ledger_.sent.back().key, ledger_.sent.front().key);
+  options_.ask_again = false;
+  EXPECT_EQ(ask(clips_), "");
+  EXPECT_EQ(ledger_.bill, 9);
 }
 
 TEST_F(OracleTest, AsksInSmallerRequestsAfterOneThatWasTooLarge) {

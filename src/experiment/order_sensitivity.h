@@ -23,7 +23,7 @@ struct OrderSensitivity {
   Estimate tsn, tsm;        // test accuracy, over the seeds
   Estimate difference;      // tsm minus tsn, over the paired seeds
   double p = 1;             // of the paired t-test
-  Estimate over_videos;     // the difference, by bootstrap over the test videos; `seeds` counts videos
+  Estimate over_groups;     // the difference, seeds and test groups resampled together; `seeds` counts groups
   std::string test;         // in words
   std::string sentence;     // what it means
   std::string text() const; // for people

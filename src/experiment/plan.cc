@@ -1,11 +1,13 @@
 #include "experiment/plan.h"
 
 #include <numeric>
-#include <regex>
 #include <set>
 #include <thread>
 
 #include "base/interrupted.h"
+#include "base/pattern.h"
+#include "experiment/material.h"
+#include "experiment/run.h"
 #include "video/decoder.h"
 
 namespace distal {
@@ -33,12 +35,12 @@ std::vector<Row> rows_to_come(const DataOptions& data, const SyntheticSet& set, 
   const std::string name = file.stem().string();
   if (file != name + ".csv" || (name != "train" && name != "pool" && name != "test"))
     return read_rows((std::filesystem::path(data.root) / file).string(), list.groups);
-  const std::regex groups(list.groups);
+  const Pattern groups(list.groups, "groups");
   std::vector<Row> rows;
   for (const SyntheticVideo& video : motion_list(set, name)) {
     Row row;
-    row.path = video.path, row.label = video.label, row.group = video.group;
-    if (std::regex_search(row.group.str(), groups)) rows.push_back(row);
+    row.path = video.path, row.label = video.label, row.group = video.group, row.grouped = true;
+    if (groups.found_in(row.group.str())) rows.push_back(row);
   }
   return rows;
 }
@@ -302,11 +304,12 @@ class Planner {
     std::string besides = material_.reader ? fmt::format(", of them {:.0f} to decode", decoding_s_ / 60) : ", besides generating and decoding the videos";
     if (base_.oracle.kind != "teacher" && base_.oracle.kind != "truth") besides += ", besides the time of the oracle";
     std::string text = fmt::format(
-        "{}: {} classes; {} clips in the pool ({:.0f} s), {} to start from, {} to test on\n{}"
+        "{}: {} classes; {} clips in the pool ({:.0f} s), {} to start from ({}), {} to test on\n{}"
         "  {} runs, {} trainings, at most {} answers ({:.0f} s of video, price at most {:.2f})\n"
         "  about {:.0f} minutes on {}{}; up to {:.1f} GB of cached frames\n",
-        experiment_.name, material_.classes.size(), pool_s_.size(), plan_.pool_s, source_s_.size(), material_.test.size(), arms_, plan_.cells,
+        experiment_.name, material_.classes.size(), pool_s_.size(), plan_.pool_s, source_s_.size(), experiment_.start_words(), material_.test.size(), arms_, plan_.cells,
         plan_.trainings, plan_.answers, plan_.seconds_asked, plan_.price, plan_.minutes, machine_line(), besides, static_cast<double>(plan_.cache_bytes) / 1e9);
+    if (base_.oracle.kind == "torchscript") text += fmt::format("  {}\n", executes_code(base_.oracle.path));
     if (const auto busy = busy_sentence(load_, std::thread::hardware_concurrency()); !busy.empty()) text += fmt::format("  {}\n", busy);
     for (const auto& video : material_.quarantined) text += fmt::format("  cannot be used: {}: {}\n", video.path, video.reason);
     return text;

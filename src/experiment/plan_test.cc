@@ -4,6 +4,8 @@
 
 #include <csignal>
 
+#include <ATen/Parallel.h>
+
 #include "base/interrupted.h"
 #include "experiment/testing.h"
 
@@ -88,6 +90,7 @@ TEST(Pace, IsMeasuredForWeightsOfAnyFileOnce) {
 }
 
 TEST(Pace, OfARealNetworkIsATime) {
+  at::set_num_threads(1);  // on a busy machine threads that wait for each other cost tenfold
   Learner learner;
   read_options(learner, "{model: {name: resnet3d, depth: 10, width: 4}, training: {batch_size: 2}}", "test");
   InputOptions input;

@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/interrupted.h"
+#include "base/json.h"
 #include "base/revision.h"
+#include "data/leaks.h"
 #include "experiment/learning.h"
 #include "experiment/pace.h"
 #include "models/weights.h"
@@ -66,13 +68,13 @@ Lists open_lists(const Recipe& recipe, ClipReader& reader, std::vector<Quarantin
     const auto probe_video = [&](const std::string& path) { return reader.probe(path); };
     ClipList made = make_clips(rows, recipe.data.root, recipe.clips, lists.classes, probe_video, progress);
     std::move(made.quarantined.begin(), made.quarantined.end(), std::back_inserter(quarantined));
-    return std::move(made.clips);
+    return made;
   };
-  lists.pool = clips(rows(recipe.data.pool));
-  lists.start = clips(start);
-  lists.test = clips(test);
-  if (lists.pool.empty()) fail("{}: no usable clip; {} videos were refused", recipe.data.pool.csv, quarantined.size());
-  for (const auto* learned : {&lists.pool, &lists.start}) require_disjoint_groups(*learned, lists.test);
+  ClipList pool = clips(rows(recipe.data.pool)), initial = clips(start), tested = clips(test);
+  if (pool.clips.empty()) fail("{}: no usable clip; {} videos were refused", recipe.data.pool.csv, quarantined.size());
+  for (const RoleClips& learned : {RoleClips{"data.pool", &pool}, RoleClips{"data.start", &initial}})
+    require_disjoint(learned, {"data.test", &tested}, lists.classes);
+  lists.pool = std::move(pool.clips), lists.start = std::move(initial.clips), lists.test = std::move(tested.clips);
   return lists;
 }
 
@@ -236,7 +238,7 @@ std::string Pretrained::json() const {
   nlohmann::ordered_json value = {{"model", model}, {"clips", clips}, {"steps", steps}, {"losses", account}};
   if (probe) value.update({{"learned_from", learned_from}, {"tested_on", tested_on}, {"linear_probe", *probe}, {"neighbours_10", *neighbours}});
   for (const auto& video : quarantined) value["quarantined"].push_back({{"path", video.path}, {"reason", video.reason}});
-  return value.dump(2);
+  return json_text(value, 2);
 }
 
 std::string pretraining_plan(const Recipe& recipe) {

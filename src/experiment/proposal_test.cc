@@ -20,7 +20,7 @@ class ProposalTest : public ::testing::Test {
   void videos(const std::string& prefix, int count, double seconds) {
     SyntheticOptions video;
     video.rate = 5, video.frames = static_cast<int64_t>(seconds * video.rate), video.width = video.height = 32;
-    for (int i = 0; i < count; ++i) write_motion(folder_ / fmt::format("{}{}.mp4", prefix, i), motions()[i % 2], i, video);
+    for (int i = 0; i < count; ++i) write_motion(folder_ / fmt::format("{}{}.mp4", prefix, i), motions()[i % 2], 100 * prefix[0] + i, video);
   }
   void whole_lists(int train, int test) {
     for (const auto& [name, prefix, count] : {std::tuple("train.csv", "a", train), std::tuple("test.csv", "b", test)}) {

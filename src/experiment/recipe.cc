@@ -1,15 +1,22 @@
 #include "experiment/recipe.h"
 
 #include <algorithm>
+#include <cctype>
+#include <map>
 
 #include <fmt/ranges.h>
 
+#include "base/machine.h"
+#include "base/text.h"
+#include "base/yaml.h"
 #include "experiment/pool_scores.h"
 #include "experiment/pretraining.h"
 #include "experiment/sweep.h"
 
 namespace distal {
 namespace {
+
+constexpr size_t kMostNameBytes = 120;
 
 void place_weights(ModelOptions& model, const std::string& folder) {
   if (!model.init.empty() && !folder.empty()) model.init = (std::filesystem::path(folder) / model.init).string();
@@ -95,24 +102,67 @@ void require_mixable(const Recipe& recipe, const std::function<void(const std::s
   if (recipe.answers_per_clip > 1) refuse("mixes: a mix has one view; leave answers_per_clip out");
 }
 
-void check(const Arm& arm, const Experiment& experiment, const std::string& place) {
+// An arm's name becomes a file's beside those of the run, on file systems that may not know large letters from small ones. `taken`: the
+// arms so far, by their files.
+void require_name(const Arm& arm, std::map<std::string, std::string>& taken, const std::function<void(const std::string&)>& refuse) {
+  if (arm.name.empty() || arm.name.size() > kMostNameBytes) refuse(fmt::format("its name becomes a file's; give it 1 to {} bytes, not {}", kMostNameBytes, arm.name.size()));
+  if (printable(arm.name) != arm.name) refuse("its name has a control character in it; take it away");
+  if (arm.name.find_first_of("/\\") != std::string::npos) refuse("its name becomes a file's; no '/' and no '\\'");
+  if (std::string_view(" .-").find(arm.name.front()) != std::string_view::npos || arm.name.back() == ' ')
+    refuse("its name becomes a file's; it neither begins with a space, '.' or '-' nor ends with a space");
+  std::string file = slug(arm.name);
+  std::transform(file.begin(), file.end(), file.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const char* own : {"teacher", "pretrained", "report", "recipe", "curve", "metrics", "unfinished", "jobs"})
+    if (file == own) refuse(fmt::format("its name becomes a file's, and not '{}', which the run writes itself; give it another name", own));
+  const auto [other, first] = taken.try_emplace(file, arm.name);
+  if (!first) refuse(fmt::format("its files would be those of arm {} ({}.safetensors); give it another name", other->second, slug(arm.name)));
+}
+
+// What a batch takes at least: the clips, and as much again for the first layer's output.
+void require_memory(const Learner& learner, const InputOptions& input, const std::string& whose, const std::function<void(const std::string&)>& refuse) {
+  const int64_t there = memory_bytes();
+  const auto check = [&](int64_t batch, const std::string& option) {
+    const double side = static_cast<double>(input.size_px), bytes = 2.0 * 4 * 3 * static_cast<double>(batch) * static_cast<double>(input.sampling.frames) * side * side;
+    if (there > 0 && bytes > static_cast<double>(there))
+      refuse(fmt::format("{} = {} clips of {} frames of {} x {} x 3 values of 4 bytes, held twice, are {:.1f} GB, and this machine has {:.1f}; lower it, input.size_px or "
+                         "input.sampling.frames", option, batch, input.sampling.frames, input.size_px, input.size_px, bytes / 1e9, static_cast<double>(there) / 1e9));
+  };
+  check(learner.training.batch_size, whose + ".training.batch_size");
+  if (learner.pretext) check(learner.pretext->training.batch_size, whose + ".pretext.training.batch_size");
+}
+
+// A draw by labels says whose labels they are.
+void require_draw(const Recipe& recipe, const std::function<void(const std::string&)>& refuse) {
+  if (recipe.start_draw == "stratified_by_labels" && !recipe.data.start)
+    refuse("start_draw = stratified_by_labels needs a list whose labels are known, data.start; those of the pool are hidden: random, or stratified_by_hidden_labels");
+  if (recipe.start_draw == "stratified_by_hidden_labels" && recipe.data.start)
+    refuse("start_draw = stratified_by_hidden_labels, but data.start has labels that are known; set stratified_by_labels, or random");
+}
+
+void check(const Arm& arm, const Experiment& experiment, std::map<std::string, std::string>& taken, const std::string& place) {
   const Recipe& recipe = arm.recipe;
-  const auto refuse = [&](const std::string& what) { throw UsageError(fmt::format("{}: arm {}: {}", place, arm.name, what)); };
+  const auto refuse = [&](const std::string& what) { throw UsageError(fmt::format("{}: arm {}: {}", place, excerpt(arm.name), what)); };
+  require_name(arm, taken, refuse);
   if (recipe.data.pool.csv.empty()) refuse("data.pool.csv is missing; name a list with the columns path,label[,group]");
   if (recipe.data.test.csv.empty() && !(recipe.rounds == 0 && pretrains_only(recipe))) refuse("data.test.csv is missing; without a test set nothing can be claimed");
   if (recipe.oracle.kind == "teacher" && !recipe.teacher)
     refuse("oracle.kind = teacher needs a teacher section (its training list and model)");
-  if (arm.name.find('/') != std::string::npos || arm.name == "teacher") refuse("its name becomes a file's; no '/', and not 'teacher'");
   if (recipe.budget < 0 && recipe.budget != -1) refuse(fmt::format("budget = {:g}; give what a round may spend, or -1 for the whole pool", recipe.budget));
   if (recipe.ask_start && recipe.oracle.kind == "truth") refuse("ask_start needs an oracle that is a teacher; hidden truth is what the start has already");
   require_views(recipe.student, recipe.input, refuse);
-  if (recipe.teacher) require_views(recipe.teacher->learner, recipe.teacher->input.value_or(recipe.input), refuse);
+  require_memory(recipe.student, recipe.input, "student", refuse);
+  if (recipe.teacher) {
+    const InputOptions seen = recipe.teacher->input.value_or(recipe.input);
+    require_views(recipe.teacher->learner, seen, refuse);
+    require_memory(recipe.teacher->learner, seen, "teacher", refuse);
+  }
   require_seen(recipe.student, "student", any_needs(experiment, [](const Needs& needs) { return needs.passes == "augmented"; }), refuse);
   if (recipe.teacher) require_seen(recipe.teacher->learner, "teacher", false, refuse);
   require_probed(recipe, any_needs(experiment, [](const Needs& needs) { return needs.teacher_error; }), refuse);
   require_teacher(recipe, refuse);
   if (recipe.start == 0 && recipe.rounds == 0) refuse("start = 0 and rounds = 0 leave nothing to learn from; set one of them");
   if (recipe.budget == 0 && recipe.rounds > 0) refuse("budget = 0 asks nothing in any round; set a budget, or rounds to 0");
+  require_draw(recipe, refuse);
   require_mixable(recipe, refuse);
   if (recipe.rounds == 0 || recipe.budget < 0) return;
   if (recipe.answers_per_clip > 1 && recipe.selection.unit == "answers" && recipe.budget < static_cast<double>(recipe.answers_per_clip))
@@ -169,10 +219,10 @@ void set_controls(Experiment& experiment, const Document& base, const std::strin
 
 void SyntheticData::visit(OptionVisitor& v) {
   v("classes", set.classes, "motions", one_of(motions()));
-  v("train", set.train, "videos in train.csv", at_least(0));
-  v("pool", set.pool, "videos in pool.csv", at_least(1));
-  v("test", set.test, "videos in test.csv", at_least(1));
-  v("frames", set.video.frames, "frames of a video", at_least(2));
+  v("train", set.train, "videos in train.csv", between(0, 100000));
+  v("pool", set.pool, "videos in pool.csv", between(1, 100000));
+  v("test", set.test, "videos in test.csv", between(1, 100000));
+  v("frames", set.video.frames, "frames of a video", between(2, 10000));
   v("size_px", set.video.width, "width and height", between(16, 1024));
   set.video.height = set.video.width;
 }
@@ -205,7 +255,7 @@ void TeacherRecipe::visit(OptionVisitor& v) {
 
 void Recipe::visit(OptionVisitor& v) {
   v("question", question, "what the report answers, one sentence");
-  v("seed", seed, "first seed", at_least(0));
+  v("seed", seed, "first seed", between(0, 9e15));
   v("seeds", seeds, "paired repeats", between(1, 1000));
   v("control", control, "the arm this one is tested against; empty: random");
   v("no_random_arm", no_random_arm, "the reason why no random arm is wanted");
@@ -219,7 +269,9 @@ void Recipe::visit(OptionVisitor& v) {
   v("student", student, "the network to train");
   v("loss", loss, "how a teacher's answers are learned");
   v("matching", matching, "the teacher is run in every step on the student's own view of the clips it answered for; kinds teacher and model");
-  v("start", start, "initial answers with true labels, even over the classes; -1: all", at_least(-1));
+  v("start", start, "initial answers with true labels; -1: all", at_least(-1));
+  v("start_draw", start_draw, "how they are drawn: random; stratified_by_labels, even over the classes of data.start; stratified_by_hidden_labels, even over those of the pool, "
+                              "a draw that nobody could make", one_of({"random", "stratified_by_labels", "stratified_by_hidden_labels"}));
   v("ask_start", ask_start, "the teacher answers about the initial clips too, beside their labels");
   v("pool_size", pool_size, "clips of the pool that a run may ask about, drawn by seed, the smaller within the larger; -1: all", at_least(-1));
   v("rounds", rounds, "rounds of asking", between(0, 1000));
@@ -237,7 +289,7 @@ std::string essence(Recipe recipe) {
   const TeacherOptions pace;
   auto& oracle = recipe.oracle;
   oracle.requests_per_s = pace.requests_per_s, oracle.timeout_s = pace.timeout_s, oracle.retries = pace.retries;
-  oracle.backoff_s = pace.backoff_s, oracle.batch_size = pace.batch_size, oracle.token_env = pace.token_env;
+  oracle.backoff_s = pace.backoff_s, oracle.batch_size = pace.batch_size, oracle.token_env = pace.token_env, oracle.ask_again = pace.ask_again;
   recipe.input.deadline_s = InputOptions().deadline_s;
   const auto settle = [](Learner& learner) {
     learner.training.threads = TrainingOptions().threads, learner.training.checkpoint_every = TrainingOptions().checkpoint_every;
@@ -255,6 +307,8 @@ bool scores_pool(const Recipe& recipe) {
 }
 
 bool scores(const Recipe& recipe) { return scores_pool(recipe) || (recipe.rounds > 0 && recipe.mixes && recipe.mixes->criterion != "random"); }
+
+bool hears_teacher(const Recipe& recipe) { return recipe.oracle.kind != "truth" && (recipe.rounds > 0 || recipe.ask_start); }
 
 bool selects(const Recipe& recipe) { return recipe.rounds > 0 && recipe.budget > 0; }
 
@@ -280,12 +334,25 @@ std::optional<NamedDifference> random_twin(const Document& base, const std::vect
   return twin;
 }
 
+std::string Experiment::start_words() const {
+  std::vector<std::string> words;
+  for (const Arm& arm : arms) {
+    const Recipe& recipe = arm.recipe;
+    const std::string how = recipe.start_draw == "random"                 ? "at random"
+                            : recipe.start_draw == "stratified_by_labels" ? "evenly over the classes by their labels"
+                                                                          : "evenly over the classes by hidden labels, as nobody could";
+    const std::string text = recipe.start < 0 ? "all" : fmt::format("{} drawn {}", recipe.start, how);
+    if (std::find(words.begin(), words.end(), text) == words.end()) words.push_back(text);
+  }
+  return fmt::format("{}", fmt::join(words, ", or "));
+}
+
 bool Experiment::asks_views() const {
   return std::any_of(arms.begin(), arms.end(), [](const Arm& arm) { return arm.recipe.answers_per_clip > 1; });
 }
 
 Experiment read_experiment(const std::string& path, const std::vector<Override>& overrides) {
-  return read_experiment(Document::file(path).with(overrides), std::filesystem::path(path).stem().string());
+  return read_experiment(Document::file(path).with(overrides), slug(std::filesystem::path(path).stem().string()));
 }
 
 Experiment read_experiment(const Document& recipe, const std::string& name) {
@@ -293,6 +360,8 @@ Experiment read_experiment(const Document& recipe, const std::string& name) {
   Experiment experiment;
   experiment.name = name;
   experiment.resolved = document.dump();
+  if (static_cast<int64_t>(experiment.resolved.size()) > kMostYamlBytes)  // it is read again where the run continues
+    throw UsageError(fmt::format("{}: {} bytes with its arms multiplied out, at most {} are read; compare fewer", document.place(), experiment.resolved.size(), kMostYamlBytes));
   const Document base = document.without("arms");
   auto arms = document.entries("arms");
   if (arms.empty()) {
@@ -300,19 +369,26 @@ Experiment read_experiment(const Document& recipe, const std::string& name) {
     base.read(only);
     arms.emplace_back(selects(only) ? chooses_by(only) : "all labels", Document::text("{}", base.place()));
   }
-  for (const auto& [arm, difference] : arms) experiment.arms.push_back(read_arm(arm, base.overlaid_by(difference)));
+  if (static_cast<int64_t>(arms.size()) > kMostArms) throw UsageError(fmt::format("{}: {} arms, at most {} are run; compare fewer", document.place(), arms.size(), kMostArms));
+  std::vector<std::string> places;
+  for (const auto& [arm, difference] : arms) {
+    experiment.arms.push_back(read_arm(arm, base.overlaid_by(difference)));
+    places.push_back(difference.at());
+  }
   const std::string refusal = experiment.base().no_random_arm;
   if (const auto twin = random_twin(base, arms)) {
     if (refusal.empty()) {
       experiment.arms.push_back(read_arm(twin->first, base.overlaid_by(twin->second)));
+      places.push_back(document.place());
       experiment.notes.push_back("A random arm was added: without it no strategy can be called better.");
     } else {
       experiment.notes.push_back("No random arm: " + refusal);
     }
   }
-  for (const Arm& arm : experiment.arms) {
-    check(arm, experiment, document.place());
-    require_shared(arm, experiment.arms.front(), document.place());
+  std::map<std::string, std::string> taken;
+  for (size_t i = 0; i < places.size(); ++i) {
+    check(experiment.arms[i], experiment, taken, places[i]);
+    require_shared(experiment.arms[i], experiment.arms.front(), places[i]);
   }
   set_controls(experiment, base, document.place());
   note_label_changes(experiment);

@@ -73,7 +73,9 @@ struct Recipe {
   Choice<DistillLoss> loss{"black_box"};
   bool matching = false;             // the teacher's network looks at the student's own view of a clip in every step (train/taught.h),
                                      // instead of one answer kept for ever; an answer is paid and counted once all the same
-  int64_t start = 40;                // initial answers with true labels, drawn evenly over the classes; -1: all
+  int64_t start = 40;                // initial answers with true labels; -1: all
+  std::string start_draw = "random"; // how they are drawn: random; stratified_by_labels: even over the classes of data.start, whose labels are known;
+                                     // stratified_by_hidden_labels: even over the classes of the pool, which nobody knows
   bool ask_start = false;            // the teacher answers about the initial clips too, beside their labels
   int64_t pool_size = -1;            // clips of the pool that a run may ask about, drawn by seed, the smaller within the larger; -1: all
   int64_t rounds = 4;
@@ -92,6 +94,8 @@ struct Recipe {
 std::string essence(Recipe recipe);
 /// Whether rounds look at the whole pool with the student before they choose.
 bool scores_pool(const Recipe& recipe);
+/// Whether a teacher, the same for every seed, tells it something.
+bool hears_teacher(const Recipe& recipe);
 /// Whether rounds want the student before they choose: for the pool, or for mixes.
 bool scores(const Recipe& recipe);
 /// Whether rounds choose what to ask about: clips or mixes, within a budget.
@@ -108,20 +112,24 @@ using NamedDifference = std::pair<std::string, Document>;
 std::optional<NamedDifference> random_twin(const Document& base, const std::vector<NamedDifference>& arms);
 
 struct Arm {
-  std::string name;
+  std::string name;                  // one line; `slug(name)` names its files, and is no other arm's
   Recipe recipe;
   std::string resolved;              // YAML, every option
   std::string against;               // the arm it is tested against; empty: none
 };
 
+/// Most arms of an experiment, a sweep's multiplied out.
+inline constexpr int64_t kMostArms = 1000;
+
 struct Experiment {
-  std::string name;                  // the recipe file's stem
+  std::string name;                  // the slug of the recipe file's stem
   std::vector<Arm> arms;             // at least one; the random arm is added where strategies are compared
   std::string resolved;              // the recipe and its arms
   std::string control;               // the arm most others are tested against
   std::vector<std::string> notes;
   const Recipe& base() const { return arms.front().recipe; }
   bool asks_views() const;           // an arm has answers_per_clip > 1
+  std::string start_words() const;   // how many initial clips the arms draw, and how
 };
 
 /// Reads a recipe and all its arms; refuses contradictions before anything is decoded. Throws UsageError.

@@ -31,6 +31,20 @@ TEST(Recipe, EachArmIsTestedAgainstTheControlUnlessItNamesAnother) {
   EXPECT_THAT(refusal("arms: {a: {strategy: random, control: nobody}}"), HasSubstr("control = 'nobody' is no arm"));
 }
 
+TEST(Recipe, ADrawByLabelsSaysWhoseLabelsTheyAre) {
+  EXPECT_EQ(Recipe().start_draw, "random");
+  EXPECT_EQ(refusal("start_draw: stratified_by_hidden_labels"), "accepted");
+  EXPECT_THAT(refusal("start_draw: stratified_by_labels"), HasSubstr("data.start"));
+  EXPECT_THAT(refusal("start_draw: even"), HasSubstr("stratified_by_hidden_labels"));
+  const auto with_start = [](const std::string& draw) {
+    return error_of([&] { read_experiment(Document::text("data: {pool: {csv: p.csv}, test: {csv: t.csv}, start: {csv: s.csv}}\nstart_draw: " + draw, "r.yaml"), "r"); });
+  };
+  EXPECT_EQ(with_start("stratified_by_labels"), "");
+  EXPECT_THAT(with_start("stratified_by_hidden_labels"), HasSubstr("set stratified_by_labels, or random"));
+  const auto all = experiment_of("start: 16\narms: {a: {strategy: random}, b: {strategy: random, start: 8, start_draw: stratified_by_hidden_labels}, c: {strategy: random, start: -1}}");
+  EXPECT_EQ(all.start_words(), "16 drawn at random, or 8 drawn evenly over the classes by hidden labels, as nobody could, or all");
+}
+
 TEST(Recipe, AnAddedRandomArmSpendsWhatTheStrategyArmSpends) {
   const auto all = experiment_of("rounds: 0\narms: {labels: {}, margin: {strategy: margin, rounds: 4, budget: 30, selection: {per_video: 2}}}");
   const Recipe& random = arm(all, "random").recipe;
@@ -83,12 +97,37 @@ TEST(Recipe, EveryOneThatIsShippedIsAccepted) {
 }
 
 TEST(Recipe, RefusesNamesAndNumbersThatCannotBeMeant) {
-  EXPECT_THAT(refusal("arms: {a/b: {}}"), HasSubstr("a/b"));
-  EXPECT_THAT(refusal("arms: {teacher: {}}"), HasSubstr("not 'teacher'"));
   EXPECT_THAT(refusal("budget: -0.5"), HasSubstr("budget = -0.5"));
   EXPECT_THAT(refusal("ask_start: true"), HasSubstr("ask_start needs an oracle"));
   EXPECT_THAT(refusal("arms: {a: {}, a: {}}"), HasSubstr("'a' stands here for the second time"));
   EXPECT_THAT(refusal("oracle: {kind: teacher}"), HasSubstr("needs a teacher section"));
+}
+
+TEST(Recipe, AnArmsNameBecomesAFilesOrIsRefused) {
+  EXPECT_THAT(refusal("arms:\n  a/b: {}"), HasSubstr("r.yaml:3:8: arm a/b: its name becomes a file's; no '/'"));
+  for (const char* own : {"teacher", "report", "Recipe", "curve", "metrics", "pretrained"}) EXPECT_THAT(refusal(fmt::format("arms: {{{}: {{}}}}", own)), HasSubstr("which the run writes itself")) << own;
+  for (const char* name : {"\"\"", "\".\"", "'..'", "-x", "' a'", "'a '", "\"a\\nb\"", "\"a\\eb\"", "'a\\b'"}) EXPECT_THAT(refusal(fmt::format("arms: {{{}: {{}}}}", name)), HasSubstr("its name")) << name;
+  EXPECT_THAT(refusal("arms: {" + std::string(200, 'x') + ": {}}"), HasSubstr("1 to 120 bytes, not 200"));
+  EXPECT_THAT(refusal("arms: {random: {}, Random: {}}"), HasSubstr("its files would be those of arm random"));
+  EXPECT_THAT(refusal("arms: {a b: {}, 'a,b': {}}"), HasSubstr("its files would be those of arm a b (a-b.safetensors)"));
+  EXPECT_THAT(refusal("arms: {\"a\\0b\": {}}"), HasSubstr("NUL"));
+  for (const char* name : {"\"it's \\\"quoted\\\"\"", "手術", "'a: b'", "'#1'", "1.5"}) EXPECT_EQ(refusal(fmt::format("arms: {{{}: {{}}}}", name)), "accepted") << name;
+}
+
+TEST(Recipe, NumbersNobodyCanMeanAreRefusedBeforeAnythingStarts) {
+  EXPECT_THAT(refusal("student: {training: {batch_size: 65536}}\ninput: {size_px: 4096, sampling: {frames: 4096}}"), HasSubstr("student.training.batch_size = 65536 clips of 4096 frames of 4096 x 4096 x 3"));
+  for (const char* option : {"student: {training: {batch_size: 100000}}", "input: {size_px: 1e8}", "input: {sampling: {frames: 1e6}}",
+                             "rounds: 1e5", "seeds: 1e5", "student: {training: {steps: 1e12}}", "start: 1e12", "budget: 1e12", "student: {model: {depth: 1e9}}", "student: {model: {width: 1e9}}"})
+    EXPECT_THAT(refusal(option), HasSubstr("lies outside")) << option;
+  for (const char* option : {"train: 9e14", "pool: 1e8", "frames: 1e9", "size_px: 1e8"})
+    EXPECT_THAT(error_of([&] { read_experiment(Document::text(fmt::format("data: {{synthetic: {{{}}}}}", option), "r.yaml"), "r"); }), HasSubstr("lies outside")) << option;
+}
+
+TEST(Recipe, WhatIsNoSectionIsRefusedAtItsPlace) {
+  EXPECT_THAT(refusal("arms:\n  random: random"), HasSubstr("r.yaml:3:11: arms.random must be a section"));
+  EXPECT_THAT(refusal("sweep: {rounds: [1, 2]}\narms:\n  random: random"), HasSubstr("r.yaml:4:11: arms.random must be a section"));
+  for (const char* arms : {"arms: 3", "arms: [a]", "sweep: 3", "sweep: [1]", "data: 3", "strategy: [a]", "strategy: {name: [a]}", "loss: {name: {a: b}}", "student: hello", "input: {sampling: [1]}"})
+    EXPECT_THAT(refusal(arms), HasSubstr("r.yaml:")) << arms;
 }
 
 TEST(Recipe, AMethodsOptionsMayBeLaidOverItsBareName) {

@@ -41,11 +41,10 @@ constexpr Column kStages[] = {
 };
 
 std::vector<Scalar> scalars(const Results& results) {
-  const Summary summary(results);
   std::vector<Scalar> out;
   for (const auto& cell : results.cells) {
     for (const auto& round : cell.rounds) {
-      const int64_t step = std::llround(summary.spent(round));
+      const int64_t step = std::llround(results.budget_unit == "seconds" ? round.seconds : static_cast<double>(round.answers));
       const std::string run = fmt::format("/{}/seed {}", cell.arm, cell.seed);
       for (const auto& column : kCurve) {
         const std::string name = column.name;
@@ -79,6 +78,22 @@ std::string report_html(const Results& results, const ThumbnailFunction& thumbna
   Progress::check_interrupted();  // pictures that a signal cut short are no page
   const std::string title = !results.question.empty() ? results.question : !results.name.empty() ? results.name : "Experiment";
   return page(title, body + "</main>\n" + sections::provenance(summary) + "</div>\n");
+}
+
+std::string report_json(const Results& results) {
+  const Summary summary(results);
+  nlohmann::json comparisons = nlohmann::json::array();
+  for (const auto& c : summary.comparisons) {
+    const Estimate both = sections::over_groups(c);
+    comparisons.push_back({{"arm", c.arm->name}, {"against", c.against->name}, {"pairs", c.differences.size()}, {"difference", c.difference.mean},
+                           {"over_seeds", {{"low", c.difference.low}, {"high", c.difference.high}, {"p", c.p}, {"p_holm", c.p_holm}}},
+                           {"over_seeds_and_groups", {{"low", both.low}, {"high", both.high}, {"groups", c.crossed ? c.crossed->groups : 0}}},
+                           {"one_teacher", c.one_teacher}, {"finding", c.finding()}, {"sentence", c.sentence()}});
+  }
+  nlohmann::json value = nlohmann::json::parse(to_json(results));
+  value["answer"] = answer(summary);
+  value["comparisons"] = comparisons;
+  return value.dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::string curve_csv(const Results& results) {
@@ -116,7 +131,7 @@ void write_report(const std::string& folder, const Results& results, const Thumb
     Progress::check_interrupted();
     write_atomically(folder + "/" + name, bytes);
   };
-  write("report.json", to_json(results));
+  write("report.json", report_json(results));
   write("curve.csv", curve_csv(results));
   write("metrics.jsonl", metrics_jsonl(results));
   write("events.out.tfevents.distal", event_file(scalars(results), now_s));

@@ -20,6 +20,10 @@ using ThumbnailFunction = std::function<std::optional<Thumbnail>(const Clip&)>;
 /// The whole page. Any results will do: no cells, one seed, one round, NaN. Throws Interrupted after a signal.
 std::string report_html(const Results& results, const ThumbnailFunction& thumbnail);
 
+/// to_json(results), and what the page says of it: the sentences of the answer, and each comparison with its tests and finding.
+/// results_from_json reads it.
+std::string report_json(const Results& results);
+
 /// One row per arm, seed and round after a line of headings (RFC 4180, \n); NaN is an empty field.
 std::string curve_csv(const Results& results);
 

@@ -11,10 +11,13 @@
 #include <unistd.h>
 
 #include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "experiment/html.h"
 #include "experiment/tensorboard.h"
+#include "experiment/text.h"
 
 namespace distal {
 namespace {
@@ -157,7 +160,7 @@ TEST(Report, HasEverySection) {
     EXPECT_THAT(html, HasSubstr(fmt::format("href=\"#{}\"", id)));
   }
   for (const char* text : {"<h1>Which strategy buys", "drumming", "moov atom not found", "btsnet, trained", "88.3\u00A0%", "1,840 clips",
-      "37 segments",
+      "37 segments", "240 clips of 60 groups (source videos or patients), never used",
                            "832b081", "AMD EPYC", "2025-01-31", "sqlite:distal.db", "2 videos could not be read.",
                                "student: {name: eco_lite}"}) {
     EXPECT_THAT(html, HasSubstr(text));
@@ -239,13 +242,18 @@ TEST(Report, OneRoundGivesDotsAndNoCurve) {
   EXPECT_THAT(html, HasSubstr("Paired differences of final accuracy against random"));
 }
 
-/// random, badge and active_mixup at 16, 40 and 64 answers; badge is above random by a margin that hardly varies, active_mixup equal to it.
+/// 240 clips of 60 videos, clips in a row of different ones. random, badge and active_mixup at 16, 40 and 64 answers; badge is above random by a margin that hardly varies, active_mixup equal to it.
 Results known_curves() {
   Results results = sample({3, 4, 3, 8});
+  for (size_t clip = 0; clip < 240; ++clip) results.test_videos[clip] = "video " + std::to_string(clip % 60);
   for (auto& cell : results.cells) {
     const double jitter = cell.seed % 2 == 0 ? 0.001 : -0.001;
     const std::vector<double> random = {0.4, 0.5, 0.68}, badge = {0.4, 0.6 + jitter, 0.7 + jitter};
-    for (size_t r = 0; r < 3; ++r) cell.rounds[r].metrics.accuracy = (cell.arm == "badge" ? badge : random)[r];
+    for (size_t r = 0; r < 3; ++r) {
+      auto& metrics = cell.rounds[r].metrics;
+      metrics.accuracy = (cell.arm == "badge" ? badge : random)[r];
+      for (size_t clip = 0; clip < 240; ++clip) metrics.correct[clip] = static_cast<double>(clip) < 240 * metrics.accuracy;
+    }
   }
   return results;
 }
@@ -260,9 +268,10 @@ TEST(Report, TestsAreasAgainstTheControlAndSplitsThemInThirds) {
   const std::string html = report_html(known_curves(), nullptr);
   // (0.4 + 2 * 0.5 + 0.68) / 4; the cuts at 32 and 48 answers lie at 0.4667 and 0.56
   EXPECT_THAT(html, HasSubstr(typeset("random</th><td>4</td><td>52.0 %<span class=\"ci\">[52.0, 52.0]</span></td><td>43.3 %</td><td>50.7 %</td><td>62.0 %</td>"
-                                      "<td>–</td><td>–</td><td>–</td><td>–</td>")));
-  EXPECT_THAT(html, HasSubstr("<td>+5.5<span class=\"ci\">[+5.4, +5.6]</span></td><td>&lt; 0.001</td><td>&lt; 0.001</td><td><span class=\"better\">better</span></td>"));
-  EXPECT_THAT(html, HasSubstr("<td>0.0<span class=\"ci\">[0.0, 0.0]</span></td><td>1.000</td><td>1.000</td><td>not shown to differ</td>"));
+                                      "<td>–</td><td>–</td><td>–</td><td>–</td><td>–</td>")));
+  EXPECT_THAT(html, HasSubstr("<td>+5.5<span class=\"ci\">[+5.4, +5.6]</span></td><td>&lt; 0.001</td><td>&lt; 0.001</td><td><span class=\"ci\">[+"));
+  EXPECT_THAT(html, HasSubstr("<td><span class=\"better\">better</span></td>"));
+  EXPECT_THAT(html, HasSubstr("<td>0.0<span class=\"ci\">[0.0, 0.0]</span></td><td>1.000</td><td>1.000</td><td><span class=\"ci\">[0.0, 0.0]</span></td><td>not shown to differ</td>"));
 }
 
 TEST(Report, SaysWhatAnArmSavesUpToATarget) {
@@ -290,8 +299,8 @@ TEST(Report, SaysInTheRowWhomAnArmBeats) {
   const std::string html = report_html(known_curves(), nullptr);
   EXPECT_THAT(html, HasSubstr(typeset("random</th><td></td><td>0 %</td><td>0 %</td><td>0 %</td>")));
   EXPECT_THAT(html, HasSubstr(typeset("badge</th><td>67 %</td><td></td><td>67 %</td><td>67 %</td>")));  // two of three rounds
-  EXPECT_THAT(html, HasSubstr(typeset("is beaten, mean</th><td>33 %</td><td>0 %</td><td>33 %</td><td></td>")));
-  const std::string title = "Who beats whom";
+  EXPECT_THAT(html, HasSubstr(typeset("is behind, mean</th><td>33 %</td><td>0 %</td><td>33 %</td><td></td>")));
+  const std::string title = "Who is ahead of whom";
   EXPECT_THAT(html, HasSubstr(title));
   EXPECT_THAT(report_html(sample({2, 4, 3, 8}), nullptr), Not(HasSubstr(title)));  // two arms: the tests above say it
   EXPECT_THAT(report_html(sample({3, 1, 3, 8}), nullptr), Not(HasSubstr(title)));  // one seed
@@ -323,7 +332,37 @@ TEST(Report, ShowsThumbnailsAndSurvivesTheirAbsence) {
   EXPECT_EQ(count(html, "no picture"), 2U);
 }
 
-TEST(Report, SaysBetterOnlyWhereATestDoes) {
+TEST(Report, PageTextAndJsonSayTheSameOfAComparison) {
+  Results results = known_curves();
+  for (const bool apart : {true, false}) {
+    if (!apart) results.test_videos.assign(240, "one");
+    const std::string finding = apart ? "better" : "ahead on this test set", html = report_html(results, nullptr);
+    const auto json = nlohmann::json::parse(report_json(results));
+    const auto& comparison = json.at("comparisons").at(0);
+    EXPECT_EQ(comparison.at("arm"), "badge");
+    EXPECT_EQ(comparison.at("finding"), finding);
+    EXPECT_EQ(comparison.at("over_seeds_and_groups").at("groups"), apart ? 60 : 1);
+    const std::string answer = json.at("answer").at(0);
+    EXPECT_EQ(answer, comparison.at("sentence").get<std::string>() + ".");
+    EXPECT_THAT(summary_text(results), HasSubstr(answer));
+    EXPECT_THAT(html, HasSubstr(escaped(typeset(answer))));
+    EXPECT_THAT(html, HasSubstr("resampled together"));
+    EXPECT_EQ(count(html, "class=\"better\""), apart ? 2U : 0U);  // final accuracy and area
+  }
+}
+
+TEST(Report, OneTeacherIsSaidInTheAnswerAndUnderTheChart) {
+  Results results = known_curves();
+  EXPECT_THAT(report_html(results, nullptr), Not(HasSubstr("this one teacher")));
+  for (auto& cell : results.cells) cell.taught = true;
+  results.start_draw = "16 drawn at random";
+  const std::string html = report_html(results, nullptr);
+  EXPECT_THAT(html, HasSubstr("badge is better than random with this one teacher"));
+  EXPECT_THAT(html, HasSubstr("One teacher taught all seeds"));
+  EXPECT_THAT(html, HasSubstr("first answers from; 16 drawn at random"));
+}
+
+TEST(Report, SaysBetterOnlyWhereBothTestsDo) {
   const std::string several = report_html(sample({2, 8, 3, 8}), nullptr);
   EXPECT_THAT(several, HasSubstr("class=\"better\""));
   const std::string one = report_html(sample({2, 1, 3, 8}), nullptr);
@@ -356,6 +395,7 @@ TEST(Report, WritesEveryFileWholeAndAgain) {
   EXPECT_EQ(names, (std::set<std::string>{"report.html", "curve.csv", "report.json", "metrics.jsonl", "events.out.tfevents.distal"}));
   EXPECT_EQ(read(folder / "deep" / "report.html"), report_html(results, nullptr));
   EXPECT_EQ(to_json(results_from_json(read(folder / "deep" / "report.json"))), to_json(results));
+  EXPECT_EQ(read(folder / "deep" / "report.json"), report_json(results));
   EXPECT_THAT(read(folder / "deep" / "events.out.tfevents.distal"), HasSubstr("accuracy/badge/seed 1"));
   std::ofstream(folder / "file") << "x";
   EXPECT_THROW(write_report((folder / "file").string(), results, nullptr), Error);

@@ -164,11 +164,14 @@ RoundResult round_from(const json& value) {
 json to_value(const Cell& cell) {
   json rounds = json::array();
   for (const auto& round : cell.rounds) rounds.push_back(to_value(round));
-  return {{"arm", cell.arm}, {"seed", cell.seed}, {"control", cell.control}, {"against", cell.against}, {"rounds", rounds}};
+  return {{"arm", cell.arm}, {"seed", cell.seed}, {"control", cell.control}, {"against", cell.against}, {"taught", cell.taught},
+          {"rounds", rounds}};
 }
 
-Cell cell_from(const json& value) {
+// Older versions did not say which arms a teacher taught: there an arm that asked a teacher did.
+Cell cell_from(const json& value, bool has_teacher) {
   Cell cell{field<std::string>(value, "arm"), field<int64_t>(value, "seed"), field<bool>(value, "control"), {}, field<std::string>(value, "against", "")};
+  cell.taught = field<bool>(value, "taught", has_teacher && list(value, "rounds").size() > 1);
   for (const auto& round : list(value, "rounds")) cell.rounds.push_back(round_from(round));
   return cell;
 }
@@ -238,6 +241,7 @@ std::string to_json(const Results& results) {
   value["classes"] = results.classes;
   value["teacher_accuracy"] = results.teacher_accuracy;
   value["read_s"] = results.read_s;
+  value["start_draw"] = results.start_draw;
   value["test_videos"] = results.test_videos;
   value["test_id"] = results.test_id;
   value["notes"] = results.notes;
@@ -257,10 +261,12 @@ Results results_from_json(const std::string& text) {
     read("classes", results.classes);
     read("teacher_accuracy", results.teacher_accuracy);
     results.read_s = field<double>(value, "read_s", 0);
+    results.start_draw = field<std::string>(value, "start_draw", "");
+    const bool has_teacher = !results.teacher.empty() && !results.teacher.starts_with("hidden truth");
     read("test_videos", results.test_videos);
     results.test_id = field<std::string>(value, "test_id", "");
     read("notes", results.notes);
-    for (const auto& cell : list(value, "cells")) results.cells.push_back(cell_from(cell));
+    for (const auto& cell : list(value, "cells")) results.cells.push_back(cell_from(cell, has_teacher));
     for (const auto& row : list(value, "quarantined")) results.quarantined.push_back({field<std::string>(row, "path"), field<std::string>(row, "reason")});
     return results;
   });

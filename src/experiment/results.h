@@ -43,6 +43,7 @@ struct Cell {                  // one run: an arm with a seed
   bool control = false;        // the random arm, or the labels-only twin
   std::vector<RoundResult> rounds;
   std::string against;         // the arm it is tested against; empty: the control, or none for a control
+  bool taught = false;         // it learned from a teacher, the same for every seed
 };
 
 struct Results {
@@ -56,7 +57,8 @@ struct Results {
   double teacher_accuracy = -1;
   double read_s = 0;                     // wall time of decoding every clip once, before the first arm
   std::string recipe, revision, machine, command, date;
-  std::vector<std::string> test_videos;  // per test clip, for bootstrap over videos
+  std::string start_draw;                // how the initial clips were drawn, in words; empty where an older version wrote the results
+  std::vector<std::string> test_videos;  // per test clip its group (source video or patient), resampled together with the seeds
   std::string test_id;                   // test_id_of the test clips; empty where an older version wrote the results
   std::vector<std::string> notes;        // warnings the reader of the report must see
 };

@@ -63,6 +63,25 @@ TEST(Results, SurviveJsonWithoutLoss) {
   EXPECT_EQ(read.test_id, "00c0ffee00c0ffee");
 }
 
+TEST(Results, SayHowTheStartWasDrawnAndWhomATeacherTaught) {
+  Results results = some_results();
+  results.teacher = "endpoint http://127.0.0.1";
+  results.start_draw = "40 drawn at random";
+  results.cells[1].taught = true;
+  const Results read = results_from_json(to_json(results));
+  EXPECT_EQ(read.start_draw, "40 drawn at random");
+  EXPECT_FALSE(read.cells[0].taught);
+  EXPECT_TRUE(read.cells[1].taught);
+  // An older version did not say: whoever had asked was taught, unless the truth answered.
+  auto value = nlohmann::json::parse(to_json(results));
+  value.erase("start_draw");
+  for (auto& cell : value["cells"]) cell.erase("taught");
+  EXPECT_TRUE(results_from_json(value.dump()).cells[0].taught);
+  EXPECT_FALSE(results_from_json(value.dump()).cells[1].taught);  // no round
+  value["teacher"] = "hidden truth: the benchmark's own labels";
+  EXPECT_FALSE(results_from_json(value.dump()).cells[0].taught);
+}
+
 TEST(Results, OlderOnesDoNotSayWhichClipsTheyWereTestedOn) {
   auto value = nlohmann::json::parse(to_json(some_results()));
   ASSERT_EQ(value.erase("test_id"), 1U);

@@ -67,7 +67,9 @@ Results run(const Experiment& experiment, const RunPlace& place, Progress& progr
   Learning learning(*material.reader, material.classes, [&] { return material.clips(); }, place.folder + "/unfinished", progress);
   learning.pretrain_on([&] { return material.pool; }, experiment.base().cache);
   TaughtBy teacher = make_teacher(experiment, material, place, progress);
-  Oracle oracle(experiment.base().oracle, std::move(teacher.teacher), material, store, progress, experiment.asks_views());
+  TeacherOptions asked = experiment.base().oracle;
+  asked.ask_again &= place.shares == 1;  // once, by whoever collects the shares, not by each
+  Oracle oracle(asked, std::move(teacher.teacher), material, store, progress, experiment.asks_views());
 
   Results results = describe(experiment, material, place);
   results.teacher = teacher.line;
@@ -100,7 +102,7 @@ Cell run_rounds(Workbench& bench, const Arm& arm, const Store::Run& run) {
   const Random random(static_cast<uint64_t>(run.seed));  // the same for every arm: arms are paired
   const std::vector<StoredRound> done = bench.store.rounds(run.id);
 
-  Cell cell{arm.name, run.seed, arm.against.empty(), {}, arm.against};
+  Cell cell{arm.name, run.seed, arm.against.empty(), {}, arm.against, hears_teacher(arm.recipe)};
   RoundResult result;
   Known known = start(bench, arm, run, random.stream("start"), result);
   std::vector<Clip> picks = known.clips();

@@ -66,19 +66,24 @@ std::string curve_table(const Summary& summary, const std::vector<Curve>& curves
 std::string tests(const Summary& summary) {
   if (summary.comparisons.empty()) return "";
   const bool twins = summary.twin() != summary.control->name;
-  Table table("Paired t-test of the final accuracy against " + summary.twin() + ", seed by seed; p after Holm's correction",
-              {twins ? "arm − twin" : "arm", "pairs", "difference, points", "interval over test videos", "p", "p, Holm", "verdict"});
+  const bool taught = std::any_of(summary.comparisons.begin(), summary.comparisons.end(), [](const Comparison& c) { return c.one_teacher; });
+  Table table("Final accuracy against " + summary.twin() + ": paired t-test over seeds, p after Holm's correction; interval of seeds and test groups resampled together",
+              {twins ? "arm − twin" : "arm", "pairs", "difference, points<span class=\"unit\">over seeds</span>", "p", "p, Holm",
+               "interval<span class=\"unit\">seeds and groups</span>", "groups", "verdict"});
   DotChart chart{"Paired differences of final accuracy against " + summary.twin(),
                  "accuracy minus that of " + summary.twin() + ", percentage points", {}, true};
   for (const auto& c : summary.comparisons) {
-    const std::string videos = interval_of_points(c.over_videos);
+    const Estimate both = over_groups(c);
+    const std::string interval = interval_of_points(both);
     table.row({key(*c.arm) + (twins ? " − " + escaped(c.against->name) : ""), std::to_string(c.differences.size()), points(c.difference.mean) + interval_of_points(c.difference),
-               videos.empty() ? "–" : videos, escaped(p_value(c.p)), escaped(p_value(c.p_holm)), finding(c)});
+               escaped(p_value(c.p)), escaped(p_value(c.p_holm)), interval.empty() ? "–" : interval, c.crossed ? std::to_string(c.crossed->groups) : "–", finding(c)});
     chart.rows.push_back(dot_row(*c.arm, c.differences, "difference", true));
+    chart.rows.back().wide_low = both.low, chart.rows.back().wide_high = both.high;
   }
   return "<h3>Differences from " + escaped(summary.twin()) + "</h3>" +
-         dots(chart, "Each small dot is one seed: both arms began with the same clips and the same weights. An interval that crosses "
-                     "zero is no finding.") +
+         dots(chart, "Each small dot is one seed: both arms began with the same clips and the same weights. Broad bars are 95 % intervals over seeds (Student's t), which "
+                     "speak of this test set; thin lines are 95 % intervals of seeds and test groups resampled together. Better or worse is said only where "
+                     "neither reaches zero, the first after Holm's correction." + std::string(taught ? " One teacher taught all seeds: another may change every row." : "")) +
          table.html();
 }
 
@@ -98,8 +103,7 @@ std::string fact(const std::string& name, const std::string& value, const std::s
 
 std::string p_words(const Comparison& c) {
   if (!std::isfinite(c.p_holm)) return "too few pairs to test";
-  const std::string p = (c.p_holm < 0.001 ? "p " : "p = ") + p_value(c.p_holm);
-  return c.shown() ? p + " after Holm" : "not shown to differ, " + p;
+  return fmt::format("{}, {}{} over seeds after Holm{}", c.finding(), c.p_holm < 0.001 ? "p " : "p = ", p_value(c.p_holm), c.one_teacher ? ", with this one teacher" : "");
 }
 
 std::string facts(const Summary& summary) {
@@ -157,9 +161,13 @@ std::string interval_of_points(const Estimate& e) {
 }
 
 std::string finding(const Comparison& c) {
-  if (!c.shown()) return "not shown to differ";
-  const std::string word = c.difference.mean > 0 ? "better" : "worse";
-  return "<span class=\"" + word + "\">" + word + "</span>";
+  const std::string words = c.finding();
+  return c.shown() == Shown::other_groups ? "<span class=\"" + words + "\">" + words + "</span>" : words;
+}
+
+Estimate over_groups(const Comparison& c) {
+  if (!c.crossed) return {};
+  return {c.crossed->difference, c.crossed->interval.low, c.crossed->interval.high, c.crossed->seeds};
 }
 
 std::string heading(const Summary& summary) {

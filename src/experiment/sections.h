@@ -32,8 +32,10 @@ std::string key(const ArmView& arm);
 std::string with_interval(const Estimate& value);
 /// "[+0.5, +2.1]" in small letters, in percentage points; empty where there is no interval.
 std::string interval_of_points(const Estimate& value);
-/// "better", "worse" or "not shown to differ", for tables.
+/// Comparison::finding, for tables; coloured where it is better or worse.
 std::string finding(const Comparison& comparison);
+/// The interval of seeds and test groups resampled together, in percentage points; infinite where there is none.
+Estimate over_groups(const Comparison& comparison);
 /// Mean, interval and each seed's value as a row of a chart; `what` names them, `difference` gives them signs.
 DotRow dot_row(const ArmView& arm, const std::vector<double>& values, const std::string& what, bool difference);
 /// The chart, greatest value first; empty where it would be a single dot.

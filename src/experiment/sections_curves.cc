@@ -22,12 +22,13 @@ Estimate of_third(const Summary& summary, const ArmView& arm, double Thirds::*th
   return estimate(values);
 }
 
-/// Difference, p, p after Holm and verdict of the arm; dashes where it was compared with nobody.
+/// Difference, p, p after Holm, interval over seeds and test groups, and verdict of the arm; dashes where it was compared with nobody.
 std::vector<std::string> compared(const Summary& summary, const std::vector<Comparison>& all, const ArmView& arm) {
   const auto c = std::find_if(all.begin(), all.end(), [&](const Comparison& other) { return other.arm == &arm; });
-  if (c == all.end()) return std::vector<std::string>(4, kDash);
+  if (c == all.end()) return std::vector<std::string>(5, kDash);
   const std::string other = c->against == summary.control ? "" : "<span class=\"ci\">− " + escaped(c->against->name) + "</span>";
-  return {points(c->difference.mean) + interval_of_points(c->difference) + other, escaped(p_value(c->p)), escaped(p_value(c->p_holm)), finding(*c)};
+  const std::string both = interval_of_points(over_groups(*c));
+  return {points(c->difference.mean) + interval_of_points(c->difference) + other, escaped(p_value(c->p)), escaped(p_value(c->p_holm)), both.empty() ? kDash : both, finding(*c)};
 }
 
 std::string area_chart(const Summary& summary) {
@@ -44,9 +45,9 @@ std::string area_table(const Summary& summary) {
   std::vector<std::string> headings{"arm", "seeds", "area", "low third", "medium third", "high third"};
   if (!comparisons.empty()) {
     headings.push_back("minus " + escaped(summary.twin()) + "<span class=\"unit\">points</span>");
-    headings.insert(headings.end(), {"p", "p, Holm", "verdict"});
+    headings.insert(headings.end(), {"p", "p, Holm", "interval<span class=\"unit\">seeds and groups</span>", "verdict"});
   }
-  Table table("Mean accuracy over the budget and over each third of it; paired t-test of the area, seed by seed", headings);
+  Table table("Mean accuracy over the budget and over each third of it; of the area a paired t-test over seeds, and seeds and test groups resampled together", headings);
   for (const auto& arm : summary.arms) {
     const Estimate area = estimate_share(areas(summary, arm));
     if (!std::isfinite(area.mean)) continue;
@@ -116,24 +117,24 @@ std::string penalty_part(const Summary& summary) {
   for (size_t i = 0; i < matrix.size(); ++i)
     if (any_finite(matrix[i])) shown.push_back(i);
   if (shown.size() < 3) return "";
-  std::vector<std::string> headings{"arm"}, beaten{"is beaten, mean"};
+  std::vector<std::string> headings{"arm"}, beaten{"is behind, mean"};
   for (const size_t j : shown) {
     std::vector<double> column;
     for (const size_t i : shown) column.push_back(matrix[i][j]);
     headings.push_back(key(summary.arms[j]));
     beaten.push_back(percent(estimate(column).mean, 0));
   }
-  headings.push_back("beats, mean");
+  headings.push_back("is ahead, mean");
   beaten.push_back("");
-  Table table("Share of the rounds after which the arm of the row was better than the arm of the column", headings);
+  Table table("Share of the rounds after which the arm of the row was ahead of the arm of the column on this test set", headings);
   for (const size_t i : shown) {
     std::vector<std::string> cells{key(summary.arms[i])};
     for (const size_t j : shown) cells.push_back(i == j ? "" : percent(matrix[i][j], 0));
     cells.push_back(percent(estimate(matrix[i]).mean, 0));
     table.row(cells);
   }
-  return "<h3>Who beats whom on the way</h3>" + table.row(beaten, "strong").html() +
-      "<p class=\"note\">Better: p &lt; 0.05 in a paired two-sided t-test over seeds, for each round by itself and without correction for their "
+  return "<h3>Who is ahead of whom on the way</h3>" + table.row(beaten, "strong").html() +
+      "<p class=\"note\">Ahead: p &lt; 0.05 in a paired two-sided t-test over seeds, for each round by itself and without correction for their "
       "number. Only rounds count after which both arms had spent alike. Arms that begin with the same student are equal in the first.</p>";
 }
 

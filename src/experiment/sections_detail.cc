@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -158,6 +159,11 @@ std::string span(const Clip& clip) {
   return fmt::format(", {}–{} s", number(clip.start_s, 1), number(clip.end_s, 1));
 }
 
+std::string of_groups(const std::vector<std::string>& groups) {
+  const auto different = std::set(groups.begin(), groups.end()).size();
+  return different == 0 ? "" : fmt::format(" of {} group{} (source videos or patients)", different, different == 1 ? "" : "s");
+}
+
 std::string term(const std::string& name, const std::string& html) { return "<dt>" + escaped(name) + "</dt><dd>" + html + "</dd>"; }
 
 }  // namespace
@@ -254,8 +260,8 @@ std::string data(const Summary& summary) {
   const Results& results = *summary.results;
   const auto count = [](int64_t n) { return number(static_cast<double>(n)); };
   std::string body = "<dl class=\"data\">" + term("Pool", count(results.pool_clips) + " clips nobody had answered for") +
-      term("Start", count(results.start_clips) + " clips to draw the first answers from") +
-                     term("Test", count(results.test_clips) + " clips, never used for a choice");
+      term("Start", count(results.start_clips) + " clips to draw the first answers from" + (results.start_draw.empty() ? "" : "; " + escaped(results.start_draw))) +
+                     term("Test", count(results.test_clips) + " clips" + of_groups(results.test_videos) + ", never used for a choice");
   if (results.unlabelled_segments > 0) body += term("Left out", count(results.unlabelled_segments) +
       " segments whose middle no label covers");
   std::string names;

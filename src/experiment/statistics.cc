@@ -15,6 +15,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLevel = 0.05;
+constexpr size_t kMostDrawn = 1000;  // groups, by the crossed bootstrap
 
 // The continued fraction of DLMF 8.17.22 by Lentz's method; quick for x < (a + 1) / (a + b + 2).
 double beta_fraction(double a, double b, double x) {
@@ -65,11 +66,15 @@ bool beats(const std::vector<std::vector<double>>& a, const std::vector<std::vec
   return test.difference.mean > 0 && test.p < kLevel;
 }
 
-struct VideoSum {
-  double difference = 0, clips = 0;
-};
-
 std::string p_text(double p) { return p < 0.001 ? "p < 0.001" : fmt::format("p = {:.3g}", p); }
+
+std::string crossed_text(const std::optional<Crossed>& crossed) {
+  if (!crossed) return "cannot be told, which test clips were right is not known";
+  if (crossed->groups < 2) return "cannot be told, all test clips are of one group";
+  if (crossed->seeds < 2) return "cannot be told of one seed";
+  const std::string text = fmt::format("95 % interval {:+.2f} to {:+.2f}, {} groups", crossed->interval.low, crossed->interval.high, crossed->groups);
+  return crossed->groups < kFewestGroups ? text + fmt::format(", too few: {} are the least", kFewestGroups) : text;
+}
 
 }  // namespace
 
@@ -177,49 +182,74 @@ std::vector<std::vector<double>> penalty_matrix(const std::vector<std::vector<st
   return matrix;
 }
 
-Bootstrap bootstrap_videos(const std::vector<double>& a, const std::vector<double>& b, const std::vector<std::string>& video, Random random,
-                           int64_t draws) {
-  const std::vector<double> difference = minus(a, b);
-  expect(!a.empty() && a.size() == video.size() && draws > 0, "bootstrap_videos: clips, a video for each, and draws");
-  std::map<std::string, VideoSum> by_name;  // sorted: the order of the clips does not matter
-  for (size_t i = 0; i < video.size(); ++i) {
-    by_name[video[i]].difference += difference[i];
-    by_name[video[i]].clips += 1;
+Crossed crossed_bootstrap(const std::vector<std::vector<double>>& difference, const std::vector<std::string>& group, Random random, int64_t draws) {
+  expect(!difference.empty() && !group.empty() && draws > 0, "crossed_bootstrap: seeds, clips with a group for each, and draws");
+  std::map<std::string, size_t> index;  // sorted: the order of the clips does not matter
+  for (const auto& name : group) index.emplace(name, 0);
+  size_t next = 0;
+  for (auto& [name, at] : index) at = next++;
+  // Of many groups a few are drawn together: sums of independent groups are as independent, and their scatter is that of the groups.
+  const size_t seeds = difference.size(), groups = std::min(index.size(), kMostDrawn);
+  std::vector<double> clips(groups, 0);
+  std::vector<std::vector<double>> sums(seeds, std::vector<double>(groups, 0));  // over the clips of a group
+  for (size_t clip = 0; clip < group.size(); ++clip) {
+    const size_t g = index[group[clip]] % groups;
+    clips[g] += 1;
+    for (size_t s = 0; s < seeds; ++s) sums[s][g] += difference[s].at(clip);
   }
-  std::vector<VideoSum> sums;
-  for (const auto& [name, sum] : by_name) sums.push_back(sum);
-  const auto videos = static_cast<int64_t>(sums.size());
-  Bootstrap result{videos, std::accumulate(difference.begin(), difference.end(), 0.0) / static_cast<double>(a.size()), {-kInfinity, kInfinity}};
-  if (videos < 2) return result;
-  std::vector<double> means(draws);
+  double total = 0;
+  for (const auto& row : sums) total += std::accumulate(row.begin(), row.end(), 0.0);
+  Crossed result{static_cast<int64_t>(seeds), std::ssize(index), total / static_cast<double>(seeds * group.size()), {-kInfinity, kInfinity}};
+  if (seeds < 2 || groups < 2) return result;
+  std::vector<double> means(draws), drawn(groups);
+  std::vector<int64_t> times(seeds);  // that a seed was drawn
   for (double& mean : means) {
     Progress::check_interrupted();
-    VideoSum drawn;
-    for (int64_t i = 0; i < videos; ++i) {
-      const VideoSum& one = sums[random.below(videos)];
-      drawn.difference += one.difference;
-      drawn.clips += one.clips;
+    std::fill(times.begin(), times.end(), 0);
+    std::fill(drawn.begin(), drawn.end(), 0.0);
+    for (size_t i = 0; i < seeds; ++i) ++times[random.below(result.seeds)];
+    for (size_t s = 0; s < seeds; ++s) {
+      if (times[s] == 0) continue;
+      for (size_t g = 0; g < groups; ++g) drawn[g] += static_cast<double>(times[s]) * sums[s][g];
     }
-    mean = drawn.difference / drawn.clips;
+    double sum = 0, size = 0;
+    for (size_t i = 0; i < groups; ++i) {
+      const int64_t g = random.below(static_cast<int64_t>(groups));
+      sum += drawn[g];
+      size += clips[g];
+    }
+    mean = sum / (static_cast<double>(seeds) * size);
   }
   std::sort(means.begin(), means.end());
   result.interval = {quantile(means, 0.025), quantile(means, 0.975)};
   return result;
 }
 
-std::string verdict(const std::string& name_a, const std::string& name_b, const std::vector<double>& differences, const std::string& unit,
-                    std::optional<double> p_holm, Better better) {
-  const PairedTest test = paired_t_test(differences);
+Shown shown(const Evidence& evidence) {
+  const PairedTest test = paired_t_test(evidence.differences);
+  if (!(test.p < kLevel && evidence.p_holm.value_or(test.p) < kLevel)) return Shown::nowhere;
+  if (!evidence.crossed || evidence.crossed->seeds < 2 || evidence.crossed->groups < kFewestGroups) return Shown::this_test_set;
+  const Interval& both = evidence.crossed->interval;
+  return (test.difference.mean > 0 ? both.low > 0 : both.high < 0) ? Shown::other_groups : Shown::this_test_set;
+}
+
+std::string verdict(const std::string& name_a, const std::string& name_b, const Evidence& evidence, const std::string& unit, Better better,
+                    const std::string& others) {
+  const PairedTest test = paired_t_test(evidence.differences);
   const auto& [n, mean, sd, interval] = test.difference;
-  const std::string nothing = fmt::format("no difference shown between {} and {}", name_a, name_b);
+  const std::string teacher = evidence.one_teacher ? " with this one teacher" : "";
+  const std::string nothing = fmt::format("no difference shown between {} and {}{}", name_a, name_b, teacher);
   if (n == 0) return nothing + ": nothing was measured for both (n = 0)";
   if (n == 1) return fmt::format("{}: {:+.2f} {}, n = 1, and one pair cannot be tested", nothing, mean, unit);
-  const bool shown = test.p < kLevel && p_holm.value_or(test.p) < kLevel;
-  const char* word = (mean > 0) == (better == Better::larger) ? "better" : "worse";
-  const std::string says = shown ? fmt::format("{} is {} than {}", name_a, word, name_b) : nothing;
-  const std::string holm_text = p_holm ? fmt::format(", {} after Holm", p_text(*p_holm)) : "";
-  return fmt::format("{}: {:+.2f} {} (95 % interval {:+.2f} to {:+.2f}, n = {} pairs, {}{})", says, mean, unit, interval.low, interval.high, n,
-                     p_text(test.p), holm_text);
+  const bool good = (mean > 0) == (better == Better::larger);
+  std::string says = nothing;
+  if (const Shown reach = shown(evidence); reach == Shown::other_groups)
+    says = fmt::format("{} is {} than {}{}", name_a, good ? "better" : "worse", name_b, teacher);
+  else if (reach == Shown::this_test_set)
+    says = fmt::format("{} is {} {} on this test set{}; not shown for other {}", name_a, good ? "ahead of" : "behind", name_b, teacher, others);
+  const std::string holm_text = evidence.p_holm ? fmt::format(", {} after Holm", p_text(*evidence.p_holm)) : "";
+  return fmt::format("{}: {:+.2f} {} (paired t-test over seeds: 95 % interval {:+.2f} to {:+.2f}, n = {} pairs, {}{}; seeds and test groups resampled together: {})",
+                     says, mean, unit, interval.low, interval.high, n, p_text(test.p), holm_text, crossed_text(evidence.crossed));
 }
 
 }  // namespace distal

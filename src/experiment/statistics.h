@@ -1,6 +1,6 @@
 #pragma once
 // What may be said about measured curves: means with intervals, paired tests over seeds, areas and labels to target,
-// comparisons over source videos, and the sentence. Pure functions of numbers; NaN or infinite input is a bug (`expect`).
+// intervals over seeds and test groups together, and the sentence. Pure functions of numbers; NaN or infinite input is a bug (`expect`).
 
 #include <cstdint>
 #include <optional>
@@ -66,27 +66,45 @@ std::optional<double> labels_to_target(const std::vector<double>& budget, const 
 /// J. Ash et al., ICLR 2020, arXiv 1906.03671 (published codes differ among themselves in the orientation).
 std::vector<std::vector<double>> penalty_matrix(const std::vector<std::vector<std::vector<double>>>& curves);
 
-// One test set, two models
+// Two models on the same test clips
 
-/// Difference of accuracy a - b over test clips, with the 95 % percentile interval of a bootstrap that draws whole source
-/// videos (clips of one video are not independent). `a` and `b` hold 0 or 1 per clip, or the share of seeds that were
-/// right; `video` names each clip's source. All numbers with fewer than two videos. B. Efron and R. Tibshirani,
-/// "An Introduction to the Bootstrap", 1993.
-struct Bootstrap {
-  int64_t videos = 0;
+/// Difference a - b with the 95 % percentile interval of a crossed bootstrap: every draw takes as many seeds as there are, and as many
+/// test groups, both with replacement, so that seeds and groups are resampled together (clips of one source video or patient are not
+/// independent, nor are the seeds of one test set). A. B. Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1(2), 2007.
+/// `difference` is [seed][clip], as +1, 0 or -1 for right and wrong; `group` names each clip's group. The interval is all numbers with
+/// fewer than two seeds or groups. O(draws * seeds * groups) time, whatever the number of clips; beyond 1,000 groups several are drawn together.
+struct Crossed {
+  int64_t seeds = 0, groups = 0;
   double difference = 0;
   Interval interval;
 };
-Bootstrap bootstrap_videos(const std::vector<double>& a, const std::vector<double>& b, const std::vector<std::string>& video, Random random,
-                           int64_t draws = 10000);
+Crossed crossed_bootstrap(const std::vector<std::vector<double>>& difference, const std::vector<std::string>& group, Random random, int64_t draws = 4000);
+
+/// The fewest groups of which anything may be claimed: with five that all point one way the exact sign test over groups still gives
+/// p = 2 * 2^-5 > 0.05.
+inline constexpr int64_t kFewestGroups = 6;
 
 // In words
 
 enum class Better { larger, smaller };
 
-/// "A is better than B" (or worse) only where p, after Holm where given, is below 0.05, else "no difference shown"; always
-/// with the mean difference, its interval, n and p. `differences` are A - B in `unit`, one per pair, as in "accuracy points".
-std::string verdict(const std::string& name_a, const std::string& name_b, const std::vector<double>& differences, const std::string& unit,
-                    std::optional<double> p_holm = std::nullopt, Better better = Better::larger);
+/// What is known of a difference A - B.
+struct Evidence {
+  std::vector<double> differences;  // one per pair of runs with the same seed
+  std::optional<double> p_holm;     // of the paired t-test over seeds, corrected for what else was tested
+  std::optional<Crossed> crossed;   // in the unit of `differences`; nullopt: which test clips were right is not known
+  bool one_teacher = false;         // an arm learned from a teacher, the same for every seed
+};
+
+/// How far a difference is shown. this_test_set: the paired t-test over seeds alone finds it, after Holm where given.
+/// other_groups: the interval of seeds and test groups resampled together lies on the same side of 0 as well.
+enum class Shown { nowhere, this_test_set, other_groups };
+Shown shown(const Evidence& evidence);
+
+/// "A is better than B" (or worse) only where the difference is shown for other groups; "A is ahead of B on this test set" (or behind)
+/// where the seeds alone show it; else "no difference shown". Always with the mean difference, both tests by their names, and "with this
+/// one teacher" where there is one. `others`: what the test groups are, in the plural.
+std::string verdict(const std::string& name_a, const std::string& name_b, const Evidence& evidence, const std::string& unit,
+                    Better better = Better::larger, const std::string& others = "videos");
 
 }  // namespace distal

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace distal {
 namespace {
@@ -128,52 +129,130 @@ TEST(Statistics, CountsInRowIWhereMethodIBeatsMethodJ) {
   EXPECT_EQ(penalty_matrix({good, {bad[0], bad[1], bad[2], {0.9, 0.9}}})[0][1], 0.5);  // the fourth has no partner
 }
 
-TEST(Statistics, DrawsWholeVideosInTheBootstrap) {
-  // video v: 3 clips, a right and b wrong; video w: 1 clip, equal. Draws give 1, 3/4 or 0 with chances 1/4, 1/2, 1/4.
-  const auto small = bootstrap_videos({1, 1, 1, 1}, {0, 0, 1, 0}, {"v", "v", "w", "v"}, Random(1));
-  EXPECT_EQ(small.videos, 2);
-  EXPECT_DOUBLE_EQ(small.difference, 0.75);
+TEST(Statistics, ResamplesSeedsAndGroupsTogether) {
+  // seed 0: a right and b wrong on the 3 clips of group v, equal on the clip of w; seed 1: equal. Of both drawn twice, 1/4 each, the
+  // difference is 1, which has a chance of 1/16 > 2.5 %; of w twice or seed 1 twice 0.
+  const std::vector<std::vector<double>> difference = {{1, 1, 0, 1}, {0, 0, 0, 0}};
+  const std::vector<std::string> group = {"v", "v", "w", "v"};
+  const auto small = crossed_bootstrap(difference, group, Random(1));
+  EXPECT_EQ(small.seeds, 2);
+  EXPECT_EQ(small.groups, 2);
+  EXPECT_DOUBLE_EQ(small.difference, 0.375);  // 3 of 8
   EXPECT_EQ(small.interval.low, 0);
   EXPECT_EQ(small.interval.high, 1);
-  // ten videos of 20 equal clips, five of them differ: a standard error of sqrt(0.25 / 10), not of sqrt(0.25 / 200)
-  std::vector<double> a, b;
+  EXPECT_TRUE(std::isinf(crossed_bootstrap({{1, 1, 0, 1}}, group, Random(1)).interval.high));           // one seed
+  EXPECT_TRUE(std::isinf(crossed_bootstrap(difference, {"v", "v", "v", "v"}, Random(1)).interval.low));  // one group
+  EXPECT_THROW(crossed_bootstrap({{1}}, group, Random(1)), std::out_of_range);
+}
+
+TEST(Statistics, AddsTheScatterOfSeedsAndOfGroups) {
+  // Ten seeds at 0.1 +- 0.1, forty groups at +- 0.2, one clip each: variances 0.01 / 10 and 0.04 / 40 add up to 0.002.
+  std::vector<std::vector<double>> difference(10, std::vector<double>(40));
+  std::vector<std::string> group(40);
+  for (size_t g = 0; g < 40; ++g) group[g] = std::to_string(g);
+  for (size_t s = 0; s < 10; ++s)
+    for (size_t g = 0; g < 40; ++g) difference[s][g] = 0.1 + (s % 2 == 0 ? 0.1 : -0.1) + (g % 2 == 0 ? 0.2 : -0.2);
+  const auto both = crossed_bootstrap(difference, group, Random(2));
+  EXPECT_NEAR(both.difference, 0.1, 1e-12);
+  EXPECT_NEAR(both.interval.low, 0.1 - 1.96 * std::sqrt(0.002), 0.011);  // steps of 0.02
+  EXPECT_NEAR(both.interval.high, 0.1 + 1.96 * std::sqrt(0.002), 0.011);  // steps of 0.02
+  EXPECT_EQ(crossed_bootstrap(difference, group, Random(2)).interval.low, both.interval.low);  // the same for ever
+  // 3,000 groups of one clip, drawn three together: the standard error is still sqrt(0.25 / 3000)
+  std::vector<double> many;
+  std::vector<std::string> each;
+  for (int clip = 0; clip < 3000; ++clip) {
+    many.push_back(mix64(static_cast<uint64_t>(clip)) % 2 == 0 ? 1 : 0);
+    each.push_back(std::to_string(clip));
+  }
+  const auto narrow = crossed_bootstrap({many, many, many}, each, Random(4));
+  EXPECT_EQ(narrow.groups, 3000);
+  EXPECT_NEAR(narrow.interval.high - narrow.interval.low, 2 * 1.96 * std::sqrt(0.25 / 3000), 0.003);
+  // Ten groups of 20 equal clips and seeds that agree: a standard error of sqrt(0.25 / 10), not of sqrt(0.25 / 200)
+  std::vector<double> clips;
   std::vector<std::string> video;
   for (int clip = 0; clip < 200; ++clip) {
-    a.push_back(clip % 10 < 5 ? 1 : 0);
-    b.push_back(0);
+    clips.push_back(clip % 10 < 5 ? 1 : 0);
     video.push_back(std::to_string(clip % 10));
   }
-  const auto wide = bootstrap_videos(a, b, video, Random(2));
+  const auto wide = crossed_bootstrap({clips, clips, clips}, video, Random(3));
   EXPECT_DOUBLE_EQ(wide.difference, 0.5);
-  EXPECT_NEAR(wide.interval.low, 0.2, 0.01);   // binomial(10, 1/2): 2.5 % at 2 of 10
+  EXPECT_NEAR(wide.interval.low, 0.2, 0.01);  // binomial(10, 1/2): 2.5 % at 2 of 10
   EXPECT_NEAR(wide.interval.high, 0.8, 0.01);
-  EXPECT_EQ(bootstrap_videos(a, b, video, Random(2)).interval.low, wide.interval.low);
-  EXPECT_TRUE(std::isinf(bootstrap_videos({1, 0}, {0, 0}, {"v", "v"}, Random(1)).interval.high));
 }
 
-TEST(Statistics, SaysBetterOnlyWhereTheTestDoes) {
-  const std::vector<double> clear = {2, 3, 2.5, 2.2, 2.8}, vague = {2, -3, 2.5, -1, 0.3};
-  const std::string better = verdict("entropy", "random", clear, "accuracy points", 0.01);
-  EXPECT_THAT(better, AllOf(HasSubstr("entropy is better than random: +2.50 accuracy points"), HasSubstr("95 % interval +1.99 to +3.01"), HasSubstr("n = 5 pairs"),
-                            HasSubstr("p < 0.001, p = 0.01 after Holm")));
-  EXPECT_THAT(verdict("entropy", "random", clear, "points", 0.06), AllOf(HasSubstr("no difference shown between entropy and random"), HasSubstr("p = 0.06 after Holm"), Not(HasSubstr("better"))));
-  EXPECT_THAT(verdict("a", "b", vague, "points"), AllOf(HasSubstr("no difference shown"), HasSubstr("n = 5"), HasSubstr("p = 0."), Not(HasSubstr("better"))));
-  EXPECT_THAT(verdict("a", "b", {-2, -3, -2.5, -2.2, -2.8}, "points"), HasSubstr("a is worse than b: -2.50"));
-  EXPECT_THAT(verdict("a", "b", {-2, -3, -2.5, -2.2, -2.8}, "labels", std::nullopt, Better::smaller), HasSubstr("a is better than b: -2.50 labels"));
-  EXPECT_THAT(verdict("a", "b", {0.5}, "points"), AllOf(HasSubstr("no difference shown"), HasSubstr("n = 1")));
+Crossed crossed(double low, double high, int64_t groups = 56) { return {5, groups, (low + high) / 2, {low, high}}; }
+
+const std::vector<double> kClear = {2, 3, 2.5, 2.2, 2.8}, kVague = {2, -3, 2.5, -1, 0.3};
+
+TEST(Statistics, SaysBetterOnlyWhereSeedsAndGroupsDo) {
+  const std::string better = verdict("entropy", "random", {kClear, 0.01, crossed(0.4, 4.6)}, "accuracy points");
+  EXPECT_THAT(better, AllOf(HasSubstr("entropy is better than random: +2.50 accuracy points"), HasSubstr("paired t-test over seeds: 95 % interval +1.99 to +3.01"),
+                            HasSubstr("n = 5 pairs, p < 0.001, p = 0.01 after Holm"),
+                            HasSubstr("seeds and test groups resampled together: 95 % interval +0.40 to +4.60, 56 groups")));
+  // The case of issue 16: certain over seeds, 0 inside the interval over videos
+  const std::string ahead = verdict("margin", "random", {kClear, 0.01, crossed(-0.3, 5.7)}, "points");
+  EXPECT_THAT(ahead, AllOf(HasSubstr("margin is ahead of random on this test set; not shown for other videos: +2.50 points"), HasSubstr("-0.30 to +5.70"), Not(HasSubstr("better"))));
+  const std::vector<double> fallen = {-2, -3, -2.5, -2.2, -2.8};
+  EXPECT_THAT(verdict("a", "b", {fallen, std::nullopt, crossed(-4, -1)}, "points"), HasSubstr("a is worse than b: -2.50"));
+  EXPECT_THAT(verdict("a", "b", {fallen, std::nullopt, crossed(-4, 0)}, "points"), AllOf(HasSubstr("a is behind b on this test set; not shown"), Not(HasSubstr("worse"))));
+  EXPECT_THAT(verdict("a", "b", {fallen, std::nullopt, crossed(-4, -1)}, "labels", Better::smaller), HasSubstr("a is better than b: -2.50 labels"));
+  // Groups without seeds show nothing, nor do seeds before Holm's correction.
+  EXPECT_THAT(verdict("entropy", "random", {kClear, 0.06, crossed(1, 4)}, "points"), AllOf(HasSubstr("no difference shown between entropy and random"), HasSubstr("p = 0.06 after Holm"), Not(HasSubstr("better"))));
+  EXPECT_THAT(verdict("a", "b", {kVague, std::nullopt, crossed(0.1, 4)}, "points"), AllOf(HasSubstr("no difference shown"), HasSubstr("n = 5"), HasSubstr("p = 0."), Not(HasSubstr("better"))));
+  EXPECT_EQ(shown({kClear, std::nullopt, crossed(0.1, 4)}), Shown::other_groups);
+  EXPECT_EQ(shown({kClear, std::nullopt, crossed(-4, -0.1)}), Shown::this_test_set);  // the other way
+}
+
+TEST(Statistics, SaysWhatOneSeedOrFewGroupsCannotShow) {
+  EXPECT_THAT(verdict("a", "b", {{0.5}}, "points"), AllOf(HasSubstr("no difference shown"), HasSubstr("n = 1"), HasSubstr("one pair cannot be tested")));
   EXPECT_THAT(verdict("a", "b", {}, "points"), AllOf(HasSubstr("no difference shown"), HasSubstr("n = 0")));
-  EXPECT_THAT(verdict("a", "b", {3, 3}, "points"), HasSubstr("no difference shown"));
+  EXPECT_THAT(verdict("a", "b", {{3, 3}}, "points"), HasSubstr("no difference shown"));
+  const auto words = [](const std::optional<Crossed>& known) { return verdict("a", "b", {kClear, std::nullopt, known}, "points", Better::larger, "patients"); };
+  EXPECT_THAT(words(std::nullopt), AllOf(HasSubstr("a is ahead of b on this test set; not shown for other patients"), HasSubstr("which test clips were right is not known")));
+  EXPECT_THAT(words(crossed(-INFINITY, INFINITY, 1)), AllOf(HasSubstr("not shown for other patients"), HasSubstr("all test clips are of one group")));
+  EXPECT_THAT(words(crossed(1, 4, 5)), AllOf(HasSubstr("not shown for other patients"), HasSubstr("+1.00 to +4.00, 5 groups, too few: 6 are the least")));
+  EXPECT_THAT(words(crossed(1, 4, 6)), HasSubstr("a is better than b"));
 }
 
-TEST(Statistics, SaysBetterOrWorseByChanceOnceInTwenty) {
+TEST(Statistics, SaysInTheSentenceThatOneTeacherTaughtAllSeeds) {
+  EXPECT_THAT(verdict("taught", "labels", {kClear, std::nullopt, crossed(1, 4), true}, "points"), HasSubstr("taught is better than labels with this one teacher: +2.50"));
+  EXPECT_THAT(verdict("taught", "labels", {kClear, std::nullopt, crossed(-1, 4), true}, "points"),
+              HasSubstr("taught is ahead of labels on this test set with this one teacher; not shown for other videos"));
+  EXPECT_THAT(verdict("taught", "labels", {kVague, std::nullopt, crossed(-1, 4), true}, "points"), HasSubstr("no difference shown between taught and labels with this one teacher"));
+}
+
+TEST(Statistics, SaysAheadByChanceOnceInTwenty) {
   Random random(11);
-  int shown = 0;
+  int found = 0;
   for (int i = 0; i < 4000; ++i) {
     std::vector<double> differences(6);
     for (double& d : differences) d = random.normal();
-    shown += verdict("a", "b", differences, "points").find("no difference") == std::string::npos;
+    found += shown({differences}) != Shown::nowhere;
   }
-  EXPECT_NEAR(shown / 4000.0, 0.05, 0.012);
+  EXPECT_NEAR(found / 4000.0, 0.05, 0.012);
+}
+
+TEST(Statistics, DoesNotTakeTheLeaningOfATestSetForAFinding) {
+  // No arm is better: each of 24 groups leans to one by chance, alike for every seed, and seeds scatter a little.
+  Random random(12);
+  std::vector<std::string> group(24);
+  for (size_t g = 0; g < group.size(); ++g) group[g] = std::to_string(g);
+  int by_seeds = 0, by_both = 0;
+  for (int experiment = 0; experiment < 300; ++experiment) {
+    std::vector<double> leaning(group.size()), means;
+    for (double& lean : leaning) lean = random.normal();
+    std::vector<std::vector<double>> difference(8, leaning);
+    for (auto& seed : difference) {
+      const double shift = 0.1 * random.normal();
+      for (double& d : seed) d += shift;
+      means.push_back(std::accumulate(seed.begin(), seed.end(), 0.0) / static_cast<double>(seed.size()));
+    }
+    const Evidence evidence{means, std::nullopt, crossed_bootstrap(difference, group, random.stream("draws", static_cast<uint64_t>(experiment)), 1000)};
+    by_seeds += shown(evidence) != Shown::nowhere;
+    by_both += shown(evidence) == Shown::other_groups;
+  }
+  EXPECT_GT(by_seeds, 150);  // the t-test over seeds alone finds something more often than not
+  EXPECT_LT(by_both, 30);    // 5 % of 300 are 15
 }
 
 }  // namespace

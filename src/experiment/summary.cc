@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <map>
 
 #include <fmt/ranges.h>
 
 #include "experiment/html.h"
-#include "experiment/statistics.h"
 
 namespace distal {
 namespace {
@@ -34,29 +33,12 @@ std::vector<ArmView> arm_views(const Results& results) {
   return arms;
 }
 
-/// Share of seeds that were right, per test clip in the final round; empty where lists do not fit the test videos.
-std::vector<double> share_right(const ArmView& arm, const std::set<int64_t>& seeds, size_t clips) {
-  std::vector<double> right(clips, 0.0);
-  for (const auto* cell : arm.cells) {
-    if (!seeds.contains(cell->seed)) continue;
-    const auto& correct = cell->rounds.back().metrics.correct;
-    if (correct.size() != clips) return {};
-    for (size_t i = 0; i < clips; ++i) right[i] += correct[i] / static_cast<double>(seeds.size());
-  }
-  return right;
-}
-
-Estimate over_videos(const Results& results, const ArmView& arm, const ArmView& control) {
-  std::set<int64_t> mine, shared;
-  for (const auto* cell : arm.cells) mine.insert(cell->seed);
-  for (const auto* cell : control.cells) {
-    if (mine.contains(cell->seed)) shared.insert(cell->seed);
-  }
-  const auto& videos = results.test_videos;
-  const auto a = share_right(arm, shared, videos.size()), b = share_right(control, shared, videos.size());
-  if (videos.empty() || a.empty() || b.empty()) return {};
-  const Bootstrap drawn = bootstrap_videos(a, b, videos, Random(0).stream("report"), 2000);
-  return {drawn.difference, drawn.interval.low, drawn.interval.high, drawn.videos};
+/// Arm minus twin on each test clip in the final round; empty where the lists do not fit.
+std::vector<double> right_minus_right(const Cell& arm, const Cell& twin) {
+  const auto &a = arm.rounds.back().metrics.correct, &b = twin.rounds.back().metrics.correct;
+  std::vector<double> difference;
+  for (size_t clip = 0; a.size() == b.size() && clip < a.size(); ++clip) difference.push_back(static_cast<double>(a[clip]) - static_cast<double>(b[clip]));
+  return difference;
 }
 
 }  // namespace
@@ -101,8 +83,7 @@ Summary::Summary(const Results& all) : results(&all), arms(arm_views(all)), seco
       greatest = std::isfinite(mean) ? mean : -1;
     }
   }
-  comparisons = compare(*this, [](const Cell& arm, const Cell& twin) { return accuracy(arm.rounds.back()) - accuracy(twin.rounds.back()); });
-  for (auto& c : comparisons) c.over_videos = over_videos(all, *c.arm, *c.against);
+  comparisons = compare(*this, [](const Cell& arm, const Cell& twin) { return accuracy(arm.rounds.back()) - accuracy(twin.rounds.back()); }, right_minus_right);
 }
 
 const ArmView* twin_of(const Summary& summary, const ArmView& arm) {
@@ -124,16 +105,23 @@ std::vector<std::pair<const Cell*, const Cell*>> paired_cells(const ArmView& a, 
 
 bool spent_alike(double a, double b) { return std::abs(a - b) <= 0.01 * std::max(a, b); }
 
-std::vector<Comparison> compare(const Summary& summary, const Difference& difference) {
+std::vector<Comparison> compare(const Summary& summary, const Difference& difference, const ClipDifference& by_clip) {
+  const auto& groups = summary.results->test_videos;
   std::vector<Comparison> found;
   std::vector<double> tested;
   for (const auto& arm : summary.arms) {
     Comparison c{&arm, twin_of(summary, arm)};
     if (c.against == nullptr) continue;
+    std::vector<std::vector<double>> clips;
     for (const auto& [mine, theirs] : paired_cells(arm, *c.against)) {
-      if (const double d = difference(*mine, *theirs); std::isfinite(d)) c.differences.push_back(d);
+      const double d = difference(*mine, *theirs);
+      if (!std::isfinite(d)) continue;
+      c.differences.push_back(d);
+      c.one_teacher |= mine->taught || theirs->taught;
+      if (auto of_clips = by_clip(*mine, *theirs); of_clips.size() == groups.size()) clips.push_back(std::move(of_clips));
     }
     if (c.differences.empty()) continue;
+    if (!groups.empty() && clips.size() == c.differences.size()) c.crossed = crossed_bootstrap(clips, groups, Random(0).stream("report"));
     c.difference = estimate(c.differences);
     if (c.differences.size() > 1) tested.push_back(c.p = paired_t_test(c.differences).p);
     found.push_back(c);
@@ -148,11 +136,13 @@ std::vector<Comparison> compare(const Summary& summary, const Difference& differ
 
 BudgetCurve budget_curve(const Summary& summary, const Cell& cell) {
   BudgetCurve curve;
-  for (const auto& round : cell.rounds) {
+  for (size_t r = 0; r < cell.rounds.size(); ++r) {
+    const RoundResult& round = cell.rounds[r];
     const double spent = summary.spent(round), value = accuracy(round);
     if (!std::isfinite(spent) || !std::isfinite(value) || (!curve.spent.empty() && spent < curve.spent.back())) continue;
     curve.spent.push_back(spent);
     curve.accuracy.push_back(value);
+    curve.round.push_back(r);
   }
   return curve;
 }
@@ -214,10 +204,7 @@ std::string listed(const std::vector<std::string>& names) {
 }
 
 std::string tested(const Summary& summary, const Comparison& c) {
-  std::vector<double> in_points;
-  for (const double d : c.differences) in_points.push_back(100 * d);
-  const auto p_holm = std::isfinite(c.p_holm) ? std::optional(c.p_holm) : std::nullopt;
-  std::string sentence = verdict(c.arm->name, c.against->name, in_points, "accuracy points", p_holm) + ".";
+  std::string sentence = c.sentence() + ".";
   if (sentence.starts_with("no ")) sentence[0] = 'N';
   const auto spent = [&](const ArmView& arm) { return estimate(final_values(arm, [&](const RoundResult& r) { return summary.spent(r); })).mean; };
   const double mine = spent(*c.arm), theirs = spent(*c.against);
@@ -226,16 +213,23 @@ std::string tested(const Summary& summary, const Comparison& c) {
 }
 
 std::string others(const Summary& summary) {
-  std::vector<std::string> better, worse, neither;
+  std::map<std::string, std::vector<std::string>> names;  // by finding
+  std::string best, teacher;
   for (const auto& c : summary.comparisons) {
-    if (c.arm != summary.best && c.against == summary.control) (!c.shown() ? neither : c.difference.mean > 0 ? better : worse).push_back(c.arm->name);
+    if (c.against != summary.control) continue;
+    if (c.arm == summary.best) best = c.finding();
+    else names[c.finding()].push_back(c.arm->name);
+    if (c.arm != summary.best && c.one_teacher) teacher = ", with this one teacher";
   }
   std::vector<std::string> sentences;
-  const bool first = std::any_of(summary.comparisons.begin(), summary.comparisons.end(),
-      [&](const Comparison& c) { return c.arm == summary.best && c.shown(); });
-  if (!better.empty()) sentences.push_back(fmt::format("Better than {}{}: {}.", summary.control->name, first ? " as well" : "", listed(better)));
-  if (!worse.empty()) sentences.push_back(fmt::format("Worse than {}: {}.", summary.control->name, listed(worse)));
-  if (!neither.empty()) sentences.push_back(fmt::format("Not shown to differ from {}: {}.", summary.control->name, listed(neither)));
+  const auto say = [&](const std::string& finding, const std::string& words) {
+    if (names.contains(finding)) sentences.push_back(fmt::format("{} {}{}{}: {}.", words, summary.control->name, finding == best && finding == "better" ? " as well" : "", teacher, listed(names[finding])));
+  };
+  say("better", "Better than");
+  say("worse", "Worse than");
+  say("ahead on this test set", "On this test set alone ahead of");
+  say("behind on this test set", "On this test set alone behind");
+  say("not shown to differ", "Not shown to differ from");
   return fmt::format("{}", fmt::join(sentences, " "));
 }
 
@@ -259,7 +253,7 @@ std::vector<std::string> own_controls(const Summary& summary) {
   for (const auto& c : summary.comparisons)
     if (c.arm == summary.best || c.against != summary.control) own.push_back(&c);
   for (const Comparison* c : own) {
-    if (own.size() <= kSpelledOut || c->arm == summary.best || c->shown()) out.push_back(tested(summary, *c));
+    if (own.size() <= kSpelledOut || c->arm == summary.best || c->shown() != Shown::nowhere) out.push_back(tested(summary, *c));
     else rest.push_back(c);
   }
   if (rest.empty()) return out;
@@ -275,7 +269,26 @@ std::string Summary::twin() const {
   return one ? control->name : "its twin";
 }
 
-bool Comparison::shown() const { return p < 0.05 && p_holm < 0.05; }
+Evidence Comparison::evidence(double scale) const {
+  Evidence known{differences, std::isfinite(p_holm) ? std::optional(p_holm) : std::nullopt, crossed, one_teacher};
+  for (double& d : known.differences) d *= scale;
+  if (known.crossed) {
+    auto& [seeds, groups, mean, interval] = *known.crossed;
+    mean *= scale, interval.low *= scale, interval.high *= scale;
+  }
+  return known;
+}
+
+Shown Comparison::shown() const { return distal::shown(evidence()); }
+
+std::string Comparison::finding() const {
+  const Shown reach = shown();
+  if (reach == Shown::nowhere) return "not shown to differ";
+  const bool up = difference.mean > 0;
+  return reach == Shown::other_groups ? up ? "better" : "worse" : up ? "ahead on this test set" : "behind on this test set";
+}
+
+std::string Comparison::sentence() const { return verdict(arm->name, against->name, evidence(100), "accuracy points"); }
 
 std::vector<std::string> answer(const Summary& summary) {
   if (!summary.best) return {"Nothing was measured: no run finished a round."};

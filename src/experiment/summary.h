@@ -4,11 +4,13 @@
 
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "experiment/results.h"
+#include "experiment/statistics.h"
 #include "experiment/svg.h"
 
 namespace distal {
@@ -37,8 +39,12 @@ struct Comparison {
   std::vector<double> differences;  // arm minus twin, per paired seed
   Estimate difference;              // interval by Student's t over the pairs
   double p = std::numeric_limits<double>::quiet_NaN(), p_holm = p;
-  Estimate over_videos;             // interval by bootstrap over the test videos; `seeds` counts videos there
-  bool shown() const;               // a difference: p below 0.05, also after Holm
+  std::optional<Crossed> crossed;   // seeds and test groups resampled together; nullopt: which test clips were right is not known
+  bool one_teacher = false;         // an arm of the two learned from a teacher, the same for every seed
+  Evidence evidence(double scale = 1) const;  // the differences in units of 1 / scale
+  Shown shown() const;
+  std::string finding() const;      // "better", "worse", "ahead on this test set", "behind on this test set" or "not shown to differ"
+  std::string sentence() const;     // verdict, in accuracy points
 };
 
 struct Summary {
@@ -48,7 +54,7 @@ struct Summary {
   const ArmView* best = nullptr;    // greatest mean final accuracy; null where nothing ran
   int64_t rounds = 0;               // the most any cell has
   bool seconds = false;             // the budget is counted in seconds of video
-  std::vector<Comparison> comparisons;  // final accuracy of each arm against its twin (compare), with over_videos
+  std::vector<Comparison> comparisons;  // final accuracy of each arm against its twin (compare)
 
   explicit Summary(const Results& results);
   Summary(const Summary&) = delete;
@@ -71,14 +77,17 @@ std::vector<std::pair<const Cell*, const Cell*>> paired_cells(const ArmView& a, 
 bool spent_alike(double a, double b);
 
 /// Each arm minus its twin in what `difference` measures (not finite: that pair does not count), seed by seed, with a paired
-/// t-test, corrected by Holm over the arms tested here. Arms without a pair are left out; `over_videos` stays unknown.
+/// t-test, corrected by Holm over the arms tested here, and with seeds and test groups resampled together. `by_clip`: the same difference
+/// for each test clip, whose mean it is; empty where it is not known. Arms without a pair are left out.
 using Difference = std::function<double(const Cell& arm, const Cell& twin)>;
-std::vector<Comparison> compare(const Summary& summary, const Difference& difference);
+using ClipDifference = std::function<std::vector<double>(const Cell& arm, const Cell& twin)>;
+std::vector<Comparison> compare(const Summary& summary, const Difference& difference, const ClipDifference& by_clip);
 
 /// What a run had spent after each round, and its accuracy then. Rounds where either is not finite are left out, and those
 /// that say they had spent less than the one before.
 struct BudgetCurve {
   std::vector<double> spent, accuracy;
+  std::vector<size_t> round;  // of the run, which each point is of
   bool has_width() const { return !spent.empty() && spent.back() > spent.front(); }
 };
 BudgetCurve budget_curve(const Summary& summary, const Cell& cell);
@@ -96,7 +105,7 @@ double budget_of_mean(const Summary& summary, const ArmView& arm, double target)
 /// Confusion counts of the final round, summed over seeds; empty where the seeds disagree on the number of classes.
 std::vector<std::vector<int64_t>> confusion(const ArmView& arm);
 
-/// The experiment's answer, the sentence that matters first; never empty. Says better or worse only where a test does.
+/// The experiment's answer, the sentence that matters first; never empty. Says better or worse only where both tests do (verdict).
 std::vector<std::string> answer(const Summary& summary);
 
 }  // namespace distal

@@ -22,13 +22,22 @@ Cell cell(const std::string& arm, int64_t seed, bool control, const std::vector<
     round.seconds = 100.0 * static_cast<double>(r + 1);
     round.metrics.accuracy = accuracies[r];
     round.metrics.confusion = {{3, 1}, {2, 4}};
+    for (int64_t clip = 0; clip < 100; ++clip) round.metrics.correct.push_back(clip < std::lround(100 * accuracies[r]));
     out.rounds.push_back(round);
   }
   return out;
 }
 
+/// Groups of the 100 test clips: two arms that differ in 10 clips in a row differ in 10 of 20 groups.
+std::vector<std::string> twenty_groups() {
+  std::vector<std::string> groups;
+  for (int64_t clip = 0; clip < 100; ++clip) groups.push_back(fmt::format("video {}", clip % 20));
+  return groups;
+}
+
 Results three_seeds() {
   Results results;
+  results.test_videos = twenty_groups();
   for (int64_t seed = 0; seed < 3; ++seed) {
     const double shift = 0.01 * static_cast<double>(seed);
     results.cells.push_back(cell("random", seed, true, {0.3 + shift, 0.4 + shift, 0.5 + shift}));
@@ -77,6 +86,7 @@ TEST(Summary, TestsAnArmAgainstTheTwinItNames) {
 
 TEST(Summary, OfManyTwinsSpellsOutTheBestAndWhatIsShown) {
   Results results;
+  results.test_videos = twenty_groups();
   for (int64_t seed = 0; seed < 3; ++seed) {
     const double shift = 0.01 * static_cast<double>(seed), noise = 0.1 * static_cast<double>(seed == 1);
     for (int64_t point = 0; point < 7; ++point) {
@@ -107,8 +117,8 @@ TEST(Summary, CorrectsForTheNumberOfArms) {
   const Summary summary(results);
   ASSERT_THAT(summary.comparisons, SizeIs(2));
   EXPECT_NEAR(summary.comparisons[0].p_holm, 2 * summary.comparisons[0].p, 1e-12);
-  EXPECT_TRUE(summary.comparisons[0].shown());
-  EXPECT_FALSE(summary.comparisons[1].shown());
+  EXPECT_EQ(summary.comparisons[0].shown(), Shown::other_groups);
+  EXPECT_EQ(summary.comparisons[1].shown(), Shown::nowhere);
   EXPECT_THAT(answer(summary).at(0), HasSubstr("badge is better than random"));
   EXPECT_THAT(answer(summary).at(1), HasSubstr("Not shown to differ from random: noise."));
 }
@@ -161,20 +171,62 @@ TEST(Summary, SumsConfusionOverSeedsAndRefusesDifferentSizes) {
   EXPECT_TRUE(confusion(summary.arms[0]).empty());
 }
 
-TEST(Summary, BootstrapsOverTheTestVideosWhereTheListsFit) {
+TEST(Summary, ADifferenceOfOneTestGroupIsNoneOfOtherVideos) {
+  Results results = three_seeds();
+  for (size_t clip = 40; clip < 80; ++clip) results.test_videos[clip] = "one long video";  // in which badge and random differ
+  const Summary summary(results);
+  EXPECT_EQ(summary.comparisons[0].finding(), "ahead on this test set");
+  EXPECT_EQ(summary.comparisons[0].crossed->interval.low, 0);
+  EXPECT_THAT(answer(summary).at(0), HasSubstr("badge is ahead of random on this test set; not shown for other videos: +10.10 accuracy points"));
+  for (const auto& sentence : answer(summary)) EXPECT_THAT(sentence, Not(HasSubstr("better")));
+}
+
+TEST(Summary, ArmsAheadOnThisTestSetAloneAreNamedApart) {
+  Results results = three_seeds();
+  for (size_t clip = 40; clip < 80; ++clip) results.test_videos[clip] = "one long video";
+  for (int64_t seed = 0; seed < 3; ++seed) {
+    const double shift = 0.01 * static_cast<double>(seed);
+    results.cells.push_back(cell("margin", seed, false, {0.3, 0.5, 0.59 + 1.01 * shift}));
+    results.cells.push_back(cell("entropy", seed, false, {0.3, 0.5, 0.42 + 1.01 * shift}));
+  }
+  EXPECT_THAT(answer(Summary(results)).at(1), HasSubstr("On this test set alone ahead of random: margin. On this test set alone behind random: entropy."));
+}
+
+TEST(Summary, TheOneTeacherOfAllSeedsIsSaidInTheSentence) {
+  Results results = three_seeds();
+  EXPECT_THAT(answer(Summary(results)).at(0), Not(HasSubstr("teacher")));
+  for (auto& c : results.cells) c.taught = c.arm == "badge";
+  EXPECT_THAT(answer(Summary(results)).at(0), HasSubstr("badge is better than random with this one teacher: "));
+  for (int64_t seed = 0; seed < 3; ++seed) results.cells.push_back(cell("margin", seed, false, {0.3, 0.5, 0.59 + 0.0101 * static_cast<double>(seed)}));
+  EXPECT_THAT(answer(Summary(results)), ::testing::Contains(std::string("Better than random as well: margin.")));
+  results.cells.back().taught = true;
+  EXPECT_THAT(answer(Summary(results)), ::testing::Contains(std::string("Better than random as well, with this one teacher: margin.")));
+}
+
+TEST(Summary, SaysWhichPartOfTheProofIsMissing) {
+  Results results = three_seeds();
+  results.test_videos.assign(100, "the only operation");
+  EXPECT_THAT(answer(Summary(results)).at(0), HasSubstr("badge is ahead of random on this test set; not shown for other videos"));
+  EXPECT_THAT(answer(Summary(results)).at(0), HasSubstr("all test clips are of one group"));
+  results.test_videos.clear();
+  EXPECT_THAT(answer(Summary(results)).at(0), HasSubstr("which test clips were right is not known"));
+}
+
+TEST(Summary, ResamplesSeedsAndGroupsWhereTheListsFit) {
   Results results = three_seeds();
   for (auto& c : results.cells) c.rounds.back().metrics.correct = c.arm == "badge" ? std::vector<uint8_t>{1, 1, 1, 0}
       : std::vector<uint8_t>{1, 0, 1, 0};
   results.test_videos = {"a", "a", "b", "c"};
   {
     const Summary summary(results);
-    EXPECT_NEAR(summary.comparisons[0].over_videos.mean, 0.25, 1e-12);
-    EXPECT_EQ(summary.comparisons[0].over_videos.seeds, 3);
-    EXPECT_GE(summary.comparisons[0].over_videos.low, 0);
-    EXPECT_LE(summary.comparisons[0].over_videos.high, 0.5);
+    const Crossed& crossed = *summary.comparisons[0].crossed;
+    EXPECT_NEAR(crossed.difference, 0.25, 1e-12);
+    EXPECT_EQ(crossed.groups, 3);
+    EXPECT_EQ(crossed.interval.low, 0);     // a is not drawn: 8 of 27
+    EXPECT_EQ(crossed.interval.high, 0.5);  // drawn thrice: 1 of 27
   }
   results.test_videos.pop_back();
-  EXPECT_TRUE(std::isnan(Summary(results).comparisons[0].over_videos.mean));
+  EXPECT_FALSE(Summary(results).comparisons[0].crossed);
 }
 
 TEST(Summary, TheAnswerNamesWhatIsMissing) {

@@ -1,6 +1,6 @@
 #include "experiment/sweep.h"
 
-#include <sstream>
+#include <algorithm>
 
 #include "experiment/recipe.h"
 
@@ -32,11 +32,13 @@ std::vector<Point> grid(const SweepOptions& sweep) {
   return along(points, sweep.answers, "answers", [](double n) { return std::vector<Override>{{"budget", fmt::format("{}", n)}}; });
 }
 
-std::string indented(const std::string& text) {
-  std::istringstream in(text);
-  std::string all;
-  for (std::string line; std::getline(in, line);) all += "    " + line + "\n";
-  return all;
+void require_few(const SweepOptions& sweep, size_t arms, const std::string& place) {
+  const auto length = [](size_t values) { return std::max<size_t>(1, values); };
+  const size_t pools = length(sweep.pool.size()), rounds = length(sweep.rounds.size()), answers = length(sweep.answers.size());
+  // Each factor is below kMostYamlValues, so that the product of four fits.
+  const size_t all = pools * rounds * answers * arms;
+  if (all > static_cast<size_t>(kMostArms))
+    throw UsageError(fmt::format("{}: sweep: {} pools x {} rounds x {} answers x {} arms = {} arms, at most {} are run; compare fewer", place, pools, rounds, answers, arms, all, kMostArms));
 }
 
 // The answers of all rounds become the budget of each.
@@ -86,17 +88,18 @@ Document swept(const Document& recipe) {
   const Document base = recipe.without("arms").without("sweep");
   Recipe common;
   base.read(common);
+  require_few(sweep, std::max<size_t>(1, recipe.entries("arms").size()), section->at());
   const auto points = grid(sweep);
   const auto arms = arms_at(recipe, base, common, points.front());
   const std::string control = control_of(base, common, arms);
-  std::string text = "arms:\n";
+  std::vector<NamedDifference> all;
   const auto name = [](const std::string& arm, const Point& point) { return point.name.empty() ? arm : arm + ", " + point.name; };
   for (const Point& point : points)
     for (const auto& [arm, difference] : arms) {
-      const Document at = arm_at(base, difference, point, !sweep.answers.empty()).with({{"control", "\"" + name(control, point) + "\""}});
-      text += fmt::format("  \"{}\":\n{}", name(arm, point), indented(at.dump()));
+      const Override against{"control", name(control, point), /*literal=*/true};
+      all.emplace_back(name(arm, point), arm_at(base, difference, point, !sweep.answers.empty()).with({against}));
     }
-  return base.without("control").overlaid_by(Document::text(text, base.place()));
+  return base.without("control").with_entries("arms", all);
 }
 
 }  // namespace distal

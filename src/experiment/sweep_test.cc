@@ -60,6 +60,13 @@ TEST(Sweep, APoolSizeTooSmallForTheRoundsIsRefusedByPlanAndRunAlike) {
   }
 }
 
+TEST(Sweep, AnArmsNameIsTextAndNoYaml) {
+  const Experiment grid = read("sweep: {rounds: [1, 2]}\narms: {random: {strategy: random}, \"a\\\"b\": {strategy: margin}, 'c: #d': {strategy: margin}}");
+  EXPECT_THAT(names(grid), ElementsAre("random, rounds 1", "a\"b, rounds 1", "c: #d, rounds 1", "random, rounds 2", "a\"b, rounds 2", "c: #d, rounds 2"));
+  EXPECT_EQ(grid.arms[4].against, "random, rounds 2");
+  EXPECT_THAT(names(read_experiment(Document::text(grid.resolved, "recipe.yaml"), "again")), ElementsAre("random, rounds 1", "a\"b, rounds 1", "c: #d, rounds 1", "random, rounds 2", "a\"b, rounds 2", "c: #d, rounds 2"));
+}
+
 TEST(Sweep, SaysWhatIsWrong) {
   const auto error_of = [](const std::string& more) -> std::string {
     try {
@@ -72,6 +79,10 @@ TEST(Sweep, SaysWhatIsWrong) {
   EXPECT_THAT(error_of("sweep: {pools: [50]}"), HasSubstr("r.yaml:3"));
   EXPECT_THAT(error_of("sweep: {pool: [0]}"), HasSubstr("pool"));
   EXPECT_THAT(error_of("rounds: 0\nsweep: {answers: [10]}"), HasSubstr("needs rounds"));
+  EXPECT_THAT(error_of("sweep: {rounds: [1, 2]}\narms: {random: {strategy: random}, b: {strategy: margim}}"), HasSubstr("r.yaml:4:51: strategy.name = 'margim' is not one of"));
+  std::string many = "1";
+  for (int i = 2; i <= 40; ++i) many += fmt::format(", {}", i);
+  EXPECT_THAT(error_of(fmt::format("sweep: {{pool: [{0}], rounds: [{0}]}}", many)), HasSubstr("r.yaml:3:8: sweep: 40 pools x 40 rounds x 1 answers x 1 arms = 1600 arms, at most 1000 are run"));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/files.h"
 
 #ifdef DISTAL_OPENVINO
 #include <openvino/core/graph_util.hpp>
@@ -27,7 +28,7 @@ ov::Core& core() {
 
 std::shared_ptr<ov::Model> read(const OnnxModel& model) { return core().read_model(model.serialised(), ov::Tensor()); }
 
-// OpenVINO's exceptions begin with places in its sources; their last line says what is wrong.
+// OpenVINO's exceptions begin with places in its sources; their last line says what is wrong with a graph of ours.
 std::string last_line(std::string text) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
   return text.substr(text.rfind('\n') + 1);
@@ -184,7 +185,12 @@ std::unique_ptr<Engine> openvino_engine(const OnnxModel& model, const OpenvinoOp
 
 std::unique_ptr<Engine> openvino_file_engine(const std::string& path, const OpenvinoOptions& options) {
   require_precision(options);
-  return guarded(path, [&] { return std::make_unique<OpenvinoEngine>(core().read_model(path), options); });
+  const MappedFile regular(path);
+  try {
+    return std::make_unique<OpenvinoEngine>(core().read_model(path), options);
+  } catch (const ov::Exception&) {  // its words are of its parsers
+    fail("{}: OpenVINO can neither read nor compile it; give the .onnx, or the .xml with its .bin, as distal export wrote it", path);
+  }
 }
 
 void save_openvino(const OnnxModel& model, const std::string& path_xml) {

@@ -1,18 +1,19 @@
 #include "models/model.h"
 
-#include <regex>
 #include <set>
 
 #include <ATen/ATen.h>
 
 #include "base/error.h"
+#include "base/pattern.h"
+#include "base/text.h"
 #include "models/weights.h"
 
 namespace distal {
 namespace {
 
 struct KeyRule {
-  std::regex pattern;
+  Pattern pattern;
   std::string replacement;
 };
 
@@ -21,12 +22,7 @@ KeyRule key_rule(const std::string& text, const std::string& place) {
   const auto colon = text.rfind(':');
   if (colon == std::string::npos || colon == 0)
     throw UsageError(fmt::format("{}: init_keys: '{}' is no 'pattern:replacement'; for example '^encoder\\.:' takes \"encoder.\" away", place, text));
-  try {
-    return {std::regex(text.substr(0, colon)), text.substr(colon + 1)};
-  } catch (const std::regex_error& error) {
-    throw UsageError(fmt::format("{}: init_keys: '{}' does not begin with a regular expression ({}); write a \\ before a sign meant as itself",
-                                 place, text, error.what()));
-  }
+  return {Pattern(text.substr(0, colon), place + ": init_keys"), text.substr(colon + 1)};
 }
 
 std::map<std::string, std::string> ours_from_theirs(const Tensors& tensors, const std::vector<std::string>& init_keys, const std::string& place) {
@@ -35,7 +31,7 @@ std::map<std::string, std::string> ours_from_theirs(const Tensors& tensors, cons
   std::map<std::string, std::string> names;
   for (const auto& [theirs, tensor] : tensors) {
     std::string name = theirs;
-    for (const auto& rule : rules) name = std::regex_replace(name, rule.pattern, rule.replacement);
+    for (const auto& rule : rules) name = rule.pattern.replaced(name, rule.replacement);
     names[theirs] = our_name(name);
   }
   return names;

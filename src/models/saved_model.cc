@@ -1,39 +1,47 @@
-#include <fstream>
-#include <sstream>
-
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "models/weights.h"
 
 namespace distal {
 namespace {
 
 constexpr const char* kDescription = "distal";  // name of the side JSON in a weight file's metadata
+constexpr int64_t kMostDescriptionBytes = int64_t{64} << 20;
+constexpr size_t kMostClasses = 1'000'000;
 
 std::string side_path(const std::string& path) { return std::filesystem::path(path).replace_extension(".json").string(); }
 
 std::optional<std::string> text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+  std::error_code unknown;
+  if (!std::filesystem::exists(path, unknown) && !unknown) return std::nullopt;
+  return read_file(path, kMostDescriptionBytes);
+}
+
+// The value of a key of the description, in the type it is written in.
+template <class T>
+T value_of(const nlohmann::json& json, const char* key, const std::string& place) {
+  constexpr const char* kCure = "the description of a model holds \"model\" and \"input\", texts, and \"classes\", a list of texts; take the one that run or export wrote";
+  const auto found = json.is_object() ? json.find(key) : json.end();
+  if (!json.is_object() || found == json.end()) fail("{}: its JSON has no \"{}\"; {}", place, key, kCure);
+  try {
+    return found->get<T>();
+  } catch (const nlohmann::json::exception&) {
+    fail("{}: \"{}\" in its JSON is of another type; {}", place, key, kCure);
+  }
 }
 
 // Everything but the net. `place` is the file that holds the text.
 SavedModel described(const std::string& text, const std::string& place) {
   SavedModel saved;
   saved.side_json = text;
-  try {
-    const auto json = nlohmann::json::parse(text);
-    read_options(saved.options, json.at("model").get<std::string>(), place + " (model)");
-    saved.classes = json.at("classes").get<std::vector<std::string>>();
-    saved.input_yaml = json.at("input").get<std::string>();
-  } catch (const nlohmann::json::exception& error) {
-    fail("{}: cannot be read ({}); the description of a model holds \"model\", \"classes\" and \"input\"", place, error.what());
-  }
+  const auto json = parse_json(text, place);
+  saved.classes = value_of<std::vector<std::string>>(json, "classes", place);
+  saved.input_yaml = value_of<std::string>(json, "input", place);
+  if (saved.classes.empty() || saved.classes.size() > kMostClasses) fail("{}: {} classes; a model has 1 to {}", place, saved.classes.size(), kMostClasses);
+  read_described(saved.options, value_of<std::string>(json, "model", place), place + " (model)");
   return saved;
 }
 
@@ -60,7 +68,7 @@ std::string side_json(const ModelOptions& options, const std::vector<std::string
   built.init.clear();
   built.init_keys.clear();
   built.freeze.clear();
-  return nlohmann::ordered_json{{"model", resolved(built)}, {"classes", classes}, {"input", input_yaml}}.dump(2) + "\n";
+  return json_text(nlohmann::ordered_json{{"model", resolved(built)}, {"classes", classes}, {"input", input_yaml}}, 2) + "\n";
 }
 
 void save_model(const std::string& path, const Net& net, const std::string& side_json) {

@@ -1,11 +1,8 @@
 #include "models/weights.h"
 
 #include <cstring>
-
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <optional>
+#include <set>
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
@@ -14,6 +11,8 @@
 #include "base/checksum.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
+#include "base/text.h"
 
 namespace distal {
 namespace {
@@ -30,27 +29,9 @@ constexpr DtypeName kDtypes[] = {{"F64", at::kDouble}, {"F32", at::kFloat}, {"F1
                                  {"I64", at::kLong},   {"I32", at::kInt},   {"I16", at::kShort}, {"I8", at::kChar},
                                  {"U8", at::kByte},    {"BOOL", at::kBool}};
 
-class Mapping {  // of a whole file; private, so that tensors on it may be written to
- public:
-  explicit Mapping(const std::string& path) {
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) fail("{}: cannot open the weight file ({}); check the path", path, std::strerror(errno));
-    struct stat info {};
-    const bool regular = ::fstat(file, &info) == 0 && S_ISREG(info.st_mode);
-    bytes = regular ? static_cast<uint64_t>(info.st_size) : 0;
-    if (bytes >= 8) data = static_cast<char*>(::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0));
-    ::close(file);
-    if (bytes < 8) fail("{}: no safetensors file ({} bytes); give a .safetensors file", path, bytes);
-    if (data == MAP_FAILED) fail("{}: cannot map the weight file into memory ({})", path, std::strerror(errno));
-  }
-  ~Mapping() {
-    if (data != MAP_FAILED) ::munmap(data, bytes);
-  }
-  Mapping(const Mapping&) = delete;
-
-  char* data = static_cast<char*>(MAP_FAILED);
-  uint64_t bytes = 0;
-};
+// Bounds of a header: the format's own for its bytes (https://github.com/huggingface/safetensors), LibTorch's for dimensions.
+constexpr uint64_t kMostHeaderBytes = 100'000'000;
+constexpr size_t kMostDimensions = 64;
 
 struct Range {
   uint64_t begin, end;
@@ -60,16 +41,19 @@ at::ScalarType dtype_of(const std::string& path, const std::string& name, const 
   for (const auto& row : kDtypes) {
     if (dtype == row.name) return row.type;
   }
-  fail("{}: tensor {} has dtype {}, which is not known here; convert the file to F32", path, name, dtype);
+  fail("{}: tensor {} has dtype {}, which is not known here; convert the file to F32", path, excerpt(name), excerpt(dtype, 60));
 }
 
-uint64_t bytes_of(const std::vector<int64_t>& sizes, at::ScalarType type, uint64_t most) {
+// Of a tensor; nothing where the sizes without those of 0 exceed `most`: LibTorch multiplies them all.
+std::optional<uint64_t> bytes_of(const std::vector<int64_t>& sizes, at::ScalarType type, uint64_t most) {
   uint64_t bytes = c10::elementSize(type);
+  bool empty = false;
   for (const int64_t size : sizes) {
-    if (size < 0 || (size > 0 && bytes > most / static_cast<uint64_t>(size))) return ~uint64_t{0};
-    bytes *= static_cast<uint64_t>(size);
+    if (size < 0 || (size > 0 && bytes > most / static_cast<uint64_t>(size))) return std::nullopt;
+    if (size > 0) bytes *= static_cast<uint64_t>(size);
+    else empty = true;
   }
-  return bytes;
+  return empty ? 0 : bytes;
 }
 
 void check_cover(const std::string& path, std::vector<Range> ranges, uint64_t bytes) {
@@ -82,9 +66,9 @@ void check_cover(const std::string& path, std::vector<Range> ranges, uint64_t by
   if (at != bytes) fail("{}: tensors end at byte {} of {}; the file is damaged", path, at, bytes);
 }
 
-at::Tensor tensor_at(const std::shared_ptr<Mapping>& file, uint64_t offset, const std::vector<int64_t>& sizes,
+at::Tensor tensor_at(const std::shared_ptr<MappedFile>& file, uint64_t offset, const std::vector<int64_t>& sizes,
                      at::ScalarType type) {
-  char* data = file->data + offset;
+  char* data = file->data() + offset;
   if (reinterpret_cast<uintptr_t>(data) % c10::elementSize(type) == 0) {
     return at::from_blob(data, sizes, [file](void*) {}, at::TensorOptions(type));
   }
@@ -93,25 +77,60 @@ at::Tensor tensor_at(const std::shared_ptr<Mapping>& file, uint64_t offset, cons
   return copy;
 }
 
-Tensors tensors_of(const std::string& path, const std::shared_ptr<Mapping>& file, const Json& header, uint64_t start) {
-  const uint64_t bytes = file->bytes - start;
+template <class T>
+T field(const std::string& path, const std::string& name, const Json& entry, const char* key) {
+  const auto found = entry.is_object() ? entry.find(key) : entry.end();
+  if (!entry.is_object() || found == entry.end()) fail("{}: tensor {} of its header has no {}; the file is damaged or no safetensors", path, excerpt(name), key);
+  const auto number = [](const Json& value) { return value.is_number_integer() && (std::is_same_v<T, std::vector<int64_t>> || value.is_number_unsigned()); };
+  const bool right = std::is_same_v<T, std::string> ? found->is_string() : found->is_array() && std::all_of(found->begin(), found->end(), number);
+  if (!right) fail("{}: {} of tensor {} in its header is of another type; the file is damaged or no safetensors", path, key, excerpt(name));
+  return found->get<T>();
+}
+
+Tensors tensors_of(const std::string& path, const std::shared_ptr<MappedFile>& file, const Json& header, uint64_t start) {
+  const uint64_t bytes = file->size() - start;
   Tensors tensors;
   std::vector<Range> ranges;
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") continue;
-    const auto type = dtype_of(path, name, entry.at("dtype").get<std::string>());
-    const auto sizes = entry.at("shape").get<std::vector<int64_t>>();
-    const auto offsets = entry.at("data_offsets").get<std::vector<uint64_t>>();
-    if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > bytes ||
-        bytes_of(sizes, type, bytes) != offsets[1] - offsets[0]) {
-      fail("{}: tensor {} [{}] does not fit its bytes {} of {}; the file is cut or damaged", path, name, fmt::join(sizes, ", "),
-           fmt::join(offsets, ".."), bytes);
+    const auto type = dtype_of(path, name, field<std::string>(path, name, entry, "dtype"));
+    const auto sizes = field<std::vector<int64_t>>(path, name, entry, "shape");
+    const auto offsets = field<std::vector<uint64_t>>(path, name, entry, "data_offsets");
+    if (sizes.size() > kMostDimensions) fail("{}: tensor {} has {} dimensions, at most {} are read; the file is damaged", path, excerpt(name), sizes.size(), kMostDimensions);
+    if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > bytes || bytes_of(sizes, type, bytes) != offsets[1] - offsets[0]) {
+      fail("{}: tensor {} [{}] does not fit its bytes {} of {}; the file is cut or damaged", path, excerpt(name), fmt::join(sizes, ", "),
+           excerpt(fmt::format("{}", fmt::join(offsets, "..")), 60), bytes);
     }
     ranges.push_back({offsets[0], offsets[1]});
     tensors.emplace_back(name, tensor_at(file, start + offsets[0], sizes, type));
   }
   check_cover(path, ranges, bytes);
   return tensors;
+}
+
+// Deep nesting and what is no JSON are refused by parse_json; a key that stands twice shows as fewer keys than the text has.
+Json header_of(const std::string& path, std::string_view text) {
+  parse_json(text, path + ": header");
+  std::vector<std::set<std::string>> keys;
+  std::string twice;
+  const auto look = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    else if (event == Json::parse_event_t::object_end) keys.pop_back();
+    else if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second) twice = parsed.get<std::string>();
+    return true;
+  };
+  Json header = Json::parse(text, look);
+  if (!twice.empty()) fail("{}: '{}' stands twice in its header; the file is damaged", path, excerpt(twice));
+  if (!header.is_object()) fail("{}: the header is no JSON object; the file is no safetensors", path);
+  return header;
+}
+
+Metadata metadata_of(const std::string& path, const Json& header) {
+  const auto found = header.find("__metadata__");
+  if (found == header.end()) return {};
+  const bool texts = found->is_object() && std::all_of(found->begin(), found->end(), [](const Json& value) { return value.is_string(); });
+  if (!texts) fail("{}: __metadata__ in its header holds more than texts; the file is damaged or no safetensors", path);
+  return found->get<Metadata>();
 }
 
 std::string dtype_name(at::ScalarType type) {
@@ -137,18 +156,15 @@ bool fits(const at::Tensor& ours, const at::Tensor& theirs) {
 }
 
 Tensors read_tensors(const std::string& path, Metadata& metadata) {
-  const auto file = std::make_shared<Mapping>(path);
+  const auto file = std::make_shared<MappedFile>(path, /*writable=*/true);
+  if (file->size() < 8) fail("{}: no safetensors file ({} bytes); give a .safetensors file", path, file->size());
   uint64_t length = 0;
-  std::memcpy(&length, file->data, 8);
-  if (length > file->bytes - 8) fail("{}: the header wants {} bytes of {}; the file is cut or no safetensors", path, length, file->bytes);
-  try {
-    const auto header = Json::parse(file->data + 8, file->data + 8 + length);
-    if (!header.is_object()) fail("{}: the header is no JSON object; the file is no safetensors", path);
-    metadata = header.value("__metadata__", Json::object()).get<Metadata>();
-    return tensors_of(path, file, header, 8 + length);
-  } catch (const nlohmann::json::exception& error) {
-    fail("{}: the header cannot be read ({}); the file is damaged or no safetensors", path, error.what());
-  }
+  std::memcpy(&length, file->data(), 8);
+  if (length > file->size() - 8) fail("{}: the header wants {} bytes of {}; the file is cut or no safetensors", path, length, file->size());
+  if (length > kMostHeaderBytes) fail("{}: a header of {} bytes, at most {} are read; the file is damaged or no safetensors", path, length, kMostHeaderBytes);
+  const Json header = header_of(path, {file->data() + 8, length});
+  metadata = metadata_of(path, header);
+  return tensors_of(path, file, header, 8 + length);
 }
 
 void check_sum(const std::string& path, const Tensors& tensors, const Metadata& metadata, const std::string& written) {

@@ -61,6 +61,16 @@ struct SavedModel {
   std::string input_yaml;            // how clips were prepared
   std::string side_json;             // the whole text
 };
+/// Reads the options that a description holds as YAML; `place`: the file it stands in. Throws Error: it is the file that is wrong.
+template <class T>
+void read_described(T& options, const std::string& yaml, const std::string& place) {
+  try {
+    read_options(options, yaml, place);
+  } catch (const UsageError& error) {
+    fail("{}; give the description that was written with the model", error.what());
+  }
+}
+
 /// Rebuilds the net from the side JSON of the same stem, or from the one inside the weight file where that is missing, and
 /// fills it. Throws Error: no weight file, no description, either broken, the two descriptions differ (in "model", "classes" or
 /// "input"; a weight file written by others has none), weights that do not fit what is described, or that are not finite.

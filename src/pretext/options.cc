@@ -67,8 +67,8 @@ void PretextOptions::visit(OptionVisitor& v) {
   for (TaskChoice& task : chosen) v(task.name.c_str(), task, "options of the task");
   v("draw", draw, "one: a task for each clip, at the cost of one; all: every task for every clip", one_of({"one", "all"}));
   v("key", key, "the other view of a clip: plain, or transformed by a draw of its own", one_of({"plain", "transformed"}));
-  v("dim", dim, "of the space in which clips are contrasted", between(2, 65536));
-  v("hidden", hidden, "width of the heads' hidden layer", between(2, 65536));
+  v("dim", dim, "of the space in which clips are contrasted", between(2, 8192));
+  v("hidden", hidden, "width of the heads' hidden layer", between(2, 8192));
   v("stride", stride, "video frames from one frame of a view to the next", between(1, 1000));
   v("training", training, "how it is trained");
   v("augment", augment, "augmentation of each view");

@@ -39,11 +39,13 @@ bool any(soci::session& sql, const char* count, int64_t clip, const std::string&
   return rows > 0;
 }
 
-// Answered, or asked and not yet answered.
+// Answered, asked and not yet answered, or answered unusably.
 bool taken(soci::session& sql, int64_t clip, const std::string& oracle, const std::string& version) {
   return any(sql, "SELECT COUNT(*) FROM answers WHERE clip = :c AND oracle = :o AND version = :v", clip, oracle, version) ||
          any(sql, "SELECT COUNT(*) FROM request_clips JOIN request_groups ON request_groups.id = request_clips.request "
-                  "WHERE clip = :c AND oracle = :o AND version = :v AND state = 'open'", clip, oracle, version);
+                  "WHERE clip = :c AND oracle = :o AND version = :v AND state = 'open'", clip, oracle, version) ||
+         any(sql, "SELECT COUNT(*) FROM refusals JOIN request_groups ON request_groups.id = refusals.request "
+                  "WHERE clip = :c AND oracle = :o AND version = :v AND asked_again = ''", clip, oracle, version);
 }
 
 void insert_request(soci::session& sql, const std::string& key, const std::string& oracle, const std::string& version,
@@ -65,6 +67,12 @@ void insert_answer(soci::session& sql, const StoredAnswer& answer, const std::st
       use(clip), use(answer.oracle), use(answer.version), use(probabilities), use(answer.price), use(answer.seconds), use(now);
 }
 
+void insert_refusal(soci::session& sql, const std::string& request, const StoredRefusal& refusal, const std::string& now) {
+  const int64_t clip = clip_row(sql, refusal.clip);
+  sql << "INSERT INTO refusals (request, clip, reason, price, refused) SELECT id, :c, :r, :m, :t FROM request_groups WHERE idempotency_key = :k", use(clip),
+      use(refusal.reason), use(refusal.price), use(now), use(request);
+}
+
 }  // namespace
 
 std::optional<StoredAnswer> Store::find_answer(const std::string& clip, const std::string& oracle, const std::string& version) {
@@ -80,12 +88,14 @@ std::optional<StoredAnswer> Store::find_answer(const std::string& clip, const st
   });
 }
 
-void Store::put_answers(const std::vector<StoredAnswer>& answers, const std::string& request) {
+void Store::put_answers(const std::vector<StoredAnswer>& answers, const std::string& request, const std::vector<StoredRefusal>& refused) {
+  expect(refused.empty() || !request.empty(), "an answer is refused as that of a request");
   std::vector<std::string> texts;
   for (const StoredAnswer& answer : answers) texts.push_back(to_text(answer.probabilities));
   const std::string now = utc_now();
   state_->db.write([&](soci::session& sql) {
     for (size_t i = 0; i < answers.size(); ++i) insert_answer(sql, answers[i], texts[i], now);
+    for (const StoredRefusal& refusal : refused) insert_refusal(sql, request, refusal, now);
     if (!request.empty()) sql << "UPDATE request_groups SET state = 'paid' WHERE idempotency_key = :k", use(request);
   });
 }
@@ -121,6 +131,28 @@ std::vector<Store::Request> Store::open_requests(const std::string& oracle, cons
       all.back().clips.push_back(clip);
     }
     return all;
+  });
+}
+
+std::vector<StoredRefusal> Store::refused(const std::string& oracle, const std::string& version) {
+  return state_->db.read([&](soci::session& sql) {
+    std::vector<StoredRefusal> all;
+    StoredRefusal one;
+    soci::statement rows = (sql.prepare << "SELECT clip_key, reason, refusals.price, refused FROM refusals "
+                                           "JOIN request_groups ON request_groups.id = refusals.request JOIN clips ON clips.id = refusals.clip "
+                                           "WHERE oracle = :o AND version = :v AND asked_again = '' ORDER BY request, refusals.clip",
+                            use(oracle), use(version), into(one.clip), into(one.reason), into(one.price), into(one.refused));
+    for (rows.execute(); rows.fetch();) all.push_back(one);
+    return all;
+  });
+}
+
+void Store::ask_again(const std::string& oracle, const std::string& version) {
+  const std::string now = utc_now();
+  state_->db.write([&](soci::session& sql) {
+    sql << "UPDATE refusals SET asked_again = :t WHERE asked_again = '' AND "
+           "request IN (SELECT id FROM request_groups WHERE oracle = :o AND version = :v)",
+        use(now), use(oracle), use(version);
   });
 }
 

@@ -19,6 +19,15 @@ Store::Spent sum_of(soci::session& sql, int64_t run) {
   return spent;
 }
 
+// Each asking that brought nothing and was repeated. The first asking about a clip is its reservation's.
+double repeated(soci::session& sql, int64_t run) {
+  double price = 0;
+  sql << "SELECT COALESCE(SUM(refusals.price), 0.0) FROM refusals JOIN reservations ON reservations.clip = refusals.clip "
+         "WHERE run = :r AND asked_again <> ''",
+      use(run), into(price);
+  return price;
+}
+
 bool insert(soci::session& sql, int64_t run, int64_t round, int64_t clip, double seconds, double price) {
   soci::statement add =
       (sql.prepare << "INSERT INTO reservations (run, clip, round, position, seconds, price) "
@@ -70,7 +79,11 @@ std::vector<std::string> Store::reserved(int64_t run, int64_t round) {
 }
 
 Store::Spent Store::spent(int64_t run) {
-  return state_->db.read([&](soci::session& sql) { return sum_of(sql, run); });
+  return state_->db.read([&](soci::session& sql) {
+    Spent spent = sum_of(sql, run);
+    spent.price += repeated(sql, run);
+    return spent;
+  });
 }
 
 }  // namespace distal

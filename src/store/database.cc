@@ -101,14 +101,15 @@ void Database::explain(const soci::soci_error& error) const {
     case SQLITE_CORRUPT: fail("store {}: the file is damaged; restore a copy, or try `sqlite3 FILE .recover`", path_);
     case SQLITE_FULL: fail("store {}: the disk is full; free some space, then repeat the command: it continues", path_);
     case SQLITE_IOERR:
-      fail("store {}: cannot be written or read (disk full, quota, file size limit, or a broken disk: {}); mend that, then "
-           "repeat the command: it continues", path_, error.what());
+      fail("store {}: cannot be written or read (disk full, quota, file size limit, a file system without locks, or a broken disk); mend that, then "
+           "repeat the command: it continues", path_);
     case SQLITE_READONLY: fail("store {}: read-only; give yourself the right to write the file and its directory (chmod u+w)", path_);
     case SQLITE_CANTOPEN:
     case SQLITE_PERM: fail("store {}: cannot be opened; check that you may write the file and its directory", path_);
     case SQLITE_BUSY:
     case SQLITE_LOCKED: fail("store {}: another process kept it locked for {} s; stop that process, then repeat", path_, kBusy_s);
-    default: fail("store {}: {}", path_, error.what());
+    case SQLITE_NOMEM: fail("store {}: no memory left for a query; stop what else runs, then repeat the command: it continues", path_);
+    default: fail("store {}: its tables are not as distal makes them (another program's file, or changed by hand); restore a copy, or name another file with --store", path_);
   }
 }
 

@@ -99,7 +99,19 @@ constexpr std::array<std::string_view, 6> kRequestGroups = {
          JOIN request_groups ON request_groups.idempotency_key = requests.idempotency_key)",
     R"(DROP TABLE requests)"};
 
-constexpr std::array<std::span<const std::string_view>, 4> kMigrations = {kTables, kEvents, kHealth, kRequestGroups};
+// What an oracle answered, and was probably paid for, but nobody can use.
+constexpr std::array<std::string_view, 2> kRefusals = {
+    R"(CREATE TABLE refusals (
+         request BIGINT NOT NULL REFERENCES request_groups (id),
+         clip BIGINT NOT NULL REFERENCES clips (id),
+         reason TEXT NOT NULL,
+         price DOUBLE PRECISION NOT NULL,
+         refused TEXT NOT NULL,
+         asked_again TEXT NOT NULL DEFAULT '',
+         PRIMARY KEY (request, clip)))",
+    R"(CREATE INDEX refusals_of_clip ON refusals (clip))"};
+
+constexpr std::array<std::span<const std::string_view>, 5> kMigrations = {kTables, kEvents, kHealth, kRequestGroups, kRefusals};
 
 int64_t number(soci::session& sql, const char* query) {
   int64_t value = 0;

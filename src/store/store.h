@@ -18,6 +18,13 @@ struct StoredAnswer {
   double price = 0, seconds = 0;    // money, seconds of video watched
 };
 
+struct StoredRefusal {
+  std::string clip;                 // that was answered, but unusably
+  std::string reason;
+  double price = 0;                 // money it probably cost
+  std::string refused;              // time, set by the store
+};
+
 struct StoredRound {
   int64_t round = 0;
   int64_t answers = 0;              // spent so far, this run
@@ -59,22 +66,28 @@ class Store {
   /// Clips reserved by the run in that round, in order of reservation.
   std::vector<std::string> reserved(int64_t run, int64_t round);
   struct Spent { int64_t answers = 0; double seconds = 0, price = 0; };
+  /// A clip counts once, and in `price` once more for each time it was asked again.
   Spent spent(int64_t run);
   /// Stores answers, all of them or none, and marks the request that brought them paid (none where `request` is empty). A
-  /// second answer of the same (clip, oracle, version) changes nothing.
-  void put_answers(const std::vector<StoredAnswer>& answers, const std::string& request = "");
+  /// second answer of the same (clip, oracle, version) changes nothing. Clips of the request in `refused` were answered unusably: they
+  /// are paid as well, and not asked about again before ask_again().
+  void put_answers(const std::vector<StoredAnswer>& answers, const std::string& request = "", const std::vector<StoredRefusal>& refused = {});
   void put_answer(const StoredAnswer& answer) { put_answers({answer}); }
 
   // Requests: clips sent to an oracle at once, under one idempotency key. A request is open from before its first sending
   // until its answers are stored; after a crash it is sent again with the same clips in the same order under the same key.
   struct Request { std::string key; std::vector<std::string> clips; };
-  /// Stores a request for the clips, in order, each once; clips that are answered or in an open request are left out.
+  /// Stores a request for the clips, in order, each once; clips that are answered, in an open request or refused are left out.
   /// Without a clip left nothing is stored and the key is empty.
   Request open_request(const std::string& oracle, const std::string& version, const std::vector<std::string>& clips);
   /// Oldest first.
   std::vector<Request> open_requests(const std::string& oracle, const std::string& version);
   /// Closes an open request that cannot be sent again as it was; its clips may be asked for anew.
   void give_up(const std::string& request);
+  /// What was answered unusably and not asked again, oldest first.
+  std::vector<StoredRefusal> refused(const std::string& oracle, const std::string& version);
+  /// From now on these may be asked about again; what they cost stays spent.
+  void ask_again(const std::string& oracle, const std::string& version);
 
   // Rounds: replaced never; the last stored round is where a run continues. The same content again changes nothing, other
   // content for a stored round is an Error.

@@ -155,6 +155,41 @@ TEST_F(StoreTest, AsksAnewForTheClipsOfARequestThatWasGivenUp) {
   EXPECT_TRUE(store.find_answer("b", "o", "v"));
 }
 
+TEST_F(StoreTest, AsksAgainAboutWhatWasRefusedOnlyWhenToldTo) {
+  Store store(url());
+  const auto request = store.open_request("o", "v", {"a", "b", "c"});
+  store.put_answers({{"b", "o", "v", {1}, 2, 0}}, request.key, {{"c", "value 1 is nan", 2, ""}, {"a", "value 0 is nan", 2, ""}});
+  EXPECT_THAT(store.open_requests("o", "v"), IsEmpty());
+  const auto refused = Store(url()).refused("o", "v");
+  ASSERT_EQ(refused.size(), 2u);
+  EXPECT_EQ(refused[0].clip, "a");
+  EXPECT_EQ(refused[0].reason, "value 0 is nan");
+  EXPECT_EQ(refused[0].price, 2);
+  EXPECT_THAT(refused[0].refused, MatchesRegex("20..-..-..T..:..:......Z"));
+  EXPECT_THAT(store.refused("o", "v2"), IsEmpty());
+  EXPECT_THAT(store.open_request("o", "v", {"a", "b", "c", "d"}).clips, ElementsAre("d"));
+  EXPECT_THAT(store.open_request("o", "v2", {"a"}).clips, ElementsAre("a"));
+  store.ask_again("o", "v2");
+  EXPECT_EQ(store.refused("o", "v").size(), 2u);
+  store.ask_again("o", "v");
+  EXPECT_THAT(store.refused("o", "v"), IsEmpty());
+  EXPECT_THAT(store.open_request("o", "v", {"a", "b", "c"}).clips, ElementsAre("a", "c"));
+}
+
+TEST_F(StoreTest, CountsWhatWasAskedAgainAsSpentOnceMore) {
+  Store store(url());
+  const int64_t run = begin(store), other = begin(store, "other");
+  reserve(store, run, 0, {"a", "b"}, 10);
+  reserve(store, other, 0, {"b"}, 10);
+  const auto first = store.open_request("o", "v", {"a", "b"});
+  store.put_answers({{"b", "o", "v", {1}, 0.1, 0}}, first.key, {{"a", "nan", 0.1, ""}});
+  EXPECT_DOUBLE_EQ(store.spent(run).price, 0.2) << "reserved, and paid, once";
+  store.ask_again("o", "v");
+  EXPECT_DOUBLE_EQ(store.spent(run).price, 0.3);
+  EXPECT_EQ(store.spent(run).answers, 2);
+  EXPECT_DOUBLE_EQ(store.spent(other).price, 0.1);
+}
+
 TEST_F(StoreTest, StoresTheAnswersOfARequestAllOrNone) {
   Store store(url());
   const auto request = store.open_request("o", "v", {"a", "b"});

@@ -83,9 +83,9 @@ double require_finite(const Losses& losses, int64_t step, const BatchStream& str
 }  // namespace
 
 void TrainingOptions::visit(OptionVisitor& v) {
-  v("steps", steps, "optimiser steps", at_least(1));
-  v("epochs", epochs, "passes over the samples instead of steps; 0: steps", at_least(0));
-  v("batch_size", batch_size, "clips in a batch", at_least(1));
+  v("steps", steps, "optimiser steps", between(1, 1e8));
+  v("epochs", epochs, "passes over the samples instead of steps; 0: steps", between(0, 1e6));
+  v("batch_size", batch_size, "clips in a batch", between(1, 65536));
   v("optimizer", optimizer, "sgd (Nesterov momentum) or adamw", one_of({"sgd", "adamw"}));
   v("learning_rate", learning_rate, "peak learning rate", at_least(0));
   v("momentum", momentum, "of sgd", between(0, 0.9999));
@@ -95,7 +95,7 @@ void TrainingOptions::visit(OptionVisitor& v) {
   v("label_smoothing", label_smoothing, "share of each true label spread over all classes", between(0, 1));
   v("max_gradient_norm", max_gradient_norm, "clips the gradient's global norm; 0: off", at_least(0));
   v("ema", ema, "decay of the moving average of the weights, which is then kept; 0: off", between(0, 0.99999));
-  v("accumulate", accumulate, "batches per step", at_least(1));
+  v("accumulate", accumulate, "batches per step", between(1, 65536));
   v("precision", precision, "auto: bf16 where the processor has it", one_of({"auto", "f32", "bf16"}));
   v("class_balanced", class_balanced, "draws every class equally often");
   v("class_weights", class_weights, "weighs the loss by the inverse of the class's count");

@@ -7,7 +7,7 @@
 #include <unordered_set>
 
 #include "video/convert.h"
-#include "video/ffmpeg.h"
+#include "video/playback.h"
 
 namespace distal {
 
@@ -54,7 +54,7 @@ struct Decoder::State {
   bool feed();
   void send();
   int read();
-  void require_time() const { deadline.require_time(info.path, "decoding"); }
+  void require_time() const;
   void require_unchanged() const;
   size_t place_of(int64_t pts) const;  // of the first listed frame at or after `pts`
 
@@ -66,7 +66,7 @@ struct Decoder::State {
   Converter converter;
   Packet packet = make_packet();
   Frame incoming = make_frame(), current = make_frame(), previous = make_frame();
-  Clock clock;                    // of files without times
+  int64_t number = 0;             // of the next frame, in a file that is not seekable
   int64_t began = kNowhere;       // the key frame, or kFileStart, that `current` was decoded from
   int64_t floor_pts = INT64_MIN;  // earlier frames lead an open GOP: their references were not decoded
   bool held = false;              // `packet` was read by a seek and not sent yet
@@ -74,15 +74,22 @@ struct Decoder::State {
   bool may_skip;
   bool broken_off = false;        // the last call threw: where the file stands is unknown
   bool left_out = false;                // the decoder was allowed to leave frames out since the last seek
+  std::unordered_set<int64_t> spoilt;   // times of packets that were cut short
   std::unordered_set<int64_t> skipped;  // their presentation times; those behind `previous` may be forgotten
   std::vector<int64_t> wanted;          // of this call, ascending
   Work work;
 };
 
 Decoder::State::State(const VideoInfo& video, double deadline_s)
-    : info(video), damaged(!video.damage.empty()), deadline(deadline_s), may_skip(video.timed && !damaged) {
+    : info(video), damaged(!video.damage.empty()), deadline(deadline_s), may_skip(video.seekable && !damaged) {
   require_file(info.path);
   reopen();
+}
+
+void Decoder::State::require_time() const {
+  if (info.seekable || !deadline.passed()) return deadline.require_time(info.path, "decoding");
+  fail("{}: decoding took longer than {:g} s (deadline): it plays from its start only, for {}; distal shrink makes a copy that is quick to read", info.path,
+       deadline.budget_s(), info.doubt);
 }
 
 void Decoder::State::require_unchanged() const {
@@ -103,7 +110,7 @@ void Decoder::State::forget() {
   av_packet_unref(packet.get());
   held = drained = false;
   began = kNowhere;
-  clock = {};
+  number = 0;
   floor_pts = INT64_MIN;
   left_out = false;
   skipped.clear();
@@ -162,16 +169,14 @@ void Decoder::State::reopen() {
   require_unchanged();
   codec = open_decoder(info.path, *opened.video);
   input = std::move(opened);
-  for (unsigned i = 0; i < input.format->nb_streams; ++i) {
-    AVStream* stream = input.format->streams[i];
-    stream->discard = stream == input.video ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
-  }
+  keep_video_alone(input);
 }
 
 /// Frames that nobody asked for and nothing refers to need no decoding (a third of the work with two B-frames).
 void Decoder::State::send() {
   const bool skip = may_skip && packet->pts != AV_NOPTS_VALUE && !wanted.empty() && packet->pts < wanted.back() &&
                     !std::binary_search(wanted.begin(), wanted.end(), packet->pts);
+  if (damaged && is_spoilt(*packet, *input.video)) spoilt.insert(packet->pts);
   codec->skip_frame = skip ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
   if (skip) {
     left_out = true;
@@ -205,7 +210,7 @@ bool Decoder::State::feed() {
       return true;
     }
     held = false;
-    sent = packet->stream_index == input.video->index;
+    sent = packet->stream_index == input.video->index && !is_empty(*packet);
     if (sent) send();
     av_packet_unref(packet.get());
   }
@@ -218,7 +223,7 @@ size_t Decoder::State::place_of(int64_t pts) const {
 
 /// Sound, listed, not before the key frame, after the frame before.
 bool Decoder::State::usable(const AVFrame& frame) const {
-  if (frame.decode_error_flags != 0 || (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0) return false;
+  if (!is_sound(frame)) return false;
   const size_t place = place_of(frame.pts);
   const bool listed = place < info.pts.size() && info.pts[place] == frame.pts;
   return listed && frame.pts >= floor_pts && (!filled(current) || frame.pts > current->pts);
@@ -230,10 +235,14 @@ bool Decoder::State::next_frame() {
     const int code = avcodec_receive_frame(codec.get(), incoming.get());
     if (code == AVERROR_EOF || (code == AVERROR(EAGAIN) && !feed())) return false;
     require_memory(code);
-    if (code < 0) continue;
+    if (code < 0) {
+      require_frame_bytes(info.path, *codec);
+      continue;
+    }
     ++work.decoded;
-    if (!info.timed) incoming->pts = clock.time_of(*incoming);
-    if (!usable(*incoming)) continue;
+    const bool cut_short = spoilt.contains(incoming->pts);
+    if (!info.seekable) incoming->pts = number++;
+    if (cut_short || !usable(*incoming)) continue;
     std::swap(previous, current);
     std::swap(current, incoming);
     return true;
@@ -265,8 +274,10 @@ const AVFrame* Decoder::State::show(int64_t index) {
     if (left_out) {  // perhaps it is missing only because another one was left out
       may_skip = false;
     } else {
-      if (filled(current) && current->pts < pts) return current.get();
-      if (filled(previous)) return previous.get();
+      if (damaged || start == kFileStart) {
+        if (filled(current) && current->pts < pts) return current.get();
+        if (filled(previous)) return previous.get();
+      }
       if (start == kFileStart) break;
       start = key_before(start - 1);
     }
@@ -325,7 +336,8 @@ Frames Decoder::at_frames(std::span<const int64_t> indices, Resize resize, doubl
     }
     const AVFrame& frame = *state.show(index);
     out.shown[row] = static_cast<int64_t>(state.place_of(frame.pts));
-    state.converter.convert(frame, info.rotation, height, width, rgb + row * bytes, info.mirrored);
+    const Orientation upright = orientation_of(frame, *state.input.video);
+    state.converter.convert(frame, upright.rotation, height, width, rgb + row * bytes, upright.mirrored);
     ++state.work.converted;
   }
   state.require_unchanged();

@@ -1,8 +1,11 @@
 #pragma once
 // Exact frames: `frames(times)` returns the frames shown at those times whatever seek path led there. Seeks go to the key
-// frame that the index (VideoInfo) names; frames are matched by presentation time, never counted; only those asked for
-// are converted to RGB and scaled, and frames that nothing needs are not decoded. In a file with damage each frame is
-// decoded from its own key frame with nothing left out, so that there too it is the same whatever else was asked. A file
+// frame that the index (VideoInfo) names; frames are matched by presentation time; only those asked for
+// are converted to RGB and scaled, and frames that nothing needs are not decoded. Where a frame does not come from its key frame, earlier ones
+// are tried, and at last the file's start. In a file with damage each frame is
+// decoded from its own key frame with nothing left out, so that there too it is the same whatever else was asked. A file that is not
+// seekable (VideoInfo) is decoded from its start and its frames are counted: the whole of it takes as long as once, a frame alone as long as
+// all before it. Each frame is turned as it says itself, or as the first one. A file
 // that cannot be read, or is no longer the one that was probed, is an error and never taken for a shorter one.
 // One Decoder belongs to one thread at a time.
 

@@ -423,25 +423,64 @@ std::string without_time(std::string ts, int64_t picture) {
   return ts;
 }
 
-TEST(Decoder, AFewPacketsWithoutATimeCostNeitherSeekingNorTheOtherFrames) {
+TEST(Decoder, AFrameWithoutATimeIsShownInItsPlace) {
   const Folder folder;
   const std::string path = folder / "v.ts";
   write_numbered(path, {.frames = 80, .b_frames = 2, .gop = 8});
+  const VideoInfo whole = probe(path);
   write_bytes(path, without_time(bytes_of(path), 35));
   const VideoInfo info = probe(path);
-  ASSERT_EQ(info.frames(), 79);
+  EXPECT_FALSE(info.seekable);
+  EXPECT_THAT(info.damage, ::testing::IsEmpty());
+  ASSERT_EQ(info.frames(), 80);
+  for (size_t i = 0; i < 80; ++i) EXPECT_NEAR(info.time_s[i], whole.time_s[i], 0.02) << i;
   Decoder decoder(info);
-  const auto numbers = numbers_in(decoder.at_frames(upto(79), {}).frames);
-  EXPECT_EQ(std::set<int64_t>(numbers.begin(), numbers.end()).size(), 79u);
-  EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end()));
-  EXPECT_EQ(numbers.back(), 79);
-  EXPECT_EQ(number_in(decoder.at_frames(std::vector<int64_t>{70}, {}).frames, 0), 71);
-  const VideoInfo whole = numbered(folder / "whole.ts", {.frames = 80, .b_frames = 2, .gop = 8});
-  EXPECT_EQ(std::count(info.key.begin(), info.key.end(), 1), std::count(whole.key.begin(), whole.key.end(), 1));
-  Decoder intact(whole);
-  intact.at_frames(upto(80), {});
-  EXPECT_EQ(number_in(intact.at_frames(std::vector<int64_t>{71}, {}).frames, 0), 71);
-  EXPECT_LE(decoder.work().decoded, intact.work().decoded + 8) << "at most a group of pictures more than from the intact file";
+  EXPECT_EQ(numbers_in(decoder.at_frames(upto(80), {}).frames), upto(80));
+  for (const int64_t index : {71, 70, 3, 36}) EXPECT_EQ(number_in(decoder.at_frames(std::vector{index}, {}).frames, 0), index);
+}
+
+/// The same MP4 without its table of key frames, which means that every frame is one.
+std::string all_keys(std::string mp4) { return mp4.replace(mp4.find("stss"), 4, "free"); }
+
+TEST(Decoder, BelievesTheBytesAndNotTheContainerAboutKeyFrames) {
+  const Folder folder;
+  for (const char* codec : {"libx264", "mpeg4"}) {
+    SCOPED_TRACE(codec);
+    write_numbered(folder / "v.mp4", {.frames = 40, .b_frames = 2, .gop = 10, .codec = codec});
+    const VideoInfo whole = probe(folder / "v.mp4");
+    write_bytes(folder / "all.mp4", all_keys(bytes_of(whole.path)));
+    const VideoInfo info = probe(folder / "all.mp4");
+    EXPECT_TRUE(info.seekable) << info.doubt;
+    EXPECT_EQ(info.key, whole.key);
+    Decoder decoder(info);
+    for (const int64_t index : {35, 17, 9, 38, 2}) EXPECT_EQ(number_in(decoder.at_frames(std::vector{index}, {}).frames, 0), index);
+  }
+}
+
+TEST(Decoder, ShowsRecordingsPutTogetherOneAfterTheOther) {
+  const Folder folder;
+  write_numbered(folder / "a.ts", {.frames = 30, .b_frames = 2, .gop = 10});
+  write_bytes(folder / "two.ts", bytes_of(folder / "a.ts") + bytes_of(folder / "a.ts"));
+  const VideoInfo info = probe(folder / "two.ts");
+  EXPECT_FALSE(info.seekable);
+  EXPECT_THAT(info.doubt, HasSubstr("time runs back"));
+  EXPECT_THAT(info.damage, ::testing::IsEmpty()) << "the counter that begins anew is no damage";
+  ASSERT_EQ(info.frames(), 60);
+  for (size_t i = 0; i < 60; ++i) EXPECT_NEAR(info.time_s[i], static_cast<double>(i) / 25, 0.001) << i;
+  Decoder decoder(info);
+  for (const int64_t index : {45, 31, 30, 29, 59, 0}) EXPECT_EQ(number_in(decoder.at_frames(std::vector{index}, {}).frames, 0), index % 30);
+}
+
+TEST(Decoder, ShowsTheLastFramesAfterAnOpenGroupOfPictures) {
+  const Folder folder;
+  for (const int64_t frames : {49, 50, 51, 52}) {
+    const VideoInfo info = numbered(folder / fmt::format("{}.mp4", frames), {.frames = frames, .b_frames = 3, .gop = 12, .open_gop = true});
+    EXPECT_TRUE(info.seekable) << info.doubt;
+    for (int64_t index = frames - 5; index < frames; ++index) {
+      Decoder decoder(info);
+      EXPECT_EQ(number_in(decoder.at_frames(std::vector{index}, {}).frames, 0), index);
+    }
+  }
 }
 
 TEST(Decoder, PutsTheNearestEarlierFrameForAMissingOne) {

@@ -2,11 +2,14 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <new>
+#include <vector>
 
 #include "base/interrupted.h"
 #include "base/progress.h"
@@ -44,21 +47,74 @@ bool begins_like_mp4(const std::string& path) {
   fail("{}: cannot be opened: {}", path, words(code));
 }
 
-/// Formats that are text or that name other files; a stray text file must not become a video.
-void require_media(const std::string& path, const AVFormatContext& format) {
-  for (const char* name : {"tty", "concat", "hls", "ffmetadata"}) {
-    if (std::string_view(format.iformat->name) == name) fail("{}: not a video (it reads as {} text)", path, name);
-  }
+/// Formats whose one file holds all of a video. Not here, so not read: what is text, what names other files or addresses (dash, hls, concat,
+/// sdp, image2, imf, mlv, ...), and formats of one game each.
+constexpr const char* kFormats =
+    "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,kux,asf,asf_o,ogg,rm,mxf,nut,gxf,lxf,dv,wtv,ty,dhav,swf,nsv,nuv,pva,pmp,"
+    "ivf,obu,av1,h264,hevc,h263,h261,m4v,mjpeg,mjpeg_2000,smjpeg,ingenient,dirac,dnxhd,vc1,vc1test,cavsvideo,avs2,avs3,yuv4mpegpipe,ipu,"
+    "gif,apng,flic,cine,ser,filmstrip,xmv,lmlm4,psxstr,smk,bink,roq,film_cpk,fits,"
+    "png_pipe,jpeg_pipe,jpegls_pipe,jpegxl_pipe,j2k_pipe,bmp_pipe,tiff_pipe,webp_pipe,gif_pipe,ppm_pipe,pgm_pipe,pam_pipe,exr_pipe,dpx_pipe,qoi_pipe";
+
+/// FFmpeg's hook for opening files: the video itself, once.
+int open_alone(AVFormatContext* format, AVIOContext** file, const char* url, int flags, AVDictionary** options) {
+  if (format->pb != nullptr || flags != (AVIO_FLAG_READ | format->avio_flags)) return AVERROR(EPERM);
+  return avio_open2(file, url, flags, &format->interrupt_callback, options);
+}
+
+/// The name by which FFmpeg knows the format of a file; "text" where it knows none.
+std::string format_of(const std::string& path) {
+  AVIOContext* file = nullptr;
+  const std::string url = "file:" + path;
+  if (avio_open(&file, url.c_str(), AVIO_FLAG_READ) < 0) return "text";
+  const AVInputFormat* format = nullptr;
+  av_probe_input_buffer2(file, &format, url.c_str(), nullptr, 0, 0);
+  avio_closep(&file);
+  return format ? format->name : "text";
+}
+
+int64_t bytes_of_frame(int width, int height, int format) {
+  const int bytes = format < 0 ? -1 : av_image_get_buffer_size(static_cast<AVPixelFormat>(format), width, height, 1);
+  return bytes > 0 ? bytes : int64_t{width} * height;
+}
+
+bool is_too_large(int width, int height, int format) {
+  return int64_t{width} * height > kMostPixels || bytes_of_frame(width, height, format) > kMostFrameBytes;
+}
+
+int buffer_within_limits(AVCodecContext* codec, AVFrame* frame, int flags) {
+  if (codec->codec_type == AVMEDIA_TYPE_VIDEO && is_too_large(frame->width, frame->height, frame->format)) return AVERROR(EINVAL);
+  return avcodec_default_get_buffer2(codec, frame, flags);
+}
+
+/// Finds the streams. What FFmpeg decodes on the way obeys the limit on pictures too.
+int find_streams(AVFormatContext& format) {
+  std::vector<AVDictionary*> options(format.nb_streams + 1, nullptr);
+  for (auto& each : options) av_dict_set_int(&each, "max_pixels", kMostPixels, 0);
+  const int found = avformat_find_stream_info(&format, options.data());
+  for (auto& each : options) av_dict_free(&each);
+  return found;
+}
+
+/// `best`, or the first other video stream where that is a cover of a Matroska that is marked as the default.
+AVStream* moving(AVFormatContext& format, AVStream* best) {
+  const auto is_still = [](const AVStream& stream) {
+    const AVCodecID codec = stream.codecpar->codec_id;
+    return codec == AV_CODEC_ID_MJPEG || codec == AV_CODEC_ID_PNG || codec == AV_CODEC_ID_BMP || (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
+  };
+  if (!is_still(*best)) return best;
+  for (unsigned i = 0; i < format.nb_streams; ++i)
+    if (format.streams[i]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !is_still(*format.streams[i])) return format.streams[i];
+  return best;
 }
 
 AVStream* best_video(const std::string& path, AVFormatContext& format) {
   const int index = av_find_best_stream(&format, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
-  const bool cover = index >= 0 && (format.streams[index]->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
+  const bool cover = index >= 0 && (moving(format, format.streams[index])->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
   if (index < 0 || cover) {
     const int audio = audio_streams(format);
     fail("{}: no video stream ({} audio stream{})", path, audio, audio == 1 ? "" : "s");
   }
-  return format.streams[index];
+  return moving(format, format.streams[index]);
 }
 
 }  // namespace
@@ -115,15 +171,21 @@ Input open_input(const std::string& path, const Deadline& deadline) {
   AVFormatContext* raw = avformat_alloc_context();
   if (!raw) throw std::bad_alloc();
   raw->interrupt_callback = {should_stop, const_cast<Deadline*>(&deadline)};
+  raw->io_open = open_alone;
   AVDictionary* options = nullptr;
   av_dict_set(&options, "protocol_whitelist", "file", 0);
+  av_dict_set(&options, "format_whitelist", kFormats, 0);
   const int opened = avformat_open_input(&raw, ("file:" + path).c_str(), nullptr, &options);  // frees `raw` on failure
   av_dict_free(&options);
   Input input{InputFormat(raw), nullptr};
   deadline.require_time(path, "opening");
+  if (opened == AVERROR(EINVAL)) {
+    const std::string format = format_of(path);
+    if (av_match_list(format.c_str(), kFormats, ',') <= 0)
+      fail("{}: not a video (it reads as {}, which is not one of the files that hold all of a video); remove it from the list, or convert it to MP4", path, format);
+  }
   if (opened < 0) refuse(path, opened);
-  require_media(path, *raw);
-  const int found = avformat_find_stream_info(raw, nullptr);
+  const int found = find_streams(*raw);
   deadline.require_time(path, "opening");
   if (found < 0) refuse(path, found);
   input.video = best_video(path, *raw);
@@ -147,9 +209,29 @@ Codec open_decoder(const std::string& path, const AVStream& stream) {
   check(avcodec_parameters_to_context(codec.get(), stream.codecpar), path);
   codec->pkt_timebase = stream.time_base;
   codec->thread_count = 1;
-  codec->max_pixels = int64_t{kMostSide_px} * kMostSide_px;
+  codec->get_buffer2 = buffer_within_limits;
   check(avcodec_open2(codec.get(), decoder, nullptr), path);
   return codec;
+}
+
+void require_size(const std::string& path, int width, int height) {
+  const auto [shorter, longer] = std::minmax(width, height);
+  if (longer > kMostSide_px || (shorter > 0 && longer / shorter > kMostAspect)) {
+    fail("{}: pictures of {} x {} px; sides up to {} px, one at most {} times the other, are read; convert the video", path, width, height,
+         kMostSide_px, kMostAspect);
+  }
+  if (int64_t{width} * height > kMostPixels) {
+    fail("{}: pictures of {} x {} px; up to {:.0f} megapixels are read; convert the video", path, width, height, 1e-6 * static_cast<double>(kMostPixels));
+  }
+}
+
+void require_frame_bytes(const std::string& path, const AVCodecContext& codec) {
+  const int width = std::max(codec.width, codec.coded_width), height = std::max(codec.height, codec.coded_height);
+  require_size(path, width, height);
+  if (is_too_large(width, height, codec.pix_fmt)) {
+    fail("{}: pictures of {} x {} px in {}, {} MB each; up to {} MB are read; convert the video", path, width, height, av_get_pix_fmt_name(codec.pix_fmt),
+         bytes_of_frame(width, height, codec.pix_fmt) >> 20, kMostFrameBytes >> 20);
+  }
 }
 
 int read_packet(AVFormatContext& format, AVPacket& packet) {
@@ -173,6 +255,21 @@ Orientation orientation_of(const int32_t* matrix) {
   const int quarters = static_cast<int>(std::lround(-counterclockwise / 90));
   const bool mirrored = int64_t{matrix[0]} * matrix[4] < int64_t{matrix[1]} * matrix[3];
   return {((quarters % 4) + 4) % 4 * 90, mirrored};
+}
+
+Orientation orientation_of(const AVFrame& frame, const AVStream& stream) {
+  std::array<int32_t, 9> values;
+  const uint8_t* matrix = nullptr;
+  if (const AVFrameSideData* said = av_frame_get_side_data(&frame, AV_FRAME_DATA_DISPLAYMATRIX); said && said->size >= sizeof(values)) {
+    matrix = said->data;
+  } else {
+    size_t bytes = 0;
+    matrix = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &bytes);
+    if (bytes < sizeof(values)) return {};
+  }
+  if (!matrix) return {};
+  std::memcpy(values.data(), matrix, sizeof(values));
+  return orientation_of(values.data());
 }
 
 }  // namespace distal::ffmpeg

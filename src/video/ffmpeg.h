@@ -5,6 +5,7 @@
 extern "C" {
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <libavutil/avstring.h>
 #include <libavutil/display.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/opt.h>
@@ -78,15 +79,20 @@ struct Input {
 
 /// Throws Error: missing, not a file, empty.
 void require_file(const std::string& path);
-/// Opens a local file; `deadline` is borrowed and must outlive the result. Throws Error: unreadable, not a video, no video
-/// stream (with the number of audio streams), deadline.
+/// Opens a local file; `deadline` is borrowed and must outlive the result. Only formats whose one file holds all are read (a list of those
+/// allowed, ffmpeg.cc), through FFmpeg's protocol `file`, and nothing else is opened on their behalf: no playlist, manifest, reference of an MP4
+/// or row of images reaches another file. Throws Error: unreadable, not a video, no video stream (with the number of audio streams), deadline.
 Input open_input(const std::string& path, const Deadline& deadline);
 int audio_streams(const AVFormatContext& format);
-/// The largest picture that is read: a side in pixels, and the long side over the short one. Beyond it memory for a few
-/// frames becomes gigabytes.
+/// The largest picture that is read: a side in pixels, the long side over the short one, pixels, and bytes as decoded. Beyond it memory for a
+/// few frames becomes gigabytes.
 constexpr int kMostSide_px = 16384, kMostAspect = 64;
-/// A decoder of the stream with one thread, for pictures up to kMostSide_px squared. Throws Error: no decoder for this codec.
+constexpr int64_t kMostPixels = int64_t{8192} * 8192, kMostFrameBytes = int64_t{256} << 20;
+/// A decoder of the stream with one thread that refuses larger pictures, also in mid-stream. Throws Error: no decoder for this codec.
 Codec open_decoder(const std::string& path, const AVStream& stream);
+/// Throws Error with the limit where a picture of these sides, or of those that the decoder met last, goes beyond it. Sides of 0: not known.
+void require_size(const std::string& path, int width, int height);
+void require_frame_bytes(const std::string& path, const AVCodecContext& codec);
 /// The next packet of any stream: 0, or AVERROR_EOF at the end, or the error after 32 attempts that all failed, or the
 /// disk's error, which some demuxers take for an end.
 int read_packet(AVFormatContext& format, AVPacket& packet);
@@ -103,6 +109,9 @@ inline bool is_full_range(const AVFrame& frame) {
          frame.format == AV_PIX_FMT_YUVJ444P || frame.format == AV_PIX_FMT_YUVJ440P;
 }
 
+/// Whether FFmpeg patched nothing in it.
+inline bool is_sound(const AVFrame& frame) { return frame.decode_error_flags == 0 && (frame.flags & AV_FRAME_FLAG_CORRUPT) == 0; }
+
 /// How the stored picture becomes upright: turned upside down first where `mirrored`, then turned clockwise.
 struct Orientation {
   int rotation = 0;  // degrees: 0, 90, 180, 270
@@ -111,24 +120,7 @@ struct Orientation {
 /// Of a display matrix [9] in FFmpeg's order: a pixel's right neighbour lies at (m[0], m[1]), its lower one at (m[3], m[4])
 /// of the picture as shown. The same eight cases as FFmpeg's own player (fftools/ffmpeg_filter.c, autorotate).
 Orientation orientation_of(const int32_t* matrix);
-
-/// Times, in the stream's time base, of frames whose packets carry none (the container is AVI), in the order they are
-/// decoded from the file's start: the container's time, else FFmpeg's guess, else one step after the frame before; always
-/// after the frame before.
-class Clock {
- public:
-  int64_t time_of(const AVFrame& frame) {
-    int64_t time = frame.pts != AV_NOPTS_VALUE ? frame.pts : frame.best_effort_timestamp;
-    if (time == AV_NOPTS_VALUE && !began_) time = 0;
-    if (began_ && time <= last_) time = last_ + step_;  // also where there is none: AV_NOPTS_VALUE is the least of all
-    if (began_) step_ = time - last_;
-    began_ = true;
-    return last_ = time;
-  }
-
- private:
-  bool began_ = false;
-  int64_t last_ = 0, step_ = 1;
-};
+/// As the frame itself says (a message in H.264 or HEVC), else as the container says of its stream; FFmpeg's order of precedence.
+Orientation orientation_of(const AVFrame& frame, const AVStream& stream);
 
 }  // namespace distal::ffmpeg

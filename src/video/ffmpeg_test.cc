@@ -12,7 +12,6 @@ namespace distal::ffmpeg {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 void spin_until(std::chrono::steady_clock::time_point end) {
@@ -55,17 +54,6 @@ TEST(Deadline, DoesNotCountTimeInTheQueueForAProcessor) {
 }
 
 TEST(Deadline, NeverPassesByDefault) { EXPECT_FALSE(Deadline().passed()); }
-
-TEST(Clock, GoesOnlyForward) {
-  const Frame frame = make_frame();
-  Clock clock;
-  std::vector<int64_t> times;
-  for (const int64_t pts : {AV_NOPTS_VALUE, AV_NOPTS_VALUE, int64_t{4}, int64_t{3}, AV_NOPTS_VALUE, int64_t{20}}) {
-    frame->pts = pts;
-    times.push_back(clock.time_of(*frame));
-  }
-  EXPECT_THAT(times, ElementsAre(0, 1, 4, 7, 10, 20));
-}
 
 TEST(ReadPacket, TellsAFailingDiskFromAnEnd) {
   const scratch::Folder folder;

@@ -10,57 +10,54 @@
 #include <sys/stat.h>
 
 #include "base/random.h"
-#include "video/ffmpeg.h"
+#include "video/index.h"
 
 namespace distal {
 namespace {
 
 using namespace ffmpeg;
 
-struct Shown {
-  int64_t pts = 0, duration = 0;
-  bool key = false;
-};
-
 /// What one pass over the packets saw.
 struct Pass {
-  std::vector<Shown> shown;     // in file order
-  int64_t packets = 0;          // of the video stream
-  int64_t keys = 0;             // of them
-  int64_t untimed = 0, untimed_keys = 0;  // without a presentation time
+  Indexing index;
+  int64_t packets = 0;          // of the video stream, those included that hold nothing
+  int64_t indexed = 0;          // of them in the file's own index, before it was read on
+  int64_t end_dts = 0;          // of the video stream
   int64_t corrupt = 0, misshapen = 0;
   double first_corrupt_s = 0, end_s = 0;  // end_s: of any stream
   int error = 0;                // what ended the pass, 0 at the end of the file
-  Frame first;                  // the first frame that decodes
+  Frame first = make_frame();   // the first frame that decodes
+  std::vector<PlayedFrame> head;  // the first frames, as a decoder shows them
+  bool ends_whole = true;       // the last group of pictures decodes, where nothing else tells
 };
 
-/// Feeds a decoder until it shows one frame: proof that there are pixels, and their format.
-class FirstFrame {
+/// Feeds a decoder until it showed some frames: proof that there are pixels, their format, and how their times go.
+class Head {
  public:
-  FirstFrame(const std::string& path, const AVStream& stream) : codec_(open_decoder(path, stream)), frame_(make_frame()) {}
+  Head(const std::string& path, const AVStream& stream, Pass& pass) : path_(path), codec_(open_decoder(path, stream)), frame_(make_frame()), pass_(pass) {}
   void feed(const AVPacket* packet) {
-    if (filled(frame_)) return;
-    avcodec_send_packet(codec_.get(), packet);
-    while (!filled(frame_)) {
+    constexpr size_t kMost = 24;  // more than any codec holds back
+    if (pass_.head.size() >= kMost) return;
+    if (avcodec_send_packet(codec_.get(), packet) < 0) require_frame_bytes(path_, *codec_);
+    for (;;) {
       const int code = avcodec_receive_frame(codec_.get(), frame_.get());
       if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
+      if (code < 0) require_frame_bytes(path_, *codec_);
+      else take();
     }
-  }
-  Frame take() {
-    feed(nullptr);
-    return std::move(frame_);
   }
 
  private:
+  void take() {
+    if (!filled(pass_.first)) av_frame_ref(pass_.first.get(), frame_.get());
+    pass_.head.push_back({frame_->pts, frame_->best_effort_timestamp, 0, frame_->pict_type == AV_PICTURE_TYPE_I, is_sound(*frame_)});
+  }
+
+  const std::string& path_;
   Codec codec_;
   Frame frame_;
+  Pass& pass_;
 };
-
-/// VP8 stores frames that are never shown as packets of their own; bit 4 of the first byte is show_frame (RFC 6386, 9.1).
-bool is_shown(const AVPacket& packet, AVCodecID codec) {
-  if ((packet.flags & AV_PKT_FLAG_DISCARD) != 0) return false;  // before or after an edit list's span
-  return codec != AV_CODEC_ID_VP8 || packet.size == 0 || (packet.data[0] & 0x10) != 0;
-}
 
 /// H.264 and HEVC in MP4 or Matroska: a packet is a row of units, each after its length; they must fill it exactly.
 bool units_fill(const AVPacket& packet, const AVCodecParameters& codec) {
@@ -86,21 +83,72 @@ void note_damage(const AVPacket& packet, const AVStream& stream, Pass& pass) {
   ++(corrupt ? pass.corrupt : pass.misshapen);
 }
 
-void count(const AVPacket& packet, const AVStream& stream, Pass& pass) {
-  const bool key = (packet.flags & AV_PKT_FLAG_KEY) != 0, timed = packet.pts != AV_NOPTS_VALUE;
-  ++pass.packets;
-  pass.keys += key;
-  pass.untimed += !timed;
-  pass.untimed_keys += key && !timed;
-  if (timed && is_shown(packet, stream.codecpar->codec_id)) pass.shown.push_back({packet.pts, packet.duration, key});
+/// The packets from the last entry on, kept to see whether they decode: a transport stream does not say where it should end.
+class LastGroup {
+ public:
+  explicit LastGroup(const Input& input) : wanted_(std::string_view(input.format->iformat->name) == "mpegts") {}
+  void add(const AVPacket& packet, bool entry) {
+    if (!wanted_) return;
+    if (entry) packets_.clear(), bytes_ = 0;
+    if (entry || !packets_.empty()) packets_.emplace_back(av_packet_clone(&packet));
+    bytes_ += packet.size;
+    if (bytes_ > kMost) packets_.clear();  // so long a group is believed
+  }
+  bool is_whole(const std::string& path, const AVStream& stream) const {
+    if (packets_.empty()) return true;
+    const Codec codec = open_decoder(path, stream);
+    const Frame frame = make_frame();
+    bool whole = true;
+    const auto receive = [&] {
+      for (int code; (code = avcodec_receive_frame(codec.get(), frame.get())) != AVERROR(EAGAIN) && code != AVERROR_EOF;)
+        whole &= code >= 0 && (is_sound(*frame) || frame->pts < packets_.front()->pts);
+    };
+    for (const auto& packet : packets_) whole &= packet && avcodec_send_packet(codec.get(), packet.get()) >= 0, receive();
+    avcodec_send_packet(codec.get(), nullptr);
+    receive();
+    return whole;
+  }
+
+ private:
+  static constexpr int64_t kMost = int64_t{64} << 20;
+  bool wanted_;
+  int64_t bytes_ = 0;
+  std::vector<Packet> packets_;
+};
+
+/// Bytes that a Matroska file says it has; 0: it does not say.
+int64_t promised_bytes(const std::string& path, const std::string& container) {
+  if (container != "matroska") return 0;
+  std::array<uint8_t, 4096> head{};
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+  const auto there = file ? static_cast<int64_t>(std::fread(head.data(), 1, head.size(), file.get())) : 0;
+  int64_t at = 0;
+  const auto number = [&](bool marked) {  // EBML (RFC 8794, 4): as many zeros as bytes follow; -1: all ones, or past the head
+    if (at >= there || head[static_cast<size_t>(at)] == 0) return int64_t{-1};
+    const int bytes = std::countl_zero(head[static_cast<size_t>(at)]) + 1;
+    int64_t value = marked ? head[static_cast<size_t>(at)] : head[static_cast<size_t>(at)] & ((1 << (8 - bytes)) - 1);
+    bool open = value == (1 << (8 - bytes)) - 1;
+    for (int i = 1; i < bytes && at + i < there; ++i) {
+      value = value << 8 | head[static_cast<size_t>(at + i)];
+      open &= head[static_cast<size_t>(at + i)] == 0xff;
+    }
+    at += bytes;
+    return !marked && open ? int64_t{-1} : value;
+  };
+  for (constexpr int64_t kSegment = 0x18538067; at < there;) {
+    const int64_t name = number(true), bytes = number(false);
+    if (name == kSegment) return bytes > 0 ? at + bytes : 0;
+    if (name < 0 || bytes < 0) return 0;
+    at += bytes;
+  }
+  return 0;
 }
 
-/// An AVI with B-frames gives a time to none of its key packets; other files lack a few, where they are damaged.
-bool is_timed(const Pass& pass) { return 2 * pass.untimed <= pass.packets && 2 * pass.untimed_keys <= pass.keys; }
-
-Pass read_packets(const std::string& path, Input& input, const Deadline& deadline) {
+Pass read_packets(const std::string& path, Input& input, Bitstream& bitstream, const Deadline& deadline) {
   Pass pass;
-  FirstFrame first(path, *input.video);
+  pass.indexed = avformat_index_get_entries_count(input.video);
+  Head head(path, *input.video, pass);
+  LastGroup last(input);
   const Packet packet = make_packet();
   int code = 0;
   while ((code = read_packet(*input.format, *packet)) >= 0) {
@@ -110,100 +158,68 @@ Pass read_packets(const std::string& path, Input& input, const Deadline& deadlin
       pass.end_s = std::max(pass.end_s, static_cast<double>(packet->pts + packet->duration) * av_q2d(stream.time_base));
     }
     if (packet->stream_index == input.video->index) {
-      count(*packet, stream, pass);
+      ++pass.packets;
+      if (packet->dts != AV_NOPTS_VALUE) pass.end_dts = std::max(pass.end_dts, packet->dts + packet->duration);
       note_damage(*packet, stream, pass);
-      first.feed(packet.get());
+      if (!is_empty(*packet)) {
+        const bool flagged = (packet->flags & AV_PKT_FLAG_KEY) != 0, shown = (packet->flags & AV_PKT_FLAG_DISCARD) == 0;
+        const Bitstream::Said said = bitstream.look(*packet);
+        pass.index.add({packet->pts, packet->dts, packet->duration, packet->pos, flagged, shown, said});
+        last.add(*packet, said.entry);
+        head.feed(packet.get());
+      }
     }
     av_packet_unref(packet.get());
   }
   deadline.require_time(path, "probing");
   require_disk(path, *input.format);
   pass.error = code == AVERROR_EOF ? 0 : code;
-  pass.first = first.take();
+  head.feed(nullptr);
+  pass.ends_whole = last.is_whole(path, *input.video);
   return pass;
 }
 
-/// Files whose packets carry no presentation time: the decoder tells, from the file's start.
-std::vector<Shown> decode_times(const std::string& path, const Deadline& deadline) {
-  Input input = open_input(path, deadline);
-  const Codec codec = open_decoder(path, *input.video);
-  const Packet packet = make_packet();
-  const Frame frame = make_frame();
-  Clock clock;
-  std::vector<Shown> shown;
-  int code = 0;
-  while (code != AVERROR_EOF) {
-    deadline.require_time(path, "decoding it whole, for its packets carry no times,");
-    code = avcodec_receive_frame(codec.get(), frame.get());
-    if (code >= 0) shown.push_back({clock.time_of(*frame), frame->pkt_duration, false});
-    if (code != AVERROR(EAGAIN)) continue;
-    const bool more = read_packet(*input.format, *packet) >= 0;
-    if (!more || packet->stream_index == input.video->index) avcodec_send_packet(codec.get(), more ? packet.get() : nullptr);
-    av_packet_unref(packet.get());
-  }
-  require_disk(path, *input.format);
-  return shown;
-}
-
-/// Presentation order, each time once, from the first frame the decoder shows on.
-std::vector<Shown> in_order(std::vector<Shown> shown, int64_t first_pts) {
-  std::erase_if(shown, [&](const Shown& s) { return s.pts < first_pts; });
-  std::stable_sort(shown.begin(), shown.end(), [](const Shown& a, const Shown& b) { return a.pts < b.pts; });
-  shown.erase(std::unique(shown.begin(), shown.end(), [](const Shown& a, const Shown& b) { return a.pts == b.pts; }),
-              shown.end());
-  return shown;
-}
-
 /// Every frame within 2 ticks (containers round) or 2 % of a frame of its place on an even grid.
-bool evenly_spaced(const std::vector<int64_t>& pts) {
-  if (pts.size() < 3) return true;
-  const double step = static_cast<double>(pts.back() - pts.front()) / static_cast<double>(pts.size() - 1);
-  for (size_t i = 0; i < pts.size(); ++i) {
-    const double off = static_cast<double>(pts[i] - pts.front()) - step * static_cast<double>(i);
+bool evenly_spaced(const std::vector<IndexedFrame>& frames) {
+  if (frames.size() < 3) return true;
+  const double step = (frames.back().tick - frames.front().tick) / static_cast<double>(frames.size() - 1);
+  for (size_t i = 0; i < frames.size(); ++i) {
+    const double off = frames[i].tick - frames.front().tick - step * static_cast<double>(i);
     if (std::abs(off) > std::max(2.0, 0.02 * step)) return false;
   }
   return true;
 }
 
+/// No frame stays twice as long as usual.
+bool is_gapless(const Index& index) {
+  const auto& frames = index.frames;
+  if (frames.size() < 2) return true;
+  const double usual = (frames.back().tick - frames.front().tick) / static_cast<double>(frames.size() - 1);
+  const auto stays_long = [&](const IndexedFrame& frame, const IndexedFrame& next) { return next.tick - frame.tick > 1.9 * usual; };
+  return std::adjacent_find(frames.begin(), frames.end(), stays_long) == frames.end();
+}
+
 /// Ticks the last frame stays: as its packet says, unless that is far from usual (muxers that do not know write one tick);
 /// a lone frame without a duration stays one 25th of a second.
-double last_ticks(const std::vector<Shown>& shown, const AVStream& stream) {
-  const auto said = static_cast<double>(shown.back().duration);
-  if (shown.size() > 1) {
-    const double usual = static_cast<double>(shown.back().pts - shown.front().pts) / static_cast<double>(shown.size() - 1);
+double last_ticks(const std::vector<IndexedFrame>& frames, const AVStream& stream) {
+  const auto said = static_cast<double>(frames.back().duration);
+  if (frames.size() > 1) {
+    const double usual = (frames.back().tick - frames.front().tick) / static_cast<double>(frames.size() - 1);
     return said > usual / 4 ? said : usual;
   }
   return said > 0 ? said : 1 / (25 * av_q2d(stream.time_base));
 }
 
-void fill_times(const std::vector<Shown>& shown, const AVStream& stream, VideoInfo& info) {
+void fill_times(const std::vector<IndexedFrame>& frames, const AVStream& stream, VideoInfo& info) {
   const double tick_s = av_q2d(stream.time_base);
-  for (const Shown& s : shown) {
-    info.pts.push_back(s.pts);
-    info.key.push_back(s.key);
-    info.time_s.push_back(static_cast<double>(s.pts - shown.front().pts) * tick_s);
+  for (const IndexedFrame& frame : frames) {
+    info.pts.push_back(frame.pts);
+    info.key.push_back(frame.key);
+    info.time_s.push_back((frame.tick - frames.front().tick) * tick_s);
   }
-  info.duration_s = info.time_s.back() + last_ticks(shown, stream) * tick_s;
-  info.average_rate = static_cast<double>(shown.size()) / info.duration_s;
-  info.constant_rate = evenly_spaced(info.pts);
-}
-
-Orientation orientation(const AVStream& stream) {
-  size_t bytes = 0;
-  const uint8_t* matrix = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &bytes);
-  std::array<int32_t, 9> values;
-  if (!matrix || bytes < sizeof(values)) return {};
-  std::memcpy(values.data(), matrix, sizeof(values));
-  return orientation_of(values.data());
-}
-
-/// Sides of 0: the header does not say.
-void require_size(const std::string& path, int width, int height) {
-  const auto [shorter, longer] = std::minmax(width, height);
-  if (longer > kMostSide_px || (shorter > 0 && longer / shorter > kMostAspect)) {
-    fail("{}: pictures of {} x {} px; sides up to {} px, one at most {} times the other, are read; convert the video", path, width, height,
-         kMostSide_px, kMostAspect);
-  }
+  info.duration_s = info.time_s.back() + last_ticks(frames, stream) * tick_s;
+  info.average_rate = static_cast<double>(frames.size()) / info.duration_s;
+  info.constant_rate = evenly_spaced(frames);
 }
 
 std::string container_name(const AVFormatContext& format) {
@@ -217,7 +233,7 @@ void describe(const Input& input, const AVFrame& first, VideoInfo& info) {
   info.codec = avcodec_get_name(stream.codecpar->codec_id);
   info.container = container_name(*input.format);
   info.audio_streams = audio_streams(*input.format);
-  const Orientation upright = orientation(stream);
+  const Orientation upright = orientation_of(first, stream);
   info.rotation = upright.rotation;
   info.mirrored = upright.mirrored;
   const bool lying = info.rotation % 180 != 0;
@@ -226,10 +242,18 @@ void describe(const Input& input, const AVFrame& first, VideoInfo& info) {
   info.full_range = is_full_range(first);
 }
 
-/// Packets that the header promises; 0 where it promises nothing. An edit list may leave samples of an MP4 out.
-int64_t promised_packets(const Input& input, const std::string& container) {
-  if (container != "mp4") return input.video->nb_frames;
-  return std::min<int64_t>(input.video->nb_frames, avformat_index_get_entries_count(input.video));
+/// Frames that are there of those that the header promises; promised 0: it promises nothing. An edit list may leave samples of an MP4 out. The
+/// empty chunks of an AVI, where nothing new was to be shown, count in its header and in its times, but are no packets.
+struct Promise {
+  int64_t there = 0, promised = 0;
+};
+
+Promise promise_of(const Pass& pass, const Input& input, const std::string& container) {
+  const int64_t promised = input.video->nb_frames, indexed = avformat_index_get_entries_count(input.video);
+  if (container == "mp4") return {pass.packets, std::min(promised, indexed)};
+  if (container != "avi") return {pass.packets, promised};
+  const bool has_index = pass.indexed > 1;  // it stands at the end
+  return has_index ? Promise{pass.packets, pass.indexed} : Promise{std::max(pass.packets, pass.end_dts), promised};
 }
 
 std::vector<std::string> damage_of(const Pass& pass, const Input& input, const VideoInfo& info) {
@@ -238,16 +262,31 @@ std::vector<std::string> damage_of(const Pass& pass, const Input& input, const V
   if (pass.misshapen > 0) {
     damage.push_back(fmt::format("{} packets overwritten, the first near {:.2f} s", pass.misshapen, pass.first_corrupt_s));
   }
-  if (const int64_t promised = promised_packets(input, info.container); pass.packets < promised) {
-    damage.push_back(fmt::format("truncated: {} of {} frames are in the file", pass.packets, promised));
+  if (const auto [there, promised] = promise_of(pass, input, info.container); there < promised) {
+    damage.push_back(fmt::format("truncated: {} of {} frames are in the file", there, promised));
+  }
+  if (const int64_t promised = promised_bytes(info.path, info.container); promised > info.bytes) {
+    damage.push_back(fmt::format("truncated: {} of {} bytes are in the file", info.bytes, promised));
   }
   const double header_s = static_cast<double>(input.format->duration) / AV_TIME_BASE;
-  if (info.container == "matroska" && header_s > pass.end_s + 0.5) {
+  if (damage.empty() && (info.container == "matroska" || info.container == "flv") && header_s > pass.end_s + 0.5) {
     damage.push_back(fmt::format("truncated: the header says {:.2f} s, packets end at {:.2f} s", header_s, pass.end_s));
   }
-  if (info.timed && pass.untimed > 0) damage.push_back(fmt::format("{} packets without a time, their frames are left out", pass.untimed));
   if (pass.error != 0) damage.push_back(fmt::format("reading stopped at {:.2f} s: {}", pass.end_s, words(pass.error)));
   return damage;
+}
+
+/// What FFmpeg had to patch or to give up.
+void note_faults(const Playback& playback, const Index& index, const AVStream& stream, VideoInfo& info) {
+  const auto& frames = playback.frames;
+  const auto is_patched = [](const PlayedFrame& frame) { return !frame.sound; };
+  const auto first = std::find_if(frames.begin(), frames.end(), is_patched);
+  const int64_t patched = std::count_if(first, frames.end(), is_patched);
+  if (patched > 0) {
+    const double at_s = (index.frames[static_cast<size_t>(first - frames.begin())].tick - index.frames.front().tick) * av_q2d(stream.time_base);
+    info.damage.push_back(fmt::format("{} frames are not whole, the first at {:.2f} s; the one before stands for each", patched, at_s));
+  }
+  if (playback.faults > patched) info.damage.push_back(fmt::format("{} packets cannot be decoded", playback.faults - patched));
 }
 
 std::string hash_of(const std::string& path, const Deadline& deadline) {
@@ -294,7 +333,8 @@ VideoInfo probe(const std::string& path) {
   const Deadline deadline(reading_s);
   Input input = open_input(path, deadline);
   require_size(path, input.video->codecpar->width, input.video->codecpar->height);
-  Pass pass = read_packets(path, input, deadline);
+  Bitstream bitstream(*input.video);
+  Pass pass = read_packets(path, input, bitstream, deadline);
   if (!filled(pass.first)) fail("{}: no readable frame in {} packets; remove it from the list", path, pass.packets);
   require_size(path, pass.first->width, pass.first->height);
 
@@ -303,14 +343,29 @@ VideoInfo probe(const std::string& path) {
   info.bytes = stamp->bytes;
   info.modified_ns = stamp->modified_ns;
   info.id = hash_of(path, Deadline(reading_s));
-  info.timed = is_timed(pass);
   info.stopped_by = pass.error;
   describe(input, *pass.first, info);
-  if (!info.timed) pass.shown = decode_times(path, Deadline(decoding_s));
-  const auto shown = in_order(std::move(pass.shown), info.timed ? pass.first->pts : INT64_MIN);
-  if (shown.empty()) fail("{}: no frame has a presentation time; rewrite the file with ffmpeg -i IN -c copy OUT.mkv", path);
-  fill_times(shown, *input.video, info);
   info.damage = damage_of(pass, input, info);
+  std::string doubt = pass.index.doubt(*input.video, *input.format->iformat, bitstream);
+  const bool asks_decoder = !doubt.empty() || !info.damage.empty() || !pass.ends_whole || pass.index.wants_decoder(bitstream);
+  Index index;
+  if (!asks_decoder) {
+    index = pass.index.from_packets(pass.head);
+    doubt = index.doubt;
+  }
+  if (asks_decoder || !doubt.empty()) {
+    const Playback playback = play(path, Deadline(decoding_s));
+    index = pass.index.from_frames(playback, doubt, bitstream);
+    if (playback.faults == 0 && pass.corrupt > 0 && is_gapless(index)) {  // a counter that jumps where recordings were put together
+      pass.corrupt = 0;
+      info.damage = damage_of(pass, input, info);
+    }
+    note_faults(playback, index, *input.video, info);
+  }
+  if (index.frames.empty()) fail("{}: no frame can be shown; rewrite the file with ffmpeg -i IN -c copy OUT.mkv", path);
+  info.seekable = index.doubt.empty();
+  info.doubt = index.doubt;
+  fill_times(index.frames, *input.video, info);
   if (FileStamp::of(path) != stamp) fail("{}: changed while it was probed; try again when it is complete", path);
   return info;
 }

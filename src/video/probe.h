@@ -1,8 +1,17 @@
 #pragma once
 // What is in a video file: one full pass over its packets (no pixels are decoded) gives content hash, streams, the
 // presentation time of every frame, and signs of damage (cut off, corrupt or overwritten packets; pixels are not judged).
-// Only an AVI with B-frames, whose packets carry no times, is decoded once; it then plays from its start only. Where a few
-// packets lack a time, their frames are left out.
+//
+// The truth is what FFmpeg's command line decodes from the file's first byte to its last (video/playback.h). The packets alone are believed,
+// and frames reached by seeks, where all of this holds:
+//   * each packet shows one frame as far as its head says, has a presentation time of its own, and times ascend from entry to entry;
+//   * an entry (a frame from which decoding can start) is one by the container's flag and by the bytes of H.264, HEVC, AV1, VP8, VP9, MPEG-1, 2
+//     and 4 (video/bitstream.h), or every frame of the codec is;
+//   * nothing that a decoder needs stands where a seek passes it by: palettes, parameters or orientations that change;
+//   * the file begins with an entry that stands alone, is whole, and its edit list is one span.
+// Else the file is decoded once, to know which frames come. If only that was in doubt (damage, a cut inside a group of pictures, fields, codecs
+// whose I frames only the decoder knows) seeks stay; otherwise frames are numbered as they are decoded from the file's start, always.
+//
 // Probed once per file; the result is a plain value. Patience: 10 s and a second per 10 MB for the pass, the same for the hash;
 // to decode, a minute and a second per MB.
 // Times are seconds from the first shown frame: first pts, edit lists and start offsets are taken out here.
@@ -28,12 +37,13 @@ struct VideoInfo {
   int64_t bytes = 0, modified_ns = 0;  // of the file when it was probed
   double duration_s = 0;        // end of the last frame
   std::vector<double> time_s;   // start of each shown frame, ascending, time_s[0] == 0
-  std::vector<int64_t> pts;     // the same in the stream's time base, as the decoder reports them
+  std::vector<int64_t> pts;     // the same in the stream's time base, as the decoder reports them; not seekable: 0, 1, 2, ...
   std::vector<uint8_t> key;     // 1 where a decoder can start; in presentation order; all 0: only from the file's start
   int64_t width = 0, height = 0;  // as shown: after rotation
-  bool mirrored = false;        // to be turned upside down before it is rotated
-  int rotation = 0;             // degrees clockwise to apply: 0, 90, 180, 270
-  bool timed = true;            // false: packets carry no times, frames are timed as they are decoded from the file's start
+  bool mirrored = false;        // the first frame is to be turned upside down before it is rotated
+  int rotation = 0;             // degrees clockwise to apply to it: 0, 90, 180, 270
+  bool seekable = true;         // false: frames are numbered as they are decoded from the file's start
+  std::string doubt;            // why it is not seekable
   bool constant_rate = true;
   double average_rate = 0;      // frames per second
   bool full_range = false;      // colour range of the pixels
@@ -49,8 +59,8 @@ struct VideoInfo {
   int64_t frame_at(double t_s) const;
 };
 
-/// Throws Error with the path and the reason: missing, empty, no video stream, not a video, no readable frame, a side above
-/// 16,384 px or more than 64 times the other, patience at its end, changed meanwhile.
+/// Throws Error with the path and the reason: missing, empty, no video stream, not a video or a format that names other files, no readable
+/// frame, pictures with a side above 16,384 px or 64 times the other, above 67 megapixels or 256 MB as decoded, patience at its end, changed meanwhile.
 VideoInfo probe(const std::string& path);
 
 /// Content hash alone (reads the file once).

@@ -26,13 +26,16 @@ struct Times {
 
 Times times_of(const VideoInfo& info) {
   Times times;
-  if (info.timed && std::ssize(info.pts) == info.frames() && info.pts.back() > info.pts.front()) {
+  if (info.seekable && std::ssize(info.pts) == info.frames() && info.pts.back() > info.pts.front()) {
     times.tick = av_d2q(info.time_s.back() / static_cast<double>(info.pts.back() - info.pts.front()), 1'000'000);
     for (const int64_t pts : info.pts) times.ticks.push_back(pts - info.pts.front());
     if (std::abs(static_cast<double>(times.ticks.back()) * av_q2d(times.tick) - info.time_s.back()) < 1e-7) return times;
   }
   times = {};
-  for (const double time_s : info.time_s) times.ticks.push_back(std::llround(time_s * kTicksPerSecond));
+  for (const double time_s : info.time_s) {
+    const int64_t tick = std::llround(time_s * kTicksPerSecond);
+    times.ticks.push_back(times.ticks.empty() ? tick : std::max(tick, times.ticks.back() + 1));
+  }
   return times;
 }
 
@@ -50,7 +53,7 @@ void shrink(const VideoInfo& info, const std::string& path, const ShrinkOptions&
   const auto write = [&](const auto& work) {
     try {
       work();
-    } catch (const Error& error) {
+    } catch (const WriteError& error) {
       throw CopyError(error.what());
     }
   };

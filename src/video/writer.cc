@@ -38,6 +38,12 @@ AVPixelFormat pixel_format(const AVCodec& codec, int width, int height) {
   return codec.pix_fmts ? codec.pix_fmts[0] : AV_PIX_FMT_YUV420P;
 }
 
+/// AVERROR(EINVAL) is the muxer's word about times and sizes; all else comes from the disk.
+void check_disk(int code, const std::string& path) {
+  if (code < 0 && code != AVERROR(EINVAL)) throw WriteError(fmt::format("{}: {}", path, words(code)));
+  check(code, path);
+}
+
 void set_quality(AVCodecContext& codec, const SyntheticOptions& options) {
   if (options.codec != "libx264") {
     codec.flags |= AV_CODEC_FLAG_QSCALE;
@@ -66,7 +72,7 @@ VideoWriter::VideoWriter(const std::string& path, const SyntheticOptions& option
   if (!timing.comment.empty()) av_dict_set(&format_->metadata, "comment", timing.comment.c_str(), 0);
   if (options.frames > 0) add_video(timing.tick);
   if (options.audio) add_audio();
-  check(avio_open(&format_->pb, ("file:" + part_).c_str(), AVIO_FLAG_WRITE), part_);
+  check_disk(avio_open(&format_->pb, ("file:" + part_).c_str(), AVIO_FLAG_WRITE), part_);
   check(avformat_write_header(format_.get(), nullptr), path);
 }
 
@@ -149,7 +155,7 @@ void VideoWriter::encode(AVCodecContext& codec, AVStream& stream, const AVFrame*
   while (avcodec_receive_packet(&codec, packet_.get()) >= 0) {
     av_packet_rescale_ts(packet_.get(), codec.time_base, stream.time_base);
     packet_->stream_index = stream.index;
-    check(av_interleaved_write_frame(format_.get(), packet_.get()), path_);
+    check_disk(av_interleaved_write_frame(format_.get(), packet_.get()), path_);
   }
 }
 
@@ -190,9 +196,11 @@ void VideoWriter::finish() {
   if (!video_) write_silence(1);
   if (video_) encode(*video_codec_, *video_, nullptr);
   if (audio_) encode(*audio_codec_, *audio_, nullptr);
-  check(av_write_trailer(format_.get()), path_);
-  check(avio_closep(&format_->pb), path_);
-  std::filesystem::rename(part_, path_);
+  check_disk(av_write_trailer(format_.get()), path_);
+  check_disk(avio_closep(&format_->pb), path_);
+  std::error_code code;
+  std::filesystem::rename(part_, path_, code);
+  if (code) throw WriteError(fmt::format("{}: {}", path_, code.message()));
 }
 
 }  // namespace distal

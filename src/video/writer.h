@@ -19,9 +19,15 @@ struct CopyTiming {
   std::string comment;
 };
 
+/// The file cannot be written: the disk or the folder is to blame, not the pictures.
+class WriteError : public Error {
+ public:
+  using Error::Error;
+};
+
 class VideoWriter {
  public:
-  /// `options.frames` == 0 makes a file without a video stream. Throws Error: unknown extension or codec, folder missing.
+  /// `options.frames` == 0 makes a file without a video stream. Throws Error: unknown extension or codec; WriteError: folder missing.
   VideoWriter(const std::string& path, const SyntheticOptions& options, const CopyTiming& timing = {});
   ~VideoWriter();  // removes what was not finished
 

@@ -43,6 +43,9 @@ class TypiClust final : public Strategy {
     return torch::tensor(picks, torch::kInt64);
   }
   Needs needs() const override { return {.logits = false, .embeddings = true}; }
+  std::string distances() const override {
+    return options_.normalize ? "features are normalised (scaled to length 1); strategy.normalize: false takes them as they are" : "features are taken as they are, not normalised";
+  }
 
  private:
   struct Cluster {
