@@ -11,7 +11,7 @@ import sys
 import time
 
 MOST_BYTES = {'video': 65536, 'recipe': 16384, 'results': 16384}  # of an input; others: 4096
-SECONDS_LIMIT, MEGABYTES_LIMIT = 10, 2048
+SECONDS_LIMIT, MEGABYTES_LIMIT, SLICE_SECONDS = 10, 2048, 120
 ENVIRONMENT = {
     'ASAN_OPTIONS': 'detect_leaks=0:detect_container_overflow=0:alloc_dealloc_mismatch=0:allocator_may_return_null=1',  # LibTorch and FFmpeg are not instrumented
     'ASAN_SYMBOLIZER_PATH': '/usr/lib/llvm-16/bin/llvm-symbolizer',
@@ -20,7 +20,8 @@ ENVIRONMENT = {
 }
 
 
-def fuzz(build, target, seconds):
+def run_once(build, target, seconds, log):
+    """Executions, peak megabytes and exit code of one process."""
     corpus, seeds, findings = build / 'corpus' / target, build / 'seeds' / target, build / 'findings'
     for folder in (corpus, seeds, findings):
         folder.mkdir(parents=True, exist_ok=True)
@@ -29,15 +30,26 @@ def fuzz(build, target, seconds):
                f'-max_len={MOST_BYTES.get(target, 4096)}', '-print_final_stats=1', '-reload=0', f'-artifact_prefix={findings}/{target}-']
     if dictionary.exists():
         command.append(f'-dict={dictionary}')
-    before, began = set(findings.iterdir()), time.monotonic()
-    log = build / f'fuzz_{target}.log'
     with log.open('wb') as out:
         code = subprocess.run([*command, corpus, seeds], env={**os.environ, **ENVIRONMENT}, stdout=out, stderr=subprocess.STDOUT).returncode
     text = log.read_text(errors='replace')
-    executions = re.search(r'stat::number_of_executed_units:\s*(\d+)', text)
-    memory = re.search(r'stat::peak_rss_mb:\s*(\d+)', text)
-    return {'target': target, 'executions': int(executions[1]) if executions else 0, 'seconds': time.monotonic() - began, 'memory': int(memory[1]) if memory else 0,
-            'code': code, 'log': log, 'found': sorted(path for path in set(findings.iterdir()) - before if not path.name.startswith(f'{target}-slow-unit'))}
+    executions, memory = (re.search(rf'stat::{name}:\s*(\d+)', text) for name in ('number_of_executed_units', 'peak_rss_mb'))
+    return int(executions[1]) if executions else 0, int(memory[1]) if memory else 0, code
+
+
+def fuzz(build, target, seconds):
+    log, began = build / f'fuzz_{target}.log', time.monotonic()
+    result = {'target': target, 'executions': 0, 'memory': 0, 'code': 0, 'log': log}
+    left = seconds
+    while left > 0 and result['code'] == 0:  # anew every few minutes: names that a program met stay in its memory (base/interned.h)
+        executions, memory, result['code'] = run_once(build, target, min(left, SLICE_SECONDS), log)
+        result['executions'] += executions
+        result['memory'] = max(result['memory'], memory)
+        left -= SLICE_SECONDS
+    result['seconds'] = time.monotonic() - began
+    result['found'] = sorted(path for path in (build / 'findings').iterdir() if path.name.startswith(f'{target}-') and '-slow-unit-' not in path.name
+                             and path.stat().st_mtime >= time.time() - result['seconds'] - 1)
+    return result
 
 
 def main():
@@ -46,7 +58,7 @@ def main():
     parser.add_argument('--seconds', type=int, default=60)
     parser.add_argument('--jobs', type=int, default=2)
     parser.add_argument('targets', nargs='*')
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     targets = arguments.targets or sorted(path.name.removeprefix('fuzz_') for path in arguments.build.glob('fuzz_*') if path.suffix == '' and path.name != 'fuzz_seeds')
     failed, total = 0, 0
     print(f'{"target":<16}{"executions":>12}{"seconds":>9}{"per s":>9}{"MB":>7}  findings')

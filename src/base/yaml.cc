@@ -26,7 +26,7 @@ std::string in_words(const std::string& found) {
     const char* found;
     const char* words;
   };
-  static constexpr std::array kRows = {
+  static const std::array kRows = {  // not constexpr: yaml-cpp declares its words as variables
       Row{YAML::ErrorMsg::END_OF_MAP, "not a line of this section; check the indentation, and the colon and space behind the key"},
       Row{YAML::ErrorMsg::END_OF_SEQ, "not an item of this list; check the indentation and the '- ' before it"},
       Row{YAML::ErrorMsg::END_OF_MAP_FLOW, "a '{' is not closed; write its '}'"},
