@@ -224,7 +224,7 @@ void add_export(CLI::App& app) {
   command->add_option("--sample", arguments->sample, "also writes PREFIX_clips.npy and PREFIX_logits.npy: four clips and this program's float answers, to check other runtimes by");
   command->add_option("--threads", arguments->threads, "[all]")->check(CLI::Range(1, 1024));
   command->add_flag("--quiet", arguments->quiet, "no progress");
-  command->add_flag("--untrusted", "refuse what executes code; no model file that is read here does");
+  command->add_flag_function("--untrusted", [](int64_t) {}, "refuse what executes code; no model file that is read here does");
   command->add_flag("--json", arguments->json, "the report as JSON");
   ExportRecipe defaults;
   command->footer("Options, with --set:\n" + help_text([&](OptionVisitor& v) { defaults.visit(v); }));

@@ -242,7 +242,7 @@ void add_predict(CLI::App& app) {
                         ->check(CLI::IsMember({"auto", "f32", "bf16"}))->capture_default_str();
   command->add_option("--threads", arguments->threads, "threads of the network [all]")->check(CLI::Range(1, 1024));
   command->add_flag("--quiet", arguments->quiet, "no progress");
-  command->add_flag("--untrusted", "refuse what executes code; no model file that is read here does");
+  command->add_flag_function("--untrusted", [](int64_t) {}, "refuse what executes code; no model file that is read here does");
   command->add_flag("--json", arguments->json, "a JSON object per line");
   command->callback([arguments] {
     if (arguments->threads > 0) at::set_num_threads(static_cast<int>(arguments->threads));
