@@ -242,6 +242,8 @@ bool take_student(Workbench& bench, const Arm& arm, const Store::Run& run) {
       const SavedModel student = load_model(event.text);
       save_model(student_file(bench, arm), *student.net, student.side_json);
       if (!lacks_student(bench, arm, run)) return true;
+    } catch (const Interrupted&) {
+      throw;
     } catch (const Error& error) {
       bench.progress.say(fmt::format("{}; {} is trained again", error.what(), arm.name));
     }
