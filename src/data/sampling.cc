@@ -48,7 +48,7 @@ std::pair<int64_t, int64_t> frames_of(const VideoInfo& info, const Clip& clip) {
     const auto after = std::lower_bound(begin, end, t_s);
     if (after == begin) return int64_t{0};
     const double before_s = t_s - *(after - 1);
-    const bool nearer = before_s <= kRounding_s && (after == end || before_s < *after - t_s);
+    const bool nearer = before_s <= kRounding_s && before_s < (after == end ? info.duration_s : *after) - t_s;
     return (nearer ? after - 1 : after) - begin;
   };
   const int64_t first = at(clip.start_s), end = at(clip.end_s);

@@ -91,5 +91,17 @@ TEST(Sampling, DenseTakesEveryStrideThFrame) {
   EXPECT_EQ(options.candidates(video, whole(video), true), (Indices{2, 5, 8, 11, 14, 17}));
 }
 
+TEST(FramesOf, ARowOfOneFrameIsThatFrameAtAnyRate) {
+  for (const double rate : {25.0, 900.0, 2000.0, 20000.0}) {
+    const VideoInfo info = steady_video(30, rate);
+    EXPECT_EQ(frames_of(info, whole(info)), std::pair(int64_t{0}, int64_t{30})) << rate;
+    for (int64_t i = 0; i < 30; ++i) {
+      const double end_s = i + 1 < 30 ? info.time_s[static_cast<size_t>(i + 1)] : info.duration_s;
+      const Clip row{info.path, info.id, info.time_s[static_cast<size_t>(i)], end_s};
+      EXPECT_EQ(frames_of(info, row), std::pair(i, i + 1)) << rate;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace distal

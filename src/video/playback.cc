@@ -51,9 +51,15 @@ class PacketTimes {
     const double now = dts_ = *next_;
     double step = 0;
     if (duration > 0) step = static_cast<double>(microseconds(duration));
-    else if (codec_.framerate.num > 0 && codec_.framerate.den > 0) step = kSecond / av_q2d(codec_.framerate);
+    else if (codec_.framerate.num > 0 && codec_.framerate.den > 0) step = kSecond / av_q2d(codec_.framerate) * part_of_frame();
     *next_ += step;
     return av_rescale_q(static_cast<int64_t>(now), AV_TIME_BASE_Q, stream_.time_base);
+  }
+
+  /// Of a frame's time, for pictures that are a field or repeat one.
+  double part_of_frame() const {
+    const AVCodecParserContext* parser = av_stream_get_parser(&stream_);
+    return parser ? (parser->repeat_pict + 1.0) / codec_.ticks_per_frame : 1;
   }
 
   const AVStream& stream_;

@@ -24,6 +24,7 @@ struct Pass {
   int64_t indexed = 0;          // of them in the file's own index, before it was read on
   int64_t end_dts = 0;          // of the video stream
   int64_t corrupt = 0, misshapen = 0;
+  std::vector<int64_t> corrupt_packets;  // how many came before each
   double first_corrupt_s = 0, end_s = 0;  // end_s: of any stream
   int error = 0;                // what ended the pass, 0 at the end of the file
   Frame first = make_frame();   // the first frame that decodes
@@ -80,6 +81,7 @@ void note_damage(const AVPacket& packet, const AVStream& stream, Pass& pass) {
   if (pass.corrupt + pass.misshapen == 0 && pts != AV_NOPTS_VALUE) {
     pass.first_corrupt_s = static_cast<double>(pts) * av_q2d(stream.time_base);
   }
+  if (corrupt) pass.corrupt_packets.push_back(std::ssize(pass.index.packets()));
   ++(corrupt ? pass.corrupt : pass.misshapen);
 }
 
@@ -190,13 +192,16 @@ bool evenly_spaced(const std::vector<IndexedFrame>& frames) {
   return true;
 }
 
-/// No frame stays twice as long as usual.
-bool is_gapless(const Index& index) {
+/// No frame near those packets stays twice as long as usual.
+bool is_gapless(const Index& index, const std::vector<int64_t>& packets) {
+  constexpr int64_t kReordered = 4;
   const auto& frames = index.frames;
-  if (frames.size() < 2) return true;
-  const double usual = (frames.back().tick - frames.front().tick) / static_cast<double>(frames.size() - 1);
-  const auto stays_long = [&](const IndexedFrame& frame, const IndexedFrame& next) { return next.tick - frame.tick > 1.9 * usual; };
-  return std::adjacent_find(frames.begin(), frames.end(), stays_long) == frames.end();
+  const int64_t last = std::ssize(frames) - 1;
+  const double usual = (frames.back().tick - frames.front().tick) / static_cast<double>(std::max<int64_t>(1, last));
+  for (const int64_t packet : packets)
+    for (int64_t i = std::max<int64_t>(0, packet - kReordered); i < std::min(last, packet + kReordered); ++i)
+      if (frames[static_cast<size_t>(i + 1)].tick - frames[static_cast<size_t>(i)].tick > 1.9 * usual) return false;
+  return true;
 }
 
 /// Ticks the last frame stays: as its packet says, unless that is far from usual (muxers that do not know write one tick);
@@ -356,7 +361,7 @@ VideoInfo probe(const std::string& path) {
   if (asks_decoder || !doubt.empty()) {
     const Playback playback = play(path, Deadline(decoding_s));
     index = pass.index.from_frames(playback, doubt, bitstream);
-    if (playback.faults == 0 && pass.corrupt > 0 && is_gapless(index)) {  // a counter that jumps where recordings were put together
+    if (playback.faults == 0 && pass.corrupt > 0 && is_gapless(index, pass.corrupt_packets)) {  // a counter that jumps where recordings were put together
       pass.corrupt = 0;
       info.damage = damage_of(pass, input, info);
     }
