@@ -148,6 +148,16 @@ TEST(Lists, OneClipWithTwoLabelsIsRefusedWithBothRows) {
   EXPECT_THAT(two_labels("path,label,start_s,end_s\na.mp4,cat,1,2\na.mp4,unlabelled,1,2\n"), HasSubstr("'unlabelled' here and 'cat'"));
 }
 
+TEST(Lists, VideosOfUnknownContentAreTheirPaths) {
+  const auto to_come = [](const std::string& path) {
+    VideoInfo info = steady_video(250, 25, path);
+    info.id.clear();
+    return info;
+  };
+  EXPECT_EQ(std::ssize(clips("path,label\na.mp4,x\nb.mp4,y\n", {}, to_come).clips), 2);
+  EXPECT_THAT(error_of([&] { clips("path,label,start_s,end_s\na.mp4,x,0,10\na.mp4,y,,\n", {}, to_come); }), HasSubstr("has the label 'y' here and 'x'"));
+}
+
 TEST(Lists, TwoLabelsAreFoundHoweverTheSameRangeIsWritten) {
   const std::string header = "path,label,start_s,end_s,start_frame,end_frame\n";
   EXPECT_THAT(two_labels(header + "a.mp4,cat,0,10,,\na.mp4,dog,,,,\n"), HasSubstr("'dog' here and 'cat'"));
