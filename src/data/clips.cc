@@ -89,6 +89,12 @@ void require_one_label_as_written(const Video& video, const std::vector<Row>& ro
   }
 }
 
+// What names the content of a video whose clips were made: its hash, or its path where it is not known yet (videos to come), as in Clip::key.
+std::string_view content_of(const Video& video) {
+  const Clip& clip = video.made.clips.front();
+  return clip.video_id.empty() ? clip.video.str() : clip.video_id.str();
+}
+
 int64_t milliseconds(double seconds) { return std::llround(seconds * 1000); }  // as Clip::key has it
 
 // Once contents and durations are known: spans of one content that are the same to the millisecond.
@@ -96,10 +102,10 @@ void require_one_label_of_spans(const std::vector<Video>& videos, const std::vec
   std::map<std::tuple<std::string_view, int64_t, int64_t>, std::pair<const Video*, const Row*>> parts;
   std::unordered_map<std::string_view, int64_t> copies;
   for (const Video& video : videos)
-    if (!video.made.clips.empty()) ++copies[video.made.clips.front().video_id.str()];
+    if (!video.made.clips.empty()) ++copies[content_of(video)];
   for (const Video& video : videos) {
     if (video.made.clips.empty()) continue;
-    const std::string_view content = video.made.clips.front().video_id.str();
+    const std::string_view content = content_of(video);
     if (video.spans.size() < 2 && copies.at(content) < 2) continue;
     for (const Span& span : video.spans) {
       const Row& row = rows[span.row];

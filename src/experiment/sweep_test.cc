@@ -79,7 +79,7 @@ TEST(Sweep, SaysWhatIsWrong) {
   EXPECT_THAT(error_of("sweep: {pools: [50]}"), HasSubstr("r.yaml:3"));
   EXPECT_THAT(error_of("sweep: {pool: [0]}"), HasSubstr("pool"));
   EXPECT_THAT(error_of("rounds: 0\nsweep: {answers: [10]}"), HasSubstr("needs rounds"));
-  EXPECT_THAT(error_of("sweep: {rounds: [1, 2]}\narms: {random: {strategy: random}, b: {strategy: margim}}"), HasSubstr("r.yaml:4:51: strategy.name = 'margim' is not one of"));
+  EXPECT_THAT(error_of("sweep: {rounds: [1, 2]}\narms: {random: {strategy: random}, b: {strategy: margim}}"), HasSubstr("r.yaml:4:50: strategy.name = 'margim' is not one of"));
   std::string many = "1";
   for (int i = 2; i <= 40; ++i) many += fmt::format(", {}", i);
   EXPECT_THAT(error_of(fmt::format("sweep: {{pool: [{0}], rounds: [{0}]}}", many)), HasSubstr("r.yaml:3:8: sweep: 40 pools x 40 rounds x 1 answers x 1 arms = 1600 arms, at most 1000 are run"));
