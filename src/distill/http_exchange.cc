@@ -2,9 +2,9 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstring>
 #include <future>
 #include <mutex>
-#include <thread>
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -22,7 +22,11 @@ namespace {
 
 using ExchangeClock = std::chrono::steady_clock;
 constexpr double kLongestConnect_s = 10, kLongestExchange_s = 1e6;
-constexpr auto kLook = std::chrono::milliseconds(10), kFarewell = std::chrono::milliseconds(500);
+constexpr auto kLook = std::chrono::milliseconds(10), kLookAtHeaders = std::chrono::milliseconds(1), kFarewell = std::chrono::milliseconds(500);
+constexpr int kReceiveBuffer = 64 << 10;
+// httplib matches the status line with std::regex, which recurses for each letter; a line of kMostHeaderBytes and what is under way needs more
+// than the usual 8 MB. Only what is touched costs memory.
+constexpr size_t kStack = size_t{1} << 30;
 
 /// A server that hangs up while it is written to must not end this process; the signal goes to the thread that writes.
 void block_sigpipe() {
@@ -75,6 +79,7 @@ struct Exchange {
     httplib::Response response;
     auto error = httplib::Error::Success;
     client->send(request, response, error);
+    if (error == httplib::Error::Success && reply.status == 0) take_headers(response);  // a status that has no body
     // An error's status stands though its words broke off.
     if (error != httplib::Error::Success && !reply.cut_off && (reply.status == 0 || reply.status == 200)) {
       reply = {};
@@ -84,6 +89,27 @@ struct Exchange {
     ended.set_value();
   }
 };
+
+void* talk_of(void* exchange) {
+  const std::unique_ptr<std::shared_ptr<Exchange>> held(static_cast<std::shared_ptr<Exchange>*>(exchange));
+  (*held)->talk();
+  return nullptr;
+}
+
+/// std::thread has no say in the size of its stack.
+pthread_t start_talking(const std::shared_ptr<Exchange>& exchange) {
+  auto held = std::make_unique<std::shared_ptr<Exchange>>(exchange);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStack);
+  pthread_t thread{};
+  int failed = pthread_create(&thread, &attributes, talk_of, held.get());
+  if (failed != 0) failed = pthread_create(&thread, nullptr, talk_of, held.get());  // a limit on memory
+  pthread_attr_destroy(&attributes);
+  if (failed != 0) fail("no thread can be started ({}); end some programs", std::strerror(failed));
+  held.release();
+  return thread;
+}
 
 std::chrono::microseconds microseconds(double seconds) { return std::chrono::microseconds(static_cast<int64_t>(std::min(seconds, kLongestExchange_s) * 1e6)); }
 
@@ -98,6 +124,7 @@ class HttpLine {
     const std::lock_guard lock(mutex_);
     drop();
     socket_ = ::fcntl(socket, F_DUPFD_CLOEXEC, 0);
+    ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);  // little is under way when it is closed
     before_ = 0;
   }
 
@@ -170,12 +197,14 @@ struct HttpServer::State {
   }
 
   /// Closes the line until the talking thread has seen it. One that does not, in the resolver of names say, is left to itself.
-  void break_off(std::thread& talking, const std::future<void>& ended) {
+  void break_off(pthread_t talking, const std::future<void>& ended) {
     for (const auto end = ExchangeClock::now() + kFarewell; ExchangeClock::now() < end;) {
       line->close();
-      if (ended.wait_for(kLook) == std::future_status::ready) return talking.join();
+      if (ended.wait_for(kLook) != std::future_status::ready) continue;
+      pthread_join(talking, nullptr);
+      return;
     }
-    talking.detach();
+    pthread_detach(talking);
     connect_anew();
   }
 
@@ -201,13 +230,13 @@ HttpReply HttpServer::exchange(HttpRequest wanted) {
 
   state_->line->begin_to_count();
   const auto ended = exchange->ended.get_future();
-  std::thread talking([exchange] { exchange->talk(); });
+  const pthread_t talking = start_talking(exchange);
   const auto began = ExchangeClock::now(), end = began + microseconds(state_->timeout_s);
   // In chunks of one byte six come for each.
   const int64_t most_after_headers = 8 * std::max(wanted.most_bytes, kMostErrorBytes) + kMostHeaderBytes;
   std::string trouble;
   try {
-    while (trouble.empty() && ended.wait_for(kLook) != std::future_status::ready) {
+    while (trouble.empty() && ended.wait_for(exchange->headers_there ? kLook : kLookAtHeaders) != std::future_status::ready) {
       Progress::check_interrupted();
       if (ExchangeClock::now() >= end) trouble = state_->no_answer();
       else if (!exchange->headers_there && state_->line->received() > kMostHeaderBytes) trouble = fmt::format("its headers exceed {} kB", kMostHeaderBytes >> 10);
@@ -223,7 +252,7 @@ HttpReply HttpServer::exchange(HttpRequest wanted) {
     none.trouble = trouble;
     return none;
   }
-  talking.join();
+  pthread_join(talking, nullptr);
   HttpReply reply = std::move(exchange->reply);
   const bool late = std::chrono::duration<double>(ExchangeClock::now() - began).count() >= 0.95 * state_->timeout_s;
   if (!reply.trouble.empty() && late) reply.trouble = state_->no_answer();  // httplib has the same limit for each of its steps

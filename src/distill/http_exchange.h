@@ -11,7 +11,7 @@
 namespace distal {
 
 constexpr int64_t kMostErrorBytes = 64 << 10;   // read of a body that is no 200's: enough for a reason
-constexpr int64_t kMostHeaderBytes = 256 << 10;
+constexpr int64_t kMostHeaderBytes = 64 << 10;
 
 struct HttpRequest {
   std::string method, path;    // GET or POST; from / on
