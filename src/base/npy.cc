@@ -7,6 +7,7 @@
 
 #include <fmt/ranges.h>
 
+#include "base/array_bytes.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
@@ -118,18 +119,6 @@ std::string_view header_text(const MappedFile& file, const std::string& path) {
   return {file.data() + at, length};
 }
 
-// Of an array; nothing where the sizes without those of 0 exceed `most`: LibTorch multiplies them all.
-std::optional<size_t> bytes_of(const Header& header, size_t element, size_t most) {
-  size_t bytes = element;
-  bool empty = false;
-  for (const int64_t size : header.sizes) {
-    if (size > 0 && bytes > most / static_cast<size_t>(size)) return std::nullopt;
-    if (size > 0) bytes *= static_cast<size_t>(size);
-    else empty = true;
-  }
-  return empty ? 0 : bytes;
-}
-
 }  // namespace
 
 torch::Tensor map_npy(const std::string& path) {
@@ -140,8 +129,8 @@ torch::Tensor map_npy(const std::string& path) {
   if (type == types().end()) fail("{}: holds numbers of type {}; save them with .astype('float32')", path, excerpt(header.type, 60));
   if (header.fortran && header.sizes.size() > 1) fail("{}: is in Fortran order; save numpy.ascontiguousarray of it", path);
   char* const data = const_cast<char*>(text.data() + text.size());
-  const size_t there = static_cast<size_t>(file->data() + file->size() - data);
-  const auto bytes = bytes_of(header, c10::elementSize(type->second), there);
+  const int64_t there = file->data() + file->size() - data;
+  const auto bytes = array_bytes(header.sizes, static_cast<int64_t>(c10::elementSize(type->second)));
   if (!bytes || *bytes > there) fail("{}: is cut off: {} bytes do not hold an array of {}; copy or save it again", path, there, fmt::join(header.sizes, " x "));
   if (*bytes < there) fail("{}: {} bytes follow its array of {}; save one array a file", path, there - *bytes, fmt::join(header.sizes, " x "));
   return torch::from_blob(data, header.sizes, [file](void*) {}, type->second);

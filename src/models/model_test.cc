@@ -150,7 +150,7 @@ TEST(WeightFile, RefusesWhatIsBroken) {
   EXPECT_THAT(message([&] { load_safetensors("/dev/zero"); }), HasSubstr("no regular file"));
   EXPECT_THAT(refusal("abc"), HasSubstr("3 bytes"));
   EXPECT_THAT(refusal(std::string(8, '\xff')), HasSubstr("header wants"));
-  EXPECT_THAT(refusal(safetensors("{nonsense", "")), HasSubstr("header: line 1, column 2: not JSON"));
+  EXPECT_THAT(refusal(safetensors("{nonsense", "")), HasSubstr("header: line 1, column 3: not JSON"));
   EXPECT_THAT(refusal(safetensors("[1]", "")), HasSubstr("no JSON object"));
   EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"F32"}})", "")), HasSubstr("tensor w of its header has no shape"));
   EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"F4","shape":[1],"data_offsets":[0,4]}})", "1234")), HasSubstr("dtype F4"));

@@ -1,13 +1,13 @@
 #include "models/weights.h"
 
 #include <cstring>
-#include <optional>
 #include <set>
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/array_bytes.h"
 #include "base/checksum.h"
 #include "base/error.h"
 #include "base/files.h"
@@ -42,18 +42,6 @@ at::ScalarType dtype_of(const std::string& path, const std::string& name, const 
     if (dtype == row.name) return row.type;
   }
   fail("{}: tensor {} has dtype {}, which is not known here; convert the file to F32", path, excerpt(name), excerpt(dtype, 60));
-}
-
-// Of a tensor; nothing where the sizes without those of 0 exceed `most`: LibTorch multiplies them all.
-std::optional<uint64_t> bytes_of(const std::vector<int64_t>& sizes, at::ScalarType type, uint64_t most) {
-  uint64_t bytes = c10::elementSize(type);
-  bool empty = false;
-  for (const int64_t size : sizes) {
-    if (size < 0 || (size > 0 && bytes > most / static_cast<uint64_t>(size))) return std::nullopt;
-    if (size > 0) bytes *= static_cast<uint64_t>(size);
-    else empty = true;
-  }
-  return empty ? 0 : bytes;
 }
 
 void check_cover(const std::string& path, std::vector<Range> ranges, uint64_t bytes) {
@@ -97,7 +85,7 @@ Tensors tensors_of(const std::string& path, const std::shared_ptr<MappedFile>& f
     const auto sizes = field<std::vector<int64_t>>(path, name, entry, "shape");
     const auto offsets = field<std::vector<uint64_t>>(path, name, entry, "data_offsets");
     if (sizes.size() > kMostDimensions) fail("{}: tensor {} has {} dimensions, at most {} are read; the file is damaged", path, excerpt(name), sizes.size(), kMostDimensions);
-    if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > bytes || bytes_of(sizes, type, bytes) != offsets[1] - offsets[0]) {
+    if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > bytes || array_bytes(sizes, static_cast<int64_t>(c10::elementSize(type))) != static_cast<int64_t>(offsets[1] - offsets[0])) {
       fail("{}: tensor {} [{}] does not fit its bytes {} of {}; the file is cut or damaged", path, excerpt(name), fmt::join(sizes, ", "),
            excerpt(fmt::format("{}", fmt::join(offsets, "..")), 60), bytes);
     }
