@@ -173,7 +173,7 @@ std::vector<double> ascending_ticks(const std::vector<PlayedFrame>& frames) {
       }
       ticks.push_back(shifted(i));
     }
-    if (i == 0) most = ticks[0];
+    if (i == 0) most = ticks[0], step = frames[0].duration > 0 ? static_cast<double>(frames[0].duration) : step;
     if (ticks[i] > most) step = frames[i].duration > 0 ? static_cast<double>(frames[i].duration) : ticks[i] - most;
     most = std::max(most, ticks[i]);
   }

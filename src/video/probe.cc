@@ -118,12 +118,23 @@ class LastGroup {
   std::vector<Packet> packets_;
 };
 
-/// Bytes that a Matroska file says it has; 0: it does not say.
-int64_t promised_bytes(const std::string& path, const std::string& container) {
-  if (container != "matroska") return 0;
+/// Bytes that a file says it has: a Matroska and an AVI in their heads, a transport stream in whole packets of 188 or 192. 0: it does not say.
+int64_t promised_bytes(const std::string& path, const std::string& container, int64_t bytes) {
   std::array<uint8_t, 4096> head{};
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
   const auto there = file ? static_cast<int64_t>(std::fread(head.data(), 1, head.size(), file.get())) : 0;
+  if (container == "avi") {
+    uint32_t riff = 0;
+    std::memcpy(&riff, head.data() + 4, 4);
+    return riff == UINT32_MAX ? 0 : int64_t{riff} + 8;
+  }
+  if (container == "mpegts") {
+    for (const int64_t packet : {188, 192}) {
+      const auto sync = static_cast<size_t>(packet - 188);
+      if (head[sync] == 0x47 && head[sync + static_cast<size_t>(packet)] == 0x47) return (bytes + packet - 1) / packet * packet;
+    }
+  }
+  if (container != "matroska") return 0;
   int64_t at = 0;
   const auto number = [&](bool marked) {  // EBML (RFC 8794, 4): as many zeros as bytes follow; -1: all ones, or past the head
     if (at >= there || head[static_cast<size_t>(at)] == 0) return int64_t{-1};
@@ -257,7 +268,7 @@ Promise promise_of(const Pass& pass, const Input& input, const std::string& cont
   const int64_t promised = input.video->nb_frames, indexed = avformat_index_get_entries_count(input.video);
   if (container == "mp4") return {pass.packets, std::min(promised, indexed)};
   if (container != "avi") return {pass.packets, promised};
-  const bool has_index = pass.indexed > 1;  // it stands at the end
+  const bool has_index = pass.indexed >= pass.packets;  // it stands at the end
   return has_index ? Promise{pass.packets, pass.indexed} : Promise{std::max(pass.packets, pass.end_dts), promised};
 }
 
@@ -270,7 +281,7 @@ std::vector<std::string> damage_of(const Pass& pass, const Input& input, const V
   if (const auto [there, promised] = promise_of(pass, input, info.container); there < promised) {
     damage.push_back(fmt::format("truncated: {} of {} frames are in the file", there, promised));
   }
-  if (const int64_t promised = promised_bytes(info.path, info.container); promised > info.bytes) {
+  if (const int64_t promised = promised_bytes(info.path, info.container, info.bytes); promised > info.bytes) {
     damage.push_back(fmt::format("truncated: {} of {} bytes are in the file", info.bytes, promised));
   }
   const double header_s = static_cast<double>(input.format->duration) / AV_TIME_BASE;
