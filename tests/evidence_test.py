@@ -26,7 +26,9 @@ require(compared["over_seeds_and_groups"]["groups"] == 16, f"each generated test
 for name in ("paired t-test over seeds", "seeds and test groups resampled together"):
     require(name in compared["sentence"], f"both tests are named: {compared['sentence']}")
 first = report["answer"][0]
-require(first.lower() == compared["sentence"].lower() + ".", f"the answer is the comparison's sentence: {first}")
+# So few steps decide nothing: which arm ends above the other is the processor's affair.
+require(first.startswith("No arm ended above random, the control") or first.lower() == compared["sentence"].lower() + ".",
+        f"the answer is the comparison's sentence, or that no arm ended above the control: {first}")
 require(first in run.stdout, f"stdout says the same: {run.stdout}")
 shown = html.unescape(page).replace("\u00a0", " ").replace("\u2212", "-")
 require(first in shown, "so does the page")
