@@ -180,7 +180,8 @@ ProcessorSplit split_of(const Experiment& experiment, const RecipeArguments& arg
     const auto begun = nlohmann::json::parse(read_if_there(path), nullptr, /*allow_exceptions=*/false);
     const auto number = [&](const char* name) { return begun.is_object() && begun.contains(name) && begun[name].is_number_integer() ? begun[name].get<int64_t>() : 0; };
     split = {number("jobs"), number("threads")};
-    if (split.jobs > 0 && split.threads > 0) progress.say(split.text() + ", as this folder began");
+    const auto sensible = [](int64_t count, int64_t most) { return count > 0 && count <= most; };  // else somebody wrote there
+    if (sensible(split.jobs, 256) && sensible(split.threads, 1024)) progress.say(split.text() + ", as this folder began");
     else split = measured_split(experiment, progress);
   }
   write_atomically(path, nlohmann::ordered_json{{"jobs", split.jobs}, {"threads", split.threads}}.dump() + "\n");
