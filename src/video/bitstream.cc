@@ -230,6 +230,7 @@ Bitstream::Said Bitstream::look_h264(const AVPacket& packet) {
   });
   said.entry = instant || recovers;
   said.clean = instant;
+  said.picture = slices > 0;
   if (field || slices == 0) said.frames = -1;
   turn_at(said.entry, turned);
   ended_ |= ends;
@@ -255,6 +256,7 @@ Bitstream::Said Bitstream::look_hevc(const AVPacket& packet) {
   });
   said.entry = first >= 16 && first <= 21;
   said.clean = first == 19 || first == 20;
+  said.picture = first >= 0;
   if (first < 0 || (first >= 16 && first <= 18)) said.frames = -1;  // a broken link throws the frames away that lead it
   turn_at(said.entry, turned);
   ended_ |= ends;
@@ -329,7 +331,8 @@ Bitstream::Said Bitstream::look_vp9(const AVPacket& packet) const {
 
 Bitstream::Said Bitstream::look_av1(const AVPacket& packet) const {
   constexpr int kFrameHeader = 3, kFrame = 6;
-  Said said{false, false, 0};
+  Said said;
+  said.frames = 0;
   bool first = true;
   for (int64_t at = 0; at < packet.size;) {
     const int head = packet.data[at++], kind = head >> 3 & 15;
@@ -379,13 +382,13 @@ Bitstream::Said Bitstream::look(const AVPacket& packet) {
     case AV_CODEC_ID_MPEG4: return look_mpeg4(packet);
     case AV_CODEC_ID_VP8: {
       const bool key = (packet.data[0] & 1) == 0;
-      return {key, key, (packet.data[0] & 0x10) != 0 ? 1 : 0};
+      return {.entry = key, .clean = key, .frames = (packet.data[0] & 0x10) != 0 ? 1 : 0};
     }
     case AV_CODEC_ID_VP9: return look_vp9(packet);
     case AV_CODEC_ID_AV1: return look_av1(packet);
     default: {
       const bool all = entries_ == Entries::all;
-      return {all, all, 1};
+      return {.entry = all, .clean = all};
     }
   }
 }

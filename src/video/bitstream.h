@@ -20,6 +20,7 @@ class Bitstream {
     bool entry = false;   // frames shown from here on need nothing that lies before
     bool clean = false;   // and none that follows in the file is shown before it or thrown away
     int64_t frames = 1;   // that it shows; -1: only the decoder knows
+    bool picture = true;  // it holds one, or a part of one: H.264 and HEVC know units that do not
   };
   /// Of the next packet; packets come in the file's order.
   Said look(const AVPacket& packet);

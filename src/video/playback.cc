@@ -4,6 +4,8 @@
 #include <optional>
 #include <unordered_set>
 
+#include "video/bitstream.h"
+
 namespace distal::ffmpeg {
 namespace {
 
@@ -13,16 +15,17 @@ class PacketTimes {
   PacketTimes(const AVStream& stream, const AVInputFormat& format, const AVCodecContext& codec)
       : stream_(stream), codec_(codec), joins_((format.flags & AVFMT_TS_DISCONT) != 0) {}
 
-  /// In formats whose recordings may be put together, times that run back go on where those before them end.
-  void join(AVPacket& packet) {
-    if (!joins_) return;
+  /// In formats whose recordings may be put together, times that run back go on where those before them end: true.
+  bool join(AVPacket& packet) {
+    if (!joins_) return false;
     shift(packet, shift_);
-    if (packet.dts == AV_NOPTS_VALUE || !next_) return;
+    if (packet.dts == AV_NOPTS_VALUE || !next_) return false;
     const auto dts = static_cast<double>(microseconds(packet.dts));
-    if (dts + kSecond / 10 >= std::max(shown_, dts_)) return;
+    if (dts + kSecond / 10 >= std::max(shown_, dts_)) return false;
     const int64_t back = av_rescale_q(static_cast<int64_t>(*next_ - dts), AV_TIME_BASE_Q, stream_.time_base);
     shift(packet, back);
     shift_ += back;
+    return true;
   }
   void shown(int64_t time) {
     if (time != AV_NOPTS_VALUE) shown_ = static_cast<double>(microseconds(time));
@@ -73,7 +76,7 @@ class PacketTimes {
 class Player {
  public:
   Player(const std::string& path, const Deadline& deadline)
-      : path_(path), deadline_(deadline), input_(open_input(path, deadline)), codec_(open_decoder(path, *input_.video)), times_(*input_.video, *input_.format->iformat, *codec_) {
+      : path_(path), deadline_(deadline), input_(open_input(path, deadline)), codec_(open_decoder(path, *input_.video)), bitstream_(*input_.video), times_(*input_.video, *input_.format->iformat, *codec_) {
     keep_video_alone(input_);
   }
 
@@ -91,7 +94,8 @@ class Player {
  private:
   void send(AVPacket* packet) {
     if (packet) {
-      times_.join(*packet);
+      picture_ = bitstream_.look(*packet).picture;
+      played_.joined |= times_.join(*packet);
       packet->dts = times_.of(*packet);
       if (is_spoilt(*packet, *input_.video)) spoilt_.insert(packet->pts);
     }
@@ -115,7 +119,7 @@ class Player {
 
   void refused() {
     require_frame_bytes(path_, *codec_);
-    ++played_.faults;
+    played_.faults += picture_;
   }
 
   void take(bool draining) {
@@ -133,6 +137,8 @@ class Player {
   const Deadline& deadline_;
   Input input_;
   Codec codec_;
+  Bitstream bitstream_;
+  bool picture_ = true;  // the last packet holds one
   PacketTimes times_;
   Packet packet_ = make_packet();
   Frame frame_ = make_frame();
@@ -181,7 +187,8 @@ std::vector<double> ascending_ticks(const std::vector<PlayedFrame>& frames) {
     if (ticks[i] > ticks[i - 1]) continue;
     size_t next = i;
     while (next < ticks.size() && ticks[next] <= ticks[i - 1]) ++next;
-    const double begin = ticks[i - 1], share = next < ticks.size() ? (ticks[next] - begin) / static_cast<double>(next - i + 1) : step;
+    const double begin = ticks[i - 1], usual = i > 1 ? (begin - ticks[0]) / static_cast<double>(i - 1) : step;
+    const double share = next < ticks.size() ? (ticks[next] - begin) / static_cast<double>(next - i + 1) : std::min(step, usual);
     for (size_t at = i; at < next; ++at) ticks[at] = begin + share * static_cast<double>(at - i + 1);
   }
   return ticks;

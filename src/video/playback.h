@@ -31,7 +31,8 @@ struct PlayedFrame {
 
 struct Playback {
   std::vector<PlayedFrame> frames;
-  int64_t faults = 0;        // packets that the decoder refused and frames that it patched
+  int64_t faults = 0;        // pictures that the decoder refused and frames that it patched
+  bool joined = false;       // times ran back and were put after those before
   Frame first;               // the first frame
 };
 

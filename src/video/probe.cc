@@ -372,7 +372,7 @@ VideoInfo probe(const std::string& path) {
   if (asks_decoder || !doubt.empty()) {
     const Playback playback = play(path, Deadline(decoding_s));
     index = pass.index.from_frames(playback, doubt, bitstream);
-    if (playback.faults == 0 && pass.corrupt > 0 && is_gapless(index, pass.corrupt_packets)) {  // a counter that jumps where recordings were put together
+    if (playback.faults == 0 && pass.corrupt > 0 && (playback.joined || is_gapless(index, pass.corrupt_packets))) {  // a counter that jumps where recordings were put together
       pass.corrupt = 0;
       info.damage = damage_of(pass, input, info);
     }
