@@ -53,7 +53,8 @@ constexpr const char* kFormats =
     "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,kux,asf,asf_o,ogg,rm,mxf,nut,gxf,lxf,dv,wtv,ty,dhav,swf,nsv,nuv,pva,pmp,"
     "ivf,obu,av1,h264,hevc,h263,h261,m4v,mjpeg,mjpeg_2000,smjpeg,ingenient,dirac,dnxhd,vc1,vc1test,cavsvideo,avs2,avs3,yuv4mpegpipe,ipu,"
     "gif,apng,flic,cine,ser,filmstrip,xmv,lmlm4,psxstr,smk,bink,roq,film_cpk,fits,"
-    "png_pipe,jpeg_pipe,jpegls_pipe,jpegxl_pipe,j2k_pipe,bmp_pipe,tiff_pipe,webp_pipe,gif_pipe,ppm_pipe,pgm_pipe,pam_pipe,exr_pipe,dpx_pipe,qoi_pipe";
+    "png_pipe,jpeg_pipe,jpegls_pipe,jpegxl_pipe,j2k_pipe,bmp_pipe,tiff_pipe,webp_pipe,gif_pipe,ppm_pipe,pgm_pipe,pam_pipe,exr_pipe,dpx_pipe,qoi_pipe,"
+    "wav,w64,mp3,flac,aac,aiff,au,ac3,eac3";  // sound alone, to be called that
 
 /// FFmpeg's hook for opening files: the video itself, once.
 int open_alone(AVFormatContext* format, AVIOContext** file, const char* url, int flags, AVDictionary** options) {
