@@ -72,9 +72,9 @@ require(dry.returncode == 0 and "is TorchScript: a program, which is executed" i
 recipe = [str(place.path / "recipe.yaml"), "--data", str(place.path / "videos"), "--set", f"cache.folder={place.path / 'frames'}", *FEW, "--set", f"oracle.path={good}"]
 doctor = subprocess.run([sys.argv[1], "doctor", *recipe], capture_output=True, text=True, timeout=300)
 require(doctor.returncode == 0 and "is TorchScript: a program, which is executed" in doctor.stdout, f"doctor says so: {doctor.stdout} {doctor.stderr}")
-for name in ("run", "train", "sweep", "doctor"):
-    sweep = ["--set", "sweep={rounds: [1]}", "--set", "arms={}"] if name == "sweep" else ["--set", "arms={}"] if name == "train" else []
-    refused = subprocess.run([sys.argv[1], name, *recipe, *sweep, "--untrusted", "--dry-run"], capture_output=True, text=True, timeout=300)
+model = ["--set", "oracle.kind=torchscript", "--set", f"oracle.path={good}", "--untrusted", "--dry-run"]
+for name, more in (("run", []), ("train", ["--set", "arms={}"]), ("sweep", ["--set", "arms={}", "--set", "sweep={rounds: [1]}"]), ("doctor", [])):
+    refused = subprocess.run([sys.argv[1], name, str(place.path / "recipe.yaml"), *model, *more], capture_output=True, text=True, timeout=300)
     require(refused.returncode == 2 and f"{good} is TorchScript, a program, which --untrusted refuses" in refused.stderr, f"{name} --untrusted: {refused.returncode} {refused.stderr}")
 require("--untrusted" in subprocess.run([sys.argv[1], "predict", "--help"], capture_output=True, text=True).stdout, "predict knows --untrusted")
 for name, more in (("predict", ["x.mp4"]), ("export", ["--out", str(place.path / "x.onnx")])):

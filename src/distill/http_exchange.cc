@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -148,8 +149,9 @@ class HttpLine {
   }
 
  private:
-  // httplib bounds the length of a header, not their number nor that of a line without end. The kernel counts: tcpi_bytes_received
-  // (linux/tcp.h, whose tcp_info is longer than glibc's), 8 bytes from 128 on. 0 where the kernel does not say.
+  // Bytes that httplib has read. It bounds the length of a header, not their number nor that of a line without end. The kernel counts what
+  // came, tcpi_bytes_received (linux/tcp.h, whose tcp_info is longer than glibc's; 8 bytes from 128 on), and what of it waits to be read,
+  // which is asked later and so never too little. 0 where the kernel does not say.
   int64_t total() const {
     constexpr size_t kAt = 128;
     unsigned char info[kAt + sizeof(uint64_t)] = {};
@@ -157,7 +159,9 @@ class HttpLine {
     if (socket_ < 0 || ::getsockopt(socket_, IPPROTO_TCP, TCP_INFO, info, &size) != 0 || size < sizeof info) return 0;
     uint64_t bytes = 0;
     std::memcpy(&bytes, info + kAt, sizeof bytes);
-    return static_cast<int64_t>(bytes);
+    int waiting = 0;
+    ::ioctl(socket_, FIONREAD, &waiting);
+    return std::max<int64_t>(0, static_cast<int64_t>(bytes) - waiting);
   }
 
   void drop() {
@@ -242,9 +246,10 @@ HttpReply HttpServer::exchange(HttpRequest wanted) {
   try {
     while (trouble.empty() && ended.wait_for(exchange->headers_there ? kLook : kLookAtHeaders) != std::future_status::ready) {
       Progress::check_interrupted();
+      const int64_t read = state_->line->received();  // before it is asked whether the headers are there: else the body would count as theirs
       if (ExchangeClock::now() >= end) trouble = state_->no_answer();
-      else if (!exchange->headers_there && state_->line->received() > kMostHeaderBytes) trouble = fmt::format("its headers exceed {} kB", kMostHeaderBytes >> 10);
-      else if (state_->line->received() > most_after_headers) trouble = "its answer has no end";
+      else if (read > kMostHeaderBytes && !exchange->headers_there) trouble = fmt::format("its headers exceed {} kB", kMostHeaderBytes >> 10);
+      else if (read > most_after_headers) trouble = "its answer has no end";
     }
   } catch (...) {
     state_->break_off(talking, ended);
