@@ -196,7 +196,7 @@ std::string as_text(const Stock& stock, bool dry_run) {
   constexpr size_t kShown = 10;
   const ClipList& clips = stock.clips;
   std::string text = fmt::format("{}: {} clips, {:.0f} s, {} classes, {} groups, {} cannot be used, {} twice, {} missing\n",
-                                 stock.source.format, clips.clips.size(), stock.seconds, stock.classes.size(), stock.groups.size(),
+                                 stock.source.format, clips.clips.size(), stock.seconds, stock.clips_of_class.size(), stock.groups.size(),
                                  clips.quarantined.size(), clips.duplicates, stock.source.missing.size());
   for (const auto& [name, count] : stock.clips_of_class) text += fmt::format("  {:<32} {}\n", name, count);
   for (const auto& video : clips.quarantined) text += fmt::format("  cannot be used: {}: {}\n", video.path, video.reason);
