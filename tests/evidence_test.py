@@ -31,7 +31,7 @@ require(first.startswith("No arm ended above random, the control") or first.lowe
         f"the answer is the comparison's sentence, or that no arm ended above the control: {first}")
 require(first in run.stdout, f"stdout says the same: {run.stdout}")
 shown = html.unescape(page).replace("\u00a0", " ").replace("\u2212", "-")
-require(first in shown, "so does the page")
+require(first.replace("\u00a0", " ") in shown, f"so does the page: {first}")
 again = subprocess.run([sys.argv[1], "report", str(place.path / "out"), "--out", str(place.path / "again.html"), "--json"], capture_output=True, text=True, timeout=60)
 require(json.loads(again.stdout)["comparisons"] == report["comparisons"], f"so does distal report: {again.stderr}")
 

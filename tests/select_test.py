@@ -108,7 +108,7 @@ select("--strategy", "marginn", "--count", 3, "--logits", scores, code=2, says="
 select("--strategy", "margin", "--logits", scores, code=2, says="--count N, or --seconds S")
 select("--strategy", "margin", "--count", 3, "--logits", scores, "--embeddings", known, code=2, says="--logits has 60 rows and --embeddings has 3")
 select("--strategy", "margin", "--count", 3, "--logits", durations, code=1, says="2 dimensions are wanted")
-select("--strategy", "margin", "--count", 3, "--logits", place / "none.npy", code=1, says="No such file")
+select("--strategy", "margin", "--count", 3, "--logits", place / "none.npy", code=1, says="no such file")
 select("--strategy", "margin", "--count", 3, "--probabilities", scores, code=2, says="give them as --logits")
 select("--strategy", "margin", "--count", 3, "--logits", scores, "--set", "selection.gap=3", code=2, says="gap")
 select("--count", 3, code=2, says="give --logits")
