@@ -54,6 +54,7 @@ struct Exchange {
   int64_t most_bytes = 0;
   HttpReply reply;  // of the talking thread until `ended`
   std::atomic<bool> headers_there = false;
+  std::atomic<int64_t> taken = 0;  // of the body, decompressed
   std::promise<void> ended;
 
   int64_t most() const { return reply.status == 200 ? most_bytes : kMostErrorBytes; }
@@ -70,6 +71,7 @@ struct Exchange {
     const size_t room = static_cast<size_t>(most()) - reply.body.size();
     reply.body.append(data, std::min(bytes, room));
     reply.cut_off = bytes > room;
+    taken += static_cast<int64_t>(bytes);
     return !reply.cut_off;
   }
 
@@ -240,16 +242,14 @@ HttpReply HttpServer::exchange(HttpRequest wanted) {
   const auto ended = exchange->ended.get_future();
   const pthread_t talking = start_talking(exchange);
   const auto began = ExchangeClock::now(), end = began + microseconds(state_->timeout_s);
-  // In chunks of one byte six come for each.
-  const int64_t most_after_headers = 8 * std::max(wanted.most_bytes, kMostErrorBytes) + kMostHeaderBytes;
   std::string trouble;
   try {
     while (trouble.empty() && ended.wait_for(exchange->headers_there ? kLook : kLookAtHeaders) != std::future_status::ready) {
       Progress::check_interrupted();
-      const int64_t read = state_->line->received();  // before it is asked whether the headers are there: else the body would count as theirs
+      const int64_t read = state_->line->received();  // before it is asked what was made of it: else the body would count as headers
       if (ExchangeClock::now() >= end) trouble = state_->no_answer();
       else if (read > kMostHeaderBytes && !exchange->headers_there) trouble = fmt::format("its headers exceed {} kB", kMostHeaderBytes >> 10);
-      else if (read > most_after_headers) trouble = "its answer has no end";
+      else if (read > 2 * kMostHeaderBytes + 8 * exchange->taken) trouble = "its answer has no end";  // in chunks of one byte six come for each
     }
   } catch (...) {
     state_->break_off(talking, ended);
