@@ -20,6 +20,7 @@ import tempfile
 
 WIDTH, HEIGHT = 64, 48
 COMPLAINTS = re.compile(r"slice end not reached|concealing|rror while decoding")
+CUT_SHORT = re.compile(r"corrupt input packet")
 FAR = 6  # mean difference of a frame beyond which it is another one: two scalers, and chroma of 4:2:0
 
 
@@ -299,19 +300,20 @@ class Drawn:
 
 
 def reference(path):
-    """What ffmpeg's command line decodes: frames, times in seconds, their size, and whether it complains of their content."""
+    """What ffmpeg's command line decodes: frames, times in seconds, their size, whether it complains of their content, and of a packet that is cut short."""
     run = subprocess.run(["ffmpeg", "-nostdin", "-hide_banner", "-v", "info", "-i", str(path), "-map", "0:V:0", "-vsync", "passthrough", "-vf", "showinfo",
                           "-f", "rawvideo", "-pix_fmt", "rgb24", "-"], capture_output=True)
     said = run.stderr.decode("latin-1")
     base = re.search(r"config in time_base: (\d+)/(\d+)", said)
     sizes = re.findall(r"rawvideo.*?, (\d+)x(\d+)[ ,]", said)
     if not base or not sizes:
-        return [], [], (0, 0), True
+        return [], [], (0, 0), True, False
     width, height = map(int, sizes[-1])
     tick_s = int(base[1]) / int(base[2])
     times = [None if t == "NOPTS" else int(t) * tick_s for t in re.findall(r"\] n: *\d+ pts: *(-?\d+|NOPTS)", said)]
     step = 3 * width * height
-    return [run.stdout[at : at + step] for at in range(0, len(run.stdout) - step + 1, step)], times, (width, height), bool(COMPLAINTS.search(said))
+    frames = [run.stdout[at : at + step] for at in range(0, len(run.stdout) - step + 1, step)]
+    return frames, times, (width, height), bool(COMPLAINTS.search(said)), bool(CUT_SHORT.search(said))
 
 
 def judge(program, path, folder, seed, cut, rate):
@@ -320,7 +322,7 @@ def judge(program, path, folder, seed, cut, rate):
     if run.returncode != 0:
         return [f"exit {run.returncode}: {run.stderr[-200:]}"], {}
     read = json.loads(run.stdout)
-    frames, times, size, complains = reference(path)
+    frames, times, size, complains, cut_short = reference(path)
     if "error" in read:
         return ([] if read["error"].startswith(str(path) + ": ") else ["a refusal without its file: " + read["error"]]), read
     wrong = []
@@ -338,6 +340,8 @@ def judge(program, path, folder, seed, cut, rate):
         wrong.append("stand-ins in a file that is not called damaged")
     if read["damage"] and not cut and not complains:
         wrong.append("a sound file is called damaged")
+    if cut and cut_short and not read["damage"]:
+        wrong.append("a file that is cut short is not called damaged")
     if read["stray"] or read["fresh"]:
         wrong.append(f"alone otherwise than in order: {read['stray']} {read['fresh']}")
     mine = read["time_s"]
@@ -349,7 +353,8 @@ def judge(program, path, folder, seed, cut, rate):
             return any(0 <= k < count and times[k] == times[i] for k in (i - 1, i + 1))
 
         off = [abs(m - (t - times[0])) for m, t in zip(mine, times)]
-        off = [0 if alike(i) and (o < 0.0015 or o <= 2 / eval(rate)) else o for i, o in enumerate(off)]
+        step_s = max(0.0015, 2 / eval(rate), min((b - a for a, b in zip(times, times[1:]) if b > a), default=0) + 1e-6)
+        off = [0 if alike(i) and o <= step_s else o for i, o in enumerate(off)]
         if max(off) > 0.0015:
             wrong.append(f"time of frame {off.index(max(off))} off by {max(off):.4f} s")
     read["compared times"] = ascend

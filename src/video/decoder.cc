@@ -25,6 +25,13 @@ void require_memory(int code) {
   if (code == AVERROR(ENOMEM)) throw std::bad_alloc();
 }
 
+/// Whether a frame that nothing refers to may be left out undecoded. In VP8, VP9 and AV1 it may change what later headers build on: maps of segments,
+/// probabilities.
+bool leaves_nothing_behind(AVCodecID codec) {
+  constexpr AVCodecID kCodecs[] = {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG1VIDEO, AV_CODEC_ID_MPEG2VIDEO, AV_CODEC_ID_MPEG4};
+  return std::find(std::begin(kCodecs), std::end(kCodecs), codec) != std::end(kCodecs);
+}
+
 }  // namespace
 
 std::pair<int64_t, int64_t> Resize::apply(int64_t height, int64_t width) const {
@@ -81,9 +88,10 @@ struct Decoder::State {
 };
 
 Decoder::State::State(const VideoInfo& video, double deadline_s)
-    : info(video), damaged(!video.damage.empty()), deadline(deadline_s), may_skip(video.seekable && !damaged) {
+    : info(video), damaged(!video.damage.empty()), deadline(deadline_s), may_skip(false) {
   require_file(info.path);
   reopen();
+  may_skip = info.seekable && !damaged && leaves_nothing_behind(input.video->codecpar->codec_id);
 }
 
 void Decoder::State::require_time() const {
@@ -176,7 +184,7 @@ void Decoder::State::reopen() {
 void Decoder::State::send() {
   const bool skip = may_skip && packet->pts != AV_NOPTS_VALUE && !wanted.empty() && packet->pts < wanted.back() &&
                     !std::binary_search(wanted.begin(), wanted.end(), packet->pts);
-  if (damaged && is_spoilt(*packet, *input.video)) spoilt.insert(packet->pts);
+  if (damaged && is_spoilt(*packet, input)) spoilt.insert(packet->pts);
   codec->skip_frame = skip ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
   if (skip) {
     left_out = true;

@@ -12,8 +12,9 @@ namespace {
 /// The times that FFmpeg's command line gives to packets, in microseconds.
 class PacketTimes {
  public:
-  PacketTimes(const AVStream& stream, const AVInputFormat& format, const AVCodecContext& codec)
-      : stream_(stream), codec_(codec), joins_((format.flags & AVFMT_TS_DISCONT) != 0) {}
+  PacketTimes(const AVFormatContext& format, const AVStream& stream, const AVCodecContext& codec)
+      : stream_(stream), codec_(codec), joins_((format.iformat->flags & AVFMT_TS_DISCONT) != 0),
+        start_(static_cast<double>(format.start_time == AV_NOPTS_VALUE ? 0 : format.start_time)) {}
 
   /// In formats whose recordings may be put together, times that run back go on where those before them end: true.
   bool join(AVPacket& packet) {
@@ -33,7 +34,7 @@ class PacketTimes {
 
   /// Of the next packet, in the stream's time base.
   int64_t of(const AVPacket& packet) {
-    if (!next_) next_ = stream_.avg_frame_rate.num > 0 ? -codec_.has_b_frames * kSecond / av_q2d(stream_.avg_frame_rate) : 0;
+    if (!next_) next_ = start_ - (stream_.avg_frame_rate.num > 0 ? codec_.has_b_frames * kSecond / av_q2d(stream_.avg_frame_rate) : 0);
     if (packet.dts != AV_NOPTS_VALUE) next_ = static_cast<double>(microseconds(packet.dts));
     return last(packet.duration);
   }
@@ -68,6 +69,7 @@ class PacketTimes {
   const AVStream& stream_;
   const AVCodecContext& codec_;
   bool joins_;
+  double start_;                   // of the file, where packets without times begin
   int64_t shift_ = 0;              // ticks
   double shown_ = 0, dts_ = 0;     // of the last frame and the last packet
   std::optional<double> next_;
@@ -76,7 +78,7 @@ class PacketTimes {
 class Player {
  public:
   Player(const std::string& path, const Deadline& deadline)
-      : path_(path), deadline_(deadline), input_(open_input(path, deadline)), codec_(open_decoder(path, *input_.video)), bitstream_(*input_.video), times_(*input_.video, *input_.format->iformat, *codec_) {
+      : path_(path), deadline_(deadline), input_(open_input(path, deadline)), codec_(open_decoder(path, *input_.video)), bitstream_(*input_.video), times_(*input_.format, *input_.video, *codec_) {
     keep_video_alone(input_);
   }
 
@@ -97,7 +99,7 @@ class Player {
       picture_ = bitstream_.look(*packet).picture;
       played_.joined |= times_.join(*packet);
       packet->dts = times_.of(*packet);
-      if (is_spoilt(*packet, *input_.video)) spoilt_.insert(packet->pts);
+      if (is_spoilt(*packet, input_)) spoilt_.insert(packet->pts);
     }
     int code;
     while ((code = avcodec_send_packet(codec_.get(), packet)) == AVERROR(EAGAIN)) receive();
@@ -148,9 +150,12 @@ class Player {
 
 }  // namespace
 
-bool is_spoilt(const AVPacket& packet, const AVStream& stream) {
-  if ((packet.flags & AV_PKT_FLAG_CORRUPT) == 0) return false;
-  const AVCodecDescriptor* about = avcodec_descriptor_get(stream.codecpar->codec_id);
+bool counts_packets(const AVInputFormat& format) { return std::string_view(format.name) == "mpegts"; }
+
+bool is_spoilt(const AVPacket& packet, const Input& input) {
+  if ((packet.flags & AV_PKT_FLAG_CORRUPT) == 0 || packet.pts == AV_NOPTS_VALUE) return false;
+  if (!counts_packets(*input.format->iformat)) return true;
+  const AVCodecDescriptor* about = avcodec_descriptor_get(input.video->codecpar->codec_id);
   return about != nullptr && (about->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
 }
 

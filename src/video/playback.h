@@ -18,8 +18,13 @@ void keep_video_alone(Input& input);
 /// A packet that holds nothing shows nothing new; decoders are not asked (fftools/ffmpeg.c, decode_video).
 inline bool is_empty(const AVPacket& packet) { return packet.size == 0; }
 
-/// A picture of a codec whose packets stand alone that was cut short: decoders leave what was in memory in the rest of it, and say nothing.
-bool is_spoilt(const AVPacket& packet, const AVStream& stream);
+/// Whether FFmpeg's flag for corrupt packets comes from counters, which also jump where recordings were put together. Elsewhere it says that a
+/// packet was cut short.
+bool counts_packets(const AVInputFormat& format);
+
+/// A picture that was cut short: decoders leave what was in memory in the rest of it, and few say so. Where packets are counted only those that
+/// stand alone are told from sound ones.
+bool is_spoilt(const AVPacket& packet, const Input& input);
 
 struct PlayedFrame {
   int64_t pts = AV_NOPTS_VALUE;   // in the stream's time base, as the decoder reports it

@@ -88,7 +88,7 @@ void note_damage(const AVPacket& packet, const AVStream& stream, Pass& pass) {
 /// The packets from the last entry on, kept to see whether they decode: a transport stream does not say where it should end.
 class LastGroup {
  public:
-  explicit LastGroup(const Input& input) : wanted_(std::string_view(input.format->iformat->name) == "mpegts") {}
+  explicit LastGroup(const Input& input) : wanted_(counts_packets(*input.format->iformat)) {}
   void add(const AVPacket& packet, bool entry) {
     if (!wanted_) return;
     if (entry) packets_.clear(), bytes_ = 0;
@@ -372,7 +372,8 @@ VideoInfo probe(const std::string& path) {
   if (asks_decoder || !doubt.empty()) {
     const Playback playback = play(path, Deadline(decoding_s));
     index = pass.index.from_frames(playback, doubt, bitstream);
-    if (playback.faults == 0 && pass.corrupt > 0 && (playback.joined || is_gapless(index, pass.corrupt_packets))) {  // a counter that jumps where recordings were put together
+    const bool sound = playback.faults == 0 && pass.corrupt > 0 && counts_packets(*input.format->iformat);
+    if (sound && (playback.joined || is_gapless(index, pass.corrupt_packets))) {  // a counter that jumps where recordings were put together
       pass.corrupt = 0;
       info.damage = damage_of(pass, input, info);
     }
