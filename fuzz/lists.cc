@@ -45,7 +45,7 @@ DISTAL_FUZZ_TARGET(input) {
   if (input.empty()) return;
   std::string text(input.substr(1));
   std::erase(text, '\0');
-  fuzz::attempt(input, [&] {
+  fuzz::attempt(text, [&] {
     switch (input[0]) {
       case 'k': return write_and_read(read_kinetics(text, "list.csv", kNowhere));
       case 'K': return write_and_read(read_kinetics(text, "list.csv", kEverywhere));

@@ -166,32 +166,48 @@ RunPlace RecipeArguments::place(const Experiment& experiment) const {
 }
 
 void RecipeArguments::set_threads() const {
+  wait_briefly();
   const int64_t wanted = threads > 0 ? threads : jobs > 1 ? std::max<int64_t>(1, at::get_num_threads() / jobs) : 0;
   if (wanted > 0) at::set_num_threads(static_cast<int>(wanted));
 }
 
 namespace {
 
+struct FolderThreads {
+  ProcessorSplit split;
+  int64_t alone = 0;  // of what is trained before the trials, with nothing beside it
+
+  nlohmann::ordered_json json() const { return {{"jobs", split.jobs}, {"threads", split.threads}, {"alone", alone}}; }
+};
+
+FolderThreads measured_now(const Experiment& experiment, Progress& progress) {
+  FolderThreads threads{measured_split(experiment, progress), at::get_num_threads()};
+  if (const auto& teacher = experiment.base().teacher; teacher && threads.split.jobs > 1)
+    threads.alone = measured_threads(teacher->learner, teacher->input.value_or(experiment.base().input));
+  return threads;
+}
+
 // What the folder began with, where neither --threads nor --jobs says otherwise; else what is measured now.
-ProcessorSplit split_of(const Experiment& experiment, const RecipeArguments& arguments, const std::string& folder, Progress& progress) {
+FolderThreads threads_of(const Experiment& experiment, const RecipeArguments& arguments, const std::string& folder, Progress& progress) {
   const std::string path = folder + "/threads.json";
-  ProcessorSplit split{std::max<int64_t>(1, arguments.jobs), at::get_num_threads()};  // as set_threads did
+  FolderThreads threads{{std::max<int64_t>(1, arguments.jobs), at::get_num_threads()}, at::get_num_threads()};  // as set_threads did
   if (arguments.share.empty() && arguments.threads == 0 && arguments.jobs == 0) {
     const auto begun = nlohmann::json::parse(read_if_there(path), nullptr, /*allow_exceptions=*/false);
-    const auto number = [&](const char* name) { return begun.is_object() && begun.contains(name) && begun[name].is_number_integer() ? begun[name].get<int64_t>() : 0; };
-    split = {number("jobs"), number("threads")};
-    const auto sensible = [](int64_t count, int64_t most) { return count > 0 && count <= most; };  // else somebody wrote there
-    if (sensible(split.jobs, 256) && sensible(split.threads, 1024)) progress.say(split.text() + ", as this folder began");
-    else split = measured_split(experiment, progress);
+    const auto number = [&](const char* name, int64_t most) {  // 0: somebody else wrote there
+      const int64_t value = begun.is_object() && begun.contains(name) && begun[name].is_number_integer() ? begun[name].get<int64_t>() : 0;
+      return value <= most ? std::max<int64_t>(0, value) : 0;
+    };
+    threads = {{number("jobs", 256), number("threads", 1024)}, number("alone", 1024)};
+    if (threads.split.jobs > 0 && threads.split.threads > 0 && threads.alone > 0) progress.say(threads.split.text() + ", as this folder began");
+    else threads = measured_now(experiment, progress);
   }
-  write_atomically(path, nlohmann::ordered_json{{"jobs", split.jobs}, {"threads", split.threads}}.dump() + "\n");
-  return split;
+  write_atomically(path, threads.json().dump() + "\n");
+  return threads;
 }
 
 }  // namespace
 
 Results run_in_folder(const Experiment& experiment, const RecipeArguments& arguments, Progress& progress) {
-  wait_briefly();
   const RunPlace place = arguments.place(experiment);
   make_folder(place.folder);
   const FileLock lock(place.folder + "/.lock", place.folder, kCure);
@@ -200,9 +216,10 @@ Results run_in_folder(const Experiment& experiment, const RecipeArguments& argum
   write_atomically(place.folder + "/recipe.yaml", recipe_text(experiment));
   if (arguments.share.empty())
     for (const std::string& note : experiment.notes) progress.say(note);
-  const ProcessorSplit split = split_of(experiment, arguments, place.folder, progress);
+  const auto [split, alone] = threads_of(experiment, arguments, place.folder, progress);
   if (split.jobs > 1 && arguments.share.empty()) {
-    train_shared(experiment, place, progress);  // alone, so on all threads
+    at::set_num_threads(static_cast<int>(alone));
+    train_shared(experiment, place, progress);
     run_jobs(command_words(), place.folder, split.jobs, split.threads, progress);
   }
   at::set_num_threads(static_cast<int>(split.threads));

@@ -1,6 +1,7 @@
 #include "base/files.h"
 #include "base/interrupted.h"
 #include "cli/command.h"
+#include "cli/openmp.h"
 #include "experiment/proposal.h"
 #include "store/store.h"
 
@@ -27,6 +28,7 @@ std::string folder_of(const NewArguments& arguments) {
 }
 
 void make_recipe(const NewArguments& arguments) {
+  wait_briefly();
   if (fs::exists(arguments.recipe) && !arguments.force) fail("{}: exists; --force writes over it", arguments.recipe);
   if (!arguments.init.empty() && !fs::exists(arguments.init))
     throw UsageError(fmt::format("--init {}: missing; give a safetensors file of mobilenet_v2", arguments.init));

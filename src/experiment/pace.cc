@@ -1,12 +1,18 @@
 #include "experiment/pace.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
+
+#include <ATen/Parallel.h>
 
 #include "base/progress.h"
 #include "train/precision.h"
 
 namespace distal {
+
+SameThreads::SameThreads() : count_(at::get_num_threads()) {}
+SameThreads::~SameThreads() { at::set_num_threads(count_); }
 
 double seconds_a_call(const std::function<void()>& work) {
   const auto once = [&] {
@@ -46,6 +52,16 @@ Pace measured_pace(const Learner& learner, const InputOptions& input, int64_t cl
   const torch::NoGradGuard no_grad;
   pace.clip_s = seconds_a_call([&] { net->forward(clips); }) / static_cast<double>(batch);
   return pace;
+}
+
+Pace quickest_pace(const Learner& learner, const InputOptions& input, int64_t classes) {
+  constexpr double kLarge_s = 1;  // a step beyond which one thread is not tried
+  const Pace all = measured_pace(learner, input, classes);
+  if (at::get_num_threads() == 1 || all.step_s > kLarge_s) return all;
+  const SameThreads same;
+  at::set_num_threads(1);
+  const Pace one = measured_pace(learner, input, classes);
+  return {std::min(one.step_s, all.step_s), std::min(one.clip_s, all.clip_s)};
 }
 
 PaceOf once_each(PaceOf pace_of) {

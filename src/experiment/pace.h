@@ -17,8 +17,22 @@ struct Pace {
 /// Of a learner's network with that input and so many classes.
 using PaceOf = std::function<Pace(const Learner& learner, const InputOptions& input, int64_t classes)>;
 
-/// Times the real network on noise, in the precision it trains in. Throws Interrupted between two calls of the network.
+/// Times the real network on noise, in the precision it trains in, on the threads that LibTorch has. Throws Interrupted between two calls.
 Pace measured_pace(const Learner& learner, const InputOptions& input, int64_t classes);
+
+/// The quicker of measured_pace on all threads and on one, as a run would choose (experiment/split.h). Side by side trials end sooner still.
+/// Leaves the number of threads as it was.
+Pace quickest_pace(const Learner& learner, const InputOptions& input, int64_t classes);
+
+/// Gives LibTorch its number of threads back at the end.
+class SameThreads {
+ public:
+  SameThreads();
+  ~SameThreads();
+
+ private:
+  int count_;
+};
 
 /// The mean seconds of two calls after one that warms up; of one where that takes a second or more. Throws Interrupted between them.
 double seconds_a_call(const std::function<void()>& work);

@@ -265,7 +265,7 @@ class Planner {
     Learner learner = recipe.student;
     Choice<DistillLoss> loss = recipe.loss;
     const bool used = recipe.ask_start || (loss.method && !loss.method->needs_teacher());
-    return firsts_.insert(fmt::format("{} {} {}", resolved(learner), start, used ? resolved(loss) : "")).second;
+    return firsts_.insert(fmt::format("{} {} {} {}", resolved(learner), start, recipe.start_draw, used ? resolved(loss) : "")).second;
   }
 
   // Once for each network and seed, on the pool, with nothing frozen: a step goes over the clips of its own batch, once a task where
@@ -334,7 +334,7 @@ class Planner {
 
 Plan plan(const Experiment& experiment, Progress& progress) {
   const EndAtOnce makes_nothing;
-  return plan(experiment, progress, measured_pace);
+  return plan(experiment, progress, quickest_pace);
 }
 
 Plan plan(const Experiment& experiment, Progress& progress, const PaceOf& pace_of) {

@@ -22,6 +22,6 @@ struct ProposalOptions {
 
 /// Opens the videos; a list whose videos are much longer than what eight frames show, or whose rows are parts of much longer videos, gets
 /// segments. Throws Error: no lists, too few clips for its classes.
-Proposal propose(const ProposalOptions& options, Progress& progress, const PaceOf& pace_of = measured_pace);
+Proposal propose(const ProposalOptions& options, Progress& progress, const PaceOf& pace_of = quickest_pace);
 
 }  // namespace distal

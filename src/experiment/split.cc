@@ -13,6 +13,7 @@
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 
+#include "experiment/pace.h"
 #include "models/gate.h"
 
 namespace distal {
@@ -23,6 +24,7 @@ using StepClock = std::chrono::steady_clock;
 constexpr size_t kSteps = 4;     // timed at most; their median counts
 constexpr double kTimed_s = 0.4;  // after which no further step is timed
 constexpr int64_t kClasses = 8;  // a head's size makes no difference
+constexpr size_t kNetworks = 8;  // measured at most
 
 double seconds_of(const std::function<void()>& work) {
   const auto began = StepClock::now();
@@ -38,13 +40,12 @@ double middle(std::vector<double> values) {
 // A network with a batch of noise.
 class Specimen {
  public:
-  Specimen(const Recipe& recipe, int64_t clips) : frozen_(recipe.student.backbone_frozen()) {
-    ModelOptions model = recipe.student.model;
+  Specimen(const Learner& learner, const InputOptions& input, int64_t clips) : frozen_(learner.backbone_frozen()) {
+    ModelOptions model = learner.model;
     model.init.clear();
     model.freeze.clear();
     net_ = model.build(kClasses, Random(0));
-    bf16_ = recipe.student.training.precision != "f32" && cpu_has_bf16();
-    const InputOptions& input = recipe.input;
+    bf16_ = learner.training.precision != "f32" && cpu_has_bf16();
     clips_ = torch::randn({clips, 3, input.sampling.frames, input.size_px, input.size_px});
   }
   void look() {
@@ -71,22 +72,22 @@ class Specimen {
 };
 
 // On one thread, whose time other programs stretch least.
-bool is_large(const Recipe& recipe, double large_s) {
+bool is_large(const Learner& learner, const InputOptions& input, double large_s) {
   at::set_num_threads(1);
-  Specimen one(recipe, 1);
+  Specimen one(learner, input, 1);
   double least = seconds_of([&] { one.look(); });
   for (int64_t i = 0; i < 2 && least >= large_s; ++i) least = std::min(least, seconds_of([&] { one.look(); }));
   return least >= large_s;
 }
 
-double step_s(const Recipe& recipe, const ProcessorSplit& split) {
+double step_s(const Learner& learner, const InputOptions& input, const ProcessorSplit& split) {
   std::barrier<> together(split.jobs);
   std::vector<double> steps(static_cast<size_t>(split.jobs));
   std::vector<std::exception_ptr> errors(static_cast<size_t>(split.jobs));
   const auto train = [&](size_t job) {
     try {
       at::set_num_threads(static_cast<int>(split.threads));  // of this thread
-      Specimen specimen(recipe, recipe.student.training.batch_size);
+      Specimen specimen(learner, input, learner.training.batch_size);
       specimen.step();
       together.arrive_and_wait();
       std::vector<double> took;
@@ -108,6 +109,26 @@ double step_s(const Recipe& recipe, const ProcessorSplit& split) {
 }
 
 std::string counted(int64_t count, const char* one, const char* many) { return count == 1 ? fmt::format("one {}", one) : fmt::format("{} {}", count, many); }
+
+struct Student {
+  const Recipe* recipe;
+  int64_t trials;
+};
+
+// Those that most trials train, kNetworks of them.
+std::vector<Student> distinct_students(const Experiment& experiment) {
+  std::map<std::string, size_t> known;
+  std::vector<Student> students;
+  for (const Arm& arm : experiment.arms) {
+    ModelOptions model = arm.recipe.student.model;
+    const auto [at, fresh] = known.try_emplace(fmt::format("{}{}", resolved(model), arm.recipe.student.training.batch_size), students.size());
+    if (fresh) students.push_back({&arm.recipe, 0});
+    students[at->second].trials += experiment.base().seeds;
+  }
+  std::stable_sort(students.begin(), students.end(), [](const Student& a, const Student& b) { return a.trials > b.trials; });
+  if (students.size() > kNetworks) students.resize(kNetworks);
+  return students;
+}
 
 }  // namespace
 
@@ -140,32 +161,29 @@ ProcessorSplit quickest(const std::vector<ProcessorSplit>& splits, const std::ve
 }
 
 ProcessorSplit measured_split(const Experiment& experiment, Progress& progress, double large_s) {
-  const int threads = at::get_num_threads();
-  const auto restore = [](const int* count) { at::set_num_threads(*count); };
-  const std::unique_ptr<const int, decltype(restore)> restoring(&threads, restore);
-  const int64_t seeds = experiment.base().seeds;
-  const auto splits = possible_splits(std::ssize(experiment.arms) * seeds, threads);
+  const int64_t trials = std::ssize(experiment.arms) * experiment.base().seeds;
+  const auto splits = possible_splits(trials, at::get_num_threads());
   if (splits.size() == 1) return splits.front();
-  std::map<std::string, size_t> known;
-  std::vector<const Recipe*> recipes;
+  const SameThreads same;
+  const auto students = distinct_students(experiment);
   std::vector<StepTimes> networks;
-  for (const Arm& arm : experiment.arms) {
-    ModelOptions model = arm.recipe.student.model;
-    const auto [at, fresh] = known.try_emplace(fmt::format("{}{}", resolved(model), arm.recipe.student.training.batch_size), networks.size());
-    if (fresh) recipes.push_back(&arm.recipe), networks.push_back({0, {}});
-    networks[at->second].trials += seeds;
-  }
-  for (size_t i = 0; i < recipes.size(); ++i) {
-    Progress::check_interrupted();
-    if (is_large(*recipes[i], large_s)) {
+  progress.begin("timing the students' steps", std::ssize(students), "networks");
+  for (const Student& student : students) {
+    progress.step(std::ssize(networks));
+    const Learner& learner = student.recipe->student;
+    const InputOptions& input = student.recipe->input;
+    if (is_large(learner, input, large_s)) {
+      progress.end();
       progress.say(fmt::format("networks this large train on all threads: {}", splits.front().text()));
       return splits.front();
     }
+    StepTimes& times = networks.emplace_back(StepTimes{student.trials, {}});
     for (const ProcessorSplit& split : splits) {
       Progress::check_interrupted();
-      networks[i].step_s.push_back(step_s(*recipes[i], split));
+      times.step_s.push_back(step_s(learner, input, split));
     }
   }
+  progress.end();
   const ProcessorSplit chosen = quickest(splits, networks);
   std::vector<std::string> measured;
   for (size_t i = 0; i < splits.size(); ++i) {
@@ -175,6 +193,13 @@ ProcessorSplit measured_split(const Experiment& experiment, Progress& progress, 
   }
   progress.say(fmt::format("{} ({})", chosen.text(), fmt::join(measured, "; ")));
   return chosen;
+}
+
+int64_t measured_threads(const Learner& learner, const InputOptions& input, double large_s) {
+  const int64_t all = at::get_num_threads();
+  const SameThreads same;
+  if (all == 1 || is_large(learner, input, large_s)) return all;
+  return step_s(learner, input, {1, all}) <= 1.05 * step_s(learner, input, {1, 1}) ? all : 1;
 }
 
 }  // namespace distal

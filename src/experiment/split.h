@@ -28,8 +28,12 @@ struct StepTimes {
 /// The split whose trials end first; of those within a twentieth of it the first.
 ProcessorSplit quickest(const std::vector<ProcessorSplit>& splits, const std::vector<StepTimes>& networks);
 
-/// Times a few training steps of each distinct student on noise, in every possible split, and says what came of it. Where looking at one clip
-/// takes one thread `large_s` and longer, that is all: nothing is gained by a split. Leaves the number of threads as it was.
+/// Times a few training steps of each distinct student on noise, in every possible split, and says what came of it; of more than eight students
+/// the eight that most trials train. Where looking at one clip takes one thread `large_s` and longer, that is all: nothing is gained by a split.
+/// Leaves the number of threads as it was.
 ProcessorSplit measured_split(const Experiment& experiment, Progress& progress, double large_s = 0.03);
+
+/// The threads on which a network trains soonest where nothing trains beside it: all, or one. Measured and left as measured_split does.
+int64_t measured_threads(const Learner& learner, const InputOptions& input, double large_s = 0.03);
 
 }  // namespace distal

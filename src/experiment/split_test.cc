@@ -68,5 +68,14 @@ TEST_F(MeasuredSplit, IsNotMeasuredForALargeNetworkOrASingleThread) {
   EXPECT_EQ(chosen_, (ProcessorSplit{1, 1}));
 }
 
+TEST_F(MeasuredSplit, ThreadsOfOneTrainingAreAllOrOne) {
+  at::set_num_threads(2);
+  const Experiment study = small_study();
+  const int64_t chosen = measured_threads(study.arms[0].recipe.student, study.arms[0].recipe.input, 1e9);
+  EXPECT_TRUE(chosen == 1 || chosen == 2) << chosen;
+  EXPECT_EQ(measured_threads(study.arms[0].recipe.student, study.arms[0].recipe.input, 0), 2) << "a large network";
+  EXPECT_EQ(at::get_num_threads(), 2) << "as it was";
+}
+
 }  // namespace
 }  // namespace distal

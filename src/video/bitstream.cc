@@ -110,7 +110,7 @@ void Bitstream::units(const uint8_t* data, int64_t size, bool is_packet, Take ta
       int64_t length = 0;
       for (int i = 0; i < length_bytes_; ++i) length = length << 8 | data[at + i];
       at += length_bytes_;
-      if (length > 0) take(data + at, std::min(length, size - at));
+      if (length > 0 && at < size) take(data + at, std::min(length, size - at));
       at += length;
     }
     return;
@@ -160,7 +160,7 @@ void Bitstream::set_unit(int kind, const uint8_t* data, int64_t size) {
   int64_t number = 0;
   const auto plain = unescaped(data, std::min<int64_t>(size, 512));
   const int64_t head = avc ? 1 : 2, bytes = std::ssize(plain);
-  if (bytes <= head + 3) return;
+  if (bytes <= head) return;
   Bits bits(plain.data() + head, bytes - head);
   if (avc && kind == 7) {
     const int64_t profile = bits.take(8);

@@ -87,7 +87,8 @@ int buffer_within_limits(AVCodecContext* codec, AVFrame* frame, int flags) {
   return avcodec_default_get_buffer2(codec, frame, flags);
 }
 
-/// Finds the streams. What FFmpeg decodes on the way obeys the limit on pictures too.
+/// Finds the streams. What FFmpeg decodes on the way obeys the limit on pictures too, where the file's header names its streams; in transport streams
+/// and the like it decodes the first picture of each whatever its size.
 int find_streams(AVFormatContext& format) {
   std::vector<AVDictionary*> options(format.nb_streams + 1, nullptr);
   for (auto& each : options) av_dict_set_int(&each, "max_pixels", kMostPixels, 0);
@@ -96,26 +97,64 @@ int find_streams(AVFormatContext& format) {
   return found;
 }
 
-/// `best`, or the first other video stream where that is a cover of a Matroska that is marked as the default.
-AVStream* moving(AVFormatContext& format, AVStream* best) {
-  const auto is_still = [](const AVStream& stream) {
-    const AVCodecID codec = stream.codecpar->codec_id;
-    return codec == AV_CODEC_ID_MJPEG || codec == AV_CODEC_ID_PNG || codec == AV_CODEC_ID_BMP || (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
-  };
-  if (!is_still(*best)) return best;
-  for (unsigned i = 0; i < format.nb_streams; ++i)
-    if (format.streams[i]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !is_still(*format.streams[i])) return format.streams[i];
-  return best;
+bool is_picture_codec(AVCodecID codec) { return codec == AV_CODEC_ID_MJPEG || codec == AV_CODEC_ID_PNG || codec == AV_CODEC_ID_BMP; }
+
+/// Opens a file and finds its streams. Throws Error: as open_input.
+InputFormat open_format(const std::string& path, const Deadline& deadline) {
+  av_log_set_level(AV_LOG_QUIET);
+  AVFormatContext* raw = avformat_alloc_context();
+  if (!raw) throw std::bad_alloc();
+  raw->interrupt_callback = {should_stop, const_cast<Deadline*>(&deadline)};
+  raw->io_open = open_alone;
+  AVDictionary* options = nullptr;
+  av_dict_set(&options, "protocol_whitelist", "file", 0);
+  av_dict_set(&options, "format_whitelist", kFormats, 0);
+  const int opened = avformat_open_input(&raw, ("file:" + path).c_str(), nullptr, &options);  // frees `raw` on failure
+  av_dict_free(&options);
+  InputFormat format(raw);
+  deadline.require_time(path, "opening");
+  if (opened == AVERROR(EINVAL)) {
+    const std::string name = format_of(path);
+    if (av_match_list(name.c_str(), kFormats, ',') <= 0)
+      fail("{}: not a video (it reads as {}, which is not one of the files that hold all of a video); remove it from the list, or convert it to MP4", path, name);
+  }
+  if (opened < 0) refuse(path, opened);
+  const int found = find_streams(*format);
+  deadline.require_time(path, "opening");
+  if (found < 0) refuse(path, found);
+  return format;
 }
 
-AVStream* best_video(const std::string& path, AVFormatContext& format) {
-  const int index = av_find_best_stream(&format, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
-  const bool cover = index >= 0 && (moving(format, format.streams[index])->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
-  if (index < 0 || cover) {
-    const int audio = audio_streams(format);
-    fail("{}: no video stream ({} audio stream{})", path, audio, audio == 1 ? "" : "s");
+/// A Matroska does not say how many frames a stream has, so the packets of stream `index` are read until there are two.
+bool has_one_packet(const std::string& path, int index, const Deadline& deadline) {
+  const InputFormat format = open_format(path, deadline);
+  const Packet packet = make_packet();
+  int64_t packets = 0;
+  while (packets < 2 && av_read_frame(format.get(), packet.get()) >= 0) {
+    packets += packet->stream_index == index;
+    av_packet_unref(packet.get());
   }
-  return moving(format, format.streams[index]);
+  deadline.require_time(path, "opening");
+  return packets < 2;
+}
+
+/// A cover, as a container says, or a stream of one picture beside another video, which Matroska marks as the default.
+bool is_cover(const std::string& path, const AVFormatContext& format, const AVStream& stream, const Deadline& deadline) {
+  if ((stream.disposition & AV_DISPOSITION_ATTACHED_PIC) != 0) return true;
+  const auto others = [&](const AVStream* other) { return other != &stream && other->codecpar->codec_type == AVMEDIA_TYPE_VIDEO; };
+  if (!is_picture_codec(stream.codecpar->codec_id) || std::none_of(format.streams, format.streams + format.nb_streams, others)) return false;
+  return stream.nb_frames > 0 ? stream.nb_frames == 1 : has_one_packet(path, stream.index, deadline);
+}
+
+AVStream* best_video(const std::string& path, AVFormatContext& format, const Deadline& deadline) {
+  const int index = av_find_best_stream(&format, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
+  if (index >= 0 && !is_cover(path, format, *format.streams[index], deadline)) return format.streams[index];
+  for (unsigned i = 0; index >= 0 && i < format.nb_streams; ++i) {
+    AVStream* const stream = format.streams[i];
+    if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !is_cover(path, format, *stream, deadline)) return stream;
+  }
+  const int audio = audio_streams(format);
+  fail("{}: no video stream ({} audio stream{})", path, audio, audio == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -168,28 +207,8 @@ void require_file(const std::string& path) {
 }
 
 Input open_input(const std::string& path, const Deadline& deadline) {
-  av_log_set_level(AV_LOG_QUIET);
-  AVFormatContext* raw = avformat_alloc_context();
-  if (!raw) throw std::bad_alloc();
-  raw->interrupt_callback = {should_stop, const_cast<Deadline*>(&deadline)};
-  raw->io_open = open_alone;
-  AVDictionary* options = nullptr;
-  av_dict_set(&options, "protocol_whitelist", "file", 0);
-  av_dict_set(&options, "format_whitelist", kFormats, 0);
-  const int opened = avformat_open_input(&raw, ("file:" + path).c_str(), nullptr, &options);  // frees `raw` on failure
-  av_dict_free(&options);
-  Input input{InputFormat(raw), nullptr};
-  deadline.require_time(path, "opening");
-  if (opened == AVERROR(EINVAL)) {
-    const std::string format = format_of(path);
-    if (av_match_list(format.c_str(), kFormats, ',') <= 0)
-      fail("{}: not a video (it reads as {}, which is not one of the files that hold all of a video); remove it from the list, or convert it to MP4", path, format);
-  }
-  if (opened < 0) refuse(path, opened);
-  const int found = find_streams(*raw);
-  deadline.require_time(path, "opening");
-  if (found < 0) refuse(path, found);
-  input.video = best_video(path, *raw);
+  Input input{open_format(path, deadline), nullptr};
+  input.video = best_video(path, *input.format, deadline);
   return input;
 }
 

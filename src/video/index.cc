@@ -27,6 +27,7 @@ std::string Indexing::doubt(const AVStream& stream, const AVInputFormat& format,
   if ((format.flags & AVFMT_NOTIMESTAMPS) != 0 || format.raw_codec_id != AV_CODEC_ID_NONE) return "its format stores no times";
   if (std::string_view(format.name) == "mpeg") return "a program stream names few times";
   const auto at = [&](int64_t pts) { return static_cast<double>(pts - packets_.front().pts) * av_q2d(stream.time_base); };
+  const bool joins = (format.flags & AVFMT_TS_DISCONT) != 0;
   int64_t most = INT64_MIN, most_before_entry = INT64_MIN, dts = AV_NOPTS_VALUE, place = -1;
   std::vector<int64_t> times;
   for (const auto& packet : packets_) {
@@ -35,6 +36,10 @@ std::string Indexing::doubt(const AVStream& stream, const AVInputFormat& format,
     if (is_entry(packet)) most_before_entry = most;
     if ((is_entry(packet) && packet.pts <= most) || packet.pts <= most_before_entry || (packet.dts != AV_NOPTS_VALUE && packet.dts < dts)) {
       return fmt::format("time runs back at {:.2f} s, as where two recordings were put together", at(most));
+    }
+    const bool known = packet.dts != AV_NOPTS_VALUE && dts != AV_NOPTS_VALUE;
+    if (joins && known && static_cast<double>(packet.dts - dts) * av_q2d(stream.time_base) > kJump_s - 1) {  // the decoder knows for how long the one before stays
+      return fmt::format("time jumps at {:.2f} s, as where two recordings were put together", at(most));
     }
     most = std::max(most, packet.pts), dts = packet.dts, place = packet.place;
     times.push_back(packet.pts);

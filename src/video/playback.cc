@@ -1,7 +1,9 @@
 #include "video/playback.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
+#include <string_view>
 #include <unordered_set>
 
 #include "video/bitstream.h"
@@ -16,13 +18,13 @@ class PacketTimes {
       : stream_(stream), codec_(codec), joins_((format.iformat->flags & AVFMT_TS_DISCONT) != 0),
         start_(static_cast<double>(format.start_time == AV_NOPTS_VALUE ? 0 : format.start_time)) {}
 
-  /// In formats whose recordings may be put together, times that run back go on where those before them end: true.
+  /// In formats whose recordings may be put together, times that run back or jump go on where those before them end: true.
   bool join(AVPacket& packet) {
     if (!joins_) return false;
     shift(packet, shift_);
     if (packet.dts == AV_NOPTS_VALUE || !next_) return false;
     const auto dts = static_cast<double>(microseconds(packet.dts));
-    if (dts + kSecond / 10 >= std::max(shown_, dts_)) return false;
+    if (dts + kSecond / 10 >= std::max(shown_, dts_) && std::abs(dts - *next_) <= kJump_s * kSecond) return false;
     const int64_t back = av_rescale_q(static_cast<int64_t>(*next_ - dts), AV_TIME_BASE_Q, stream_.time_base);
     shift(packet, back);
     shift_ += back;

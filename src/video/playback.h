@@ -26,6 +26,10 @@ bool counts_packets(const AVInputFormat& format);
 /// stand alone are told from sound ones.
 bool is_spoilt(const AVPacket& packet, const Input& input);
 
+/// In a format whose recordings may be put together (AVFMT_TS_DISCONT), a time so much later than the one before begins another recording
+/// (fftools/ffmpeg.c, dts_delta_threshold).
+constexpr double kJump_s = 10;
+
 struct PlayedFrame {
   int64_t pts = AV_NOPTS_VALUE;   // in the stream's time base, as the decoder reports it
   int64_t time = AV_NOPTS_VALUE;  // in the stream's time base, as FFmpeg shows it

@@ -207,6 +207,7 @@ bool evenly_spaced(const std::vector<IndexedFrame>& frames) {
 bool is_gapless(const Index& index, const std::vector<int64_t>& packets) {
   constexpr int64_t kReordered = 4;
   const auto& frames = index.frames;
+  if (frames.empty()) return false;
   const int64_t last = std::ssize(frames) - 1;
   const double usual = (frames.back().tick - frames.front().tick) / static_cast<double>(std::max<int64_t>(1, last));
   for (const int64_t packet : packets)
@@ -274,9 +275,12 @@ Promise promise_of(const Pass& pass, const Input& input, const std::string& cont
 
 std::vector<std::string> damage_of(const Pass& pass, const Input& input, const VideoInfo& info) {
   std::vector<std::string> damage;
-  if (pass.corrupt > 0) damage.push_back(fmt::format("{} corrupt packets, the first at {:.2f} s", pass.corrupt, pass.first_corrupt_s));
+  const int64_t first = pass.first->best_effort_timestamp;
+  const double begin_s = first == AV_NOPTS_VALUE ? 0 : static_cast<double>(first) * av_q2d(input.video->time_base);  // times begin with the first frame
+  const double corrupt_s = std::max(0.0, pass.first_corrupt_s - begin_s);
+  if (pass.corrupt > 0) damage.push_back(fmt::format("{} corrupt packets, the first at {:.2f} s", pass.corrupt, corrupt_s));
   if (pass.misshapen > 0) {
-    damage.push_back(fmt::format("{} packets overwritten, the first near {:.2f} s", pass.misshapen, pass.first_corrupt_s));
+    damage.push_back(fmt::format("{} packets overwritten, the first near {:.2f} s", pass.misshapen, corrupt_s));
   }
   if (const auto [there, promised] = promise_of(pass, input, info.container); there < promised) {
     damage.push_back(fmt::format("truncated: {} of {} frames are in the file", there, promised));
@@ -288,7 +292,7 @@ std::vector<std::string> damage_of(const Pass& pass, const Input& input, const V
   if (damage.empty() && (info.container == "matroska" || info.container == "flv") && header_s > pass.end_s + 0.5) {
     damage.push_back(fmt::format("truncated: the header says {:.2f} s, packets end at {:.2f} s", header_s, pass.end_s));
   }
-  if (pass.error != 0) damage.push_back(fmt::format("reading stopped at {:.2f} s: {}", pass.end_s, words(pass.error)));
+  if (pass.error != 0) damage.push_back(fmt::format("reading stopped at {:.2f} s: {}", pass.end_s - begin_s, words(pass.error)));
   return damage;
 }
 
