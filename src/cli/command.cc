@@ -1,6 +1,8 @@
 #include "cli/command.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <sstream>
 
 #include <ATen/Parallel.h>
@@ -10,6 +12,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/leftovers.h"
+#include "base/text.h"
 #include "cli/jobs.h"
 #include "cli/openmp.h"
 #include "experiment/report.h"
@@ -87,6 +90,17 @@ const std::vector<Command>& commands() {
   return table;
 }
 
+CLI::Validator number_from(double low, double high) {
+  const std::string limits = std::isfinite(high) ? fmt::format("from {:g} to {:g}", low, high) : fmt::format("{:g} or more", low);
+  return {[=](const std::string& text) {
+            double value = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+            const bool number = error == std::errc() && end == text.data() + text.size() && std::isfinite(value);
+            return number && value >= low && value <= high ? std::string() : fmt::format("'{}' is no number {}", excerpt(text, 60), limits);
+          },
+          limits, ""};
+}
+
 std::vector<std::string>& command_words() {
   static std::vector<std::string> words;
   return words;
@@ -100,7 +114,7 @@ void RecipeArguments::add_common(CLI::App& command) {
     return text.starts_with('-') ? text + " is no seed; give 0 or more" : std::string();
   });
   command.add_option("--threads", threads, "threads of the networks [where cells can share the processor: as measured at the start; else all]")
-      ->check(CLI::Range(1, 1024))->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+      ->check(number_from(1, 1024))->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   command.add_flag("--dry-run", dry_run, "say what would happen, how long and at what cost; do nothing");
   command.add_flag("--quiet", quiet, "no progress");
   command.add_flag("--untrusted", untrusted, "refuse what executes code: TorchScript files (oracle.kind torchscript)");
@@ -123,7 +137,7 @@ void RecipeArguments::add_to(CLI::App& command) {
 
 void RecipeArguments::add_jobs(CLI::App& command) {
   command.add_option("--jobs", jobs, "processes that share the cells, one an arm and seed; --threads is of each [as measured at the start; with --threads 1]")
-      ->check(CLI::Range(1, 256));
+      ->check(number_from(1, 256));
 }
 
 std::vector<Override> RecipeArguments::overrides() const {

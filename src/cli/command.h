@@ -2,6 +2,7 @@
 // A subcommand is a function that adds itself to the program; main.cc is their table. Each prints its result to stdout (or
 // as JSON), progress to stderr, and throws Error for main.cc to print.
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,9 @@ void add_select(CLI::App& app);
 void add_shrink(CLI::App& app);
 void add_sweep(CLI::App& app);
 void add_train(CLI::App& app);
+
+/// What a number on the command line must be, said in our words; CLI11's own limits let NaN pass and are written with 300 digits. Both ends count.
+CLI::Validator number_from(double low, double high = std::numeric_limits<double>::infinity());
 
 /// The words of the command line as typed, the program's name first.
 std::vector<std::string>& command_words();
