@@ -39,6 +39,15 @@ void sync_folder(const std::string& path) {
   ::close(file);
 }
 
+// What is written takes the place of what stands there: of /dev/null or /dev/stdout, where one may do so, for all programs.
+void require_no_device(const std::string& path) {
+  struct stat there{}, named{};
+  if (::stat(path.c_str(), &there) != 0 || S_ISDIR(there.st_mode)) return;  // a folder is not replaced
+  const bool link_to_device = path.starts_with("/dev/") && ::lstat(path.c_str(), &named) == 0 && S_ISLNK(named.st_mode);
+  if (S_ISREG(there.st_mode) && !link_to_device) return;
+  fail("{}: no regular file but a device, pipe or socket, which a file would replace; name a file", path);
+}
+
 std::string holder(int file) {
   char text[32] = {};
   if (::pread(file, text, sizeof text - 1, 0) <= 0) return "another process";
@@ -78,6 +87,7 @@ struct Opened {
 }  // namespace
 
 void write_atomically(const std::string& path, std::string_view bytes) {
+  require_no_device(path);
   clear_leftovers_of(path);
   const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
   const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -94,7 +104,7 @@ void write_atomically(const std::string& path, std::string_view bytes) {
   ::close(file);
   if (renamed != 0) {
     ::unlink(temporary.c_str());
-    fail("{}: cannot be replaced ({}); remove what stands there", path, std::strerror(reason));
+    fail("{}: cannot be replaced ({}); name another file", path, std::strerror(reason));
   }
   sync_folder(path);
 }
