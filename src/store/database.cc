@@ -34,6 +34,8 @@ std::string path_of(const std::string& url) {
 void check_place(const std::filesystem::path& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) fail("store {}: a directory; name a file in it", path.string());
+  if (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored))
+    fail("store {}: no regular file but a device, pipe or socket; name a file", path.string());
   if (!std::filesystem::is_directory(path.parent_path(), ignored))
     fail("store {}: the directory {} does not exist; make it with mkdir -p", path.string(), path.parent_path().string());
 }
