@@ -179,8 +179,7 @@ void refuse_to_overwrite(const Stock& stock, const ImportArguments& arguments) {
   }
 }
 
-void record(const Stock& stock, const std::string& url, ClipReader& reader) {
-  Store store(url);
+void record(const Stock& stock, Store& store, ClipReader& reader) {
   std::set<std::string> stored;
   for (const Clip& clip : stock.clips.clips) {
     if (!stored.insert(clip.video).second) continue;
@@ -234,11 +233,12 @@ void import(const ImportArguments& arguments) {
   divide(stock, arguments);
   refuse_to_overwrite(stock, arguments);
   if (!arguments.dry_run) {
+    Store store(arguments.store);  // first: one that cannot be used leaves no lists behind
     for (const auto& list : stock.lists) {
       make_folder(stock.lists_folder);
       write_atomically(list.path, list.text);
     }
-    record(stock, arguments.store, reader);
+    record(stock, store, reader);
   }
   if (arguments.json) fmt::print("{}\n", json_text(as_json(stock, arguments.dry_run)));
   else fmt::print("{}", printable_lines(as_text(stock, arguments.dry_run)));
