@@ -172,6 +172,8 @@ void export_model(const ExportArguments& arguments) {
   if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
   const auto folder = fs::path(arguments.out).parent_path();
   if (!folder.empty() && !fs::is_directory(folder)) fail("--out {}: there is no folder {}; make it first", arguments.out, folder.string());
+  const auto samples = fs::path(arguments.sample).parent_path();
+  if (!samples.empty() && !fs::is_directory(samples)) fail("--sample {}: there is no folder {}; make it first", arguments.sample, samples.string());
   clear_leftovers(folder.empty() ? "." : folder.string());
   const SavedModel saved = load_model(arguments.model);
   ExportReport report{{{"path", arguments.out}}, arguments.out + "\n"};

@@ -30,6 +30,8 @@ std::string folder_of(const NewArguments& arguments) {
 void make_recipe(const NewArguments& arguments) {
   wait_briefly();
   if (fs::exists(arguments.recipe) && !arguments.force) fail("{}: exists; --force writes over it", arguments.recipe);
+  const auto place = fs::path(arguments.recipe).parent_path();
+  if (!place.empty() && !fs::is_directory(place)) fail("{}: there is no folder {}; make it first", arguments.recipe, place.string());
   if (!arguments.init.empty() && !fs::exists(arguments.init))
     throw UsageError(fmt::format("--init {}: missing; give a safetensors file of mobilenet_v2", arguments.init));
   const std::string folder = folder_of(arguments);
