@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/interrupted.h"
+#include "base/json.h"
 #include "video/decoder.h"
 
 namespace distal {
@@ -78,7 +79,7 @@ void bench_decode(const DecodeArguments& arguments) {
     }
   }
   if (arguments.json) {
-    fmt::print("{}\n", nlohmann::ordered_json{{"seconds", read_s}, {"probe_s", probe_s}, {"frames", frames}, {"bad", bad}, {"means", means}}.dump());
+    fmt::print("{}\n", json_text(nlohmann::ordered_json{{"seconds", read_s}, {"probe_s", probe_s}, {"frames", frames}, {"bad", bad}, {"means", means}}));
     return;
   }
   fmt::print("{} frames of {} videos, one thread: {:.2f} s, {:.0f} frames/s; probed before in {:.2f} s; {} videos cannot be read\n", frames, means.size(), read_s,
