@@ -1,6 +1,7 @@
 #include "infer/onnx.h"
 
 #include <bit>
+#include <optional>
 
 #include "base/error.h"
 #include "base/protobuf.h"
@@ -9,7 +10,7 @@ namespace distal {
 namespace {
 
 // Field numbers and enumerations: onnx.proto.
-constexpr int64_t kIrVersion = 8, kOpset = 17;
+constexpr int64_t kIrVersion = 8, kOpset = 17, kGraph = 7;
 
 int64_t data_type(c10::ScalarType type) {
   switch (type) {
@@ -57,7 +58,36 @@ std::string value_proto(const std::string& name, const std::vector<int64_t>& siz
   return bytes_field(1, name) + bytes_field(2, bytes_field(1, varint_field(1, data_type(at::kFloat)) + bytes_field(2, shape)));
 }
 
+// The next variable-length number; nothing where the bytes end before it does.
+std::optional<uint64_t> take_varint(std::string_view& rest) {
+  uint64_t value = 0;
+  for (int shift = 0; shift < 64 && !rest.empty(); shift += 7) {
+    const auto byte = static_cast<unsigned char>(rest[0]);
+    rest.remove_prefix(1);
+    value |= uint64_t{byte & 0x7Fu} << shift;
+    if (byte < 0x80) return value;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+bool is_onnx(std::string_view rest) {
+  constexpr uint64_t kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5;  // protobuf.dev, "Encoding"
+  bool graph = false;
+  while (!rest.empty()) {
+    const auto key = take_varint(rest);
+    const uint64_t wire = key.value_or(7) & 7;
+    std::optional<uint64_t> length;  // of what follows the key
+    if (wire == kVarint && take_varint(rest)) length = 0;
+    else if (wire == kBytes) length = take_varint(rest);
+    else if (wire == kFixed64 || wire == kFixed32) length = wire == kFixed64 ? 8 : 4;
+    if (!length || *length > rest.size()) return false;
+    graph |= *key == (uint64_t{kGraph} << 3 | kBytes);
+    rest.remove_prefix(*length);
+  }
+  return graph;
+}
 
 std::string OnnxModel::serialised() const {
   std::string graph;

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -33,5 +34,9 @@ struct OnnxModel {
   /// How many nodes read a tensor; an output of the model counts as one more.
   int64_t readers(const std::string& name) const;
 };
+
+/// Whether the bytes are a whole ONNX file from outside: fields of a message to their end, with a graph among them. A file that was cut off is
+/// none. For a look before libraries that print what they think of it.
+bool is_onnx(std::string_view bytes);
 
 }  // namespace distal

@@ -1,5 +1,6 @@
 #include "infer/openvino.h"
 
+#include <filesystem>
 #include <thread>
 
 #include <sched.h>
@@ -46,6 +47,24 @@ template <class Work> auto guarded(const std::string& what, const Work& work) {
 int processors() {
   cpu_set_t set;
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : static_cast<int>(std::thread::hardware_concurrency());
+}
+
+// OpenVINO tries one reader after the other on what it does not know, and they print.
+void require_readable(const std::string& path) {
+  const MappedFile file(path);
+  const std::string_view bytes(file.data(), file.size());
+  if (std::filesystem::path(path).extension() == ".onnx") {
+    if (!is_onnx(bytes)) fail("{}: no ONNX file, or cut off; copy it again, or export the model again with distal export", path);
+    return;
+  }
+  constexpr size_t kHead = 1 << 16;
+  const std::string_view head = bytes.substr(0, kHead);
+  const size_t first = head.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
+  if (first == std::string_view::npos || head[first] != '<' || head.find("<net") == std::string_view::npos)
+    fail("{}: no model of OpenVINO (no <net> in it); give the .xml that distal export wrote", path);
+  const std::string weights = std::filesystem::path(path).replace_extension(".bin").string();
+  std::error_code unknown;
+  if (!std::filesystem::is_regular_file(weights, unknown)) fail("{}: its weights, {}, are missing; copy both files", path, weights);
 }
 
 int threads_of(int64_t threads) { return threads > 0 ? static_cast<int>(threads) : at::get_num_threads(); }
@@ -185,7 +204,7 @@ std::unique_ptr<Engine> openvino_engine(const OnnxModel& model, const OpenvinoOp
 
 std::unique_ptr<Engine> openvino_file_engine(const std::string& path, const OpenvinoOptions& options) {
   require_precision(options);
-  const MappedFile regular(path);
+  require_readable(path);
   try {
     return std::make_unique<OpenvinoEngine>(core().read_model(path), options);
   } catch (const ov::Exception&) {  // its words are of its parsers
