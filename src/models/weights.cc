@@ -148,7 +148,10 @@ Tensors read_tensors(const std::string& path, Metadata& metadata) {
   if (file->size() < 8) fail("{}: no safetensors file ({} bytes); give a .safetensors file", path, file->size());
   uint64_t length = 0;
   std::memcpy(&length, file->data(), 8);
-  if (length > file->size() - 8) fail("{}: the header wants {} bytes of {}; the file is cut or no safetensors", path, length, file->size());
+  const std::string_view start(file->data(), std::min<size_t>(file->size(), 8));
+  if (length > file->size() - 8 && (start.starts_with("PK\x03\x04") || start.starts_with("\x80\x02") || start.starts_with("\x80\x04")))
+    fail("{}: a ZIP archive or a pickle, as PyTorch writes (.pt, .pth), no safetensors; write it again with safetensors.torch.save_file", path);
+  if (length > file->size() - 8) fail("{}: the header wants {} bytes of {}; the file is cut or no safetensors: copy it again, or give a .safetensors file", path, length, file->size());
   if (length > kMostHeaderBytes) fail("{}: a header of {} bytes, at most {} are read; the file is damaged or no safetensors", path, length, kMostHeaderBytes);
   const Json header = header_of(path, {file->data() + 8, length});
   metadata = metadata_of(path, header);
