@@ -164,6 +164,10 @@ void check(const Arm& arm, const Experiment& experiment, std::map<std::string, s
   if (recipe.budget == 0 && recipe.rounds > 0) refuse("budget = 0 asks nothing in any round; set a budget, or rounds to 0");
   require_draw(recipe, refuse);
   require_mixable(recipe, refuse);
+  const TeacherOptions& oracle = recipe.oracle;
+  if ((oracle.kind == "model" || oracle.kind == "torchscript") && oracle.path.empty())
+    refuse(fmt::format("oracle.kind = {} needs oracle.path, the file of who answers", oracle.kind));
+  if (oracle.kind == "http" && oracle.url.empty()) refuse("oracle.kind = http needs oracle.url, such as http://host:8000/v2/models/NAME");
   if (recipe.rounds == 0 || recipe.budget < 0) return;
   if (recipe.answers_per_clip > 1 && recipe.selection.unit == "answers" && recipe.budget < static_cast<double>(recipe.answers_per_clip))
     refuse(fmt::format("budget = {:g} buys no clip at {} answers each; raise it", recipe.budget, recipe.answers_per_clip));
