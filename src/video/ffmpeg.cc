@@ -43,8 +43,8 @@ bool begins_like_mp4(const std::string& path) {
   if (code == AVERROR_INVALIDDATA && begins_like_mp4(path)) {
     fail("{}: cut off, the index at its end (moov) is missing; copy or record the file again", path);
   }
-  if (code == AVERROR_INVALIDDATA) fail("{}: not a video ({}); remove it from the list", path, words(code));
-  fail("{}: cannot be opened: {}", path, words(code));
+  if (code == AVERROR_INVALIDDATA) fail("{}: not a video, or damaged from its first bytes on; copy it again, or remove it from the list", path);
+  fail("{}: cannot be opened ({}); copy it again, or remove it from the list", path, words(code));
 }
 
 /// Formats whose one file holds all of a video. Not here, so not read: what is text, what names other files or addresses (dash, hls, concat,
@@ -153,8 +153,9 @@ AVStream* best_video(const std::string& path, AVFormatContext& format, const Dea
     AVStream* const stream = format.streams[i];
     if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !is_cover(path, format, *stream, deadline)) return stream;
   }
+  if (index >= 0 && (format.streams[index]->disposition & AV_DISPOSITION_ATTACHED_PIC) == 0) return format.streams[index];  // pictures and no video
   const int audio = audio_streams(format);
-  fail("{}: no video stream ({} audio stream{})", path, audio, audio == 1 ? "" : "s");
+  fail("{}: no video stream ({} audio stream{}); remove it from the list", path, audio, audio == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -174,9 +175,18 @@ void Deadline::require_time(const std::string& path, const char* what) const {
 }
 
 std::string words(int code) {
-  std::array<char, AV_ERROR_MAX_STRING_SIZE> text{};
-  av_strerror(code, text.data(), text.size());
-  return text.data();
+  switch (code) {
+    case AVERROR_INVALIDDATA: return "it is damaged, or of another format";
+    case AVERROR_EOF: return "it ends too early";
+    case AVERROR_EXIT: return "it was stopped";
+    case AVERROR_DECODER_NOT_FOUND: return "this FFmpeg has no decoder for it";
+    case AVERROR_ENCODER_NOT_FOUND: return "this FFmpeg has no encoder for it";
+    case AVERROR_STREAM_NOT_FOUND: return "the stream is missing";
+    case AVERROR_PATCHWELCOME: return "FFmpeg does not read this kind of it";
+    default: break;
+  }
+  const int system = AVUNERROR(code);  // FFmpeg's other codes are four letters, far above the system's
+  return system > 0 && system < 4096 ? std::strerror(system) : fmt::format("FFmpeg gave up, code {}", code);
 }
 
 int check(int code, std::string_view what) {
@@ -201,8 +211,8 @@ void require_file(const std::string& path) {
   std::error_code code;
   const auto status = fs::status(path, code);
   if (status.type() == fs::file_type::not_found) fail("{}: no such file; check its path", path);
-  if (code) fail("{}: {}", path, code.message());
-  if (!fs::is_regular_file(status)) fail("{}: not a file", path);
+  if (code) fail("{}: cannot be read ({}); check the path and its permissions", path, code.message());
+  if (!fs::is_regular_file(status)) fail("{}: not a file but a folder, device or pipe; name a video file", path);
   if (fs::file_size(path, code) == 0) fail("{}: empty (0 bytes); copy it again", path);
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// The only door to FFmpeg: its headers, one owning pointer per C handle, and its error codes as errors with its own words.
+// The only door to FFmpeg: its headers, one owning pointer per C handle, and its error codes as errors, in our words.
 // Only the sources of this room include this file. Its log is silent; what it has to say arrives as Error.
 
 extern "C" {
@@ -45,9 +45,9 @@ using Packet = std::unique_ptr<AVPacket, Deleter>;
 using Frame = std::unique_ptr<AVFrame, Deleter>;
 using Scaler = std::unique_ptr<SwsContext, Deleter>;
 
-/// FFmpeg's sentence for an error code.
+/// What an error code of FFmpeg means, in our words.
 std::string words(int code);
-/// Returns `code`; throws Error "what: FFmpeg's words" where it is negative.
+/// Returns `code`; throws Error "what: words" where it is negative.
 int check(int code, std::string_view what);
 Packet make_packet();
 Frame make_frame();
