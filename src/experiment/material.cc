@@ -30,11 +30,11 @@ uint64_t content_hash(const List& list, uint64_t basis) {
 ClipList usable(const List& list, const Recipe& recipe, Material& material, ClipReader& reader, Progress& progress) {
   const auto probe_video = [&](const std::string& path) { return reader.probe(path); };
   ClipList made = make_clips(list.rows, recipe.data.root, recipe.clips, material.classes, probe_video, progress);
+  if (made.clips.empty()) fail("{}: no usable clip among {} rows; {} videos were refused, the first because: {}", list.path, list.rows.size(),
+                               made.quarantined.size(), made.quarantined.empty() ? "its segments have no label" : made.quarantined.front().reason);
   std::move(made.quarantined.begin(), made.quarantined.end(), std::back_inserter(material.quarantined));
   material.unlabelled_segments += made.unlabelled_segments;
   material.duplicates += made.duplicates;
-  if (made.clips.empty()) fail("{}: no usable clip among {} rows; {} videos were refused, the first because: {}", list.path, list.rows.size(),
-                               made.quarantined.size(), made.quarantined.empty() ? "its segments have no label" : made.quarantined.front().reason);
   return made;
 }
 
