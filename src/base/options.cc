@@ -257,6 +257,8 @@ void set_below(Yaml& node, std::span<const std::string> words, const Yaml& value
     node = value;
     return;
   }
+  if (node.is_list())
+    throw UsageError(fmt::format("{}: a list stands here, and {} sets an option of a section; write key: value lines", node.place.text(), value.place.text()));
   if (!node.is_section()) {
     Yaml made = Yaml::section(value.place);
     if (node.is_text()) made.set("name", node);
