@@ -20,7 +20,7 @@ void require_shallow(std::string_view text, const std::string& place) {
     } else if (c == '"') {
       in_string = true;
     } else if (c == '[' || c == '{') {
-      if (++depth > kMostJsonDepth) fail("{}: its JSON is nested deeper than {} levels; nothing that distal reads is", place, kMostJsonDepth);
+      if (++depth > kMostJsonDepth) fail("{}: its JSON is nested deeper than {} levels; nothing that distal reads is: check that it is the right file", place, kMostJsonDepth);
     } else if (c == ']' || c == '}') {
       --depth;
     }
@@ -50,7 +50,7 @@ nlohmann::json parse_json(std::string_view text, const std::string& place) {
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
-    if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) fail("{}: empty; JSON was expected", place);
+    if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) fail("{}: empty; JSON was expected: copy or write it again", place);
     const size_t at = error.byte > 0 ? error.byte - 1 : 0;
     const std::string there = at < text.size() ? fmt::format("not JSON from '{}' on", excerpt(text.substr(at), 20)) : "its JSON ends too early";
     fail("{}: {}: {}; it may be cut off or of another format", place, position(text, error.byte), there);

@@ -42,7 +42,7 @@ std::string name_of_copy(const std::string& path) { return fs::path(path).extens
 std::vector<std::string> lists_of(const ShrinkArguments& arguments) {
   if (!arguments.lists.empty()) return arguments.lists;
   std::vector<std::string> lists;
-  if (!fs::is_directory(arguments.folder)) fail("{}: no such folder", arguments.folder);
+  if (!fs::is_directory(arguments.folder)) fail("{}: no such folder; name that of the lists (.csv)", arguments.folder);
   for (const auto& entry : fs::directory_iterator(arguments.folder))
     if (entry.path().extension() == ".csv") lists.push_back(entry.path().filename().string());
   std::sort(lists.begin(), lists.end());

@@ -243,7 +243,7 @@ ForeignList read_mmaction2(const std::string& text, const std::string& place, co
       fail("{}: '{}' does not end in a class number; an MMAction2 list is `path label`", line.place, excerpt(line.text, 80));
     require_one_label(line, found->before);
     const int64_t known = std::ssize(class_names);
-    if (known > 0 && found->number >= known) fail("{}: class number {}, but there are {} class names; the first is number 0", line.place, found->number, known);
+    if (known > 0 && found->number >= known) fail("{}: class number {}, but there are {} class names (the first is number 0); name it in --classes", line.place, found->number, known);
     Row row = row_of(found->before, known > 0 ? class_names[found->number] : fmt::format("{}", found->number), "", line.place);
     set_group_of_name(row);
     list.add(row);

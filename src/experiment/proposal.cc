@@ -151,7 +151,7 @@ std::string how_long(double minutes, double whole_minutes, bool whole) {
 Proposal propose(const ProposalOptions& options, Progress& progress, const PaceOf& pace_of) {
   Pool pool = open_videos(options.folder, progress);
   if (!pool.enough())
-    fail("{}/train.csv: {} usable clips for {} classes; five a class are the least a loop can use", options.folder, pool.train(), pool.classes());
+    fail("{}/train.csv: {} usable clips for {} classes; five a class are the least a loop can use: add some", options.folder, pool.train(), pool.classes());
   const PaceOf once = once_each(pace_of);
   Proposal proposal;
   for (const Extent& extent : kExtents) {

@@ -86,7 +86,7 @@ Tensors tensors_of(const std::string& path, const std::shared_ptr<MappedFile>& f
     const auto offsets = field<std::vector<uint64_t>>(path, name, entry, "data_offsets");
     if (sizes.size() > kMostDimensions) fail("{}: tensor {} has {} dimensions, at most {} are read; the file is damaged", path, excerpt(name), sizes.size(), kMostDimensions);
     if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > bytes || array_bytes(sizes, static_cast<int64_t>(c10::elementSize(type))) != static_cast<int64_t>(offsets[1] - offsets[0])) {
-      fail("{}: tensor {} [{}] does not fit its bytes {} of {}; the file is cut or damaged", path, excerpt(name), fmt::join(sizes, ", "),
+      fail("{}: tensor {} [{}] does not fit its bytes {} of {}; the file is cut or damaged: copy it again", path, excerpt(name), fmt::join(sizes, ", "),
            excerpt(fmt::format("{}", fmt::join(offsets, "..")), 60), bytes);
     }
     ranges.push_back({offsets[0], offsets[1]});
