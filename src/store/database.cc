@@ -100,7 +100,7 @@ void Database::explain(const soci::soci_error& error) const {
   const auto* sqlite = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
   switch (sqlite ? sqlite->result() & 0xff : SQLITE_ERROR) {
     case SQLITE_NOTADB: fail("store {}: not a store (not an SQLite file); name another file with --store", path_);
-    case SQLITE_CORRUPT: fail("store {}: the file is damaged; restore a copy, or try `sqlite3 FILE .recover`", path_);
+    case SQLITE_CORRUPT: fail("store {}: the file is damaged; restore a copy, or try the command .recover of the SQLite shell on it", path_);
     case SQLITE_FULL: fail("store {}: the disk is full; free some space, then repeat the command: it continues", path_);
     case SQLITE_IOERR:
       fail("store {}: cannot be written or read (disk full, quota, file size limit, a file system without locks, or a broken disk); mend that, then "
