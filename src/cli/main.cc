@@ -86,9 +86,10 @@ std::string in_words(const CLI::App& app, const CLI::ParseError& error) {
     return fmt::format("{}: not a value it takes, such as a whole number{}", excerpt(pair), help_meant(app));
   }
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) return fmt::format("{}: a value is missing, or there is one too many{}", excerpt(name), help_meant(app));
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return fmt::format("{} is not expected here{}", excerpt(rest.empty() ? text : rest.substr(2)), flag_meant(app));
+  const auto unexpected = app.remaining(/*recurse=*/true);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return fmt::format("{} is not expected here{}", excerpt(fmt::format("{}", fmt::join(unexpected, " "))), flag_meant(app));
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr)
-    return text.starts_with("A subcommand") ? "a command is missing" + subcommands_meant(app) : fmt::format("{} is missing{}", excerpt(name), help_meant(app));
+    return text.starts_with("A subcommand") ? (unexpected.empty() ? "a command is missing" : excerpt(unexpected.front(), 60) + " is no command here") + subcommands_meant(app) : fmt::format("{} is missing{}", excerpt(name), help_meant(app));
   return excerpt(text) + help_meant(app);
 }
 
