@@ -124,6 +124,8 @@ TEST_F(Engines, AFileAnswersAsTheModelInMemory) {
   const auto expected = openvino_engine(model, options)->run(clips.narrow(0, 0, 4)).logits;
   for (const char* name : {"m.onnx", "m.xml"})
     EXPECT_TRUE(at::equal(openvino_file_engine((folder / name).string(), options)->run(clips.narrow(0, 0, 4)).logits, expected)) << name;
+  EXPECT_TRUE(is_onnx(model.serialised()));
+  EXPECT_FALSE(is_onnx(model.serialised().substr(0, 1000)) || is_onnx("not a model") || is_onnx(""));
   std::ofstream(folder / "broken.onnx") << "not a model";
   try {
     openvino_file_engine((folder / "broken.onnx").string(), options);
