@@ -213,17 +213,21 @@ std::string tested(const Summary& summary, const Comparison& c) {
 }
 
 std::string others(const Summary& summary) {
-  std::map<std::string, std::vector<std::string>> names;  // by finding
-  std::string best, teacher;
+  std::map<std::pair<std::string, bool>, std::vector<std::string>> names;  // by finding, and whether one teacher taught all seeds
+  std::string best;
   for (const auto& c : summary.comparisons) {
     if (c.against != summary.control) continue;
     if (c.arm == summary.best) best = c.finding();
-    else names[c.finding()].push_back(c.arm->name);
-    if (c.arm != summary.best && c.one_teacher) teacher = ", with this one teacher";
+    else names[{c.finding(), c.one_teacher}].push_back(c.arm->name);
   }
   std::vector<std::string> sentences;
   const auto say = [&](const std::string& finding, const std::string& words) {
-    if (names.contains(finding)) sentences.push_back(fmt::format("{} {}{}{}: {}.", words, summary.control->name, finding == best && finding == "better" ? " as well" : "", teacher, listed(names[finding])));
+    for (const bool one_teacher : {false, true}) {
+      const auto found = names.find({finding, one_teacher});
+      if (found == names.end()) continue;
+      sentences.push_back(fmt::format("{} {}{}{}: {}.", words, summary.control->name, finding == best && finding == "better" ? " as well" : "",
+                                      one_teacher ? ", with this one teacher" : "", listed(found->second)));
+    }
   };
   say("better", "Better than");
   say("worse", "Worse than");
@@ -288,7 +292,7 @@ std::string Comparison::finding() const {
   return reach == Shown::other_groups ? up ? "better" : "worse" : up ? "ahead on this test set" : "behind on this test set";
 }
 
-std::string Comparison::sentence() const { return verdict(arm->name, against->name, evidence(100), "accuracy points"); }
+std::string Comparison::sentence() const { return verdict(arm->name, against->name, evidence(100), "accuracy points", Better::larger, "test groups"); }
 
 std::vector<std::string> answer(const Summary& summary) {
   if (!summary.best) return {"Nothing was measured: no run finished a round."};

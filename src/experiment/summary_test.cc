@@ -177,7 +177,7 @@ TEST(Summary, ADifferenceOfOneTestGroupIsNoneOfOtherVideos) {
   const Summary summary(results);
   EXPECT_EQ(summary.comparisons[0].finding(), "ahead on this test set");
   EXPECT_EQ(summary.comparisons[0].crossed->interval.low, 0);
-  EXPECT_THAT(answer(summary).at(0), HasSubstr("badge is ahead of random on this test set; not shown for other videos: +10.10 accuracy points"));
+  EXPECT_THAT(answer(summary).at(0), HasSubstr("badge is ahead of random on this test set; not shown for other test groups: +10.10 accuracy points"));
   for (const auto& sentence : answer(summary)) EXPECT_THAT(sentence, Not(HasSubstr("better")));
 }
 
@@ -203,10 +203,22 @@ TEST(Summary, TheOneTeacherOfAllSeedsIsSaidInTheSentence) {
   EXPECT_THAT(answer(Summary(results)), ::testing::Contains(std::string("Better than random as well, with this one teacher: margin.")));
 }
 
+TEST(Summary, ATeacherIsSaidOfThoseArmsAloneThatHeardIt) {
+  Results results = three_seeds();
+  for (int64_t seed = 0; seed < 3; ++seed) {
+    const double shift = 0.0101 * static_cast<double>(seed);
+    results.cells.push_back(cell("smoothing", seed, false, {0.3, 0.5, 0.59 + shift}));
+    results.cells.push_back(cell("taught", seed, false, {0.3, 0.5, 0.58 + shift}));
+    results.cells.back().taught = true;
+  }
+  EXPECT_THAT(answer(Summary(results)).at(1),
+              HasSubstr("Better than random as well: smoothing. Better than random as well, with this one teacher: taught."));
+}
+
 TEST(Summary, SaysWhichPartOfTheProofIsMissing) {
   Results results = three_seeds();
   results.test_videos.assign(100, "the only operation");
-  EXPECT_THAT(answer(Summary(results)).at(0), HasSubstr("badge is ahead of random on this test set; not shown for other videos"));
+  EXPECT_THAT(answer(Summary(results)).at(0), HasSubstr("badge is ahead of random on this test set; not shown for other test groups"));
   EXPECT_THAT(answer(Summary(results)).at(0), HasSubstr("all test clips are of one group"));
   results.test_videos.clear();
   EXPECT_THAT(answer(Summary(results)).at(0), HasSubstr("which test clips were right is not known"));
