@@ -69,8 +69,9 @@ void insert_answer(soci::session& sql, const StoredAnswer& answer, const std::st
 
 void insert_refusal(soci::session& sql, const std::string& request, const StoredRefusal& refusal, const std::string& now) {
   const int64_t clip = clip_row(sql, refusal.clip);
-  sql << "INSERT INTO refusals (request, clip, reason, price, refused) SELECT id, :c, :r, :m, :t FROM request_groups WHERE idempotency_key = :k", use(clip),
-      use(refusal.reason), use(refusal.price), use(now), use(request);
+  sql << "INSERT INTO refusals (request, clip, reason, price, refused) SELECT id, :c, :r, :m, :t FROM request_groups WHERE idempotency_key = :k "
+         "ON CONFLICT (request, clip) DO NOTHING",
+      use(clip), use(refusal.reason), use(refusal.price), use(now), use(request);
 }
 
 }  // namespace

@@ -111,6 +111,9 @@ void Database::explain(const soci::soci_error& error) const {
     case SQLITE_BUSY:
     case SQLITE_LOCKED: fail("store {}: another process kept it locked for {} s; stop that process, then repeat", path_, kBusy_s);
     case SQLITE_NOMEM: fail("store {}: no memory left for a query; stop what else runs, then repeat the command: it continues", path_);
+    case SQLITE_CONSTRAINT:
+      fail("store {}: what was to be written contradicts what is there, so nothing of it was; another program has written into it: restore a copy, or name "
+           "another file with --store", path_);
     default: fail("store {}: its tables are not as distal makes them (another program's file, or changed by hand); restore a copy, or name another file with --store", path_);
   }
 }

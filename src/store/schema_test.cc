@@ -160,6 +160,14 @@ TEST_F(StoreTest, IsDocumentedTableByTableAndColumnByColumn) {
   }
 }
 
+TEST_F(StoreTest, SaysThatAnotherProgramForbidsWhatIsWritten) {
+  Store store(url());
+  Raw(path()).run("CREATE UNIQUE INDEX one_of_a_kind ON events (kind)");
+  store.event(0, "import", "12 videos");
+  EXPECT_THAT(message([&] { store.event(0, "import", "13 videos"); }), AllOf(HasSubstr(path()), HasSubstr("contradicts what is there"), HasSubstr("restore a copy")));
+  EXPECT_EQ(store.events(0).size(), 1u);
+}
+
 TEST_F(StoreTest, AnAnswerThatAnotherProgramSpoiledIsRefusedInOurWords) {
   Store store(url());
   store.put_answer({"clip", "oracle", "1", {0.25, 0.75}});

@@ -176,6 +176,16 @@ TEST_F(StoreTest, AsksAgainAboutWhatWasRefusedOnlyWhenToldTo) {
   EXPECT_THAT(store.open_request("o", "v", {"a", "b", "c"}).clips, ElementsAre("a", "c"));
 }
 
+TEST_F(StoreTest, KeepsTheFirstOfTwoRefusalsOfOneRequest) {
+  Store first(url()), second(url());  // two runs: the second found the first's request open and sent it too
+  const auto request = first.open_request("o", "v", {"a", "b"});
+  ASSERT_EQ(second.open_requests("o", "v").size(), 1u);
+  first.put_answers({{"b", "o", "v", {1}, 2, 0}}, request.key, {{"a", "value 0 is nan", 2, ""}});
+  EXPECT_EQ(message([&] { second.put_answers({{"b", "o", "v", {1}, 2, 0}}, request.key, {{"a", "value 1 is nan", 2, ""}}); }), "no error");
+  ASSERT_EQ(second.refused("o", "v").size(), 1u);
+  EXPECT_EQ(second.refused("o", "v")[0].reason, "value 0 is nan");
+}
+
 TEST_F(StoreTest, CountsWhatWasAskedAgainAsSpentOnceMore) {
   Store store(url());
   const int64_t run = begin(store), other = begin(store, "other");
