@@ -12,20 +12,22 @@ using soci::use;
 // Sums of doubles may be a rounding error above a budget they meet exactly.
 bool fits(double spent, double limit) { return spent <= limit + 1e-9 * std::max(1.0, std::abs(limit)); }
 
-Store::Spent sum_of(soci::session& sql, int64_t run) {
+// Each asking that brought nothing and was repeated. The first asking about a clip is its reservation's.
+double repeated(soci::session& sql, int64_t run, const Answerer& who) {
+  double price = 0;
+  sql << "SELECT COALESCE(SUM(refusals.price), 0.0) FROM refusals JOIN request_groups ON request_groups.id = refusals.request "
+         "JOIN reservations ON reservations.clip = refusals.clip "
+         "WHERE run = :r AND oracle = :o AND version = :v AND asked_again <> ''",
+      use(run), use(who.oracle), use(who.version), into(price);
+  return price;
+}
+
+Store::Spent spent_by(soci::session& sql, int64_t run, const Answerer& who) {
   Store::Spent spent;
   sql << "SELECT COUNT(*), COALESCE(SUM(seconds), 0.0), COALESCE(SUM(price), 0.0) FROM reservations WHERE run = :r", use(run),
       into(spent.answers), into(spent.seconds), into(spent.price);
+  spent.price += repeated(sql, run, who);
   return spent;
-}
-
-// Each asking that brought nothing and was repeated. The first asking about a clip is its reservation's.
-double repeated(soci::session& sql, int64_t run) {
-  double price = 0;
-  sql << "SELECT COALESCE(SUM(refusals.price), 0.0) FROM refusals JOIN reservations ON reservations.clip = refusals.clip "
-         "WHERE run = :r AND asked_again <> ''",
-      use(run), into(price);
-  return price;
 }
 
 bool insert(soci::session& sql, int64_t run, int64_t round, int64_t clip, double seconds, double price) {
@@ -46,6 +48,8 @@ void check(const char* what, double before, double after, double limit) {
 
 }  // namespace
 
+void Store::answered_by(const std::string& oracle, const std::string& version) { state_->answerer = {oracle, version}; }
+
 void Store::reserve(int64_t run, int64_t round, const std::vector<std::string>& clips, const std::vector<double>& seconds,
                     const std::vector<double>& price, double max_answers, double max_seconds, double max_price) {
   expect(clips.size() == seconds.size() && clips.size() == price.size(), "reserve: one length and one price per clip");
@@ -54,12 +58,12 @@ void Store::reserve(int64_t run, int64_t round, const std::vector<std::string>& 
     expect(seconds[i] >= 0 && price[i] >= 0 && std::isfinite(seconds[i] + price[i]), "reserve: lengths and prices are finite, 0 or more");
   state_->db.write([&](soci::session& sql) {
     need_run(sql, run);
-    const Spent before = sum_of(sql, run);
+    const Spent before = spent_by(sql, run, state_->answerer);
     bool changed = false;
     for (size_t i = 0; i < clips.size(); ++i)
       changed |= insert(sql, run, round, clip_row(sql, clips[i]), seconds[i], price[i]);
     if (!changed) return;
-    const Spent after = sum_of(sql, run);
+    const Spent after = spent_by(sql, run, state_->answerer);
     check("answers", before.answers, after.answers, max_answers);  // a throw rolls every insert back
     check("seconds of video", before.seconds, after.seconds, max_seconds);
     check("units of money", before.price, after.price, max_price);
@@ -79,11 +83,7 @@ std::vector<std::string> Store::reserved(int64_t run, int64_t round) {
 }
 
 Store::Spent Store::spent(int64_t run) {
-  return state_->db.read([&](soci::session& sql) {
-    Spent spent = sum_of(sql, run);
-    spent.price += repeated(sql, run);
-    return spent;
-  });
+  return state_->db.read([&](soci::session& sql) { return spent_by(sql, run, state_->answerer); });
 }
 
 }  // namespace distal

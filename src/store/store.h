@@ -66,8 +66,11 @@ class Store {
   /// Clips reserved by the run in that round, in order of reservation.
   std::vector<std::string> reserved(int64_t run, int64_t round);
   struct Spent { int64_t answers = 0; double seconds = 0, price = 0; };
-  /// A clip counts once, and in `price` once more for each time it was asked again.
+  /// A clip counts once, and in `price` once more for each time that who answers (answered_by) was asked about it again, by whichever run: as
+  /// an answer counts for every run that takes it, so does what it took to get it. reserve() holds its limits against the same sums.
   Spent spent(int64_t run);
+  /// Who answers the runs that this Store begins or continues. The same clip may have been refused by others, which is no matter of theirs.
+  void answered_by(const std::string& oracle, const std::string& version);
   /// Stores answers, all of them or none, and marks the request that brought them paid (none where `request` is empty). A
   /// second answer of the same (clip, oracle, version) changes nothing. Clips of the request in `refused` were answered unusably: they
   /// are paid as well, and not asked about again before ask_again(). Two runs may have sent one request, under its one key: what the

@@ -193,11 +193,41 @@ TEST_F(StoreTest, CountsWhatWasAskedAgainAsSpentOnceMore) {
   reserve(store, other, 0, {"b"}, 10);
   const auto first = store.open_request("o", "v", {"a", "b"});
   store.put_answers({{"b", "o", "v", {1}, 0.1, 0}}, first.key, {{"a", "nan", 0.1, ""}});
+  store.answered_by("o", "v");
   EXPECT_DOUBLE_EQ(store.spent(run).price, 0.2) << "reserved, and paid, once";
   store.ask_again("o", "v");
   EXPECT_DOUBLE_EQ(store.spent(run).price, 0.3);
   EXPECT_EQ(store.spent(run).answers, 2);
   EXPECT_DOUBLE_EQ(store.spent(other).price, 0.1);
+}
+
+TEST_F(StoreTest, CountsNothingThatAnotherOracleWasAskedAgain) {
+  Store store(url());
+  const int64_t run = begin(store);
+  reserve(store, run, 0, {"a", "b"}, 10);
+  for (const auto& [oracle, version] : {std::pair{"other", "v"}, {"o", "another"}}) {
+    const auto request = store.open_request(oracle, version, {"a", "b"});
+    store.put_answers({{"b", oracle, version, {1}, 2, 0}}, request.key, {{"a", "nan", 2, ""}});
+    store.ask_again(oracle, version);
+  }
+  store.answered_by("o", "v");
+  EXPECT_DOUBLE_EQ(store.spent(run).price, 0.2);
+  store.answered_by("other", "v");
+  EXPECT_DOUBLE_EQ(store.spent(run).price, 2.2);
+}
+
+TEST_F(StoreTest, HoldsWhatWasAskedAgainAgainstTheLimitToo) {
+  Store store(url());
+  const int64_t run = begin(store);
+  store.answered_by("o", "v");
+  reserve(store, run, 0, {"a", "b"}, 10);
+  store.put_answers({}, store.open_request("o", "v", {"a", "b"}).key, {{"a", "nan", 0.1, ""}, {"b", "nan", 0.1, ""}});
+  reserve(store, run, 1, {"c"}, 10, kNoLimit, 0.3);
+  store.ask_again("o", "v");
+  EXPECT_THAT(message([&] { reserve(store, run, 2, {"d"}, 10, kNoLimit, 0.5); }), HasSubstr("0.5 units of money are spent and 0.1 more were asked for, 0.1 above the 0.5"));
+  EXPECT_THAT(store.reserved(run, 2), IsEmpty());
+  reserve(store, run, 2, {"d"}, 10, kNoLimit, 0.6);
+  EXPECT_DOUBLE_EQ(store.spent(run).price, 0.6);
 }
 
 TEST_F(StoreTest, StoresTheAnswersOfARequestAllOrNone) {
