@@ -94,7 +94,7 @@ void Store::put_answers(const std::vector<StoredAnswer>& answers, const std::str
   std::vector<std::string> texts;
   for (const StoredAnswer& answer : answers) texts.push_back(to_text(answer.probabilities));
   const std::string now = utc_now();
-  state_->db.write([&](soci::session& sql) {
+  state_->db.write_paid([&](soci::session& sql) {
     for (size_t i = 0; i < answers.size(); ++i) insert_answer(sql, answers[i], texts[i], now);
     for (const StoredRefusal& refusal : refused) insert_refusal(sql, request, refusal, now);
     if (!request.empty()) sql << "UPDATE request_groups SET state = 'paid' WHERE idempotency_key = :k", use(request);

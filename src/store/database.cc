@@ -3,7 +3,6 @@
 #include <chrono>
 #include <ctime>
 #include <filesystem>
-#include <thread>
 
 #include <soci/sqlite3/soci-sqlite3.h>
 
@@ -15,7 +14,7 @@
 namespace distal {
 namespace {
 
-constexpr int kBusy_s = 60;
+constexpr int kBusy_s = 60, kLook_ms = 20, kFarewell_ms = 1000;
 
 sqlite_api::sqlite3* handle(soci::session& sql) {
   return static_cast<soci::sqlite3_session_backend*>(sql.get_backend())->conn_;
@@ -40,15 +39,20 @@ void check_place(const std::filesystem::path& path) {
     fail("store {}: the directory {} does not exist; make it with mkdir -p", path.string(), path.parent_path().string());
 }
 
-// SQLite's own wait hears no signal.
-int wait_while_busy(void*, int tries) {
-  if (interrupted() || tries == kBusy_s * 50) return 0;
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+// SQLite's own wait hears no signal. `wait` is a LockWait; `tries` begins anew with each lock.
+int wait_while_busy(void* wait, int tries) {
+  auto& so_far = *static_cast<LockWait*>(wait);
+  if (tries == 0) so_far.waited_ms = so_far.after_signal_ms = 0;
+  const bool ends = interrupted() && so_far.after_signal_ms >= so_far.most_after_signal_ms;
+  if (ends || so_far.waited_ms >= 1000 * kBusy_s) return 0;
+  const int ms = sqlite_api::sqlite3_sleep(kLook_ms);  // where SQLite can sleep for whole seconds only, it says so
+  so_far.waited_ms += ms;
+  if (interrupted()) so_far.after_signal_ms += ms;
   return 1;
 }
 
 // Changing to WAL needs the file alone and does not wait for other processes by itself.
-void use_wal(soci::session& sql) {
+void use_wal(soci::session& sql, LockWait& wait) {
   for (int tries = 0;; ++tries) {
     std::string mode;
     try {
@@ -57,7 +61,7 @@ void use_wal(soci::session& sql) {
       if (mode != "wal") throw soci::sqlite3_soci_error("the file system cannot hold a WAL", SQLITE_IOERR);
       return;
     } catch (const soci::sqlite3_soci_error& error) {
-      if (error.result() != SQLITE_BUSY || !wait_while_busy(nullptr, tries)) throw;
+      if (error.result() != SQLITE_BUSY || !wait_while_busy(&wait, tries)) throw;
     }
   }
 }
@@ -88,12 +92,16 @@ Database::Database(const std::string& url) : path_(path_of(url)) {
 
 void Database::open() {
   sql_.open(soci::sqlite3, fmt::format("dbname=\"{}\" timeout={}", path_, kBusy_s));
-  sqlite_api::sqlite3_busy_handler(handle(sql_), wait_while_busy, nullptr);
+  sqlite_api::sqlite3_busy_handler(handle(sql_), wait_while_busy, &wait_);
   sql_ << "PRAGMA synchronous = FULL";
   sql_ << "PRAGMA foreign_keys = ON";
   migrate(sql_, path_);  // before WAL, which writes: a file that is refused stays as it was
-  use_wal(sql_);
+  use_wal(sql_, wait_);
 }
+
+Database::PaidWrite::PaidWrite(LockWait& wait) : wait_(wait) { wait_.most_after_signal_ms = kFarewell_ms; }
+
+Database::PaidWrite::~PaidWrite() { wait_.most_after_signal_ms = 0; }
 
 void Database::explain(const soci::soci_error& error) const {
   Progress::check_interrupted();  // what broke off is not to blame

@@ -23,6 +23,12 @@ class Transaction {
   bool open_ = true;
 };
 
+/// The wait for a lock that another process holds.
+struct LockWait {
+  int waited_ms = 0, after_signal_ms = 0;  // so far
+  int most_after_signal_ms = 0;            // how long it goes on after SIGINT or SIGTERM
+};
+
 class Database {
  public:
   /// `sqlite:PATH`; makes the file, brings it to the newest schema. WAL, foreign keys on, waits 60 s for a lock,
@@ -58,11 +64,30 @@ class Database {
     });
   }
 
+  /// The same for what was paid for and would be paid again: where another process holds the lock, a signal ends the wait a second later, not
+  /// at once.
+  template <class Work>
+  auto write_paid(Work&& work) {
+    const PaidWrite paid(wait_);
+    return write(std::forward<Work>(work));
+  }
+
  private:
+  class PaidWrite {
+   public:
+    explicit PaidWrite(LockWait& wait);
+    ~PaidWrite();
+    PaidWrite(const PaidWrite&) = delete;
+
+   private:
+    LockWait& wait_;
+  };
+
   [[noreturn]] void explain(const soci::soci_error& error) const;
   void open();
 
   std::string path_;
+  LockWait wait_;  // of sql_
   soci::session sql_;
 };
 

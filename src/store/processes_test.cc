@@ -9,6 +9,7 @@
 #include <limits>
 #include <thread>
 
+#include "base/progress.h"
 #include "base/random.h"
 #include "store/store_test_helpers.h"
 
@@ -45,6 +46,27 @@ std::string integrity(const std::string& path) {
   sqlite3_close(db);
   return result;
 }
+
+// Holds the lock of a store without taking time: where a Store would sleep until it is let go, the sleep is counted, and ends at once.
+class LockHolder {
+ public:
+  explicit LockHolder(const std::string& path) {
+    static sqlite3_vfs hasty = *sqlite3_vfs_find(nullptr);
+    hasty.zName = "hasty";
+    hasty.pNext = nullptr;
+    hasty.xSleep = [](sqlite3_vfs*, int microseconds) {
+      if (++sleeps == lets_go_in) sqlite3_exec(db, "COMMIT", nullptr, nullptr, nullptr);
+      return microseconds;
+    };
+    sqlite3_vfs_register(&hasty, /*makeDflt=*/1);
+    sqlite3_open(path.c_str(), &db);
+    sqlite3_exec(db, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr);
+  }
+  ~LockHolder() { sqlite3_close(db); }
+
+  inline static sqlite3* db = nullptr;
+  inline static int sleeps = 0, lets_go_in = 0;  // number of the sleep; 0: none
+};
 
 int64_t make_run(const std::string& url) { return Store(url).begin_or_continue("k", "arm", 0, "", "").id; }
 
@@ -207,6 +229,25 @@ TEST_F(StoreTest, SaysDiskFullAndStaysUsable) {
   EXPECT_EQ(Store(url()).spent(run).answers, 1);
   EXPECT_EQ(Store(url()).events(run).back().kind, "after");
   EXPECT_EQ(integrity(path()), "ok");
+}
+
+TEST_F(StoreTest, WritesAPaidAnswerAlthoughASignalCameWhileAnotherProcessWrote) {
+  EXPECT_EQ(wait_for(child([&] {
+    Store store(url());
+    const auto request = store.open_request("o", "v", {"a", "b"});
+    const LockHolder holder(path());
+    Progress::catch_signals();
+    std::raise(SIGINT);
+    const auto answer = [&] { store.put_answers({{"a", "o", "v", {1}, 2, 1}}, request.key, {{"b", "nan", 2, ""}}); };
+    const std::string stopped = "stopped by signal 2";
+    if (message([&] { store.event(0, "kind", "free"); }) != stopped || holder.sleeps != 0) return 1;
+    if (message(answer) != stopped || holder.sleeps != 50 || store.open_requests("o", "v").size() != 1) return 2;  // a second
+    holder.sleeps = 0;
+    holder.lets_go_in = 3;
+    if (message(answer) != "no error" || holder.sleeps != 3) return 3;
+    if (!store.find_answer("a", "o", "v") || store.refused("o", "v").size() != 1 || !store.open_requests("o", "v").empty()) return 4;
+    return 0;
+  })), 0);
 }
 
 TEST_F(StoreTest, SaysWhenItMayNotWrite) {

@@ -74,7 +74,7 @@ class Store {
   /// Stores answers, all of them or none, and marks the request that brought them paid (none where `request` is empty). A
   /// second answer of the same (clip, oracle, version) changes nothing. Clips of the request in `refused` were answered unusably: they
   /// are paid as well, and not asked about again before ask_again(). Two runs may have sent one request, under its one key: what the
-  /// second was refused by it changes nothing either.
+  /// second was refused by it changes nothing either. While another process writes, a signal does not end this at once but after a second.
   void put_answers(const std::vector<StoredAnswer>& answers, const std::string& request = "", const std::vector<StoredRefusal>& refused = {});
   void put_answer(const StoredAnswer& answer) { put_answers({answer}); }
 
