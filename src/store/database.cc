@@ -104,7 +104,6 @@ Database::PaidWrite::PaidWrite(LockWait& wait) : wait_(wait) { wait_.most_after_
 Database::PaidWrite::~PaidWrite() { wait_.most_after_signal_ms = 0; }
 
 void Database::explain(const soci::soci_error& error) const {
-  Progress::check_interrupted();  // what broke off is not to blame
   const auto* sqlite = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
   switch (sqlite ? sqlite->result() & 0xff : SQLITE_ERROR) {
     case SQLITE_NOTADB: fail("store {}: not a store (not an SQLite file); name another file with --store", path_);
@@ -117,6 +116,8 @@ void Database::explain(const soci::soci_error& error) const {
     case SQLITE_CANTOPEN:
     case SQLITE_PERM: fail("store {}: cannot be opened; check that you may write the file and its directory", path_);
     case SQLITE_BUSY:
+      Progress::check_interrupted();  // which ended the wait: whoever holds the lock is not to blame
+      [[fallthrough]];
     case SQLITE_LOCKED: fail("store {}: another process kept it locked for {} s; stop that process, then repeat", path_, kBusy_s);
     case SQLITE_NOMEM: fail("store {}: no memory left for a query; stop what else runs, then repeat the command: it continues", path_);
     case SQLITE_CONSTRAINT:

@@ -231,6 +231,26 @@ TEST_F(StoreTest, SaysDiskFullAndStaysUsable) {
   EXPECT_EQ(integrity(path()), "ok");
 }
 
+TEST_F(StoreTest, SaysDiskFullAlsoAfterASignal) {
+  const int64_t run = make_run(url());
+  EXPECT_EQ(wait_for(child([&] {
+    Store store(url());
+    Progress::catch_signals();
+    std::raise(SIGINT);
+    std::signal(SIGXFSZ, SIG_IGN);
+    rlimit limit{};
+    ::getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = 200 << 10;
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    const std::string text(5000, 'x');
+    std::string said = "no error";
+    for (int i = 0; i < 1000 && said == "no error"; ++i) said = message([&] { store.event(run, "fill", text); });
+    if (said.find("disk full") != std::string::npos || said.find("disk is full") != std::string::npos) return 0;
+    std::fprintf(stderr, "said: %s\n", said.c_str());
+    return 1;
+  })), 0);
+}
+
 TEST_F(StoreTest, WritesAPaidAnswerAlthoughASignalCameWhileAnotherProcessWrote) {
   EXPECT_EQ(wait_for(child([&] {
     Store store(url());
