@@ -283,12 +283,14 @@ class HttpTeacher final : public Teacher {
 
   double longest_wait_s() const { return options_.timeout_s * static_cast<double>(options_.retries); }
 
-  /// Waits before the next try and returns how long: as the server asks, else the back-off as far as patience goes.
+  /// Waits before the next try and returns how long: as the server asks, else the back-off as far as patience goes. The
+  /// waits for an answer that is at work count too, and may leave less than none.
   double wait(const HttpReply& reply, const std::string& problem, double backoff_s, double patience_s) const {
+    patience_s = std::max(0.0, patience_s);
     const double asked_s = retry_after_s(reply), wait_s = std::max(asked_s, std::min(backoff_s, patience_s));
     if (asked_s > patience_s)
       fail("{}: {}; the server asks to wait {:.0f} s (Retry-After: {}), longer than the {:g} s left of oracle.timeout_s x oracle.retries; repeat the command then, or raise oracle.retries", place(),
-           problem, asked_s, excerpt(reply.header("Retry-After"), 60), std::max(0.0, patience_s));
+           problem, asked_s, excerpt(reply.header("Retry-After"), 60), patience_s);
     if (wait_s >= kWorthSaying_s)
       say(fmt::format("{}: {}; {} {:.0f} s, waits at most {:g} s in all (oracle.timeout_s x oracle.retries)", place(), problem, asked_s > 0 ? "the server asks for" : "tries again in", wait_s, longest_wait_s()));
     sleep_until(after(wait_s));

@@ -24,6 +24,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 torch::Tensor mean_colour(const torch::Tensor& clips) { return clips.mean({2, 3, 4}).softmax(1); }
 
@@ -445,6 +446,17 @@ TEST(HttpTeacher, WaitsInAllNoLongerThanItsTriesMayTake) {
   options.timeout_s = 0.6;
   server.fail_next(5, 429, "1");
   EXPECT_THAT(refusal(*http_teacher(options, 3)), HasSubstr("the server asks to wait 1 s (Retry-After: 1), longer than the 0.2 s left"));
+}
+
+// However slow the machine is: then there are fewer waits, and as many tries.
+TEST(HttpTeacher, TriesAsOftenAsToldAfterAllPatienceWentIntoWaitsForAnAnswerAtWork) {
+  ReferenceServer server(mean_colour);
+  auto options = options_for(server);
+  options.timeout_s = 1;
+  options.retries = 1;
+  options.backoff_s = 0.6;  // the second wait is longer than what is left
+  server.fail_next(1000, 409);
+  EXPECT_THAT(refusal(*http_teacher(options, 3)), AllOf(HasSubstr("2 tries; "), Not(HasSubstr("Retry-After"))));
 }
 
 TEST(HttpTeacher, IsBilledOnceWhenTheConnectionBreaksAfterTheWork) {
