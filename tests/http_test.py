@@ -103,7 +103,7 @@ server.process.communicate()
 class Hostile(http.server.BaseHTTPRequestHandler):
     """Describes a model; what it answers is in `mode`."""
     protocol_version = "HTTP/1.1"
-    mode, billed, wait_s = "good", 0, 0
+    mode, billed, keys = "good", 0, []
 
     def log_message(self, *words):
         pass
@@ -124,6 +124,7 @@ class Hostile(http.server.BaseHTTPRequestHandler):
         if Hostile.mode == "wait":
             return self.reply(b"{}", 429, [("Retry-After", "100")])
         Hostile.billed += clips
+        Hostile.keys.append(self.headers["Idempotency-Key"])
         data = [.75, .25] * clips
         answer = {"id": request["id"], "outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [clips, 2], "data": data}]}
         if Hostile.mode == "nan":
@@ -131,6 +132,8 @@ class Hostile(http.server.BaseHTTPRequestHandler):
         if Hostile.mode == "id":
             answer["id"] = "\x1b[31mother"
         body, headers = json.dumps(answer).encode(), []
+        if Hostile.mode == "page":
+            body = b"<html>Please sign in</html>"
         if Hostile.mode == "cut":
             body = body[:-20]
         if Hostile.mode == "bomb":
@@ -169,6 +172,15 @@ for mode, reason in (("nan", "1 of 3 answers of a request are not finite"), ("id
     with open(place.path / mode / "curve.csv", newline="") as file:
         spent = {float(row["price"]) for row in csv.DictReader(file) if row["round"] == "1"}
     require(spent == {2.0 * (3 + bad)}, f"{mode}: what was paid is counted: {spent}")
+
+# A proxy's page in place of the answer: the request stays open and is sent again as it was, under its key, without a word from the user.
+Hostile.mode, Hostile.keys = "page", []
+run = limited("page")
+require(run.returncode == 1 and "a web page" in run.stderr and "ask_again" not in run.stderr, f"a web page is no answer: {run.returncode} {run.stderr}")
+require(requests(place.path / "page.db", "open") == 1 and not rows(place.path / "page.db", "select * from refusals"), "its request is open and counts once")
+Hostile.mode = "good"
+run = limited("page")
+require(run.returncode == 0 and len(Hostile.keys) == 2 and len(set(Hostile.keys)) == 1, f"the same request again: {run.returncode} {run.stderr} {Hostile.keys}")
 
 # A wait is said and ends at a signal.
 Hostile.mode = "wait"

@@ -3,6 +3,8 @@
 #include <ctime>
 #include <thread>
 
+#include <strings.h>
+
 #include <fmt/ranges.h>
 
 #include "base/error.h"
@@ -79,9 +81,14 @@ std::string explained(const HttpReply& reply) {  // the server's own words, if i
   return first == std::string::npos ? fmt::format("HTTP {}", reply.status) : fmt::format("HTTP {}: {}", reply.status, excerpt(reason.substr(first)));
 }
 
-bool is_web_page(const std::string& body) {
+/// Begins with '<', or is called HTML and is no JSON object either.
+bool is_web_page(const HttpReply& reply) {
+  std::string_view body = reply.body;
+  if (body.starts_with("\xEF\xBB\xBF")) body.remove_prefix(3);  // a byte order mark
   const size_t first = body.find_first_not_of(" \t\r\n");
-  return first != std::string::npos && body[first] == '<';
+  const char begin = first == std::string_view::npos ? '\0' : body[first];
+  constexpr std::string_view kHtml = "text/html";
+  return begin == '<' || (begin != '{' && ::strncasecmp(reply.header("Content-Type").c_str(), kHtml.data(), kHtml.size()) == 0);
 }
 
 /// The request was not worked on, or a repetition will get the answer: timeout, still at work, too early, too many, server trouble.
@@ -102,6 +109,7 @@ class HttpTeacher final : public Teacher {
     expect(clips.dim() == 5 && !request_key.empty(), "clips [N, 3, T, H, W] and a key");
     const HttpReply reply = post(message_of(clips, request_key), request_key, clips.size(0));
     remark_.clear();
+    refuse_web_page(reply);  // which no teacher answered: nothing was billed, and the same request may be sent again
     try {
       return probabilities_in(reply, request_key, clips.size(0));
     } catch (const Error& error) {
@@ -157,6 +165,7 @@ class HttpTeacher final : public Teacher {
   }
 
   Json json_of(const HttpReply& reply) const {
+    refuse_web_page(reply);
     check_readable(reply, kMostMetadataBytes);
     Json json;
     try {
@@ -196,13 +205,16 @@ class HttpTeacher final : public Teacher {
 
   int64_t most_bytes(int64_t clips) const { return kMostBytesBesides + kMostBytesOfANumber * clips * classes_; }
 
+  void refuse_web_page(const HttpReply& reply) const {
+    if (is_web_page(reply))
+      fail("{}: '{}' is not a message of the Open Inference Protocol but a web page, as logins and proxies answer; open the address in a browser, "
+           "correct oracle.url, or give a token (oracle.token_env)", place(), excerpt(reply.body, 80));
+  }
+
   void check_readable(const HttpReply& reply, int64_t most) const {
     const std::string encoding = reply.header("Content-Encoding");
     if (!encoding.empty() && encoding != "identity" && encoding != "gzip" && encoding != "deflate" && encoding != "br")
       fail("{}: answers in the Content-Encoding '{}', which nobody asked for; switch compression off there", place(), excerpt(encoding, 40));
-    if (is_web_page(reply.body))
-      fail("{}: '{}' is not a message of the Open Inference Protocol but a web page, as logins and proxies answer; open the address in a browser, "
-           "correct oracle.url, or give a token (oracle.token_env)", place(), excerpt(reply.body, 80));
     if (reply.cut_off) fail("{}: answers more than {} bytes, which no right answer takes; look at what answers there", place(), most);
   }
 

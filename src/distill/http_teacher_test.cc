@@ -340,7 +340,6 @@ TEST(HttpTeacher, NamesWhatIsWrongInAnAnswerAndThatItWasPaid) {
       {tensor(std::string(300000, '[') + std::string(300000, ']')), "nested deeper than 64 levels"},
       {tensor("[0.5, 0.25, 0.25]").substr(0, 60), "ends too early"},
       {"", "empty"},
-      {"<html><body>Please sign in</body></html>", "a web page, as logins and proxies answer; open the address in a browser"},
       {R"({"error": "model \u001b[31mfailed"})", "HTTP 200 with an error instead of an answer: model .[31mfailed"},
       {R"({"detail": [{"loc": ["body", "inputs"], "msg": "value is not a valid list"}]})", "value is not a valid list"},
   };
@@ -350,6 +349,29 @@ TEST(HttpTeacher, NamesWhatIsWrongInAnAnswerAndThatItWasPaid) {
     EXPECT_THAT(refusal(*teacher), AllOf(HasSubstr(server.server()), HasSubstr(want))) << text.substr(0, 200);
     EXPECT_THROW(teacher->answer(torch::rand({1, 3, 2, 4, 4}), fresh()), Unusable) << text.substr(0, 200);
   }
+}
+
+// A proxy's page says nothing of whether the request reached the teacher: it is sent again under its key.
+TEST(HttpTeacher, CallsAWebPageThatAndNoPaidAnswer) {
+  const std::string html = "HTTP/1.1 200 OK\r\nContent-Type: Text/HTML; charset=utf-8", plain = "HTTP/1.1 200 OK";
+  const std::vector<std::pair<std::string, std::string>> pages = {
+      {"<html><body>Please sign in</body></html>", plain}, {"\n <!doctype html>", plain}, {"\xEF\xBB\xBF<html>", plain}, {"Please sign in", html}, {"", html}};
+  for (const auto& [page, head] : pages) {
+    const HostileServer server(page, head);
+    const auto teacher = http_teacher(server.options(), 3);
+    bool paid = false;
+    std::string said;
+    try {
+      teacher->answer(torch::rand({1, 3, 2, 4, 4}), fresh());
+    } catch (const Error& error) {
+      paid = dynamic_cast<const Unusable*>(&error) != nullptr;
+      said = error.what();
+    }
+    EXPECT_THAT(said, AllOf(HasSubstr(server.server()), HasSubstr("a web page, as logins and proxies answer; open the address in a browser"))) << page;
+    EXPECT_FALSE(paid) << page;
+  }
+  const HostileServer server(std::string("{") + kGood, html);
+  EXPECT_EQ(refusal(*http_teacher(server.options(), 3)), "accepted") << "wrongly called HTML";
 }
 
 TEST(HttpTeacher, SaysWhichNumberIsNone) {

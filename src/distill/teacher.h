@@ -78,7 +78,8 @@ std::string executes_code(const std::string& path);
 /// An endpoint. The server is first spoken to by answer() or version(). Tensors travel as raw bytes where the server lists
 /// the extension binary_tensor_data, as JSON elsewhere. An answer is read up to 4 MiB and 64 bytes for each of its N x K numbers, a
 /// description up to 1 MiB, an error up to 64 KiB, headers up to 64 KiB, JSON up to kMostJsonDepth levels. An answer counts where its
-/// id, model name and version, as far as it states them, are those of the request and of the description. Waits before further tries,
+/// id, model name and version, as far as it states them, are those of the request and of the description. A web page in its place, as
+/// proxies send, is an Error, but not Unusable: the request may never have come through. Waits before further tries,
 /// of Retry-After too, are said and last timeout_s x retries in all. Redirects are refused. Throws Error for a url that is none.
 std::unique_ptr<Teacher> http_teacher(const TeacherOptions& options, int64_t classes, Say say = {});
 
