@@ -173,6 +173,18 @@ for mode, reason in (("nan", "1 of 3 answers of a request are not finite"), ("id
         spent = {float(row["price"]) for row in csv.DictReader(file) if row["round"] == "1"}
     require(spent == {2.0 * (3 + bad)}, f"{mode}: what was paid is counted: {spent}")
 
+# Several jobs, told to ask again: a broken teacher is asked about each clip once a command, a mended one by the jobs themselves.
+JOBS = [*FEW, "--set", "seeds=2", "--jobs", "2", *AGAIN]
+for mode, code in (("id", 1), ("good", 0)):
+    Hostile.mode = mode
+    run = subprocess.run([word for word in place.command("shared", *JOBS) if word != "--quiet"], capture_output=True, text=True, timeout=300)
+    require(run.returncode == code, f"two jobs, {mode}: {run.returncode} {run.stderr}")
+    twice = rows(place.path / "shared.db", "select clip from refusals group by clip having count(*) > 1")
+    require(not twice, f"{mode}: no clip is paid twice in one command: {twice} {run.stderr}")
+require("a job failed" not in run.stderr, f"the jobs ask again: {run.stderr}")
+again = rows(place.path / "shared.db", "select text from events where kind = 'asked again'")
+require(len(again) == 1, f"once for both: {again}")
+
 # A proxy's page in place of the answer: the request stays open and is sent again as it was, under its key, without a word from the user.
 Hostile.mode, Hostile.keys = "page", []
 run = limited("page")

@@ -222,7 +222,7 @@ FolderThreads threads_of(const Experiment& experiment, const RecipeArguments& ar
 }  // namespace
 
 Results run_in_folder(const Experiment& experiment, const RecipeArguments& arguments, Progress& progress) {
-  const RunPlace place = arguments.place(experiment);
+  RunPlace place = arguments.place(experiment);
   make_folder(place.folder);
   const FileLock lock(place.folder + "/.lock", place.folder, kCure);
   require_own_folder(place.folder, experiment);
@@ -234,6 +234,7 @@ Results run_in_folder(const Experiment& experiment, const RecipeArguments& argum
   if (split.jobs > 1 && arguments.share.empty()) {
     at::set_num_threads(static_cast<int>(alone));
     train_shared(experiment, place, progress);
+    place.asked_again = true;
     run_jobs(command_words(), place.folder, split.jobs, split.threads, progress);
   }
   at::set_num_threads(static_cast<int>(split.threads));

@@ -57,7 +57,12 @@ std::vector<Cell> run_cells(Workbench& bench, const std::vector<CellToRun>& cell
 void train_shared(const Experiment& experiment, const RunPlace& place, Progress& progress) {
   Material material = open_material(experiment, progress);
   drop_unreadable(experiment, material, progress);
-  if (experiment.base().oracle.kind == "teacher") make_teacher(experiment, material, place, progress);
+  const TeacherOptions& asked = experiment.base().oracle;
+  if (asked.kind != "teacher" && !asked.ask_again) return;
+  TaughtBy teacher = make_teacher(experiment, material, place, progress);
+  if (!asked.ask_again) return;
+  Store store(place.store_url);
+  const Oracle oracle(asked, std::move(teacher.teacher), material, store, progress, experiment.asks_views());  // marks what was refused so far
 }
 
 Results run(const Experiment& experiment, const RunPlace& place, Progress& progress) {
@@ -68,7 +73,7 @@ Results run(const Experiment& experiment, const RunPlace& place, Progress& progr
   learning.pretrain_on([&] { return material.pool; }, experiment.base().cache);
   TaughtBy teacher = make_teacher(experiment, material, place, progress);
   TeacherOptions asked = experiment.base().oracle;
-  asked.ask_again &= place.shares == 1;  // once, by whoever collects the shares, not by each
+  asked.ask_again &= place.shares == 1 && !place.asked_again;  // once a command: not by each share, nor what a share was refused just now
   Oracle oracle(asked, std::move(teacher.teacher), material, store, progress, experiment.asks_views());
 
   Results results = describe(experiment, material, place);

@@ -15,9 +15,11 @@ struct RunPlace {
   std::string command;    // for the report
   int64_t share = 0, shares = 1;  // only the cells of this share are run: seeds in turn where they are a multiple of shares, else cells in turn
   std::string shared;     // the folder of whoever started the shares, with what train_shared left there; empty: folder
+  bool asked_again = false;  // train_shared has seen to oracle.ask_again
 };
 
-/// Before shares are started: makes what each of them needs: generated videos, probes, the recipe's own teacher. Throws as run does.
+/// Before shares are started: makes what each of them needs: generated videos, probes, the recipe's own teacher. With oracle.ask_again what was
+/// refused before may be asked about again by all of them; what they are refused then is not. Throws as run does.
 void train_shared(const Experiment& experiment, const RunPlace& place, Progress& progress);
 
 /// Runs what is not yet done and returns everything measured. A cell that another process is at work on is waited for. Throws Error;
