@@ -108,6 +108,9 @@ for path, reason in (
 loops = write(place.path / "loops.pt", "i = 0", "while True:", "  i = torch.add(i, 1)", "return x")
 ended = run(loops, "--set", "oracle.timeout_s=1")
 require(ended.returncode == 1 and "more than 1 s; raise oracle.timeout_s" in ended.stderr, f"the deadline: {ended.returncode} {ended.stderr}")
+shouts = write(place.path / "shouts.pt", "while True:", f'  print("{"x" * 100000}")', "return x")
+ended = run(shouts, "--set", "oracle.timeout_s=1")
+require(ended.returncode == 1 and "more than 1 s; raise oracle.timeout_s" in ended.stderr and "it printed 'xxx" in ended.stderr, f"the deadline of one that prints without end: {ended.returncode} {ended.stderr}")
 for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)):
     process = subprocess.Popen(command(loops, "--set", "oracle.timeout_s=1000"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not any(os.sysconf("SC_CLK_TCK") < int(pathlib.Path(f"/proc/{worker}/stat").read_text().rsplit(")", 1)[1].split()[11]) for worker in workers(process.pid)):

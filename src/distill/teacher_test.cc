@@ -3,12 +3,16 @@
 #include <filesystem>
 #include <fstream>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/script.h>
 
 #include "base/error.h"
 #include "distill/teacher.h"
+#include "distill/torchscript_worker.h"
 
 namespace distal {
 namespace {
@@ -140,6 +144,17 @@ TEST(TorchscriptTeacher, IsStoppedWhereItTakesTooLong) {
   const auto began = std::chrono::steady_clock::now();
   EXPECT_THAT(refusal([&] { teacher->answer(torch::ones({1, 3, 10, 20, 20}), "a"); }), AllOf(HasSubstr("1 clips of shape 3x10x20x20"), HasSubstr("more than 0.5 s"), HasSubstr("oracle.timeout_s")));
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30));
+}
+
+TEST(TorchscriptTeacher, IsHeardForAWhileAtATimeWhateverItPrints) {
+  std::string heard;
+  const int endless = ::open("/dev/zero", O_RDONLY | O_CLOEXEC);
+  for (int time = 0; time < 3; ++time) EXPECT_TRUE(hear(endless, heard));
+  EXPECT_EQ(heard.size(), 1000u);
+  ::close(endless);
+  const int empty = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  EXPECT_FALSE(hear(empty, heard));
+  ::close(empty);
 }
 
 TEST(TorchscriptTeacher, StartsAnewAfterItsProcessEnded) {

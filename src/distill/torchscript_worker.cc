@@ -235,6 +235,17 @@ int moved_up(int file) {
 
 }  // namespace
 
+bool hear(int output, std::string& heard) {
+  constexpr int kMostReads = 16;  // all that a pipe holds
+  char text[4096];
+  ssize_t got = 1;
+  for (int reads = 0; reads < kMostReads && (got = ::read(output, text, sizeof text)) > 0; ++reads) {
+    heard.append(text, static_cast<size_t>(got));
+    heard.resize(std::min(heard.size(), kMostPrinted));
+  }
+  return got != 0;
+}
+
 /// Closes its descriptor.
 class WorkerFile {
  public:
@@ -343,13 +354,7 @@ struct TorchscriptWorker::Process {
   }
 
   void listen() {
-    char text[4096];
-    ssize_t got;
-    while ((got = ::read(output, text, sizeof text)) > 0) {
-      prints.append(text, static_cast<size_t>(got));
-      prints.resize(std::min(prints.size(), kMostPrinted));
-    }
-    if (got == 0) output.close();
+    if (!hear(output, prints)) output.close();
   }
 
   std::string words() const { return prints.empty() ? "" : fmt::format("; it printed '{}'", excerpt(prints)); }

@@ -15,6 +15,10 @@
 
 namespace distal {
 
+/// Takes what there is to be read of `output`, which never blocks: 64 KiB a call at most, since a program may print faster than anybody reads. The
+/// first 1000 bytes of all calls are kept in `heard`. False at its end.
+bool hear(int output, std::string& heard);
+
 class TorchscriptWorker {
  public:
   /// Starts the process, which loads the file that is open as `file` and `bytes` long. `place` begins messages. Throws Error: no TorchScript,
