@@ -65,7 +65,7 @@ std::string reason_in(const Json& json) {
   for (const char* key : {"error", "detail", "message", "msg", "reason", "errors", "title"}) {
     const std::string reason = json.contains(key) ? reason_in(json[key]) : "";
     if (reason.empty()) continue;
-    return json.contains("loc") ? json["loc"].dump(-1, ' ', false, Json::error_handler_t::replace) + " " + reason : reason;  // FastAPI: where in the request
+    return json.contains("loc") ? json_text(json["loc"]) + " " + reason : reason;  // FastAPI: where in the request
   }
   return "";
 }
@@ -149,7 +149,7 @@ class HttpTeacher final : public Teacher {
     check_names(model, "outputs", options_.output);
     if (!url_.version.empty()) description.versions = {url_.version};
     else if (model.contains("versions") && model["versions"].is_array())
-      for (const auto& v : model["versions"]) description.versions.push_back(v.is_string() ? v.get<std::string>() : v.dump());
+      for (const auto& v : model["versions"]) description.versions.push_back(v.is_string() ? v.get<std::string>() : json_text(v));
     if (fmt::format("{}{}", description.name, fmt::join(description.versions, ",")).size() > kLongestVersion)
       fail("{}: describes itself with a name and versions of more than {} letters; name one version in oracle.url (.../versions/V)", place(), kLongestVersion);
     description_ = description;

@@ -677,6 +677,15 @@ TEST(Protocol, ReadsUrls) {
     EXPECT_THROW(protocol::parse_url(bad), Error) << bad;
 }
 
+// A name of a recipe that is no UTF-8 (--set oracle.input=...) goes over the wire as text, and is refused there.
+TEST(Protocol, WritesTextWhateverTheNames) {
+  protocol::Message message;
+  protocol::append(message, "inputs", "cl\xE9", torch::rand({2}), false);
+  std::string body;
+  ASSERT_NO_THROW(body = message.body());
+  EXPECT_EQ(protocol::tensor(protocol::parse(body, {}), "inputs", "cl\xEF\xBF\xBD").numel(), 2);
+}
+
 TEST(Protocol, KeepsSeveralTensorsApart) {
   const auto a = torch::rand({2, 3}), b = torch::rand({4}), none = torch::rand({0, 5});
   protocol::Message message;

@@ -6,7 +6,6 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
-#include "base/json.h"
 #include "base/text.h"
 
 namespace distal::protocol {
@@ -81,7 +80,7 @@ double number_of(const nlohmann::json& value, size_t position) {
   if (value.is_null() || value == "NaN") return std::nan("");
   if (value == "Infinity") return std::numeric_limits<double>::infinity();
   if (value == "-Infinity") return -std::numeric_limits<double>::infinity();
-  fail("value {} is no number: {}", position, excerpt(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), 40));
+  fail("value {} is no number: {}", position, excerpt(json_text(value), 40));
 }
 
 void flatten(const nlohmann::json& data, std::vector<double>& values) {
@@ -154,7 +153,7 @@ torch::Tensor tensor(const Message& message, const char* list, const std::string
 std::string text_of(const nlohmann::json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return "";
-  return found->is_string() ? found->get<std::string>() : found->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return found->is_string() ? found->get<std::string>() : json_text(*found);
 }
 
 std::string Url::model_path() const { return prefix + "/v2/models/" + model + (version.empty() ? "" : "/versions/" + version); }

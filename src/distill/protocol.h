@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <torch/types.h>
 
+#include "base/json.h"
+
 namespace distal::protocol {
 
 constexpr const char* kLengthHeader = "Inference-Header-Content-Length";
@@ -18,7 +20,7 @@ struct Message {
   nlohmann::json json = nlohmann::json::object();
   std::string raw;  // bytes of the binary tensors
   /// What goes over the wire; the JSON's length belongs in kLengthHeader when `raw` is not empty.
-  std::string body() const { return json.dump() + raw; }
+  std::string body() const { return json_text(json) + raw; }
 };
 
 /// NaN, Infinity and -Infinity, which Python and others write although JSON has none, are read as the strings "NaN" and so on; `tensor`

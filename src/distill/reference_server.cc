@@ -15,7 +15,7 @@ namespace {
 
 void reply(httplib::Response& response, int status, const nlohmann::json& json) {
   response.status = status;
-  response.set_content(json.dump(), "application/json");
+  response.set_content(json_text(json), "application/json");
 }
 
 nlohmann::json nested(const torch::Tensor& tensor) {
