@@ -11,7 +11,10 @@
 namespace distal {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 class Engines : public ::testing::Test {
  protected:
@@ -134,6 +137,25 @@ TEST_F(Engines, AFileAnswersAsTheModelInMemory) {
     EXPECT_THAT(error.what(), HasSubstr("broken.onnx"));
   }
   std::filesystem::remove_all(folder);
+}
+
+std::string refusal(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST_F(Engines, WhatOpenvinoRefusesIsSaidInOurWords) {
+  const auto file = std::filesystem::temp_directory_path() / fmt::format("distal_engine_file_{}", ::getpid());
+  std::ofstream(file) << "no folder";
+  const std::string below = (file / "m.xml").string();
+  EXPECT_EQ(refusal([&] { save_openvino(model, below); }), below + ": OpenVINO cannot write it and the .bin beside it; check its folder and the space on the disk");
+  std::filesystem::remove(file);
+  model.nodes.at(0).type = "NoSuchOperation";
+  EXPECT_THAT(refusal([&] { openvino_engine(model, options); }), AllOf(StartsWith("OpenVINO cannot compile the model: "), HasSubstr("--engine libtorch"), Not(HasSubstr("NoSuch"))));
 }
 
 TEST_F(Engines, BfloatIsRefusedWhereTheProcessorHasNone) {

@@ -29,17 +29,17 @@ ov::Core& core() {
 
 std::shared_ptr<ov::Model> read(const OnnxModel& model) { return core().read_model(model.serialised(), ov::Tensor()); }
 
-// OpenVINO's exceptions begin with places in its sources; their last line says what is wrong with a graph of ours.
-std::string last_line(std::string text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
-  return text.substr(text.rfind('\n') + 1);
-}
+constexpr const char* kNotCompiled = "OpenVINO cannot compile the model: an operation of it, or the memory that takes, is beyond it; --engine libtorch does without OpenVINO";
+constexpr const char* kNotEvaluated = "OpenVINO cannot evaluate the clips, as where memory is short; end some programs, or use --engine libtorch, which does without OpenVINO";
 
-template <class Work> auto guarded(const std::string& what, const Work& work) {
+// What its exceptions say is of OpenVINO's sources.
+template <class Work> auto guarded(const std::string& failure, const Work& work) {
   try {
     return work();
-  } catch (const ov::Exception& error) {
-    fail("{}: OpenVINO says: {}", what, last_line(error.what()));
+  } catch (const Error&) {
+    throw;
+  } catch (const std::runtime_error&) {  // an ov::Exception, or of a library below
+    fail("{}", failure);
   }
 }
 
@@ -120,8 +120,8 @@ struct Slot {
       request.wait();
       const auto copy = [&](const char* name) { return view_of(request.get_tensor(name)).narrow(0, 0, done->rows).clone(); };
       done->answer = {copy("logits"), copy("embedding")};
-    } catch (const std::exception& error) {
-      done->error = std::make_exception_ptr(Error(fmt::format("OpenVINO cannot evaluate the clips: {}", last_line(error.what()))));
+    } catch (const std::exception&) {
+      done->error = std::make_exception_ptr(Error(kNotEvaluated));
     }
     clips.reset();
   }
@@ -153,7 +153,7 @@ class OpenvinoEngine final : public Engine {
     Slot& slot = slots_[next_++ % slots_.size()];
     slot.finish();
     slot.clips = filled_up(clips);
-    guarded("the clips cannot be evaluated", [&] {
+    guarded(kNotEvaluated, [&] {
       slot.request.set_input_tensor(view_of(slot.clips));
       slot.request.start_async();
     });
@@ -199,7 +199,7 @@ std::vector<std::string> openvino_capabilities() { return core().get_property("C
 
 std::unique_ptr<Engine> openvino_engine(const OnnxModel& model, const OpenvinoOptions& options) {
   require_precision(options);
-  return guarded("the model cannot be compiled", [&] { return std::make_unique<OpenvinoEngine>(read(model), options); });
+  return guarded(kNotCompiled, [&] { return std::make_unique<OpenvinoEngine>(read(model), options); });
 }
 
 std::unique_ptr<Engine> openvino_file_engine(const std::string& path, const OpenvinoOptions& options) {
@@ -213,11 +213,11 @@ std::unique_ptr<Engine> openvino_file_engine(const std::string& path, const Open
 }
 
 void save_openvino(const OnnxModel& model, const std::string& path_xml) {
-  guarded(path_xml, [&] { ov::save_model(read(model), path_xml, /*compress_to_fp16=*/false); });
+  guarded(fmt::format("{}: OpenVINO cannot write it and the .bin beside it; check its folder and the space on the disk", path_xml), [&] { ov::save_model(read(model), path_xml, /*compress_to_fp16=*/false); });
 }
 
 std::function<void(const at::Tensor&, const SeeTensor&)> openvino_probe(const OnnxModel& model, const std::vector<std::string>& names, int64_t threads) {
-  const auto request = guarded("the model cannot be compiled", [&] {
+  const auto request = guarded(kNotCompiled, [&] {
     const auto read_model = read(model);
     for (const auto& name : names) {
       if (name != "logits" && name != "embedding" && name != "clips") read_model->add_output(name);
@@ -230,7 +230,7 @@ std::function<void(const at::Tensor&, const SeeTensor&)> openvino_probe(const On
   });
   return [request, names](const at::Tensor& clip, const SeeTensor& see) {
     const auto whole = clip.contiguous();
-    guarded("the clips cannot be evaluated", [&] {
+    guarded(kNotEvaluated, [&] {
       request->set_input_tensor(view_of(whole));
       request->infer();
     });
