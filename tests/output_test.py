@@ -12,10 +12,11 @@ done = place.run("out", "--set", "seeds=1", "--set", "rounds=1")
 require(done.returncode == 0, "the run that is printed from ends: " + done.stderr)
 videos = sorted(str(path) for path in (place.path / "videos").rglob("*.mp4"))[:3]
 model = place.path / "out" / "random.safetensors"
-scores = place.path / "scores.npy"
-header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }"
-header += b" " * (63 - (10 + len(header)) % 64) + b"\n"
-scores.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(16))
+scores, seconds = place.path / "scores.npy", place.path / "seconds.npy"
+for path, shape, size in ((scores, b"(2, 2)", 16), (seconds, b"(2,)", 8)):
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + b", }"
+    header += b" " * (63 - (10 + len(header)) % 64) + b"\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(size))
 same = place.command("out", "--set", "seeds=1", "--set", "rounds=1")[1:]
 new_lists = place.path / "lists"
 new_lists.mkdir()
@@ -78,11 +79,29 @@ closed = run(same, preexec_fn=lambda: os.close(1))
 require(closed.returncode == 1 and "stdout: cannot be written (Bad file descriptor)" in closed.stderr, f"a closed stdout: {closed.returncode} {closed.stderr}")
 require(run(same, stdout=subprocess.DEVNULL).returncode == 0, "nothing was written into the store or the results instead")
 
-# What is lost of stderr is words.
+# What is lost of stderr is words: the result is the same, on a full disk and where it is closed.
+damaged = place.path / "damaged.mp4"
+pictures = bytearray(open(videos[0], "rb").read())
+middle = (pictures.index(b"mdat") + pictures.index(b"moov")) // 2
+pictures[middle:middle + 300] = bytes(300)
+damaged.write_bytes(pictures)
+TALKING = {
+    "probe": ["probe", *videos],
+    "run": [word for word in place.command("quiet", "--set", "seeds=1", "--set", "rounds=0")[1:] if word != "--quiet"],
+    "run that stands": [word for word in same if word != "--quiet"],
+    "select k_center": ["select", "--strategy", "k_center", "--count", "1", "--embeddings", scores],
+    "select of fewer rows": ["select", "--count", "9", "--logits", scores],
+    "select of fewer seconds": ["select", "--seconds", "9", "--durations", seconds, "--logits", scores],
+    "predict of a damaged video": ["predict", model, damaged],
+}
+for name, words in TALKING.items():
+    heard = run(words, stdout=subprocess.PIPE)
+    require(heard.returncode == 0 and heard.stdout and (name == "probe" or heard.stderr), f"{name} talks: {heard.returncode} {heard.stderr}")
+    with open("/dev/full", "w") as full:
+        for how, more in (("full", {"stderr": full}), ("closed", {"preexec_fn": lambda: os.close(2)})):
+            silent = subprocess.run([sys.argv[1], *map(str, words)], stdout=subprocess.PIPE, text=True, timeout=600, **more)
+            require(silent.returncode == 0 and silent.stdout == heard.stdout, f"{name} works with a {how} stderr: {silent.returncode} {silent.stdout}")
 with open("/dev/full", "w") as full:
-    for name, words in (("probe", ["probe", *videos]), ("run", [word for word in place.command("quiet", "--set", "seeds=1", "--set", "rounds=0")[1:] if word != "--quiet"])):
-        silent = subprocess.run([sys.argv[1], *map(str, words)], stdout=subprocess.PIPE, stderr=full, text=True, timeout=600)
-        require(silent.returncode == 0 and silent.stdout, f"{name} works without stderr: {silent.returncode}")
     silent = subprocess.run([sys.argv[1], "probe", "absent.mp4"], stdout=subprocess.PIPE, stderr=full, text=True, timeout=600)
     require(silent.returncode == 1, f"an error without stderr keeps its code: {silent.returncode}")
 print(f"{len(COMMANDS)} commands on a full disk and without a reader")

@@ -48,7 +48,7 @@ std::string out_of_memory(const std::string& what) {
 
 // What nobody foresaw. The library's own words are of use to who mends distal alone.
 int bug(const std::string& words) {
-  if (std::getenv("DISTAL_DEBUG") != nullptr) fmt::print(stderr, "{}\n", printable_lines(words));
+  if (std::getenv("DISTAL_DEBUG") != nullptr) print_error(printable_lines(words) + "\n");
   complain(fmt::format("{}: stopped by what distal does not foresee, which is a bug of distal; please report the command and its input, with what it prints under DISTAL_DEBUG=1", excerpt(command_line())));
   return 1;
 }

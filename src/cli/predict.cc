@@ -65,9 +65,9 @@ struct Format {
   static int64_t best_of(const torch::Tensor& probabilities) { return probabilities.argmax().item<int64_t>(); }
 };
 
-// Row by row, so that a copy of a video, or a row that stands twice, gets its lines too.
-void say_damage(const std::string& path, const std::string& damage) { fmt::print(stderr, "{}\n", printable_lines(damaged_sentence(path, damage))); }
+void say_damage(const std::string& path, const std::string& damage) { print_error(printable_lines(damaged_sentence(path, damage)) + "\n"); }
 
+// Row by row, so that a copy of a video, or a row that stands twice, gets its lines too.
 std::vector<Line> lines_of_rows(const PredictArguments& arguments, ClipReader& reader, Progress& progress) {
   const std::string folder = arguments.list.empty() ? "" : std::filesystem::path(arguments.list).parent_path().string();
   const ClipOptions options = arguments.segment_s > 0 ? ClipOptions{"segment", arguments.segment_s, arguments.segment_s} : ClipOptions{};

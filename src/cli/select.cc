@@ -10,6 +10,7 @@
 #include "base/interrupted.h"
 #include "base/npy.h"
 #include "cli/command.h"
+#include "cli/output.h"
 
 namespace distal {
 namespace {
@@ -146,11 +147,11 @@ void say_what_is_missing(const SelectArguments& arguments, const PoolScores& sco
   const int64_t all = scores.size(), chosen = rows.size(0);
   const auto& seconds = scores.duration_s;
   if (chosen < all) {
-    if (chosen < arguments.count) fmt::print(stderr, "asked for {} rows: the limits of selection leave {} of {}\n", arguments.count, chosen, all);
+    if (chosen < arguments.count) print_error(fmt::format("asked for {} rows: the limits of selection leave {} of {}\n", arguments.count, chosen, all));
   } else if (arguments.count > all) {
-    fmt::print(stderr, "asked for {} rows, there are {}: all are chosen\n", arguments.count, all);
+    print_error(fmt::format("asked for {} rows, there are {}: all are chosen\n", arguments.count, all));
   } else if (seconds.defined() && arguments.seconds > seconds.sum().item<double>()) {
-    fmt::print(stderr, "asked for {:g} s, all {} rows last {:g} s: all are chosen\n", arguments.seconds, all, seconds.sum().item<double>());
+    print_error(fmt::format("asked for {:g} s, all {} rows last {:g} s: all are chosen\n", arguments.seconds, all, seconds.sum().item<double>()));
   }
 }
 
@@ -172,7 +173,7 @@ void select_rows(const SelectArguments& arguments) {
   const torch::Tensor rows = select(*recipe.strategy, scores, budget, recipe.selection, Random(static_cast<uint64_t>(arguments.seed)));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   makes_nothing.reset();
-  if (const auto how = recipe.strategy->distances(); !how.empty()) fmt::print(stderr, "{}: {}\n", recipe.strategy.name, how);
+  if (const auto how = recipe.strategy->distances(); !how.empty()) print_error(fmt::format("{}: {}\n", recipe.strategy.name, how));
   say_what_is_missing(arguments, scores, rows);
   if (!arguments.out.empty()) {
     write_npy(arguments.out, rows);
