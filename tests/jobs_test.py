@@ -67,19 +67,37 @@ require(networks("one") == networks("two"), "the same networks, bit for bit")
 require(bought("one") == bought("two"), f"nothing is bought twice: {bought('one')} and {bought('two')}")
 require(not (place.path / "two" / "jobs").exists(), "what the jobs left is gone")
 
+
+def killed_in_training(out, *more):
+    """The jobs of a run whose parent is killed while both train."""
+    parent = subprocess.Popen(place.command(out, "--jobs", "2", *more), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not all(any((place.path / out / "jobs" / share).glob("unfinished/*.safetensors")) for share in "01"):
+        require(parent.poll() is None, "the jobs begin to train")
+        time.sleep(0.01)
+    jobs = children(parent.pid)
+    parent.kill()
+    parent.wait()
+    require(len(jobs) == 2, f"two jobs: {jobs}")
+    return jobs
+
+
 # Killed, the one that started the jobs takes them along, and the same command goes on at once.
-parent = subprocess.Popen(place.command("orphans", "--jobs", "2"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-while not all(any((place.path / "orphans" / "jobs" / share).glob("unfinished/*")) for share in "01"):
-    require(parent.poll() is None, "the jobs begin to train")
-    time.sleep(0.01)
-jobs = children(parent.pid)
-require(len(jobs) == 2, f"two jobs: {jobs}")
-parent.kill()
-parent.wait()
+jobs = killed_in_training("orphans")
 again = place.run("orphans", "--jobs", "2")
 require(again.returncode == 0 and "failed" not in again.stderr, f"the same command goes on: {again.returncode} {again.stderr}")
 require(not [job for job in jobs if alive(job)], f"no job is left of {jobs}")
 require(measured("orphans") == one and networks("orphans") == networks("one"), "as if nobody had been killed, bit for bit")
+
+# What the jobs left is of their recipe: another one does not take the folder, and nothing of it goes.
+TRUTH = ("--set", "teacher=~", "--set", "oracle={kind: truth}", "--set", "student.training.steps=400")
+jobs = killed_in_training("taken", *TRUTH)
+while any(map(alive, jobs)):
+    time.sleep(0.01)
+left = {path: path.read_bytes() for path in (place.path / "taken" / "jobs").rglob("unfinished/*")}
+for more in (("--jobs", "2"), ()):
+    refused = place.run("taken", *TRUTH, "--set", "student.training.learning_rate=0.02", *more)
+    require(refused.returncode == 1 and "another recipe" in refused.stderr and "learning_rate" in refused.stderr, f"another recipe is refused: {refused.returncode} {refused.stderr}")
+require(left and all(path.read_bytes() == content for path, content in left.items()), f"nothing of it goes: {sorted(left)}")
 
 # Shares that somebody else starts, each in a folder of its own: their students are collected, and what is not in OUT/jobs stays where it is.
 for share, folder in ((0, "hand/jobs/0"), (1, "elsewhere")):

@@ -54,10 +54,10 @@ std::string difference(const Experiment& there, const Experiment& here) {
 bool holds_results(const std::filesystem::path& folder) {
   std::error_code absent;
   const std::filesystem::directory_iterator networks(folder / "unfinished", absent);
-  return std::filesystem::exists(folder / "report.json") || networks != std::filesystem::directory_iterator();
+  return std::filesystem::exists(folder / "report.json", absent) || networks != std::filesystem::directory_iterator();
 }
 
-void require_own_folder(const std::string& folder, const Experiment& experiment) {
+void require_own_results(const std::string& folder, const Experiment& experiment) {
   const std::string path = folder + "/recipe.yaml";
   if (!holds_results(folder) || !std::filesystem::exists(path)) return;
   std::string differs;
@@ -67,6 +67,13 @@ void require_own_folder(const std::string& folder, const Experiment& experiment)
     fail("{}: holds results of a recipe that cannot be read ({}); {}", folder, error.what(), kCure);
   }
   if (!differs.empty()) fail("{}: holds results of another recipe ({}); {}", folder, differs, kCure);
+}
+
+// What jobs and shares left in it counts too: it is collected and removed with the rest.
+void require_own_folder(const std::string& folder, const Experiment& experiment) {
+  require_own_results(folder, experiment);
+  std::error_code absent;
+  for (const auto& job : std::filesystem::directory_iterator(folder + "/jobs", absent)) require_own_results(job.path().string(), experiment);
 }
 
 std::string recipe_text(const Experiment& experiment) {
