@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -80,6 +81,10 @@ def killed_in_training(out, *more):
     require(len(jobs) == 2, f"two jobs: {jobs}")
     return jobs
 
+
+# Whoever starts it may ignore the end of children, which is inherited: their end is noticed all the same.
+done = subprocess.run(place.command("ignored", "--jobs", "2"), capture_output=True, text=True, timeout=600, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+require(done.returncode == 0 and measured("ignored") == one, f"jobs end where SIGCHLD is ignored: {done.stderr}")
 
 # Killed, the one that started the jobs takes them along, and the same command goes on at once.
 jobs = killed_in_training("orphans")

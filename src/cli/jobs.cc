@@ -56,7 +56,9 @@ Started start(std::vector<std::string> arguments, const std::string& log) {
 bool any_running(std::vector<Started>& jobs) {
   bool any = false;
   for (Started& job : jobs) {
-    if (job.running && ::waitpid(job.process, &job.status, WNOHANG) == job.process) job.running = false;
+    if (!job.running) continue;
+    const pid_t ended = ::waitpid(job.process, &job.status, WNOHANG);
+    job.running = ended == 0 || (ended < 0 && errno != ECHILD);  // no child: ended, and nobody knows how
     any |= job.running;
   }
   return any;

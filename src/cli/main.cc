@@ -176,6 +176,7 @@ int exit_code(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   distal::guard_standard_files();
+  std::signal(SIGCHLD, SIG_DFL);  // whoever started this program may ignore it, and then nobody could wait for children
   distal::command_words().assign(argv, argv + argc);
   distal::keep_threads_fixed();
   distal::keep_freed_memory();
