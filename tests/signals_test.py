@@ -105,16 +105,17 @@ require((full / "report.html").read_bytes() == report and (full / "recipe.yaml")
 require(not leftovers(full), f"no halves: {leftovers(full)}")
 
 
+def catches(process, number):
+    caught = [line for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines() if line.startswith("SigCgt")]
+    return caught and int(caught[0].split()[1], 16) >> (number - 1) & 1
+
+
 # What would go on for long, each by itself: it must end by the signal, long before it would by itself. The bound is for a hang, not for a pace.
 def hears(number, code, name, *words):
     process = subprocess.Popen([sys.argv[1], *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     atexit.register(process.kill)
 
-    def catches():
-        caught = [line for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines() if line.startswith("SigCgt")]
-        return int(caught[0].split()[1], 16) >> (number - 1) & 1
-
-    wait_for(process, f"{name} catches signals", catches)
+    wait_for(process, f"{name} catches signals", lambda: catches(process, number))
     process.send_signal(number)
     said, error = process.communicate(timeout=300)
     require(process.returncode == code and "stopped by signal" in error and not said, f"{name}: {process.returncode} {said} {error}")
@@ -125,6 +126,17 @@ networks.write_text((place.path / "recipe.yaml").read_text().split("arms:")[0].r
                     + "arms:\n" + "".join(f"  w{width}: {{student: {{model: {{width: {width}}}}}}}\n" for width in range(16, 64)))
 hears(signal.SIGINT, 130, "a dry run", "run", networks, "--dry-run", "--data", place.path / "videos", "--threads", "1")
 hears(signal.SIGTERM, 143, "doctor", "doctor", networks, "--json", "--data", place.path / "videos", "--threads", "1")
+
+# A run starts itself again with other settings of its threads once it has read the recipe: a signal as soon as it catches any is not lost on the way.
+for _ in range(3):
+    process = subprocess.Popen([sys.argv[1], "run", str(networks), "--data", str(place.path / "videos"), "--out", str(place.path / "again"), "--store", f"sqlite:{place.path / 'again.db'}",
+                                "--threads", "2"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    atexit.register(process.kill)
+    while not catches(process, signal.SIGINT):
+        require(process.poll() is None, "the run goes on until it catches signals")
+    process.send_signal(signal.SIGINT)
+    error = process.communicate(timeout=300)[1]
+    require(process.returncode == 130 and "stopped by signal" in error, f"a signal before the second start: {process.returncode} {error}")
 
 numbers = random.Random(1)
 rows, columns = 60_000, 24

@@ -181,6 +181,7 @@ int main(int argc, char** argv) {
   distal::keep_threads_fixed();
   distal::keep_freed_memory();
   distal::Progress::catch_signals();
+  distal::hear_held_signals();
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is then an error with a message, as on a full disk
   distal::Silent silent;
   c10::WarningUtils::set_warning_handler(&silent);

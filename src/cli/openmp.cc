@@ -1,11 +1,13 @@
 #include "cli/openmp.h"
 
+#include <csignal>
 #include <cstdlib>
 #include <vector>
 
 #include <ATen/Parallel.h>
 #include <unistd.h>
 
+#include "base/progress.h"
 #include "cli/command.h"
 
 namespace distal {
@@ -15,12 +17,23 @@ namespace {
 // instead of 96; asleep at once, 86); bench/busy.py says what is gained beside others.
 constexpr const char* kSpins = "1000";
 
-// Returns where that is impossible: the program then goes on as it is.
+void hold_signals(int how) {
+  sigset_t stops;
+  sigemptyset(&stops);
+  for (const int signal : {SIGINT, SIGTERM}) sigaddset(&stops, signal);
+  ::pthread_sigmask(how, &stops, nullptr);
+}
+
+// Returns where that is impossible: the program then goes on as it is. A signal that came before is not forgotten, one that comes from now on
+// waits for the program that is started.
 void start_again() {
+  hold_signals(SIG_BLOCK);
+  Progress::check_interrupted();
   std::vector<char*> words;
   for (std::string& word : command_words()) words.push_back(word.data());
   words.push_back(nullptr);
   ::execv("/proc/self/exe", words.data());
+  hold_signals(SIG_UNBLOCK);
 }
 
 }  // namespace
@@ -30,6 +43,8 @@ void keep_threads_fixed() {
   ::unsetenv("OMP_DYNAMIC");
   start_again();
 }
+
+void hear_held_signals() { hold_signals(SIG_UNBLOCK); }
 
 void wait_briefly() {
   if (at::get_num_threads() < 2 || std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;

@@ -9,6 +9,10 @@ void keep_threads_fixed();
 
 /// Threads that wait for each other sleep soon instead of spinning for milliseconds, which costs several times the work where another program
 /// wants the processor. Nothing where there is one thread, or where the environment says how to wait.
+/// Throws Interrupted where a signal has arrived.
 void wait_briefly();
+
+/// Signals that arrived while the program started itself again are held back until this, after Progress::catch_signals.
+void hear_held_signals();
 
 }  // namespace distal
