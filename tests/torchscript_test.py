@@ -76,6 +76,8 @@ model = ["--set", "oracle.kind=torchscript", "--set", f"oracle.path={good}", "--
 for name, more in (("run", []), ("train", ["--set", "arms={}"]), ("sweep", ["--set", "arms={}", "--set", "sweep={rounds: [1]}"]), ("doctor", [])):
     refused = subprocess.run([sys.argv[1], name, str(place.path / "recipe.yaml"), *model, *more], capture_output=True, text=True, timeout=300)
     require(refused.returncode == 2 and f"{good} is TorchScript, a program, which --untrusted refuses" in refused.stderr, f"{name} --untrusted: {refused.returncode} {refused.stderr}")
+refused = subprocess.run([sys.argv[1], "demo", *model], capture_output=True, text=True, timeout=300)
+require(refused.returncode == 2 and f"{good} is TorchScript, a program, which --untrusted refuses" in refused.stderr, f"demo --untrusted: {refused.returncode} {refused.stderr}")
 require("--untrusted" in subprocess.run([sys.argv[1], "predict", "--help"], capture_output=True, text=True).stdout, "predict knows --untrusted")
 for name, more in (("predict", ["x.mp4"]), ("export", ["--out", str(place.path / "x.onnx")])):
     refused = subprocess.run([sys.argv[1], name, good, *more, "--untrusted"], capture_output=True, text=True, timeout=300)
