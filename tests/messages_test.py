@@ -92,6 +92,17 @@ refuses(1, ["exceed", "lower rounds or budget"], *recipe(*LISTS, "--set", "budge
 refuses(1, ["absent.csv"], *recipe(*LISTS, "--set", "data.pool.csv=absent.csv"))
 (videos / "pool.csv").write_text(pool + "only-one-field\n")
 refuses(1, [f"pool.csv:{len(pool.splitlines()) + 1}"], *recipe(*LISTS))
+# Names of files come from anywhere: what is said of them moves no cursor.
+evil = "\x1b]0;PWNED\x07.mp4"
+(videos / evil).write_text("no video")
+(videos / "pool.csv").write_text(pool + f"{evil},left,evil\n")
+train = (videos / "train.csv").read_text()
+for words in (recipe("--dry-run", *LISTS), ["doctor", place.path / "recipe.yaml", "--quiet", "--data", videos, *LISTS], ["new", place.path / "new.yaml", "--quiet", "--data", videos]):
+    if words[0] == "new":
+        (videos / "train.csv").write_text((videos / "pool.csv").read_text())
+    said = says(*words)
+    require(".]0;PWNED..mp4" in said and "\x1b" not in said and "\x07" not in said, f"{words[0]} says a name in printable characters: {said}")
+(videos / "train.csv").write_text(train)
 (videos / "pool.csv").write_text(pool + test.splitlines()[1] + "\n")
 refuses(1, ["test", "group"], *recipe(*LISTS))
 (videos / "pool.csv").write_text(pool)

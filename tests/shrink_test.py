@@ -51,6 +51,13 @@ shutil.copy(place.path / "aside.mp4", videos / first)
 require(json.loads(shrink(videos, "--out", copies, "--short-side", 32, "--gop", 4, "--json"))["made"] == 1, "a video that was mended is made up for")
 require(first in [row["path"] for row in rows(copies / "test.csv")], "and stands in its list again")
 
+# Names of files come from anywhere.
+(videos / "\x1b]0;PWNED\x07.mp4").write_text("no video\n")
+(videos / "evil.csv").write_text("path,label\nother.mkv,left\n\x1b]0;PWNED\x07.mp4,left\n")
+said = shrink(videos, "--out", place.path / "evil", "--list", "evil.csv")
+require(".]0;PWNED..mp4" in said and "\x1b" not in said and "\x07" not in said, f"a name is said in printable characters: {said}")
+(videos / "evil.csv").unlink()
+
 # Without times of its own (the pictures alone, as cameras export them) it is copied all the same; what cannot be read costs itself alone.
 if shutil.which("ffmpeg"):
     mixed = place.path / "mixed"

@@ -1,5 +1,6 @@
 #include "base/files.h"
 #include "base/interrupted.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/openmp.h"
 #include "experiment/proposal.h"
@@ -42,7 +43,8 @@ void make_recipe(const NewArguments& arguments) {
     return propose({folder, init, fs::path(arguments.recipe).stem().string()}, progress);
   }();
   write_atomically(arguments.recipe, proposal.text);  // only now: what is written can be run
-  fmt::print("{}\n{}next: distal run {}{}\n", arguments.recipe, proposal.plan.text, arguments.recipe, arguments.store.empty() ? "" : " --store " + arguments.store);
+  const std::string next = fmt::format("distal run {}{}", arguments.recipe, arguments.store.empty() ? "" : " --store " + arguments.store);
+  fmt::print("{}", printable_lines(fmt::format("{}\n{}next: {}\n", arguments.recipe, proposal.plan.text, next)));
 }
 
 }  // namespace

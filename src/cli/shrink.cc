@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/leftovers.h"
 #include "base/parallel.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "data/csv.h"
 #include "data/list_text.h"
@@ -181,6 +182,19 @@ class Shrinking {
   OutcomeOfShrink outcome_;
 };
 
+std::string outcome_text(const ShrinkArguments& arguments, const OutcomeOfShrink& outcome) {
+  std::string text = fmt::format("{} {} copies, {} there already, {} videos cannot be read\n", arguments.dry_run ? "would make" : "made", outcome.made, outcome.kept, outcome.bad.size());
+  for (const auto& video : outcome.bad) text += fmt::format("  cannot be read: {}\n", video.reason);
+  for (const auto& video : outcome.damaged) text += fmt::format("  {}\n", damaged_sentence(video.path, video.reason));
+  if (outcome.timed == 0) return text;
+  text += fmt::format("{:.1f} MB instead of {:.1f}; reading 16 frames takes {:.1f} ms instead of {:.1f}, {:.1f} times as fast (mean of {} videos, read twice)\n",
+                      static_cast<double>(outcome.bytes_after) / 1e6, static_cast<double>(outcome.bytes_before) / 1e6, 1e3 * outcome.after_s / static_cast<double>(outcome.timed),
+                      1e3 * outcome.before_s / static_cast<double>(outcome.timed), outcome.before_s / outcome.after_s, outcome.timed);
+  if (outcome.before_s < 1.2 * outcome.after_s) text += "the videos are about as quick to read as their copies: stay with them, or try --short-side and --gop\n";
+  for (const auto& list : outcome.lists) text += list + "\n";
+  return text;
+}
+
 void print(const ShrinkArguments& arguments, const OutcomeOfShrink& outcome) {
   if (arguments.json) {
     nlohmann::ordered_json bad = nlohmann::ordered_json::array(), damaged = bad;
@@ -192,15 +206,7 @@ void print(const ShrinkArguments& arguments, const OutcomeOfShrink& outcome) {
     fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     return;
   }
-  fmt::print("{} {} copies, {} there already, {} videos cannot be read\n", arguments.dry_run ? "would make" : "made", outcome.made, outcome.kept, outcome.bad.size());
-  for (const auto& video : outcome.bad) fmt::print("  cannot be read: {}\n", video.reason);
-  for (const auto& video : outcome.damaged) fmt::print("  {}\n", damaged_sentence(video.path, video.reason));
-  if (outcome.timed == 0) return;
-  fmt::print("{:.1f} MB instead of {:.1f}; reading 16 frames takes {:.1f} ms instead of {:.1f}, {:.1f} times as fast (mean of {} videos, read twice)\n",
-             static_cast<double>(outcome.bytes_after) / 1e6, static_cast<double>(outcome.bytes_before) / 1e6, 1e3 * outcome.after_s / static_cast<double>(outcome.timed),
-             1e3 * outcome.before_s / static_cast<double>(outcome.timed), outcome.before_s / outcome.after_s, outcome.timed);
-  if (outcome.before_s < 1.2 * outcome.after_s) fmt::print("the videos are about as quick to read as their copies: stay with them, or try --short-side and --gop\n");
-  for (const auto& list : outcome.lists) fmt::print("{}\n", list);
+  fmt::print("{}", printable_lines(outcome_text(arguments, outcome)));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "base/interrupted.h"
 #include "base/pattern.h"
+#include "base/text.h"
 #include "experiment/material.h"
 #include "experiment/run.h"
 #include "video/decoder.h"
@@ -312,7 +313,7 @@ class Planner {
     if (base_.oracle.kind == "torchscript") text += fmt::format("  {}\n", executes_code(base_.oracle.path));
     if (const auto busy = busy_sentence(load_, std::thread::hardware_concurrency()); !busy.empty()) text += fmt::format("  {}\n", busy);
     for (const auto& video : material_.quarantined) text += fmt::format("  cannot be used: {}: {}\n", video.path, video.reason);
-    return text;
+    return printable_lines(text);  // names of files, of the recipe and of its arms
   }
 
   const Experiment& experiment_;
