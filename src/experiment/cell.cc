@@ -117,10 +117,18 @@ std::string in_round(int64_t round) { return fmt::format(" in round {}", round);
 
 std::string student_file(const Workbench& bench, const Arm& arm) { return fmt::format("{}/{}.safetensors", bench.folder, slug(arm.name)); }
 
-// Whether the file is the student that the run had after the round, whoever trained it.
+// Whether the file is the student that the run had after the round, whoever trained it. One that cannot be read, as in a folder of somebody else, is not.
 bool is_student(const std::string& path, const std::vector<Store::Event>& events, int64_t round) {
-  if (!std::filesystem::exists(path)) return false;
-  const std::string wanted = content_id(path) + in_round(round);
+  std::error_code out_of_reach;
+  if (!std::filesystem::is_regular_file(path, out_of_reach)) return false;
+  std::string wanted;
+  try {
+    wanted = content_id(path) + in_round(round);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error&) {
+    return false;
+  }
   return std::any_of(events.begin(), events.end(), [&](const Store::Event& event) { return event.kind == "student" && event.text == wanted; });
 }
 
@@ -236,6 +244,7 @@ bool lacks_student(const Workbench& bench, const Arm& arm, const Store::Run& run
 
 bool take_student(Workbench& bench, const Arm& arm, const Store::Run& run) {
   const auto events = bench.store.events(run.id);
+  std::string damage;
   for (const Store::Event& event : events) {
     if (event.kind != "student at" || !is_student(event.text, events, arm.recipe.rounds)) continue;
     try {
@@ -245,9 +254,10 @@ bool take_student(Workbench& bench, const Arm& arm, const Store::Run& run) {
     } catch (const Interrupted&) {
       throw;
     } catch (const Error& error) {
-      bench.progress.say(fmt::format("{}; {} is trained again", error.what(), arm.name));
+      damage = error.what();
     }
   }
+  if (!damage.empty()) bench.progress.say(fmt::format("{}; {} is trained again", damage, arm.name));
   return false;
 }
 
