@@ -146,6 +146,8 @@ again = subprocess.run(command, capture_output=True, text=True)
 require(again.returncode == 0 and "as this folder began" in again.stderr and "networks this large" not in again.stderr and "ms a step" not in again.stderr, f"measured once: {again.stderr}")
 require(json.loads((place.path / "default" / "threads.json").read_text()) == chosen, "and kept")
 require(set(measured("default")) == set(one), "the same cells")
+once = subprocess.run([*command, "--threads", str(os.cpu_count() + 1), "--set", "seeds=1", "--set", "rounds=0"], capture_output=True, text=True)
+require(once.returncode == 0 and json.loads((place.path / "default" / "threads.json").read_text()) == chosen, f"flags are for once: {once.stderr}")
 
 
 def sweep(*more):

@@ -211,6 +211,7 @@ FolderThreads measured_now(const Experiment& experiment, Progress& progress) {
 // What the folder began with, where neither --threads nor --jobs says otherwise; else what is measured now.
 FolderThreads threads_of(const Experiment& experiment, const RecipeArguments& arguments, const std::string& folder, Progress& progress) {
   const std::string path = folder + "/threads.json";
+  bool begun_with = std::filesystem::exists(path);  // flags are for this once
   FolderThreads threads{{std::max<int64_t>(1, arguments.jobs), at::get_num_threads()}, at::get_num_threads()};  // as set_threads did
   if (arguments.share.empty() && arguments.threads == 0 && arguments.jobs == 0) {
     const auto begun = nlohmann::json::parse(read_if_there(path), nullptr, /*allow_exceptions=*/false);
@@ -220,9 +221,9 @@ FolderThreads threads_of(const Experiment& experiment, const RecipeArguments& ar
     };
     threads = {{number("jobs", 256), number("threads", 1024)}, number("alone", 1024)};
     if (threads.split.jobs > 0 && threads.split.threads > 0 && threads.alone > 0) progress.say(threads.split.text() + ", as this folder began");
-    else threads = measured_now(experiment, progress);
+    else threads = measured_now(experiment, progress), begun_with = false;
   }
-  write_atomically(path, threads.json().dump() + "\n");
+  if (!begun_with) write_atomically(path, threads.json().dump() + "\n");
   return threads;
 }
 
