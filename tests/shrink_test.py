@@ -51,6 +51,18 @@ shutil.copy(place.path / "aside.mp4", videos / first)
 require(json.loads(shrink(videos, "--out", copies, "--short-side", 32, "--gop", 4, "--json"))["made"] == 1, "a video that was mended is made up for")
 require(first in [row["path"] for row in rows(copies / "test.csv")], "and stands in its list again")
 
+# Damage is said each time, also of a video that has its copy.
+hurt = place.path / "hurt"
+hurt.mkdir()
+pictures = bytearray((videos / "other.mkv").read_bytes())
+middle = (pictures.index(b"mdat") + pictures.index(b"moov")) // 2
+pictures[middle:middle + 2500] = bytes(2500)
+(hurt / "a.mp4").write_bytes(pictures)
+(hurt / "l.csv").write_text("path,label\na.mp4,left\n")
+for kept, more in ((0, "--json"), (1, "--json"), (1, None)):
+    said = shrink(hurt, "--out", place.path / "from hurt", *filter(None, [more]))
+    require("damaged, and what can be read of it is used" in said if more is None else (json.loads(said)["kept"], len(json.loads(said)["damaged"])) == (kept, 1), f"damage is said: {said}")
+
 # Names of files come from anywhere.
 (videos / "\x1b]0;PWNED\x07.mp4").write_text("no video\n")
 (videos / "evil.csv").write_text("path,label\nother.mkv,left\n\x1b]0;PWNED\x07.mp4,left\n")

@@ -10,8 +10,10 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "data/csv.h"
+#include "data/frame_cache.h"
 #include "data/list_text.h"
 #include "data/lists.h"
+#include "data/probe_cache.h"
 #include "video/decoder.h"
 #include "video/shrink.h"
 
@@ -49,6 +51,15 @@ std::vector<std::string> lists_of(const ShrinkArguments& arguments) {
   std::sort(lists.begin(), lists.end());
   if (lists.empty()) fail("{}: no list (.csv) in it; distal import makes them", arguments.folder);
   return lists;
+}
+
+// What every command keeps of what it probed; nothing where there is no place for it.
+std::optional<ProbeCache> kept_probes() {
+  try {
+    return ProbeCache(CacheOptions{}.probes_folder());
+  } catch (const CacheError&) {
+    return std::nullopt;
+  }
 }
 
 class Shrinking {
@@ -94,19 +105,26 @@ class Shrinking {
     return std::move(outcome_);
   }
 
+  VideoInfo probed(const std::string& path, const FileStamp& stamp) const {
+    if (auto known = probes_ ? probes_->find(path, stamp) : std::nullopt) return *std::move(known);
+    VideoInfo info = probe(path);
+    if (probes_) probes_->store(path, info.stamp(), info);
+    return info;
+  }
+
   // A bad video costs itself alone; a copy that cannot be written ends all.
   void copy(const std::string& path) {
     bool kept = true;
     try {
       const auto stamp = FileStamp::of(source(path));
       if (!stamp) fail("{}: no such file", source(path));
+      const VideoInfo info = probed(source(path), *stamp);  // also of one that has its copy: damage is said each time
       kept = is_shrunk(target(path), *stamp, arguments_.options);
       if (!kept) {
         make_folder(fs::path(target(path)).parent_path().string());
-        const VideoInfo info = probe(source(path));
         shrink(info, target(path), arguments_.options);
-        if (!info.damage.empty()) note_damage(info);
       }
+      if (!info.damage.empty()) note_damage(info);
     } catch (const CopyError&) {
       throw;
     } catch (const Interrupted&) {
@@ -177,6 +195,7 @@ class Shrinking {
 
   const ShrinkArguments& arguments_;
   Progress& progress_;
+  const std::optional<ProbeCache> probes_ = kept_probes();
   std::vector<std::string> lists_, videos_;
   std::mutex mutex_;
   OutcomeOfShrink outcome_;
