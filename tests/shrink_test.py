@@ -82,6 +82,9 @@ if shutil.which("ffmpeg"):
         made = json.loads(shrink(mixed, "--out", place.path / "from mixed", "--json"))
         require((made["made"], made["kept"], [bad["path"] for bad in made["bad"]]) == (2 - kept, kept, ["m.mp4"]), f"each video for itself: {made}")
     require([row["path"] for row in rows(place.path / "from mixed" / "l.csv")] == ["raw.mp4", "z.mkv.mp4"], "and the lists are made")
+    (mixed / "raw.csv").write_text("path,label\nraw.mp4,left\n")
+    said = shrink(mixed, "--out", place.path / "from mixed", "--list", "raw.csv")
+    require(said.endswith(f"{place.path / 'from mixed' / 'raw.csv'}\n"), f"and said, also where no video can be timed: {said}")
 else:
     print("raw streams are not tried: the command ffmpeg is missing")
 

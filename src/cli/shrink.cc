@@ -175,10 +175,14 @@ class Shrinking {
     constexpr size_t kVideos = 16;
     constexpr int64_t kFrames = 16;
     for (size_t i = 0; i < std::min(kVideos, videos_.size()); ++i) {
+      Progress::check_interrupted();
       const auto& path = videos_[i * videos_.size() / std::min(kVideos, videos_.size())];
       if (std::any_of(outcome_.bad.begin(), outcome_.bad.end(), [&](const auto& video) { return video.path == path; })) continue;
-      const VideoInfo before = probe(source(path)), after = probe(target(path));
+      const auto stamp = FileStamp::of(source(path));
+      if (!stamp) continue;  // gone meanwhile
+      const VideoInfo before = probed(source(path), *stamp);
       if (!before.seekable) continue;  // how long a frame takes depends on where it stands
+      const VideoInfo after = probe(target(path));
       const auto read = [&](const VideoInfo& info) {
         std::vector<int64_t> frames;
         for (int64_t k = 0; k < kFrames; ++k) frames.push_back((2 * k + 1) * info.frames() / (2 * kFrames));
@@ -205,12 +209,12 @@ std::string outcome_text(const ShrinkArguments& arguments, const OutcomeOfShrink
   std::string text = fmt::format("{} {} copies, {} there already, {} videos cannot be read\n", arguments.dry_run ? "would make" : "made", outcome.made, outcome.kept, outcome.bad.size());
   for (const auto& video : outcome.bad) text += fmt::format("  cannot be read: {}\n", video.reason);
   for (const auto& video : outcome.damaged) text += fmt::format("  {}\n", damaged_sentence(video.path, video.reason));
+  for (const auto& list : outcome.lists) text += list + "\n";
   if (outcome.timed == 0) return text;
   text += fmt::format("{:.1f} MB instead of {:.1f}; reading 16 frames takes {:.1f} ms instead of {:.1f}, {:.1f} times as fast (mean of {} videos, read twice)\n",
                       static_cast<double>(outcome.bytes_after) / 1e6, static_cast<double>(outcome.bytes_before) / 1e6, 1e3 * outcome.after_s / static_cast<double>(outcome.timed),
                       1e3 * outcome.before_s / static_cast<double>(outcome.timed), outcome.before_s / outcome.after_s, outcome.timed);
   if (outcome.before_s < 1.2 * outcome.after_s) text += "the videos are about as quick to read as their copies: stay with them, or try --short-side and --gop\n";
-  for (const auto& list : outcome.lists) text += list + "\n";
   return text;
 }
 
