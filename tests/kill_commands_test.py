@@ -15,7 +15,7 @@ import time
 from small import Place, require
 
 KILLS = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-UNFINISHED = re.compile(r"\.\d+\.(tmp|part)$|\.partial$|\.unfinished\.|^\.lock$|\.lock$")
+UNFINISHED = re.compile(r"\.distal-\d+-|^\.lock$|\.lock$")
 
 place = Place()
 os.environ["XDG_CACHE_HOME"] = str(place.path / "cache")  # of the commands that take no recipe

@@ -39,7 +39,12 @@ shutil.copy(place.path / "aside.mp4", videos / "other.mkv")  # an .mp4 inside, b
 (videos / "more.csv").write_text(f'label,path,note\nleft,other.mkv,"a, b"\nleft,{first},\n')
 
 require(f"would make {count + 1} copies" in shrink(videos, "--out", copies, "--dry-run") and not copies.exists(), "a dry run says what it would do and writes nothing")
+(copies / "sub").mkdir(parents=True)
+theirs = [copies / "sub" / name for name in ("report.20240101.tmp", "b.mp4.99999999.part", "c.mp4.distal-1-12345678.tmp")]
+for file in theirs:
+    file.write_text("mine")
 made = json.loads(shrink(videos, "--out", copies, "--short-side", 32, "--gop", 4, "--json"))
+require(all(file.read_text() == "mine" for file in theirs), "files of others stay, whatever they are called")
 require((made["made"], made["kept"], [bad["path"] for bad in made["bad"]]) == (count, 0, [first]), f"all but the bad one: {made}")
 require(made["bytes_after"] < made["bytes_before"] and made["read_videos"] > 0 and made["read_after_s"] > 0, f"and what was gained: {made}")
 require(rows(copies / "more.csv") == [{"label": "left", "path": "other.mkv.mp4", "note": "a, b"}], "lists name the copies, with every column")
@@ -96,7 +101,7 @@ process.send_signal(signal.SIGTERM)
 said = process.communicate(timeout=300)[1]
 if process.returncode != 0:  # a quick machine may have been done
     require(process.returncode == 143 and "the same command continues" in said, f"a stop is a stop: {process.returncode} {said}")
-    require(not list((place.path / "cut").rglob("*.part")), "nothing half-written is left")
+    require(not list((place.path / "cut").rglob("*.distal-*")), "nothing half-written is left")
     there = len(list((place.path / "cut").rglob("*.mp4")))
     rest = json.loads(shrink(videos, "--out", place.path / "cut", "--json"))
     require(rest["kept"] == there and rest["kept"] + rest["made"] == count + 1, f"continues: {there} were there, {rest}")

@@ -44,7 +44,7 @@ def stop(process, number, code):
 
 
 def leftovers(folder):
-    return [path.name for path in folder.rglob("*") if path.suffix in (".tmp", ".part", ".partial") or path.name == ".lock"]
+    return [path.name for path in folder.rglob("*") if ".distal-" in path.name or path.name == ".lock"]
 
 
 def limited(size, *command):

@@ -1,5 +1,6 @@
 #include "base/files.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -18,6 +19,7 @@
 namespace distal {
 namespace {
 
+constexpr int64_t kMostNames = 1000;  // that are tried for an unfinished file
 constexpr size_t kMostNamed = 200;  // bytes of a path that is too long to be one
 
 void write_all(int file, std::string_view bytes, const std::string& path) {
@@ -86,26 +88,52 @@ struct Opened {
 
 }  // namespace
 
+UnfinishedFile::UnfinishedFile(const std::string& path, const std::vector<std::string>& endings) : path_(path + endings[0]) {
+  const std::filesystem::path meant(path);
+  int reason = EEXIST;
+  for (int64_t number = 1; number <= kMostNames && reason == EEXIST; ++number) {
+    const std::string name = (meant.parent_path() / unfinished_name(meant.filename().string(), number)).string();
+    const bool whole = std::all_of(endings.begin(), endings.end(), [&](const std::string& ending) { return add(name + ending, reason); });
+    if (whole) return;
+    close();
+  }
+  fail("{}: cannot be written ({}); check that the folder exists and is yours", path_, std::strerror(reason));
+}
+
+// Whoever clears up may have seen the file before it was locked: then it is gone, and its name is as good as taken. Where there are no locks,
+// nobody clears up.
+bool UnfinishedFile::add(const std::string& name, int& reason) {
+  const int file = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (file < 0) reason = errno;
+  if (file < 0) return false;
+  files_.push_back({name, file});
+  while (::flock(file, LOCK_EX) != 0 && errno == EINTR) {
+  }
+  return still_there(file, name);
+}
+
+UnfinishedFile::~UnfinishedFile() { close(); }
+
+void UnfinishedFile::close() {
+  for (const File& it : files_) {
+    if (still_there(it.file, it.name)) ::unlink(it.name.c_str());  // while we hold it
+    ::close(it.file);
+  }
+  files_.clear();
+}
+
+void UnfinishedFile::write(std::string_view bytes) { write_all(files_[0].file, bytes, path_); }
+
+void UnfinishedFile::publish(const std::string& to, size_t ending) {
+  if (::rename(name(ending).c_str(), to.c_str()) != 0) fail("{}: cannot be replaced ({}); name another file", to, std::strerror(errno));
+}
+
 void write_atomically(const std::string& path, std::string_view bytes) {
   require_no_device(path);
   clear_leftovers_of(path);
-  const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
-  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) fail("{}: cannot be written ({}); check that the folder exists and is yours", path, std::strerror(errno));
-  ::flock(file, LOCK_EX | LOCK_NB);  // it is being written, whoever looks from another machine (base/leftovers.h)
-  try {
-    write_all(file, bytes, path);
-  } catch (...) {
-    ::close(file);
-    ::unlink(temporary.c_str());
-    throw;
-  }
-  const int renamed = ::rename(temporary.c_str(), path.c_str()), reason = errno;
-  ::close(file);
-  if (renamed != 0) {
-    ::unlink(temporary.c_str());
-    fail("{}: cannot be replaced ({}); name another file", path, std::strerror(reason));
-  }
+  UnfinishedFile file(path);
+  file.write(bytes);
+  file.publish(path);
   sync_folder(path);
 }
 

@@ -5,8 +5,36 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace distal {
+
+/// A file in the making, empty at first, beside where it will stand and under a name that says what it is (base/leftovers.h). It is locked by
+/// flock as long as this lives, so that nobody clears it away, and it is nobody else's: where the name is taken, it gets another.
+/// Libraries may open and write name() themselves.
+class UnfinishedFile {
+ public:
+  /// Of the file `path`. With `endings`, a file for each, alike in all but this. Throws Error: the folder is missing or not yours.
+  explicit UnfinishedFile(const std::string& path, const std::vector<std::string>& endings = {""});
+  ~UnfinishedFile();  // removes what was not published
+  UnfinishedFile(const UnfinishedFile&) = delete;
+
+  const std::string& name(size_t ending = 0) const { return files_[ending].name; }
+  /// Writes the first of the files to the disk. Throws Error.
+  void write(std::string_view bytes);
+  /// The file takes the name `to` in one step, in place of what stood there. Throws Error.
+  void publish(const std::string& to, size_t ending = 0);
+
+ private:
+  struct File {
+    std::string name;
+    int file;
+  };
+  bool add(const std::string& name, int& reason);  // false: not to be had
+  void close();
+  std::string path_;
+  std::vector<File> files_;
+};
 
 /// Writes a whole file: temporary file beside it, fsync, rename. A failure leaves what stood at `path`, and no temporary
 /// file. Throws Error with the path and the reason: folder missing or not yours, disk full, a limit on file sizes.

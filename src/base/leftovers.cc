@@ -1,79 +1,65 @@
 #include "base/leftovers.h"
 
-#include <array>
-#include <cerrno>
-#include <charconv>
-#include <csignal>
+#include <algorithm>
 #include <filesystem>
 #include <string_view>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/interrupted.h"
+#include "base/random.h"
 
 namespace distal {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kUnfinished = ".unfinished";
+constexpr std::string_view kMark = ".distal-";
+constexpr size_t kMostStem = 200;  // bytes of a name, so that what is put behind it stays within a file system's 255
 
-// `text` without its last part, which begins at the last `mark` and is `part` afterwards; false where there is none.
-bool split_last(std::string_view& text, char mark, std::string_view& part) {
-  const auto at = text.rfind(mark);
-  if (at == std::string_view::npos) return false;
-  part = text.substr(at + 1);
-  text = text.substr(0, at);
-  return true;
-}
+std::string stem_of(const std::string& name) { return name.substr(0, kMostStem); }
 
-// A whole number above 0 in plain digits; else 0.
-int64_t number(std::string_view text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() && value > 0 ? value : 0;
-}
-
-// Of NAME.PID, with a NAME.
-int64_t id_at_end(std::string_view text) {
-  std::string_view id;
-  return split_last(text, '.', id) && !text.empty() ? number(id) : 0;
-}
-
-bool has_ended(int64_t process) { return ::kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH; }
-
+// Removes it while it is locked and still what stands there: what somebody else put under that name meanwhile is not looked at.
 void remove_if_nobody_writes(const fs::path& path) {
   const int file = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
   if (file < 0) return;
-  if (::flock(file, LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
+  struct stat mine{}, named{};
+  const bool left = ::flock(file, LOCK_EX | LOCK_NB) == 0 && ::fstat(file, &mine) == 0 && S_ISREG(mine.st_mode) && ::lstat(path.c_str(), &named) == 0 &&
+                    mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
+  if (left) ::unlink(path.c_str());
   ::close(file);
-}
-
-void look_at(const fs::directory_entry& entry) {
-  std::error_code ignored;
-  const int64_t writer = writer_of(entry.path().filename().string());
-  if (writer > 0 && has_ended(writer) && entry.symlink_status(ignored).type() == fs::file_type::regular) remove_if_nobody_writes(entry.path());
 }
 
 template <class Iterator>
 void clear(const std::string& folder, const std::string& beginning) {
   std::error_code error;
-  for (Iterator at(folder, fs::directory_options::skip_permission_denied, error), end; !error && at != end; at.increment(error))
-    if (at->path().filename().string().starts_with(beginning)) look_at(*at);
+  for (Iterator at(folder, fs::directory_options::skip_permission_denied, error), end; !error && at != end && !interrupted(); at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (name.starts_with(beginning) && is_unfinished(name)) remove_if_nobody_writes(at->path());
+  }
 }
 
 }  // namespace
 
-int64_t writer_of(const std::string& name) {
-  std::string_view text = name, ending;
-  if (!split_last(text, '.', ending)) return 0;
-  if (ending == "tmp" || ending == "part") return id_at_end(text);
-  if (ending == "partial") {
-    std::string_view count;
-    const bool counted = split_last(text, '-', count) && (count == "0" || number(count) > 0);
-    return counted ? id_at_end(text) : 0;
-  }
-  return text.ends_with(kUnfinished) ? id_at_end(text.substr(0, text.size() - kUnfinished.size())) : 0;
+std::string unfinished_name(const std::string& name, int64_t number) {
+  const std::string before = fmt::format("{}{}{}", stem_of(name), kMark, number);
+  return fmt::format("{}-{:08x}.tmp", before, static_cast<uint32_t>(mix64(fnv1a(before))));
+}
+
+bool is_unfinished(const std::string& name) {
+  const auto at = name.rfind(kMark);
+  if (at == std::string::npos || at == 0) return false;
+  const auto digits = std::string_view(name).substr(at + kMark.size());
+  const auto end = std::min(digits.find_first_not_of("0123456789"), digits.size());
+  if (end == 0 || end > 9 || digits[0] == '0') return false;
+  const std::string ours = unfinished_name(name.substr(0, at), std::stoll(std::string(digits.substr(0, end))));
+  if (!name.starts_with(ours)) return false;
+  const std::string ending = name.substr(ours.size());
+  return ending.empty() || ending == ".onnx" || ending == ".xml" || ending == ".bin";
 }
 
 void clear_leftovers(const std::string& folder, bool deep) {
@@ -83,7 +69,7 @@ void clear_leftovers(const std::string& folder, bool deep) {
 
 void clear_leftovers_of(const std::string& path) {
   const fs::path file(path);
-  clear<fs::directory_iterator>(file.has_parent_path() ? file.parent_path().string() : ".", file.filename().string() + ".");
+  clear<fs::directory_iterator>(file.has_parent_path() ? file.parent_path().string() : ".", stem_of(file.filename().string()) + ".");
 }
 
 }  // namespace distal

@@ -1,5 +1,6 @@
 #include "base/leftovers.h"
 
+#include <filesystem>
 #include <fstream>
 #include <set>
 
@@ -10,17 +11,11 @@
 #include <unistd.h>
 
 #include "base/checksum.h"
+#include "base/error.h"
 #include "base/files.h"
 
 namespace distal {
 namespace {
-
-int64_t dead_process() {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(0);
-  ::waitpid(child, nullptr, 0);
-  return child;
-}
 
 class Leftovers : public ::testing::Test {
  protected:
@@ -36,49 +31,106 @@ class Leftovers : public ::testing::Test {
       if (entry.is_regular_file()) found.insert(entry.path().filename());
     return found;
   }
+  // A process that begins to write `path`, says so, and then dies, or waits for a byte from `end`.
+  pid_t writer(const std::string& path, const std::vector<std::string>& endings, int end = -1) const {
+    int said[2];
+    EXPECT_EQ(::pipe(said), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      new UnfinishedFile(path, endings);  // never given back
+      char byte = 1;
+      [[maybe_unused]] auto moved = ::write(said[1], &byte, 1);
+      if (end >= 0) moved = ::read(end, &byte, 1);
+      ::_exit(0);
+    }
+    char byte = 0;
+    EXPECT_EQ(::read(said[0], &byte, 1), 1);
+    ::close(said[0]), ::close(said[1]);
+    if (end < 0) ::waitpid(child, nullptr, 0);
+    return child;
+  }
   std::filesystem::path folder_;
-  int64_t dead_ = dead_process();
 };
 
-TEST(LeftoverNames, SayWhoWrote) {
-  EXPECT_EQ(writer_of("a.csv.123.tmp"), 123);
-  EXPECT_EQ(writer_of("film.mp4.7.part"), 7);
-  EXPECT_EQ(writer_of("0123.probe.42-0.partial"), 42);
-  EXPECT_EQ(writer_of("m.9.unfinished.onnx"), 9);
-  EXPECT_EQ(writer_of("m.9.unfinished.xml"), 9);
-  EXPECT_EQ(writer_of("m.9.unfinished.onnx.9.tmp"), 9);
-  for (const char* other : {"a.tmp", "a.csv", ".tmp", "123.tmp", ".123.tmp", "a.12x.tmp", "a.-3.tmp", "a.0.tmp", "a.1.2.part2", "a.5.partial", "a.5-x.partial", "tmp", "", "unfinished",
-                            "m.unfinished.onnx", "a.99999999999999999999.tmp"})
-    EXPECT_EQ(writer_of(other), 0) << other;
+TEST(LeftoverNames, AreOursAndNobodyElses) {
+  for (const char* name : {"a.csv", "film.mp4", "0123.probe", "a b", "x.distal-1", ".lock"})
+    for (const int64_t number : {1, 2, 1000}) EXPECT_TRUE(is_unfinished(unfinished_name(name, number))) << name;
+  const std::string ours = unfinished_name("m", 1);
+  EXPECT_TRUE(ours.starts_with("m.distal-1-") && ours.ends_with(".tmp"));
+  for (const char* ending : {".onnx", ".xml", ".bin"}) EXPECT_TRUE(is_unfinished(ours + ending));
+  for (const std::string& other : {"my " + ours, ours + ".mp4", ours + "~", ours.substr(1), "M" + ours.substr(1), ours.substr(0, ours.size() - 4), std::string("m.distal-1-00000000.tmp")})
+    EXPECT_FALSE(is_unfinished(other)) << other;
+  for (const char* other : {"notes.20230115.tmp", "backup.99999999.part", "thesis.4000000.unfinished.docx", "a.1-0.partial", "a.tmp", ".tmp", "tmp", "", ".distal-1", "a.distal-.tmp",
+                            "a.distal-0-12345678.tmp", "a.distal-99999999999999999999-12345678.tmp", "a.distal-x.tmp"})
+    EXPECT_FALSE(is_unfinished(other)) << other;
+}
+
+TEST(LeftoverNames, FitAFileSystem) {
+  const std::string name(255, 'x');
+  EXPECT_LE(unfinished_name(name, 1000).size() + 5, 255u);
+  EXPECT_TRUE(is_unfinished(unfinished_name(name, 1000) + ".onnx"));
 }
 
 TEST_F(Leftovers, OfTheDeadGoAndAllElseStays) {
-  for (const char* form : {"a.{}.tmp", "b.mp4.{}.part", "p.probe.{}-3.partial", "m.{}.unfinished.xml", "deep/c.{}.tmp"}) put(fmt::format(fmt::runtime(form), dead_));
-  put("notes.tmp"), put("a.csv"), put(fmt::format("mine.{}.tmp", ::getpid()));
+  for (const char* name : {"a", "b.mp4", "deep/c"}) writer(folder_ / name, {""});
+  writer(folder_ / "m", {".xml", ".bin"});
+  EXPECT_EQ(names().size(), 5u);
+  const std::set<std::string> theirs = {"notes.20230115.tmp", "backup.99999999.part", "thesis.4000000.unfinished.docx", "a.csv", "x.distal-1-12345678.tmp"};
+  for (const std::string& name : theirs) put(name);
+  put("deep/report.20240101.tmp");
+  std::set<std::string> stay = theirs;
+  stay.insert({"report.20240101.tmp", unfinished_name("c", 1)});
   clear_leftovers(folder_);
-  const std::string mine = fmt::format("mine.{}.tmp", ::getpid()), deep = fmt::format("c.{}.tmp", dead_);
-  EXPECT_EQ(names(), (std::set<std::string>{"notes.tmp", "a.csv", mine, deep}));
+  EXPECT_EQ(names(), stay);
   clear_leftovers(folder_, /*deep=*/true);
-  EXPECT_EQ(names(), (std::set<std::string>{"notes.tmp", "a.csv", mine}));
+  stay.erase(unfinished_name("c", 1));
+  EXPECT_EQ(names(), stay);
   clear_leftovers(folder_ / "absent");
 }
 
-// The id is of a process of another machine that shares the folder.
-TEST_F(Leftovers, WhatSomebodyHasLockedStays) {
-  const std::string path = put(fmt::format("a.{}.tmp", dead_));
-  const int file = ::open(path.c_str(), O_RDONLY);
-  ASSERT_EQ(::flock(file, LOCK_EX), 0);
+// Nothing but its lock says that the writer lives: its id may be of another machine or container.
+TEST_F(Leftovers, WhatIsBeingWrittenStays) {
+  int end[2];
+  ASSERT_EQ(::pipe(end), 0);
+  const pid_t child = writer(folder_ / "m", {".xml", ".bin"}, end[0]);
+  const UnfinishedFile mine(folder_ / "m", {".xml", ".bin"});
+  const std::string first = unfinished_name("m", 1), second = unfinished_name("m", 2);
+  const std::set<std::string> all = {first + ".xml", first + ".bin", second + ".xml", second + ".bin"};
+  EXPECT_EQ(names(), all) << "two that write the same file do so apart";
+  clear_leftovers(folder_, /*deep=*/true);
+  clear_leftovers_of(folder_ / "m");
+  EXPECT_EQ(names(), all);
+  ASSERT_EQ(::write(end[1], "e", 1), 1);
+  ::waitpid(child, nullptr, 0);
+  ::close(end[0]), ::close(end[1]);
   clear_leftovers(folder_);
-  EXPECT_TRUE(std::filesystem::exists(path));
-  ::close(file);
-  clear_leftovers(folder_);
-  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_EQ(names(), (std::set<std::string>{second + ".xml", second + ".bin"}));
 }
 
 TEST_F(Leftovers, OfAFileGoWhenItIsWrittenAgain) {
-  put(fmt::format("a.{}.tmp", dead_)), put(fmt::format("b.{}.tmp", dead_));
+  for (const char* name : {"a", "a.json", "ab"}) writer(folder_ / name, {""});
   write_atomically(folder_ / "a", "whole");
-  EXPECT_EQ(names(), (std::set<std::string>{"a", fmt::format("b.{}.tmp", dead_)}));
+  EXPECT_EQ(names(), (std::set<std::string>{"a", unfinished_name("ab", 1)}));
+}
+
+TEST_F(Leftovers, ANameThatIsTakenIsLeftToItsOwner) {
+  const std::string theirs = put(unfinished_name("a", 1));
+  const int file = ::open(theirs.c_str(), O_RDONLY);
+  ASSERT_EQ(::flock(file, LOCK_EX), 0);
+  write_atomically(folder_ / "a", "whole");
+  ::close(file);
+  EXPECT_EQ(read_file(theirs), "half");
+  EXPECT_EQ(read_file(folder_ / "a"), "whole");
+}
+
+TEST_F(Leftovers, OnlyWhatStillStandsThereIsRemovedAtTheEnd) {
+  {
+    UnfinishedFile file(folder_ / "a");
+    file.write("whole");
+    file.publish(folder_ / "a");
+    put(unfinished_name("a", 1));  // by somebody else, for whom the name was free again
+  }
+  EXPECT_EQ(names(), (std::set<std::string>{"a", unfinished_name("a", 1)}));
 }
 
 TEST(Checksum, IsOfEveryByte) {

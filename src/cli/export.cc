@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
@@ -99,32 +97,27 @@ Calibration read_clips(const ExportArguments& arguments, const InputOptions& inp
 class Unfinished {
  public:
   explicit Unfinished(const std::string& out)
-      : out_(out), path_(out_.parent_path() / fmt::format("{}.{}.unfinished{}", out_.stem().string(), ::getpid(), out_.extension().string())) {}
-  ~Unfinished() {
-    std::error_code ignored;
-    fs::remove(path_, ignored);
-    fs::remove(weights(path_), ignored);
-  }
-  std::string path() const { return path_.string(); }
-  void write(const OnnxModel& model) const {
-    if (out_.extension() == ".onnx") write_atomically(path(), model.serialised());
+      : out_(out), files_((out_.parent_path() / out_.stem()).string(), out_.extension() == ".xml" ? std::vector<std::string>{".xml", ".bin"} : std::vector{out_.extension().string()}) {}
+  const std::string& path() const { return files_.name(); }
+  void write(const OnnxModel& model) {
+    if (out_.extension() == ".onnx") files_.write(model.serialised());
     else save_openvino(model, path());
   }
   // Never parts of the old model beside parts of the new one: whoever is killed here leaves parts that nothing reads.
-  void publish(const std::string& description) const {
+  void publish(const std::string& description) {
     const std::string beside = out_.string() + ".json";
     fs::remove(beside);
     if (out_.extension() == ".xml") {
       fs::remove(out_);
-      fs::rename(weights(path_), weights(out_));
+      files_.publish(fs::path(out_).replace_extension(".bin").string(), 1);
     }
-    fs::rename(path_, out_);
+    files_.publish(out_.string());
     write_atomically(beside, description);
   }
 
  private:
-  static fs::path weights(fs::path path) { return path.replace_extension(".bin"); }
-  fs::path out_, path_;
+  fs::path out_;
+  UnfinishedFile files_;
 };
 
 struct ExportReport {
@@ -174,7 +167,7 @@ void export_model(const ExportArguments& arguments) {
   if (!folder.empty() && !fs::is_directory(folder)) fail("--out {}: there is no folder {}; make it first", arguments.out, folder.string());
   const auto samples = fs::path(arguments.sample).parent_path();
   if (!samples.empty() && !fs::is_directory(samples)) fail("--sample {}: there is no folder {}; make it first", arguments.sample, samples.string());
-  clear_leftovers(folder.empty() ? "." : folder.string());
+  clear_leftovers_of((folder / fs::path(arguments.out).stem()).string());
   const SavedModel saved = load_model(arguments.model);
   ExportReport report{{{"path", arguments.out}}, arguments.out + "\n"};
   if (format == "safetensors") {
@@ -198,7 +191,7 @@ void export_model(const ExportArguments& arguments) {
       clips = calibration.clips.slice(0, 0, 4).contiguous();
     }
     const Output ours = saved.net->forward(clips);
-    const Unfinished file(arguments.out);
+    Unfinished file(arguments.out);
     file.write(model);
     check(file, clips, ours, arguments, report);
     file.publish(saved.side_json);

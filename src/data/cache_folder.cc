@@ -1,7 +1,6 @@
 #include "data/cache_folder.h"
 
 #include <algorithm>
-#include <ctime>
 #include <filesystem>
 #include <vector>
 
@@ -12,8 +11,6 @@
 
 namespace distal {
 namespace {
-
-constexpr time_t kPartial_s = 24 * 3600;
 
 struct File {
   std::string path;
@@ -27,7 +24,6 @@ void collect(const std::string& folder, std::vector<File>& files) {
     struct stat file{};
     const auto ending = at->path().extension();
     if (stat(at->path().c_str(), &file) != 0 || !S_ISREG(file.st_mode)) continue;
-    if (ending == kPartialEnding && file.st_mtim.tv_sec < time(nullptr) - kPartial_s) unlink(at->path().c_str());
     if (ending == kFramesEnding || ending == kProbeEnding) files.push_back({at->path().string(), file.st_blocks * 512, file.st_mtim});
   }
 }

@@ -1,7 +1,6 @@
 #pragma once
-// What lies in the cache's folder, kept under its cap: files of frames and records of probes leave by least recent use,
-// partial files a day after the process that left them. Looks at the folder only when it may be past the cap. Several
-// processes may do so at once. Not thread-safe. For FrameCache only.
+// What lies in the cache's folder, kept under its cap: files of frames and records of probes leave by least recent use.
+// Looks at the folder only when it may be past the cap. Several processes may do so at once. Not thread-safe. For FrameCache only.
 
 #include <cstdint>
 #include <functional>
@@ -11,7 +10,6 @@ namespace distal {
 
 inline constexpr const char* kFramesEnding = ".frames";
 inline constexpr const char* kProbeEnding = ".probe";
-inline constexpr const char* kPartialEnding = ".partial";
 
 class CacheFolder {
  public:

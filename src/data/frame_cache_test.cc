@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/files.h"
+#include "base/leftovers.h"
 #include "data/testing.h"
 #include "video/decoder.h"
 
@@ -251,14 +253,16 @@ TEST(FrameCache, CountsProbesAndRemovesWhatDeadProcessesLeft) {
   std::filesystem::create_directories(folder / "cache/probes");
   const auto now = std::filesystem::file_time_type::clock::now();
   const auto old = folder.write("cache/probes/old.probe", std::string(200000, 'x'));
-  const auto dead = folder.write("cache/probes/old.probe.1-0.partial", "x"), fresh = folder.write("cache/probes/new.probe.2-0.partial", "x");
+  const auto dead = folder.write("cache/probes/" + unfinished_name("old.probe", 1), "x"), theirs = folder.write("cache/probes/film.1-0.partial", "x");
+  const UnfinishedFile fresh(folder / "cache/probes/new.probe");
   std::filesystem::last_write_time(old, now - std::chrono::hours(1));
-  std::filesystem::last_write_time(dead, now - std::chrono::hours(48));
+  std::filesystem::last_write_time(theirs, now - std::chrono::hours(48));
   FrameCache cache(options_of(folder, 2e-4));
   cache.read(video, Indices{1}, {}, 48, kDeadline_s);
   EXPECT_FALSE(std::filesystem::exists(old));
   EXPECT_FALSE(std::filesystem::exists(dead));
-  EXPECT_TRUE(std::filesystem::exists(fresh));
+  EXPECT_TRUE(std::filesystem::exists(fresh.name()));
+  EXPECT_TRUE(std::filesystem::exists(theirs));
   EXPECT_EQ(cache_files(folder).size(), 1u);
 }
 

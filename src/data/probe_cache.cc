@@ -1,6 +1,5 @@
 #include "data/probe_cache.h"
 
-#include <atomic>
 #include <filesystem>
 #include <fstream>
 
@@ -8,8 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/error.h"
+#include "base/files.h"
 #include "base/random.h"
 #include "data/cache_folder.h"
 
@@ -56,20 +56,17 @@ std::optional<VideoInfo> ProbeCache::find(const std::string& path, const FileSta
 }
 
 void ProbeCache::store(const std::string& path, const FileStamp& stamp, const VideoInfo& info) const {
-  static std::atomic<int64_t> count = 0;
   json record = {{"version", kVersion}, {"path", absolute(path)}, {"stamp", {stamp.bytes, stamp.modified_ns}}};
   visit_fields(info, [&](const char* name, const auto& field) { record[name] = field; });
   const auto bytes = json::to_cbor(record);
-  std::error_code error;
-  std::filesystem::create_directories(folder_, error);
-  const auto target = file_of(path), partial = fmt::format("{}.{}-{}{}", target, getpid(), count++, kPartialEnding);
-  {
-    std::ofstream out(partial, std::ios::binary);
+  try {
+    make_folder(folder_);
+    UnfinishedFile file(file_of(path));
+    std::ofstream out(file.name(), std::ios::binary);  // not onto the disk at once: what is lost is probed again
     out.write(reinterpret_cast<const char*>(bytes.data()), std::ssize(bytes));
-    if (!out.flush()) error = std::make_error_code(std::errc::io_error);
+    if (out.flush()) file.publish(file_of(path));
+  } catch (const Error&) {
   }
-  if (!error) std::filesystem::rename(partial, target, error);
-  if (error) std::filesystem::remove(partial, error);
 }
 
 }  // namespace distal

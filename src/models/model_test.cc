@@ -1,7 +1,9 @@
+#include <csignal>
 #include <fstream>
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 
 #include "models/layers.h"
 #include "models/weights.h"
@@ -276,25 +278,32 @@ TEST(SavedModel, RefusesTheDescriptionOfAnotherModelOfTheSameShape) {
   EXPECT_THAT(load_model(folder / "m.safetensors").classes, ElementsAre("b", "a"));
 }
 
-// A folder in the place of a temporary file stops save_model where a kill could.
+// What stops save_model where a kill could: a limit on the size of files before the weights, a folder in the description's place behind them.
 TEST(SavedModel, IsTheOldOrTheNewOneWhereverSavingStops) {
   const Folder folder;
   const auto recipe = options(kSmall);
   const auto old_net = recipe.build(2, Random(7)), new_net = recipe.build(3, Random(8));
-  const std::string path = folder / "m.safetensors";
+  const std::string path = folder / "m.safetensors", beside = folder / "m.json";
   const auto weight = [](const Model& net) { return net->named_parameters()["fc.weight"]; };
+  const auto save_new = [&] { return message([&] { save_model(path, *new_net, side_json(recipe, {"c", "d", "e"}, "")); }); };
   save_model(path, *old_net, side_json(recipe, {"a", "b"}, ""));
-  const auto save_new = [&](const std::string& obstacle) {
-    const std::string temporary = fmt::format("{}.{}.tmp", folder / obstacle, ::getpid());
-    std::filesystem::create_directories(temporary);
-    EXPECT_THAT(message([&] { save_model(path, *new_net, side_json(recipe, {"c", "d", "e"}, "")); }), HasSubstr("cannot be written"));
-    std::filesystem::remove(temporary);
-    return load_model(path);
-  };
-  const auto before = save_new("m.safetensors");
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit small{1000, limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  EXPECT_THAT(save_new(), HasSubstr("m.safetensors: cannot be written"));
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  std::signal(SIGXFSZ, handler);
+  const auto before = load_model(path);
   EXPECT_THAT(before.classes, ElementsAre("a", "b"));
   EXPECT_TRUE(at::equal(weight(before.net), weight(old_net)));
-  const auto after = save_new("m.json");
+  std::filesystem::rename(beside, folder / "aside");
+  std::filesystem::create_directories(beside);
+  EXPECT_THAT(save_new(), HasSubstr("m.json: cannot be replaced"));
+  std::filesystem::remove(beside);
+  std::filesystem::rename(folder / "aside", beside);
+  const auto after = load_model(path);
   EXPECT_THAT(after.classes, ElementsAre("c", "d", "e"));
   EXPECT_TRUE(at::equal(weight(after.net), weight(new_net)));
 }

@@ -7,8 +7,14 @@
 #include <set>
 #include <sstream>
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/leftovers.h"
 #include "video/decoder.h"
 #include "video/scratch.h"
+#include "video/writer.h"
 
 namespace distal {
 namespace {
@@ -88,6 +94,23 @@ TEST(Synthetic, RefusesWhatItCannotWrite) {
   EXPECT_THAT(error_of([&] { write_numbered(folder / "v.mp4", {.codec = "none"}); }), HasSubstr("no encoder none"));
   EXPECT_THAT(error_of([&] { write_numbered(folder / "absent/v.mp4", {}); }), HasSubstr("No such file"));
   EXPECT_TRUE(std::filesystem::is_empty(folder / ""));
+}
+
+// A process of another machine or container that clears up knows nobody by id.
+TEST(Synthetic, AVideoIsLockedWhileItIsWritten) {
+  const Folder folder;
+  const auto files = [&] { return std::distance(std::filesystem::directory_iterator(folder / ""), {}); };
+  VideoWriter writer(folder / "v.mp4", {.frames = 2, .width = 32, .height = 32});
+  ASSERT_EQ(files(), 1);
+  const int file = ::open(std::filesystem::directory_iterator(folder / "")->path().c_str(), O_RDONLY | O_CLOEXEC);
+  EXPECT_NE(::flock(file, LOCK_EX | LOCK_NB), 0);
+  ::close(file);
+  clear_leftovers(folder / "");
+  for (int i = 0; i < 2; ++i) writer.add(std::vector<uint8_t>(3 * 32 * 32));
+  writer.finish();
+  EXPECT_EQ(probe(folder / "v.mp4").frames(), 2);
+  { const VideoWriter given_up(folder / "w.mp4", {.frames = 2, .width = 32, .height = 32}); }
+  EXPECT_EQ(files(), 1);
 }
 
 TEST(Synthetic, ReadsNumbersOnlyUpright) {

@@ -1,11 +1,8 @@
 #include "video/writer.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 
 namespace distal {
 
@@ -44,6 +41,15 @@ void check_disk(int code, const std::string& path) {
   check(code, path);
 }
 
+template <class Work>
+void on_disk(const Work& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    throw WriteError(error.what());
+  }
+}
+
 void set_quality(AVCodecContext& codec, const SyntheticOptions& options) {
   if (options.codec != "libx264") {
     codec.flags |= AV_CODEC_FLAG_QSCALE;
@@ -61,25 +67,20 @@ void set_quality(AVCodecContext& codec, const SyntheticOptions& options) {
 int64_t jittered_ticks(int64_t number) { return kJitter[static_cast<size_t>(number) % std::size(kJitter)]; }
 
 VideoWriter::VideoWriter(const std::string& path, const SyntheticOptions& options, const CopyTiming& timing)
-    : path_(path), part_(fmt::format("{}.{}.part", path, ::getpid())), options_(options), packet_(make_packet()) {
+    : path_(path), options_(options), packet_(make_packet()) {
   av_log_set_level(AV_LOG_QUIET);
   const AVOutputFormat* container = av_guess_format(nullptr, path.c_str(), nullptr);
   if (!container) fail("{}: unknown extension; use .mp4, .mkv, .avi or .ts", path);
+  on_disk([&] { part_.emplace(path); });
   AVFormatContext* raw = nullptr;
-  check(avformat_alloc_output_context2(&raw, container, nullptr, part_.c_str()), path);
+  check(avformat_alloc_output_context2(&raw, container, nullptr, part_->name().c_str()), path);
   format_.reset(raw);
   format_->flags |= AVFMT_FLAG_BITEXACT;
   if (!timing.comment.empty()) av_dict_set(&format_->metadata, "comment", timing.comment.c_str(), 0);
   if (options.frames > 0) add_video(timing.tick);
   if (options.audio) add_audio();
-  check_disk(avio_open(&format_->pb, ("file:" + part_).c_str(), AVIO_FLAG_WRITE), part_);
+  check_disk(avio_open(&format_->pb, ("file:" + part_->name()).c_str(), AVIO_FLAG_WRITE), path);
   check(avformat_write_header(format_.get(), nullptr), path);
-}
-
-VideoWriter::~VideoWriter() {
-  format_.reset();
-  std::error_code ignored;
-  std::filesystem::remove(part_, ignored);
 }
 
 void VideoWriter::add_video(const AVRational& tick) {
@@ -198,9 +199,7 @@ void VideoWriter::finish() {
   if (audio_) encode(*audio_codec_, *audio_, nullptr);
   check_disk(av_write_trailer(format_.get()), path_);
   check_disk(avio_closep(&format_->pb), path_);
-  std::error_code code;
-  std::filesystem::rename(part_, path_, code);
-  if (code) throw WriteError(fmt::format("{}: {}", path_, code.message()));
+  on_disk([&] { part_->publish(path_); });
 }
 
 }  // namespace distal

@@ -2,9 +2,11 @@
 // RGB pictures in, a video file out; the container follows the path's extension (.mp4, .mkv, .avi, .ts). The same pictures
 // give the same bytes. The file appears under its name when it is complete. One VideoWriter belongs to one thread at a time.
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/files.h"
 #include "video/ffmpeg.h"
 #include "video/synthetic.h"
 
@@ -29,7 +31,7 @@ class VideoWriter {
  public:
   /// `options.frames` == 0 makes a file without a video stream. Throws Error: unknown extension or codec; WriteError: folder missing.
   VideoWriter(const std::string& path, const SyntheticOptions& options, const CopyTiming& timing = {});
-  ~VideoWriter();  // removes what was not finished
+  ~VideoWriter() = default;  // what was not finished goes
 
   /// `rgb`: uint8 [height, width, 3], upright.
   void add(const std::vector<uint8_t>& rgb);
@@ -44,7 +46,8 @@ class VideoWriter {
   void write_silence(double until_s);
   int64_t ticks_of_frame() const;
 
-  std::string path_, part_;
+  std::string path_;
+  std::optional<UnfinishedFile> part_;  // written by FFmpeg, so it goes after format_
   SyntheticOptions options_;
   int64_t ticks_per_frame_ = 1, next_frame_ = 0, next_tick_ = 0, next_sample_ = 0;
   int stored_width_ = 0, stored_height_ = 0;
