@@ -122,12 +122,26 @@ TEST(Options, AnythingWhereSomethingElseIsDueIsRefusedAtItsPlace) {
 
 TEST(Options, ALiteralValueIsNoYaml) {
   WithNamed options;
-  for (const std::string path : {"a: b", "[x]", "#1", "*a", "~", "it's \"it\"", "two\nlines", "!tag"}) {
+  for (const std::string path : {"a: b", "[x]", "#1", "*a", "~", "it's \"it\"", "two\nlines", "!tag", "old\x7f" "name", "a\r", "d\u00e9j\u00e0"}) {
     const auto document = Document::text("{}", "r.yaml").with({{"method.name", path, /*literal=*/true}});
     document.read(options);
     EXPECT_EQ(options.method.name, path);
     Document::text(document.dump(), "again").read(options);
     EXPECT_EQ(options.method.name, path);
+  }
+}
+
+TEST(Options, ALiteralThatARecipeCannotHoldIsRefusedBeforeAnythingIsMade) {
+  EXPECT_EQ(refusal("epochs: 1", {{"mode", "d\xe9j\xe0", /*literal=*/true}}),
+            "mode = d\uFFFDj\uFFFD: has the byte 0xe9 in it, which is no UTF-8, and a recipe is written in UTF-8; rename it, or give a link to it that has a plain name");
+}
+
+TEST(Options, TextOfAnyKindReadsBackWhenItIsResolved) {
+  for (const std::string text : {"a\x7f", "a\r", "\x01", " blank ", "~", ""}) {
+    WithNamed options, again;
+    options.method.name = text;
+    read_options(again, resolved(options), "resolved");
+    EXPECT_EQ(again.method.name, text);
   }
 }
 

@@ -9,7 +9,6 @@
 #include <span>
 
 #include <fmt/ranges.h>
-#include <yaml-cpp/yaml.h>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -159,7 +158,7 @@ class Reader final : public OptionVisitor {
 
 class Writer final : public OptionVisitor {
  public:
-  YAML::Node node{YAML::NodeType::Map};
+  Yaml made = Yaml::section({});
   void done() override {}
 
  protected:
@@ -170,27 +169,22 @@ class Writer final : public OptionVisitor {
     if (!present) return;
     Writer inner;
     body()(inner);
-    node[name] = inner.node;
+    made.set(name, std::move(inner.made));
   }
 
  private:
-  static std::string text(double number) { return fmt::format("{}", number); }
   template <class T>
-  void write(const char* name, const T& source) {
-    if constexpr (std::is_same_v<T, double>) node[name] = text(source);
-    else node[name] = source;
-  }
+  static Yaml yaml(const T& value) { return Yaml::of_text(fmt::format("{}", value), {}); }
+  template <class T>
+  void write(const char* name, const T& source) { made.set(name, yaml(source)); }
   template <class T>
   void write(const char* name, const std::optional<T>& source) { if (source) write(name, *source); }
   template <class T>
   void write(const char* name, const std::vector<T>& source) {
-    YAML::Node list(YAML::NodeType::Sequence);
-    list.SetStyle(YAML::EmitterStyle::Flow);
-    for (const T& item : source) {
-      if constexpr (std::is_same_v<T, double>) list.push_back(text(item));
-      else list.push_back(item);
-    }
-    node[name] = list;
+    Yaml list;
+    list.kind = Yaml::Kind::list, list.flow = true;
+    for (const T& item : source) list.items.push_back(yaml(item));
+    made.set(name, std::move(list));
   }
 };
 
@@ -319,6 +313,8 @@ Document Document::with(const std::vector<Override>& overrides) const {
   for (const auto& [key, value, literal] : overrides) {
     const auto words = words_of(key);
     const std::string source = "--set " + key;
+    if (const std::string unfit = literal ? no_yaml_text(value) : ""; !unfit.empty())
+      throw UsageError(fmt::format("{} = {}: has {}, and a recipe is written in UTF-8; rename it, or give a link to it that has a plain name", key, excerpt(value, 60), unfit));
     set_below(changed, words, literal ? Yaml::of_text(value, {std::make_shared<const std::string>(source)}) : parse_yaml(value, source, /*lines=*/false));
   }
   return {std::move(changed), place_};
@@ -377,7 +373,7 @@ void Document::read_with(const std::function<void(OptionVisitor&)>& visit) const
 std::string resolved_yaml(const std::function<void(OptionVisitor&)>& visit) {
   Writer writer;
   visit(writer);
-  return YAML::Dump(writer.node) + "\n";
+  return yaml_text(writer.made);
 }
 
 std::string help_text(const std::function<void(OptionVisitor&)>& visit) {

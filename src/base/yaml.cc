@@ -50,6 +50,13 @@ std::string in_words(const std::string& found) {
   return "it cannot be read from here on; check quotes, brackets and indentation";
 }
 
+// U+FFFE and U+FFFF, which the library reads and writes as U+FFFD.
+constexpr std::string_view kNoCharacters[] = {"\xEF\xBF\xBE", "\xEF\xBF\xBF"};
+
+bool is_no_character(std::string_view text) {
+  return std::any_of(std::begin(kNoCharacters), std::end(kNoCharacters), [&](std::string_view none) { return text.starts_with(none); });
+}
+
 // Whether the bytes are text at all. The parser takes some control characters for the end of the file.
 void require_text(std::string_view text, const YamlPlace& source) {
   YamlPlace at = source;
@@ -61,6 +68,7 @@ void require_text(std::string_view text, const YamlPlace& source) {
     if (length == 0) refuse(at, fmt::format("not YAML: byte 0x{:02x} is no UTF-8; save the file as UTF-8, if it is the right one", byte));
     if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F)
       refuse(at, fmt::format("not YAML: control character 0x{:02x}; take it away, if it is the right file", byte));
+    if (is_no_character(text)) refuse(at, "not YAML: U+FFFE or U+FFFF, which are no characters; take it away, if it is the right file");
     at.column += 1;
     if (byte == '\n') ++at.line, at.column = 1;
     text.remove_prefix(length);
@@ -104,7 +112,7 @@ class Builder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
     require_untagged(mark, tag);
     count(mark, 1);
-    if (text.find('\0') != std::string::npos) refuse(exact(mark), "text with a NUL character in it; take it away");
+    if (const std::string unfit = no_yaml_text(text); !unfit.empty()) refuse(exact(mark), "text with " + unfit + "; take it away");
     add(Yaml::of_text(text, place(mark)), mark, anchor);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -215,10 +223,17 @@ class Builder final : public YAML::EventHandler {
   std::map<YAML::anchor_t, Yaml> anchors_;
 };
 
+// Quoted and escaped where the emitter would write as they stand what reads as something else.
+void emit(YAML::Emitter& out, const std::string& text) {
+  const bool document = text.starts_with("--- ") || text.starts_with("... ");  // begins or ends one
+  if (document || text.find_first_of("\r\x7F") != std::string::npos) out << YAML::DoubleQuoted << YAML::EscapeNonAscii;
+  out << text;
+}
+
 void emit(YAML::Emitter& out, const Yaml& value) {
   switch (value.kind) {
     case Yaml::Kind::nothing: out << YAML::Null; break;
-    case Yaml::Kind::text: out << value.text; break;
+    case Yaml::Kind::text: emit(out, value.text); break;
     case Yaml::Kind::list:
       out << (value.flow ? YAML::Flow : YAML::Block) << YAML::BeginSeq;
       for (const Yaml& item : value.items) emit(out, item);
@@ -227,7 +242,9 @@ void emit(YAML::Emitter& out, const Yaml& value) {
     case Yaml::Kind::section:
       out << (value.flow ? YAML::Flow : YAML::Block) << YAML::BeginMap;
       for (const YamlEntry& entry : value.entries) {
-        out << YAML::Key << entry.key << YAML::Value;
+        out << YAML::Key;
+        emit(out, entry.key);
+        out << YAML::Value;
         emit(out, entry.value);
       }
       out << YAML::EndMap;
@@ -236,6 +253,15 @@ void emit(YAML::Emitter& out, const Yaml& value) {
 }
 
 }  // namespace
+
+std::string no_yaml_text(std::string_view text) {
+  for (; !text.empty(); text.remove_prefix(utf8_length(text))) {
+    if (text[0] == '\0') return "a NUL character in it";
+    if (utf8_length(text) == 0) return fmt::format("the byte 0x{:02x} in it, which is no UTF-8", static_cast<unsigned char>(text[0]));
+    if (is_no_character(text)) return "U+FFFE or U+FFFF in it, which are no characters";
+  }
+  return "";
+}
 
 std::string YamlPlace::text() const {
   const std::string& name = source ? *source : std::string();

@@ -55,7 +55,10 @@ struct YamlEntry {
 /// `lines`: false where a value's own place is `place` alone (--set).
 Yaml parse_yaml(std::string_view text, const std::string& place, bool lines = true);
 
-/// As text that parse_yaml reads to the same values.
+/// What keeps a text from being written as YAML and read again as it was, such as "the byte 0xe9 in it, which is no UTF-8"; empty: nothing.
+std::string no_yaml_text(std::string_view text);
+
+/// As text that parse_yaml reads to the same values, where no_yaml_text has nothing against their texts.
 std::string yaml_text(const Yaml& value);
 /// Of one line, for messages: at most 60 bytes.
 std::string yaml_excerpt(const Yaml& value);

@@ -36,6 +36,31 @@ TEST(Yaml, TextComesBack) {
   EXPECT_EQ(again("\xEF\xBB\xBF# a comment\na: 'it''s'\n"), "a: it's\n");
 }
 
+TEST(Yaml, WhateverTextIsWrittenComesBack) {
+  const std::vector<std::string> parts = {"a", " ", "\t", "\n", "\r", "\x7f", "\x01", "\x1b", "\xc2\x85", "\xc2\xa0", "\xe2\x80\xa8", "\xef\xbb\xbf", "\xf0\x9f\x98\x80", "#", ":", "-",
+                                          "'", "\"", "\\", "[", "}", ",", "&", "*", "!", "|", "%", "~", "?", "null", "1", "---", "--- ", "... "};
+  for (const std::string& first : parts)
+    for (const std::string& second : parts) {
+      const std::string text = first + "x" + second;
+      EXPECT_EQ(no_yaml_text(text), "");
+      for (const std::string& whole : {text, second}) {
+        Yaml section = Yaml::section({});
+        section.set(whole, Yaml::of_text(whole, {}));
+        const Yaml read = parse_yaml(yaml_text(section), "r.yaml");
+        ASSERT_NE(read.find(whole), nullptr) << yaml_text(section);
+        EXPECT_EQ(read.find(whole)->text, whole);
+      }
+    }
+}
+
+TEST(Yaml, WhatCannotComeBackIsSaid) {
+  EXPECT_EQ(no_yaml_text("d\xe9j\xe0"), "the byte 0xe9 in it, which is no UTF-8");
+  EXPECT_EQ(no_yaml_text(std::string("a\0b", 3)), "a NUL character in it");
+  EXPECT_EQ(no_yaml_text("a\xef\xbf\xbe"), "U+FFFE or U+FFFF in it, which are no characters");
+  EXPECT_THAT(refusal("a: \xef\xbf\xbf"), StartsWith("r.yaml:1:4: not YAML: U+FFFE or U+FFFF"));
+  EXPECT_THAT(refusal("a: \"\\uFFFF\""), StartsWith("r.yaml:1:4: text with U+FFFE or U+FFFF in it"));
+}
+
 TEST(Yaml, AnAliasIsACopy) {
   EXPECT_EQ(again("a: &a {b: 1}\nc: *a\n"), "a: {b: 1}\nc: {b: 1}\n");
   EXPECT_EQ(again("&k a: &v b\nc: *v\n"), "a: b\nc: b\n");
