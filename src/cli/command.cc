@@ -187,7 +187,7 @@ RunPlace RecipeArguments::place(const Experiment& experiment) const {
 }
 
 void RecipeArguments::set_threads() const {
-  wait_briefly();
+  if (threads != 1) wait_briefly();
   const int64_t wanted = threads > 0 ? threads : jobs > 1 ? std::max<int64_t>(1, at::get_num_threads() / jobs) : 0;
   if (wanted > 0) at::set_num_threads(static_cast<int>(wanted));
 }
