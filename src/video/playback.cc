@@ -30,8 +30,10 @@ class PacketTimes {
     shift_ += back;
     return true;
   }
-  void shown(int64_t time) {
-    if (time != AV_NOPTS_VALUE) shown_ = static_cast<double>(microseconds(time));
+  /// A frame came out: the next packet is held against the ends of that frame and of its own packet.
+  void shown(int64_t time, int64_t duration) {
+    if (time != AV_NOPTS_VALUE) shown_ = static_cast<double>(microseconds(time)) + (duration > 0 ? static_cast<double>(microseconds(duration)) : step_);
+    if (next_) dts_ = *next_;
   }
 
   /// Of the next packet, in the stream's time base.
@@ -58,7 +60,7 @@ class PacketTimes {
     double step = 0;
     if (duration > 0) step = static_cast<double>(microseconds(duration));
     else if (codec_.framerate.num > 0 && codec_.framerate.den > 0) step = kSecond / av_q2d(codec_.framerate) * part_of_frame();
-    *next_ += step;
+    *next_ += step_ = step;
     return av_rescale_q(static_cast<int64_t>(now), AV_TIME_BASE_Q, stream_.time_base);
   }
 
@@ -73,7 +75,8 @@ class PacketTimes {
   bool joins_;
   double start_;                   // of the file, where packets without times begin
   int64_t shift_ = 0;              // ticks
-  double shown_ = 0, dts_ = 0;     // of the last frame and the last packet
+  double shown_ = 0, dts_ = 0;     // the end of the last frame, and where the last packet stands
+  double step_ = 0;                // of the last packet
   std::optional<double> next_;
 };
 
@@ -131,7 +134,7 @@ class Player {
     PlayedFrame played{frame.pts, frame.best_effort_timestamp, frame.pkt_duration, frame.pict_type == AV_PICTURE_TYPE_I,
                        is_sound(frame) && !spoilt_.contains(frame.pts)};
     if (draining && played.time == AV_NOPTS_VALUE) played.time = times_.after();
-    times_.shown(played.time);
+    times_.shown(played.time, frame.pkt_duration);
     played_.faults += !played.sound;
     if (played_.frames.empty()) played_.first.reset(av_frame_clone(frame_.get()));
     played_.frames.push_back(played);
