@@ -176,6 +176,31 @@ TEST(WeightFile, RefusesWhatIsBroken) {
   EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"U8","shape":[)" + ones + R"(],"data_offsets":[0,1]}})", "1")), HasSubstr("101 dimensions"));
 }
 
+// Whatever a header is made of, reading it takes little memory and no time to speak of.
+TEST(WeightFile, AHeadersBytesAndValuesAreBounded) {
+  const Folder folder;
+  const std::string path = folder / "x.safetensors";
+  const auto refusal = [&](const std::string& header) {
+    write(path, safetensors(header, ""));
+    return message([&] { load_safetensors(path); });
+  };
+  const auto repeated = [](const std::string& text, int64_t count) {
+    std::string all;
+    for (int64_t i = 0; i < count; ++i) all += text;
+    return all;
+  };
+  EXPECT_THAT(refusal(R"({"a":[0)" + repeated(",0", 1'000'000) + "]}"), HasSubstr("more than 1000000 names and values in its header"));
+  EXPECT_THAT(refusal(R"({"a":[{})" + repeated(",{}", 1'000'000) + "]}"), HasSubstr("more than 1000000 names and values in its header"));
+  EXPECT_THAT(refusal("{}" + std::string(17 << 20, ' ')), HasSubstr("at most 16777216 are read"));
+  EXPECT_EQ(refusal("{}" + std::string(15 << 20, ' ')), "no error");
+  std::string names = "{";
+  for (int64_t i = 60'000; i > 0; --i) names += fmt::format(R"({}"{}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})", i == 60'000 ? "" : ",", i);
+  ASSERT_EQ(refusal(names + "}"), "no error");
+  const auto tensors = load_safetensors(path);
+  ASSERT_THAT(tensors, SizeIs(60'000));
+  EXPECT_EQ(tensors.front().first, "60000") << "as they stand in the file";
+}
+
 TEST(WeightFile, AcceptsEmptyTensorsWhereverTheyStand) {
   const Folder folder;
   const std::string path = folder / "x.safetensors";

@@ -1,7 +1,6 @@
 #include "models/weights.h"
 
 #include <cstring>
-#include <set>
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
@@ -17,7 +16,7 @@
 namespace distal {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;
 
 constexpr const char* kChecksum = "weights_checksum";  // among a file's metadata
 
@@ -29,12 +28,19 @@ constexpr DtypeName kDtypes[] = {{"F64", at::kDouble}, {"F32", at::kFloat}, {"F1
                                  {"I64", at::kLong},   {"I32", at::kInt},   {"I16", at::kShort}, {"I8", at::kChar},
                                  {"U8", at::kByte},    {"BOOL", at::kBool}};
 
-// Bounds of a header: the format's own for its bytes (https://github.com/huggingface/safetensors), LibTorch's for dimensions.
-constexpr uint64_t kMostHeaderBytes = 100'000'000;
+// Bounds of a header. The format allows 100 MB (https://github.com/huggingface/safetensors); a tensor takes about 100 bytes and nine names and
+// values, and so many are read in less than a second. Of dimensions LibTorch's.
+constexpr uint64_t kMostHeaderBytes = uint64_t{16} << 20;
+constexpr int64_t kMostHeaderValues = 1'000'000;
 constexpr size_t kMostDimensions = 64;
 
 struct Range {
   uint64_t begin, end;
+};
+
+struct Header {
+  Json values;
+  std::vector<std::string> names;  // in the order of the file
 };
 
 at::ScalarType dtype_of(const std::string& path, const std::string& name, const std::string& dtype) {
@@ -75,12 +81,13 @@ T field(const std::string& path, const std::string& name, const Json& entry, con
   return found->get<T>();
 }
 
-Tensors tensors_of(const std::string& path, const std::shared_ptr<MappedFile>& file, const Json& header, uint64_t start) {
+Tensors tensors_of(const std::string& path, const std::shared_ptr<MappedFile>& file, const Header& header, uint64_t start) {
   const uint64_t bytes = file->size() - start;
   Tensors tensors;
   std::vector<Range> ranges;
-  for (const auto& [name, entry] : header.items()) {
+  for (const std::string& name : header.names) {
     if (name == "__metadata__") continue;
+    const Json& entry = header.values[name];
     const auto type = dtype_of(path, name, field<std::string>(path, name, entry, "dtype"));
     const auto sizes = field<std::vector<int64_t>>(path, name, entry, "shape");
     const auto offsets = field<std::vector<uint64_t>>(path, name, entry, "data_offsets");
@@ -96,21 +103,69 @@ Tensors tensors_of(const std::string& path, const std::shared_ptr<MappedFile>& f
   return tensors;
 }
 
-// Deep nesting and what is no JSON are refused by parse_json; a key that stands twice shows as fewer keys than the text has.
-Json header_of(const std::string& path, std::string_view text) {
-  parse_json(text, path + ": header");
-  std::vector<std::set<std::string>> keys;
-  std::string twice;
-  const auto look = [&](int, Json::parse_event_t event, Json& parsed) {
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    else if (event == Json::parse_event_t::object_end) keys.pop_back();
-    else if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second) twice = parsed.get<std::string>();
+// A header in one pass, at a cost that its length bounds: the library's own way with a filter looks at all of an object's values again
+// wherever one of them ends.
+class HeaderReader final : public nlohmann::json_sax<Json> {
+ public:
+  explicit HeaderReader(const std::string& path) : path_(path) {}
+  Header header;
+
+  bool null() override { return add(nullptr) != nullptr; }
+  bool boolean(bool value) override { return add(value) != nullptr; }
+  bool number_integer(int64_t value) override { return add(value) != nullptr; }
+  bool number_unsigned(uint64_t value) override { return add(value) != nullptr; }
+  bool number_float(double value, const std::string&) override { return add(value) != nullptr; }
+  bool string(std::string& value) override { return add(std::move(value)) != nullptr; }
+  bool binary(Json::binary_t&) override { return false; }
+  bool start_object(size_t) override { return open(Json::object()); }
+  bool start_array(size_t) override { return open(Json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(std::string& name) override {
+    count();
+    if (open_.back()->contains(name)) fail("{}: '{}' stands twice in its header; the file is damaged", path_, excerpt(name));
+    if (open_.size() == 1) header.names.push_back(name);
+    key_ = std::move(name);
     return true;
-  };
-  Json header = Json::parse(text, look);
-  if (!twice.empty()) fail("{}: '{}' stands twice in its header; the file is damaged", path, excerpt(twice));
-  if (!header.is_object()) fail("{}: the header is no JSON object; the file is no safetensors", path);
-  return header;
+  }
+  bool parse_error(size_t, const std::string&, const nlohmann::json::exception&) override { return false; }
+
+ private:
+  void count() {
+    if (++values_ > kMostHeaderValues) fail("{}: more than {} names and values in its header; the file is damaged or no safetensors", path_, kMostHeaderValues);
+  }
+  Json* add(Json value) {
+    count();
+    if (open_.empty()) return &(header.values = std::move(value));
+    Json& into = *open_.back();
+    if (into.is_object()) return &(into[key_] = std::move(value));
+    into.push_back(std::move(value));
+    return &into.back();
+  }
+  bool open(Json value) {
+    if (open_.size() >= kMostJsonDepth) fail("{}: its header is nested deeper than {} levels; the file is damaged or no safetensors", path_, kMostJsonDepth);
+    open_.push_back(add(std::move(value)));
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  const std::string& path_;
+  std::vector<Json*> open_;  // the objects and arrays that have begun and not ended
+  std::string key_;
+  int64_t values_ = 0;
+};
+
+Header header_of(const std::string& path, std::string_view text) {
+  HeaderReader reader(path);
+  if (!Json::sax_parse(text, &reader)) {
+    parse_json(text, path + ": header");  // says where and why
+    fail("{}: the header is no JSON; the file is no safetensors", path);
+  }
+  if (!reader.header.values.is_object()) fail("{}: the header is no JSON object; the file is no safetensors", path);
+  return std::move(reader.header);
 }
 
 Metadata metadata_of(const std::string& path, const Json& header) {
@@ -153,8 +208,8 @@ Tensors read_tensors(const std::string& path, Metadata& metadata) {
     fail("{}: a ZIP archive or a pickle, as PyTorch writes (.pt, .pth), no safetensors; write it again with safetensors.torch.save_file", path);
   if (length > file->size() - 8) fail("{}: the header wants {} bytes of {}; the file is cut or no safetensors: copy it again, or give a .safetensors file", path, length, file->size());
   if (length > kMostHeaderBytes) fail("{}: a header of {} bytes, at most {} are read; the file is damaged or no safetensors", path, length, kMostHeaderBytes);
-  const Json header = header_of(path, {file->data() + 8, length});
-  metadata = metadata_of(path, header);
+  const Header header = header_of(path, {file->data() + 8, length});
+  metadata = metadata_of(path, header.values);
   return tensors_of(path, file, header, 8 + length);
 }
 
@@ -209,7 +264,7 @@ void save_checked(const std::string& path, const Tensors& tensors, Metadata meta
 }
 
 void save_safetensors(const std::string& path, const Tensors& tensors, const Metadata& metadata) {
-  Json header = Json::object();
+  auto header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   uint64_t at = 0;
   for (const auto& [name, tensor] : tensors) {
