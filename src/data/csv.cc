@@ -39,6 +39,7 @@ class Parser {
   CsvRecord next() {
     CsvRecord record{{}, line_};
     for (;;) {
+      skip_blanks();
       record.fields.push_back(at_ < text_.size() && text_[at_] == '"' ? quoted() : plain());
       if (at_ >= text_.size() || text_[at_] != separator_) break;
       ++at_;
@@ -47,6 +48,10 @@ class Parser {
     if (at_ < text_.size() && text_[at_] == '\n') ++at_;
     ++line_;
     return record;
+  }
+
+  void skip_blanks() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t') && text_[at_] != separator_) ++at_;
   }
 
   std::string plain() {

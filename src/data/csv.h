@@ -1,7 +1,7 @@
 #pragma once
 // Comma-separated text (RFC 4180): quoted fields, doubled quotes, line breaks inside quotes, LF, CRLF or CR, a byte-order mark. Where the
 // first line has no comma outside quotes, semicolons or else tabs separate, as spreadsheets write where a comma stands in numbers.
-// Blanks around a field that is not quoted do not belong to it.
+// Blanks around a field do not belong to it; those within its quotes do.
 
 #include <cstdint>
 #include <functional>

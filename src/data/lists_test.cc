@@ -40,6 +40,15 @@ TEST(Csv, ReadsQuotesLineBreaksAndCarriageReturns) {
   EXPECT_EQ(records[2].line, 5);
 }
 
+TEST(Csv, BlanksBeforeAQuoteAreNoPartOfTheField) {
+  const auto records = parse_csv("path, label\n\"x.mp4\", \"run, fast\"\n  \"y.mp4\" ,\t\" \"\"up\"\" \" \n a b ,it's \"so\"\n", "t.csv");
+  ASSERT_EQ(records.size(), 4u);
+  EXPECT_THAT(records[1].fields, ElementsAre("x.mp4", "run, fast"));
+  EXPECT_THAT(records[2].fields, ElementsAre("y.mp4", " \"up\" "));
+  EXPECT_THAT(records[3].fields, ElementsAre("a b", "it's \"so\""));
+  EXPECT_THAT(parse_csv("a\tb\tc\n \"x\"\t\t \"z\"\n", "t.tsv")[1].fields, ElementsAre("x", "", "z")) << "a tab that separates is no blank";
+}
+
 TEST(Csv, WhatIsWrittenIsReadBack) {
   for (const char* field : {"plain", "a,b", "a\"b", "a\nb", "a\r\nb", " blank before", "blank behind\t", "a;b", ""}) {
     const auto records = parse_csv("x,y\n" + csv_field(field) + ",z\n", "t.csv");
