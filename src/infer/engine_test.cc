@@ -134,7 +134,7 @@ TEST_F(Engines, AFileAnswersAsTheModelInMemory) {
     openvino_file_engine((folder / "broken.onnx").string(), options);
     FAIL() << "accepted";
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("broken.onnx"));
+    EXPECT_THAT(error.what(), HasSubstr("broken.onnx: OpenVINO cannot read it; give the .onnx"));
   }
   std::filesystem::remove_all(folder);
 }
@@ -156,6 +156,29 @@ TEST_F(Engines, WhatOpenvinoRefusesIsSaidInOurWords) {
   std::filesystem::remove(file);
   model.nodes.at(0).type = "NoSuchOperation";
   EXPECT_THAT(refusal([&] { openvino_engine(model, options); }), AllOf(StartsWith("OpenVINO cannot compile the model: "), HasSubstr("--engine libtorch"), Not(HasSubstr("NoSuch"))));
+}
+
+TEST_F(Engines, AModelThatIsSoundAndNotOursIsToldFromOneThatIsBroken) {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("distal_engine_other_{}", ::getpid());
+  std::filesystem::create_directories(folder);
+  const auto refusal = [&](const std::string& bytes) -> std::string {
+    write_atomically((folder / "m.onnx").string(), bytes);
+    try {
+      openvino_file_engine((folder / "m.onnx").string(), options);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  std::string renamed = model.serialised();
+  for (size_t at = 0; (at = renamed.find("embedding", at)) != std::string::npos;) renamed.replace(at, 9, "something");
+  EXPECT_THAT(refusal(renamed), ::testing::AllOf(HasSubstr("m.onnx: takes f32 "), HasSubstr("something"), HasSubstr("where a model of distal takes f32 [N, 3, T, H, W] and gives logits, embedding")));
+  OnnxModel pictures;
+  pictures.clip = {3, 8, 8}, pictures.classes = pictures.features = 192;
+  pictures.nodes = {{"Flatten", {"clips"}, "logits", {{"axis", int64_t{1}}}}, {"Identity", {"logits"}, "embedding", {}}};
+  EXPECT_THAT(refusal(pictures.serialised()), HasSubstr("m.onnx: takes f32 "));
+  EXPECT_EQ(refusal(model.serialised()), "accepted");
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(Engines, BfloatIsRefusedWhereTheProcessorHasNone) {

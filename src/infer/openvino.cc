@@ -1,6 +1,8 @@
 #include "infer/openvino.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <set>
 #include <thread>
 
 #include <sched.h>
@@ -87,6 +89,29 @@ bool computes_in_bf16() {
 void require_precision(const OpenvinoOptions& options) {
   if (options.precision == "bf16" && !computes_in_bf16())
     fail("precision bf16: this processor does not compute in bf16 (it has {}); use f32 or int8", fmt::join(openvino_capabilities(), ", "));
+}
+
+void require_processor() {
+  if (!openvino_present())
+    fail("OpenVINO finds no processor to compute on (of devices it has: {}); install it whole, with its plugin for processors, or use --engine libtorch with the .safetensors",
+         fmt::join(core().get_available_devices(), ", "));
+}
+
+// Where its only input and its outputs are those of OnnxModel, which exports write; else what they are.
+std::string unlike_ours(const ov::Model& model) {
+  std::vector<std::string> takes, gives;
+  for (const auto& input : model.inputs()) takes.push_back(fmt::format("{} {}", input.get_element_type().get_type_name(), input.get_partial_shape().to_string()));
+  std::set<std::string> named;
+  for (const auto& output : model.outputs()) {
+    named.insert(output.get_names().begin(), output.get_names().end());
+    gives.push_back(output.get_names().empty() ? "an output without a name" : *output.get_names().begin());
+  }
+  const auto ours = [](const ov::PartialShape& shape) {
+    return shape.rank().is_static() && shape.size() == 5 && std::all_of(shape.begin() + 1, shape.end(), [](const auto& size) { return size.is_static(); }) && shape[1] == 3;
+  };
+  const bool clips = takes.size() == 1 && model.input().get_element_type() == ov::element::f32 && ours(model.input().get_partial_shape());
+  if (clips && named.contains("logits") && named.contains("embedding")) return "";
+  return fmt::format("takes {} and gives {}", fmt::join(takes, ", "), fmt::join(gives, ", "));
 }
 
 bool in_eight_bits(const ov::Model& model) {
@@ -198,17 +223,28 @@ bool openvino_present() {
 std::vector<std::string> openvino_capabilities() { return core().get_property("CPU", ov::device::capabilities); }
 
 std::unique_ptr<Engine> openvino_engine(const OnnxModel& model, const OpenvinoOptions& options) {
+  require_processor();
   require_precision(options);
   return guarded(kNotCompiled, [&] { return std::make_unique<OpenvinoEngine>(read(model), options); });
 }
 
 std::unique_ptr<Engine> openvino_file_engine(const std::string& path, const OpenvinoOptions& options) {
+  require_processor();
   require_precision(options);
   require_readable(path);
+  std::shared_ptr<ov::Model> model;
   try {
-    return std::make_unique<OpenvinoEngine>(core().read_model(path), options);
+    model = core().read_model(path);
   } catch (const ov::Exception&) {  // its words are of its parsers
-    fail("{}: OpenVINO can neither read nor compile it; give the .onnx, or the .xml with its .bin, as distal export wrote it", path);
+    fail("{}: OpenVINO cannot read it; give the .onnx, or the .xml with its .bin, as distal export wrote it", path);
+  }
+  if (const std::string is = unlike_ours(*model); !is.empty())
+    fail("{}: {}, where a model of distal takes f32 [N, 3, T, H, W] and gives logits, embedding; give a file that distal export wrote", path, is);
+  try {
+    return std::make_unique<OpenvinoEngine>(model, options);
+  } catch (const ov::Exception&) {
+    fail("{}: OpenVINO reads it but cannot compile it for this processor, with precision {} on {} threads; try --precision f32 and fewer --threads, or give the .safetensors", path,
+         options.precision, threads_of(options.threads));
   }
 }
 
