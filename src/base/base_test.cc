@@ -97,7 +97,11 @@ TEST(Options, NumbersAreDecimalAndFinite) {
   Document::text("{epochs: 1e3, inner: {rate: -0}}", "r.yaml").read(outer);
   EXPECT_EQ(outer.epochs, 1000);
   EXPECT_FALSE(std::signbit(outer.inner.rate));
-  for (const char* text : {".inf", "inf", ".nan", "nan", "1e400", "0x10", "0o17", "010", "1_000", "1,5", "--1", "9e15000", "", "~", "[1]", "{a: 1}"}) {
+  for (const char* text : {"1e-400", "+1e-400", "-1e-400", "0.0000001e-999999", "4e-320"}) {
+    Document::text(fmt::format("inner: {{rate: {}}}", text), "r.yaml").read(outer);
+    EXPECT_NEAR(outer.inner.rate, 0, 1e-300) << text;
+  }
+  for (const char* text : {".inf", "inf", ".nan", "nan", "1e400", "0x10", "0o17", "010", "1_000", "1,5", "--1", "+-3", "-+3", "++3", "+", "+inf", "9e15000", "", "~", "[1]", "{a: 1}"}) {
     EXPECT_THAT(refusal(fmt::format("epochs: {}", text)), HasSubstr("a whole number, in decimal digits and finite")) << text;
     EXPECT_THAT(refusal(fmt::format("inner:\n  rate: {}", text)), HasSubstr("a number, in decimal digits and finite")) << text;
   }

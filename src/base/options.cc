@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -21,14 +22,16 @@ constexpr int64_t kMostFileBytes = int64_t{16} << 20;  // of a recipe, its comme
 
 // A number as people write it: decimal, perhaps with an exponent. Nothing where the text is none, or not finite.
 std::optional<double> number_of(std::string_view text) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
+  const std::string_view digits = text.substr(text.starts_with('-') || text.starts_with('+') ? 1 : 0);
+  if (text.starts_with('+')) text = digits;
   const auto digit = [](char c) { return c >= '0' && c <= '9'; };
   if (digits.empty() || !(digit(digits[0]) || digits[0] == '.')) return std::nullopt;  // no "inf", "nan" or second sign
   if (digits.size() > 1 && digits[0] == '0' && digit(digits[1])) return std::nullopt;  // 010 is 8 to YAML 1.1 and 10 to others
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return std::nullopt;
+  if (error == std::errc::invalid_argument || end != text.data() + text.size()) return std::nullopt;
+  if (error == std::errc::result_out_of_range) number = std::strtod(std::string(text).c_str(), nullptr);  // infinite, or about 0
+  if (!std::isfinite(number)) return std::nullopt;
   return number + 0.0;  // -0 is 0
 }
 
