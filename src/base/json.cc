@@ -1,5 +1,8 @@
 #include "base/json.h"
 
+#include <algorithm>
+#include <limits>
+
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -55,7 +58,7 @@ nlohmann::json parse_json(std::string_view text, const std::string& place) {
     const std::string there = at < text.size() ? fmt::format("not JSON from '{}' on", excerpt(text.substr(at), 20)) : "its JSON ends too early";
     fail("{}: {}: {}; it may be cut off or of another format", place, position(text, error.byte), there);
   } catch (const nlohmann::json::exception&) {  // a number out of range
-    fail("{}: a number in its JSON is out of range", place);
+    fail("{}: a number in its JSON is out of range, beyond {:.1e}; give a smaller one", place, std::numeric_limits<double>::max());
   }
 }
 

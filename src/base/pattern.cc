@@ -72,7 +72,7 @@ Pattern::Pattern(const std::string& expression, const std::string& what) {
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_encoding(re2::RE2::Options::EncodingLatin1);
-  if (expression.size() > kLongestExpression) throw UsageError(fmt::format("{}: a regular expression of {} characters; write a shorter one", what, expression.size()));
+  if (expression.size() > kLongestExpression) throw UsageError(fmt::format("{}: a regular expression of {} characters, at most {} are read; write a shorter one", what, expression.size(), kLongestExpression));
   compiled_ = std::make_shared<const re2::RE2>(piece(expression), options);
   if (compiled_->ok()) return;
   const char* why = looks_around(expression) ? "(?= (?! (?<= (?<! look ahead or back, which could take for ever; say what is wanted without them"
