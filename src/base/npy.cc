@@ -1,5 +1,6 @@
 #include "base/npy.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <map>
