@@ -1,6 +1,7 @@
 """More rounds go on from the last one, in the same folder and in a new one on the same store, with the curve and the students of a run that never
 stopped; fewer rounds show the first ones."""
 
+import sqlite3
 import subprocess
 import sys
 
@@ -74,4 +75,13 @@ require_same("shared", three, "the same by jobs")
 command = place.command("two", *TRUTH, "--set", "rounds=3", "--set", "budget=6")
 other = subprocess.run(command, capture_output=True, text=True, timeout=600)
 require(other.returncode == 1 and "'budget: 8' there, 'budget: 6' here" in other.stderr, f"another budget is another run: {other.stderr}")
+
+# What somebody else wrote into the store is named, with a cure.
+for text in ("", "nonsense"):
+    store = sqlite3.connect(place.path / "few.db")
+    store.execute("insert into events (id, run, time, kind, text) select max(id) + 1, max(run), 'today', 'unseen', ? from events", [text])
+    store.commit()
+    store.close()
+    changed = subprocess.run(place.command("few", *TRUTH, "--set", "rounds=1"), capture_output=True, text=True, timeout=600)
+    require(changed.returncode == 1 and "event 'unseen' of run" in changed.stderr and "give another --store" in changed.stderr, f"an event that is none of ours: {changed.stderr}")
 print("rounds go on wherever they are stored")

@@ -1,5 +1,7 @@
 #include "experiment/cell.h"
 
+#include <charconv>
+
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
@@ -115,6 +117,14 @@ void note_unseen(Workbench& bench, const Store::Run& run, const std::vector<Clip
 
 std::string in_round(int64_t round) { return fmt::format(" in round {}", round); }
 
+// The number of an event `N in round R` of that round.
+int64_t count_in(const Store::Run& run, const Store::Event& event, int64_t round) {
+  int64_t count = 0;
+  const char *begin = event.text.data(), *end = begin + event.text.size() - in_round(round).size();
+  if (const auto read = std::from_chars(begin, end, count); read.ec != std::errc() || read.ptr != end) refuse_event(run.id, event, "a number and its round");
+  return count;
+}
+
 std::string student_file(const Workbench& bench, const Arm& arm) { return fmt::format("{}/{}.safetensors", bench.folder, slug(arm.name)); }
 
 // Whether the file is the student that the run had after the round, whoever trained it. One that cannot be read, as in a folder of somebody else, is not.
@@ -140,6 +150,10 @@ uint64_t run_hash(Workbench& bench, Recipe recipe) {
 }
 
 }  // namespace
+
+void refuse_event(int64_t run, const Store::Event& event, const char* wanted) {
+  fail("--store: event '{}' of run {}, {}, is '{}', not {}; somebody changed it: restore a copy, or give another --store", event.kind, run, event.time, excerpt(event.text), wanted);
+}
 
 std::vector<Clip> initial_draw(const ClipRefs& clips, const Recipe& recipe, int64_t classes, Random random) {
   if (recipe.start_draw != "random") return balanced_draw(clips, recipe.start, classes, random);
@@ -186,7 +200,7 @@ std::vector<Clip> choose(Workbench& bench, const Arm& arm, const Store::Run& run
   if (!bench.store.reserved(run.id, round).empty()) {
     picks = reserved_clips(bench, run, round);
     for (const Store::Event& event : bench.store.events(run.id))
-      if (event.kind == "forwards" && event.text.ends_with(in_round(round))) result.forwards = std::stoll(event.text);
+      if (event.kind == "forwards" && event.text.ends_with(in_round(round))) result.forwards = count_in(run, event, round);
     return picks;
   }
   if (recipe.mixes) {

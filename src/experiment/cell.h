@@ -35,6 +35,9 @@ struct TaughtBy {
   double accuracy = -1;              // of the teacher on the test set
 };
 
+/// Throws Error: the event of a run is not as distal wrote it, `wanted`.
+[[noreturn]] void refuse_event(int64_t run, const Store::Event& event, const char* wanted);
+
 /// Trains or opens the teacher of the recipe; its network is kept as teacher.safetensors in place.folder.
 TaughtBy make_teacher(const Experiment& experiment, Material& material, const RunPlace& place, Progress& progress);
 

@@ -66,11 +66,13 @@ void add_findings(Results& results, const Workbench& bench) {
       if (event.kind == "note") notes.insert(event.text);
       if (event.kind == "unseen") {  // a seed, and the classes of which its initial clips hold none
         const auto end = event.text.find(": ");
+        if (end == std::string::npos) refuse_event(run, event, "a seed and a class");
         seeds_without.insert(event.text.substr(0, end));
         unseen.insert(event.text.substr(end + 2));
       }
       if (event.kind != "quarantined") continue;
       const auto end = event.text.find('\n');
+      if (end == std::string::npos) refuse_event(run, event, "a video and a reason");
       found.push_back({event.text.substr(0, end), event.text.substr(end + 1)});
     }
   }

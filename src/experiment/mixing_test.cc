@@ -9,6 +9,7 @@
 namespace distal {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -105,6 +106,10 @@ TEST_F(MixingTest, ARoundThatWasReservedIsFoundAgain) {
   for (size_t i = 0; i < asked.picks.size(); ++i) EXPECT_EQ(asked.picks[i].key(), again.picks[i].key());
   EXPECT_GT(asked.result.forwards, 0);
   EXPECT_EQ(again.result.forwards, asked.result.forwards) << "what the choice cost, although nothing is scored again";
+  const Store::Run run = store_.begin_or_continue("run", "mixes", 1, "", "");
+  store_.event(run.id, "forwards", "many in round 1");
+  store_.finish(run.id, "stopped");
+  EXPECT_THAT(error_of([&] { round(); }), AllOf(HasSubstr("'many in round 1'"), HasSubstr("give another --store"))) << "somebody wrote into the store";
 }
 
 TEST_F(MixingTest, SeveralViewsOfAClipAreAnswersAndSamplesOfTheirOwn) {
