@@ -48,8 +48,8 @@ void add_findings(Results& results, const Workbench& bench);
 Cell run_cell(Workbench& bench, const Arm& arm, int64_t seed);
 Cell run_rounds(Workbench& bench, const Arm& arm, const Store::Run& run);
 Store::Run begin(Workbench& bench, const Arm& arm, int64_t seed);
-/// The initial clips that a recipe draws from `clips`: a function of start, start_draw and `random`; the fewer are the first of the more. Evenly over
-/// the classes: one of each in turn, as far as there are some.
+/// The initial clips that a recipe draws from `clips`: a function of start, start_draw and `random`. The fewer are the first of the more, but among all
+/// of `clips`, which come in their own order. Evenly over the classes: one of each in turn, as far as there are some.
 std::vector<Clip> initial_draw(const ClipRefs& clips, const Recipe& recipe, int64_t classes, Random random);
 /// The initial answers: true labels, drawn as start_draw says, and with ask_start a teacher's too; the same clips for every arm of a
 /// seed with the same start, start_draw and pool_size, the fewer among the more where start alone differs.
