@@ -42,9 +42,10 @@ std::string gb(const Json& bytes) { return fmt::format("{:.1f} GB", bytes.get<do
 Json machine() {
   const CacheOptions cache;
   const std::string frames = cache.resolved_folder();
+  const double load = load_average();
   return {{"revision", revision()},
           {"machine", machine_line()},
-          {"load", load_average()},
+          {"load", load > 0 ? Json(load) : Json()},  // 0: unknown
           {"memory_bytes", memory_bytes()},
           {"memory_free_bytes", free_memory_bytes()},
           {"bf16", cpu_has_bf16()},
@@ -60,7 +61,7 @@ std::string text_of(const Json& m) {
   const auto word = [&](const char* key) { return m.at(key).get<std::string>(); };
   return fmt::format("distal     {}\nmachine    {}{}\nmemory     {}, {} free\nbf16       {}\nGPU        {}\nOpenVINO   {}\n"
                      "disk here  {} free\nframes in  {} ({} free, cap {})\n",
-                     word("revision"), word("machine"), m["load"].get<double>() < 0 ? "" : fmt::format(", load {:.1f} over the last minute", m["load"].get<double>()), gb(m["memory_bytes"]), gb(m["memory_free_bytes"]),
+                     word("revision"), word("machine"), m["load"].is_null() ? "" : fmt::format(", load {:.1f} over the last minute", m["load"].get<double>()), gb(m["memory_bytes"]), gb(m["memory_free_bytes"]),
                      m["bf16"].get<bool>() ? "yes: training.precision auto uses it, behind a numerical gate" : "no: training.precision auto means f32",
                      word("gpu"), word("openvino"), gb(m["disk_here_free_bytes"]), word("frames_folder"), gb(m["frames_free_bytes"]), gb(m["frames_cap_bytes"]));
 }
