@@ -1,6 +1,7 @@
 """Wrong input gets place, what and cure, exit 1 or 2, and leaves nothing half-written; --dry-run leaves nothing at all."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -109,6 +110,15 @@ refuses(1, ["test", "group"], *recipe(*LISTS))
 (videos / "test.csv").write_text(test + pool.splitlines()[1].replace(",left,", ",sideways,").replace(",right,", ",sideways,") + "\n")
 refuses(1, ["sideways"], *recipe(*LISTS))
 (videos / "test.csv").write_text(test)
+
+# A recipe is UTF-8, and would name another folder than this one.
+latin = place.path / os.fsdecode(b"r\xe9p")
+latin.mkdir()
+for name in ("train.csv", "test.csv"):
+    (latin / name).write_text("path,label\n")
+refuses(1, ["is no UTF-8", "rename the folder", "--data"], "new", place.path / "latin.yaml", "--data", latin)
+require(not (place.path / "latin.yaml").exists(), "no recipe is written that cannot run")
+refuses(1, ["is no UTF-8", "rename the file", "--init"], "new", place.path / "latin.yaml", "--data", videos, "--init", latin / "train.csv")
 
 with sqlite3.connect(place.path / "other.db") as database:
     database.execute("pragma user_version = 999")

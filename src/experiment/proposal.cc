@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
+
 namespace distal {
 namespace {
 
@@ -24,6 +26,11 @@ constexpr Extent kWhole = kExtents[0];
 
 // JSON's strings are YAML's.
 std::string in_quotes(const std::string& text) { return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
+
+// A recipe is UTF-8: with another name in it, it would name what is not there.
+void require_utf8(const std::string& path, const char* cure) {
+  if (valid_utf8(path) != path) fail("{}: its name is no UTF-8, and a recipe cannot hold it; {}", path, cure);
+}
 
 double at_share(std::vector<double> values, double share) {
   std::sort(values.begin(), values.end());
@@ -149,6 +156,8 @@ std::string how_long(double minutes, double whole_minutes, bool whole) {
 }  // namespace
 
 Proposal propose(const ProposalOptions& options, Progress& progress, const PaceOf& pace_of) {
+  require_utf8(options.folder, "rename the folder, or give --data a link to it");
+  require_utf8(options.init, "rename the file, or give --init a link to it");
   Pool pool = open_videos(options.folder, progress);
   if (!pool.enough())
     fail("{}/train.csv: {} usable clips for {} classes; five a class are the least a loop can use: add some", options.folder, pool.train(), pool.classes());
