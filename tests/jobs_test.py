@@ -84,8 +84,11 @@ def killed_in_training(out, *more):
 
 
 # Whoever starts it may ignore the end of children, which is inherited: their end is noticed all the same.
-done = subprocess.run(place.command("ignored", "--jobs", "2"), capture_output=True, text=True, timeout=600, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+talking = [word for word in place.command("ignored", "--jobs", "2") if word != "--quiet"]
+done = subprocess.run(talking, capture_output=True, text=True, timeout=600, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
 require(done.returncode == 0 and measured("ignored") == one, f"jobs end where SIGCHLD is ignored: {done.stderr}")
+lines = [line for line in done.stderr.splitlines() if " round " in line and "accuracy" in line]
+require(len(lines) == 12 and all(line.startswith(f"job {int(' seed 2 ' in line)}: ") for line in lines), f"each line says whose it is: {lines}")
 
 # Killed, the one that started the jobs takes them along, and the same command goes on at once.
 jobs = killed_in_training("orphans")

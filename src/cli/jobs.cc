@@ -25,6 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Started {
+  int64_t share = 0;
   pid_t process = 0;
   std::string log;
   std::streamoff said = 0;  // bytes of the log that were said here too
@@ -32,7 +33,7 @@ struct Started {
   bool running = true;
 };
 
-Started start(std::vector<std::string> arguments, const std::string& log) {
+Started start(int64_t share, std::vector<std::string> arguments, const std::string& log) {
   std::vector<char*> pointers;
   for (auto& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
@@ -44,7 +45,7 @@ Started start(std::vector<std::string> arguments, const std::string& log) {
   posix_spawnattr_init(&own_group);
   posix_spawnattr_setflags(&own_group, POSIX_SPAWN_SETPGROUP);
   posix_spawnattr_setpgroup(&own_group, 0);
-  Started job{0, log};
+  Started job{share, 0, log};
   const int failed = ::posix_spawn(&job.process, "/proc/self/exe", &files, &own_group, pointers.data(), environ);
   posix_spawnattr_destroy(&own_group);
   posix_spawn_file_actions_destroy(&files);
@@ -84,7 +85,7 @@ void say_new_lines(Started& job, Progress& progress) {
   std::ifstream in(job.log);
   in.seekg(job.said);
   for (std::string line; std::getline(in, line) && !in.eof();) {
-    progress.say(line);
+    progress.say(fmt::format("job {}: {}", job.share, line));
     job.said += std::ssize(line) + 1;
   }
 }
@@ -121,7 +122,7 @@ void run_jobs(const std::vector<std::string>& command, const std::string& folder
       std::vector<std::string> all = command;
       const auto words = job.words(::getpid());
       all.insert(all.begin() + 2, words.begin(), words.end());
-      started.push_back(start(all, job.folder(folder) + ".log"));
+      started.push_back(start(i, all, job.folder(folder) + ".log"));
     }
     for (bool running = true; running;) {
       running = any_running(started);
@@ -134,7 +135,7 @@ void run_jobs(const std::vector<std::string>& command, const std::string& folder
     throw;
   }
   for (const Started& job : started)
-    if (job.status != 0) progress.say(fmt::format("a job failed: {}", last_line(job.log)));
+    if (job.status != 0) progress.say(fmt::format("job {} failed: {}", job.share, last_line(job.log)));
 }
 
 void end_with_parent(int64_t parent) {

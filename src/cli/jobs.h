@@ -18,8 +18,9 @@ struct Job {
 };
 
 /// Starts this program once per job, with Job::words after the first two of `command` (program and subcommand), its progress in FOLDER/jobs/I.log
-/// and said here too, and waits for all. First it waits for whoever is at work in FOLDER/jobs/I. A job that fails is said with the end of its log: what it
-/// left undone is left to the caller. Throws Error where no process can be started; Interrupted after the jobs were told to stop and did.
+/// and said here too behind `job I:`, and waits for all. First it waits for whoever is at work in FOLDER/jobs/I. A job that fails is said with the
+/// end of its log: what it left undone is left to the caller. Throws Error where no process can be started; Interrupted after the jobs were told to
+/// stop and did.
 void run_jobs(const std::vector<std::string>& command, const std::string& folder, int64_t jobs, int64_t threads, Progress& progress);
 
 /// For a job: from now on this process is killed when its parent ends, however that ends; at once where it has ended already.
