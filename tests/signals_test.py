@@ -3,6 +3,7 @@ the same command ends with the same result. Commands that only read hear signals
 
 import array
 import atexit
+import os
 import pathlib
 import random
 import resource
@@ -35,10 +36,25 @@ def wait_for(process, what, there):
     sys.exit(f"FAILED: {what} never came")
 
 
-def stop(process, number, code):
+def spent_s(process):
+    user, system = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+# "Within a second", in processor time, which other programs do not stretch as they do the clock's. `end` waits for the process.
+def end_soon(process, number, end):
+    before, others = spent_s(process), resource.getrusage(resource.RUSAGE_CHILDREN)
     process.send_signal(number)
-    error = process.stderr.read()
-    require(process.wait(300) == code, f"{signal.Signals(number).name} ends a run with {code}, not {process.returncode}: {error}")
+    said = end()
+    all_ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    after = all_ended.ru_utime + all_ended.ru_stime - others.ru_utime - others.ru_stime - before
+    require(after < 2, f"{process.args[1]} ends soon after {signal.Signals(number).name}: {after:.1f} s of processor time")
+    return said
+
+
+def stop(process, number, code):
+    error = end_soon(process, number, lambda: [process.stderr.read(), process.wait(300)][0])
+    require(process.returncode == code, f"{signal.Signals(number).name} ends a run with {code}, not {process.returncode}: {error}")
     require("the same command continues" in error, f"the last word says what to do: {error}")
     require(not (out / "report.html").exists(), "a stopped run has no report")
 
@@ -110,14 +126,13 @@ def catches(process, number):
     return caught and int(caught[0].split()[1], 16) >> (number - 1) & 1
 
 
-# What would go on for long, each by itself: it must end by the signal, long before it would by itself. The bound is for a hang, not for a pace.
+# What would go on for long, each by itself, is stopped when it is under way.
 def hears(number, code, name, *words):
     process = subprocess.Popen([sys.argv[1], *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     atexit.register(process.kill)
 
-    wait_for(process, f"{name} catches signals", lambda: catches(process, number))
-    process.send_signal(number)
-    said, error = process.communicate(timeout=300)
+    wait_for(process, f"{name} is under way", lambda: catches(process, number) and spent_s(process) > 3)
+    said, error = end_soon(process, number, lambda: process.communicate(timeout=300))
     require(process.returncode == code and "stopped by signal" in error and not said, f"{name}: {process.returncode} {said} {error}")
 
 
