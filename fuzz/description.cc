@@ -10,7 +10,7 @@ DISTAL_FUZZ_TARGET(input) {
   fuzz::attempt(input, [&] {
     const SavedModel saved = load_description(file.path());
     InputOptions prepared;
-    read_options(prepared, saved.input_yaml, "model.json (input)");
+    read_described(prepared, saved.input_yaml, "model.json (input)");
     side_json(saved.options, saved.classes, saved.input_yaml);
   });
 }
