@@ -71,7 +71,7 @@ for kept, more in ((0, "--json"), (1, "--json"), (1, None)):
 # Names of files come from anywhere.
 (videos / "\x1b]0;PWNED\x07.mp4").write_text("no video\n")
 (videos / "evil.csv").write_text("path,label\nother.mkv,left\n\x1b]0;PWNED\x07.mp4,left\n")
-said = shrink(videos, "--out", place.path / "evil", "--list", "evil.csv")
+said = shrink(videos, "--out", place.path / "evil", "--list", "evil.csv", says="made 1 copy, 0 there already, 1 video cannot be read")
 require(".]0;PWNED..mp4" in said and "\x1b" not in said and "\x07" not in said, f"a name is said in printable characters: {said}")
 (videos / "evil.csv").unlink()
 

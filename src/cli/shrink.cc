@@ -206,14 +206,17 @@ class Shrinking {
 };
 
 std::string outcome_text(const ShrinkArguments& arguments, const OutcomeOfShrink& outcome) {
-  std::string text = fmt::format("{} {} copies, {} there already, {} videos cannot be read\n", arguments.dry_run ? "would make" : "made", outcome.made, outcome.kept, outcome.bad.size());
+  const auto counted = [](auto count, const char* one, const char* many) { return fmt::format("{} {}", count, count == 1 ? one : many); };
+  std::string text = fmt::format("{} {}, {} there already, {} cannot be read\n", arguments.dry_run ? "would make" : "made", counted(outcome.made, "copy", "copies"), outcome.kept,
+                                 counted(outcome.bad.size(), "video", "videos"));
   for (const auto& video : outcome.bad) text += fmt::format("  cannot be read: {}\n", video.reason);
   for (const auto& video : outcome.damaged) text += fmt::format("  {}\n", damaged_sentence(video.path, video.reason));
   for (const auto& list : outcome.lists) text += list + "\n";
   if (outcome.timed == 0) return text;
-  text += fmt::format("{:.1f} MB instead of {:.1f}; reading 16 frames takes {:.1f} ms instead of {:.1f}, {:.1f} times as fast (mean of {} videos, read twice)\n",
+  text += fmt::format("{:.1f} MB instead of {:.1f}; reading 16 frames takes {:.1f} ms instead of {:.1f}, {:.1f} times as fast (mean of {}, read twice)\n",
                       static_cast<double>(outcome.bytes_after) / 1e6, static_cast<double>(outcome.bytes_before) / 1e6, 1e3 * outcome.after_s / static_cast<double>(outcome.timed),
-                      1e3 * outcome.before_s / static_cast<double>(outcome.timed), outcome.before_s / outcome.after_s, outcome.timed);
+                      1e3 * outcome.before_s / static_cast<double>(outcome.timed), outcome.before_s / outcome.after_s,
+                      counted(outcome.timed, "video", "videos"));
   if (outcome.before_s < 1.2 * outcome.after_s) text += "the videos are about as quick to read as their copies: stay with them, or try --short-side and --gop\n";
   return text;
 }
