@@ -111,6 +111,11 @@ refuses(1, ["test", "group"], *recipe(*LISTS))
 refuses(1, ["sideways"], *recipe(*LISTS))
 (videos / "test.csv").write_text(test)
 
+# What the file system refuses is said with the cure of that refusal.
+(place.path / "circle").symlink_to("circle")
+circle = call("new", place.path / "circle" / "r.yaml", "--data", videos)
+require(circle.returncode == 1 and "symbolic links" in circle.stderr and circle.stderr.endswith("check the path\n"), f"nothing of permissions: {circle.stderr}")
+
 # A recipe is UTF-8, and would name another folder than this one.
 latin = place.path / os.fsdecode(b"r\xe9p")
 latin.mkdir()
