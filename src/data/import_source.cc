@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/pattern.h"
+#include "base/progress.h"
 #include "data/list_text.h"
 
 namespace distal {
@@ -43,26 +44,27 @@ std::string folder_of(const std::string& path) { return fs::path(path).parent_pa
 // Lexically: a symbolic link stays what it is called here.
 fs::path below(const std::string& folder, const fs::path& entry) { return entry.string().substr((fs::path(folder) / "").string().size()); }
 
-// Calls `visit` with each entry below a folder; folders of others are passed over.
-template <class Visit>
+// Calls `visit` with each entry of a folder, or of all below it (fs::recursive_directory_iterator), where folders of others are passed over.
+template <class Iterator, class Visit>
 void walk(const std::string& folder, const Visit& visit) {
   std::error_code error;
-  fs::recursive_directory_iterator at(folder, fs::directory_options::skip_permission_denied, error);
+  constexpr bool deep = std::is_same_v<Iterator, fs::recursive_directory_iterator>;
+  Iterator at(folder, deep ? fs::directory_options::skip_permission_denied : fs::directory_options::none, error);
   if (error) fail("{}: the folder cannot be read ({}); check its name and its permissions", folder, error.message());
-  for (const fs::recursive_directory_iterator end; at != end; at.increment(error)) visit(*at);
+  for (const Iterator end; at != end; at.increment(error)) {
+    Progress::check_interrupted();
+    visit(*at);
+  }
   if (error) fail("{}: cannot be read to its end ({}); check the disk", folder, error.message());
 }
 
 std::vector<std::string> files_named(const std::string& folder, const Pattern& pattern, int64_t split) {
   std::vector<std::string> files;
-  std::error_code error;
-  fs::directory_iterator at(folder.empty() ? "." : folder, error);
-  if (error) fail("{}: the folder cannot be read ({}); check its permissions", folder, error.message());
-  for (const auto& entry : at) {
+  walk<fs::directory_iterator>(folder.empty() ? "." : folder, [&](const fs::directory_entry& entry) {
     const std::string name = name_of(entry.path().string());
     const auto found = pattern.match(name);
     if (found && std::stoll(found->at(2)) == split) files.push_back((fs::path(folder) / name).string());
-  }
+  });
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -107,7 +109,7 @@ std::vector<std::string> names_in(const std::string& path) {
 
 ForeignList rows_of_tree(const std::string& folder) {
   ForeignList list;
-  walk(folder, [&](const fs::directory_entry& entry) {
+  walk<fs::recursive_directory_iterator>(folder, [&](const fs::directory_entry& entry) {
     std::error_code unknown;
     if (!has_video_ending(entry.path().string()) || !entry.is_regular_file(unknown)) return;
     const fs::path relative = below(folder, entry.path());
@@ -200,7 +202,7 @@ bool has_video_ending(const std::string& path) {
 struct VideoFolder::Index {
   std::multimap<std::string, std::string> by_name, by_stem, by_path;  // path without ending
   explicit Index(const std::string& folder) {
-    walk(folder, [&](const fs::directory_entry& entry) {
+    walk<fs::recursive_directory_iterator>(folder, [&](const fs::directory_entry& entry) {
       std::error_code unknown;
       if (!has_video_ending(entry.path().string()) || !entry.is_regular_file(unknown)) return;
       const fs::path path = below(folder, entry.path());

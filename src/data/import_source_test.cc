@@ -1,5 +1,8 @@
 #include "data/import_source.h"
 
+#include <csignal>
+
+#include "base/progress.h"
 #include "data/testing.h"
 
 namespace distal {
@@ -162,6 +165,28 @@ TEST(ImportSource, DevicesAndMissingFoldersAreRefused) {
   EXPECT_THAT(error_of([] { source("/dev/zero"); }), HasSubstr("no regular file"));
   EXPECT_THAT(error_of([&] { source(files / "l.txt", [](ImportOptions& options) { options.videos = "/no/such/folder"; }); }), HasSubstr("/no/such/folder: the folder cannot be read"));
   EXPECT_THAT(error_of([] { source(std::string(5000, 'a')); }), HasSubstr("missing; give a folder"));
+}
+
+// However large a tree is, a signal ends the walk at the next entry: here at the first.
+TEST(ImportSourceDeathTest, AWalkHearsSignals) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const Files files({"run/a.mp4", "walk/b.mp4"});
+  const auto stopped = [&](const auto& work) {
+    Progress::catch_signals();
+    std::raise(SIGINT);
+    int code = 90;
+    try {
+      work();
+    } catch (const Interrupted& stop) {
+      code = stop.signal;
+    } catch (const Error&) {
+    }
+    std::filesystem::remove_all(files.path());  // of this process, which ends without the test's end
+    std::_Exit(code);
+  };
+  EXPECT_EXIT(stopped([&] { source(files.path()); }), ::testing::ExitedWithCode(SIGINT), "");
+  EXPECT_EXIT(stopped([&] { source(files.path(), [](ImportOptions& options) { options.format = "tree"; }); }), ::testing::ExitedWithCode(SIGINT), "");
+  EXPECT_EXIT(stopped([&] { VideoFolder(files.path()).find("c"); }), ::testing::ExitedWithCode(SIGINT), "");
 }
 
 }  // namespace
