@@ -60,7 +60,7 @@ GroupMemory group_memory(const std::string& groups, const std::string& mount) {
   for (std::string line; std::getline(file, line);) {
     const size_t first = line.find(':'), second = line.find(':', first == std::string::npos ? first : first + 1);
     if (second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",", path = line.substr(second + 1);
+    const std::string controllers = fmt::format(",{},", line.substr(first + 1, second - first - 1)), path = line.substr(second + 1);
     if (controllers == ",,") look_at(memory, mount, path, kSecond);
     else if (controllers.find(",memory,") != std::string::npos) look_at(memory, mount + "/memory", path, kFirst);
   }
