@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <regex>
+#include <cstdlib>
 
 #include <fmt/format.h>
+
+#include "base/pattern.h"
 
 namespace distal {
 
@@ -30,19 +32,31 @@ Clip mixed_clip(Clip clip, const Clip& other, double lambda, double fade) {
   return clip;
 }
 
-std::optional<Clip> find_clip(const std::string& key, const FilmedClips& filmed) {
+namespace {
+
+// A filmed clip, or a view of one.
+std::optional<Clip> find_unmixed(const std::string& key, const FilmedClips& filmed) {
   if (const auto at = filmed.find(key); at != filmed.end()) return at->second;
-  static const std::regex view(R"((.*@-?\d+--?\d+)#(\d+))"), mix(R"((.*?@-?\d+--?\d+)\*([\d.e-]+)(?:~([\d.e-]+))?\+(.*))");
-  std::smatch part;
-  if (std::regex_match(key, part, view)) {
-    auto clip = find_clip(part[1], filmed);
-    if (clip) clip->view = std::stoll(part[2]);
-    return clip;
-  }
-  if (!std::regex_match(key, part, mix)) return std::nullopt;
-  const auto clip = find_clip(part[1], filmed), other = find_clip(part[4], filmed);
+  static const Pattern view(R"((.*@-?\d+--?\d+)#(\d{1,9}))", "a view's key");
+  const auto part = view.match(key);
+  const auto at = part ? filmed.find((*part)[1]) : filmed.end();
+  if (at == filmed.end()) return std::nullopt;
+  Clip clip = at->second;
+  clip.view = std::stoll((*part)[2]);
+  return clip;
+}
+
+}  // namespace
+
+std::optional<Clip> find_clip(const std::string& key, const FilmedClips& filmed) {
+  if (auto clip = find_unmixed(key, filmed)) return clip;
+  static const Pattern mix(R"((.*?@-?\d+--?\d+(?:#\d+)?)\*(\d[\d.e-]{0,15})(?:~(\d[\d.e-]{0,15}))?\+(.*))", "a mix's key");
+  const auto part = mix.match(key);
+  if (!part) return std::nullopt;
+  const auto clip = find_unmixed((*part)[1], filmed), other = find_unmixed((*part)[4], filmed);
   if (!clip || !other) return std::nullopt;
-  return mixed_clip(*clip, *other, std::stod(part[2]), part[3].matched ? std::stod(part[3]) : 0);
+  const auto number = [](const std::string& text) { return std::strtod(text.c_str(), nullptr); };  // "" is 0
+  return mixed_clip(*clip, *other, number((*part)[2]), number((*part)[3]));
 }
 
 std::optional<int64_t> Classes::index(const std::string& name) const {

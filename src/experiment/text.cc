@@ -1,5 +1,6 @@
 #include "experiment/text.h"
 
+#include "base/text.h"
 #include "experiment/summary.h"
 
 namespace distal {
@@ -16,8 +17,8 @@ std::string summary_text(const Results& results) {
   }
   for (const std::string& sentence : answer(summary)) text += "  " + sentence + "\n";
   if (results.teacher_accuracy >= 0) text += fmt::format("  teacher: accuracy {:.4f}\n", results.teacher_accuracy);
-  if (!results.quarantined.empty()) text += fmt::format("  {} videos could not be used\n", results.quarantined.size());
-  return text;
+  if (const size_t bad = results.quarantined.size(); bad > 0) text += fmt::format("  {} video{} could not be used\n", bad, bad == 1 ? "" : "s");
+  return printable_lines(text);
 }
 
 }  // namespace distal

@@ -273,14 +273,16 @@ Promise promise_of(const Pass& pass, const Input& input, const std::string& cont
   return has_index ? Promise{pass.packets, pass.indexed} : Promise{std::max(pass.packets, pass.end_dts), promised};
 }
 
+std::string counted_of(int64_t count, const char* one) { return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s"); }
+
 std::vector<std::string> damage_of(const Pass& pass, const Input& input, const VideoInfo& info) {
   std::vector<std::string> damage;
   const int64_t first = pass.first->best_effort_timestamp;
   const double begin_s = first == AV_NOPTS_VALUE ? 0 : static_cast<double>(first) * av_q2d(input.video->time_base);  // times begin with the first frame
   const double corrupt_s = std::max(0.0, pass.first_corrupt_s - begin_s);
-  if (pass.corrupt > 0) damage.push_back(fmt::format("{} corrupt packets, the first at {:.2f} s", pass.corrupt, corrupt_s));
+  if (pass.corrupt > 0) damage.push_back(fmt::format("{}, the first at {:.2f} s", counted_of(pass.corrupt, "corrupt packet"), corrupt_s));
   if (pass.misshapen > 0) {
-    damage.push_back(fmt::format("{} packets overwritten, the first near {:.2f} s", pass.misshapen, corrupt_s));
+    damage.push_back(fmt::format("{} overwritten, the first near {:.2f} s", counted_of(pass.misshapen, "packet"), corrupt_s));
   }
   if (const auto [there, promised] = promise_of(pass, input, info.container); there < promised) {
     damage.push_back(fmt::format("truncated: {} of {} frames are in the file", there, promised));
@@ -304,9 +306,9 @@ void note_faults(const Playback& playback, const Index& index, const AVStream& s
   const int64_t patched = std::count_if(first, frames.end(), is_patched);
   if (patched > 0) {
     const double at_s = (index.frames[static_cast<size_t>(first - frames.begin())].tick - index.frames.front().tick) * av_q2d(stream.time_base);
-    info.damage.push_back(fmt::format("{} frames are not whole, the first at {:.2f} s; the one before stands for each", patched, at_s));
+    info.damage.push_back(fmt::format("{} {} not whole, the first at {:.2f} s; the one before stands for each", counted_of(patched, "frame"), patched == 1 ? "is" : "are", at_s));
   }
-  if (playback.faults > patched) info.damage.push_back(fmt::format("{} packets cannot be decoded", playback.faults - patched));
+  if (playback.faults > patched) info.damage.push_back(fmt::format("{} cannot be decoded", counted_of(playback.faults - patched, "packet")));
 }
 
 std::string hash_of(const std::string& path, const Deadline& deadline) {

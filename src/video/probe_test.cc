@@ -192,7 +192,7 @@ TEST(Probe, NoticesDamage) {
   EXPECT_THAT(damaged("end.mkv", 0.98, 0), HasSubstr("truncated: "));
   EXPECT_THAT(damaged("end.ts", 0.995, 0), HasSubstr("truncated: "));
   EXPECT_THAT(damaged("cut.avi", 0.5, 0), HasSubstr("truncated"));
-  EXPECT_THAT(damaged("garbage.mp4", 1, 0.1), HasSubstr("packets overwritten"));
+  EXPECT_THAT(damaged("garbage.mp4", 1, 0.1), ::testing::ContainsRegex("packets? overwritten"));
   EXPECT_THAT(damaged("garbage.ts", 1, 0.1), HasSubstr("corrupt"));
 }
 
