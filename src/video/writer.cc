@@ -58,10 +58,10 @@ void set_quality(AVCodecContext& codec, const SyntheticOptions& options) {
   }
   av_opt_set(codec.priv_data, "preset", "veryfast", 0);
   av_opt_set_double(codec.priv_data, "crf", static_cast<double>(options.crf), 0);
-  // With AVX-512 x264 (164) lets what was in memory into its macroblock tree where a picture is one block wide: other bytes each time.
-  const bool one_block = std::min(codec.width, codec.height) <= 16;
+  // With AVX-512 x264 (164) lets what was in memory into its macroblock tree: other bytes each time.
+  const bool leaks = (av_get_cpu_flags() & AV_CPU_FLAG_AVX512) != 0;
   av_opt_set(codec.priv_data, "x264-params",
-             fmt::format("keyint={0}:min-keyint={0}:scenecut=0:b-adapt=0:open-gop={1}{2}", options.gop, options.open_gop ? 1 : 0, one_block ? ":mbtree=0" : "").c_str(), 0);
+             fmt::format("keyint={0}:min-keyint={0}:scenecut=0:b-adapt=0:open-gop={1}{2}", options.gop, options.open_gop ? 1 : 0, leaks ? ":asm=AVX2" : "").c_str(), 0);
 }
 
 }  // namespace
