@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace distal::fuzz {
 
@@ -24,12 +25,13 @@ inline void require(bool holds, const char* promise) {
   std::abort();
 }
 
-/// A refusal is said in our words. A phrase that the input itself holds may be quoted, and a colon of ours may follow it.
-inline void require_own_words(std::string_view message, std::string_view input) {
+/// A refusal is said in our words. A phrase that the input itself holds may be quoted, as it is printed, and a colon of ours may follow it.
+inline void require_own_words(std::string_view message, std::string_view bytes) {
+  const std::string input = printable(bytes);
   constexpr std::array<std::string_view, 5> kForeign = {"[json.exception", "yaml-cpp", "std::", "Exception raised from", "basic_string"};
   require(!message.empty(), "an Error says something");
   for (const auto phrase : kForeign) {
-    if (message.find(phrase) == std::string_view::npos || input.find(phrase.substr(0, phrase.size() - 1)) != std::string_view::npos) continue;
+    if (message.find(phrase) == std::string_view::npos || input.find(phrase.substr(0, phrase.size() - 1)) != std::string::npos) continue;
     std::fprintf(stderr, "fuzz: a library's words in the message: %.*s\n", static_cast<int>(message.size()), message.data());
     std::abort();
   }

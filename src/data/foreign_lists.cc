@@ -188,7 +188,9 @@ std::string recognised_format(const std::string& text, const std::string& file_n
   };
   if (all(is_ucf) && (ucf_name.matches_all(file_name) || !ends_in_number(lines.front()))) return "ucf101";
   if (all(ends_in_number)) return "mmaction2";
-  const auto header = parse_csv(lines.front().text, file_name).front().fields;
+  const auto records = parse_csv(lines.front().text, file_name);
+  if (records.empty()) return "";  // a byte-order mark and nothing else
+  const auto& header = records.front().fields;
   const auto has = [&](const char* name) { return std::find(header.begin(), header.end(), name) != header.end(); };
   if (has("youtube_id")) return "kinetics";
   if (has("annotation_id") && has("lead_time")) fail("{}:1: a CSV export of Label Studio, which loses spans; export from Label Studio as JSON", file_name);

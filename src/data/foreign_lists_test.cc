@@ -383,6 +383,7 @@ TEST(ForeignLists, AreRecognisedByContent) {
   EXPECT_EQ(recognised_format(kLabelStudio, "project-1.json"), "labelstudio");
   EXPECT_EQ(recognised_format("\xEF\xBB\xBF" + cvat(""), "annotations.xml"), "cvat");
   EXPECT_EQ(recognised_format("<html>\n</html>\n", "page.html"), "");
+  EXPECT_EQ(recognised_format("\r\xEF\xBB\xBF\r", "train.txt"), "") << "a byte-order mark and nothing else";
   EXPECT_EQ(recognised_format("some/path/000.mp4 1\nsome/path/001.mp4 0\n", "val.txt"), "mmaction2");
   EXPECT_EQ(recognised_format("some/dir 163 1\n", "val.txt"), "mmaction2");
   EXPECT_EQ(recognised_format("Archery/v_Archery_g08_c01.avi 3\n", "trainlist02.txt"), "ucf101");
