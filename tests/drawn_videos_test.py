@@ -108,6 +108,7 @@ class Drawn:
         self.size = (176, 144) if self.codec == "h263" else (WIDTH, HEIGHT)
         self.gop, self.b, self.open_gop = dice.choice([1, 5, 8, 12, 12, 30, 250]), dice.choice([0, 0, 2, 3]), dice.random() < 0.4
         self.steps = []
+        self.cover = False  # the second video stream is one picture
         self.gap = False  # some seconds are missing, as where packets were lost
 
     def name(self, stem):
@@ -182,7 +183,7 @@ class Drawn:
         both = [path.read_bytes(), other.read_bytes()]
         if later and self.dice.random() < 0.5:
             both.reverse()
-        self.gap = later == 3
+        self.gap = later > 0
         if later:
             self.steps[-1] = f"twice, {later} s {'earlier' if both[1] == path.read_bytes() else 'later'}"
         path.write_bytes(b"".join(both))
@@ -207,8 +208,10 @@ class Drawn:
     def beside(self, path):
         """A second video stream of another codec and size, before or after."""
         other, to = self.folder / "other.avi", self.name("beside")
-        self.steps[-1] = f"beside {(codec := self.dice.choice(['mjpeg', 'mpeg4', 'png']))}"
-        if not ffmpeg("-f", "lavfi", "-i", f"testsrc2=size=96x80:rate=5:duration={self.dice.choice(['0.2', '2'])}", "-c:v", codec, "-q:v", "2", other):
+        codec, lasts_s = self.dice.choice(["mjpeg", "mpeg4", "png"]), self.dice.choice(["0.2", "2"])  # one picture or ten
+        self.cover = lasts_s == "0.2" and codec != "mpeg4"
+        self.steps[-1] = f"beside {codec} {lasts_s} s"
+        if not ffmpeg("-f", "lavfi", "-i", f"testsrc2=size=96x80:rate=5:duration={lasts_s}", "-c:v", codec, "-q:v", "2", other):
             return None
         maps = ["-map", "0", "-map", "1"] if self.dice.random() < 0.5 else ["-map", "1", "-map", "0"]
         return to if ffmpeg("-i", path, "-i", other, *maps, "-c", "copy", to) else None
@@ -351,7 +354,7 @@ def reference(path, stream=0):
     return frames, times, (width, height), bool(COMPLAINTS.search(said)), bool(CUT_SHORT.search(said))
 
 
-def judge(program, path, folder, seed, cut, gap):
+def judge(program, path, folder, seed, cut, drawn):
     """What is wrong, in words; what was read or why not."""
     run = subprocess.run([program, str(path), str(folder / "frames"), str(seed)], capture_output=True, text=True, timeout=600)
     if run.returncode != 0:
@@ -360,6 +363,8 @@ def judge(program, path, folder, seed, cut, gap):
     frames, times, size, complains, cut_short = reference(path)
     if "error" not in read and "beside" in str(path) and size != (read["width"], read["height"]):  # two videos in one file; covers and pictures are none
         frames, times, size, complains, cut_short = reference(path, stream=1)
+    if drawn.cover and (read.get("width"), read.get("height")) == (96, 80):
+        return ["a cover is taken for the video"], read
     if "error" in read:
         return ([] if read["error"].startswith(str(path) + ": ") else ["a refusal without its file: " + read["error"]]), read
     wrong = []
@@ -375,7 +380,7 @@ def judge(program, path, folder, seed, cut, gap):
             wrong.append(f"frame {i} shows {numbers[0]}, right {numbers[1]}, off by {far_apart(mine, theirs):.1f}")
     if any(shown != i for i, shown in enumerate(read["shown"])) and not read["damage"]:
         wrong.append("stand-ins in a file that is not called damaged")
-    if read["damage"] and not cut and not gap and not complains:
+    if read["damage"] and not cut and not drawn.gap and not complains:
         wrong.append("a sound file is called damaged")
     if cut and cut_short and not read["damage"]:
         wrong.append("a file that is cut short is not called damaged")
@@ -388,7 +393,7 @@ def judge(program, path, folder, seed, cut, gap):
     if ascend:
         off = [abs(m - (t - times[0])) for m, t in zip(mine, times)]
         for i, t in enumerate(times):  # of frames that ffmpeg gives one time ours lie between that and the next
-            later = next((n for n in times[i:] if n > t), float("inf"))
+            later = next((n for n in times[i:] if n > t), t + times.count(t) * max(0.0015, 1 / eval(drawn.rate)))
             if times.count(t) > 1 and t - times[0] - 0.0015 <= mine[i] <= later - times[0] + 0.0015:
                 off[i] = 0
         if max(off) > 0.0015:
@@ -416,7 +421,7 @@ def main():
             if not path or not path.exists() or path.stat().st_size == 0:
                 tally["not made"] += 1
                 continue
-            wrong, read = judge(arguments.program, path, folder, draw, "cut tail" in drawn.steps, drawn.gap)
+            wrong, read = judge(arguments.program, path, folder, draw, "cut tail" in drawn.steps, drawn)
             if wrong:
                 bad += 1
                 print(f"draw {draw}: {drawn.label()}: {'; '.join(wrong[:4])} [{read.get('doubt', '')} {read.get('damage', '')}]", flush=True)

@@ -188,8 +188,7 @@ RunPlace RecipeArguments::place(const Experiment& experiment) const {
 
 void RecipeArguments::set_threads() const {
   if (threads != 1) wait_briefly();
-  const int64_t wanted = threads > 0 ? threads : jobs > 1 ? std::max<int64_t>(1, at::get_num_threads() / jobs) : 0;
-  if (wanted > 0) at::set_num_threads(static_cast<int>(wanted));
+  if (threads > 0) at::set_num_threads(static_cast<int>(threads));
 }
 
 namespace {
@@ -208,26 +207,38 @@ FolderThreads measured_now(const Experiment& experiment, Progress& progress) {
   return threads;
 }
 
+// What a folder's threads.json says; 0: nothing, or somebody else wrote there.
+int64_t begun_with(const std::string& path, const char* name, int64_t most) {
+  const auto begun = nlohmann::json::parse(read_if_there(path), nullptr, /*allow_exceptions=*/false);
+  const int64_t value = begun.is_object() && begun.contains(name) && begun[name].is_number_integer() ? begun[name].get<int64_t>() : 0;
+  return value <= most ? std::max<int64_t>(0, value) : 0;
+}
+
 // What the folder began with, where neither --threads nor --jobs says otherwise; else what is measured now.
 FolderThreads threads_of(const Experiment& experiment, const RecipeArguments& arguments, const std::string& folder, Progress& progress) {
   const std::string path = folder + "/threads.json";
-  bool begun_with = std::filesystem::exists(path);  // flags are for this once
-  FolderThreads threads{{std::max<int64_t>(1, arguments.jobs), at::get_num_threads()}, at::get_num_threads()};  // as set_threads did
+  bool written = std::filesystem::exists(path);  // flags are for this once
+  const int64_t all = at::get_num_threads(), jobs = std::max<int64_t>(1, arguments.jobs);
+  FolderThreads threads{{jobs, arguments.threads > 0 ? arguments.threads : std::max<int64_t>(1, all / jobs)}, all};
   if (arguments.share.empty() && arguments.threads == 0 && arguments.jobs == 0) {
-    const auto begun = nlohmann::json::parse(read_if_there(path), nullptr, /*allow_exceptions=*/false);
-    const auto number = [&](const char* name, int64_t most) {  // 0: somebody else wrote there
-      const int64_t value = begun.is_object() && begun.contains(name) && begun[name].is_number_integer() ? begun[name].get<int64_t>() : 0;
-      return value <= most ? std::max<int64_t>(0, value) : 0;
-    };
-    threads = {{number("jobs", 256), number("threads", 1024)}, number("alone", 1024)};
+    threads = {{begun_with(path, "jobs", 256), begun_with(path, "threads", 1024)}, begun_with(path, "alone", 1024)};
     if (threads.split.jobs > 0 && threads.split.threads > 0 && threads.alone > 0) progress.say(threads.split.text() + ", as this folder began");
-    else threads = measured_now(experiment, progress), begun_with = false;
+    else threads = measured_now(experiment, progress), written = false;
   }
-  if (!begun_with) write_atomically(path, threads.json().dump() + "\n");
+  if (!written) write_atomically(path, threads.json().dump() + "\n");
   return threads;
 }
 
 }  // namespace
+
+void set_threads_alone(const Recipe& recipe, const RecipeArguments& arguments, const std::string& folder, Progress& progress) {
+  const std::string path = folder + "/threads.json";
+  int64_t threads = arguments.threads > 0 ? arguments.threads : begun_with(path, "alone", 1024);
+  if (threads == 0) threads = measured_threads(recipe.student, recipe.input);
+  if (!std::filesystem::exists(path)) write_atomically(path, FolderThreads{{1, threads}, threads}.json().dump() + "\n");
+  progress.say(fmt::format("trains on {} thread{}", threads, threads == 1 ? "" : "s"));
+  at::set_num_threads(static_cast<int>(threads));
+}
 
 Results run_in_folder(const Experiment& experiment, const RecipeArguments& arguments, Progress& progress) {
   RunPlace place = arguments.place(experiment);

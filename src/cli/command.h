@@ -87,6 +87,10 @@ void run_and_report(const Experiment& experiment, const RecipeArguments& argumen
 /// The part of it between --dry-run and what is printed.
 Results run_in_folder(const Experiment& experiment, const RecipeArguments& arguments, Progress& progress);
 
+/// For a training that nothing runs beside: sets LibTorch's threads to --threads, else to what the folder began with (threads.json), else to
+/// what is measured now, and says so.
+void set_threads_alone(const Recipe& recipe, const RecipeArguments& arguments, const std::string& folder, Progress& progress);
+
 nlohmann::ordered_json plan_json(const Plan& plan);
 
 }  // namespace distal

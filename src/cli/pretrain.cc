@@ -1,11 +1,8 @@
 #include "cli/pretrain.h"
 
-#include <ATen/Parallel.h>
-
 #include "base/files.h"
 #include "base/leftovers.h"
 #include "experiment/pretraining.h"
-#include "experiment/split.h"
 
 namespace distal {
 
@@ -21,7 +18,7 @@ void pretrain_and_print(const Experiment& experiment, const RecipeArguments& arg
   const FileLock lock(place.folder + "/.lock", place.folder, "give another --out");
   clear_leftovers(place.folder, /*deep=*/true);
   write_atomically(place.folder + "/recipe.yaml", experiment.resolved);
-  if (arguments.threads == 0) at::set_num_threads(static_cast<int>(measured_threads(experiment.base().student, experiment.base().input)));
+  set_threads_alone(experiment.base(), arguments, place.folder, progress);
   const Pretrained result = pretrain(experiment.base(), place.folder, progress);
   fmt::print("{}", arguments.json ? result.json() + "\n" : result.text());
 }

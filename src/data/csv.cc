@@ -1,6 +1,7 @@
 #include "data/csv.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace distal {
 namespace {
@@ -39,8 +40,7 @@ class Parser {
   CsvRecord next() {
     CsvRecord record{{}, line_};
     for (;;) {
-      skip_blanks();
-      record.fields.push_back(at_ < text_.size() && text_[at_] == '"' ? quoted() : plain());
+      record.fields.push_back(field());
       if (at_ >= text_.size() || text_[at_] != separator_) break;
       ++at_;
     }
@@ -48,6 +48,22 @@ class Parser {
     if (at_ < text_.size() && text_[at_] == '\n') ++at_;
     ++line_;
     return record;
+  }
+
+  // In quotes or not. Behind a blank a quote that text follows is text too: `x.mp4, "Fast" running`.
+  std::string field() {
+    const size_t begin = at_;
+    skip_blanks();
+    if (at_ >= text_.size() || text_[at_] != '"') return plain();
+    const bool blank = at_ > begin;
+    const int64_t opened = line_;
+    std::string inside = quoted();
+    const std::string behind = plain();
+    if (behind.empty()) return inside;
+    if (!blank) fail("{}:{}: '{}' stands behind a closing quote; put the whole field in quotes, and double those that belong to it", place_, line_, excerpt(behind, 60));
+    at_ = begin;
+    line_ = opened;
+    return plain();
   }
 
   void skip_blanks() {
@@ -75,7 +91,7 @@ class Parser {
       line_ += text_[at_] == '\n';
       field += text_[at_];
     }
-    return field + plain();
+    return field;
   }
 
   const std::string& text_;

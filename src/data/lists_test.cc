@@ -49,6 +49,11 @@ TEST(Csv, BlanksBeforeAQuoteAreNoPartOfTheField) {
   EXPECT_THAT(parse_csv("a\tb\tc\n \"x\"\t\t \"z\"\n", "t.tsv")[1].fields, ElementsAre("x", "", "z")) << "a tab that separates is no blank";
 }
 
+TEST(Csv, NothingStandsBehindAClosingQuoteUnseen) {
+  EXPECT_THAT(refusal("path,label\n\"a.mp4\".bak,x\n"), StartsWith("list.csv:2: '.bak' stands behind a closing quote"));
+  EXPECT_EQ(parse_csv("x.mp4, \"Fast\" running\n", "list.csv").at(0).fields, (std::vector<std::string>{"x.mp4", "\"Fast\" running"}));
+}
+
 TEST(Csv, WhatIsWrittenIsReadBack) {
   for (const char* field : {"plain", "a,b", "a\"b", "a\nb", "a\r\nb", " blank before", "blank behind\t", "a;b", ""}) {
     const auto records = parse_csv("x,y\n" + csv_field(field) + ",z\n", "t.csv");

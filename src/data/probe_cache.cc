@@ -16,7 +16,7 @@
 namespace distal {
 namespace {
 
-constexpr int64_t kVersion = 3;
+constexpr int64_t kVersion = 4;  // of what probe says of a file: one more where that changes
 using nlohmann::json;
 
 // The fields of VideoInfo, once for both directions.
@@ -27,7 +27,7 @@ void visit_fields(Info& info, Visit&& visit) {
   visit("rotation", info.rotation), visit("constant_rate", info.constant_rate), visit("average_rate", info.average_rate);
   visit("full_range", info.full_range), visit("codec", info.codec), visit("container", info.container);
   visit("audio_streams", info.audio_streams), visit("damage", info.damage), visit("mirrored", info.mirrored);
-  visit("seekable", info.seekable), visit("doubt", info.doubt), visit("stopped_by", info.stopped_by);
+  visit("seekable", info.seekable), visit("doubt", info.doubt), visit("stopped_by", info.stopped_by), visit("stream", info.stream);
 }
 
 std::string absolute(const std::string& path) { return std::filesystem::absolute(path).lexically_normal().string(); }

@@ -195,11 +195,13 @@ ProcessorSplit measured_split(const Experiment& experiment, Progress& progress, 
   return chosen;
 }
 
+int64_t quicker_threads(int64_t all, double step_on_all_s, double step_on_one_s) { return step_on_all_s <= 1.05 * step_on_one_s ? all : 1; }
+
 int64_t measured_threads(const Learner& learner, const InputOptions& input, double large_s) {
   const int64_t all = at::get_num_threads();
   const SameThreads same;
   if (all == 1 || is_large(learner, input, large_s)) return all;
-  return step_s(learner, input, {1, all}) <= 1.05 * step_s(learner, input, {1, 1}) ? all : 1;
+  return quicker_threads(all, step_s(learner, input, {1, all}), step_s(learner, input, {1, 1}));
 }
 
 }  // namespace distal

@@ -71,8 +71,11 @@ TEST_F(MeasuredSplit, IsNotMeasuredForALargeNetworkOrASingleThread) {
 TEST_F(MeasuredSplit, ThreadsOfOneTrainingAreAllOrOne) {
   at::set_num_threads(2);
   const Experiment study = small_study();
-  const int64_t chosen = measured_threads(study.arms[0].recipe.student, study.arms[0].recipe.input, 1e9);
-  EXPECT_TRUE(chosen == 1 || chosen == 2) << chosen;
+  EXPECT_EQ(quicker_threads(2, 0.010, 0.018), 2);
+  EXPECT_EQ(quicker_threads(2, 0.0104, 0.010), 2) << "a twenty-fifth is not worth it";
+  EXPECT_EQ(quicker_threads(2, 0.150, 0.006), 1) << "beside another program";
+  measured_threads(study.arms[0].recipe.student, study.arms[0].recipe.input, 1e9);
+  EXPECT_EQ(at::get_num_threads(), 2) << "as it was, whatever was measured";
   EXPECT_EQ(measured_threads(study.arms[0].recipe.student, study.arms[0].recipe.input, 0), 2) << "a large network";
   EXPECT_EQ(at::get_num_threads(), 2) << "as it was";
 }

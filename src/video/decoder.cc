@@ -81,7 +81,6 @@ struct Decoder::State {
   bool may_skip;
   bool broken_off = false;        // the last call threw: where the file stands is unknown
   bool left_out = false;                // the decoder was allowed to leave frames out since the last seek
-  std::unordered_set<int64_t> spoilt;   // times of packets that were cut short
   std::unordered_set<int64_t> skipped;  // their presentation times; those behind `previous` may be forgotten
   std::vector<int64_t> wanted;          // of this call, ascending
   Work work;
@@ -173,7 +172,7 @@ void Decoder::State::restart_codec() {
 void Decoder::State::reopen() {
   forget();
   require_unchanged();  // before: says more than what opening another file would; after: it may have come in between
-  Input opened = open_input(info.path, deadline);
+  Input opened = open_input(info.path, deadline, info.stream);
   require_unchanged();
   codec = open_decoder(info.path, *opened.video);
   input = std::move(opened);
@@ -184,7 +183,7 @@ void Decoder::State::reopen() {
 void Decoder::State::send() {
   const bool skip = may_skip && packet->pts != AV_NOPTS_VALUE && !wanted.empty() && packet->pts < wanted.back() &&
                     !std::binary_search(wanted.begin(), wanted.end(), packet->pts);
-  if (damaged && is_spoilt(*packet, input)) spoilt.insert(packet->pts);
+  codec->reordered_opaque = damaged && is_spoilt(*packet, input);
   codec->skip_frame = skip ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
   if (skip) {
     left_out = true;
@@ -248,7 +247,7 @@ bool Decoder::State::next_frame() {
       continue;
     }
     ++work.decoded;
-    const bool cut_short = spoilt.contains(incoming->pts);
+    const bool cut_short = incoming->reordered_opaque == 1;
     if (!info.seekable) incoming->pts = number++;
     if (cut_short || !usable(*incoming)) continue;
     std::swap(previous, current);
@@ -291,7 +290,7 @@ const AVFrame* Decoder::State::show(int64_t index) {
     }
     start = start_at(start);
   }
-  if (!filled(current)) fail("{}: no frame can be read near {:.3f} s", info.path, info.time_s[static_cast<size_t>(index)]);
+  if (!filled(current)) fail("{}: no frame can be read near {:.3f} s; copy it again, or remove it from the list", info.path, info.time_s[static_cast<size_t>(index)]);
   return current.get();
 }
 

@@ -151,6 +151,7 @@ AVStream* best_video(const std::string& path, AVFormatContext& format, const Dea
   if (index >= 0 && !is_cover(path, format, *format.streams[index], deadline)) return format.streams[index];
   for (unsigned i = 0; index >= 0 && i < format.nb_streams; ++i) {
     AVStream* const stream = format.streams[i];
+    if (i == static_cast<unsigned>(index)) continue;
     if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !is_cover(path, format, *stream, deadline)) return stream;
   }
   if (index >= 0 && (format.streams[index]->disposition & AV_DISPOSITION_ATTACHED_PIC) == 0) return format.streams[index];  // pictures and no video
@@ -216,9 +217,11 @@ void require_file(const std::string& path) {
   if (fs::file_size(path, code) == 0) fail("{}: empty (0 bytes); copy it again", path);
 }
 
-Input open_input(const std::string& path, const Deadline& deadline) {
+Input open_input(const std::string& path, const Deadline& deadline, int stream) {
   Input input{open_format(path, deadline), nullptr};
-  input.video = best_video(path, *input.format, deadline);
+  const bool known = stream >= 0 && static_cast<unsigned>(stream) < input.format->nb_streams &&
+                     input.format->streams[stream]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
+  input.video = known ? input.format->streams[stream] : best_video(path, *input.format, deadline);
   return input;
 }
 

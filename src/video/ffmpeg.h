@@ -82,8 +82,8 @@ struct Input {
 void require_file(const std::string& path);
 /// Opens a local file; `deadline` is borrowed and must outlive the result. Only formats whose one file holds all are read (a list of those
 /// allowed, ffmpeg.cc), through FFmpeg's protocol `file`, and nothing else is opened on their behalf: no playlist, manifest, reference of an MP4
-/// or row of images reaches another file. Throws Error: unreadable, not a video, no video stream (with the number of audio streams), deadline.
-Input open_input(const std::string& path, const Deadline& deadline);
+/// or row of images reaches another file. `stream`: the video's number where it is known; -1 chooses. Throws Error: unreadable, not a video, no video stream (with the number of audio streams), deadline.
+Input open_input(const std::string& path, const Deadline& deadline, int stream = -1);
 int audio_streams(const AVFormatContext& format);
 /// The largest picture that is read: a side in pixels, the long side over the short one, pixels, and bytes as decoded. Beyond it memory for a
 /// few frames becomes gigabytes.

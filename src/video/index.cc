@@ -39,7 +39,7 @@ std::string Indexing::doubt(const AVStream& stream, const AVInputFormat& format,
     }
     const bool known = packet.dts != AV_NOPTS_VALUE && dts != AV_NOPTS_VALUE;
     if (joins && known && static_cast<double>(packet.dts - dts) * av_q2d(stream.time_base) > kJump_s - 1) {  // the decoder knows for how long the one before stays
-      return fmt::format("time jumps at {:.2f} s, as where two recordings were put together", at(most));
+      return fmt::format("for {:g} s and more no frame comes after {:.2f} s, as where recordings were put together", kJump_s - 1, at(most));
     }
     most = std::max(most, packet.pts), dts = packet.dts, place = packet.place;
     times.push_back(packet.pts);

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <optional>
 #include <string_view>
-#include <unordered_set>
 
 #include "video/bitstream.h"
 
@@ -18,17 +17,19 @@ class PacketTimes {
       : stream_(stream), codec_(codec), joins_((format.iformat->flags & AVFMT_TS_DISCONT) != 0),
         start_(static_cast<double>(format.start_time == AV_NOPTS_VALUE ? 0 : format.start_time)) {}
 
-  /// In formats whose recordings may be put together, times that run back or jump go on where those before them end: true.
-  bool join(AVPacket& packet) {
-    if (!joins_) return false;
+  enum class Join { none, back, ahead };
+
+  /// In formats whose recordings may be put together, times that run back or jump ahead go on where those before them end.
+  Join join(AVPacket& packet) {
+    if (!joins_) return Join::none;
     shift(packet, shift_);
-    if (packet.dts == AV_NOPTS_VALUE || !next_) return false;
+    if (packet.dts == AV_NOPTS_VALUE || !next_) return Join::none;
     const auto dts = static_cast<double>(microseconds(packet.dts));
-    if (dts + kSecond / 10 >= std::max(shown_, dts_) && std::abs(dts - *next_) <= kJump_s * kSecond) return false;
+    if (dts + kSecond / 10 >= std::max(shown_, dts_) && std::abs(dts - *next_) <= kJump_s * kSecond) return Join::none;
     const int64_t back = av_rescale_q(static_cast<int64_t>(*next_ - dts), AV_TIME_BASE_Q, stream_.time_base);
     shift(packet, back);
     shift_ += back;
-    return true;
+    return dts < *next_ ? Join::back : Join::ahead;
   }
   /// A frame came out: the next packet is held against the ends of that frame and of its own packet.
   void shown(int64_t time, int64_t duration) {
@@ -102,9 +103,11 @@ class Player {
   void send(AVPacket* packet) {
     if (packet) {
       picture_ = bitstream_.look(*packet).picture;
-      played_.joined |= times_.join(*packet);
+      const auto join = times_.join(*packet);
+      played_.joined |= join == PacketTimes::Join::back;
+      played_.jumped |= join == PacketTimes::Join::ahead;
       packet->dts = times_.of(*packet);
-      if (is_spoilt(*packet, input_)) spoilt_.insert(packet->pts);
+      codec_->reordered_opaque = is_spoilt(*packet, input_);
     }
     int code;
     while ((code = avcodec_send_packet(codec_.get(), packet)) == AVERROR(EAGAIN)) receive();
@@ -132,7 +135,7 @@ class Player {
   void take(bool draining) {
     const AVFrame& frame = *frame_;
     PlayedFrame played{frame.pts, frame.best_effort_timestamp, frame.pkt_duration, frame.pict_type == AV_PICTURE_TYPE_I,
-                       is_sound(frame) && !spoilt_.contains(frame.pts)};
+                       is_sound(frame) && frame.reordered_opaque != 1};
     if (draining && played.time == AV_NOPTS_VALUE) played.time = times_.after();
     times_.shown(played.time, frame.pkt_duration);
     played_.faults += !played.sound;
@@ -149,7 +152,6 @@ class Player {
   PacketTimes times_;
   Packet packet_ = make_packet();
   Frame frame_ = make_frame();
-  std::unordered_set<int64_t> spoilt_;  // times of their packets
   Playback played_;
 };
 
@@ -158,7 +160,7 @@ class Player {
 bool counts_packets(const AVInputFormat& format) { return std::string_view(format.name) == "mpegts"; }
 
 bool is_spoilt(const AVPacket& packet, const Input& input) {
-  if ((packet.flags & AV_PKT_FLAG_CORRUPT) == 0 || packet.pts == AV_NOPTS_VALUE) return false;
+  if ((packet.flags & AV_PKT_FLAG_CORRUPT) == 0) return false;
   if (!counts_packets(*input.format->iformat)) return true;
   const AVCodecDescriptor* about = avcodec_descriptor_get(input.video->codecpar->codec_id);
   return about != nullptr && (about->props & AV_CODEC_PROP_INTRA_ONLY) != 0;

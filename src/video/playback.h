@@ -42,6 +42,7 @@ struct Playback {
   std::vector<PlayedFrame> frames;
   int64_t faults = 0;        // pictures that the decoder refused and frames that it patched
   bool joined = false;       // times ran back and were put after those before
+  bool jumped = false;       // times jumped ahead, by kJump_s and more, and were put after those before: what lay between may be lost
   Frame first;               // the first frame
 };
 

@@ -247,6 +247,7 @@ std::string container_name(const AVFormatContext& format) {
 
 void describe(const Input& input, const AVFrame& first, VideoInfo& info) {
   const AVStream& stream = *input.video;
+  info.stream = stream.index;
   info.codec = avcodec_get_name(stream.codecpar->codec_id);
   info.container = container_name(*input.format);
   info.audio_streams = audio_streams(*input.format);
@@ -379,11 +380,14 @@ VideoInfo probe(const std::string& path) {
     const Playback playback = play(path, Deadline(decoding_s));
     index = pass.index.from_frames(playback, doubt, bitstream);
     const bool sound = playback.faults == 0 && pass.corrupt > 0 && counts_packets(*input.format->iformat);
-    if (sound && (playback.joined || is_gapless(index, pass.corrupt_packets))) {  // a counter that jumps where recordings were put together
+    if (sound && !playback.jumped && (playback.joined || is_gapless(index, pass.corrupt_packets))) {  // a counter that jumps where recordings were put together
       pass.corrupt = 0;
       info.damage = damage_of(pass, input, info);
     }
     note_faults(playback, index, *input.video, info);
+    const auto& frames = playback.frames;
+    if (!frames.empty() && std::none_of(frames.begin(), frames.end(), [](const PlayedFrame& frame) { return frame.sound; }))
+      fail("{}: none of its {} is whole; copy it again, or remove it from the list", path, counted_of(std::ssize(frames), "frame"));
   }
   if (index.frames.empty()) fail("{}: no frame can be shown; rewrite the file with ffmpeg -i IN -c copy OUT.mkv", path);
   info.seekable = index.doubt.empty();

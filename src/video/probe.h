@@ -49,6 +49,7 @@ struct VideoInfo {
   bool full_range = false;      // colour range of the pixels
   std::string codec, container;
   int audio_streams = 0;
+  int stream = -1;              // number of the video's stream in the file; -1: to be chosen when it is opened
   std::vector<std::string> damage;  // one sentence each; empty: healthy
   int stopped_by = 0;           // FFmpeg's code of the error that ended the pass; 0: the end of the file
 
@@ -60,7 +61,7 @@ struct VideoInfo {
 };
 
 /// Throws Error with the path and the reason: missing, empty, no video stream, not a video or a format that names other files, no readable
-/// frame, pictures with a side above 16,384 px or 64 times the other, above 67 megapixels or 256 MB as decoded, patience at its end, changed meanwhile.
+/// or whole frame, pictures with a side above 16,384 px or 64 times the other, above 67 megapixels or 256 MB as decoded, patience at its end, changed meanwhile.
 VideoInfo probe(const std::string& path);
 
 /// Content hash alone (reads the file once).

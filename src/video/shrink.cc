@@ -13,9 +13,9 @@ constexpr int64_t kChunk = 32;       // frames decoded at once
 constexpr double kDeadline_s = 120;  // of a chunk
 constexpr int kTicksPerSecond = 90000;
 
-// Kept in the copy's metadata.
+// Kept in the copy's metadata. The number is of what is read of a file: one more where that changes.
 std::string mark(const FileStamp& of, const ShrinkOptions& options) {
-  return fmt::format("distal shrink of {} bytes {} ns: {} px, gop {}, crf {}", of.bytes, of.modified_ns, options.short_side_px, options.gop, options.crf);
+  return fmt::format("distal shrink 2 of {} bytes {} ns: {} px, gop {}, crf {}", of.bytes, of.modified_ns, options.short_side_px, options.gop, options.crf);
 }
 
 // Ticks of each frame, exactly as the source has them where it has them, and how long a tick is.
