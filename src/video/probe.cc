@@ -35,10 +35,10 @@ struct Pass {
 /// Feeds a decoder until it showed some frames: proof that there are pixels, their format, and how their times go.
 class Head {
  public:
-  Head(const std::string& path, const AVStream& stream, Pass& pass) : path_(path), codec_(open_decoder(path, stream)), frame_(make_frame()), pass_(pass) {}
+  Head(const std::string& path, const AVStream& stream, Pass& pass)
+      : path_(path), codec_(open_decoder(path, stream)), frame_(make_frame()), pass_(pass), most_(holds_many_back(stream.codecpar->codec_id) ? 24 : 8) {}
   void feed(const AVPacket* packet) {
-    constexpr size_t kMost = 24;  // more than any codec holds back
-    if (pass_.head.size() >= kMost) return;
+    if (pass_.head.size() >= most_) return;
     if (avcodec_send_packet(codec_.get(), packet) < 0) require_frame_bytes(path_, *codec_);
     for (;;) {
       const int code = avcodec_receive_frame(codec_.get(), frame_.get());
@@ -49,6 +49,8 @@ class Head {
   }
 
  private:
+  // H.264 and HEVC up to 16 frames, others one or two.
+  static bool holds_many_back(AVCodecID codec) { return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC; }
   void take() {
     if (!filled(pass_.first)) av_frame_ref(pass_.first.get(), frame_.get());
     pass_.head.push_back({frame_->pts, frame_->best_effort_timestamp, 0, frame_->pict_type == AV_PICTURE_TYPE_I, is_sound(*frame_)});
@@ -58,6 +60,7 @@ class Head {
   Codec codec_;
   Frame frame_;
   Pass& pass_;
+  size_t most_;  // more than the codec holds back
 };
 
 /// H.264 and HEVC in MP4 or Matroska: a packet is a row of units, each after its length; they must fill it exactly.
