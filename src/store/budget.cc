@@ -12,12 +12,13 @@ using soci::use;
 // Sums of doubles may be a rounding error above a budget they meet exactly.
 bool fits(double spent, double limit) { return spent <= limit + 1e-9 * std::max(1.0, std::abs(limit)); }
 
-// Each asking that brought nothing and was repeated. The first asking about a clip is its reservation's.
+// Each asking that brought nothing and was repeated. The first asking about a clip is its reservation's; one that costs nothing asks nobody: the
+// labels that a run begins with are given.
 double repeated(soci::session& sql, int64_t run, const Answerer& who) {
   double price = 0;
   sql << "SELECT COALESCE(SUM(refusals.price), 0.0) FROM refusals JOIN request_groups ON request_groups.id = refusals.request "
          "JOIN reservations ON reservations.clip = refusals.clip "
-         "WHERE run = :r AND oracle = :o AND version = :v AND asked_again <> ''",
+         "WHERE run = :r AND oracle = :o AND version = :v AND asked_again <> '' AND reservations.price > 0",
       use(run), use(who.oracle), use(who.version), into(price);
   return price;
 }

@@ -66,7 +66,7 @@ class Store {
   /// Clips reserved by the run in that round, in order of reservation.
   std::vector<std::string> reserved(int64_t run, int64_t round);
   struct Spent { int64_t answers = 0; double seconds = 0, price = 0; };
-  /// A clip counts once, and in `price` once more for each time that who answers (answered_by) was asked about it again, by whichever run: as
+  /// A clip counts once, and in `price`, where its reservation has one, once more for each time that who answers was asked about it again, by whichever run: as
   /// an answer counts for every run that takes it, so does what it took to get it. reserve() holds its limits against the same sums.
   Spent spent(int64_t run);
   /// Who answers the runs that this Store begins or continues. The same clip may have been refused by others, which is no matter of theirs.

@@ -201,6 +201,19 @@ TEST_F(StoreTest, CountsWhatWasAskedAgainAsSpentOnceMore) {
   EXPECT_DOUBLE_EQ(store.spent(other).price, 0.1);
 }
 
+TEST_F(StoreTest, CountsNothingForClipsWhoseLabelsAreGiven) {
+  Store store(url());
+  const int64_t first = begin(store), second = begin(store, "second");
+  store.answered_by("o", "v");
+  reserve(store, first, 1, {"a", "b"}, 10);
+  store.reserve(second, 0, {"a"}, {2.5}, {0}, kNoLimit, kNoLimit, kNoLimit);
+  store.put_answers({}, store.open_request("o", "v", {"a", "b"}).key, {{"a", "nan", 0.1, ""}, {"b", "nan", 0.1, ""}});
+  store.ask_again("o", "v");
+  EXPECT_DOUBLE_EQ(store.spent(first).price, 0.4);
+  EXPECT_EQ(store.spent(second).price, 0);
+  EXPECT_EQ(message([&] { reserve(store, second, 1, {"c"}, 10, kNoLimit, 0.1); }), "no error");
+}
+
 TEST_F(StoreTest, CountsNothingThatAnotherOracleWasAskedAgain) {
   Store store(url());
   const int64_t run = begin(store);
