@@ -80,12 +80,12 @@ void reserve(Workbench& bench, const Store::Run& run, int64_t round, const std::
     seconds.push_back(clip.duration_s());
   }
   // The initial answers are given; each round may spend its own budget, and what an earlier one left over.
-  const Store::Spent spent = bench.store.spent(run.id);
+  const Store::Spent spent = bench.store.spent(run.id, bench.oracle.answerer());
   const bool in_seconds = recipe.selection.unit == "seconds";
   const bool limited = round > 0 && recipe.budget >= 0;
   const double max_answers = limited && !in_seconds ? static_cast<double>(spent.answers) + recipe.budget : kNone;
   const double max_seconds = limited && in_seconds ? spent.seconds + recipe.budget : kNone;
-  bench.store.reserve(run.id, round, keys, seconds, prices, max_answers, max_seconds, kNone);
+  bench.store.reserve(run.id, bench.oracle.answerer(), round, keys, seconds, prices, max_answers, max_seconds, kNone);
 }
 
 // What a round reserved before, of what can be used by now.
@@ -294,7 +294,7 @@ void measure_student(Workbench& bench, const Arm& arm, Net& student, RoundResult
 }
 
 void finish_round(Workbench& bench, const Arm& arm, const Store::Run& run, const std::vector<Clip>& picks, RoundResult& result) {
-  const Store::Spent spent = bench.store.spent(run.id);
+  const Store::Spent spent = bench.store.spent(run.id, bench.oracle.answerer());
   result.answers = spent.answers;
   result.seconds = spent.seconds;
   result.price = spent.price;

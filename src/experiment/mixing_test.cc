@@ -49,7 +49,7 @@ class MixingTest : public ::testing::Test {
       asked.picks = choose(bench, arm_, run, asked.known, r, student, Random(1).stream("select", r), asked.result);
       add_answers(bench, asked.picks, asked.known, asked.result);
     }
-    spent_ = store_.spent(run.id).answers;
+    spent_ = store_.spent(run.id, oracle.answerer()).answers;
     store_.finish(run.id, "stopped");
     return asked;
   }

@@ -42,7 +42,6 @@ Oracle::Oracle(const TeacherOptions& options, std::unique_ptr<Teacher> teacher, 
   for (const auto& name : material.classes.names) classes = fnv1a(name + "\n", classes);
   version_ = fmt::format("{}-{:08x}", teacher_ ? teacher_->version() : material.lists_id, static_cast<uint32_t>(classes));
   if (teacher_) version_ += fmt::format("-{:016x}", fnv1a(what_the_teacher_sees(material.teachers_reader().options(), asks_views) + how_it_is_asked(options)));
-  store_.answered_by(options_.kind, version_);
   ask_again_or_not();
 }
 

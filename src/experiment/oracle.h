@@ -24,6 +24,7 @@ class Oracle {
   std::vector<std::vector<double>> ask(const std::vector<Clip>& clips);
   bool is_teacher() const { return teacher_ != nullptr; }
   double price() const { return options_.price; }
+  Answerer answerer() const { return {options_.kind, version_}; }
   /// What an answer depends on besides its clip: the teacher's own version or the lists' content, the classes; for a teacher
   /// also the input it gets (where it is asked about views, with the jitter that draws their frames) and those of its options that change answers.
   const std::string& version() const { return version_; }

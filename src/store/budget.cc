@@ -49,9 +49,7 @@ void check(const char* what, double before, double after, double limit) {
 
 }  // namespace
 
-void Store::answered_by(const std::string& oracle, const std::string& version) { state_->answerer = {oracle, version}; }
-
-void Store::reserve(int64_t run, int64_t round, const std::vector<std::string>& clips, const std::vector<double>& seconds,
+void Store::reserve(int64_t run, const Answerer& who, int64_t round, const std::vector<std::string>& clips, const std::vector<double>& seconds,
                     const std::vector<double>& price, double max_answers, double max_seconds, double max_price) {
   expect(clips.size() == seconds.size() && clips.size() == price.size(), "reserve: one length and one price per clip");
   expect(!std::isnan(max_answers) && !std::isnan(max_seconds) && !std::isnan(max_price), "reserve: the limits are numbers");
@@ -59,12 +57,12 @@ void Store::reserve(int64_t run, int64_t round, const std::vector<std::string>& 
     expect(seconds[i] >= 0 && price[i] >= 0 && std::isfinite(seconds[i] + price[i]), "reserve: lengths and prices are finite, 0 or more");
   state_->db.write([&](soci::session& sql) {
     need_run(sql, run);
-    const Spent before = spent_by(sql, run, state_->answerer);
+    const Spent before = spent_by(sql, run, who);
     bool changed = false;
     for (size_t i = 0; i < clips.size(); ++i)
       changed |= insert(sql, run, round, clip_row(sql, clips[i]), seconds[i], price[i]);
     if (!changed) return;
-    const Spent after = spent_by(sql, run, state_->answerer);
+    const Spent after = spent_by(sql, run, who);
     check("answers", before.answers, after.answers, max_answers);  // a throw rolls every insert back
     check("seconds of video", before.seconds, after.seconds, max_seconds);
     check("units of money", before.price, after.price, max_price);
@@ -83,8 +81,8 @@ std::vector<std::string> Store::reserved(int64_t run, int64_t round) {
   });
 }
 
-Store::Spent Store::spent(int64_t run) {
-  return state_->db.read([&](soci::session& sql) { return spent_by(sql, run, state_->answerer); });
+Store::Spent Store::spent(int64_t run, const Answerer& who) {
+  return state_->db.read([&](soci::session& sql) { return spent_by(sql, run, who); });
 }
 
 }  // namespace distal

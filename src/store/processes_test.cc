@@ -83,8 +83,8 @@ TEST_F(StoreTest, NeverOverspendsWhenFourProcessesRace) {
         std::vector<std::string> clips = {i % 10 == 0 ? fmt::format("common{}", i) : fmt::format("{}.{}", who, i)};
         if (i % 3 == 0) clips.push_back(fmt::format("{}.{}b", who, i));
         const std::vector<double> ones(clips.size(), 1);
-        if (message([&] { store.reserve(run, i, clips, ones, ones, kBudget, kNoLimit, kNoLimit); }) == "no error") ++taken;
-        if (store.spent(run).answers > kBudget) return 98;
+        if (message([&] { store.reserve(run, kOracle, i, clips, ones, ones, kBudget, kNoLimit, kNoLimit); }) == "no error") ++taken;
+        if (store.spent(run, kOracle).answers > kBudget) return 98;
       }
       return taken;
     }));
@@ -96,8 +96,8 @@ TEST_F(StoreTest, NeverOverspendsWhenFourProcessesRace) {
     taken += code;
   }
   Store store(url());
-  EXPECT_EQ(store.spent(run).answers, kBudget);  // single clips fill the last place
-  EXPECT_EQ(store.spent(run).seconds, kBudget);
+  EXPECT_EQ(store.spent(run, kOracle).answers, kBudget);  // single clips fill the last place
+  EXPECT_EQ(store.spent(run, kOracle).seconds, kBudget);
   EXPECT_GT(taken, 60);
 }
 
@@ -123,7 +123,7 @@ TEST_F(StoreTest, LosesNothingItReturnedWhenKilledAtARandomMoment) {
       store.begin_or_continue("k", "arm", 0, "", "");
       for (int64_t i = shared->answered;; ++i) {
         const std::string clip = fmt::format("c{}", i);
-        store.reserve(run, i / 10, {clip}, {1}, {2}, kNoLimit, kNoLimit, kNoLimit);
+        store.reserve(run, kOracle, i / 10, {clip}, {1}, {2}, kNoLimit, kNoLimit, kNoLimit);
         shared->reserved = i + 1;
         const auto open = store.open_requests("o", "v");
         const auto key = open.empty() ? store.open_request("o", "v", {clip}).key : open[0].key;
@@ -143,7 +143,7 @@ TEST_F(StoreTest, LosesNothingItReturnedWhenKilledAtARandomMoment) {
     ASSERT_EQ(wait_for(pid), 1000 + SIGKILL);
 
     Store store(url());
-    const auto spent = store.spent(run);
+    const auto spent = store.spent(run, kOracle);
     ASSERT_GE(spent.answers, shared->reserved);
     ASSERT_LE(spent.answers, shared->reserved + 1);  // one call may have been committed without returning
     ASSERT_EQ(spent.seconds, spent.answers);
@@ -165,7 +165,7 @@ TEST_F(StoreTest, LosesNothingItReturnedWhenKilledAtARandomMoment) {
   Store store(url());
   int64_t total = 0;
   for (int64_t round = 0; round <= shared->reserved / 10; ++round) total += store.reserved(run, round).size();
-  EXPECT_EQ(total, store.spent(run).answers);  // no clip twice, none without a round
+  EXPECT_EQ(total, store.spent(run, kOracle).answers);  // no clip twice, none without a round
 }
 
 TEST_F(StoreTest, LetsOneProcessWorkOnARunAndNamesIt) {
@@ -207,7 +207,7 @@ TEST_F(StoreTest, SaysDiskFullAndStaysUsable) {
   const int64_t run = make_run(url());
   const auto code = wait_for(child([&] {
     Store store(url());
-    store.reserve(run, 0, {"before"}, {1}, {1}, kNoLimit, kNoLimit, kNoLimit);
+    store.reserve(run, kOracle, 0, {"before"}, {1}, {1}, kNoLimit, kNoLimit, kNoLimit);
     std::signal(SIGXFSZ, SIG_IGN);
     rlimit limit{};
     ::getrlimit(RLIMIT_FSIZE, &limit);
@@ -226,7 +226,7 @@ TEST_F(StoreTest, SaysDiskFullAndStaysUsable) {
     return static_cast<int>(store.events(run).size()) == stored ? 0 : 2;  // the one that failed is not there, "after" is
   }));
   EXPECT_EQ(code, 0);
-  EXPECT_EQ(Store(url()).spent(run).answers, 1);
+  EXPECT_EQ(Store(url()).spent(run, kOracle).answers, 1);
   EXPECT_EQ(Store(url()).events(run).back().kind, "after");
   EXPECT_EQ(integrity(path()), "ok");
 }

@@ -83,7 +83,7 @@ TEST_F(StoreTest, MigratesEveryOlderVersionAndKeepsItsData) {
                 ::testing::ElementsAre("paid beef", "open cafe"));
     EXPECT_EQ(store.find_answer("h@0-2500", "o", "v")->probabilities, (std::vector<double>{0.25, 0.75}));
     EXPECT_EQ(store.reserved(4, 0), std::vector<std::string>{"h@0-2500"});
-    EXPECT_EQ(store.spent(4).price, 0.5);
+    EXPECT_EQ(store.spent(4, kOracle).price, 0.5);
     EXPECT_EQ(store.refused("o", "v").size(), version >= 5 ? 1u : 0u);
     EXPECT_EQ(store.rounds(4).size(), 1u);
     EXPECT_EQ(store.events(4).size(), version >= 2 ? 1u : 0u);

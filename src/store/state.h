@@ -9,15 +9,10 @@
 
 namespace distal {
 
-struct Answerer {
-  std::string oracle, version;
-};
-
 struct Store::State {
   explicit State(const std::string& url) : db(url) {}
   Database db;
   std::map<int64_t, FileLock> locks;  // by run: one process at a time, on PATH.run-ID.lock
-  Answerer answerer;                  // of the runs of this Store
 };
 
 /// The row of a clip in `clips`, made if absent; to be called within a transaction.

@@ -18,6 +18,11 @@ struct StoredAnswer {
   double price = 0, seconds = 0;    // money, seconds of video watched
 };
 
+/// Who answers a run. The same clip may have been refused by others, which is no matter of theirs.
+struct Answerer {
+  std::string oracle, version;
+};
+
 struct StoredRefusal {
   std::string clip;                 // that was answered, but unusably
   std::string reason;
@@ -61,16 +66,15 @@ class Store {
   /// this run fits into what is left of `max_answers` / `max_seconds` / `max_price`, or nothing changes and Error says by
   /// how much. Repeating a reservation changes nothing, whatever the limits: a clip stays with the round that reserved it
   /// first. `seconds` and `price` are per clip; a limit may be infinite. Sums may exceed a limit by rounding, 1e-9 of it.
-  void reserve(int64_t run, int64_t round, const std::vector<std::string>& clips, const std::vector<double>& seconds,
+  void reserve(int64_t run, const Answerer& who, int64_t round, const std::vector<std::string>& clips, const std::vector<double>& seconds,
                const std::vector<double>& price, double max_answers, double max_seconds, double max_price);
   /// Clips reserved by the run in that round, in order of reservation.
   std::vector<std::string> reserved(int64_t run, int64_t round);
   struct Spent { int64_t answers = 0; double seconds = 0, price = 0; };
-  /// A clip counts once, and in `price`, where its reservation has one, once more for each time that who answers was asked about it again, by whichever run: as
-  /// an answer counts for every run that takes it, so does what it took to get it. reserve() holds its limits against the same sums.
-  Spent spent(int64_t run);
-  /// Who answers the runs that this Store begins or continues. The same clip may have been refused by others, which is no matter of theirs.
-  void answered_by(const std::string& oracle, const std::string& version);
+  /// A clip counts once, and in `price`, where its reservation has one, once more for each time that `who` was asked about it again, by
+  /// whichever run: as an answer counts for every run that takes it, so does what it took to get it. reserve() holds its limits against
+  /// the same sums.
+  Spent spent(int64_t run, const Answerer& who);
   /// Stores answers, all of them or none, and marks the request that brought them paid (none where `request` is empty). A
   /// second answer of the same (clip, oracle, version) changes nothing. Clips of the request in `refused` were answered unusably: they
   /// are paid as well, and not asked about again before ask_again(). Two runs may have sent one request, under its one key: what the

@@ -22,7 +22,7 @@ int64_t begin(Store& store, const std::string& key = "k") { return store.begin_o
 
 void reserve(Store& store, int64_t run, int64_t round, const std::vector<std::string>& clips, double max_answers,
              double max_seconds = kNoLimit, double max_price = kNoLimit) {
-  store.reserve(run, round, clips, std::vector<double>(clips.size(), 2.5), std::vector<double>(clips.size(), 0.1), max_answers, max_seconds,
+  store.reserve(run, kOracle, round, clips, std::vector<double>(clips.size(), 2.5), std::vector<double>(clips.size(), 0.1), max_answers, max_seconds,
                 max_price);
 }
 
@@ -193,24 +193,22 @@ TEST_F(StoreTest, CountsWhatWasAskedAgainAsSpentOnceMore) {
   reserve(store, other, 0, {"b"}, 10);
   const auto first = store.open_request("o", "v", {"a", "b"});
   store.put_answers({{"b", "o", "v", {1}, 0.1, 0}}, first.key, {{"a", "nan", 0.1, ""}});
-  store.answered_by("o", "v");
-  EXPECT_DOUBLE_EQ(store.spent(run).price, 0.2) << "reserved, and paid, once";
+  EXPECT_DOUBLE_EQ(store.spent(run, kOracle).price, 0.2) << "reserved, and paid, once";
   store.ask_again("o", "v");
-  EXPECT_DOUBLE_EQ(store.spent(run).price, 0.3);
-  EXPECT_EQ(store.spent(run).answers, 2);
-  EXPECT_DOUBLE_EQ(store.spent(other).price, 0.1);
+  EXPECT_DOUBLE_EQ(store.spent(run, kOracle).price, 0.3);
+  EXPECT_EQ(store.spent(run, kOracle).answers, 2);
+  EXPECT_DOUBLE_EQ(store.spent(other, kOracle).price, 0.1);
 }
 
 TEST_F(StoreTest, CountsNothingForClipsWhoseLabelsAreGiven) {
   Store store(url());
   const int64_t first = begin(store), second = begin(store, "second");
-  store.answered_by("o", "v");
   reserve(store, first, 1, {"a", "b"}, 10);
-  store.reserve(second, 0, {"a"}, {2.5}, {0}, kNoLimit, kNoLimit, kNoLimit);
+  store.reserve(second, kOracle, 0, {"a"}, {2.5}, {0}, kNoLimit, kNoLimit, kNoLimit);
   store.put_answers({}, store.open_request("o", "v", {"a", "b"}).key, {{"a", "nan", 0.1, ""}, {"b", "nan", 0.1, ""}});
   store.ask_again("o", "v");
-  EXPECT_DOUBLE_EQ(store.spent(first).price, 0.4);
-  EXPECT_EQ(store.spent(second).price, 0);
+  EXPECT_DOUBLE_EQ(store.spent(first, kOracle).price, 0.4);
+  EXPECT_EQ(store.spent(second, kOracle).price, 0);
   EXPECT_EQ(message([&] { reserve(store, second, 1, {"c"}, 10, kNoLimit, 0.1); }), "no error");
 }
 
@@ -223,16 +221,13 @@ TEST_F(StoreTest, CountsNothingThatAnotherOracleWasAskedAgain) {
     store.put_answers({{"b", oracle, version, {1}, 2, 0}}, request.key, {{"a", "nan", 2, ""}});
     store.ask_again(oracle, version);
   }
-  store.answered_by("o", "v");
-  EXPECT_DOUBLE_EQ(store.spent(run).price, 0.2);
-  store.answered_by("other", "v");
-  EXPECT_DOUBLE_EQ(store.spent(run).price, 2.2);
+  EXPECT_DOUBLE_EQ(store.spent(run, kOracle).price, 0.2);
+  EXPECT_DOUBLE_EQ(store.spent(run, {"other", "v"}).price, 2.2);
 }
 
 TEST_F(StoreTest, HoldsWhatWasAskedAgainAgainstTheLimitToo) {
   Store store(url());
   const int64_t run = begin(store);
-  store.answered_by("o", "v");
   reserve(store, run, 0, {"a", "b"}, 10);
   store.put_answers({}, store.open_request("o", "v", {"a", "b"}).key, {{"a", "nan", 0.1, ""}, {"b", "nan", 0.1, ""}});
   reserve(store, run, 1, {"c"}, 10, kNoLimit, 0.3);
@@ -240,7 +235,7 @@ TEST_F(StoreTest, HoldsWhatWasAskedAgainAgainstTheLimitToo) {
   EXPECT_THAT(message([&] { reserve(store, run, 2, {"d"}, 10, kNoLimit, 0.5); }), HasSubstr("0.5 units of money are spent and 0.1 more were asked for, 0.1 above the 0.5"));
   EXPECT_THAT(store.reserved(run, 2), IsEmpty());
   reserve(store, run, 2, {"d"}, 10, kNoLimit, 0.6);
-  EXPECT_DOUBLE_EQ(store.spent(run).price, 0.6);
+  EXPECT_DOUBLE_EQ(store.spent(run, kOracle).price, 0.6);
 }
 
 TEST_F(StoreTest, StoresTheAnswersOfARequestAllOrNone) {
@@ -260,11 +255,11 @@ TEST_F(StoreTest, ReservesInOrderAndSums) {
   EXPECT_THAT(store.reserved(run, 0), ElementsAre("z", "a"));
   EXPECT_THAT(store.reserved(run, 1), ElementsAre("m", "b"));
   EXPECT_THAT(store.reserved(run, 2), IsEmpty());
-  const auto spent = store.spent(run);
+  const auto spent = store.spent(run, kOracle);
   EXPECT_EQ(spent.answers, 4);
   EXPECT_EQ(spent.seconds, 10);
   EXPECT_DOUBLE_EQ(spent.price, 0.4);
-  EXPECT_EQ(store.spent(other).answers, 1);
+  EXPECT_EQ(store.spent(other, kOracle).answers, 1);
 }
 
 TEST_F(StoreTest, ReservesAllClipsOrNone) {
@@ -272,13 +267,13 @@ TEST_F(StoreTest, ReservesAllClipsOrNone) {
   const int64_t run = begin(store);
   reserve(store, run, 0, {"a", "b"}, 3);
   EXPECT_THAT(message([&] { reserve(store, run, 1, {"c", "d"}, 3); }), HasSubstr("2 answers are spent and 2 more were asked for, 1 above the 3"));
-  EXPECT_EQ(store.spent(run).answers, 2);
+  EXPECT_EQ(store.spent(run, kOracle).answers, 2);
   EXPECT_THAT(store.reserved(run, 1), IsEmpty());
   EXPECT_THAT(message([&] { reserve(store, run, 1, {"c"}, 9, 7.4); }), HasSubstr("seconds of video"));
   EXPECT_THAT(message([&] { reserve(store, run, 1, {"c"}, 9, 9, 0.29); }), HasSubstr("units of money"));
-  EXPECT_EQ(store.spent(run).answers, 2);
+  EXPECT_EQ(store.spent(run, kOracle).answers, 2);
   reserve(store, run, 1, {"c"}, 3, 7.5, 0.3);  // 0.1 + 0.1 + 0.1 is more than 0.3 in binary
-  EXPECT_EQ(store.spent(run).answers, 3);
+  EXPECT_EQ(store.spent(run, kOracle).answers, 3);
 }
 
 TEST_F(StoreTest, ChangesNothingWhenAReservationIsRepeated) {
@@ -292,7 +287,7 @@ TEST_F(StoreTest, ChangesNothingWhenAReservationIsRepeated) {
   EXPECT_THAT(store.reserved(run, 5), IsEmpty());
   reserve(store, run, 1, {"a", "c"}, 3);
   EXPECT_THAT(store.reserved(run, 1), ElementsAre("c"));
-  EXPECT_EQ(store.spent(run).answers, 3);
+  EXPECT_EQ(store.spent(run, kOracle).answers, 3);
   EXPECT_THAT(message([&] { reserve(store, 99, 0, {"a"}, 3); }), HasSubstr("no run 99"));
 }
 

@@ -17,6 +17,8 @@
 
 namespace distal {
 
+inline const Answerer kOracle{"o", "v"};
+
 class StoreTest : public ::testing::Test {
  protected:
   StoreTest() {
