@@ -24,16 +24,22 @@ void hold_signals(int how) {
   ::pthread_sigmask(how, &stops, nullptr);
 }
 
+// Signals wait as long as one lives, whether it ends by an exception or not.
+struct HeldSignals {
+  HeldSignals() { hold_signals(SIG_BLOCK); }
+  ~HeldSignals() { hold_signals(SIG_UNBLOCK); }
+  HeldSignals(const HeldSignals&) = delete;
+};
+
 // Returns where that is impossible: the program then goes on as it is. A signal that came before is not forgotten, one that comes from now on
 // waits for the program that is started.
 void start_again() {
-  hold_signals(SIG_BLOCK);
+  const HeldSignals held;
   Progress::check_interrupted();
   std::vector<char*> words;
   for (std::string& word : command_words()) words.push_back(word.data());
   words.push_back(nullptr);
   ::execv("/proc/self/exe", words.data());
-  hold_signals(SIG_UNBLOCK);
 }
 
 }  // namespace
