@@ -79,8 +79,8 @@ void shrink(const VideoInfo& info, const std::string& path, const ShrinkOptions&
 }
 
 bool is_shrunk(const std::string& path, const FileStamp& of, const ShrinkOptions& options) {
-  if (!FileStamp::of(path)) return false;
   try {
+    ffmpeg::require_file(path);  // opening a pipe that nobody writes to would wait for ever
     const ffmpeg::Deadline deadline(10);
     const auto input = ffmpeg::open_input(path, deadline);
     const auto* comment = av_dict_get(input.format->metadata, "comment", nullptr, 0);

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include "video/decoder.h"
 #include "video/scratch.h"
@@ -86,6 +87,9 @@ TEST_F(Shrink, KnowsItsOwnCopies) {
   EXPECT_FALSE(is_shrunk(folder / "copy.mp4", source.stamp(), other));
   EXPECT_FALSE(is_shrunk(folder / "copy.mp4", {source.bytes, source.modified_ns + 1}, options)) << "the video is another by now";
   EXPECT_FALSE(is_shrunk(folder / "v.mp4", source.stamp(), options)) << "no copy at all";
+  EXPECT_FALSE(is_shrunk(folder / "absent.mp4", source.stamp(), options));
+  ASSERT_EQ(::mkfifo((folder / "pipe.mp4").c_str(), 0600), 0);
+  EXPECT_FALSE(is_shrunk(folder / "pipe.mp4", source.stamp(), options)) << "and it is not waited for";
 }
 
 TEST_F(Shrink, WhoIsToBlameIsSaid) {
