@@ -131,6 +131,9 @@ put("onnx/bare.onnx", bytes([0x08, 0x08]))
 for name in ("text.onnx", "cut.onnx", "text.xml", "alone.xml", "empty.onnx"):
     put(f"onnx/{name}.json", json.dumps(description))
 os.mkfifo(given / "pipe")
+for ending in (".onnx", ".xml", ".safetensors"):
+    os.mkfifo(given / f"pipe{ending}")
+os.mkfifo(given / "beside.onnx.json")
 weights = model.read_bytes()
 (header_bytes,) = struct.unpack("<Q", weights[:8])
 nan_weights = weights[:-4] + struct.pack("<f", float("nan"))
@@ -218,6 +221,8 @@ INPUTS = [
     ("export to what", 2, ["--out m.pb", "ends in .onnx, .xml (openvino) or .safetensors"], ["export", model, "--out", "m.pb"]),
     ("export to nowhere", 1, ["--out nowhere/m.onnx", "there is no folder nowhere", "make it first"], ["export", model, "--out", "nowhere/m.onnx"]),
     ("samples to nowhere", 1, ["--sample nowhere/s", "there is no folder nowhere", "make it first"], ["export", model, "--out", "m.onnx", "--sample", "nowhere/s"]),
+    *((f"export into a pipe, {ending}", 1, [f"given/pipe{ending}", "device, pipe or socket", "name a file"], ["export", model, "--out", given / f"pipe{ending}"]) for ending in (".onnx", ".xml", ".safetensors")),
+    ("export beside a pipe", 1, ["given/beside.onnx.json", "device, pipe or socket", "name a file"], ["export", model, "--out", given / "beside.onnx"]),
     ("a sweep of nothing", 2, ["good.yaml", "has no sweep section", "or use distal run"], run(good, command="sweep")),
     ("train of arms", 2, ["arms.yaml", "has arms", "distal run compares them"], run(put("arms.yaml", RECIPE + "arms: {a: {strategy: random}, b: {strategy: margin}}\n"), command="train")),
     ("the order of nothing", 2, ["--order wants a recipe"], ["doctor", "--order"]),

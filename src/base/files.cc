@@ -41,15 +41,6 @@ void sync_folder(const std::string& path) {
   ::close(file);
 }
 
-// What is written takes the place of what stands there: of /dev/null or /dev/stdout, where one may do so, for all programs.
-void require_no_device(const std::string& path) {
-  struct stat there{}, named{};
-  if (::stat(path.c_str(), &there) != 0 || S_ISDIR(there.st_mode)) return;  // a folder is not replaced
-  const bool link_to_device = path.starts_with("/dev/") && ::lstat(path.c_str(), &named) == 0 && S_ISLNK(named.st_mode);
-  if (S_ISREG(there.st_mode) && !link_to_device) return;
-  fail("{}: no regular file but a device, pipe or socket, which a file would replace; name a file", path);
-}
-
 std::string holder(int file) {
   char text[32] = {};
   if (::pread(file, text, sizeof text - 1, 0) <= 0) return "another process";
@@ -88,7 +79,17 @@ struct Opened {
 
 }  // namespace
 
+// What is written takes the place of what stands there: of /dev/null or /dev/stdout, where one may do so, for all programs.
+void require_place_for(const std::string& path) {
+  struct stat there{}, named{};
+  if (::stat(path.c_str(), &there) != 0 || S_ISDIR(there.st_mode)) return;  // a folder is not replaced
+  const bool link_to_device = path.starts_with("/dev/") && ::lstat(path.c_str(), &named) == 0 && S_ISLNK(named.st_mode);
+  if (S_ISREG(there.st_mode) && !link_to_device) return;
+  fail("{}: no regular file but a device, pipe or socket, which a file would replace; name a file", path);
+}
+
 UnfinishedFile::UnfinishedFile(const std::string& path, const std::vector<std::string>& endings) : path_(path + endings[0]) {
+  for (const std::string& ending : endings) require_place_for(path + ending);
   const std::filesystem::path meant(path);
   int reason = EEXIST;
   for (int64_t number = 1; number <= kMostNames && reason == EEXIST; ++number) {
@@ -125,11 +126,11 @@ void UnfinishedFile::close() {
 void UnfinishedFile::write(std::string_view bytes) { write_all(files_[0].file, bytes, path_); }
 
 void UnfinishedFile::publish(const std::string& to, size_t ending) {
+  require_place_for(to);  // as it is by now
   if (::rename(name(ending).c_str(), to.c_str()) != 0) fail("{}: cannot be replaced ({}); name another file", to, std::strerror(errno));
 }
 
 void write_atomically(const std::string& path, std::string_view bytes) {
-  require_no_device(path);
   clear_leftovers_of(path);
   UnfinishedFile file(path);
   file.write(bytes);

@@ -9,12 +9,17 @@
 
 namespace distal {
 
+/// Throws Error where no file may take the name `path`: a device, pipe or socket stands there. Everything that writes files asks so; whoever
+/// works for long before it writes asks first.
+void require_place_for(const std::string& path);
+
 /// A file in the making, empty at first, beside where it will stand and under a name that says what it is (base/leftovers.h). It is locked by
 /// flock as long as this lives, so that nobody clears it away, and it is nobody else's: where the name is taken, it gets another.
 /// Libraries may open and write name() themselves.
 class UnfinishedFile {
  public:
-  /// Of the file `path`. With `endings`, a file for each, alike in all but this. Throws Error: the folder is missing or not yours.
+  /// Of the file `path`. With `endings`, a file for each, alike in all but this. Throws Error: the folder is missing or not yours,
+  /// or no file may stand there.
   explicit UnfinishedFile(const std::string& path, const std::vector<std::string>& endings = {""});
   ~UnfinishedFile();  // removes what was not published
   UnfinishedFile(const UnfinishedFile&) = delete;

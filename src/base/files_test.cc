@@ -58,6 +58,17 @@ TEST_F(Files, WhatCannotBeWrittenLeavesWhatStood) {
   EXPECT_EQ(names(), (std::set<std::string>{"a", "deep"}));
 }
 
+TEST_F(Files, NeverReplacePipes) {
+  const std::string pipe = folder_ / "pipe", xml = folder_ / "m.xml";
+  for (const std::string& name : {pipe, xml}) ASSERT_EQ(::mkfifo(name.c_str(), 0600), 0);
+  EXPECT_THAT(error_of([&] { write_atomically(pipe, "x"); }), HasSubstr("pipe: no regular file"));
+  EXPECT_THAT(error_of([&] { UnfinishedFile file(pipe); }), HasSubstr("pipe: no regular file"));
+  EXPECT_THAT(error_of([&] { UnfinishedFile file(folder_ / "m", {".bin", ".xml"}); }), HasSubstr("m.xml: no regular file"));
+  EXPECT_THAT(error_of([&] { UnfinishedFile(folder_ / "a").publish(pipe); }), HasSubstr("pipe: no regular file"));
+  for (const std::string& name : {pipe, xml}) EXPECT_TRUE(std::filesystem::is_fifo(name));
+  EXPECT_EQ(names(), (std::set<std::string>{"deep", "m.xml", "pipe"}));
+}
+
 TEST_F(Files, AFullDiskIsAnErrorAndLeavesNoHalves) {
   write_atomically(folder_ / "a", "what stood here");
   const auto before = std::signal(SIGXFSZ, SIG_IGN);

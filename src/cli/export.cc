@@ -53,6 +53,18 @@ void refuse_what_has_no_effect(const ExportArguments& arguments, const std::stri
   if (format == "safetensors" && !arguments.sample.empty()) throw UsageError("--sample is for .onnx and .xml");
 }
 
+// Every file that is written.
+std::vector<std::string> written(const ExportArguments& arguments) {
+  const fs::path out = arguments.out;
+  std::vector<std::string> paths = {out.string()};
+  if (out.extension() == ".safetensors") paths.push_back(fs::path(out).replace_extension(".json").string());
+  else paths.push_back(out.string() + ".json");
+  if (out.extension() == ".xml") paths.push_back(fs::path(out).replace_extension(".bin").string());
+  if (!arguments.sample.empty())
+    for (const char* ending : {"_clips.npy", "_logits.npy"}) paths.push_back(arguments.sample + ending);
+  return paths;
+}
+
 struct Calibration {
   at::Tensor clips;   // [M, 3, T, H, W], centre frames
   at::Tensor labels;  // int64 [M], -1 where they are not wanted
@@ -167,6 +179,7 @@ void export_model(const ExportArguments& arguments) {
   if (!folder.empty() && !fs::is_directory(folder)) fail("--out {}: there is no folder {}; make it first", arguments.out, folder.string());
   const auto samples = fs::path(arguments.sample).parent_path();
   if (!samples.empty() && !fs::is_directory(samples)) fail("--sample {}: there is no folder {}; make it first", arguments.sample, samples.string());
+  for (const std::string& path : written(arguments)) require_place_for(path);
   clear_leftovers_of((folder / fs::path(arguments.out).stem()).string());
   const SavedModel saved = load_model(arguments.model);
   ExportReport report{{{"path", arguments.out}}, arguments.out + "\n"};

@@ -94,7 +94,10 @@ std::vector<Line> lines_of_rows(const PredictArguments& arguments, ClipReader& r
 // Writes lines in their order, to stdout as they come or to a file at the end.
 class LineWriter {
  public:
-  LineWriter(const PredictArguments& arguments, const Format& format) : out_(arguments.out), format_(format) { put(format.header("path,start_s,end_s")); }
+  LineWriter(const PredictArguments& arguments, const Format& format) : out_(arguments.out), format_(format) {
+    if (!out_.empty()) require_place_for(out_);
+    put(format.header("path,start_s,end_s"));
+  }
   void write(const Line& line) {
     if (line.error.empty()) return put(text(line));
     ++bad_;

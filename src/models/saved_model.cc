@@ -72,6 +72,7 @@ std::string side_json(const ModelOptions& options, const std::vector<std::string
 }
 
 void save_model(const std::string& path, const Net& net, const std::string& side_json) {
+  for (const std::string& written : {path, side_path(path)}) require_place_for(written);
   std::error_code nothing_there;
   std::filesystem::remove(side_path(path), nothing_there);  // the old description never stands beside the new weights
   save_checked(path, state(net), {{"format", "pt"}, {kDescription, side_json}});
