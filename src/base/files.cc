@@ -22,14 +22,16 @@ namespace {
 constexpr int64_t kMostNames = 1000;  // that are tried for an unfinished file
 constexpr size_t kMostNamed = 200;  // bytes of a path that is too long to be one
 
+[[noreturn]] void fail_at(const std::string& path, const char* what, int reason) { fail("{}: {} ({}); {}", path, what, std::strerror(reason), cure_of(reason)); }
+
 void write_all(int file, std::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t wrote = ::write(file, bytes.data(), bytes.size());
     if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) fail("{}: cannot be written ({}); free some space or choose another place", path, std::strerror(errno));
+    if (wrote < 0) fail_at(path, "cannot be written", errno);
     bytes.remove_prefix(static_cast<size_t>(wrote));
   }
-  if (::fsync(file) != 0) fail("{}: cannot be written to the disk ({}); free some space or choose another place", path, std::strerror(errno));
+  if (::fsync(file) != 0) fail_at(path, "cannot be written to the disk", errno);
 }
 
 void sync_folder(const std::string& path) {
@@ -60,7 +62,7 @@ struct Opened {
     file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0) {
       if (errno == ENOENT || errno == ENOTDIR) fail("{}: no such file; check the path", path);
-      fail("{}: cannot be read ({}); check the path and its permissions", excerpt(path, kMostNamed), std::strerror(errno));
+      fail_at(excerpt(path, kMostNamed), "cannot be read", errno);
     }
     struct stat about{};
     const bool known = ::fstat(file, &about) == 0;
@@ -78,6 +80,25 @@ struct Opened {
 };
 
 }  // namespace
+
+const char* cure_of(int reason) {
+  switch (reason) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return "free some space, then repeat the command";
+    case EACCES:
+    case EPERM: return "check the permissions, or give another path";
+    case EROFS: return "give a path on a disk that can be written";
+    case EMFILE:
+    case ENFILE: return "end some programs, or raise the limit of open files (ulimit -n)";
+    case ENOENT:
+    case ENOTDIR: return "check that the folder exists";
+    case EISDIR: return "name another file";
+    case ENAMETOOLONG: return "give a shorter name";
+    case EIO: return "check the disk";
+    default: return "check the path";
+  }
+}
 
 // What is written takes the place of what stands there: of /dev/null or /dev/stdout, where one may do so, for all programs.
 void require_place_for(const std::string& path) {
@@ -98,7 +119,8 @@ UnfinishedFile::UnfinishedFile(const std::string& path, const std::vector<std::s
     if (whole) return;
     close();
   }
-  fail("{}: cannot be written ({}); check that the folder exists and is yours", path_, std::strerror(reason));
+  if (reason == EEXIST) fail("{}: {} unfinished files of this name stand beside it; remove those that nobody writes (.distal-N-N.tmp)", path_, kMostNames);
+  fail_at(path_, "cannot be written", reason);
 }
 
 // Whoever clears up may have seen the file before it was locked: then it is gone, and its name is as good as taken. Where there are no locks,
@@ -127,7 +149,7 @@ void UnfinishedFile::write(std::string_view bytes) { write_all(files_[0].file, b
 
 void UnfinishedFile::publish(const std::string& to, size_t ending) {
   require_place_for(to);  // as it is by now
-  if (::rename(name(ending).c_str(), to.c_str()) != 0) fail("{}: cannot be replaced ({}); name another file", to, std::strerror(errno));
+  if (::rename(name(ending).c_str(), to.c_str()) != 0) fail_at(to, "cannot be replaced", errno);
 }
 
 void write_atomically(const std::string& path, std::string_view bytes) {

@@ -1,5 +1,6 @@
 #include "base/files.h"
 
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -56,6 +57,21 @@ TEST_F(Files, WhatCannotBeWrittenLeavesWhatStood) {
   write_atomically(folder_ / "a", "x");
   EXPECT_THAT(error_of([&] { make_folder(folder_ / "a"); }), HasSubstr("a: the folder cannot be made"));
   EXPECT_EQ(names(), (std::set<std::string>{"a", "deep"}));
+}
+
+TEST_F(Files, EachRefusalHasItsCure) {
+  for (const int full : {ENOSPC, EDQUOT, EFBIG}) EXPECT_THAT(cure_of(full), HasSubstr("free some space"));
+  EXPECT_THAT(cure_of(EROFS), HasSubstr("a disk that can be written"));
+  EXPECT_THAT(cure_of(EMFILE), HasSubstr("open files"));
+  EXPECT_THAT(error_of([&] { write_atomically(folder_ / "absent" / "a", "x"); }), HasSubstr("check that the folder exists"));
+  EXPECT_THAT(error_of([&] { write_atomically(folder_ / "deep", "x"); }), HasSubstr("name another file"));
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit none{0, limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const std::string error = error_of([&] { UnfinishedFile file(folder_ / "a"); });
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  EXPECT_THAT(error, HasSubstr("a: cannot be written (Too many open files); end some programs"));
 }
 
 TEST_F(Files, NeverReplacePipes) {

@@ -1,4 +1,3 @@
-#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -10,6 +9,7 @@
 #include <fmt/ranges.h>
 #include <malloc.h>
 
+#include "base/files.h"
 #include "base/machine.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -135,14 +135,6 @@ void keep_freed_memory() {
   mallopt(M_TOP_PAD, 64 << 20);
 }
 
-// What to do about a refusal of the file system.
-const char* cure_of(const std::error_code& refusal) {
-  if (refusal == std::errc::no_space_on_device || refusal.value() == EDQUOT || refusal == std::errc::file_too_large) return "free some space, then repeat the command";
-  if (refusal == std::errc::permission_denied || refusal == std::errc::operation_not_permitted) return "check the permissions, or give another path";
-  if (refusal == std::errc::read_only_file_system) return "give a path on a disk that can be written";
-  return "check the path";
-}
-
 // The exit code where stdout failed: a reader that left ends the program as SIGPIPE would, without a word.
 int without_stdout(const StdoutError& error) {
   if (error.reader_left()) return 128 + SIGPIPE;
@@ -164,7 +156,7 @@ int exit_code(int argc, char** argv) {
   } catch (const Error& error) {
     complain(error.what());
   } catch (const std::filesystem::filesystem_error& error) {
-    complain(fmt::format("{}: {}; {}", error.path1().string(), error.code().message(), cure_of(error.code())));
+    complain(fmt::format("{}: {}; {}", error.path1().string(), error.code().message(), cure_of(error.code().value())));
   } catch (const std::system_error& error) {
     if (std::ferror(stdout)) return without_stdout(StdoutError(error.code().value()));  // of fmt::print
     return bug(error.what());
