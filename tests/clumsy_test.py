@@ -223,6 +223,8 @@ INPUTS = [
     ("samples to nowhere", 1, ["--sample nowhere/s", "there is no folder nowhere", "make it first"], ["export", model, "--out", "m.onnx", "--sample", "nowhere/s"]),
     *((f"export into a pipe, {ending}", 1, [f"given/pipe{ending}", "device, pipe or socket", "name a file"], ["export", model, "--out", given / f"pipe{ending}"]) for ending in (".onnx", ".xml", ".safetensors")),
     ("export beside a pipe", 1, ["given/beside.onnx.json", "device, pipe or socket", "name a file"], ["export", model, "--out", given / "beside.onnx"]),
+    ("export to a long name", 1, ["its name has 305 bytes", "give a shorter name"], ["export", model, "--out", "m" * 300 + ".onnx"]),
+    ("an output to a long name", 1, ["its name has 300 bytes", "give a shorter name"], predicts(model, video, "--out", "o" * 300)),
     ("a sweep of nothing", 2, ["good.yaml", "has no sweep section", "or use distal run"], run(good, command="sweep")),
     ("train of arms", 2, ["arms.yaml", "has arms", "distal run compares them"], run(put("arms.yaml", RECIPE + "arms: {a: {strategy: random}, b: {strategy: margin}}\n"), command="train")),
     ("the order of nothing", 2, ["--order wants a recipe"], ["doctor", "--order"]),

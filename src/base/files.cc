@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <filesystem>
 
@@ -102,6 +103,8 @@ const char* cure_of(int reason) {
 
 // What is written takes the place of what stands there: of /dev/null or /dev/stdout, where one may do so, for all programs.
 void require_place_for(const std::string& path) {
+  const size_t bytes = std::filesystem::path(path).filename().string().size();
+  if (bytes > NAME_MAX) fail("{}: its name has {} bytes, and file systems take {}; give a shorter name", excerpt(path, 2 * NAME_MAX), bytes, NAME_MAX);
   struct stat there{}, named{};
   if (::stat(path.c_str(), &there) != 0 || S_ISDIR(there.st_mode)) return;  // a folder is not replaced
   const bool link_to_device = path.starts_with("/dev/") && ::lstat(path.c_str(), &named) == 0 && S_ISLNK(named.st_mode);

@@ -12,7 +12,7 @@ namespace distal {
 /// What to do about a refusal of the file system, an errno.
 const char* cure_of(int reason);
 
-/// Throws Error where no file may take the name `path`: a device, pipe or socket stands there. Everything that writes files asks so; whoever
+/// Throws Error where no file may take the name `path`: a device, pipe or socket stands there, or the name is too long. Everything that writes files asks so; whoever
 /// works for long before it writes asks first.
 void require_place_for(const std::string& path);
 

@@ -59,6 +59,14 @@ TEST_F(Files, WhatCannotBeWrittenLeavesWhatStood) {
   EXPECT_EQ(names(), (std::set<std::string>{"a", "deep"}));
 }
 
+TEST_F(Files, OfTooLongANameAreRefusedBeforeTheyAreWritten) {
+  const std::string longest(255, 'x');
+  EXPECT_EQ(error_of([&] { write_atomically(folder_ / longest, "x"); }), "");
+  EXPECT_THAT(error_of([&] { UnfinishedFile file(folder_ / (longest + "y")); }), HasSubstr("its name has 256 bytes, and file systems take 255; give a shorter name"));
+  EXPECT_THAT(error_of([&] { UnfinishedFile file(folder_ / longest, {".xml", ".bin"}); }), HasSubstr("its name has 259 bytes"));
+  EXPECT_EQ(names(), (std::set<std::string>{"deep", longest}));
+}
+
 TEST_F(Files, EachRefusalHasItsCure) {
   for (const int full : {ENOSPC, EDQUOT, EFBIG}) EXPECT_THAT(cure_of(full), HasSubstr("free some space"));
   EXPECT_THAT(cure_of(EROFS), HasSubstr("a disk that can be written"));
