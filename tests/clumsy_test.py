@@ -392,6 +392,7 @@ INPUTS = [
     ("results over others", 1, ["given/run", "results of another recipe", "give another --out"], ["run", good, "--data", videos, "--out", given / "run", "--threads", "1", "--quiet"]),
     ("results of a broken recipe", 1, ["runs/recipe", "cannot be read", "give another --out"], ["run", good, "--data", videos, "--out", given / "runs/recipe", "--threads", "1", "--quiet"]),
     ("a demo in a file", 1, ["good.yaml", "name another"], ["demo", "--out", good, "--threads", "1", "--quiet"]),
+    ("a demo in a folder with a colon", 1, ["given/good.yaml/a: b", "cannot be made", "name another"], ["demo", "--out", good / "a: b", "--threads", "1", "--quiet"]),
     # new
     ("a recipe over another", 1, ["exists.yaml", "exists", "--force"], ["new", given / "exists.yaml", "--data", videos]),
     ("a recipe to nowhere", 1, ["nowhere/r.yaml", "there is no folder nowhere", "make it first"], ["new", "nowhere/r.yaml", "--data", videos]),

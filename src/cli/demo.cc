@@ -13,7 +13,7 @@ void add_demo(CLI::App& app) {
     arguments->store = "sqlite:" + arguments->out + "/distal.db";
     arguments->data = arguments->out + "/videos";
     auto overrides = arguments->overrides();
-    overrides.push_back({"cache.folder", arguments->out + "/frames"});
+    overrides.push_back({"cache.folder", arguments->out + "/frames", /*literal=*/true});
     run_and_report(arguments->allowed(read_experiment(Document::text(kDemoRecipe, "recipes/demo.yaml").with(overrides), "demo")), *arguments);
   });
 }
