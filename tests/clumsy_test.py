@@ -204,6 +204,8 @@ INPUTS = [
     ("an option without its value", 2, ["--set: a value is missing", "distal run --help"], ["run", good, "--set"]),
     ("no threads", 2, ["--threads", "'0' is no number from 1 to 1024", "distal run --help"], ["run", good, "--threads", "0"]),
     ("threads in words", 2, ["--threads", "'two' is no number from 1 to 1024"], ["run", good, "--threads", "two"]),
+    ("a thousand threads too many", 2, ["--threads", "'+2e3' is no number from 1 to 1024"], ["run", good, "--threads", "+2e3"]),
+    ("threads of old", 2, ["--threads", "'010' is no number from 1 to 1024"], ["run", good, "--threads", "010"]),
     ("half a seed", 2, ["--seed", "a whole number", "distal run --help"], ["run", good, "--seed", "1.5"]),
     ("too many jobs", 2, ["--jobs", "from 1 to 256"], run(good, "--jobs", "100000")),
     ("segments of no length", 2, ["--segment_s", "'0' is no number 0.001 or more", "distal predict --help"], predicts(model, video, "--segment_s", "0")),

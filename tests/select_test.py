@@ -76,6 +76,7 @@ durations = save("d.npy", [float(2 + row % 3) for row in range(60)])
 picks = select("--strategy", "margin", "--seconds", 30, "--logits", scores, "--durations", durations, "--videos", place / "videos.txt", "--set", "selection.per_video=2")
 require(sum(2 + row % 3 for row in picks) <= 30 and all(sum(row // 10 == v for row in picks) <= 2 for v in range(6)), f"limits: {picks}")
 require(len(set(select("--count", 7, "--pool", 20))) == 7, "random needs to know the number only")
+require(select("--count", "+7", "--pool", "2e1") == select("--count", 7, "--pool", 20), "numbers are written as in recipes")
 require(select("--count", 7, "--pool", 0) == [] and len(select("--count", 99, "--logits", scores, says="asked for 99 rows, there are 60: all are chosen")) == 60,
         "no more than there are")
 select("--count", 20, "--logits", scores, "--videos", place / "videos.txt", "--set", "selection.per_video=2", says="asked for 20 rows: the limits of selection leave 12 of 60")

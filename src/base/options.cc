@@ -20,21 +20,6 @@ namespace {
 
 constexpr int64_t kMostFileBytes = int64_t{16} << 20;  // of a recipe, its comments included
 
-// A number as people write it: decimal, perhaps with an exponent. Nothing where the text is none, or not finite.
-std::optional<double> number_of(std::string_view text) {
-  const std::string_view digits = text.substr(text.starts_with('-') || text.starts_with('+') ? 1 : 0);
-  if (text.starts_with('+')) text = digits;
-  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  if (digits.empty() || !(digit(digits[0]) || digits[0] == '.')) return std::nullopt;  // no "inf", "nan" or second sign
-  if (digits.size() > 1 && digits[0] == '0' && digit(digits[1])) return std::nullopt;  // 010 is 8 to YAML 1.1 and 10 to others
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc::invalid_argument || end != text.data() + text.size()) return std::nullopt;
-  if (error == std::errc::result_out_of_range) number = std::strtod(std::string(text).c_str(), nullptr);  // infinite, or about 0
-  if (!std::isfinite(number)) return std::nullopt;
-  return number + 0.0;  // -0 is 0
-}
-
 std::optional<bool> truth_of(std::string word) {
   std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   for (const char* yes : {"true", "yes", "on", "y"})
@@ -281,6 +266,20 @@ std::vector<std::string> words_of(const std::string& key) {
 }
 
 }  // namespace
+
+std::optional<double> number_of(std::string_view text) {
+  const std::string_view digits = text.substr(text.starts_with('-') || text.starts_with('+') ? 1 : 0);
+  if (text.starts_with('+')) text = digits;
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (digits.empty() || !(digit(digits[0]) || digits[0] == '.')) return std::nullopt;  // no "inf", "nan" or second sign
+  if (digits.size() > 1 && digits[0] == '0' && digit(digits[1])) return std::nullopt;  // 010 is 8 to YAML 1.1 and 10 to others
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc::invalid_argument || end != text.data() + text.size()) return std::nullopt;
+  if (error == std::errc::result_out_of_range) number = std::strtod(std::string(text).c_str(), nullptr);  // infinite, or about 0
+  if (!std::isfinite(number)) return std::nullopt;
+  return number + 0.0;  // -0 is 0
+}
 
 Override Override::parse(const std::string& text) {
   const auto equals = text.find('=');

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -78,6 +79,9 @@ class OptionVisitor {
   virtual void value(const char* name, Field field, const char* help, Range range, const OneOf& words) = 0;
   virtual void section(const char* name, const char* help, bool present, const Body& body) = 0;
 };
+
+/// A number as people write it, in recipes and on the command line: decimal, perhaps with an exponent. Nothing where the text is none, or not finite.
+std::optional<double> number_of(std::string_view text);
 
 /// One `key.sub.key=value` of the command line.
 struct Override {

@@ -20,9 +20,9 @@ void BenchRecipe::visit(OptionVisitor& v) {
 void BenchArguments::add_to(CLI::App& command) {
   command.add_option("--data", data, "folder of the list and the videos")->required();
   command.add_option("--set", sets, "key=value: list.csv, input.size_px, model.name, training.precision, int8.range, ...; may be repeated")->take_all()->delimiter('\0');
-  command.add_option("--clips", clips, "at most so many")->capture_default_str()->check(number_from(1));
-  command.add_option("--batch", batch, "clips of a batch")->capture_default_str()->check(number_from(1, 1024));
-  command.add_option("--threads", threads, "of the networks [all]")->check(number_from(1, 1024));
+  command.add_option("--clips", clips, "at most so many")->capture_default_str()->transform(number_from(1));
+  command.add_option("--batch", batch, "clips of a batch")->capture_default_str()->transform(number_from(1, 1024));
+  command.add_option("--threads", threads, "of the networks [all]")->transform(number_from(1, 1024));
   command.add_flag("--json", json, "the rows as JSON");
 }
 
@@ -91,7 +91,7 @@ void add_bench_decode(CLI::App& bench) {
   const auto arguments = std::make_shared<DecodeArguments>();
   command->add_option("--data", arguments->data, "folder of the list and the videos")->required();
   command->add_option("--list", arguments->list, "list in it")->capture_default_str();
-  command->add_option("--frames", arguments->frames, "of each video, spread evenly; 0: all")->capture_default_str()->check(number_from(0));
+  command->add_option("--frames", arguments->frames, "of each video, spread evenly; 0: all")->capture_default_str()->transform(number_from(0));
   command->add_flag("--json", arguments->json, "seconds and the mean pixel of each video");
   command->callback([arguments] { bench_decode(*arguments); });
 }

@@ -135,7 +135,7 @@ void add_bench_score(CLI::App& bench) {
   auto* command = bench.add_subcommand("score", "clips a second of each engine: LibTorch, OpenVINO in f32, in bf16 where the processor has it, and in int8");
   const auto arguments = std::make_shared<BenchArguments>();
   arguments->add_to(*command);
-  command->add_option("--repeats", arguments->repeats, "the median counts")->capture_default_str()->check(number_from(1, 100));
+  command->add_option("--repeats", arguments->repeats, "the median counts")->capture_default_str()->transform(number_from(1, 100));
   command->callback([arguments] {
     const EndAtOnce makes_nothing;
     const torch::NoGradGuard no_grad;

@@ -98,7 +98,7 @@ void add_bench_train(CLI::App& bench) {
   auto* command = bench.add_subcommand("train", "seconds a training step, from the frame cache on; against others: bench/train.py");
   const auto arguments = std::make_shared<TrainArguments>();
   arguments->add_to(*command);
-  command->add_option("--steps", arguments->steps, "the median of all but the first counts")->capture_default_str()->check(number_from(2, 100000));
+  command->add_option("--steps", arguments->steps, "the median of all but the first counts")->capture_default_str()->transform(number_from(2, 100000));
   command->add_option("--out", arguments->out, "folder for the first weights, the first batch (float32 [N, 3, T, H, W]), its targets and its gradients");
   command->callback([arguments] { bench_train(*arguments); });
 }

@@ -1,7 +1,6 @@
 #include "cli/command.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <sstream>
 
@@ -23,6 +22,7 @@
 namespace distal {
 namespace {
 
+constexpr double kMostWhole = 9e15;  // that a double holds exactly, and a little less
 constexpr const char* kCure = "give another --out, or remove the folder";
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -99,11 +99,11 @@ const std::vector<Command>& commands() {
 
 CLI::Validator number_from(double low, double high) {
   const std::string limits = std::isfinite(high) ? fmt::format("from {:g} to {:g}", low, high) : fmt::format("{:g} or more", low);
-  return {[=](const std::string& text) {
-            double value = 0;
-            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-            const bool number = error == std::errc() && end == text.data() + text.size() && std::isfinite(value);
-            return number && value >= low && value <= high ? std::string() : fmt::format("'{}' is no number {}", excerpt(text, 60), limits);
+  return {[=](std::string& text) {
+            const auto value = number_of(text);
+            if (!value || *value < low || *value > high) return fmt::format("'{}' is no number {}", excerpt(text, 60), limits);
+            if (std::abs(*value) <= kMostWhole && *value == std::floor(*value)) text = fmt::format("{}", static_cast<int64_t>(*value));  // +2 and 1e3 too
+            return std::string();
           },
           limits, ""};
 }
@@ -121,7 +121,7 @@ void RecipeArguments::add_common(CLI::App& command) {
     return text.starts_with('-') ? text + " is no seed; give 0 or more" : std::string();
   });
   command.add_option("--threads", threads, "threads of the networks [where cells can share the processor: as measured at the start; else all]")
-      ->check(number_from(1, 1024))->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+      ->transform(number_from(1, 1024))->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   command.add_flag("--dry-run", dry_run, "say what would happen, how long and at what cost; do nothing");
   command.add_flag("--quiet", quiet, "no progress");
   command.add_flag("--untrusted", untrusted, "refuse what executes code: TorchScript files (oracle.kind torchscript)");
@@ -144,7 +144,7 @@ void RecipeArguments::add_to(CLI::App& command) {
 
 void RecipeArguments::add_jobs(CLI::App& command) {
   command.add_option("--jobs", jobs, "processes that share the cells, one an arm and seed; --threads is of each [as measured at the start; with --threads 1]")
-      ->check(number_from(1, 256));
+      ->transform(number_from(1, 256));
 }
 
 std::vector<Override> RecipeArguments::overrides() const {

@@ -38,7 +38,8 @@ void add_shrink(CLI::App& app);
 void add_sweep(CLI::App& app);
 void add_train(CLI::App& app);
 
-/// What a number on the command line must be, said in our words; CLI11's own limits let NaN pass and are written with 300 digits. Both ends count.
+/// What a number on the command line must be, said in our words; CLI11's own limits let NaN pass and are written with 300 digits. Both ends count. For
+/// transform(): a whole number may be written as in recipes (+3, 1e3).
 CLI::Validator number_from(double low, double high = std::numeric_limits<double>::infinity());
 
 /// The words of the command line as typed, the program's name first.

@@ -227,10 +227,10 @@ void add_export(CLI::App& app) {
   command->add_option("--format", arguments->format, "onnx, openvino or safetensors [by the name of --out]")->check(CLI::IsMember({"onnx", "openvino", "safetensors"}));
   command->add_flag("--int8", arguments->int8, "layers on whole numbers of eight bits, but for those that would change the answers by more than int8.tolerance");
   command->add_option("--list", arguments->list, "CSV with a column path instead of videos, relative to its folder");
-  command->add_option("--clips", arguments->clips, "with --int8: at most so many are read")->capture_default_str()->check(number_from(1, 10000));
+  command->add_option("--clips", arguments->clips, "with --int8: at most so many are read")->capture_default_str()->transform(number_from(1, 10000));
   command->add_option("--set", arguments->sets, "key=value, e.g. int8.range=mse; may be repeated")->take_all()->delimiter('\0');
   command->add_option("--sample", arguments->sample, "also writes PREFIX_clips.npy and PREFIX_logits.npy: four clips and this program's float answers, to check other runtimes by");
-  command->add_option("--threads", arguments->threads, "[all]")->check(number_from(1, 1024));
+  command->add_option("--threads", arguments->threads, "[all]")->transform(number_from(1, 1024));
   command->add_flag("--quiet", arguments->quiet, "no progress");
   command->add_flag_function("--untrusted", [](int64_t) {}, "refuse what executes code; no model file that is read here does");
   command->add_flag("--json", arguments->json, "the report as JSON");

@@ -255,14 +255,14 @@ void add_import(CLI::App& app) {
   command->add_option("--format", source.format, "of the list [by its content]")->check(CLI::IsMember(import_formats()));
   command->add_option("--videos", source.videos, "folder of the videos a list names [the list's]");
   command->add_option("--test", source.test, "a second list of the same format: the test set");
-  command->add_option("--split", source.split, "of the folder of UCF101's or HMDB51's lists")->capture_default_str()->check(number_from(1, 3));
+  command->add_option("--split", source.split, "of the folder of UCF101's or HMDB51's lists")->capture_default_str()->transform(number_from(1, 3));
   command->add_option("--classes", source.classes, "class names, one a line, for a list of class numbers");
-  command->add_option("--frame-rate", source.frame_rate, "that Label Studio counted frames at, frames/s [the file's frames]")->check(number_from(0.001, 1e6));
+  command->add_option("--frame-rate", source.frame_rate, "that Label Studio counted frames at, frames/s [the file's frames]")->transform(number_from(0.001, 1e6));
   command->add_option("--group", source.group, "regular expression whose capture in a file's name is the source video, e.g. '(patient[0-9]+)'");
   command->add_option("--store", arguments->store, "where the videos are recorded")->capture_default_str();
   command->add_option("--lists", arguments->lists, "folder for train.csv and test.csv [the videos'; of a CSV with path,label none are written]");
-  command->add_option("--test-share", arguments->test_share, "share of each class in test.csv")->capture_default_str()->check(number_from(0, 1));
-  command->add_option("--seed", arguments->seed, "of the split")->capture_default_str()->check(number_from(0));
+  command->add_option("--test-share", arguments->test_share, "share of each class in test.csv")->capture_default_str()->transform(number_from(0, 1));
+  command->add_option("--seed", arguments->seed, "of the split")->capture_default_str()->transform(number_from(0));
   command->add_flag("--resplit", arguments->resplit, "divide by group even where the lists bring their own split");
   command->add_flag("--force", arguments->force, "write over train.csv and test.csv of other content");
   command->add_flag("--dry-run", arguments->dry_run, "probe, count and say what would be written; record and write nothing");

@@ -232,18 +232,18 @@ void add_predict(CLI::App& app) {
   command->add_option("model", arguments->model, "a .safetensors that run or train wrote, with its description beside or in it, or an .onnx or .xml that export wrote")->required();
   command->add_option("videos", arguments->videos, "video files");
   auto* list = command->add_option("--list", arguments->list, "CSV with a column path, relative to its folder, and perhaps start_s,end_s");
-  auto* segment = command->add_option("--segment_s", arguments->segment_s, "cuts videos into consecutive segments of this length, s")->check(number_from(0.001));
+  auto* segment = command->add_option("--segment_s", arguments->segment_s, "cuts videos into consecutive segments of this length, s")->transform(number_from(0.001));
   auto* out = command->add_option("--out", arguments->out, "the file to write instead of stdout");
   auto* stream = command->add_flag("--stream", arguments->stream, "one video frame after frame, in constant memory: a line where the class changes");
   stream->excludes(list)->excludes(segment)->excludes(out);
   command->add_flag("--every", arguments->every, "with --stream: a line for each answer, one in 16 frames, each frame of an online TSM")->needs(stream);
   command->add_option("--rate", arguments->rate, "with --stream: frames per second that count [all]; 80 are looked back upon: "
-                                                 "let them last about as long as the clips trained on")->check(number_from(0.001))->needs(stream);
+                                                 "let them last about as long as the clips trained on")->transform(number_from(0.001))->needs(stream);
   command->add_flag("--all", arguments->all, "every class's probability");
   command->add_option("--engine", arguments->engine, "libtorch or openvino [the quicker for so many clips]")->check(CLI::IsMember({"libtorch", "openvino"}));
   command->add_option("--precision", arguments->precision, "of engine openvino: f32, bf16 where the processor has it, or auto: f32, and bf16 for what an int8 model left in float")
                         ->check(CLI::IsMember({"auto", "f32", "bf16"}))->capture_default_str();
-  command->add_option("--threads", arguments->threads, "threads of the network [all]")->check(number_from(1, 1024));
+  command->add_option("--threads", arguments->threads, "threads of the network [all]")->transform(number_from(1, 1024));
   command->add_flag("--quiet", arguments->quiet, "no progress");
   command->add_flag_function("--untrusted", [](int64_t) {}, "refuse what executes code; no model file that is read here does");
   command->add_flag("--json", arguments->json, "a JSON object per line");

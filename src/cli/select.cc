@@ -191,8 +191,8 @@ void add_select(CLI::App& app) {
   const auto arguments = std::make_shared<SelectArguments>();
   command->add_option("--strategy", arguments->strategy, "a name of distal list strategies")->capture_default_str();
   command->add_option("--set", arguments->sets, "key=value as in a recipe, e.g. strategy.normalize=false or selection.per_video=2; may be repeated")->take_all()->delimiter('\0');
-  command->add_option("--count", arguments->count, "rows to choose")->check(number_from(0));
-  command->add_option("--seconds", arguments->seconds, "seconds of video to choose instead, with --durations")->check(number_from(0));
+  command->add_option("--count", arguments->count, "rows to choose")->transform(number_from(0));
+  command->add_option("--seconds", arguments->seconds, "seconds of video to choose instead, with --durations")->transform(number_from(0));
   auto* logits = command->add_option("--logits", arguments->logits, "[M, K], before the softmax");
   command->add_option("--probabilities", arguments->probabilities, "[M, K] instead of logits; each row sums to 1")->excludes(logits);
   command->add_option("--embeddings", arguments->embeddings, "[M, D], mapped where they lie: float32, float64, float16 or bfloat16");
@@ -205,9 +205,9 @@ void add_select(CLI::App& app) {
   command->add_option("--durations", arguments->durations, "[M], seconds of each clip");
   command->add_option("--starts", arguments->starts, "[M], where each clip begins in its video, s");
   command->add_option("--videos", arguments->videos, "text file: the name of each row's video, one a line");
-  command->add_option("--pool", arguments->pool, "number of clips, where nothing else tells it")->check(number_from(0, 1e8));
-  command->add_option("--seed", arguments->seed, "of what is drawn")->capture_default_str()->check(number_from(0));
-  command->add_option("--threads", arguments->threads, "[all]")->check(number_from(1, 1024));
+  command->add_option("--pool", arguments->pool, "number of clips, where nothing else tells it")->transform(number_from(0, 1e8));
+  command->add_option("--seed", arguments->seed, "of what is drawn")->capture_default_str()->transform(number_from(0));
+  command->add_option("--threads", arguments->threads, "[all]")->transform(number_from(1, 1024));
   command->add_option("--out", arguments->out, "rows as int64 .npy, best first [one a line, to stdout]");
   command->add_flag("--json", arguments->json, "{\"rows\": [...], \"seconds\": of the selection} to stdout");
   command->callback([arguments] { select_rows(*arguments); });

@@ -244,10 +244,10 @@ void add_shrink(CLI::App& app) {
   command->add_option("folder", arguments->folder, "of the lists and the videos")->required();
   command->add_option("--out", arguments->out, "folder of the copies, for --data")->required();
   command->add_option("--list", arguments->lists, "lists in the folder [every .csv]; may be repeated");
-  command->add_option("--short-side", options.short_side_px, "shorter side of the copies, px; smaller videos keep theirs")->capture_default_str()->check(number_from(16, 4096));
-  command->add_option("--gop", options.gop, "frames between key frames: fewer are quicker to jump to, and larger")->capture_default_str()->check(number_from(1, 1000));
-  command->add_option("--crf", options.crf, "quality of H.264, smaller is better and larger")->capture_default_str()->check(number_from(0, 51));
-  command->add_option("--threads", arguments->threads, "videos at a time")->capture_default_str()->check(number_from(1, 1024));
+  command->add_option("--short-side", options.short_side_px, "shorter side of the copies, px; smaller videos keep theirs")->capture_default_str()->transform(number_from(16, 4096));
+  command->add_option("--gop", options.gop, "frames between key frames: fewer are quicker to jump to, and larger")->capture_default_str()->transform(number_from(1, 1000));
+  command->add_option("--crf", options.crf, "quality of H.264, smaller is better and larger")->capture_default_str()->transform(number_from(0, 51));
+  command->add_option("--threads", arguments->threads, "videos at a time")->capture_default_str()->transform(number_from(1, 1024));
   command->add_flag("--dry-run", arguments->dry_run, "say how many copies are wanted; write nothing");
   command->add_flag("--quiet", arguments->quiet, "no progress");
   command->add_flag("--json", arguments->json, "the outcome as JSON on stdout");
