@@ -231,7 +231,7 @@ INPUTS = [
     ("train of arms", 2, ["arms.yaml", "has arms", "distal run compares them"], run(put("arms.yaml", RECIPE + "arms: {a: {strategy: random}, b: {strategy: margin}}\n"), command="train")),
     ("the order of nothing", 2, ["--order wants a recipe"], ["doctor", "--order"]),
     ("a share of all", 2, ["--test-share", "'25' is no number from 0 to 1"], ["import", videos, "--test-share", "25"]),
-    ("no frame rate", 2, ["--frame-rate", "'0' is no number from 0.001 to 1e+06"], ["import", videos, "--frame-rate", "0"]),
+    ("no frame rate", 2, ["--frame-rate", "'0' is no number from 0.001 to 1000000"], ["import", videos, "--frame-rate", "0"]),
     ("a format that is none", 2, ["--format", "coco", "labelstudio"], ["import", videos, "--format", "coco"]),
     ("import of nothing", 2, ["absent", "missing", "give a folder of CLASS/VIDEO, or a list"], ["import", "absent"]),
     # recipes
@@ -363,7 +363,7 @@ INPUTS = [
     ("select of nothing", 2, ["--count N, or --seconds S"], ["select"]),
     ("how many there are", 2, ["select needs to know the clips", "--pool"], selects("--count", "5")),
     ("fewer than none", 2, ["--count", "'-5' is no number 0 or more"], selects("--count", "-5", "--pool", "10")),
-    ("more than the world", 2, ["--pool", "from 0 to 1e+08"], selects("--count", "5", "--pool", "9000000000000000000")),
+    ("more than the world", 2, ["--pool", "from 0 to 100000000"], selects("--count", "5", "--pool", "9000000000000000000")),
     ("a strategy that is none", 2, ["bagde", "did you mean badge?"], selects("--count", "2", "--pool", "9", "--strategy", "bagde")),
     ("what the strategy needs", 2, ["badge also needs", "--embeddings"], selects("--count", "2", "--strategy", "badge", "--logits", logits)),
     ("rows that do not fit", 2, ["--logits has 4 rows and --embeddings has 5", "in one order"], selects("--count", "2", "--strategy", "badge", "--logits", logits, "--embeddings", embeddings)),

@@ -98,7 +98,7 @@ const std::vector<Command>& commands() {
 }
 
 CLI::Validator number_from(double low, double high) {
-  const std::string limits = std::isfinite(high) ? fmt::format("from {:g} to {:g}", low, high) : fmt::format("{:g} or more", low);
+  const std::string limits = std::isfinite(high) ? fmt::format("from {:.15g} to {:.15g}", low, high) : fmt::format("{:.15g} or more", low);
   return {[=](std::string& text) {
             const auto value = number_of(text);
             if (!value || *value < low || *value > high) return fmt::format("'{}' is no number {}", excerpt(text, 60), limits);
