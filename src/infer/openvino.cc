@@ -34,13 +34,15 @@ std::shared_ptr<ov::Model> read(const OnnxModel& model) { return core().read_mod
 constexpr const char* kNotCompiled = "OpenVINO cannot compile the model: an operation of it, or the memory that takes, is beyond it; --engine libtorch does without OpenVINO";
 constexpr const char* kNotEvaluated = "OpenVINO cannot evaluate the clips, as where memory is short; end some programs, or use --engine libtorch, which does without OpenVINO";
 
-// What its exceptions say is of OpenVINO's sources.
+// What its exceptions say is of OpenVINO's sources, or of those of a library below, whose exceptions are of any type.
 template <class Work> auto guarded(const std::string& failure, const Work& work) {
   try {
     return work();
   } catch (const Error&) {
     throw;
-  } catch (const std::runtime_error&) {  // an ov::Exception, or of a library below
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception&) {
     fail("{}", failure);
   }
 }
@@ -232,20 +234,12 @@ std::unique_ptr<Engine> openvino_file_engine(const std::string& path, const Open
   require_processor();
   require_precision(options);
   require_readable(path);
-  std::shared_ptr<ov::Model> model;
-  try {
-    model = core().read_model(path);
-  } catch (const ov::Exception&) {  // its words are of its parsers
-    fail("{}: OpenVINO cannot read it; give the .onnx, or the .xml with its .bin, as distal export wrote it", path);
-  }
+  const auto model = guarded(fmt::format("{}: OpenVINO cannot read it; give the .onnx, or the .xml with its .bin, as distal export wrote it", path), [&] { return core().read_model(path); });
   if (const std::string is = unlike_ours(*model); !is.empty())
     fail("{}: {}, where a model of distal takes f32 [N, 3, T, H, W] and gives logits, embedding; give a file that distal export wrote", path, is);
-  try {
-    return std::make_unique<OpenvinoEngine>(model, options);
-  } catch (const ov::Exception&) {
-    fail("{}: OpenVINO reads it but cannot compile it for this processor, with precision {} on {} threads; try --precision f32 and fewer --threads, or give the .safetensors", path,
-         options.precision, threads_of(options.threads));
-  }
+  const auto failure = fmt::format("{}: OpenVINO reads it but cannot compile it for this processor, with precision {} on {} threads; try --precision f32 and fewer --threads, or give the .safetensors",
+                                   path, options.precision, threads_of(options.threads));
+  return guarded(failure, [&] { return std::make_unique<OpenvinoEngine>(model, options); });
 }
 
 void save_openvino(const OnnxModel& model, const std::string& path_xml) {
