@@ -149,12 +149,17 @@ TEST(TorchscriptTeacher, IsStoppedWhereItTakesTooLong) {
 TEST(TorchscriptTeacher, IsHeardForAWhileAtATimeWhateverItPrints) {
   std::string heard;
   const int endless = ::open("/dev/zero", O_RDONLY | O_CLOEXEC);
-  for (int time = 0; time < 3; ++time) EXPECT_TRUE(hear(endless, heard));
+  for (int time = 0; time < 3; ++time) EXPECT_TRUE(hear_prints(endless, heard));
   EXPECT_EQ(heard.size(), 1000u);
   ::close(endless);
   const int empty = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  EXPECT_FALSE(hear(empty, heard));
+  EXPECT_FALSE(hear_prints(empty, heard));
   ::close(empty);
+  int line[2];
+  ASSERT_EQ(::pipe2(line, O_CLOEXEC | O_NONBLOCK), 0);
+  EXPECT_TRUE(hear_prints(line[0], heard)) << "nothing yet";
+  EXPECT_FALSE(hear_prints(line[1], heard)) << "the end that is written";
+  ::close(line[0]), ::close(line[1]);
 }
 
 TEST(TorchscriptTeacher, StartsAnewAfterItsProcessEnded) {

@@ -235,7 +235,7 @@ int moved_up(int file) {
 
 }  // namespace
 
-bool hear(int output, std::string& heard) {
+bool hear_prints(int output, std::string& heard) {
   constexpr int kMostReads = 16;  // all that a pipe holds
   char text[4096];
   ssize_t got = 1;
@@ -243,7 +243,7 @@ bool hear(int output, std::string& heard) {
     heard.append(text, static_cast<size_t>(got));
     heard.resize(std::min(heard.size(), kMostPrinted));
   }
-  return got != 0;
+  return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 /// Closes its descriptor.
@@ -354,7 +354,7 @@ struct TorchscriptWorker::Process {
   }
 
   void listen() {
-    if (!hear(output, prints)) output.close();
+    if (!hear_prints(output, prints)) output.close();
   }
 
   std::string words() const { return prints.empty() ? "" : fmt::format("; it printed '{}'", excerpt(prints)); }

@@ -16,8 +16,8 @@
 namespace distal {
 
 /// Takes what there is to be read of `output`, which never blocks: 64 KiB a call at most, since a program may print faster than anybody reads. The
-/// first 1000 bytes of all calls are kept in `heard`. False at its end.
-bool hear(int output, std::string& heard);
+/// first 1000 bytes of all calls are kept in `heard`. False where nothing more will come: at its end, or where it cannot be read.
+bool hear_prints(int output, std::string& heard);
 
 class TorchscriptWorker {
  public:
