@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <string_view>
 #include <vector>
 
 #include <fcntl.h>
@@ -51,7 +52,30 @@ bool remove_idle(const std::string& path) {
   return removed;
 }
 
+// HASH.probe.PROCESS-NUMBER.partial
+bool is_old_partial(std::string_view name) {
+  const auto take = [&](const char* characters) {
+    const size_t count = std::min(name.find_first_not_of(characters), name.size());
+    name.remove_prefix(count);
+    return count;
+  };
+  const auto word = [&](std::string_view meant) {
+    const bool there = name.starts_with(meant);
+    if (there) name.remove_prefix(meant.size());
+    return there;
+  };
+  const char* digits = "0123456789";
+  return take("0123456789abcdef") == 16 && word(kProbeEnding) && word(".") && take(digits) > 0 && word("-") && take(digits) > 0 && word(".partial") && name.empty();
+}
+
 }  // namespace
+
+void clear_old_partials(const std::string& probes_folder) {
+  std::error_code error, ignored;
+  for (std::filesystem::directory_iterator at(probes_folder, error), end; !error && at != end; at.increment(error))
+    if (is_old_partial(at->path().filename().string()) && at->symlink_status(ignored).type() == std::filesystem::file_type::regular)
+      std::filesystem::remove(at->path(), ignored);
+}
 
 bool CacheFolder::may_be_full() const {
   return measured_bytes_ < 0 || measured_bytes_ + written_bytes_ > cap_bytes_ || written_bytes_ > cap_bytes_ / 16;

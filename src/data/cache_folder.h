@@ -11,6 +11,10 @@ namespace distal {
 inline constexpr const char* kFramesEnding = ".frames";
 inline constexpr const char* kProbeEnding = ".probe";
 
+/// Removes what killed processes of a distal before UnfinishedFile left among the records of probes: HASH.probe.PROCESS-NUMBER.partial. Whoever
+/// writes one at this moment probes again. Never throws.
+void clear_old_partials(const std::string& probes_folder);
+
 class CacheFolder {
  public:
   CacheFolder(std::string path, int64_t cap_bytes) : path_(std::move(path)), cap_bytes_(cap_bytes) {}

@@ -163,6 +163,7 @@ FrameCache::FrameCache(CacheOptions options)
     throw CacheError(fmt::format("{}: not a folder that can be written, name another in cache.folder", folder));
   }
   clear_leftovers(options.probes_folder());
+  clear_old_partials(options.probes_folder());
 }
 
 FrameCache::~FrameCache() = default;

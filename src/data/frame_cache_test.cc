@@ -255,12 +255,18 @@ TEST(FrameCache, CountsProbesAndRemovesWhatDeadProcessesLeft) {
   const auto old = folder.write("cache/probes/old.probe", std::string(200000, 'x'));
   const auto dead = folder.write("cache/probes/" + unfinished_name("old.probe", 1), "x"), theirs = folder.write("cache/probes/film.1-0.partial", "x");
   const UnfinishedFile fresh(folder / "cache/probes/new.probe");
+  const auto older = folder.write("cache/probes/0123456789abcdef.probe.4711-0.partial", "x");
+  std::vector<std::string> alike;
+  for (const char* name : {"0123456789abcdef.probe.4711-0.partial.mp4", "0123456789abcde.probe.4711-0.partial", "film.probe.4711-0.partial", "0123456789abcdef.probe.4711.partial"})
+    alike.push_back(folder.write(std::string("cache/probes/") + name, "x"));
   std::filesystem::last_write_time(old, now - std::chrono::hours(1));
   std::filesystem::last_write_time(theirs, now - std::chrono::hours(48));
   FrameCache cache(options_of(folder, 2e-4));
   cache.read(video, Indices{1}, {}, 48, kDeadline_s);
   EXPECT_FALSE(std::filesystem::exists(old));
   EXPECT_FALSE(std::filesystem::exists(dead));
+  EXPECT_FALSE(std::filesystem::exists(older)) << "of a distal that marked them so";
+  for (const auto& file : alike) EXPECT_TRUE(std::filesystem::exists(file)) << file;
   EXPECT_TRUE(std::filesystem::exists(fresh.name()));
   EXPECT_TRUE(std::filesystem::exists(theirs));
   EXPECT_EQ(cache_files(folder).size(), 1u);
