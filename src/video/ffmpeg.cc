@@ -146,15 +146,18 @@ bool is_cover(const std::string& path, const AVFormatContext& format, const AVSt
   return stream.nb_frames > 0 ? stream.nb_frames == 1 : has_one_packet(path, stream.index, deadline);
 }
 
+/// FFmpeg's choice where that is no cover, else the first video that is none, else the first picture that is not attached to something.
 AVStream* best_video(const std::string& path, AVFormatContext& format, const Deadline& deadline) {
   const int index = av_find_best_stream(&format, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
   if (index >= 0 && !is_cover(path, format, *format.streams[index], deadline)) return format.streams[index];
+  AVStream* picture = nullptr;
   for (unsigned i = 0; index >= 0 && i < format.nb_streams; ++i) {
     AVStream* const stream = format.streams[i];
-    if (i == static_cast<unsigned>(index)) continue;
-    if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !is_cover(path, format, *stream, deadline)) return stream;
+    if (stream->codecpar->codec_type != AVMEDIA_TYPE_VIDEO || (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0) continue;
+    if (!picture) picture = stream;
+    if (i != static_cast<unsigned>(index) && !is_cover(path, format, *stream, deadline)) return stream;
   }
-  if (index >= 0 && (format.streams[index]->disposition & AV_DISPOSITION_ATTACHED_PIC) == 0) return format.streams[index];  // pictures and no video
+  if (picture) return picture;
   const int audio = audio_streams(format);
   fail("{}: no video stream ({} audio stream{}); remove it from the list", path, audio, audio == 1 ? "" : "s");
 }
