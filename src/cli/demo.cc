@@ -4,7 +4,7 @@
 namespace distal {
 
 void add_demo(CLI::App& app) {
-  auto* command = app.add_subcommand("demo", "the whole loop on H.264 videos it generates: a teacher, its student, three strategies; about four minutes");
+  auto* command = app.add_subcommand("demo", "the whole loop on H.264 videos it generates: a teacher, its student, three strategies; one to four minutes");
   const auto arguments = std::make_shared<RecipeArguments>();
   arguments->out = "demo";
   command->add_option("--out", arguments->out, "folder of videos, store and report")->capture_default_str();
