@@ -91,5 +91,6 @@ ${rows}  };
 }
 }  // namespace distal
 ")
+  set_source_files_properties(${out} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)  # its specialisation comes before any use
   target_sources(distal_${room} PRIVATE ${out})
 endfunction()
