@@ -1,5 +1,5 @@
-// data/foreign_lists.h: exports of Label Studio.
-#include "data/foreign_lists.h"
+// lists/foreign_lists.h: exports of Label Studio.
+#include "lists/foreign_lists.h"
 #include "target.h"
 
 using namespace distal;

@@ -1,8 +1,8 @@
-// data/lists.h and data/foreign_lists.h: lists that are lines of text. The input's first byte chooses the format. Zero bytes are left out, since
-// list_text (data/list_text.h) lets none through.
+// lists/lists.h and lists/foreign_lists.h: lists that are lines of text. The input's first byte chooses the format. Zero bytes are left out, since
+// list_text (lists/list_text.h) lets none through.
 #include <cmath>
 
-#include "data/foreign_lists.h"
+#include "lists/foreign_lists.h"
 #include "target.h"
 
 using namespace distal;

@@ -9,9 +9,9 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "data/clip_reader.h"
-#include "data/import_source.h"
-#include "data/leaks.h"
-#include "data/split.h"
+#include "lists/import_source.h"
+#include "lists/leaks.h"
+#include "lists/split.h"
 #include "store/store.h"
 
 namespace distal {

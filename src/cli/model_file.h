@@ -7,8 +7,8 @@
 
 #include "base/progress.h"
 #include "data/clip_reader.h"
-#include "data/lists.h"
 #include "infer/engine.h"
+#include "lists/lists.h"
 #include "models/weights.h"
 
 namespace distal {

@@ -12,8 +12,8 @@
 #include "cli/model_file.h"
 #include "cli/output.h"
 #include "data/batches.h"
-#include "data/csv.h"
 #include "experiment/stream.h"
+#include "lists/csv.h"
 
 namespace distal {
 namespace {

@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "data/augment.h"
 #include "data/clip_reader.h"
-#include "data/lists.h"
+#include "lists/lists.h"
 
 namespace distal {
 

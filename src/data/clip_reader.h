@@ -14,8 +14,8 @@
 #include "base/random.h"
 #include "data/frame_cache.h"
 #include "data/frame_view.h"
-#include "data/quarantine.h"
 #include "data/sampling.h"
+#include "lists/quarantine.h"
 #include "video/probe.h"
 
 namespace distal {

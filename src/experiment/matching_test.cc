@@ -1,7 +1,7 @@
 // A teacher that looks at the student's own view: what a recipe may ask for, and what is learned then.
 
-#include "experiment/testing.h"
 #include "experiment/learning.h"
+#include "experiment/testing.h"
 
 namespace distal {
 namespace {

@@ -5,8 +5,8 @@
 #include <set>
 
 #include "base/random.h"
-#include "data/leaks.h"
 #include "data/read_ahead.h"
+#include "lists/leaks.h"
 #include "models/weights.h"
 
 namespace distal {

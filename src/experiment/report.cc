@@ -8,11 +8,11 @@
 
 #include "base/files.h"
 #include "base/progress.h"
-#include "data/csv.h"
 #include "experiment/html.h"
 #include "experiment/page.h"
 #include "experiment/sections.h"
 #include "experiment/tensorboard.h"
+#include "lists/csv.h"
 
 namespace distal {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/lists.h"
+#include "lists/lists.h"
 
 #include <algorithm>
 #include <charconv>
@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 #include "base/pattern.h"
-#include "data/csv.h"
-#include "data/list_text.h"
+#include "lists/csv.h"
+#include "lists/list_text.h"
 
 namespace distal {
 namespace {

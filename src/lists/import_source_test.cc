@@ -1,9 +1,11 @@
-#include "data/import_source.h"
+#include "lists/import_source.h"
 
 #include <csignal>
 
+#include <gmock/gmock.h>
+
 #include "base/progress.h"
-#include "data/testing.h"
+#include "base/testing.h"
 
 namespace distal {
 namespace {

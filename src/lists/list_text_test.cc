@@ -1,9 +1,11 @@
-#include "data/list_text.h"
+#include "lists/list_text.h"
 
 #include <sys/stat.h>
 
-#include "data/lists.h"
-#include "data/testing.h"
+#include <gmock/gmock.h>
+
+#include "base/testing.h"
+#include "lists/lists.h"
 
 namespace distal {
 namespace {

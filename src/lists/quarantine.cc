@@ -1,4 +1,4 @@
-#include "data/quarantine.h"
+#include "lists/quarantine.h"
 
 namespace distal {
 

@@ -8,8 +8,8 @@
 #include "base/json.h"
 #include "base/pattern.h"
 #include "base/text.h"
-#include "data/foreign_lists.h"
-#include "data/list_text.h"
+#include "lists/foreign_lists.h"
+#include "lists/list_text.h"
 
 namespace distal {
 namespace {

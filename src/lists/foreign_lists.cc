@@ -1,4 +1,4 @@
-#include "data/foreign_lists.h"
+#include "lists/foreign_lists.h"
 
 #include <algorithm>
 #include <charconv>
@@ -12,8 +12,8 @@
 #include "base/error.h"
 #include "base/pattern.h"
 #include "base/text.h"
-#include "data/csv.h"
-#include "data/list_text.h"
+#include "lists/csv.h"
+#include "lists/list_text.h"
 
 namespace distal {
 namespace {

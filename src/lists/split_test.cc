@@ -1,4 +1,4 @@
-#include "data/split.h"
+#include "lists/split.h"
 
 #include <map>
 #include <set>

@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "data/foreign_lists.h"
-#include "data/list_text.h"
+#include "lists/foreign_lists.h"
+#include "lists/list_text.h"
 
 namespace distal {
 namespace {

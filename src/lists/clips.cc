@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
-#include "data/list_text.h"
-#include "data/lists.h"
+#include "lists/list_text.h"
+#include "lists/lists.h"
 
 namespace distal {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/leaks.h"
+#include "lists/leaks.h"
 
 #include <filesystem>
 #include <map>
@@ -7,8 +7,8 @@
 #include <unordered_map>
 
 #include "base/error.h"
-#include "data/import_source.h"
-#include "data/list_text.h"
+#include "lists/import_source.h"
+#include "lists/list_text.h"
 
 namespace distal {
 namespace {

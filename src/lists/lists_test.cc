@@ -1,8 +1,11 @@
-#include "data/lists.h"
+#include "lists/lists.h"
+
+#include <gmock/gmock.h>
 
 #include "base/pattern.h"
-#include "data/csv.h"
-#include "data/testing.h"
+#include "base/testing.h"
+#include "lists/csv.h"
+#include "video/testing.h"
 
 namespace distal {
 namespace {

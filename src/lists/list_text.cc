@@ -1,4 +1,4 @@
-#include "data/list_text.h"
+#include "lists/list_text.h"
 
 #include <array>
 

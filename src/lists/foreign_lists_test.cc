@@ -1,8 +1,10 @@
-#include "data/foreign_lists.h"
+#include "lists/foreign_lists.h"
 
 #include <map>
 
-#include "data/testing.h"
+#include <gmock/gmock.h>
+
+#include "base/testing.h"
 
 namespace distal {
 namespace {

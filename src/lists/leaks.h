@@ -13,7 +13,7 @@
 #include <optional>
 #include <span>
 
-#include "data/lists.h"
+#include "lists/lists.h"
 
 namespace distal {
 

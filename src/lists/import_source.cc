@@ -1,4 +1,4 @@
-#include "data/import_source.h"
+#include "lists/import_source.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/pattern.h"
 #include "base/progress.h"
-#include "data/list_text.h"
+#include "lists/list_text.h"
 
 namespace distal {
 namespace {

@@ -1,6 +1,8 @@
-#include "data/leaks.h"
+#include "lists/leaks.h"
 
-#include "data/testing.h"
+#include <gmock/gmock.h>
+
+#include "base/testing.h"
 
 namespace distal {
 namespace {

@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "data/foreign_lists.h"
+#include "lists/foreign_lists.h"
 
 namespace distal {
 
-/// What import reads: tree (a folder of CLASS/VIDEO), csv (our own), and the formats of data/foreign_lists.h.
+/// What import reads: tree (a folder of CLASS/VIDEO), csv (our own), and the formats of lists/foreign_lists.h.
 const std::vector<std::string>& import_formats();
 
 struct ImportOptions {

@@ -1,12 +1,12 @@
 #pragma once
-// Lists that other tools write, read as rows of ours (data/lists.h). Pure: text in, rows out; `place` is the file's name for
+// Lists that other tools write, read as rows of ours (lists/lists.h). Pure: text in, rows out; `place` is the file's name for
 // messages. Every reader throws Error `place:line: what, cure` for text that is not of its format. Nothing is opened.
 
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "data/lists.h"
+#include "lists/lists.h"
 
 namespace distal {
 

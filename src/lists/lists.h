@@ -14,7 +14,7 @@
 #include "base/nouns.h"
 #include "base/options.h"
 #include "base/progress.h"
-#include "data/quarantine.h"
+#include "lists/quarantine.h"
 #include "video/probe.h"
 
 namespace distal {

@@ -1,4 +1,4 @@
-#include "data/csv.h"
+#include "lists/csv.h"
 
 #include "base/error.h"
 #include "base/text.h"
