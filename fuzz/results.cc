@@ -1,5 +1,5 @@
-// experiment/results.h: what the store and a report's folder hold as JSON, and the report that is made of it.
-#include "experiment/results.h"
+// evaluation/results.h: what the store and a report's folder hold as JSON, and the report that is made of it.
+#include "evaluation/results.h"
 
 #include "experiment/report.h"
 #include "target.h"

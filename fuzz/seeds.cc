@@ -11,8 +11,8 @@
 #include "data/cache_file.h"
 #include "data/probe_cache.h"
 #include "distill/protocol.h"
+#include "evaluation/results.h"
 #include "experiment/recipe.h"
-#include "experiment/results.h"
 #include "models/weights.h"
 #include "video/synthetic.h"
 

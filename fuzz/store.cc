@@ -5,7 +5,7 @@
 
 #include <sqlite3.h>
 
-#include "experiment/results.h"
+#include "evaluation/results.h"
 #include "target.h"
 
 using namespace distal;

@@ -6,7 +6,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "experiment/statistics.h"
+#include "evaluation/statistics.h"
 
 namespace distal::reproduce {
 

@@ -7,7 +7,7 @@
 
 #include "base/revision.h"
 #include "base/text.h"
-#include "experiment/metrics.h"
+#include "evaluation/metrics.h"
 #include "experiment/mixing.h"
 #include "experiment/pool_scores.h"
 #include "models/weights.h"

@@ -6,7 +6,7 @@
 #include <tuple>
 
 #include "base/error.h"
-#include "experiment/statistics.h"
+#include "evaluation/statistics.h"
 
 namespace distal {
 namespace {

@@ -9,7 +9,7 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
-#include "experiment/statistics.h"
+#include "evaluation/statistics.h"
 
 namespace distal {
 namespace {

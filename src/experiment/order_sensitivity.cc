@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "experiment/statistics.h"
+#include "evaluation/statistics.h"
 
 namespace distal {
 namespace {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "experiment/results.h"
+#include "evaluation/results.h"
 
 namespace distal {
 

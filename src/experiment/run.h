@@ -3,8 +3,8 @@
 // Every cell (arm, seed) is a run of the store and continues where it was killed.
 
 #include "base/progress.h"
+#include "evaluation/results.h"
 #include "experiment/recipe.h"
-#include "experiment/results.h"
 #include "store/store.h"
 
 namespace distal {

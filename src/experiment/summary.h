@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "experiment/results.h"
-#include "experiment/statistics.h"
+#include "evaluation/results.h"
+#include "evaluation/statistics.h"
 #include "experiment/svg.h"
 
 namespace distal {

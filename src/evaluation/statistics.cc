@@ -1,4 +1,4 @@
-#include "experiment/statistics.h"
+#include "evaluation/statistics.h"
 
 #include <algorithm>
 #include <cmath>

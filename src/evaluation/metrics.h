@@ -4,7 +4,7 @@
 #include <torch/types.h>
 
 #include "base/nouns.h"
-#include "experiment/results.h"
+#include "evaluation/results.h"
 
 namespace distal {
 

@@ -1,4 +1,4 @@
-#include "experiment/results.h"
+#include "evaluation/results.h"
 
 #include <cmath>
 #include <limits>
@@ -16,7 +16,6 @@ namespace {
 
 using nlohmann::json;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 std::string dump(const json& value, int indent = -1) { return value.dump(indent, ' ', false, json::error_handler_t::replace); }
 
@@ -101,7 +100,7 @@ Clip clip_from(const json& value) {
   clip.video = field<std::string>(value, "video");
   clip.video_id = field<std::string>(value, "video_id");
   clip.start_s = real(value, "start_s");
-  clip.end_s = member(value, "end_s").is_null() ? kInfinity : real(value, "end_s");
+  clip.end_s = member(value, "end_s").is_null() ? std::numeric_limits<double>::infinity() : real(value, "end_s");
   clip.group = field<std::string>(value, "group");
   clip.label = field<int64_t>(value, "label");
   return clip;

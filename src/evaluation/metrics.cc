@@ -1,4 +1,4 @@
-#include "experiment/metrics.h"
+#include "evaluation/metrics.h"
 
 #include <algorithm>
 #include <map>

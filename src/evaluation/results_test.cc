@@ -1,4 +1,4 @@
-#include "experiment/results.h"
+#include "evaluation/results.h"
 
 #include <cmath>
 #include <limits>
