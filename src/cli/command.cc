@@ -14,10 +14,10 @@
 #include "base/text.h"
 #include "cli/jobs.h"
 #include "cli/openmp.h"
-#include "experiment/report.h"
 #include "experiment/split.h"
-#include "experiment/text.h"
-#include "experiment/thumbnail.h"
+#include "report/report.h"
+#include "report/text.h"
+#include "report/thumbnail.h"
 
 namespace distal {
 namespace {

@@ -4,8 +4,8 @@
 
 #include "base/files.h"
 #include "cli/command.h"
-#include "experiment/report.h"
-#include "experiment/thumbnail.h"
+#include "report/report.h"
+#include "report/thumbnail.h"
 
 namespace distal {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "experiment/recipe.h"
-#include "experiment/summary.h"
+#include "report/summary.h"
 
 namespace distal {
 

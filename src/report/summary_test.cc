@@ -1,4 +1,4 @@
-#include "experiment/summary.h"
+#include "report/summary.h"
 
 #include <cmath>
 

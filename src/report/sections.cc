@@ -1,4 +1,4 @@
-#include "experiment/sections.h"
+#include "report/sections.h"
 
 #include <algorithm>
 #include <cctype>
@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "experiment/charts.h"
-#include "experiment/html.h"
+#include "report/charts.h"
+#include "report/html.h"
 
 namespace distal::sections {
 namespace {

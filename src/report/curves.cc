@@ -1,4 +1,4 @@
-#include "experiment/curves.h"
+#include "report/curves.h"
 
 #include <algorithm>
 #include <cmath>

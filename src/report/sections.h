@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
-#include "experiment/charts.h"
-#include "experiment/report.h"
-#include "experiment/summary.h"
+#include "report/charts.h"
+#include "report/report.h"
+#include "report/summary.h"
 
 namespace distal::sections {
 

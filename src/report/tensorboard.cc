@@ -1,4 +1,4 @@
-#include "experiment/tensorboard.h"
+#include "report/tensorboard.h"
 
 #include <array>
 #include <bit>

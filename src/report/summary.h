@@ -11,7 +11,7 @@
 
 #include "evaluation/results.h"
 #include "evaluation/statistics.h"
-#include "experiment/svg.h"
+#include "report/svg.h"
 
 namespace distal {
 

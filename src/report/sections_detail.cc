@@ -6,9 +6,9 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "experiment/charts.h"
-#include "experiment/html.h"
-#include "experiment/sections.h"
+#include "report/charts.h"
+#include "report/html.h"
+#include "report/sections.h"
 
 namespace distal::sections {
 namespace {

@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include "experiment/curves.h"
-#include "experiment/html.h"
-#include "experiment/sections.h"
+#include "report/curves.h"
+#include "report/html.h"
+#include "report/sections.h"
 
 namespace distal::sections {
 namespace {

@@ -1,4 +1,4 @@
-#include "experiment/summary.h"
+#include "report/summary.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 
 #include <fmt/ranges.h>
 
-#include "experiment/html.h"
+#include "report/html.h"
 
 namespace distal {
 namespace {

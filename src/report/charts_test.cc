@@ -1,4 +1,4 @@
-#include "experiment/charts.h"
+#include "report/charts.h"
 
 #include <cmath>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "experiment/charts.h"
+#include "report/charts.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "experiment/html.h"
+#include "report/html.h"
 
 namespace distal {
 namespace {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "experiment/summary.h"
+#include "report/summary.h"
 
 namespace distal {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "experiment/svg.h"
+#include "report/svg.h"
 
 namespace distal {
 

@@ -1,4 +1,4 @@
-#include "experiment/report.h"
+#include "report/report.h"
 
 #include <algorithm>
 #include <cmath>
@@ -15,9 +15,9 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "experiment/html.h"
-#include "experiment/tensorboard.h"
-#include "experiment/text.h"
+#include "report/html.h"
+#include "report/tensorboard.h"
+#include "report/text.h"
 
 namespace distal {
 namespace {

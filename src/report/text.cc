@@ -1,7 +1,7 @@
-#include "experiment/text.h"
+#include "report/text.h"
 
 #include "base/text.h"
-#include "experiment/summary.h"
+#include "report/summary.h"
 
 namespace distal {
 

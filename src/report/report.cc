@@ -1,4 +1,4 @@
-#include "experiment/report.h"
+#include "report/report.h"
 
 #include <chrono>
 #include <cmath>
@@ -8,11 +8,11 @@
 
 #include "base/files.h"
 #include "base/progress.h"
-#include "experiment/html.h"
-#include "experiment/page.h"
-#include "experiment/sections.h"
-#include "experiment/tensorboard.h"
 #include "lists/csv.h"
+#include "report/html.h"
+#include "report/page.h"
+#include "report/sections.h"
+#include "report/tensorboard.h"
 
 namespace distal {
 namespace {

@@ -1,4 +1,4 @@
-#include "experiment/thumbnail.h"
+#include "report/thumbnail.h"
 
 #include "base/progress.h"
 #include "video/decoder.h"

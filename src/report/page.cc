@@ -1,6 +1,6 @@
-#include "experiment/page.h"
+#include "report/page.h"
 
-#include "experiment/html.h"
+#include "report/html.h"
 
 namespace distal {
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "base/nouns.h"
-#include "experiment/report.h"
+#include "report/report.h"
 
 namespace distal {
 

@@ -1,4 +1,4 @@
-#include "experiment/svg.h"
+#include "report/svg.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "experiment/html.h"
+#include "report/html.h"
 
 namespace distal {
 namespace {
