@@ -1,7 +1,7 @@
-// distill/protocol.h: what a server answers. The first byte says how long the JSON is, in 16ths of the message; 'J': all of it.
-#include "distill/protocol.h"
+// oracles/protocol.h: what a server answers. The first byte says how long the JSON is, in 16ths of the message; 'J': all of it.
+#include "oracles/protocol.h"
 
-#include "distill/teacher.h"
+#include "oracles/teacher.h"
 #include "target.h"
 
 using namespace distal;

@@ -10,10 +10,10 @@
 #include "base/npy.h"
 #include "data/cache_file.h"
 #include "data/probe_cache.h"
-#include "distill/protocol.h"
 #include "evaluation/results.h"
 #include "experiment/recipe.h"
 #include "models/weights.h"
+#include "oracles/protocol.h"
 #include "video/synthetic.h"
 
 using namespace distal;

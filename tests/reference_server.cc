@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "distill/reference_server.h"
+#include "support/reference_server.h"
 
 namespace {
 

@@ -2,8 +2,8 @@
 // For tests of this room: small videos as labelled clips, a teacher whose answers follow the picture, networks compared.
 
 #include "data/testing.h"
-#include "distill/teacher.h"
 #include "experiment/recipe.h"
+#include "oracles/teacher.h"
 
 namespace distal {
 

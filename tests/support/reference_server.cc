@@ -1,4 +1,4 @@
-#include "distill/reference_server.h"
+#include "support/reference_server.h"
 
 #include <map>
 #include <mutex>
@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "distill/protocol.h"
+#include "oracles/protocol.h"
 
 namespace distal {
 namespace {

@@ -1,4 +1,4 @@
-#include "distill/http_exchange.h"
+#include "oracles/http_exchange.h"
 
 #include <atomic>
 #include <csignal>

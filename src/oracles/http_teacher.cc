@@ -11,9 +11,9 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/text.h"
-#include "distill/http_exchange.h"
-#include "distill/protocol.h"
-#include "distill/teacher.h"
+#include "oracles/http_exchange.h"
+#include "oracles/protocol.h"
+#include "oracles/teacher.h"
 
 namespace distal {
 namespace {

@@ -1,4 +1,4 @@
-#include "distill/protocol.h"
+#include "oracles/protocol.h"
 
 #include <cstring>
 #include <limits>

@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "base/text.h"
-#include "distill/teacher.h"
-#include "distill/torchscript_worker.h"
+#include "oracles/teacher.h"
+#include "oracles/torchscript_worker.h"
 
 namespace distal {
 namespace {

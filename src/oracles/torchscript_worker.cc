@@ -1,4 +1,4 @@
-#include "distill/torchscript_worker.h"
+#include "oracles/torchscript_worker.h"
 
 #include <array>
 #include <cerrno>

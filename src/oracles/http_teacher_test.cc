@@ -14,9 +14,9 @@
 
 #include "base/error.h"
 #include "base/progress.h"
-#include "distill/protocol.h"
-#include "distill/reference_server.h"
-#include "distill/teacher.h"
+#include "oracles/protocol.h"
+#include "oracles/teacher.h"
+#include "support/reference_server.h"
 
 namespace distal {
 namespace {

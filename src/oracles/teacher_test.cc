@@ -11,8 +11,8 @@
 #include <torch/script.h>
 
 #include "base/error.h"
-#include "distill/teacher.h"
-#include "distill/torchscript_worker.h"
+#include "oracles/teacher.h"
+#include "oracles/torchscript_worker.h"
 
 namespace distal {
 namespace {

@@ -1,4 +1,4 @@
-#include "distill/teacher.h"
+#include "oracles/teacher.h"
 
 #include <cmath>
 
