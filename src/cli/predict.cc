@@ -9,10 +9,10 @@
 #include "base/interrupted.h"
 #include "base/text.h"
 #include "cli/command.h"
-#include "cli/model_file.h"
 #include "cli/output.h"
 #include "data/batches.h"
-#include "experiment/stream.h"
+#include "deploy/model_file.h"
+#include "deploy/stream.h"
 #include "lists/csv.h"
 
 namespace distal {

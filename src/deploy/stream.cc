@@ -1,4 +1,4 @@
-#include "experiment/stream.h"
+#include "deploy/stream.h"
 
 #include "base/error.h"
 #include "base/progress.h"

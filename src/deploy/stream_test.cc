@@ -1,7 +1,7 @@
-#include "experiment/stream.h"
+#include "deploy/stream.h"
 
 #include "data/batches.h"
-#include "experiment/testing.h"
+#include "data/testing.h"
 #include "video/writer.h"
 
 namespace distal {

@@ -1,4 +1,4 @@
-#include "cli/model_file.h"
+#include "deploy/model_file.h"
 
 #include "base/error.h"
 #include "infer/freeze.h"
