@@ -3,8 +3,8 @@ cmake_policy(VERSION 3.25)
 
 function(check line expected)
   file(REMOVE_RECURSE ${WORK})
-  file(MAKE_DIRECTORY ${WORK}/train ${WORK}/data ${WORK}/video ${WORK}/base)
-  file(WRITE ${WORK}/data/clip.cc "#pragma once\n${line}\nint a;\n")
+  file(MAKE_DIRECTORY ${WORK}/distal/data)
+  file(WRITE ${WORK}/distal/data/clip.cc "#pragma once\n${line}\nint a;\n")
   execute_process(COMMAND ${CMAKE_COMMAND} -DROOM=data -DNEEDS=video,base -DFOREIGN= -DSRC=${WORK} -DSTAMP=${WORK}/stamp
                           -P ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/check_includes.cmake
                   RESULT_VARIABLE code ERROR_VARIABLE said OUTPUT_QUIET)
@@ -21,12 +21,12 @@ function(check line expected)
   endif()
 endfunction()
 
-foreach(line "#include \"video/probe.h\"" "#include \"data/clip.h\"" "#include <base/error.h>" "#include <vector>"
+foreach(line "#include \"distal/video/probe.h\"" "#include \"distal/data/clip.h\"" "#include <distal/base/error.h>" "#include <vector>"
              "#include <sys/stat.h>" "#include <torch/types.h>" "#include \"clip.h\"" "// train/fit.h is above" "#include <nlohmann/json.hpp>")
   check("${line}" allowed)
 endforeach()
-foreach(line "#include \"train/fit.h\"" "#include <train/fit.h>" "# include \"train/fit.h\"" "  #include \"train/fit.h\""
-             "\t#\tinclude\t<train/fit.h>" "#include\"train/fit.h\"" "#include \"../train/fit.h\"" "#include \"base/../train/fit.h\""
+foreach(line "#include \"distal/train/fit.h\"" "#include <distal/train/fit.h>" "# include \"distal/train/fit.h\"" "  #include \"distal/train/fit.h\""
+             "\t#\tinclude\t<distal/train/fit.h>" "#include\"distal/train/fit.h\"" "#include \"../train/fit.h\"" "#include \"distal/base/../train/fit.h\""
              "#include <libavcodec/avcodec.h>" "  # include <libswscale/swscale.h>" "#include \"torch/torch.h\"" "#include <torch/torch.h>"
              "#include \"soci/soci.h\"" "#include <sqlite3.h>" "#include \"httplib.h\"" "#include <yaml-cpp/yaml.h>")
   check("${line}" refused)

@@ -1,5 +1,5 @@
 # distal_room(NAME NEEDS rooms... LINKS libraries... FOREIGN header-prefixes...)
-#   makes the library distal::NAME of src/NAME/**.cc, its test program NAME_test of src/NAME/**_test.cc, and a check that
+#   makes the library distal::NAME of src/distal/NAME/**.cc, its test program NAME_test of src/distal/NAME/**_test.cc, and a check that
 #   refuses an #include of a room outside NEEDS, or of a foreign header that belongs to another room.
 # distal_catalogue(ROOM FOLDER TYPE HEADER)
 #   writes the table of a family from its folder: one file, one method, the file's name is the method's name.
@@ -32,8 +32,8 @@ endfunction()
 
 function(distal_room name)
   cmake_parse_arguments(ROOM "" "" "NEEDS;LINKS;FOREIGN" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${name}/*.cc)
-  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${name}/*.h)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS distal/${name}/*.cc)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS distal/${name}/*.h)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/main\\.cc$")
@@ -67,7 +67,7 @@ function(distal_room name)
 endfunction()
 
 function(distal_catalogue room folder type header)
-  file(GLOB files CONFIGURE_DEPENDS ${room}/${folder}/*.cc)
+  file(GLOB files CONFIGURE_DEPENDS distal/${room}/${folder}/*.cc)
   list(FILTER files EXCLUDE REGEX "_test\\.cc$")
   set(externs "")
   set(rows "")
@@ -78,8 +78,8 @@ function(distal_catalogue room folder type header)
   endforeach()
   set(out ${CMAKE_CURRENT_BINARY_DIR}/${room}_${folder}_catalogue.cc)
   file(CONFIGURE OUTPUT ${out} @ONLY CONTENT
-"// Written by the build from src/${room}/${folder}/.
-#include \"base/catalogue.h\"
+"// Written by the build from src/distal/${room}/${folder}/.
+#include \"distal/base/catalogue.h\"
 #include \"${header}\"
 namespace distal {
 namespace ${folder} {

@@ -2,8 +2,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "data/cache_file.h"
-#include "data/probe_cache.h"
+#include "distal/data/cache_file.h"
+#include "distal/data/probe_cache.h"
 #include "target.h"
 
 using namespace distal;

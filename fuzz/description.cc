@@ -1,6 +1,6 @@
 // models/weights.h: the description of a model, and the input that it names.
-#include "data/batches.h"
-#include "models/weights.h"
+#include "distal/data/batches.h"
+#include "distal/models/weights.h"
 #include "target.h"
 
 using namespace distal;

@@ -1,5 +1,5 @@
 // base/json.h: JSON from outside.
-#include "base/json.h"
+#include "distal/base/json.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,5 +1,5 @@
 // lists/foreign_lists.h: exports of Label Studio.
-#include "lists/foreign_lists.h"
+#include "distal/lists/foreign_lists.h"
 #include "target.h"
 
 using namespace distal;

@@ -2,7 +2,7 @@
 // list_text (lists/list_text.h) lets none through.
 #include <cmath>
 
-#include "lists/foreign_lists.h"
+#include "distal/lists/foreign_lists.h"
 #include "target.h"
 
 using namespace distal;

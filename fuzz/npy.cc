@@ -1,5 +1,5 @@
 // base/npy.h: arrays that NumPy saved.
-#include "base/npy.h"
+#include "distal/base/npy.h"
 
 #include "target.h"
 

@@ -1,5 +1,5 @@
 // base/options.h: YAML and overrides, read into one field of each kind. What stands behind a zero byte are overrides, one a line.
-#include "base/options.h"
+#include "distal/base/options.h"
 
 #include <sstream>
 

@@ -1,7 +1,7 @@
 // oracles/protocol.h: what a server answers. The first byte says how long the JSON is, in 16ths of the message; 'J': all of it.
-#include "oracles/protocol.h"
+#include "distal/oracles/protocol.h"
 
-#include "oracles/teacher.h"
+#include "distal/oracles/teacher.h"
 #include "target.h"
 
 using namespace distal;

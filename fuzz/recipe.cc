@@ -1,9 +1,9 @@
 // experiment/recipe.h: whole recipes with arms and sweeps. What stands behind a zero byte are overrides, one a line.
-#include "experiment/recipe.h"
+#include "distal/experiment/recipe.h"
 
 #include <sstream>
 
-#include "experiment/sweep.h"
+#include "distal/experiment/sweep.h"
 #include "target.h"
 
 using namespace distal;

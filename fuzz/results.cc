@@ -1,7 +1,7 @@
 // evaluation/results.h: what the store and a report's folder hold as JSON, and the report that is made of it.
-#include "evaluation/results.h"
+#include "distal/evaluation/results.h"
 
-#include "report/report.h"
+#include "distal/report/report.h"
 #include "target.h"
 
 using namespace distal;

@@ -1,5 +1,5 @@
 // models/weights.h: weight files.
-#include "models/weights.h"
+#include "distal/models/weights.h"
 
 #include "target.h"
 

@@ -6,15 +6,15 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "base/files.h"
-#include "base/npy.h"
-#include "data/cache_file.h"
-#include "data/probe_cache.h"
-#include "evaluation/results.h"
-#include "experiment/recipe.h"
-#include "models/weights.h"
-#include "oracles/protocol.h"
-#include "video/synthetic.h"
+#include "distal/base/files.h"
+#include "distal/base/npy.h"
+#include "distal/data/cache_file.h"
+#include "distal/data/probe_cache.h"
+#include "distal/evaluation/results.h"
+#include "distal/experiment/recipe.h"
+#include "distal/models/weights.h"
+#include "distal/oracles/protocol.h"
+#include "distal/video/synthetic.h"
 
 using namespace distal;
 namespace fs = std::filesystem;

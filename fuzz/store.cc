@@ -1,11 +1,11 @@
 // store/store.h: what a database holds, when others have written to it. The input is the text of an answer, of a round and of an event.
-#include "store/store.h"
+#include "distal/store/store.h"
 
 #include <filesystem>
 
 #include <sqlite3.h>
 
-#include "evaluation/results.h"
+#include "distal/evaluation/results.h"
 #include "target.h"
 
 using namespace distal;

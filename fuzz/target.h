@@ -13,8 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/error.h"
-#include "base/text.h"
+#include "distal/base/error.h"
+#include "distal/base/text.h"
 
 namespace distal::fuzz {
 

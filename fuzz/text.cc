@@ -1,5 +1,5 @@
 // base/text.h: bytes from outside as text for JSON and for terminals.
-#include "base/text.h"
+#include "distal/base/text.h"
 
 #include "target.h"
 

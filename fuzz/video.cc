@@ -1,5 +1,5 @@
 // video/probe.h and video/decoder.h: files of any container.
-#include "video/decoder.h"
+#include "distal/video/decoder.h"
 
 #include "target.h"
 

@@ -26,16 +26,16 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "active/mixup.h"
-#include "base/files.h"
-#include "base/revision.h"
+#include "distal/active/mixup.h"
+#include "distal/base/files.h"
+#include "distal/base/revision.h"
+#include "distal/models/weights.h"
+#include "distal/train/taught.h"
 #include "images.h"
 #include "lenet_confidence.h"
 #include "lenet_training.h"
 #include "mixup_evidence.h"
 #include "mixup_memory.h"
-#include "models/weights.h"
-#include "train/taught.h"
 
 namespace distal::reproduce {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <zlib.h>
 
-#include "base/error.h"
-#include "data/order.h"
+#include "distal/base/error.h"
+#include "distal/data/order.h"
 
 namespace distal::reproduce {
 namespace {

@@ -6,9 +6,9 @@
 
 #include <torch/types.h>
 
-#include "base/random.h"
-#include "models/model.h"
-#include "train/fit.h"
+#include "distal/base/random.h"
+#include "distal/models/model.h"
+#include "distal/train/fit.h"
 
 namespace distal::reproduce {
 

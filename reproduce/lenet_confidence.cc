@@ -3,7 +3,7 @@
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
-#include "base/error.h"
+#include "distal/base/error.h"
 #include "images.h"
 
 namespace distal::reproduce {

@@ -9,8 +9,8 @@
 
 #include <torch/types.h>
 
-#include "active/mixup.h"
-#include "models/model.h"
+#include "distal/active/mixup.h"
+#include "distal/models/model.h"
 
 namespace distal::reproduce {
 

@@ -4,7 +4,7 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "base/error.h"
+#include "distal/base/error.h"
 #include "images.h"
 
 namespace distal::reproduce {

@@ -5,7 +5,7 @@
 
 #include <torch/types.h>
 
-#include "models/model.h"
+#include "distal/models/model.h"
 
 namespace distal::reproduce {
 

@@ -6,7 +6,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "evaluation/statistics.h"
+#include "distal/evaluation/statistics.h"
 
 namespace distal::reproduce {
 

@@ -4,8 +4,8 @@
 
 #include <ATen/Parallel.h>
 
-#include "active/mixup.h"
-#include "base/progress.h"
+#include "distal/active/mixup.h"
+#include "distal/base/progress.h"
 #include "lenet_confidence.h"
 
 namespace distal::reproduce {

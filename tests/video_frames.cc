@@ -10,8 +10,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/random.h"
-#include "video/decoder.h"
+#include "distal/base/random.h"
+#include "distal/video/decoder.h"
 
 namespace {
 

@@ -6,9 +6,9 @@
 
 #include <httplib.h>
 
-#include "base/error.h"
-#include "base/random.h"
-#include "oracles/protocol.h"
+#include "distal/base/error.h"
+#include "distal/base/random.h"
+#include "distal/oracles/protocol.h"
 
 namespace distal {
 namespace {

@@ -1,0 +1,90 @@
+#pragma once
+// The families (backbones, strategies, losses): one method is one file, and the build writes the family's table from the
+// folder (cmake/rooms.cmake). A method's file ends with
+//
+//   extern const Entry<Strategy> entropy;
+//   const Entry<Strategy> entropy = entry<Strategy, Entropy>("one sentence", "authors, title, venue, year, equation");
+//
+// in the namespace of the folder. A method without options needs no `visit`; one with options has a nested
+// `struct Options { ...; void visit(OptionVisitor&); }` and a constructor from it.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "distal/base/options.h"
+
+namespace distal {
+
+template <class Family>
+struct Entry {
+  const char* summary;  // what it does, one sentence
+  const char* source;   // the paper
+  // Visits the method's own options (starting from `kept`, or from the defaults where it is null), keeps them in `kept`
+  // and makes the method from them.
+  std::shared_ptr<const Family> (*make)(OptionVisitor&, std::shared_ptr<const void>& kept);
+};
+
+template <class Family>
+struct Named {
+  std::string name;
+  const Entry<Family>* entry;
+};
+
+/// The family's methods, sorted by name. Specialised by the generated table.
+template <class Family>
+const std::vector<Named<Family>>& catalogue();
+
+template <class Family, class Method>
+constexpr Entry<Family> entry(const char* summary, const char* source) {
+  return {summary, source, [](OptionVisitor& visitor, std::shared_ptr<const void>& kept) -> std::shared_ptr<const Family> {
+            if constexpr (requires { typename Method::Options; }) {
+              using Options = typename Method::Options;
+              const auto options = kept ? std::make_shared<Options>(*static_cast<const Options*>(kept.get())) : std::make_shared<Options>();
+              options->visit(visitor);
+              visitor.done();
+              kept = options;
+              return std::make_shared<Method>(*options);
+            } else {
+              visitor.done();
+              return std::make_shared<Method>();
+            }
+          }};
+}
+
+/// A method chosen by name in a recipe, `strategy: {name: badge, temperature: 2}` or just `strategy: badge`.
+template <class Family>
+struct Choice {
+  std::string name;
+  std::shared_ptr<const Family> method;
+
+  Choice() = default;
+  explicit Choice(const char* name) : name(name) {}
+
+  const Family& operator*() const { return *method; }
+  const Family* operator->() const { return method.get(); }
+  explicit operator bool() const { return method != nullptr; }
+  void visit(OptionVisitor& visitor) {
+    std::vector<std::string> names;
+    for (const auto& row : catalogue<Family>()) names.push_back(row.name);
+    const std::string before = name;
+    visitor("name", name, "which method", one_of(names));
+    if (name != before) options_.reset();  // another method's options
+    for (const auto& row : catalogue<Family>()) {
+      if (row.name == name) method = row.entry->make(visitor, options_);
+    }
+  }
+
+ private:
+  std::shared_ptr<const void> options_;
+};
+
+/// The method of that name with the options in `yaml` (flow or block text, may be empty). For code and tests.
+template <class Family>
+std::shared_ptr<const Family> make(const std::string& name, const std::string& yaml = "") {
+  Choice<Family> choice;
+  read_options(choice, yaml.empty() ? "{name: " + name + "}" : "{name: " + name + ", " + yaml + "}", "options");
+  return choice.method;
+}
+
+}  // namespace distal

@@ -1,0 +1,134 @@
+#pragma once
+// Options, declared once. An options struct lives with its owner, gives each field its default, and lists it in
+//
+//   void visit(OptionVisitor& v) { v("epochs", epochs, "passes over the labelled clips", at_least(1)); }
+//
+// Visitors read a recipe (unknown key, wrong type, out of range: refused as `file:line:column: what, cure`), write the
+// resolved values back as YAML, and print help. Sections nest; a section may be absent (std::optional) or a list.
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "distal/base/error.h"
+
+namespace distal {
+
+struct Yaml;
+
+/// No option is meant to be larger, unless it says so: beyond it, products of two overflow and nothing ends.
+inline constexpr double kMostNumber = 1e9;
+
+struct Range {  // inclusive
+  double low = -kMostNumber;
+  double high = kMostNumber;
+};
+inline Range at_least(double low) { return {low, kMostNumber}; }
+inline Range between(double low, double high) { return {low, high}; }
+
+struct OneOf {
+  std::vector<std::string> words;  // empty: any text
+};
+inline OneOf one_of(std::vector<std::string> words) { return {std::move(words)}; }
+
+class OptionVisitor {
+ public:
+  using Field = std::variant<bool*, int64_t*, double*, std::string*, std::optional<int64_t>*, std::optional<double>*,
+                             std::optional<std::string>*, std::vector<int64_t>*, std::vector<double>*,
+                             std::vector<std::string>*>;
+  virtual ~OptionVisitor() = default;
+
+  template <class T>
+    requires std::constructible_from<Field, T*>
+  void operator()(const char* name, T& field, const char* help) { value(name, &field, help, {}, {}); }
+  template <class T>
+    requires std::constructible_from<Field, T*>
+  void operator()(const char* name, T& field, const char* help, Range range) { value(name, &field, help, range, {}); }
+  template <class T>
+    requires std::constructible_from<Field, T*>
+  void operator()(const char* name, T& field, const char* help, OneOf words) { value(name, &field, help, {}, words); }
+
+  template <class T>
+    requires requires(T& t, OptionVisitor& v) { t.visit(v); }
+  void operator()(const char* name, T& section, const char* help) {
+    this->section(name, help, /*present=*/true, [&] { return std::function<void(OptionVisitor&)>([&section](OptionVisitor& v) { section.visit(v); }); });
+  }
+  template <class T>
+    requires requires(T& t, OptionVisitor& v) { t.visit(v); }
+  void operator()(const char* name, std::optional<T>& section, const char* help) {
+    this->section(name, help, section.has_value(), [&] {
+      if (!section) section.emplace();
+      return std::function<void(OptionVisitor&)>([&section](OptionVisitor& v) { section->visit(v); });
+    });
+  }
+
+  /// After the last field of a section: a reader refuses what nobody asked for.
+  virtual void done() = 0;
+  /// `file:line:column` of the section being visited, for errors that concern several fields.
+  virtual std::string place() const { return ""; }
+
+ protected:
+  using Body = std::function<std::function<void(OptionVisitor&)>()>;  // makes the section present, returns its visit
+  virtual void value(const char* name, Field field, const char* help, Range range, const OneOf& words) = 0;
+  virtual void section(const char* name, const char* help, bool present, const Body& body) = 0;
+};
+
+/// A number as people write it, in recipes and on the command line: decimal, perhaps with an exponent. Nothing where the text is none, or not finite.
+std::optional<double> number_of(std::string_view text);
+
+/// One `key.sub.key=value` of the command line.
+struct Override {
+  std::string key, value;
+  bool literal = false;  // the value is text as it stands, such as a path, and no YAML
+  static Override parse(const std::string& text);  // throws UsageError without an '='
+};
+
+/// A YAML document with its place, already merged with overrides; what it may hold at most says base/yaml.h. Each value keeps the place
+/// it came from: a line of the file, or `--set key`.
+class Document {
+ public:
+  static Document file(const std::string& path);                      // throws UsageError: missing, no regular file, not YAML (line, column)
+  static Document text(const std::string& yaml, const std::string& place);  // throws UsageError: no key: value lines
+  Document with(const std::vector<Override>& overrides) const;        // overrides win
+  /// The section `key` laid over this document (maps merge, everything else is replaced), without `key` itself.
+  Document overlaid_by(const Document& difference) const;
+  std::optional<Document> section(const std::string& dotted_key) const;
+  Document without(const std::string& key) const;
+  std::vector<std::pair<std::string, Document>> entries(const std::string& key) const;  // a map of sections, in order
+  Document with_entries(const std::string& key, const std::vector<std::pair<std::string, Document>>& entries) const;
+  std::string dump() const;
+
+  /// Reads every field of `options`; throws UsageError.
+  template <class T>
+  void read(T& options) const { read_with([&](OptionVisitor& v) { options.visit(v); }); }
+  void read_with(const std::function<void(OptionVisitor&)>& visit) const;
+  const std::string& place() const { return place_; }  // the file
+  std::string at() const;                              // `file:line:column` of its first line
+
+ private:
+  Document(Yaml node, std::string place);
+  std::shared_ptr<const Yaml> node_;
+  std::string place_;
+};
+
+/// The options as YAML, every field resolved, in declaration order.
+std::string resolved_yaml(const std::function<void(OptionVisitor&)>& visit);
+/// One line a field: dotted name, default, sentence, range.
+std::string help_text(const std::function<void(OptionVisitor&)>& visit);
+
+template <class T>
+void read_options(T& options, const std::string& yaml, const std::string& place) { Document::text(yaml, place).read(options); }
+template <class T>
+std::string resolved(T& options) { return resolved_yaml([&](OptionVisitor& v) { options.visit(v); }); }
+
+/// The word of `words` nearest to `word` by edit distance, if it is near enough to be meant.
+std::optional<std::string> nearest(const std::string& word, const std::vector<std::string>& words);
+
+}  // namespace distal

@@ -1,0 +1,122 @@
+#include "distal/base/progress.h"
+
+#include <csignal>
+#include <cstdio>
+#include <string_view>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "distal/base/error.h"
+#include "distal/base/interrupted.h"
+#include "distal/base/text.h"
+
+namespace distal {
+namespace {
+
+volatile std::sig_atomic_t g_signal = 0, g_at_once = 0;
+
+void end_at_once(int signal) {  // what a handler may call, and the words of main.cc
+  const std::string_view words = signal == SIGINT ? "distal: stopped by signal 2; the same command continues\n" : "distal: stopped by signal 15; the same command continues\n";
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, words.data(), words.size());
+  ::_exit(128 + signal);
+}
+
+// A stderr that cannot be written stops nothing.
+void to_stderr(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+}
+
+std::string clock(double seconds) {
+  const auto s = static_cast<int64_t>(seconds + 0.5);
+  return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60) : fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+}  // namespace
+
+Progress::Progress(Mode mode) : quiet_(mode == Mode::quiet), terminal_(isatty(STDERR_FILENO)) {}
+
+Progress::~Progress() { end(); }
+
+void Progress::begin(const std::string& what, int64_t total, const std::string& unit) {
+  const std::lock_guard lock(mutex_);
+  what_ = what;
+  unit_ = unit;
+  note_.clear();
+  total_ = total;
+  done_ = 0;
+  first_ = -1;
+  began_ = drawn_ = std::chrono::steady_clock::now();
+}
+
+void Progress::step(int64_t done, const std::string& note) {
+  check_interrupted();
+  const std::lock_guard lock(mutex_);
+  if (quiet_ || what_.empty()) return;
+  if (first_ < 0) first_ = done;
+  done_ = done;
+  note_ = note;
+  const auto now = std::chrono::steady_clock::now();
+  const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10000);
+  if (now - drawn_ >= pause) {
+    drawn_ = now;
+    draw(false);
+  }
+}
+
+void Progress::end() {
+  const std::lock_guard lock(mutex_);
+  if (!quiet_ && terminal_ && !what_.empty() && done_ > 0) draw(true);
+  what_.clear();
+}
+
+void Progress::say(const std::string& line) {
+  const std::lock_guard lock(mutex_);
+  if (!quiet_) to_stderr(fmt::format("{}{}\n", terminal_ ? "\r\033[K" : "", printable_lines(line)));
+}
+
+void Progress::draw(bool last) {
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+  const double rate = seconds > 0 ? static_cast<double>(done_ - std::max<int64_t>(first_, 0)) / seconds : 0;
+  const std::string left = rate > 0 && total_ > done_ ? fmt::format(", {} left", clock(static_cast<double>(total_ - done_) / rate)) : "";
+  const std::string text = printable(fmt::format("{} {}/{} {} {:.3g}/s{} {}", what_, done_, total_, unit_, rate, left, note_));
+  if (terminal_) {
+    const int64_t width = 20, full = total_ > 0 ? std::min(width, width * done_ / total_) : 0;
+    to_stderr(fmt::format("\r\033[K[{}{}] {}{}", std::string(full, '='), std::string(width - full, ' '), text, last ? "\n" : ""));
+  } else {
+    to_stderr(text + "\n");
+  }
+}
+
+// No SA_RESTART: a read that blocks returns. The first signal gives both back to the system, so that the second ends the program where
+// nothing of ours runs: in one step of a large network, or in a library.
+void Progress::catch_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int signal) {
+    if (g_at_once > 0) end_at_once(signal);
+    g_signal = signal;
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
+  };
+  sigemptyset(&action.sa_mask);
+  for (const int signal : {SIGINT, SIGTERM}) ::sigaction(signal, &action, nullptr);
+}
+
+bool interrupted() { return g_signal != 0; }
+
+EndAtOnce::EndAtOnce() {
+  g_at_once = g_at_once + 1;
+  if (!interrupted()) return;
+  g_at_once = g_at_once - 1;
+  throw Interrupted(g_signal);
+}
+
+EndAtOnce::~EndAtOnce() { g_at_once = g_at_once - 1; }
+
+void Progress::check_interrupted() {
+  if (g_signal != 0) throw Interrupted(g_signal);
+}
+
+}  // namespace distal

@@ -1,0 +1,97 @@
+#pragma once
+// A subcommand is a function that adds itself to the program; main.cc is their table. Each prints its result to stdout (or
+// as JSON), progress to stderr, and throws Error for main.cc to print.
+
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
+
+#include "distal/base/options.h"
+#include "distal/base/progress.h"
+#include "distal/experiment/run.h"
+
+namespace distal {
+
+struct Command {
+  const char* name;
+  void (*add)(CLI::App& app);
+};
+const std::vector<Command>& commands();
+
+void add_bench(CLI::App& app);
+void add_demo(CLI::App& app);
+void add_doctor(CLI::App& app);
+void add_export(CLI::App& app);
+void add_import(CLI::App& app);
+void add_list(CLI::App& app);
+void add_new(CLI::App& app);
+void add_predict(CLI::App& app);
+void add_probe(CLI::App& app);
+void add_report(CLI::App& app);
+void add_run(CLI::App& app);
+void add_select(CLI::App& app);
+void add_shrink(CLI::App& app);
+void add_sweep(CLI::App& app);
+void add_train(CLI::App& app);
+
+/// What a number on the command line must be, said in our words; CLI11's own limits let NaN pass and are written with 300 digits. Both ends count. For
+/// transform(): a whole number may be written as in recipes (+3, 1e3).
+CLI::Validator number_from(double low, double high = std::numeric_limits<double>::infinity());
+
+/// The words of the command line as typed, the program's name first.
+std::vector<std::string>& command_words();
+/// The command line as typed, for reports.
+std::string command_line();
+
+/// What every command that works on a recipe understands.
+struct RecipeArguments {
+  std::string recipe, data, weights, store = "sqlite:distal.db", out;
+  std::vector<std::string> sets;
+  int64_t seed = -1, threads = 0, jobs = 0;       // 0: as measured at the start (experiment/split.h), or as the folder began
+  std::string share;                              // I/N: of the cells only these, to be collected by a run without it
+  int64_t job_of = 0;                             // the process that started this one as a job of its --out
+  bool dry_run = false, quiet = false, json = false;
+  bool untrusted = false;                         // the recipe is from somebody else: nothing in it may execute code
+
+  void add_to(CLI::App& command);
+  void add_common(CLI::App& command);             // all but the recipe and where things lie
+  void add_jobs(CLI::App& command);               // of the commands that let one choose how many processes share the cells
+  std::vector<Override> overrides() const;        // --data, --weights, --seed and --set, in that order
+  Experiment read(const std::vector<Override>& more = {}) const;
+  Experiment allowed(Experiment experiment) const;  // itself; throws UsageError for what --untrusted refuses
+  RunPlace place(const Experiment& experiment) const;  // --out, default runs/NAME
+  Progress::Mode progress() const { return quiet ? Progress::Mode::quiet : Progress::Mode::automatic; }
+  void set_threads() const;                       // before the first network; several jobs share the processor
+};
+
+/// Runs an experiment, writes DIR and prints where and what; the common end of run, train and demo. --dry-run prints the plan
+/// and writes nothing but what it probed, in the frame cache.
+///
+/// DIR belongs to one process at a time (FileLock) and, once it holds a report or trained networks, to one experiment: that
+/// of DIR/recipe.yaml. Another one is refused before anything is read, so that no report replaces another's. It is the same
+/// experiment where the arms have the same names, in the same order, and the same options less those that only name, place,
+/// repeat or prolong a run: question, control, no_random_arm, weights, seeds, rounds, cache. So seeds=10 after seeds=5 continues, and
+/// rounds=6 after rounds=4; rounds=2 shows the first two of what is stored. Another first seed is another experiment, with another
+/// teacher.
+///
+/// DIR/recipe.yaml is the recipe with its overrides, as `distal run` reads it; every arm's options stand below as comments.
+/// It is written first, the report last; unfinished/ goes when the report stands.
+///
+/// With --jobs N the cells are computed by N processes (run_jobs) that share the store, and collected here. Without --jobs and --threads
+/// both are measured; DIR/threads.json holds them, since what is trained depends on the number of threads in its last bits: who continues a
+/// run uses what it began with.
+void run_and_report(const Experiment& experiment, const RecipeArguments& arguments);
+/// The part of it between --dry-run and what is printed.
+Results run_in_folder(const Experiment& experiment, const RecipeArguments& arguments, Progress& progress);
+
+/// For a training that nothing runs beside: sets LibTorch's threads to --threads, else to what the folder began with (threads.json), else to
+/// what is measured now, and says so.
+void set_threads_alone(const Recipe& recipe, const RecipeArguments& arguments, const std::string& folder, Progress& progress);
+
+nlohmann::ordered_json plan_json(const Plan& plan);
+
+}  // namespace distal

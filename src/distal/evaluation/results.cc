@@ -1,0 +1,274 @@
+#include "distal/evaluation/results.h"
+
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "distal/base/error.h"
+#include "distal/base/json.h"
+#include "distal/base/random.h"
+#include "distal/base/text.h"
+
+namespace distal {
+namespace {
+
+using nlohmann::json;
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+std::string dump(const json& value, int indent = -1) { return value.dump(indent, ' ', false, json::error_handler_t::replace); }
+
+// Reading: what is missing or of another kind is refused by its name. JSON has no NaN: it is written as null, and null is read as NaN.
+constexpr int64_t kMostCount = int64_t{1} << 53;  // doubles hold it exactly, and sums of many such counts do not overflow
+
+[[noreturn]] void refuse(const char* key, const json& value, const char* wanted) { fail("{} is {} instead of {}", key, excerpt(dump(value), 60), wanted); }
+
+const json& member(const json& object, const char* key) {
+  if (!object.is_object()) fail("{} instead of an object with {}", excerpt(dump(object), 60), key);
+  const auto found = object.find(key);
+  if (found == object.end()) fail("{} is missing", key);
+  return *found;
+}
+
+void take(const json& value, const char* key, std::string& field) {
+  if (!value.is_string()) refuse(key, value, "text");
+  field = value.get<std::string>();
+}
+
+void take(const json& value, const char* key, bool& field) {
+  if (!value.is_boolean()) refuse(key, value, "true or false");
+  field = value.get<bool>();
+}
+
+void take(const json& value, const char* key, int64_t& field) {
+  const bool fits = value.is_number_unsigned() ? value.get<uint64_t>() <= uint64_t{kMostCount} : value.is_number_integer() && value.get<int64_t>() >= -kMostCount;
+  if (!fits) refuse(key, value, "a whole number");
+  field = value.get<int64_t>();
+}
+
+void take(const json& value, const char* key, double& field) {
+  if (!value.is_number() && !value.is_null()) refuse(key, value, "a number");
+  field = value.is_null() ? kNan : value.get<double>();
+}
+
+const json& list(const json& object, const char* key) {
+  const json& value = member(object, key);
+  if (!value.is_array()) refuse(key, value, "a list");
+  return value;
+}
+
+template <class T>
+void take(const json& value, const char* key, std::vector<T>& field) {
+  if (!value.is_array()) refuse(key, value, "a list");
+  field.resize(value.size());
+  for (size_t i = 0; i < field.size(); ++i) take(value[i], key, field[i]);
+}
+
+template <class T>
+T field(const json& object, const char* key) {
+  T value{};
+  take(member(object, key), key, value);
+  return value;
+}
+
+template <class T>
+T field(const json& object, const char* key, T absent) {
+  return object.is_object() && object.contains(key) ? field<T>(object, key) : absent;
+}
+
+double real(const json& object, const char* key) { return field<double>(object, key); }
+
+/// Parses and runs `read`; its Errors get the place before and the cure behind.
+template <class Read>
+auto reading(const std::string& text, const char* what, const Read& read) {
+  const json value = parse_json(text, what);
+  try {
+    return read(value);
+  } catch (const Error& error) {
+    fail("{}: {}; write it again with this version of distal", what, error.what());
+  }
+}
+
+json to_value(const Clip& clip) {
+  return {{"video", clip.video}, {"video_id", clip.video_id}, {"start_s", clip.start_s}, {"end_s", clip.end_s}, {"group", clip.group},
+      {"label", clip.label}};
+}
+
+Clip clip_from(const json& value) {
+  Clip clip;
+  clip.video = field<std::string>(value, "video");
+  clip.video_id = field<std::string>(value, "video_id");
+  clip.start_s = real(value, "start_s");
+  clip.end_s = member(value, "end_s").is_null() ? std::numeric_limits<double>::infinity() : real(value, "end_s");
+  clip.group = field<std::string>(value, "group");
+  clip.label = field<int64_t>(value, "label");
+  return clip;
+}
+
+json to_value(const Metrics& metrics) {
+  json calibration = json::array(), worst = json::array();
+  for (const auto& bin : metrics.calibration) calibration.push_back({{"clips", bin.clips}, {"confidence", bin.confidence},
+      {"accuracy", bin.accuracy}});
+  for (const auto& row : metrics.worst) {
+    worst.push_back({{"clip", to_value(row.clip)}, {"predicted", row.predicted}, {"probability_of_truth", row.probability_of_truth}});
+  }
+  std::string correct;
+  for (const auto right : metrics.correct) correct += right ? '1' : '0';
+  return {{"accuracy", metrics.accuracy}, {"video_accuracy", metrics.video_accuracy}, {"mean_class_accuracy", metrics.mean_class_accuracy},
+          {"nll", metrics.nll}, {"ece", metrics.ece}, {"confusion", metrics.confusion}, {"calibration", calibration},
+          {"correct", correct}, {"worst", worst}};
+}
+
+Metrics metrics_from(const json& value) {
+  Metrics metrics;
+  metrics.accuracy = real(value, "accuracy");
+  metrics.video_accuracy = real(value, "video_accuracy");
+  metrics.mean_class_accuracy = real(value, "mean_class_accuracy");
+  metrics.nll = real(value, "nll");
+  metrics.ece = real(value, "ece");
+  metrics.confusion = field<std::vector<std::vector<int64_t>>>(value, "confusion");
+  for (const auto& bin : list(value, "calibration")) {
+    metrics.calibration.push_back({field<int64_t>(bin, "clips"), real(bin, "confidence"), real(bin, "accuracy")});
+  }
+  for (const char c : field<std::string>(value, "correct")) metrics.correct.push_back(c == '1');
+  for (const auto& row : list(value, "worst")) {
+    metrics.worst.push_back({clip_from(member(row, "clip")), field<int64_t>(row, "predicted"), real(row, "probability_of_truth")});
+  }
+  return metrics;
+}
+
+json to_value(const RoundResult& round) {
+  return {{"round", round.round}, {"answers", round.answers}, {"seconds", round.seconds}, {"price", round.price},
+          {"select_s", round.select_s}, {"score_s", round.score_s}, {"ask_s", round.ask_s}, {"train_s", round.train_s},
+          {"evaluate_s", round.evaluate_s}, {"forwards", round.forwards},
+          {"answer_accuracy", round.answer_accuracy}, {"metrics", to_value(round.metrics)}};
+}
+
+RoundResult round_from(const json& value) {
+  RoundResult round;
+  round.round = field<int64_t>(value, "round");
+  round.answers = field<int64_t>(value, "answers");
+  round.forwards = field<int64_t>(value, "forwards", 0);
+  for (const auto& [key, measured] : {std::pair{"seconds", &round.seconds}, {"price", &round.price}, {"select_s", &round.select_s},
+      {"score_s", &round.score_s},
+                                   {"ask_s", &round.ask_s}, {"train_s", &round.train_s}, {"evaluate_s", &round.evaluate_s},
+                                   {"answer_accuracy", &round.answer_accuracy}}) {
+    *measured = real(value, key);
+  }
+  round.metrics = metrics_from(member(value, "metrics"));
+  return round;
+}
+
+json to_value(const Cell& cell) {
+  json rounds = json::array();
+  for (const auto& round : cell.rounds) rounds.push_back(to_value(round));
+  return {{"arm", cell.arm}, {"seed", cell.seed}, {"control", cell.control}, {"against", cell.against}, {"taught", cell.taught},
+          {"rounds", rounds}};
+}
+
+// Older versions did not say which arms a teacher taught: there an arm that asked a teacher did.
+Cell cell_from(const json& value, bool has_teacher) {
+  Cell cell{field<std::string>(value, "arm"), field<int64_t>(value, "seed"), field<bool>(value, "control"), {}, field<std::string>(value, "against", "")};
+  cell.taught = field<bool>(value, "taught", has_teacher && list(value, "rounds").size() > 1);
+  for (const auto& round : list(value, "rounds")) cell.rounds.push_back(round_from(round));
+  return cell;
+}
+
+/// Every text field of Results with its key, every count with its key.
+template <class R, class Text, class Count>
+void visit(R& results, const Text& text, const Count& count) {
+  text("question", results.question);
+  text("name", results.name);
+  text("budget_unit", results.budget_unit);
+  text("teacher", results.teacher);
+  text("recipe", results.recipe);
+  text("revision", results.revision);
+  text("machine", results.machine);
+  text("command", results.command);
+  text("date", results.date);
+  count("unlabelled_segments", results.unlabelled_segments);
+  count("pool_clips", results.pool_clips);
+  count("start_clips", results.start_clips);
+  count("test_clips", results.test_clips);
+}
+
+json per_class(const Metrics& metrics, const std::vector<std::string>& classes) {
+  json rows = json::array();
+  const auto& confusion = metrics.confusion;
+  for (size_t k = 0; k < confusion.size() && k < classes.size(); ++k) {
+    int64_t clips = 0, predicted = 0;
+    for (const auto count : confusion[k]) clips += count;
+    for (const auto& row : confusion) predicted += row.at(k);
+    const auto hits = static_cast<double>(confusion[k].at(k));
+    const auto share = [&](int64_t of) { return of > 0 ? hits / static_cast<double>(of) : kNan; };
+    const double f1 = clips + predicted > 0 ? 2 * hits / static_cast<double>(clips + predicted) : kNan;
+    rows.push_back({{"class", classes[k]}, {"clips", clips}, {"recall", share(clips)}, {"precision", share(predicted)}, {"f1", f1}});
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::string test_id_of(const std::vector<Clip>& clips) {
+  uint64_t hash = fnv1a("test");
+  for (const Clip& clip : clips) hash = fnv1a(fmt::format("{}|{}\n", clip.key(), clip.label), hash);
+  return fmt::format("{:016x}", hash);
+}
+
+std::string to_json(const Metrics& metrics, const std::vector<std::string>& classes) {
+  json value = to_value(metrics);
+  value["classes"] = classes;
+  value["per_class"] = per_class(metrics, classes);
+  return dump(value, 1);
+}
+
+Metrics metrics_from_json(const std::string& text) {
+  return reading(text, "metrics", metrics_from);
+}
+
+std::string to_json(const RoundResult& round) { return dump(to_value(round)); }
+
+RoundResult round_from_json(const std::string& text) {
+  return reading(text, "round", round_from);
+}
+
+std::string to_json(const Results& results) {
+  json value{{"format", 1}};
+  const auto write = [&](const char* key, const auto& field) { value[key] = field; };
+  visit(results, write, write);
+  value["classes"] = results.classes;
+  value["teacher_accuracy"] = results.teacher_accuracy;
+  value["read_s"] = results.read_s;
+  value["start_draw"] = results.start_draw;
+  value["test_videos"] = results.test_videos;
+  value["test_id"] = results.test_id;
+  value["notes"] = results.notes;
+  value["cells"] = json::array();
+  for (const auto& cell : results.cells) value["cells"].push_back(to_value(cell));
+  value["quarantined"] = json::array();
+  for (const auto& row : results.quarantined) value["quarantined"].push_back({{"path", row.path}, {"reason", row.reason}});
+  return dump(value, 1);
+}
+
+Results results_from_json(const std::string& text) {
+  return reading(text, "results", [](const json& value) {
+    if (const auto format = field<int64_t>(value, "format", 0); format != 1) fail("format {}, this version of distal reads format 1", format);
+    Results results;
+    const auto read = [&](const char* key, auto& to) { take(member(value, key), key, to); };
+    visit(results, read, read);
+    read("classes", results.classes);
+    read("teacher_accuracy", results.teacher_accuracy);
+    results.read_s = field<double>(value, "read_s", 0);
+    results.start_draw = field<std::string>(value, "start_draw", "");
+    const bool has_teacher = !results.teacher.empty() && !results.teacher.starts_with("hidden truth");
+    read("test_videos", results.test_videos);
+    results.test_id = field<std::string>(value, "test_id", "");
+    read("notes", results.notes);
+    for (const auto& cell : list(value, "cells")) results.cells.push_back(cell_from(cell, has_teacher));
+    for (const auto& row : list(value, "quarantined")) results.quarantined.push_back({field<std::string>(row, "path"), field<std::string>(row, "reason")});
+    return results;
+  });
+}
+
+}  // namespace distal

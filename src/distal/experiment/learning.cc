@@ -1,0 +1,329 @@
+#include "distal/experiment/learning.h"
+
+#include <deque>
+#include <filesystem>
+
+#include "distal/base/revision.h"
+#include "distal/data/order.h"
+#include "distal/data/read_ahead.h"
+#include "distal/models/gate.h"
+#include "distal/models/weights.h"
+#include "distal/pretext/probe.h"
+#include "distal/train/kept.h"
+#include "distal/train/task_aware.h"
+#include "distal/train/taught.h"
+
+namespace distal {
+namespace {
+
+// A net whose clips are embeddings already: only the head runs.
+class HeadOnly final : public Net {
+ public:
+  explicit HeadOnly(Net& net) : net_(net) {}
+  Output forward(const torch::Tensor& embedding) override { return {net_.head(embedding), embedding}; }
+  torch::Tensor head(const torch::Tensor& embedding) override { return net_.head(embedding); }
+  int64_t embedding_size() const override { return net_.embedding_size(); }
+
+ private:
+  Net& net_;
+};
+
+uint64_t hash_of(const torch::Tensor& tensor, uint64_t basis) {
+  const torch::Tensor bytes = tensor.detach().contiguous();
+  return fnv1a({static_cast<const char*>(bytes.data_ptr()), bytes.nbytes()}, basis);
+}
+
+// What the frozen part of a net is, so that its features can be shared by heads and seeds.
+uint64_t frozen_hash(const Net& net) {
+  uint64_t hash = fnv1a("backbone");
+  for (const auto& [name, tensor] : state(net)) {
+    if (!tensor.requires_grad()) hash = hash_of(tensor, fnv1a(name, hash));
+  }
+  return hash;
+}
+
+bool is_taught(const std::vector<Sample>& samples) {
+  return std::any_of(samples.begin(), samples.end(), [](const Sample& sample) { return !sample.teacher.empty(); });
+}
+
+bool uses(const Choice<DistillLoss>& loss, const std::vector<Sample>& samples) { return is_taught(samples) || (loss && !loss->needs_teacher()); }
+
+// Of everything that determines the trained weights: the fresh network (so its options, init file and seed), how it is
+// trained, on what, by which program, and under whose eyes.
+uint64_t training_hash(const Net& fresh, Learner learner, Choice<DistillLoss> loss, InputOptions input, const std::vector<Sample>& samples, Random random,
+                       const Model& teacher) {
+  uint64_t hash = fnv1a(revision() + resolved(learner) + resolved(input), random());
+  for (const auto& [name, tensor] : state(fresh)) hash = hash_of(tensor, fnv1a(name, hash));
+  const auto add = [&](const std::vector<float>& known) { hash = fnv1a({reinterpret_cast<const char*>(known.data()), known.size() * sizeof(float)}, hash); };
+  for (const Sample& sample : samples) {
+    hash = fnv1a(sample.clip.key(), hash);
+    add(sample.target);
+    add(sample.teacher);
+  }
+  if (teacher && is_taught(samples))
+    for (const auto& [name, tensor] : state(*teacher)) hash = hash_of(tensor, fnv1a(name, hash));
+  return uses(loss, samples) ? fnv1a(resolved(loss), hash) : hash;
+}
+
+std::string videos_of(const std::vector<Sample>& samples, const torch::Tensor& rows) {
+  std::string text;
+  for (int64_t i = 0; i < rows.size(0); ++i) text += (i > 0 ? ", " : "") + samples[rows[i].item<int64_t>()].clip.video.str();
+  return text;
+}
+
+// All samples as one batch whose `clips` are their features.
+Batch batch_of(const std::vector<Sample>& samples, const torch::Tensor& features, int64_t classes) {
+  const int64_t count = std::ssize(samples);
+  Batch batch{features, torch::full({count, classes}, std::numeric_limits<float>::quiet_NaN()), torch::arange(count), torch::empty({count}), {}};
+  batch.teacher = batch.targets.clone();
+  for (int64_t i = 0; i < count; ++i) {
+    const Sample& sample = samples[i];
+    std::copy(sample.target.begin(), sample.target.end(), batch.targets.data_ptr<float>() + i * classes);
+    std::copy(sample.teacher.begin(), sample.teacher.end(), batch.teacher.data_ptr<float>() + i * classes);
+    batch.weights.data_ptr<float>()[i] = sample.weight;
+  }
+  return batch;
+}
+
+Predictions of_nothing() { return {torch::empty({0, 0}), torch::empty({0, 0}), torch::empty({0}, torch::kInt64)}; }
+
+}  // namespace
+
+ClipRefs refs_of(const std::vector<Sample>& samples) {
+  ClipRefs refs;
+  for (const Sample& sample : samples) refs.push_back(&sample.clip);
+  return refs;
+}
+
+std::vector<Clip> copies_of(const ClipRefs& refs) {
+  std::vector<Clip> clips;
+  for (const Clip* clip : refs) clips.push_back(*clip);
+  return clips;
+}
+
+Learning::Learning(ClipReader& reader, Classes classes, ClipsOf clips, std::string folder, Progress& progress)
+    : reader_(reader), classes_(std::move(classes)), clips_(std::move(clips)), folder_(std::move(folder)), progress_(progress) {
+  std::filesystem::create_directories(folder_);
+}
+
+void Learning::pretrain_on(ClipsOf pool, CacheOptions cache) { pool_ = std::move(pool), cache_ = std::move(cache); }
+
+Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string& what,
+                      const Model& teacher) {
+  Learner fitted = learner;
+  fitted.training.steps = learner.training.steps_for(std::ssize(samples));
+  const Model net = fitted.model.build(classes_.size(), random.stream("weights"));
+  const std::string warning = learner.backbone_frozen() ? "" : learner.augment.flip_warning(classes_);
+  if (!warning.empty()) note(warning);
+  if (!fitted.model.account.empty()) note(fmt::format("Weights for {}: {}", fitted.model.backbone.name, fitted.model.account));
+  if (learner.pretext) {
+    expect(pool_ != nullptr, "there are clips to pre-train on");
+    Pretraining(reader_.options(), cache_, pool_(), folder_, progress_).start(*net, learner, classes_.size(), random.stream("pretext"));
+  }
+  const std::string stem = fmt::format("{}/{:016x}", folder_, training_hash(*net, fitted, loss, reader_.options(), samples, random, teacher));
+  const std::string finished = stem + ".safetensors", checkpoint = stem + ".checkpoint.safetensors";
+  if (const auto kept = load_kept(finished, progress_)) {
+    load_into(*net, *kept);
+    net->eval();
+    return net;
+  }
+  const auto learned = objective(*net, fitted, loss, samples, random.stream("loss"), teacher);
+  const auto fit_what = learner.probe ? &Learning::fit_probe : learner.backbone_frozen() ? &Learning::fit_head : &Learning::fit_clips;
+  if (!learner.probe && !learner.backbone_frozen()) read_all(fitted.training, samples);
+  progress_.begin(what, fitted.training.steps, "steps");
+  const FitReport report = (this->*fit_what)(*net, fitted, *learned, weighed(learner, samples), random, checkpoint);
+  progress_.end();
+  note("Trained in " + report.precision);
+  save_checked(finished, state(*net));
+  std::filesystem::remove(checkpoint);
+  return net;
+}
+
+std::unique_ptr<Objective> Learning::objective(Net& net, const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples,
+                                               Random random, const Model& teacher) const {
+  const double smoothing = learner.training.label_smoothing;
+  if (!uses(loss, samples)) return std::make_unique<Supervised>(smoothing);
+  expect(loss.method != nullptr, "a loss is chosen where a teacher answered");
+  expect(!teacher || !learner.backbone_frozen(), "features that are computed once show a teacher no view");
+  if (!teacher || !is_taught(samples)) return std::make_unique<Taught>(loss.method, smoothing);
+  auto taught = std::make_unique<Taught>(loss.method, smoothing, teacher);
+  const InputOptions& input = reader_.options();
+  const torch::Tensor clip = torch::zeros({1, 3, input.sampling.frames, input.size_px, input.size_px});
+  const torch::Tensor even = torch::full({1, classes_.size()}, 1.0 / static_cast<double>(classes_.size()));
+  taught->prepare(net, {clip, even, torch::zeros({1}, torch::kInt64), torch::ones({1}), even}, std::ssize(samples), random);
+  return taught;
+}
+
+void Learning::note(const std::string& text) {
+  notes_.insert(text);
+  if (said_.insert(text).second) progress_.say(text);
+}
+
+// Beside a network that learns on every processor, decoding slows both down.
+void Learning::read_all(const TrainingOptions& training, const std::vector<Sample>& samples) {
+  const bool sees_all = training.steps * training.accumulate * training.batch_size >= std::ssize(samples);
+  if (!sees_all || !reader_.options().training_frames_fit(static_cast<double>(samples.size()), reader_.cache_options())) return;
+  std::vector<ClipReader::Ahead> ahead;
+  for (const Sample& sample : samples) ahead.push_back({&sample.clip, true});
+  read_ahead(reader_, ahead, progress_, "reading clips");
+}
+
+std::vector<Sample> Learning::weighed(const Learner& learner, const std::vector<Sample>& samples) const {
+  std::vector<Sample> weighed = samples;
+  if (!learner.training.class_weights) return weighed;
+  std::vector<double> mass(classes_.size(), 0);
+  for (const Sample& sample : weighed)
+    for (int64_t k = 0; k < classes_.size(); ++k) mass[k] += sample.known()[k];
+  const double even = static_cast<double>(weighed.size()) / static_cast<double>(classes_.size());
+  for (Sample& sample : weighed) {
+    double weight = 0;
+    for (int64_t k = 0; k < classes_.size(); ++k)
+      if (mass[k] > 0) weight += sample.known()[k] * even / mass[k];
+    sample.weight = static_cast<float>(weight);
+  }
+  return weighed;
+}
+
+FitReport Learning::fit_clips(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint) {
+  const TrainingOptions& training = learner.training;
+  std::shared_ptr<TrainingBatches> batches;
+  AugmentOptions augment = learner.augment;
+  augment.resolve(classes_);
+  BatchStream stream;
+  stream.open = [&](int64_t first) {
+    batches = std::make_shared<TrainingBatches>(reader_, samples, classes_.size(), training.batch_size, augment,
+                                                training.class_balanced, random.stream("batches"), first, training.threads);
+    return [batches] { return batches->next(); };
+  };
+  stream.describe = [&](const torch::Tensor& rows) { return videos_of(samples, rows); };
+  std::unique_ptr<Objective> aware;  // with a head that tells the transformations of augment.family
+  if (augment.family && augment.family->head_classes() > 0) aware = std::make_unique<TaskAware>(objective, *augment.family, net, random.stream("transform head"));
+  return fit(net, training, aware ? *aware : objective, stream, random.stream("fit"), checkpoint, progress_);
+}
+
+// A clip counts by its truth, else by the teacher's word.
+FitReport Learning::fit_probe(Net& net, const Learner&, Objective&, const std::vector<Sample>& samples, Random, const std::string&) {
+  const Predictions read = features(net, refs_of(samples));
+  if (read.rows.size(0) == 0) fail("no labelled clip could be read; see the quarantined videos");
+  std::vector<torch::Tensor> known, weights;
+  for (int64_t i = 0; i < read.rows.size(0); ++i) {
+    const Sample& sample = samples[read.rows[i].item<int64_t>()];
+    known.push_back(torch::tensor(sample.known()));
+    weights.push_back(torch::tensor(sample.weight));
+  }
+  set_classifier(net, linear_probe(read.embeddings, torch::stack(known), torch::stack(weights)));
+  FitReport report;
+  report.precision = "f32";
+  return report;
+}
+
+FitReport Learning::fit_head(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& all, Random random, const std::string& checkpoint) {
+  const Predictions known = features(net, refs_of(all));
+  const int64_t readable = known.rows.size(0);
+  if (readable == 0) fail("no labelled clip could be read; see the quarantined videos");
+  std::vector<Sample> samples;
+  for (int64_t i = 0; i < readable; ++i) samples.push_back(all[known.rows[i].item<int64_t>()]);
+  const Batch whole = batch_of(samples, known.embeddings, classes_.size());
+  const Random order_random = random.stream("order");
+  std::vector<int64_t> likely;
+  for (const Sample& sample : samples) likely.push_back(sample.likely());
+  const auto order = learner.training.class_balanced ? std::make_shared<SampleOrder>(likely, order_random)
+                                                     : std::make_shared<SampleOrder>(readable, order_random);
+  BatchStream stream;
+  stream.describe = [&](const torch::Tensor& rows) { return videos_of(samples, rows); };
+  stream.open = [&, size = learner.training.batch_size](int64_t first) {
+    return [&whole, order, size, position = first * size]() mutable {
+      std::vector<int64_t> rows;
+      for (int64_t i = 0; i < size; ++i) rows.push_back(order->at(position++, 0));
+      const torch::Tensor picked = torch::tensor(rows, torch::kInt64);
+      const auto of = [&](const torch::Tensor& column) { return column.index_select(0, picked); };
+      return Batch{of(whole.clips), of(whole.targets), of(whole.rows), of(whole.weights), of(whole.teacher)};
+    };
+  };
+  // Only what trains is handed to the loop: the frozen backbone stays in evaluation mode.
+  HeadOnly head(net);
+  for (const auto& item : net.named_parameters())
+    if (item.value().requires_grad()) head.register_parameter(fmt::format("p{}", head.parameters().size()), item.value());
+  net.train();
+  const FitReport report = fit(head, learner.training, objective, stream, random.stream("fit"), checkpoint, progress_);
+  net.eval();
+  return report;
+}
+
+Predictions Learning::predict(Net& net, const Learner& learner, const std::vector<Clip>& clips) {
+  return look(net, learner, refs_of(clips));
+}
+
+Predictions Learning::look(Net& net, const Learner& learner, const ClipRefs& clips) {
+  if (!learner.backbone_frozen()) return read_and_predict(net, clips, "reading clips");
+  Predictions known = features(net, clips);
+  const torch::NoGradGuard no_grad;
+  net.eval();
+  if (known.rows.size(0) > 0) known.logits = net.head(known.embeddings);
+  return known;
+}
+
+Predictions Learning::score(Net& net, const Learner& learner, const ClipRefs& clips, int64_t beside) {
+  if (learner.backbone_frozen() || learner.training.precision == "f32" || !cpu_has_bf16()) return look(net, learner, clips);
+  return read_and_predict(net, clips, "reading clips", "bf16", beside);
+}
+
+// All clips at the first call and in the order of clips_(): what a clip's features are does not depend on who asked when.
+Predictions Learning::features(Net& net, const ClipRefs& clips) {
+  auto& known = features_[frozen_hash(net)];
+  if (known.empty()) {
+    const std::vector<Clip> all = clips_();
+    const Predictions read = read_and_predict(net, refs_of(all), "features");
+    for (const Clip& clip : all) known[clip.key()];  // undefined where unreadable
+    for (int64_t i = 0; i < read.rows.size(0); ++i) known[all[read.rows[i].item<int64_t>()].key()] = read.embeddings[i];
+  }
+  std::vector<torch::Tensor> embeddings;
+  std::vector<int64_t> rows;
+  for (size_t i = 0; i < clips.size(); ++i) {
+    const torch::Tensor& embedding = known.at(clips[i]->key());
+    if (!embedding.defined()) continue;
+    embeddings.push_back(embedding);
+    rows.push_back(static_cast<int64_t>(i));
+  }
+  if (rows.empty()) return of_nothing();
+  return {torch::Tensor(), torch::stack(embeddings), torch::tensor(rows, torch::kInt64)};
+}
+
+Predictions Learning::read_and_predict(Net& net, const ClipRefs& clips, const std::string& what, const std::string& precision, int64_t beside) {
+  const torch::NoGradGuard no_grad;
+  net.eval();
+  const InputOptions& input = reader_.options();
+  std::string why_not;
+  const std::vector<int64_t> clip = {3, input.sampling.frames, input.size_px, input.size_px};
+  const auto engine = quicker_engine(Model(std::shared_ptr<Net>(), &net), clip, std::max(std::ssize(clips), beside), worth_freezing, &why_not, /*at_once=*/std::ssize(clips), precision);
+  if (!why_not.empty()) note(why_not);
+  EvaluationBatches batches(reader_, clips, classes_.size(), engine->batch(), /*threads=*/1);
+  Predictions all = of_nothing();
+  all.rows = torch::empty({std::ssize(clips)}, torch::kInt64);
+  std::deque<std::future<Output>> under_way;
+  int64_t read = 0, done = 0;
+  const auto take_first = [&] {
+    const Output output = under_way.front().get();
+    under_way.pop_front();
+    const int64_t end = done + output.logits.size(0);
+    if (done == 0) {
+      all.logits = output.logits.new_empty({std::ssize(clips), output.logits.size(1)});
+      all.embeddings = output.embedding.new_empty({std::ssize(clips), output.embedding.size(1)});
+    }
+    all.logits.slice(0, done, end).copy_(output.logits);
+    all.embeddings.slice(0, done, end).copy_(output.embedding);
+    progress_.step(done = end);
+  };
+  progress_.begin(what, static_cast<int64_t>(clips.size()), "clips");
+  while (const auto batch = batches.next()) {
+    all.rows.slice(0, read, read + batch->rows.numel()).copy_(batch->rows);
+    read += batch->rows.numel();
+    under_way.push_back(engine->submit(batch->clips));
+    if (std::ssize(under_way) >= engine->requests()) take_first();
+  }
+  while (!under_way.empty()) take_first();
+  progress_.end();
+  return {all.logits.slice(0, 0, done), all.embeddings.slice(0, 0, done), all.rows.slice(0, 0, done)};
+}
+
+}  // namespace distal

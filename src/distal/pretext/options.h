@@ -1,0 +1,51 @@
+#pragma once
+// How a network is pre-trained on clips without labels: a `pretext` section of a recipe,
+//
+//   pretext: {mode: both, contrast: moco, tasks: [rotation, reverse, shuffle, speed], speed: {strides: [1, 2, 4]}, training: {...}}
+//
+// where each task of `tasks` may have a section of its own name.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "distal/data/augment.h"
+#include "distal/pretext/contrast.h"
+#include "distal/pretext/task.h"
+#include "distal/train/fit.h"
+
+namespace distal {
+
+struct TaskChoice {
+  std::string name;
+  double weight = 1;                        // lambda_t
+  std::shared_ptr<const PretextTask> task;
+  void visit(OptionVisitor& v);             // the task's own fields stand beside these
+ private:
+  std::shared_ptr<const void> options_;
+};
+
+struct PretextOptions {
+  std::string mode = "both";                // both, tasks, augment, contrast
+  Choice<Contrast> contrast{"moco"};
+  std::vector<std::string> tasks = {"rotation", "reverse", "shuffle", "speed"};
+  std::vector<TaskChoice> chosen;           // one for each of `tasks`, after `visit`
+  std::string draw = "one";                 // one task per clip, or all
+  std::string key = "plain";                // the key view: plain (variant A) or transformed (variant B)
+  int64_t dim = 128, hidden = 256;          // of projection heads; as published for video: 128 and 2048
+  int64_t stride = 1;                       // video frames from one frame of a view to the next
+  TrainingOptions training;
+  AugmentOptions augment;                   // of each view by itself
+  PretextOptions();
+  /// Throws UsageError: no task where one is wanted, a task named twice, an option of `training` or `augment` that needs labels.
+  void visit(OptionVisitor& v);
+
+  bool contrasts() const { return mode != "tasks"; }      // a contrastive loss, so a second view
+  bool transforms() const { return mode != "contrast"; }  // clips are transformed
+  bool asks() const { return mode == "both" || mode == "tasks"; }  // the tasks are learned
+  /// Frames of a view for clips of `frames`: what the most demanding task of `tasks` wants. It is the same in every mode, so that
+  /// recipes that differ in mode alone see the same views. Throws Error: clips too short for a task.
+  int64_t view_frames(int64_t frames) const;
+};
+
+}  // namespace distal

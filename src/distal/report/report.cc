@@ -1,0 +1,141 @@
+#include "distal/report/report.h"
+
+#include <chrono>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "distal/base/files.h"
+#include "distal/base/progress.h"
+#include "distal/lists/csv.h"
+#include "distal/report/html.h"
+#include "distal/report/page.h"
+#include "distal/report/sections.h"
+#include "distal/report/tensorboard.h"
+
+namespace distal {
+namespace {
+
+struct Column {
+  const char* name;
+  double (*value)(const RoundResult&);
+};
+
+constexpr Column kCurve[] = {
+    {"round", [](const RoundResult& r) { return static_cast<double>(r.round); }},
+    {"answers", [](const RoundResult& r) { return static_cast<double>(r.answers); }},
+    {"seconds", [](const RoundResult& r) { return r.seconds; }},
+    {"price", [](const RoundResult& r) { return r.price; }},
+    {"accuracy", [](const RoundResult& r) { return r.metrics.accuracy; }},
+    {"video_accuracy", [](const RoundResult& r) { return r.metrics.video_accuracy; }},
+    {"mean_class_accuracy", [](const RoundResult& r) { return r.metrics.mean_class_accuracy; }},
+    {"nll", [](const RoundResult& r) { return r.metrics.nll; }},
+    {"ece", [](const RoundResult& r) { return r.metrics.ece; }},
+    {"answer_accuracy", [](const RoundResult& r) { return r.answer_accuracy >= 0 ? r.answer_accuracy : NAN; }},
+};
+constexpr Column kStages[] = {
+    {"score_s", [](const RoundResult& r) { return r.score_s; }},       {"select_s", [](const RoundResult& r) { return r.select_s; }},
+    {"ask_s", [](const RoundResult& r) { return r.ask_s; }},           {"train_s", [](const RoundResult& r) { return r.train_s; }},
+    {"evaluate_s", [](const RoundResult& r) { return r.evaluate_s; }},
+};
+
+std::vector<Scalar> scalars(const Results& results) {
+  std::vector<Scalar> out;
+  for (const auto& cell : results.cells) {
+    for (const auto& round : cell.rounds) {
+      const int64_t step = std::llround(results.budget_unit == "seconds" ? round.seconds : static_cast<double>(round.answers));
+      const std::string run = fmt::format("/{}/seed {}", cell.arm, cell.seed);
+      for (const auto& column : kCurve) {
+        const std::string name = column.name;
+        if (name == "round" || name == "answers" || !std::isfinite(column.value(round))) continue;
+        out.push_back({name + run, step, column.value(round)});
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string report_html(const Results& results, const ThumbnailFunction& thumbnail) {
+  const Summary summary(results);
+  struct Part { const char* id; const char* name; std::string html; };
+  const std::vector<Part> parts = {
+      {"curves", "Curves", sections::curves(summary)},       {"final", "Final round", sections::finals(summary)},
+      {"budget", "Budget", sections::budget(summary)},       {"classes", "Classes", sections::classes(summary)},
+      {"calibration", "Calibration", sections::calibration(summary)}, {"cost", "Cost", sections::cost(summary)},
+      {"worst", "Worst clips", sections::worst(summary, thumbnail)},  {"data", "Data", sections::data(summary)},
+      {"recipe", "Recipe", sections::recipe(summary)},
+  };
+  std::string body = "<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<div class=\"wrap\">\n<header>" +
+      sections::heading(summary) + "<nav aria-label=\"Sections\">";
+  for (const auto& part : parts) {
+    if (!part.html.empty()) body += fmt::format("<a href=\"#{}\">{}</a> ", part.id, part.name);
+  }
+  body += "</nav></header>\n<main id=\"main\">\n";
+  for (const auto& part : parts) body += part.html;
+  Progress::check_interrupted();  // pictures that a signal cut short are no page
+  const std::string title = !results.question.empty() ? results.question : !results.name.empty() ? results.name : "Experiment";
+  return page(title, body + "</main>\n" + sections::provenance(summary) + "</div>\n");
+}
+
+std::string report_json(const Results& results) {
+  const Summary summary(results);
+  nlohmann::json comparisons = nlohmann::json::array();
+  for (const auto& c : summary.comparisons) {
+    const Estimate both = sections::over_groups(c);
+    comparisons.push_back({{"arm", c.arm->name}, {"against", c.against->name}, {"pairs", c.differences.size()}, {"difference", c.difference.mean},
+                           {"over_seeds", {{"low", c.difference.low}, {"high", c.difference.high}, {"p", c.p}, {"p_holm", c.p_holm}}},
+                           {"over_seeds_and_groups", {{"low", both.low}, {"high", both.high}, {"groups", c.crossed ? c.crossed->groups : 0}}},
+                           {"one_teacher", c.one_teacher}, {"finding", c.finding()}, {"sentence", c.sentence()}});
+  }
+  nlohmann::json value = nlohmann::json::parse(to_json(results));
+  value["answer"] = answer(summary);
+  value["comparisons"] = comparisons;
+  return value.dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string curve_csv(const Results& results) {
+  std::string out = "arm,seed,control";
+  for (const auto& column : kCurve) out += std::string(",") + column.name;
+  out += '\n';
+  for (const auto& cell : results.cells) {
+    for (const auto& round : cell.rounds) {
+      out += fmt::format("{},{},{}", csv_field(cell.arm), cell.seed, cell.control ? 1 : 0);
+      for (const auto& column : kCurve) out += std::isfinite(column.value(round)) ? fmt::format(",{}", column.value(round)) : ",";
+      out += '\n';
+    }
+  }
+  return out;
+}
+
+std::string metrics_jsonl(const Results& results) {
+  std::string out;
+  for (const auto& cell : results.cells) {
+    for (const auto& round : cell.rounds) {
+      nlohmann::ordered_json row{{"arm", cell.arm}, {"seed", cell.seed}, {"control", cell.control}, {"round", round.round},
+          {"answers", round.answers}};
+      for (const auto& column : kCurve) row.emplace(column.name, column.value(round));  // what is there already stays
+      for (const auto& column : kStages) row[column.name] = column.value(round);
+      out += row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    }
+  }
+  return out;
+}
+
+void write_report(const std::string& folder, const Results& results, const ThumbnailFunction& thumbnail) {
+  make_folder(folder);
+  const double now_s = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const auto write = [&](const char* name, const std::string& bytes) {
+    Progress::check_interrupted();
+    write_atomically(folder + "/" + name, bytes);
+  };
+  write("report.json", report_json(results));
+  write("curve.csv", curve_csv(results));
+  write("metrics.jsonl", metrics_jsonl(results));
+  write("events.out.tfevents.distal", event_file(scalars(results), now_s));
+  write("report.html", report_html(results, thumbnail));
+}
+
+}  // namespace distal

@@ -1,0 +1,422 @@
+#include "distal/report/report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <set>
+
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include "distal/base/error.h"
+#include "distal/base/random.h"
+#include "distal/report/html.h"
+#include "distal/report/tensorboard.h"
+#include "distal/report/text.h"
+
+namespace distal {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+Metrics sample_metrics(double accuracy, int64_t classes, Random& random) {
+  Metrics m;
+  m.confusion.assign(static_cast<size_t>(classes), std::vector<int64_t>(static_cast<size_t>(classes), 0));
+  m.calibration.resize(15);
+  int64_t hits = 0;
+  for (int64_t clip = 0; clip < 240; ++clip) {
+    const int64_t truth = clip % classes;
+    const bool right = random.uniform() < accuracy + 0.25 * (static_cast<double>(truth % 4) / 3 - 0.5);
+    const int64_t said = right ? truth : random.uniform() < 0.5 ? (truth + 1) % classes : random.below(classes);
+    m.confusion[static_cast<size_t>(truth)][static_cast<size_t>(said)] += 1;
+    const double confidence = std::min(0.999, 0.3 + 0.65 * random.uniform() + (right ? 0.12 : 0));
+    auto& bin = m.calibration[static_cast<size_t>(confidence * 15)];
+    const auto n = static_cast<double>(bin.clips++);
+    bin.confidence = (bin.confidence * n + confidence) / (n + 1);
+    bin.accuracy = (bin.accuracy * n + (truth == said ? 1 : 0)) / (n + 1);
+    hits += truth == said;
+    m.correct.push_back(truth == said);
+  }
+  m.accuracy = static_cast<double>(hits) / 240;
+  m.video_accuracy = std::min(1.0, m.accuracy + 0.03);
+  m.mean_class_accuracy = m.accuracy - 0.01;
+  m.nll = 1.6 * (1 - m.accuracy) + 0.2;
+  m.ece = 0.08 * random.uniform() + 0.03;
+  for (int64_t i = 0; i < 12; ++i) {
+    Clip clip;
+    clip.video = "videos/" + std::to_string(i * 7 % 31) + "/clip_<" + std::to_string(i) + ">.mp4";
+    clip.start_s = 2.0 * static_cast<double>(i);
+    clip.end_s = clip.start_s + 8;
+    clip.label = i % classes;
+    m.worst.push_back({clip, (i + 1) % classes, 0.004 * static_cast<double>(i + 1)});
+  }
+  return m;
+}
+
+RoundResult sample_round(int64_t r, double lift, int64_t classes, Random& random) {
+  RoundResult round;
+  round.round = r;
+  round.answers = 16 + 24 * r;
+  round.seconds = static_cast<double>(round.answers) * (7.5 + random.uniform());
+  round.price = static_cast<double>(round.answers) * 0.02;
+  round.score_s = 12 + 3 * random.uniform();
+  round.select_s = 0.4 + lift;
+  round.ask_s = 4;
+  round.train_s = 70 + 30 * static_cast<double>(r);
+  round.evaluate_s = 6;
+  round.answer_accuracy = 0.9;
+  const double rise = 1 - std::exp(-0.55 * static_cast<double>(r));
+  round.metrics = sample_metrics(0.34 + (0.4 + lift) * rise + 0.012 * random.normal(), classes, random);
+  return round;
+}
+
+struct Sample { size_t arms = 5; int64_t seeds = 5, rounds = 5, classes = 8; };
+
+/// Results as an experiment would give them: accuracy rises with the budget, arms differ by a known amount.
+Results sample(const Sample& size = {}) {
+  static const std::vector<std::string> kArms = {"random", "badge", "active_mixup", "entropy", "typiclust"};
+  static const std::vector<std::string> kClasses = {"backswing", "brushing teeth", "climbing", "drumming", "fencing", "juggling", "rowing",
+      "walking"};
+  const double lifts[] = {0, 0.09, 0.065, 0.01, -0.05};
+  Results results;
+  results.question = "Which strategy buys the most accuracy per answer?";
+  results.name = "strategies";
+  for (int64_t k = 0; k < size.classes; ++k) results.classes.push_back(k < 8 ? kClasses[static_cast<size_t>(k)] : "class number " +
+      std::to_string(k));
+  for (size_t a = 0; a < size.arms; ++a) {
+    for (int64_t seed = 0; seed < size.seeds; ++seed) {
+      Random random = Random(7).stream("sample", a * 1000 + static_cast<uint64_t>(seed));
+      Cell cell{a < kArms.size() ? kArms[a] : "arm " + std::to_string(a), seed, a == 0, {}};
+      for (int64_t r = 0; r < size.rounds; ++r) cell.rounds.push_back(sample_round(r, lifts[a % 5], size.classes, random));
+      results.cells.push_back(cell);
+    }
+  }
+  results.quarantined = {{"videos/broken_014.mp4", "no frame could be decoded: moov atom not found"},
+      {"videos/empty.avi", "the file is empty"}};
+  results.unlabelled_segments = 37;
+  results.pool_clips = 1840;
+  results.start_clips = 160;
+  results.test_clips = 240;
+  for (int64_t i = 0; i < 240; ++i) results.test_videos.push_back("video " + std::to_string(i / 4));
+  results.teacher = "btsnet, trained on 400 labelled clips";
+  results.teacher_accuracy = 0.883;
+  results.recipe = "name: strategies\nstudent: {name: eco_lite}\nrounds: 5\n";
+  results.revision = "832b081";
+  results.machine = "AMD EPYC, 2 threads";
+  results.command = "distal run recipes/strategies.yaml --store sqlite:distal.db";
+  results.date = "2025-01-31";
+  results.notes = {"2 videos could not be read."};
+  return results;
+}
+
+/// The first fault of the tags: one left open, closed twice, or crossed; empty where every tag has its partner.
+std::string unbalanced(const std::string& html) {
+  static const std::set<std::string> kVoid = {"meta", "img", "br", "link", "hr", "!doctype"};
+  std::vector<std::string> open;
+  for (size_t at = 0; (at = html.find('<', at)) != std::string::npos;) {
+    const size_t end = html.find('>', at);
+    if (end == std::string::npos) return "a tag without an end";
+    const bool closing = html[at + 1] == '/';
+    const size_t from = at + 1 + closing;
+    const std::string name = html.substr(from, html.find_first_of(" \n>/", from) - from);
+    const std::string tag = html.substr(at, end - at);
+    if (std::count(tag.begin(), tag.end(), '"') % 2) return "an attribute left open in " + tag;
+    at = end + 1;
+    if (closing) {
+      if (open.empty() || open.back() != name) return "</" + name + "> closes " + (open.empty() ? "nothing" : open.back());
+      open.pop_back();
+    } else if (!kVoid.contains(name) && html[end - 1] != '/') {
+      open.push_back(name);
+      if (name == "style" || name == "script") at = html.find("</" + name, at);
+    }
+  }
+  return open.empty() ? "" : open.back() + " is never closed";
+}
+
+size_t count(const std::string& text, const std::string& part) {
+  size_t n = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++n;
+  return n;
+}
+
+std::string read(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(Report, HasEverySection) {
+  const std::string html = report_html(sample(), nullptr);
+  for (const char* id : {"curves", "final", "budget", "classes", "calibration", "cost", "worst", "data", "recipe"}) {
+    EXPECT_THAT(html, HasSubstr(fmt::format("<section id=\"{}\"", id)));
+    EXPECT_THAT(html, HasSubstr(fmt::format("href=\"#{}\"", id)));
+  }
+  for (const char* text : {"<h1>Which strategy buys", "drumming", "moov atom not found", "btsnet, trained", "88.3\u00A0%", "1,840 clips",
+      "37 segments", "240 clips of 60 groups (source videos or patients), never used",
+                           "832b081", "AMD EPYC", "2025-01-31", "sqlite:distal.db", "2 videos could not be read.",
+                               "student: {name: eco_lite}"}) {
+    EXPECT_THAT(html, HasSubstr(text));
+  }
+}
+
+TEST(Report, IsWellFormedForOrdinaryAndOddResults) {
+  EXPECT_EQ(unbalanced(report_html(sample(), nullptr)), "");
+  for (const Sample& size : {Sample{1, 1, 1, 2}, Sample{1, 1, 0, 3}, Sample{0, 0, 0, 0}, Sample{2, 1, 1, 2}, Sample{3, 2, 1, 8},
+      Sample{2, 2, 3, 40},
+                             Sample{20, 2, 2, 3}}) {
+    EXPECT_EQ(unbalanced(report_html(sample(size), nullptr)),
+        "") << size.arms << " arms, " << size.seeds << " seeds, " << size.rounds << " rounds";
+  }
+  EXPECT_EQ(unbalanced(report_html({}, nullptr)), "");
+}
+
+TEST(Report, NeedsNoNetwork) {
+  const std::string html = report_html(sample(), nullptr);
+  for (const char* word : {"http://", "https://", "src=\"/", "@import", "<link", "url("}) EXPECT_THAT(html, Not(HasSubstr(word)));
+}
+
+TEST(Report, EscapesEveryTextThatComesFromOutside) {
+  Results results = sample();
+  const std::string evil = "<script>alert('&\"')</script>";
+  for (auto* text : {&results.question, &results.name, &results.teacher, &results.recipe, &results.revision, &results.machine,
+      &results.command, &results.date}) *text = evil;
+  results.classes[0] = evil;
+  results.notes = {evil};
+  results.quarantined = {{evil, evil}};
+  for (auto& cell : results.cells) {
+    if (cell.arm == "badge") cell.arm = evil;
+    for (auto& round : cell.rounds) round.metrics.worst.at(0).clip.video = evil;
+  }
+  const auto thumbnail = [&](const Clip&) { return Thumbnail{evil, "x"}; };
+  const std::string html = report_html(results, thumbnail);
+  EXPECT_EQ(count(html, "<script>"), 1U);  // the page's own
+  EXPECT_THAT(html, Not(HasSubstr("alert('")));
+  EXPECT_THAT(html, HasSubstr("&lt;script&gt;alert(&#39;&amp;&quot;&#39;)&lt;/script&gt;"));
+  EXPECT_EQ(unbalanced(html), "");
+}
+
+TEST(Report, LeavesOutWhatIsNotANumber) {
+  Results results = sample();
+  for (auto& cell : results.cells) {
+    auto& round = cell.rounds.at(static_cast<size_t>(cell.seed));
+    round.seconds = round.price = round.train_s = kNan;
+    round.metrics.accuracy = round.metrics.ece = round.metrics.nll = kNan;
+    for (auto& bin : round.metrics.calibration) bin.accuracy = kNan;
+    round.metrics.worst.at(0).probability_of_truth = kNan;
+  }
+  results.teacher_accuracy = kNan;
+  for (const char* unit : {"answers", "seconds"}) {
+    results.budget_unit = unit;
+    const std::string html = report_html(results, nullptr);
+    EXPECT_THAT(html, Not(HasSubstr("nan")));
+    EXPECT_THAT(html, Not(HasSubstr("inf ")));
+    EXPECT_EQ(unbalanced(html), "");
+  }
+  for (auto& cell : results.cells) {
+    for (auto& round : cell.rounds) round.metrics.accuracy = kNan;
+  }
+  EXPECT_EQ(unbalanced(report_html(results, nullptr)), "");
+}
+
+TEST(Report, AMissingTeacherIsSaidAndNotShown) {
+  Results results = sample();
+  results.teacher.clear();
+  results.teacher_accuracy = -1;
+  const std::string html = report_html(results, nullptr);
+  EXPECT_THAT(html, HasSubstr("<dt>Teacher</dt><dd>none</dd>"));
+  EXPECT_THAT(html, Not(HasSubstr("−100")));
+}
+
+TEST(Report, OneRoundGivesDotsAndNoCurve) {
+  const std::string html = report_html(sample({3, 4, 1, 8}), nullptr);
+  EXPECT_THAT(html, Not(HasSubstr("id=\"curves\"")));
+  EXPECT_THAT(html, Not(HasSubstr("id=\"budget\"")));
+  EXPECT_THAT(html, HasSubstr("Paired differences of final accuracy against random"));
+}
+
+/// 240 clips of 60 videos, clips in a row of different ones. random, badge and active_mixup at 16, 40 and 64 answers; badge is above random by a margin that hardly varies, active_mixup equal to it.
+Results known_curves() {
+  Results results = sample({3, 4, 3, 8});
+  for (size_t clip = 0; clip < 240; ++clip) results.test_videos[clip] = "video " + std::to_string(clip % 60);
+  for (auto& cell : results.cells) {
+    const double jitter = cell.seed % 2 == 0 ? 0.001 : -0.001;
+    const std::vector<double> random = {0.4, 0.5, 0.68}, badge = {0.4, 0.6 + jitter, 0.7 + jitter};
+    for (size_t r = 0; r < 3; ++r) {
+      auto& metrics = cell.rounds[r].metrics;
+      metrics.accuracy = (cell.arm == "badge" ? badge : random)[r];
+      for (size_t clip = 0; clip < 240; ++clip) metrics.correct[clip] = static_cast<double>(clip) < 240 * metrics.accuracy;
+    }
+  }
+  return results;
+}
+
+/// Digits and signs as the page sets them: no-break space before the per cent sign.
+std::string typeset(std::string text) {
+  for (size_t at = 0; (at = text.find(" %", at)) != std::string::npos;) text.replace(at, 1, "\u00A0");
+  return text;
+}
+
+TEST(Report, TestsAreasAgainstTheControlAndSplitsThemInThirds) {
+  const std::string html = report_html(known_curves(), nullptr);
+  // (0.4 + 2 * 0.5 + 0.68) / 4; the cuts at 32 and 48 answers lie at 0.4667 and 0.56
+  EXPECT_THAT(html, HasSubstr(typeset("random</th><td>4</td><td>52.0 %<span class=\"ci\">[52.0, 52.0]</span></td><td>43.3 %</td><td>50.7 %</td><td>62.0 %</td>"
+                                      "<td>–</td><td>–</td><td>–</td><td>–</td><td>–</td>")));
+  EXPECT_THAT(html, HasSubstr("<td>+5.5<span class=\"ci\">[+5.4, +5.6]</span></td><td>&lt; 0.001</td><td>&lt; 0.001</td><td><span class=\"ci\">[+"));
+  EXPECT_THAT(html, HasSubstr("<td><span class=\"better\">better</span></td>"));
+  EXPECT_THAT(html, HasSubstr("<td>0.0<span class=\"ci\">[0.0, 0.0]</span></td><td>1.000</td><td>1.000</td><td><span class=\"ci\">[0.0, 0.0]</span></td><td>not shown to differ</td>"));
+}
+
+TEST(Report, SaysWhatAnArmSavesUpToATarget) {
+  const std::string html = report_html(known_curves(), nullptr);
+  EXPECT_THAT(html, HasSubstr("at 90 %, against random"));
+  EXPECT_THAT(html, HasSubstr("random</th><td>57</td><td>62</td><td>–</td><td>–</td>"));                      // 0.63 and 0.665 between 0.5 and 0.68
+  EXPECT_THAT(html, HasSubstr(typeset("badge</th><td>47</td><td>56</td><td>+18 %</td><td>+10 %</td>")));  // 1 - 47.2 / 57.33, 1 - 55.6 / 62
+  EXPECT_THAT(html, HasSubstr("What is worth its cost"));
+}
+
+TEST(Report, OutcomesThatArmsShareStandInOneRow) {
+  Results results = known_curves();
+  const std::string shared = "random, <svg class=\"key s0\"", row = "</th><td>0</td>" + typeset("<td>40.0 %</td><td>16</td>");
+  EXPECT_THAT(report_html(results, nullptr), Not(HasSubstr(shared)));  // other students, times and videos
+  for (auto& cell : results.cells) {
+    const auto of_random = std::find_if(results.cells.begin(), results.cells.end(), [&](const Cell& c) { return c.arm == "random" && c.seed == cell.seed; });
+    cell.rounds[0] = RoundResult(of_random->rounds[0]);
+  }
+  const std::string html = report_html(results, nullptr);
+  EXPECT_THAT(html, HasSubstr(shared));
+  EXPECT_EQ(count(html, row), 1U);
+}
+
+TEST(Report, SaysInTheRowWhomAnArmBeats) {
+  const std::string html = report_html(known_curves(), nullptr);
+  EXPECT_THAT(html, HasSubstr(typeset("random</th><td></td><td>0 %</td><td>0 %</td><td>0 %</td>")));
+  EXPECT_THAT(html, HasSubstr(typeset("badge</th><td>67 %</td><td></td><td>67 %</td><td>67 %</td>")));  // two of three rounds
+  EXPECT_THAT(html, HasSubstr(typeset("is behind, mean</th><td>33 %</td><td>0 %</td><td>33 %</td><td></td>")));
+  const std::string title = "Who is ahead of whom";
+  EXPECT_THAT(html, HasSubstr(title));
+  EXPECT_THAT(report_html(sample({2, 4, 3, 8}), nullptr), Not(HasSubstr(title)));  // two arms: the tests above say it
+  EXPECT_THAT(report_html(sample({3, 1, 3, 8}), nullptr), Not(HasSubstr(title)));  // one seed
+  EXPECT_THAT(report_html(sample({3, 4, 1, 8}), nullptr), Not(HasSubstr(title)));  // one round
+}
+
+TEST(Report, EveryChartIsLabelledForReadersWhoCannotSeeIt) {
+  const std::string html = report_html(sample(), nullptr);
+  EXPECT_EQ(count(html, "<svg "), count(html, "role=\"img\" aria-label=\"") + count(html, "aria-hidden=\"true\"><"));
+  EXPECT_EQ(count(html, "<table>"), count(html, "<caption>"));
+  EXPECT_EQ(count(html, "<h1>"), 1U);
+  std::set<std::string> ids;
+  for (size_t at = 0; (at = html.find(" id=\"", at)) != std::string::npos; ++at) {
+    const std::string id = html.substr(at + 5, html.find('"', at + 5) - at - 5);
+    EXPECT_TRUE(ids.insert(id).second) << id << " twice";
+  }
+}
+
+TEST(Report, ShowsThumbnailsAndSurvivesTheirAbsence) {
+  int asked = 0;
+  const auto thumbnail = [&](const Clip& clip) -> std::optional<Thumbnail> {
+    if (++asked == 1) fail("{}: cannot be decoded", clip.video);
+    if (asked == 2) return std::nullopt;
+    return Thumbnail{"image/png", "abc"};
+  };
+  const std::string html = report_html(sample(), thumbnail);
+  EXPECT_EQ(asked, 12);
+  EXPECT_EQ(count(html, "data:image/png;base64,YWJj"), 10U);
+  EXPECT_EQ(count(html, "no picture"), 2U);
+}
+
+TEST(Report, PageTextAndJsonSayTheSameOfAComparison) {
+  Results results = known_curves();
+  for (const bool apart : {true, false}) {
+    if (!apart) results.test_videos.assign(240, "one");
+    const std::string finding = apart ? "better" : "ahead on this test set", html = report_html(results, nullptr);
+    const auto json = nlohmann::json::parse(report_json(results));
+    const auto& comparison = json.at("comparisons").at(0);
+    EXPECT_EQ(comparison.at("arm"), "badge");
+    EXPECT_EQ(comparison.at("finding"), finding);
+    EXPECT_EQ(comparison.at("over_seeds_and_groups").at("groups"), apart ? 60 : 1);
+    const std::string answer = json.at("answer").at(0);
+    EXPECT_EQ(answer, comparison.at("sentence").get<std::string>() + ".");
+    EXPECT_THAT(summary_text(results), HasSubstr(answer));
+    EXPECT_THAT(html, HasSubstr(escaped(typeset(answer))));
+    EXPECT_THAT(html, HasSubstr("resampled together"));
+    EXPECT_EQ(count(html, "class=\"better\""), apart ? 2U : 0U);  // final accuracy and area
+  }
+}
+
+TEST(Report, OneTeacherIsSaidInTheAnswerAndUnderTheChart) {
+  Results results = known_curves();
+  EXPECT_THAT(report_html(results, nullptr), Not(HasSubstr("this one teacher")));
+  for (auto& cell : results.cells) cell.taught = true;
+  results.start_draw = "16 drawn at random";
+  const std::string html = report_html(results, nullptr);
+  EXPECT_THAT(html, HasSubstr("badge is better than random with this one teacher"));
+  EXPECT_THAT(html, HasSubstr("One teacher taught all seeds"));
+  EXPECT_THAT(html, HasSubstr("first answers from; 16 drawn at random"));
+}
+
+TEST(Report, SaysBetterOnlyWhereBothTestsDo) {
+  const std::string several = report_html(sample({2, 8, 3, 8}), nullptr);
+  EXPECT_THAT(several, HasSubstr("class=\"better\""));
+  const std::string one = report_html(sample({2, 1, 3, 8}), nullptr);
+  EXPECT_THAT(one, Not(HasSubstr("class=\"better\"")));
+  EXPECT_THAT(one, HasSubstr("One seed"));
+}
+
+TEST(Report, TheCurveHasOneRowPerArmSeedAndRound) {
+  Results results = sample({3, 2, 4, 3});
+  results.cells[0].arm = "a,\"b\"";
+  results.cells[0].rounds[0].metrics.nll = kNan;
+  const std::string csv = curve_csv(results);
+  EXPECT_EQ(count(csv, "\n"), 1U + 3 * 2 * 4);
+  EXPECT_TRUE(csv.starts_with("arm,seed,control,round,answers,seconds,price,accuracy,video_accuracy,mean_class_accuracy,nll,ece,answer_accuracy\n\"a,\"\"b\"\"\",0,1,0,16,"));
+  const std::string last = csv.substr(csv.rfind('\n', csv.size() - 2) + 1);
+  EXPECT_EQ(count(last, ","), 12U);
+  EXPECT_THAT(csv.substr(0, csv.find('\n', 200)), Not(HasSubstr("nan")));
+  EXPECT_EQ(count(metrics_jsonl(results), "\n"), 24U);
+  EXPECT_THAT(metrics_jsonl(results), HasSubstr("\"nll\":null"));
+}
+
+TEST(Report, WritesEveryFileWholeAndAgain) {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("distal_report_{}",
+      ::testing::UnitTest::GetInstance()->random_seed() + getpid());
+  std::filesystem::remove_all(folder);
+  const Results results = sample({2, 2, 2, 3});
+  for (int twice = 0; twice < 2; ++twice) write_report((folder / "deep").string(), results, nullptr);
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "deep")) names.insert(entry.path().filename());
+  EXPECT_EQ(names, (std::set<std::string>{"report.html", "curve.csv", "report.json", "metrics.jsonl", "events.out.tfevents.distal"}));
+  EXPECT_EQ(read(folder / "deep" / "report.html"), report_html(results, nullptr));
+  EXPECT_EQ(to_json(results_from_json(read(folder / "deep" / "report.json"))), to_json(results));
+  EXPECT_EQ(read(folder / "deep" / "report.json"), report_json(results));
+  EXPECT_THAT(read(folder / "deep" / "events.out.tfevents.distal"), HasSubstr("accuracy/badge/seed 1"));
+  std::ofstream(folder / "file") << "x";
+  EXPECT_THROW(write_report((folder / "file").string(), results, nullptr), Error);
+  std::filesystem::remove_all(folder);
+}
+
+/// For looking at: DISTAL_SAMPLE_REPORT=FOLDER writes sample reports there.
+TEST(Report, WritesSamplesToLookAtWhenAsked) {
+  const char* folder = std::getenv("DISTAL_SAMPLE_REPORT");
+  if (!folder) GTEST_SKIP() << "set DISTAL_SAMPLE_REPORT to a folder to look at the page";
+  const std::string place = folder;
+  // A GIF of one grey pixel.
+  const std::string pixel("GIF89a\1\0\1\0\x80\0\0\x80\x90\xa0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;", 35);
+  const auto thumbnail = [&](const Clip&) { return Thumbnail{"image/gif", pixel}; };
+  write_report(place + "/strategies", sample(), thumbnail);
+  write_report(place + "/one_round", sample({3, 6, 1, 8}), thumbnail);
+  write_report(place + "/forty_classes", sample({3, 3, 4, 40}), thumbnail);
+  write_report(place + "/twelve_arms", sample({12, 3, 6, 5}), nullptr);
+  write_report(place + "/one", sample({1, 1, 1, 2}), nullptr);
+  write_report(place + "/nothing", {}, nullptr);
+}
+
+}  // namespace
+}  // namespace distal

@@ -1,0 +1,176 @@
+#include "distal/train/fit.h"
+
+#include <numbers>
+
+#include "distal/models/weights.h"
+#include "distal/train/kept.h"
+#include "distal/train/optimizer.h"
+#include "distal/train/precision.h"
+
+namespace distal {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Everything a killed run needs: weights, moments, moving average, step.
+void save_checkpoint(const std::string& path, const Tensors& weights, const Tensors& extra, const Optimizer& optimizer, const Tensors& average, int64_t step) {
+  Tensors tensors = optimizer.state();
+  for (const auto& [name, tensor] : weights) tensors.emplace_back("net." + name, tensor);
+  for (const auto& [name, tensor] : extra) tensors.emplace_back("extra." + name, tensor);
+  for (const auto& [name, tensor] : average) tensors.emplace_back("average." + name, tensor);
+  tensors.emplace_back("step", torch::tensor({step}, torch::kInt64));
+  save_checked(path, tensors);
+}
+
+void copy_into(const Tensors& targets, const Tensors& sources, const std::string& prefix) {
+  const torch::NoGradGuard no_grad;
+  const std::map<std::string, torch::Tensor> by_name(sources.begin(), sources.end());
+  for (const auto& [name, tensor] : targets) tensor.copy_(by_name.at(prefix + name));
+}
+
+// The step to go on from: 0 where there is no checkpoint, or only a damaged one.
+int64_t load_checkpoint(const std::string& path, const Tensors& weights, const Tensors& extra, Optimizer& optimizer, const Tensors& average, Progress& progress) {
+  const auto kept = load_kept(path, progress);
+  if (!kept) return 0;
+  const Tensors& tensors = *kept;
+  copy_into(weights, tensors, "net.");
+  copy_into(extra, tensors, "extra.");
+  copy_into(average, tensors, "average.");
+  optimizer.load(tensors);
+  return std::map<std::string, torch::Tensor>(tensors.begin(), tensors.end()).at("step").item<int64_t>();
+}
+
+Tensors clone(const Tensors& tensors) {
+  Tensors copies;
+  for (const auto& [name, tensor] : tensors) copies.emplace_back(name, tensor.detach().clone());
+  return copies;
+}
+
+void update_average(const Tensors& average, const Tensors& now, double ema, int64_t step) {
+  const torch::NoGradGuard no_grad;
+  const double decay = std::min(ema, (1.0 + static_cast<double>(step)) / (10.0 + static_cast<double>(step)));
+  for (size_t i = 0; i < average.size(); ++i) {
+    if (average[i].second.is_floating_point()) average[i].second.lerp_(now[i].second, 1 - decay);
+    else average[i].second.copy_(now[i].second);
+  }
+}
+
+// The gradients' global norm; they are scaled down to `max_norm` where that is not 0.
+double clip_gradients(const std::vector<torch::Tensor>& parameters, double max_norm) {
+  const torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> gradients;
+  for (const auto& parameter : parameters)
+    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+  const double norm = torch::stack(at::_foreach_norm(gradients)).norm().item<double>();
+  if (max_norm > 0 && norm > max_norm) at::_foreach_mul_(gradients, max_norm / (norm + 1e-6));
+  return norm;
+}
+
+[[noreturn]] void refuse(int64_t step, const std::string& what, const std::string& videos) {
+  fail("training step {}: {}; videos: {}. A smaller training.learning_rate, training.max_gradient_norm, or training.precision=f32 helps",
+       step, what, videos);
+}
+
+double require_finite(const Losses& losses, int64_t step, const BatchStream& stream, const Batch& batch) {
+  const double value = total(losses).item<double>();
+  if (std::isfinite(value)) return value;
+  std::string parts;
+  for (const auto& [name, part] : losses) parts += fmt::format("{}{}={}", parts.empty() ? "" : ", ", name, part.item<double>());
+  refuse(step, fmt::format("the loss is not finite ({})", parts), stream.describe(batch.rows));
+}
+
+}  // namespace
+
+void TrainingOptions::visit(OptionVisitor& v) {
+  v("steps", steps, "optimiser steps", between(1, 1e8));
+  v("epochs", epochs, "passes over the samples instead of steps; 0: steps", between(0, 1e6));
+  v("batch_size", batch_size, "clips in a batch", between(1, 65536));
+  v("optimizer", optimizer, "sgd (Nesterov momentum) or adamw", one_of({"sgd", "adamw"}));
+  v("learning_rate", learning_rate, "peak learning rate", at_least(0));
+  v("momentum", momentum, "of sgd", between(0, 0.9999));
+  v("weight_decay", weight_decay, "on weights, not on norms and biases", at_least(0));
+  v("warmup", warmup, "share of the steps with a rising learning rate", between(0, 1));
+  v("schedule", schedule, "after the warm-up", one_of({"cosine", "constant"}));
+  v("label_smoothing", label_smoothing, "share of each true label spread over all classes", between(0, 1));
+  v("max_gradient_norm", max_gradient_norm, "clips the gradient's global norm; 0: off", at_least(0));
+  v("ema", ema, "decay of the moving average of the weights, which is then kept; 0: off", between(0, 0.99999));
+  v("accumulate", accumulate, "batches per step", between(1, 65536));
+  v("precision", precision, "auto: bf16 where the processor has it", one_of({"auto", "f32", "bf16"}));
+  v("class_balanced", class_balanced, "draws every class equally often");
+  v("class_weights", class_weights, "weighs the loss by the inverse of the class's count");
+  v("checkpoint_every", checkpoint_every, "steps between checkpoints", at_least(1));
+  v("threads", threads, "threads that read clips ahead", between(1, 64));
+}
+
+int64_t TrainingOptions::steps_for(int64_t samples) const {
+  if (epochs <= 0) return steps;
+  return std::max<int64_t>(1, std::llround(std::ceil(epochs * static_cast<double>(samples) / static_cast<double>(batch_size * accumulate))));
+}
+
+double schedule(const TrainingOptions& options, int64_t step) {
+  const double warm = std::floor(options.warmup * static_cast<double>(options.steps)), s = static_cast<double>(step);
+  if (s < warm) return (s + 1) / warm;
+  if (options.schedule == "constant") return 1;
+  return 0.5 * (1 + std::cos(std::numbers::pi * (s - warm) / std::max(1.0, static_cast<double>(options.steps) - warm)));
+}
+
+Losses Supervised::losses(Net& net, const Batch& batch) {
+  return {{"label", soft_cross_entropy(net.forward(batch.clips).logits, batch.targets, batch.weights, label_smoothing_)}};
+}
+
+FitReport fit(Net& net, const TrainingOptions& options, Objective& objective, const BatchStream& stream, Random random,
+              const std::string& checkpoint, Progress& progress) {
+  Optimizer optimizer(net, objective.extra(), options);
+  const Tensors weights = state(net), extra = objective.extra() ? state(*objective.extra()) : Tensors{};
+  const Tensors average = options.ema > 0 ? clone(weights) : Tensors{};
+  FitReport report;
+  report.resumed_from = load_checkpoint(checkpoint, weights, extra, optimizer, average, progress);
+  const auto next = stream.open(report.resumed_from * options.accumulate);
+  Precision precision(net, options.precision);
+  const auto began = Clock::now();
+  net.train();
+  for (int64_t step = report.resumed_from; step < options.steps; ++step) {
+    torch::manual_seed(random.stream("step", step)());  // dropout; a resumed step draws what the first one drew
+    objective.starting(step, options.steps);
+    optimizer.zero_grad();
+    double loss = 0;
+    torch::Tensor rows;
+    for (int64_t micro = 0; micro < options.accumulate; ++micro) {
+      const auto waiting = Clock::now();
+      const Batch batch = next();
+      rows = rows.defined() ? torch::cat({rows, batch.rows}) : batch.rows;
+      report.waited_s += since(waiting);
+      precision.prepare(batch.clips);
+      {
+        const auto scope = precision.scope();
+        report.last_losses = objective.losses(net, batch);
+      }
+      loss += require_finite(report.last_losses, step, stream, batch);
+      (total(report.last_losses) / static_cast<double>(options.accumulate)).backward();
+    }
+    if (!std::isfinite(clip_gradients(optimizer.parameters(), options.max_gradient_norm))) refuse(step, "the gradient is not finite", stream.describe(rows));
+    optimizer.step(options.learning_rate * schedule(options, step));
+    {
+      const torch::NoGradGuard no_grad;
+      objective.stepped(net, step + 1, options.steps);
+    }
+    if (options.ema > 0) update_average(average, weights, options.ema, step + 1);
+    report.steps = step + 1;
+    try {
+      progress.step(step + 1, fmt::format("loss {:.3f}", loss / static_cast<double>(options.accumulate)));
+    } catch (const Interrupted&) {
+      if (!checkpoint.empty()) save_checkpoint(checkpoint, weights, extra, optimizer, average, step + 1);
+      throw;
+    }
+    if (!checkpoint.empty() && (step + 1) % options.checkpoint_every == 0 && step + 1 < options.steps)
+      save_checkpoint(checkpoint, weights, extra, optimizer, average, step + 1);
+  }
+  if (options.ema > 0) copy_into(weights, average, "");
+  net.eval();
+  report.seconds = since(began);
+  report.precision = precision.text();
+  return report;
+}
+
+}  // namespace distal

@@ -1,0 +1,30 @@
+#pragma once
+// Which arithmetic a training uses: float32, or bf16 autocast behind the numerical gate of models/gate.h.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <torch/types.h>
+
+#include "distal/models/gate.h"
+
+namespace distal {
+
+class Precision {
+ public:
+  /// `wanted`: auto (bf16 where the processor has it), f32, bf16.
+  Precision(Net& net, const std::string& wanted);
+  /// Runs the gate on the first batch [N, 3, T, H, W]; batches of features need none.
+  void prepare(const torch::Tensor& clips);
+  /// Autocast while it lives; null in float32.
+  std::unique_ptr<Bf16Scope> scope() const;
+  std::string text() const;  // what ran, and which convolutions took the safe path
+
+ private:
+  Net& net_;
+  bool bf16_;
+  std::optional<GateReport> report_;
+};
+
+}  // namespace distal
