@@ -32,6 +32,10 @@ def says(*arguments):
 LISTS = ("--set", "data.synthetic=null")
 
 
+version = says("--version").split()
+require(len(version) == 2 and version[0] == "distal", f"a revision, not {version}")
+
+
 def recipe(*more, out="other"):
     return place.command(out, *more)[1:]
 

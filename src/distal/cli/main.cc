@@ -11,6 +11,7 @@
 
 #include "distal/base/files.h"
 #include "distal/base/machine.h"
+#include "distal/base/revision.h"
 #include "distal/base/text.h"
 #include "distal/cli/command.h"
 #include "distal/cli/openmp.h"
@@ -107,15 +108,14 @@ std::string in_words(const c10::Error& error) {
 int run_program(int argc, char** argv) {
   CLI::App app(kPurpose, "distal");
   app.require_subcommand(1);
+  app.set_version_flag("--version", fmt::format("distal {}", revision()), "print the revision that this program was built from");
   for (const Command& command : commands()) command.add(app);
   try {
     if (argc > 1) suggest(argv[1]);
     app.parse(argc, argv);
     return 0;
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help);
-  } catch (const CLI::CallForAllHelp& help) {
-    return app.exit(help);
+  } catch (const CLI::Success& asked) {  // for help or the version
+    return app.exit(asked);
   } catch (const CLI::ParseError& error) {
     complain(in_words(app, error));
     return 2;
