@@ -1,4 +1,4 @@
-"""Runs fuzz targets: run.py BUILD --seconds S [--jobs N] [TARGET...]. The corpus of a target grows in BUILD/corpus/TARGET, findings lie in BUILD/findings.
+"""Runs fuzz targets: run.py BUILD --seconds S [--jobs N] [--seed N] [TARGET...]. The corpus of a target grows in BUILD/corpus/TARGET, findings lie in BUILD/findings.
 
 A finding is an input that crashes a target, breaks a promise, takes more than ten seconds or more than two gigabytes; `BUILD/fuzz_TARGET FINDING` shows it again."""
 import argparse
@@ -20,14 +20,14 @@ ENVIRONMENT = {
 }
 
 
-def run_once(build, target, seconds, log):
+def run_once(build, target, seconds, seed, log):
     """Executions, peak megabytes and exit code of one process."""
     corpus, seeds, findings = build / 'corpus' / target, build / 'seeds' / target, build / 'findings'
     for folder in (corpus, seeds, findings):
         folder.mkdir(parents=True, exist_ok=True)
     dictionary = build / 'seeds' / 'dictionaries' / target
     command = [build / f'fuzz_{target}', f'-max_total_time={seconds}', f'-timeout={SECONDS_LIMIT}', f'-rss_limit_mb={MEGABYTES_LIMIT}',
-               f'-max_len={MOST_BYTES.get(target, 4096)}', '-print_final_stats=1', '-reload=0', f'-artifact_prefix={findings}/{target}-']
+               f'-max_len={MOST_BYTES.get(target, 4096)}', '-print_final_stats=1', '-reload=0', f'-artifact_prefix={findings}/{target}-', f'-seed={seed}']
     if dictionary.exists():
         command.append(f'-dict={dictionary}')
     with log.open('wb') as out:
@@ -37,12 +37,12 @@ def run_once(build, target, seconds, log):
     return int(executions[1]) if executions else 0, int(memory[1]) if memory else 0, code
 
 
-def fuzz(build, target, seconds):
+def fuzz(build, target, seconds, seed):
     log, began = build / f'fuzz_{target}.log', time.monotonic()
     result = {'target': target, 'executions': 0, 'memory': 0, 'code': 0, 'log': log}
     left = seconds
     while left > 0 and result['code'] == 0:  # anew every few minutes: names that a program met stay in its memory (base/interned.h)
-        executions, memory, result['code'] = run_once(build, target, min(left, SLICE_SECONDS), log)
+        executions, memory, result['code'] = run_once(build, target, min(left, SLICE_SECONDS), seed, log)
         result['executions'] += executions
         result['memory'] = max(result['memory'], memory)
         left -= SLICE_SECONDS
@@ -57,13 +57,14 @@ def main():
     parser.add_argument('build', type=pathlib.Path)
     parser.add_argument('--seconds', type=int, default=60)
     parser.add_argument('--jobs', type=int, default=2)
+    parser.add_argument('--seed', type=int, default=0, help='of what is drawn; 0: another each time')
     parser.add_argument('targets', nargs='*')
     arguments = parser.parse_intermixed_args()
     targets = arguments.targets or sorted(path.name.removeprefix('fuzz_') for path in arguments.build.glob('fuzz_*') if path.suffix == '' and path.name != 'fuzz_seeds')
     failed, total = 0, 0
     print(f'{"target":<16}{"executions":>12}{"seconds":>9}{"per s":>9}{"MB":>7}  findings')
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        for result in pool.map(lambda target: fuzz(arguments.build, target, arguments.seconds), targets):
+        for result in pool.map(lambda target: fuzz(arguments.build, target, arguments.seconds, arguments.seed), targets):
             total += result['executions']
             bad = result['code'] != 0 or result['executions'] == 0
             failed += bad
