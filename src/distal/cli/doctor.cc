@@ -8,8 +8,8 @@
 #include "distal/base/revision.h"
 #include "distal/cli/command.h"
 #include "distal/cli/doctor_order.h"
-#include "distal/experiment/pace.h"
 #include "distal/infer/openvino.h"
+#include "distal/learn/pace.h"
 #include "distal/models/gate.h"
 
 namespace distal {

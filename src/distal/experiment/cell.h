@@ -4,9 +4,9 @@
 #include <functional>
 #include <set>
 
-#include "distal/experiment/learning.h"
 #include "distal/experiment/oracle.h"
 #include "distal/experiment/run.h"
+#include "distal/learn/learning.h"
 
 namespace distal {
 

@@ -1,7 +1,7 @@
 // A teacher that looks at the student's own view: what a recipe may ask for, and what is learned then.
 
-#include "distal/experiment/learning.h"
 #include "distal/experiment/testing.h"
+#include "distal/learn/learning.h"
 
 namespace distal {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "distal/experiment/learning.h"
+#include "distal/learn/learning.h"
 #include "distal/store/store.h"
 
 namespace distal {

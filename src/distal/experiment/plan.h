@@ -2,8 +2,8 @@
 // Plans of given paces (run.h has the one of measured paces).
 
 #include "distal/experiment/material.h"
-#include "distal/experiment/pace.h"
 #include "distal/experiment/run.h"
+#include "distal/learn/pace.h"
 
 namespace distal {
 

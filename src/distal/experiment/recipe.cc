@@ -10,7 +10,7 @@
 #include "distal/base/text.h"
 #include "distal/base/yaml.h"
 #include "distal/experiment/pool_scores.h"
-#include "distal/experiment/pretraining.h"
+#include "distal/experiment/pretraining_alone.h"
 #include "distal/experiment/sweep.h"
 
 namespace distal {
@@ -238,18 +238,6 @@ void DataOptions::visit(OptionVisitor& v) {
   v("start", start, "where the initial answers come from; absent: the pool");
   v("test", test, "clips to measure on; shares no group with the others");
 }
-
-void Learner::visit(OptionVisitor& v) {
-  v("model", model, "the network");
-  v("training", training, "how it is trained");
-  v("augment", augment, "augmentation of training clips");
-  v("pretext", pretext, "self-supervised pre-training on the pool first; absent: none");
-  v("probe", probe, "fits the head of a frozen backbone by logistic regression instead of steps (linear probe)");
-  if (probe && !backbone_frozen())
-    throw UsageError(fmt::format("{}: probe: true fits the head alone; add model.freeze: [backbone]", v.place()));
-}
-
-bool Learner::backbone_frozen() const { return std::find(model.freeze.begin(), model.freeze.end(), "backbone") != model.freeze.end(); }
 
 void TeacherRecipe::visit(OptionVisitor& v) {
   v("train", train, "the teacher's own labelled clips");

@@ -12,10 +12,8 @@
 #include "distal/base/options.h"
 #include "distal/data/batches.h"
 #include "distal/distill/loss.h"
-#include "distal/models/model.h"
+#include "distal/learn/learner.h"
 #include "distal/oracles/teacher.h"
-#include "distal/pretext/options.h"
-#include "distal/train/fit.h"
 #include "distal/video/synthetic.h"
 
 namespace distal {
@@ -31,17 +29,6 @@ struct DataOptions {
   ListOptions pool, test;
   std::optional<ListOptions> start;  // where the initial answers come from; absent: from the pool
   void visit(OptionVisitor& v);
-};
-
-/// How one network is made and trained.
-struct Learner {
-  ModelOptions model;
-  TrainingOptions training;
-  AugmentOptions augment;
-  std::optional<PretextOptions> pretext;  // first on the pool, without labels; absent: not at all
-  bool probe = false;                // the frozen backbone's head is fitted by logistic regression (pretext/probe.h), not by steps
-  void visit(OptionVisitor& v);
-  bool backbone_frozen() const;      // each clip's features are then computed once, of the clip as it is
 };
 
 /// A teacher that this recipe trains first, on videos that are neither in the pool nor in the test set.

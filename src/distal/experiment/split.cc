@@ -13,7 +13,7 @@
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 
-#include "distal/experiment/pace.h"
+#include "distal/learn/pace.h"
 #include "distal/models/gate.h"
 
 namespace distal {

@@ -1,4 +1,4 @@
-#include "distal/experiment/learning.h"
+#include "distal/learn/learning.h"
 
 #include <deque>
 #include <filesystem>
@@ -6,9 +6,9 @@
 #include "distal/base/revision.h"
 #include "distal/data/order.h"
 #include "distal/data/read_ahead.h"
+#include "distal/learn/linear_probe.h"
 #include "distal/models/gate.h"
 #include "distal/models/weights.h"
-#include "distal/pretext/probe.h"
 #include "distal/train/kept.h"
 #include "distal/train/task_aware.h"
 #include "distal/train/taught.h"

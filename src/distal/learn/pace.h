@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-#include "distal/experiment/recipe.h"
+#include "distal/learn/learner.h"
 
 namespace distal {
 

@@ -3,12 +3,12 @@
 // starts. It happens once for fresh weights, options, clips and seed; the result is kept under the hash of those, so every round,
 // every arm that begins alike and every continued run finds it.
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "distal/base/progress.h"
-#include "distal/experiment/recipe.h"
+#include "distal/data/clip_reader.h"
+#include "distal/learn/learner.h"
 
 namespace distal {
 
@@ -38,27 +38,7 @@ class Pretraining {
   std::string account_;
 };
 
-/// Whether `distal train` has nothing but pre-training to do: a pretext section, and a pool without a single label.
-bool pretrains_only(const Recipe& recipe);
-
-/// What pre-training alone gives: a model whose classifier is untrained, to be named as `init`; and what its frozen features are
-/// worth where `start` and `test` have labels.
-struct Pretrained {
-  std::string model;                      // the weight file
-  std::string account;                    // the last losses; empty where nothing was left to train
-  int64_t clips = 0, steps = 0;
-  int64_t learned_from = 0, tested_on = 0;  // labelled clips of the evaluation
-  std::optional<double> probe, neighbours;  // accuracy of the linear probe, and of 10 nearest neighbours
-  std::vector<Quarantined> quarantined;
-  std::string text() const;               // for people
-  std::string json() const;
-};
-
-/// The student of the recipe's first seed, pre-trained on the pool; FOLDER/pretrained.safetensors. Throws Error; Interrupted after a
-/// checkpoint.
-Pretrained pretrain(const Recipe& recipe, const std::string& folder, Progress& progress);
-
-/// What `pretrain` would do, in words, with the time of its steps, timed on noise.
-std::string pretraining_plan(const Recipe& recipe);
+/// The learner's network of so many classes, with everything trained.
+Model unfrozen(const Learner& learner, int64_t classes);
 
 }  // namespace distal

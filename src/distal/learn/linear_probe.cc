@@ -1,4 +1,4 @@
-#include "distal/pretext/probe.h"
+#include "distal/learn/linear_probe.h"
 
 #include <ATen/ATen.h>
 #include <torch/optim/lbfgs.h>

@@ -1,12 +1,12 @@
 // Training for an experiment, on small generated videos with a frozen backbone.
 
-#include "distal/experiment/learning.h"
+#include "distal/learn/learning.h"
 
 #include <fstream>
 
 #include "distal/base/files.h"
-#include "distal/experiment/testing.h"
 #include "distal/infer/openvino.h"
+#include "distal/learn/testing.h"
 #include "distal/models/gate.h"
 #include "distal/models/weights.h"
 

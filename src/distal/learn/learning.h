@@ -9,9 +9,11 @@
 #include <set>
 
 #include "distal/base/progress.h"
-#include "distal/experiment/material.h"
-#include "distal/experiment/pretraining.h"
+#include "distal/data/clip_reader.h"
+#include "distal/distill/loss.h"
 #include "distal/infer/engine.h"
+#include "distal/learn/learner.h"
+#include "distal/learn/pretraining.h"
 
 namespace distal {
 

@@ -1,6 +1,6 @@
 // Linear probe and neighbours: an optimum checked by its gradient, a vote counted by hand.
 
-#include "distal/pretext/probe.h"
+#include "distal/learn/linear_probe.h"
 
 #include "distal/pretext/testing.h"
 

@@ -1,4 +1,4 @@
-#include "distal/experiment/pace.h"
+#include "distal/learn/pace.h"
 
 #include <algorithm>
 #include <cstdlib>

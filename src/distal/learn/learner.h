@@ -1,0 +1,25 @@
+#pragma once
+// Options of a learner: a network, its training, its augmentation, its pre-training.
+
+#include <optional>
+
+#include "distal/base/options.h"
+#include "distal/data/batches.h"
+#include "distal/models/model.h"
+#include "distal/pretext/options.h"
+#include "distal/train/fit.h"
+
+namespace distal {
+
+/// How one network is made and trained.
+struct Learner {
+  ModelOptions model;
+  TrainingOptions training;
+  AugmentOptions augment;
+  std::optional<PretextOptions> pretext;  // first on the pool, without labels; absent: not at all
+  bool probe = false;                // the frozen backbone's head is fitted by logistic regression (learn/linear_probe.h), not by steps
+  void visit(OptionVisitor& v);
+  bool backbone_frozen() const;      // each clip's features are then computed once, of the clip as it is
+};
+
+}  // namespace distal
