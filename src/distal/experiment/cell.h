@@ -4,9 +4,9 @@
 #include <functional>
 #include <set>
 
-#include "distal/experiment/oracle.h"
 #include "distal/experiment/run.h"
 #include "distal/learn/learning.h"
+#include "distal/oracles/oracle.h"
 
 namespace distal {
 

@@ -165,6 +165,10 @@ FilmedClips Material::filmed() const {
   return all;
 }
 
+AskedClips Material::asked() {
+  return {classes, lists_id, teachers_reader(), [this] { return filmed(); }};
+}
+
 std::vector<Quarantined> Material::quarantine() const {
   std::vector<Quarantined> all = quarantined;
   for (const auto* from : {reader.get(), teacher_reader.get()})

@@ -6,6 +6,7 @@
 
 #include "distal/base/progress.h"
 #include "distal/experiment/recipe.h"
+#include "distal/oracles/oracle.h"
 
 namespace distal {
 
@@ -25,6 +26,7 @@ struct Material {
   int64_t pool_clips(const Recipe& recipe) const;     // that a run may ask about: pool_size of them, or all
   int64_t source_clips(const Recipe& recipe) const;   // that its initial ones are drawn from
   int64_t initial_clips(const Recipe& recipe) const;  // that it starts from: start of them, or all
+  AskedClips asked();                                  // what an oracle is asked about; refers to this
   ClipReader& teachers_reader() { return teacher_reader ? *teacher_reader : *reader; }
 };
 

@@ -38,7 +38,7 @@ class MixingTest : public ::testing::Test {
   };
   Asked round(int64_t rounds = 1, const std::string& run_key = "run") {
     Learning learning(*material_.reader, material_.classes, [&] { return material_.clips(); }, folder_ / "unfinished", progress_);
-    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), material_, store_, progress_);
+    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), material_.asked(), store_, progress_);
     const Experiment experiment{};
     Workbench bench{experiment, material_, learning, oracle, store_, folder_.path(), progress_};
     const Store::Run run = store_.begin_or_continue(run_key, "mixes", 1, "", "");
@@ -134,7 +134,7 @@ TEST_F(MixingTest, WhatARunFoundIsReportedByALaterProcessToo) {
   const auto findings = [&](bool works) {
     material_.reader = std::make_unique<ClipReader>(material_.reader->options(), CacheOptions{folder_ / "cache", 1});
     Learning learning(*material_.reader, material_.classes, [&] { return material_.clips(); }, folder_ / "unfinished", progress_);
-    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), material_, store_, progress_);
+    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), material_.asked(), store_, progress_);
     const Experiment experiment{};
     Workbench bench{experiment, material_, learning, oracle, store_, folder_.path(), progress_};
     const Store::Run run = store_.begin_or_continue("run", "mixes", 1, "", "");

@@ -36,7 +36,7 @@ class PoolScoresTest : public ::testing::Test {
   ScoredPool score(const std::string& strategy) {
     read_options(recipe_.strategy, strategy.starts_with('{') ? strategy : "{name: " + strategy + "}", "test");
     Learning learning(*material_.reader, material_.classes, [&] { return clips_; }, folder_ / "unfinished", progress_);
-    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), material_, store_, progress_);
+    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), material_.asked(), store_, progress_);
     const Experiment experiment{};
     Workbench bench{experiment, material_, learning, oracle, store_, folder_.path(), progress_};
     const Model net = scores_pool(recipe_) ? learning.train(recipe_.student, recipe_.loss, known_.samples, Random(1).stream("student"), "student", teachers_network(bench, recipe_)) : nullptr;

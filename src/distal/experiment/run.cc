@@ -62,7 +62,7 @@ void train_shared(const Experiment& experiment, const RunPlace& place, Progress&
   TaughtBy teacher = make_teacher(experiment, material, place, progress);
   if (!asked.ask_again) return;
   Store store(place.store_url);
-  const Oracle oracle(asked, std::move(teacher.teacher), material, store, progress, experiment.asks_views());  // marks what was refused so far
+  const Oracle oracle(asked, std::move(teacher.teacher), material.asked(), store, progress, experiment.asks_views());  // marks what was refused so far
 }
 
 Results run(const Experiment& experiment, const RunPlace& place, Progress& progress) {
@@ -74,7 +74,7 @@ Results run(const Experiment& experiment, const RunPlace& place, Progress& progr
   TaughtBy teacher = make_teacher(experiment, material, place, progress);
   TeacherOptions asked = experiment.base().oracle;
   asked.ask_again &= place.shares == 1 && !place.asked_again;  // once a command: not by each share, nor what a share was refused just now
-  Oracle oracle(asked, std::move(teacher.teacher), material, store, progress, experiment.asks_views());
+  Oracle oracle(asked, std::move(teacher.teacher), material.asked(), store, progress, experiment.asks_views());
 
   Results results = describe(experiment, material, place);
   results.teacher = teacher.line;

@@ -4,17 +4,28 @@
 // anything is learned from them. A crash at any instruction loses nothing that was paid and pays nothing twice: what was cut
 // off is sent again as it was, and a teacher that knows idempotency keys bills it once.
 
+#include <functional>
 #include <memory>
 
-#include "distal/learn/learning.h"
+#include "distal/base/progress.h"
+#include "distal/data/clip_reader.h"
+#include "distal/oracles/teacher.h"
 #include "distal/store/store.h"
 
 namespace distal {
 
+/// The clips that may be asked about.
+struct AskedClips {
+  Classes classes;
+  std::string lists_id;                  // hash of the lists' content: the version of the hidden truth
+  ClipReader& reader;                    // at the input of who answers
+  std::function<FilmedClips()> filmed;   // all clips by key: a request that was cut off is sent again from its keys
+};
+
 class Oracle {
  public:
   /// `teacher` is null for hidden truth. `asks_views`: it may be asked about fixed views of clips (Clip::view).
-  Oracle(const TeacherOptions& options, std::unique_ptr<Teacher> teacher, Material& material, Store& store, Progress& progress, bool asks_views = false);
+  Oracle(const TeacherOptions& options, std::unique_ptr<Teacher> teacher, AskedClips clips, Store& store, Progress& progress, bool asks_views = false);
 
   /// Answers for clips already reserved by the run, or of a network at hand whose answers are free: class probabilities, in
   /// order; empty where a clip cannot be read.
@@ -46,7 +57,7 @@ class Oracle {
 
   TeacherOptions options_;
   std::unique_ptr<Teacher> teacher_;
-  Material& material_;
+  AskedClips clips_;
   Store& store_;
   Progress& progress_;
   std::string version_;

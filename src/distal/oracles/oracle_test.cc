@@ -1,6 +1,6 @@
 // The oracle's book-keeping, with a teacher that keeps a bill.
 
-#include "distal/experiment/oracle.h"
+#include "distal/oracles/oracle.h"
 
 #include "distal/data/testing.h"
 
@@ -73,18 +73,22 @@ class OracleTest : public ::testing::Test {
   // Each as a program that was started anew: another store, reader, teacher and oracle over the same files.
   struct Start {
     explicit Start(const std::string& url) : store(url) {}
-    Material material;
+    std::unique_ptr<ClipReader> reader;
     Store store;
     Progress progress{Progress::Mode::quiet};
     std::unique_ptr<Oracle> oracle;
   };
+  AskedClips asked(ClipReader& reader) const {
+    return {{{"left", "right"}}, "lists", reader, [clips = clips_] {
+              FilmedClips filmed;
+              for (const Clip& clip : clips) filmed[clip.key()] = clip;
+              return filmed;
+            }};
+  }
   std::unique_ptr<Start> start() {
     auto start = std::make_unique<Start>(url());
-    start->material.classes.names = {"left", "right"};
-    start->material.lists_id = "lists";
-    start->material.reader = std::make_unique<ClipReader>(input_, CacheOptions{folder_ / "cache", 1});
-    start->material.pool = clips_;
-    start->oracle = std::make_unique<Oracle>(options_, std::make_unique<BillingTeacher>(ledger_), start->material, start->store, start->progress, asks_views_);
+    start->reader = std::make_unique<ClipReader>(input_, CacheOptions{folder_ / "cache", 1});
+    start->oracle = std::make_unique<Oracle>(options_, std::make_unique<BillingTeacher>(ledger_), asked(*start->reader), start->store, start->progress, asks_views_);
     return start;
   }
 
@@ -161,8 +165,8 @@ TEST_F(OracleTest, CutsARequestAnewWhoseClipCannotBeReadAnyMoreAndSaysSo) {
   EXPECT_EQ(ledger_.sent[1].clips.size(0), 2);
   ASSERT_EQ(fresh->store.events(0).size(), 1u);
   EXPECT_THAT(fresh->store.events(0)[0].text, AllOf(HasSubstr("3 clips"), HasSubstr("may be billed twice")));
-  ASSERT_EQ(fresh->material.reader->quarantined().size(), 1u);
-  EXPECT_EQ(fresh->material.reader->quarantined()[0].path, path(0));
+  ASSERT_EQ(fresh->reader->quarantined().size(), 1u);
+  EXPECT_EQ(fresh->reader->quarantined()[0].path, path(0));
 }
 
 TEST_F(OracleTest, KeepsTheOtherAnswersWhereOneIsNotFinite) {
@@ -241,7 +245,7 @@ TEST_F(OracleTest, HasAVersionForAllThatChangesAnAnswer) {
 TEST_F(OracleTest, TellsTheHiddenTruth) {
   options_.kind = "truth";
   const auto fresh = start();
-  Oracle truth(options_, nullptr, fresh->material, fresh->store, fresh->progress);
+  Oracle truth(options_, nullptr, asked(*fresh->reader), fresh->store, fresh->progress);
   EXPECT_EQ(truth.ask(some({0, 1})), (std::vector<std::vector<double>>{{1, 0}, {0, 1}}));
   EXPECT_THAT(truth.version(), ::testing::StartsWith("lists-"));
 }

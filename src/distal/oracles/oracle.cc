@@ -1,8 +1,9 @@
-#include "distal/experiment/oracle.h"
+#include "distal/oracles/oracle.h"
 
 #include <set>
 
 #include "distal/base/random.h"
+#include "distal/data/batches.h"
 
 namespace distal {
 namespace {
@@ -35,13 +36,13 @@ std::vector<Clip> rows_of(const std::vector<Clip>& clips, const torch::Tensor& r
 
 }  // namespace
 
-Oracle::Oracle(const TeacherOptions& options, std::unique_ptr<Teacher> teacher, Material& material, Store& store, Progress& progress, bool asks_views)
-    : options_(options), teacher_(std::move(teacher)), material_(material), store_(store), progress_(progress) {
+Oracle::Oracle(const TeacherOptions& options, std::unique_ptr<Teacher> teacher, AskedClips clips, Store& store, Progress& progress, bool asks_views)
+    : options_(options), teacher_(std::move(teacher)), clips_(std::move(clips)), store_(store), progress_(progress) {
   // An answer means something only with its classes.
   uint64_t classes = fnv1a("classes");
-  for (const auto& name : material.classes.names) classes = fnv1a(name + "\n", classes);
-  version_ = fmt::format("{}-{:08x}", teacher_ ? teacher_->version() : material.lists_id, static_cast<uint32_t>(classes));
-  if (teacher_) version_ += fmt::format("-{:016x}", fnv1a(what_the_teacher_sees(material.teachers_reader().options(), asks_views) + how_it_is_asked(options)));
+  for (const auto& name : clips_.classes.names) classes = fnv1a(name + "\n", classes);
+  version_ = fmt::format("{}-{:08x}", teacher_ ? teacher_->version() : clips_.lists_id, static_cast<uint32_t>(classes));
+  if (teacher_) version_ += fmt::format("-{:016x}", fnv1a(what_the_teacher_sees(clips_.reader.options(), asks_views) + how_it_is_asked(options)));
   ask_again_or_not();
 }
 
@@ -111,7 +112,7 @@ std::vector<Store::Request> Oracle::open_requests(const std::vector<Clip>& clips
 void Oracle::tell_truth(const std::vector<Clip>& clips) {
   std::vector<StoredAnswer> answers;
   for (const Clip& clip : clips) {
-    std::vector<double> truth(material_.classes.size(), 0);
+    std::vector<double> truth(clips_.classes.size(), 0);
     truth.at(clip.label) = 1;
     answers.push_back({clip.key(), options_.kind, version_, truth, options_.price, clip.duration_s()});
   }
@@ -133,7 +134,7 @@ void Oracle::buy(const std::vector<Clip>& clips) {
 void Oracle::send_again(const std::vector<Clip>& clips) {
   const auto requests = open_requests(clips);
   if (requests.empty()) return;
-  const FilmedClips filmed = material_.filmed();
+  const FilmedClips filmed = clips_.filmed();
   for (const Store::Request& request : requests) {
     std::vector<Clip> asked;
     for (const std::string& key : request.clips)
@@ -142,7 +143,7 @@ void Oracle::send_again(const std::vector<Clip>& clips) {
     if (std::ssize(asked) < size)
       fail("oracle {}: some of these clips stand in a request that another run sent and that was cut off; continue that run first (same store), or use another --store",
            options_.kind);
-    EvaluationBatches batches(material_.teachers_reader(), asked, material_.classes.size(), size, /*threads=*/0);
+    EvaluationBatches batches(clips_.reader, asked, clips_.classes.size(), size, /*threads=*/0);
     const auto batch = batches.next();
     if (batch && batch->rows.size(0) == size) send(request.key, batch->clips, asked);
     else give_up(request);
@@ -151,7 +152,7 @@ void Oracle::send_again(const std::vector<Clip>& clips) {
 
 void Oracle::send_new(const std::vector<Clip>& clips) {
   if (clips.empty()) return;
-  EvaluationBatches batches(material_.teachers_reader(), clips, material_.classes.size(), options_.batch_size, /*threads=*/1);
+  EvaluationBatches batches(clips_.reader, clips, clips_.classes.size(), options_.batch_size, /*threads=*/1);
   while (const auto batch = batches.next()) {
     std::vector<Clip> asked = rows_of(clips, batch->rows);
     const Store::Request request = store_.open_request(options_.kind, version_, keys_of(asked));
