@@ -1,9 +1,9 @@
-// experiment/recipe.h: whole recipes with arms and sweeps. What stands behind a zero byte are overrides, one a line.
-#include "distal/experiment/recipe.h"
+// study/recipe.h: whole recipes with arms and sweeps. What stands behind a zero byte are overrides, one a line.
+#include "distal/study/recipe.h"
 
 #include <sstream>
 
-#include "distal/experiment/sweep.h"
+#include "distal/study/sweep.h"
 #include "target.h"
 
 using namespace distal;

@@ -11,9 +11,9 @@
 #include "distal/data/cache_file.h"
 #include "distal/data/probe_cache.h"
 #include "distal/evaluation/results.h"
-#include "distal/experiment/recipe.h"
 #include "distal/models/weights.h"
 #include "distal/oracles/protocol.h"
+#include "distal/study/recipe.h"
 #include "distal/video/synthetic.h"
 
 using namespace distal;

@@ -14,10 +14,10 @@
 #include "distal/base/text.h"
 #include "distal/cli/jobs.h"
 #include "distal/cli/openmp.h"
-#include "distal/experiment/split.h"
 #include "distal/report/report.h"
 #include "distal/report/text.h"
 #include "distal/report/thumbnail.h"
+#include "distal/study/split.h"
 
 namespace distal {
 namespace {

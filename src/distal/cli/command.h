@@ -12,7 +12,7 @@
 
 #include "distal/base/options.h"
 #include "distal/base/progress.h"
-#include "distal/experiment/run.h"
+#include "distal/study/run.h"
 
 namespace distal {
 
@@ -51,7 +51,7 @@ std::string command_line();
 struct RecipeArguments {
   std::string recipe, data, weights, store = "sqlite:distal.db", out;
   std::vector<std::string> sets;
-  int64_t seed = -1, threads = 0, jobs = 0;       // 0: as measured at the start (experiment/split.h), or as the folder began
+  int64_t seed = -1, threads = 0, jobs = 0;       // 0: as measured at the start (study/split.h), or as the folder began
   std::string share;                              // I/N: of the cells only these, to be collected by a run without it
   int64_t job_of = 0;                             // the process that started this one as a job of its --out
   bool dry_run = false, quiet = false, json = false;

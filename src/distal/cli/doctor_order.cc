@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "distal/base/json.h"
-#include "distal/experiment/order_sensitivity.h"
+#include "distal/study/order_sensitivity.h"
 
 namespace distal {
 namespace {

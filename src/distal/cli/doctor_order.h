@@ -1,6 +1,6 @@
 #pragma once
 // distal doctor --order RECIPE: trains TSN and TSM on the recipe's labels and says what seeing the order of the frames is worth
-// (experiment/order_sensitivity.h). DIR, by default runs/RECIPE-order, holds the report of the two arms and, as recipe.yaml, a
+// (study/order_sensitivity.h). DIR, by default runs/RECIPE-order, holds the report of the two arms and, as recipe.yaml, a
 // recipe that `distal run` runs again.
 
 #include "distal/cli/command.h"

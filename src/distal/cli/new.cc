@@ -3,8 +3,8 @@
 #include "distal/base/text.h"
 #include "distal/cli/command.h"
 #include "distal/cli/openmp.h"
-#include "distal/experiment/proposal.h"
 #include "distal/store/store.h"
+#include "distal/study/proposal.h"
 
 namespace distal {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "distal/base/files.h"
 #include "distal/base/leftovers.h"
-#include "distal/experiment/pretraining_alone.h"
+#include "distal/study/pretraining_alone.h"
 
 namespace distal {
 

@@ -3,7 +3,7 @@
 #include <thread>
 
 #include "distal/cli/pretrain.h"
-#include "distal/experiment/pretraining_alone.h"
+#include "distal/study/pretraining_alone.h"
 
 namespace distal {
 namespace {

@@ -20,7 +20,7 @@ using PaceOf = std::function<Pace(const Learner& learner, const InputOptions& in
 /// Times the real network on noise, in the precision it trains in, on the threads that LibTorch has. Throws Interrupted between two calls.
 Pace measured_pace(const Learner& learner, const InputOptions& input, int64_t classes);
 
-/// The quicker of measured_pace on all threads and on one, as a run would choose (experiment/split.h). Side by side trials end sooner still.
+/// The quicker of measured_pace on all threads and on one, as a run would choose (study/split.h). Side by side trials end sooner still.
 /// Leaves the number of threads as it was.
 Pace quickest_pace(const Learner& learner, const InputOptions& input, int64_t classes);
 

@@ -1,0 +1,209 @@
+// Rounds that ask about mixes of known clips, or about several views of a clip.
+
+#include "distal/study/mixing.h"
+
+#include <set>
+
+#include "distal/study/testing.h"
+
+namespace distal {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class MixingTest : public ::testing::Test {
+ protected:
+  MixingTest() {
+    material_.pool = small_clips(folder_, 12);
+    material_.classes.names = {"left", "right"};
+    material_.lists_id = "lists";
+    InputOptions input;
+    input.size_px = 32;
+    input.sampling.frames = 4;
+    material_.reader = std::make_unique<ClipReader>(input, CacheOptions{folder_ / "cache", 1});
+    material_.test = {material_.pool.begin() + 10, material_.pool.end()};
+    teacher_.kind = "model";
+  }
+
+  void recipe(const std::string& yaml) {
+    arm_ = experiment_of("oracle: {kind: model, path: m}\nask_start: true\nstart: 6\nstudent: {model: {name: resnet3d, depth: 10, width: 4}, training: {steps: 2, batch_size: 4}}\n" + yaml).arms[0];
+  }
+  // One round, in a run of its own unless `again`; what was asked, by key.
+  struct Asked {
+    Known known;
+    std::vector<Clip> picks;
+    RoundResult result;
+  };
+  Asked round(int64_t rounds = 1, const std::string& run_key = "run") {
+    Learning learning(*material_.reader, material_.classes, [&] { return material_.clips(); }, folder_ / "unfinished", progress_);
+    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), material_.asked(), store_, progress_);
+    const Experiment experiment{};
+    Workbench bench{experiment, material_, learning, oracle, store_, folder_.path(), progress_};
+    const Store::Run run = store_.begin_or_continue(run_key, "mixes", 1, "", "");
+    Asked asked;
+    asked.known = start(bench, arm_, run, Random(1), asked.result);
+    for (int64_t r = 1; r <= rounds; ++r) {
+      const auto student = [&] { return learning.train(arm_.recipe.student, arm_.recipe.loss, asked.known.samples, Random(1).stream("student"), "student"); };
+      asked.picks = choose(bench, arm_, run, asked.known, r, student, Random(1).stream("select", r), asked.result);
+      add_answers(bench, asked.picks, asked.known, asked.result);
+    }
+    spent_ = store_.spent(run.id, oracle.answerer()).answers;
+    store_.finish(run.id, "stopped");
+    return asked;
+  }
+
+  TemporaryFolder folder_;
+  Material material_;
+  Arm arm_;
+  TeacherOptions teacher_;
+  Store store_{"sqlite:" + (folder_ / "store.db")};
+  Progress progress_{Progress::Mode::quiet};
+  int64_t spent_ = 0;
+};
+
+std::set<std::string> keys(const std::vector<Clip>& clips) {
+  std::set<std::string> all;
+  for (const Clip& clip : clips) all.insert(clip.key());
+  return all;
+}
+
+TEST_F(MixingTest, ARoundAsksAboutMixesOfWhatIsKnown) {
+  for (const char* criterion : {"c2", "c1", "random", "unixkd"}) {
+    recipe(fmt::format("budget: 4\nrounds: 2\nmixes: {{criterion: {}}}", criterion));
+    const Asked asked = round(2, criterion);
+    EXPECT_EQ(spent_, 6 + 4 + 4) << criterion;
+    EXPECT_THAT(asked.known.samples, SizeIs(14));
+    EXPECT_THAT(keys(asked.known.clips()), SizeIs(14)) << "none twice, " << criterion;
+    const std::vector<Clip> clips = asked.known.clips();
+    const std::set<std::string> filmed = keys({clips.begin(), clips.begin() + 6});
+    for (const Clip& clip : asked.picks) {
+      ASSERT_TRUE(clip.mixed);
+      EXPECT_EQ(clip.label, -1);
+      EXPECT_TRUE(filmed.contains(clip.mixed->other.key()));
+    }
+    for (size_t i = 6; i < 14; ++i) EXPECT_THAT(asked.known.samples[i].teacher, SizeIs(2)) << "the teacher's word about a mix is learned";
+    EXPECT_EQ(asked.result.forwards > 0, std::string(criterion) != "random");
+  }
+}
+
+TEST_F(MixingTest, AnAnswerIsThatOfTheMixedPicture) {
+  recipe("budget: 3\nrounds: 1\nmixes: {criterion: random}");
+  const Asked asked = round();
+  const Sample& sample = asked.known.samples.back();
+  Clip first = sample.clip;
+  first.mixed = nullptr;
+  const auto brightness = [&](const Clip& clip) { return material_.reader->read(clip, nullptr, false).to(torch::kFloat32).mean().item<double>() / 127.5 - 1; };
+  const double lambda = sample.clip.mixed->lambda, mean = lambda * brightness(first) + (1 - lambda) * brightness(sample.clip.mixed->other);
+  EXPECT_NEAR(sample.teacher[0], 1 / (1 + std::exp(-mean)), 0.01);
+}
+
+TEST_F(MixingTest, ARoundThatWasReservedIsFoundAgain) {
+  recipe("budget: 4\nrounds: 1\nmixes: {criterion: c2}");
+  const Asked asked = round(), again = round();
+  EXPECT_EQ(spent_, 10);
+  for (size_t i = 0; i < asked.picks.size(); ++i) EXPECT_EQ(asked.picks[i].key(), again.picks[i].key());
+  EXPECT_GT(asked.result.forwards, 0);
+  EXPECT_EQ(again.result.forwards, asked.result.forwards) << "what the choice cost, although nothing is scored again";
+  const Store::Run run = store_.begin_or_continue("run", "mixes", 1, "", "");
+  store_.event(run.id, "forwards", "many in round 1");
+  store_.finish(run.id, "stopped");
+  EXPECT_THAT(error_of([&] { round(); }), AllOf(HasSubstr("'many in round 1'"), HasSubstr("give another --store"))) << "somebody wrote into the store";
+}
+
+TEST_F(MixingTest, SeveralViewsOfAClipAreAnswersAndSamplesOfTheirOwn) {
+  recipe("budget: 6\nrounds: 1\nanswers_per_clip: 3\nstrategy: margin");
+  const Asked asked = round();
+  EXPECT_EQ(spent_, 6 + 6);
+  ASSERT_THAT(asked.picks, SizeIs(6));
+  for (size_t i = 0; i < 6; ++i) EXPECT_EQ(asked.picks[i].view, static_cast<int64_t>(i % 3));
+  EXPECT_EQ(asked.picks[0].video, asked.picks[2].video);
+  EXPECT_NE(asked.known.samples[6].teacher, asked.known.samples[7].teacher);
+}
+
+TEST_F(MixingTest, ClipsThatCannotBeReadAreTakenOutForEveryArm) {
+  material_.pool.push_back({folder_.write("broken.mp4", "this is no video"), "none", 0, 1, "none", 0});
+  drop_unreadable(experiment_of("oracle: {kind: model, path: m}\nstart: 6\nbudget: 2\nrounds: 1\nmixes: {criterion: c2}"), material_, progress_);
+  EXPECT_THAT(material_.pool, SizeIs(12));
+}
+
+TEST_F(MixingTest, WhatARunFoundIsReportedByALaterProcessToo) {
+  recipe("rounds: 0");
+  const Clip broken{folder_.write("broken.mp4", "this is no video")};
+  const auto findings = [&](bool works) {
+    material_.reader = std::make_unique<ClipReader>(material_.reader->options(), CacheOptions{folder_ / "cache", 1});
+    Learning learning(*material_.reader, material_.classes, [&] { return material_.clips(); }, folder_ / "unfinished", progress_);
+    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), material_.asked(), store_, progress_);
+    const Experiment experiment{};
+    Workbench bench{experiment, material_, learning, oracle, store_, folder_.path(), progress_};
+    const Store::Run run = store_.begin_or_continue("run", "mixes", 1, "", "");
+    bench.runs.insert(run.id);
+    if (works) {
+      RoundResult result;
+      const Known known = start(bench, arm_, run, Random(1), result);
+      train_student(bench, arm_, run, known, 0, result);
+      EXPECT_NE(error_of([&] { material_.reader->read(broken, nullptr, false); }), "");
+      finish_round(bench, arm_, run, known.clips(), result);
+    }
+    store_.finish(run.id, "stopped");
+    Results results;
+    add_findings(results, bench);
+    return results;
+  };
+  const Results first = findings(true), later = findings(false);
+  EXPECT_THAT(later.notes, ::testing::Contains(HasSubstr("Trained in")));
+  EXPECT_EQ(later.notes, first.notes);
+  ASSERT_THAT(later.quarantined, SizeIs(1));
+  EXPECT_EQ(later.quarantined[0].path, broken.video);
+  EXPECT_EQ(later.quarantined[0].reason, first.quarantined[0].reason);
+}
+
+TEST(Mixes, AndViewsAreEachPaidForInThePlan) {
+  const TemporaryFolder folder;
+  Progress quiet(Progress::Mode::quiet);
+  std::string spans = "path,label,start_s,end_s\n";
+  for (int i = 0; i < 6; ++i) spans += fmt::format("own/{}.mp4,{},0,0.16\n", i, i % 2 ? "left" : "right");
+  folder.write("spans.csv", spans);
+  const std::string common = "oracle: {kind: model, path: m, price: 1}\ninput: {size_px: 32, sampling: {frames: 4}}\nseeds: 5\n"
+                             "student: {model: {name: resnet3d, depth: 10, width: 4}, training: {batch_size: 4}}\n";
+  const Plan mixes = plan(generated_experiment(folder, common + "start: 6\nrounds: 2\nbudget: 5\nmixes: {criterion: random}", ", start: {csv: spans.csv}"), quiet);
+  EXPECT_EQ(mixes.price, 5 * 10) << "more than there are clips";
+  EXPECT_NEAR(mixes.seconds_asked, 5 * 10 * 0.16, 0.01) << "a mix is as long as the clips it is made of, not as those of the pool";
+  const Plan views = plan(generated_experiment(folder, common + "start: 8\nrounds: 1\nbudget: 36\nanswers_per_clip: 3"), quiet);
+  EXPECT_EQ(views.price, 3 * 20) << "three views of each clip of the pool, once for all seeds";
+}
+
+TEST(Views, AreAnsweredAsTheyAreLearned) {
+  const TemporaryFolder folder;
+  Progress quiet(Progress::Mode::quiet);
+  const Experiment experiment = generated_experiment(folder, "oracle: {kind: teacher}\nteacher: {train: {csv: train.csv}, input: {sampling: {jitter_steps: 3}}}\n"
+                                                             "start: 4\nrounds: 1\nbudget: 4\nanswers_per_clip: 2");
+  EXPECT_THAT(error_of([&] { open_material(experiment, quiet); }),
+              ::testing::AllOf(HasSubstr("answers_per_clip: the teacher was made for clips of"), HasSubstr("jitter_steps 3"), HasSubstr("jitter_steps 8")));
+}
+
+TEST(Mixes, AreRefusedWhereTheyCannotBe) {
+  const std::string taught = "oracle: {kind: model, path: m}\n";
+  EXPECT_EQ(refusal(taught + "mixes: {}"), "accepted");
+  EXPECT_THAT(refusal("mixes: {}"), HasSubstr("nobody knows the truth about a mix"));
+  EXPECT_THAT(refusal(taught + "mixes: {}\nstudent: {model: {freeze: [backbone]}}"), HasSubstr("frozen backbone"));
+  EXPECT_THAT(refusal(taught + "mixes: {}\nstrategy: margin"), HasSubstr("leave one of them out"));
+  EXPECT_THAT(refusal(taught + "mixes: {}\nbudget: -1"), HasSubstr("say how many mixes"));
+  EXPECT_THAT(refusal(taught + "mixes: {}\nselection: {unit: seconds}"), HasSubstr("selection.unit: answers"));
+  EXPECT_THAT(refusal(taught + "mixes: {}\nanswers_per_clip: 2"), HasSubstr("a mix has one view"));
+  EXPECT_THAT(refusal("answers_per_clip: 2"), HasSubstr("whose truth is one"));
+  EXPECT_THAT(refusal(taught + "answers_per_clip: 50"), HasSubstr("buys no clip"));
+  EXPECT_THAT(refusal(taught + "mixes: {lambda: 2}"), HasSubstr("lambda"));
+}
+
+TEST(Mixes, TheirRandomTwinMixesByChance) {
+  const auto all = experiment_of("oracle: {kind: model, path: m}\nbudget: 30\nmixes: {criterion: c2}");
+  ASSERT_EQ(all.arms.size(), 2u);
+  EXPECT_EQ(all.arms[1].name, "random");
+  EXPECT_EQ(all.arms[1].recipe.mixes->criterion, "random");
+  EXPECT_EQ(all.control, "random");
+}
+
+}  // namespace
+}  // namespace distal

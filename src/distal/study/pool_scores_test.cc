@@ -1,0 +1,203 @@
+// What strategies are shown, on small generated videos; and recipes whose strategy cannot be shown what it needs.
+
+#include "distal/study/pool_scores.h"
+
+#include "distal/models/weights.h"
+#include "distal/study/testing.h"
+
+namespace distal {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class PoolScoresTest : public ::testing::Test {
+ protected:
+  PoolScoresTest() {
+    clips_ = small_clips(folder_, 12);
+    input_.size_px = 32;
+    input_.sampling.frames = 4;
+    read_options(recipe_.loss, "{name: black_box}", "test");
+    student("freeze: [backbone], dropout: 0.5");
+    for (int i = 0; i < 6; ++i) known_.samples.push_back({clips_[i], i % 2 == 0 ? std::vector<float>{1, 0} : std::vector<float>{0, 1}});
+    open_.assign(clips_.begin() + 6, clips_.end());
+    material_.classes.names = {"left", "right"};
+    material_.lists_id = "lists";
+    material_.reader = std::make_unique<ClipReader>(input_, CacheOptions{folder_ / "cache", 1});
+    material_.pool = clips_;
+    teacher_.kind = "model";
+  }
+
+  void student(const std::string& model) {
+    recipe_.student = {};
+    read_options(recipe_.student, "{model: {name: resnet3d, depth: 10, width: 4, " + model + "}, training: {steps: 6, batch_size: 4}}", "test");
+  }
+
+  ScoredPool score(const std::string& strategy) {
+    read_options(recipe_.strategy, strategy.starts_with('{') ? strategy : "{name: " + strategy + "}", "test");
+    Learning learning(*material_.reader, material_.classes, [&] { return clips_; }, folder_ / "unfinished", progress_);
+    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), material_.asked(), store_, progress_);
+    const Experiment experiment{};
+    Workbench bench{experiment, material_, learning, oracle, store_, folder_.path(), progress_};
+    const Model net = scores_pool(recipe_) ? learning.train(recipe_.student, recipe_.loss, known_.samples, Random(1).stream("student"), "student", teachers_network(bench, recipe_)) : nullptr;
+    return score_pool(bench, recipe_, net, known_, refs_of(open_), Random(1), "test");
+  }
+
+  TemporaryFolder folder_;
+  std::vector<Clip> clips_, open_;
+  InputOptions input_;
+  Recipe recipe_;
+  Known known_;
+  Material material_;
+  TeacherOptions teacher_;
+  Store store_{"sqlite:" + (folder_ / "store.db")};
+  Progress progress_{Progress::Mode::quiet};
+};
+
+std::vector<int64_t> sizes(const torch::Tensor& tensor) { return tensor.sizes().vec(); }
+
+TEST_F(PoolScoresTest, StrategiesAreShownWhatTheyNeedAndNoMore) {
+  const auto margin = score("margin").scores;
+  EXPECT_EQ(sizes(margin.logits), (std::vector<int64_t>{6, 2}));
+  EXPECT_FALSE(margin.passes.defined() || margin.teacher.defined() || margin.head_weight.defined() || margin.labelled_logits.defined());
+  EXPECT_EQ(margin.labelled_embeddings.size(0), 0);
+  EXPECT_TRUE(margin.video.empty() && !margin.duration_s.defined() && !margin.start_s.defined()) << "no limit looks at them";
+  EXPECT_EQ(score("random").clips.size(), 6u);
+}
+
+TEST_F(PoolScoresTest, LimitsLookAtVideosAndTimes) {
+  recipe_.selection.unit = "seconds";
+  recipe_.selection.gap_s = 0.1;
+  const auto scores = score("margin").scores;
+  EXPECT_EQ(scores.video.at(2), open_[2].video);
+  EXPECT_EQ(scores.duration_s[2].item<double>(), open_[2].duration_s());
+  EXPECT_EQ(scores.start_s[2].item<double>(), open_[2].start_s);
+  recipe_.selection = {};
+  recipe_.selection.ask = "video";
+  EXPECT_EQ(score("margin").scores.video.size(), 6u);
+}
+
+TEST_F(PoolScoresTest, TheHeadsWeightMakesTheLogits) {
+  const auto scores = score("boundary").scores;
+  const auto bias = scores.logits - scores.embeddings.mm(scores.head_weight.t());
+  EXPECT_LT((bias - bias[0]).abs().max().item<double>(), 1e-4);
+}
+
+TEST_F(PoolScoresTest, LabelledClipsComeWithTheirTargets) {
+  const auto scores = score("learning_loss").scores;
+  EXPECT_EQ(sizes(scores.labelled_logits), (std::vector<int64_t>{6, 2}));
+  EXPECT_EQ(scores.labelled_embeddings.size(0), 6);
+  EXPECT_TRUE(scores.labelled_targets.argmax(1).equal(torch::tensor({0, 1, 0, 1, 0, 1})));
+}
+
+TEST_F(PoolScoresTest, PassesWithDropoutDifferAndComeAgain) {
+  for (const char* model : {"freeze: [backbone], dropout: 0.5", "dropout: 0.5"}) {
+    student(model);
+    const auto scores = score("bald").scores, again = score("bald").scores;
+    EXPECT_EQ(sizes(scores.passes), (std::vector<int64_t>{10, 6, 2}));
+    EXPECT_FALSE(scores.passes[0].equal(scores.passes[1]));
+    EXPECT_TRUE(scores.passes.equal(again.passes));
+    EXPECT_TRUE(scores.logits.equal(again.logits)) << "training mode is left again";
+  }
+}
+
+TEST_F(PoolScoresTest, AugmentedLooksDifferAndComeAgain) {
+  const auto scores = score("{name: consistency, passes: 3}").scores, again = score("{name: consistency, passes: 3}").scores;
+  EXPECT_EQ(sizes(scores.passes), (std::vector<int64_t>{3, 6, 2}));
+  EXPECT_FALSE(scores.passes[0].equal(scores.passes[1]));
+  EXPECT_TRUE(scores.passes.equal(again.passes));
+}
+
+TEST_F(PoolScoresTest, TheStudentIsTheFirstMember) {
+  const auto scores = score("{name: ensemble, members: 3}").scores, again = score("{name: committee, members: 3}").scores;
+  EXPECT_EQ(sizes(scores.passes), (std::vector<int64_t>{3, 6, 2}));
+  EXPECT_TRUE(scores.passes[0].equal(scores.logits));
+  EXPECT_FALSE(scores.passes[1].equal(scores.passes[0]));
+  EXPECT_FALSE(scores.passes[1].equal(scores.passes[2]));
+  EXPECT_TRUE(scores.passes.equal(again.passes));
+}
+
+TEST_F(PoolScoresTest, MembersLearnWithTheTeachersNetworkAtHandAsTheStudentDoes) {
+  student("dropout: 0");
+  recipe_.matching = true;
+  recipe_.oracle.kind = "model";
+  recipe_.oracle.path = folder_ / "teacher.safetensors";
+  read_options(recipe_.loss, "{name: rkd}", "test");
+  save_model(recipe_.oracle.path, *recipe_.student.model.build(2, Random(7)), side_json(recipe_.student.model, material_.classes.names, resolved(input_)));
+  for (Sample& sample : known_.samples) sample.teacher = {0.4f, 0.6f};
+  const auto scores = score("{name: ensemble, members: 2}").scores;
+  EXPECT_FALSE(scores.passes[1].equal(scores.passes[0]));
+}
+
+TEST_F(PoolScoresTest, AFreeTeacherAnswersAboutAllOfThePool) {
+  const auto scores = score("disagreement").scores;
+  EXPECT_EQ(sizes(scores.teacher), (std::vector<int64_t>{6, 2}));
+  EXPECT_LT((scores.teacher.sum(1) - 1).abs().max().item<double>(), 1e-6);
+}
+
+TEST_F(PoolScoresTest, TheTeachersErrorIsCountedWhereTheTruthIsKnownToo) {
+  EXPECT_EQ(score("rad").scores.teacher_error, -1);
+  for (int i = 0; i < 4; ++i) known_.samples[i].teacher = {0.4f, 0.6f};  // right about 1 and 3
+  EXPECT_EQ(score("rad").scores.teacher_error, 0.5);
+}
+
+TEST_F(PoolScoresTest, ClipsThatCannotBeReadAreLeftOut) {
+  const std::string broken = folder_.write("broken.mp4", "this is no video");
+  clips_.push_back({broken, "none", 0, 1, "none", 0});
+  open_.insert(open_.begin() + 2, clips_.back());
+  for (const char* strategy : {"{name: consistency, passes: 2}", "{name: ensemble, members: 2}", "disagreement"}) {
+    recipe_.selection.per_video = 2;
+    const auto pool = score(strategy);
+    EXPECT_EQ(pool.clips.size(), 6u);
+    EXPECT_EQ(pool.scores.size(), 6);
+    EXPECT_EQ(pool.scores.video.at(2), open_[3].video);
+  }
+}
+
+TEST(UnmetNeeds, AreRefusedWhenTheRecipeIsRead) {
+  EXPECT_THAT(refusal("strategy: bald"), AllOf(HasSubstr("r.yaml"), HasSubstr("arm bald"), HasSubstr("set student.model.dropout")));
+  EXPECT_EQ(refusal("strategy: bald\nstudent: {model: {dropout: 0.5}}"), "accepted");
+  EXPECT_EQ(refusal("strategy: bald\nstudent: {model: {name: tsn}}"), "accepted");
+  EXPECT_THAT(refusal("strategy: consistency\nstudent: {augment: {scales: []}}"), HasSubstr("set its scales, flip"));
+  EXPECT_THAT(refusal("strategy: consistency\nstudent: {augment: {scales: [], flip: 0.5, flip_labels: ['a:b']}}"), HasSubstr("set its scales, flip"));
+  EXPECT_EQ(refusal("strategy: consistency"), "accepted");
+  EXPECT_THAT(refusal("strategy: committee\nstudent: {probe: true, model: {freeze: [backbone]}}"), HasSubstr("set probe: false"));
+  EXPECT_THAT(refusal("strategy: disagreement"), HasSubstr("not truth with price 0"));
+  EXPECT_THAT(refusal("strategy: disagreement\noracle: {kind: model, path: m.safetensors, price: 2}"), HasSubstr("not model with price 2"));
+  EXPECT_THAT(refusal("strategy: disagreement\noracle: {kind: http, url: 'http://h/v2/models/m'}"), HasSubstr("must cost nothing and be at hand"));
+  EXPECT_EQ(refusal("strategy: disagreement\noracle: {kind: model, path: m.safetensors}"), "accepted");
+  EXPECT_THAT(refusal("strategy: rad\noracle: {kind: model, path: m.safetensors}"), HasSubstr("set ask_start: true"));
+  EXPECT_EQ(refusal("strategy: rad\nask_start: true\noracle: {kind: model, path: m.safetensors}"), "accepted");
+  EXPECT_EQ(refusal("strategy: {name: rad, error: 0.1}\noracle: {kind: model, path: m.safetensors}"), "accepted");
+  EXPECT_EQ(refusal("strategy: bald\nrounds: 0\nstart: 8"), "accepted") << "nothing is selected";
+}
+
+TEST(UnmetNeeds, ATeachersErrorsAreNotCountedOnWhatItLearned) {
+  const TemporaryFolder folder;
+  Progress quiet(Progress::Mode::quiet);
+  const auto opening = [&](const std::string& strategy) {
+    const Experiment experiment = generated_experiment(folder, "oracle: {kind: teacher}\nteacher: {train: {csv: train.csv}}\nask_start: true\nstart: 4\nrounds: 1\nbudget: 1\n"
+                                                               "strategy: " + strategy, ", start: {csv: train.csv}");
+    return error_of([&] { open_material(experiment, quiet); });
+  };
+  EXPECT_THAT(opening("rad"), AllOf(HasSubstr("arm rad: strategy rad counts the teacher's errors on data.start"), HasSubstr("set strategy.error")));
+  EXPECT_EQ(opening("{name: rad, error: 0.1}"), "");
+}
+
+TEST(UnmetNeeds, ContradictionsOfTheLimitsAreRefusedToo) {
+  EXPECT_THAT(refusal("strategy: k_center\nselection: {fill: knapsack, unit: seconds}"), HasSubstr("chooses sets"));
+  EXPECT_THAT(refusal("strategy: entropy\nselection: {fill: knapsack}"), HasSubstr("set unit: seconds"));
+  EXPECT_THAT(refusal("strategy: entropy\nselection: {ask: video, gap_s: 2}"), HasSubstr("gap_s = 2 cannot hold"));
+  EXPECT_EQ(refusal("strategy: entropy\nselection: {fill: knapsack, unit: seconds}"), "accepted") << "the random arm that is added fills by rank";
+}
+
+TEST(DropoutOf, IsTheBackbonesOption) {
+  Learner learner;
+  read_options(learner, "{model: {name: tsn, dropout: 0.25}}", "test");
+  EXPECT_EQ(dropout_of(learner.model), 0.25);
+  read_options(learner, "{model: {name: resnet3d}}", "test");
+  EXPECT_EQ(dropout_of(learner.model), 0);
+}
+
+}  // namespace
+}  // namespace distal
