@@ -12,7 +12,7 @@
 
 #include "distal/base/options.h"
 #include "distal/base/progress.h"
-#include "distal/study/run.h"
+#include "distal/study/folder.h"
 
 namespace distal {
 
@@ -63,34 +63,15 @@ struct RecipeArguments {
   std::vector<Override> overrides() const;        // --data, --weights, --seed and --set, in that order
   Experiment read(const std::vector<Override>& more = {}) const;
   Experiment allowed(Experiment experiment) const;  // itself; throws UsageError for what --untrusted refuses
-  RunPlace place(const Experiment& experiment) const;  // --out, default runs/NAME
+  StudyOptions study(const Experiment& experiment) const;  // in --out, default runs/NAME
+  std::string folder(const Experiment& experiment) const;  // where this process works: a job has its own
   Progress::Mode progress() const { return quiet ? Progress::Mode::quiet : Progress::Mode::automatic; }
   void set_threads() const;                       // before the first network; several jobs share the processor
 };
 
-/// Runs an experiment, writes DIR and prints where and what; the common end of run, train and demo. --dry-run prints the plan
-/// and writes nothing but what it probed, in the frame cache.
-///
-/// DIR belongs to one process at a time (FileLock) and, once it holds a report or trained networks, to one experiment: that
-/// of DIR/recipe.yaml. Another one is refused before anything is read, so that no report replaces another's. It is the same
-/// experiment where the arms have the same names, in the same order, and the same options less those that only name, place,
-/// repeat or prolong a run: question, control, no_random_arm, weights, seeds, rounds, cache. So seeds=10 after seeds=5 continues, and
-/// rounds=6 after rounds=4; rounds=2 shows the first two of what is stored. Another first seed is another experiment, with another
-/// teacher.
-///
-/// DIR/recipe.yaml is the recipe with its overrides, as `distal run` reads it; every arm's options stand below as comments.
-/// It is written first, the report last; unfinished/ goes when the report stands.
-///
-/// With --jobs N the cells are computed by N processes (run_jobs) that share the store, and collected here. Without --jobs and --threads
-/// both are measured; DIR/threads.json holds them, since what is trained depends on the number of threads in its last bits: who continues a
-/// run uses what it began with.
+/// Runs an experiment in its folder (study/folder.h) and prints where and what; the common end of run, train and demo. --dry-run prints the plan and
+/// writes nothing but what it probed, in the frame cache.
 void run_and_report(const Experiment& experiment, const RecipeArguments& arguments);
-/// The part of it between --dry-run and what is printed.
-Results run_in_folder(const Experiment& experiment, const RecipeArguments& arguments, Progress& progress);
-
-/// For a training that nothing runs beside: sets LibTorch's threads to --threads, else to what the folder began with (threads.json), else to
-/// what is measured now, and says so.
-void set_threads_alone(const Recipe& recipe, const RecipeArguments& arguments, const std::string& folder, Progress& progress);
 
 nlohmann::ordered_json plan_json(const Plan& plan);
 

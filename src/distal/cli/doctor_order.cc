@@ -33,8 +33,8 @@ void doctor_order(const RecipeArguments& arguments) {
     const Plan planned = plan(experiment, progress);
     return fmt::print("{}", arguments.json ? json_text(plan_json(planned), 2) + "\n" : planned.text);
   }
-  const OrderSensitivity found = order_sensitivity(run_in_folder(experiment, arguments, progress));
-  const std::string report = arguments.place(experiment).folder + "/report.html";
+  const OrderSensitivity found = order_sensitivity(run_in_folder(experiment, arguments.study(experiment), progress));
+  const std::string report = arguments.folder(experiment) + "/report.html";
   if (arguments.json) fmt::print("{}\n", json_text(json_of(found, report), 2));
   else fmt::print("{}{}\n", found.text(), report);
 }

@@ -13,12 +13,13 @@ void pretrain_and_print(const Experiment& experiment, const RecipeArguments& arg
     return;
   }
   Progress progress(arguments.progress());
-  const RunPlace place = arguments.place(experiment);
+  const StudyOptions study = arguments.study(experiment);
+  const RunPlace place = place_of(study);
   make_folder(place.folder);
   const FileLock lock(place.folder + "/.lock", place.folder, "give another --out");
   clear_leftovers(place.folder, /*deep=*/true);
   write_atomically(place.folder + "/recipe.yaml", experiment.resolved);
-  set_threads_alone(experiment.base(), arguments, place.folder, progress);
+  set_threads_alone(experiment.base(), study, place.folder, progress);
   const Pretrained result = pretrain(experiment.base(), place.folder, progress);
   fmt::print("{}", arguments.json ? result.json() + "\n" : result.text());
 }

@@ -1,4 +1,4 @@
-#include "distal/cli/jobs.h"
+#include "distal/study/jobs.h"
 
 #include <fcntl.h>
 #include <spawn.h>

@@ -1,0 +1,173 @@
+#include "distal/study/folder.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include <ATen/Parallel.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "distal/base/files.h"
+#include "distal/base/in_use.h"
+#include "distal/base/leftovers.h"
+#include "distal/report/report.h"
+#include "distal/report/thumbnail.h"
+#include "distal/study/jobs.h"
+#include "distal/study/split.h"
+
+namespace distal {
+namespace {
+
+constexpr const char* kCure = "give another --out, or remove the folder";
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::istringstream in(text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+std::vector<std::string> names_of(const Experiment& experiment) {
+  std::vector<std::string> names;
+  for (const Arm& arm : experiment.arms) names.push_back(arm.name);
+  return names;
+}
+
+// How two experiments differ, in words; empty where they are the same.
+std::string difference(const Experiment& there, const Experiment& here) {
+  if (names_of(there) != names_of(here)) return fmt::format("its arms are {}, not {}", fmt::join(names_of(there), ", "), fmt::join(names_of(here), ", "));
+  for (size_t i = 0; i < here.arms.size(); ++i) {
+    const auto was = lines_of(essence(there.arms[i].recipe)), is = lines_of(essence(here.arms[i].recipe));
+    const auto [a, b] = std::mismatch(was.begin(), was.end(), is.begin(), is.end());
+    if (a == was.end() && b == is.end()) continue;
+    const auto quoted = [](auto at, auto end) { return at == end ? "nothing" : "'" + at->substr(std::min(at->find_first_not_of(' '), at->size())) + "'"; };
+    return fmt::format("arm {}: {} there, {} here", here.arms[i].name, quoted(a, was.end()), quoted(b, is.end()));
+  }
+  return "";
+}
+
+bool holds_results(const std::filesystem::path& folder) {
+  std::error_code absent;
+  const std::filesystem::directory_iterator networks(folder / "unfinished", absent);
+  return std::filesystem::exists(folder / "report.json", absent) || networks != std::filesystem::directory_iterator();
+}
+
+void require_own_results(const std::string& folder, const Experiment& experiment) {
+  const std::string path = folder + "/recipe.yaml";
+  if (!holds_results(folder) || !std::filesystem::exists(path)) return;
+  std::string differs;
+  try {
+    differs = difference(read_experiment(path, {}), experiment);
+  } catch (const UsageError& error) {
+    fail("{}: holds results of a recipe that cannot be read ({}); {}", folder, error.what(), kCure);
+  }
+  if (!differs.empty()) fail("{}: holds results of another recipe ({}); {}", folder, differs, kCure);
+}
+
+// What jobs and shares left in it counts too: it is collected and removed with the rest.
+void require_own_folder(const std::string& folder, const Experiment& experiment) {
+  require_own_results(folder, experiment);
+  std::error_code absent;
+  for (const auto& job : std::filesystem::directory_iterator(folder + "/jobs", absent)) require_own_results(job.path().string(), experiment);
+}
+
+std::string recipe_text(const Experiment& experiment) {
+  std::string text = experiment.resolved;
+  for (const Arm& arm : experiment.arms) {
+    text += fmt::format("\n# arm {}, every option\n", arm.name);
+    for (const auto& line : lines_of(arm.resolved)) text += "#   " + line + "\n";
+  }
+  return text;
+}
+
+struct FolderThreads {
+  ProcessorSplit split;
+  int64_t alone = 0;  // of what is trained before the trials, with nothing beside it
+
+  nlohmann::ordered_json json() const { return {{"jobs", split.jobs}, {"threads", split.threads}, {"alone", alone}}; }
+};
+
+FolderThreads measured_now(const Experiment& experiment, Progress& progress) {
+  FolderThreads threads{measured_split(experiment, progress), at::get_num_threads()};
+  if (const auto& teacher = experiment.base().teacher; teacher && threads.split.jobs > 1)
+    threads.alone = measured_threads(teacher->learner, teacher->input.value_or(experiment.base().input));
+  return threads;
+}
+
+// What a folder's threads.json says; 0: nothing, or somebody else wrote there.
+int64_t begun_with(const std::string& path, const char* name, int64_t most) {
+  const auto begun = nlohmann::json::parse(read_if_there(path), nullptr, /*allow_exceptions=*/false);
+  const int64_t value = begun.is_object() && begun.contains(name) && begun[name].is_number_integer() ? begun[name].get<int64_t>() : 0;
+  return value <= most ? std::max<int64_t>(0, value) : 0;
+}
+
+// What the folder began with, where neither --threads nor --jobs says otherwise; else what is measured now.
+FolderThreads threads_of(const Experiment& experiment, const StudyOptions& options, const std::string& folder, Progress& progress) {
+  const std::string path = folder + "/threads.json";
+  bool written = std::filesystem::exists(path);  // flags are for this once
+  const int64_t all = at::get_num_threads(), jobs = std::max<int64_t>(1, options.jobs);
+  FolderThreads threads{{jobs, options.threads > 0 ? options.threads : std::max<int64_t>(1, all / jobs)}, all};
+  if (options.share.empty() && options.threads == 0 && options.jobs == 0) {
+    threads = {{begun_with(path, "jobs", 256), begun_with(path, "threads", 1024)}, begun_with(path, "alone", 1024)};
+    if (threads.split.jobs > 0 && threads.split.threads > 0 && threads.alone > 0) progress.say(threads.split.text() + ", as this folder began");
+    else threads = measured_now(experiment, progress), written = false;
+  }
+  if (!written) write_atomically(path, threads.json().dump() + "\n");
+  return threads;
+}
+
+}  // namespace
+
+RunPlace place_of(const StudyOptions& options) {
+  RunPlace place{options.folder, options.store, fmt::format("{}", fmt::join(options.command, " "))};
+  if (options.share.empty()) return place;
+  int end = 0;
+  const bool read = std::sscanf(options.share.c_str(), "%ld/%ld%n", &place.share, &place.shares, &end) == 2 && end == static_cast<int>(options.share.size());
+  if (!read || place.share < 0 || place.share >= place.shares)
+    throw UsageError(fmt::format("--share {}: two numbers I/N, of N shares the I-th, counted from 0", options.share));
+  const std::filesystem::path folder = place.folder;
+  if (options.job_of > 0) {
+    place.shared = place.folder;
+    place.folder = Job{place.share, place.shares}.folder(place.folder);
+  } else if (folder.parent_path().filename() == "jobs") {  // as a job's would be: there may be a teacher for all
+    place.shared = folder.parent_path().has_parent_path() ? folder.parent_path().parent_path().string() : ".";
+  }
+  return place;
+}
+
+void set_threads_alone(const Recipe& recipe, const StudyOptions& options, const std::string& folder, Progress& progress) {
+  const std::string path = folder + "/threads.json";
+  int64_t threads = options.threads > 0 ? options.threads : begun_with(path, "alone", 1024);
+  if (threads == 0) threads = measured_threads(recipe.student, recipe.input);
+  if (!std::filesystem::exists(path)) write_atomically(path, FolderThreads{{1, threads}, threads}.json().dump() + "\n");
+  progress.say(fmt::format("trains on {} thread{}", threads, threads == 1 ? "" : "s"));
+  at::set_num_threads(static_cast<int>(threads));
+}
+
+Results run_in_folder(const Experiment& experiment, const StudyOptions& options, Progress& progress) {
+  RunPlace place = place_of(options);
+  make_folder(place.folder);
+  const FileLock lock(place.folder + "/.lock", place.folder, kCure);
+  require_own_folder(place.folder, experiment);
+  clear_leftovers(place.folder, /*deep=*/true);
+  write_atomically(place.folder + "/recipe.yaml", recipe_text(experiment));
+  if (options.share.empty())
+    for (const std::string& note : experiment.notes) progress.say(note);
+  const auto [split, alone] = threads_of(experiment, options, place.folder, progress);
+  if (split.jobs > 1 && options.share.empty()) {
+    at::set_num_threads(static_cast<int>(alone));
+    train_shared(experiment, place, progress);
+    place.asked_again = true;
+    run_jobs(options.command, place.folder, split.jobs, split.threads, progress);
+  }
+  at::set_num_threads(static_cast<int>(split.threads));
+  Results results = run(experiment, place, progress);
+  if (place.shares > 1) return results;  // whoever runs without a share collects its cells
+  write_report(place.folder, results, thumbnail);
+  std::error_code kept;
+  std::filesystem::remove_all(place.folder + "/unfinished", kept);  // only now: until the report stands, nothing need be trained again
+  remove_jobs(place.folder);
+  return results;
+}
+
+}  // namespace distal
