@@ -1,7 +1,7 @@
 #pragma once
 // Who answers for clips: a model of ours, a TorchScript file, or an HTTP endpoint that speaks the Open Inference Protocol
 // v2 (KServe; Triton and OpenVINO Model Server serve it). A teacher returns class probabilities, nothing else.
-// The answers' book-keeping (bought once, never twice) is the oracle's, in experiment/.
+// The answers' book-keeping (bought once, never twice) is the oracle's (oracle.h).
 
 #include <functional>
 #include <memory>

@@ -5,18 +5,6 @@ namespace {
 
 constexpr int64_t kEvaluationBatch = 32;
 
-class FindDropout final : public OptionVisitor {
- public:
-  double found = 0;
-  void done() override {}
-
- protected:
-  void value(const char* name, Field field, const char*, Range, const OneOf&) override {
-    if (const auto* number = std::get_if<double*>(&field); number && std::string_view(name) == "dropout") found = **number;
-  }
-  void section(const char*, const char*, bool, const Body&) override {}
-};
-
 AugmentOptions safe_augment(const Learner& learner) {
   AugmentOptions augment = learner.augment;
   if (!augment.flip_labels.empty()) augment.flip = 0;
@@ -183,40 +171,7 @@ class Scorer {
   torch::Tensor there_;  // bool, of each clip: it could be read every time
 };
 
-std::string unmet_passes(const Recipe& recipe, const std::string& passes) {
-  if (passes == "dropout" && dropout_of(recipe.student.model) == 0)
-    return fmt::format("strategy {} needs passes with dropout, and the student has none; set student.model.dropout to 0.5, say, where {} has it, or take ensemble",
-                       recipe.strategy.name, recipe.student.model.backbone.name);
-  if (passes == "augmented" && !draws_something(safe_augment(recipe.student)))
-    return fmt::format("strategy {} needs looks that differ, and student.augment draws none; set its scales, flip, brightness, contrast or saturation",
-                       recipe.strategy.name);
-  if (passes == "members" && recipe.student.probe)
-    return fmt::format("strategy {} needs students that differ by their seed, and student.probe fits one and the same head for each; set probe: false",
-                       recipe.strategy.name);
-  return "";
-}
-
 }  // namespace
-
-double dropout_of(ModelOptions model) {
-  FindDropout visitor;
-  model.visit(visitor);
-  return visitor.found;
-}
-
-std::string unmet_need(const Recipe& recipe) {
-  const Needs needs = recipe.strategy->needs();
-  if (const auto passes = unmet_passes(recipe, needs.passes); !passes.empty()) return passes;
-  const auto& oracle = recipe.oracle;
-  const bool at_hand = oracle.kind == "teacher" || oracle.kind == "model" || oracle.kind == "torchscript";
-  if (needs.teacher && (!at_hand || oracle.price > 0))
-    return fmt::format("strategy {} asks the teacher about the whole pool beside the budget, so it must cost nothing and be at hand: oracle.kind teacher, model or "
-                       "torchscript with price 0, not {} with price {:g}", recipe.strategy.name, oracle.kind, oracle.price);
-  if (needs.teacher_error && oracle.kind != "truth" && !recipe.ask_start)
-    return fmt::format("strategy {} needs to know how often the teacher is wrong; set ask_start: true, so that it answers about clips whose labels are known, or "
-                       "strategy.error", recipe.strategy.name);
-  return "";
-}
 
 ScoredPool score_pool(Workbench& bench, const Recipe& recipe, const Model& student, const Known& known, ClipRefs open,
                       Random random, const std::string& what) {

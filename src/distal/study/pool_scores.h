@@ -25,10 +25,4 @@ struct ScoredPool {
 ScoredPool score_pool(Workbench& bench, const Recipe& recipe, const Model& student, const Known& known, ClipRefs open,
                       Random random, const std::string& what);
 
-/// What the recipe's strategy needs and does not get: what, and what would be right; empty: nothing.
-std::string unmet_need(const Recipe& recipe);
-
-/// The share of its features that a network drops before its classifier; 0 where its backbone has no such option.
-double dropout_of(ModelOptions model);
-
 }  // namespace distal

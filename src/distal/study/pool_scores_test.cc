@@ -3,6 +3,7 @@
 #include "distal/study/pool_scores.h"
 
 #include "distal/models/weights.h"
+#include "distal/study/recipe_checks.h"
 #include "distal/study/testing.h"
 
 namespace distal {
