@@ -211,4 +211,14 @@ torch::Tensor centre(const torch::Tensor& frames, int64_t size_px) {
   return applied(view, centre_draw(view.height, view.width), size_px);
 }
 
+bool AugmentOptions::draws_something() const {
+  return !scales.empty() || flip > 0 || brightness > 0 || contrast > 0 || saturation > 0;
+}
+
+AugmentOptions AugmentOptions::label_safe() const {
+  AugmentOptions safe = *this;
+  if (!safe.flip_labels.empty()) safe.flip = 0;
+  return safe;
+}
+
 }  // namespace distal

@@ -31,6 +31,10 @@ struct AugmentOptions {
   /// What the reader of a report must know where clips are flipped and the names of classes say left or right, but no
   /// flip_labels tell how they change places; else empty.
   std::string flip_warning(const Classes& classes) const;
+  /// Whether two draws of one clip may differ, the family aside.
+  bool draws_something() const;
+  /// These without flips where labels change under them.
+  AugmentOptions label_safe() const;
 };
 
 /// Where a clip is cut and how its colours change: one draw, used for each of its frames.

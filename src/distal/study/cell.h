@@ -6,6 +6,7 @@
 
 #include "distal/learn/learning.h"
 #include "distal/oracles/oracle.h"
+#include "distal/study/material.h"
 #include "distal/study/run.h"
 
 namespace distal {

@@ -5,16 +5,6 @@ namespace {
 
 constexpr int64_t kEvaluationBatch = 32;
 
-AugmentOptions safe_augment(const Learner& learner) {
-  AugmentOptions augment = learner.augment;
-  if (!augment.flip_labels.empty()) augment.flip = 0;
-  return augment;
-}
-
-bool draws_something(const AugmentOptions& augment) {
-  return !augment.scales.empty() || augment.flip > 0 || augment.brightness > 0 || augment.contrast > 0 || augment.saturation > 0;
-}
-
 class Scorer {
  public:
   Scorer(Workbench& bench, const Recipe& recipe, const Model& student, const Known& known, Random random, const std::string& what)
@@ -97,7 +87,7 @@ class Scorer {
     bench_.progress.begin("augmented looks", needs_.pass_count * size(), "clips");
     for (int64_t pass = 0; pass < needs_.pass_count; ++pass) {
       EvaluationBatches batches(*bench_.material.reader, pool_.clips, bench_.material.classes.size(), kEvaluationBatch, /*threads=*/1,
-                                safe_augment(recipe_.student), random_.stream("augmented", pass));
+                                recipe_.student.augment.label_safe(), random_.stream("augmented", pass));
       auto logits = blank();
       auto seen = torch::zeros_like(there_);
       while (const auto batch = batches.next()) {

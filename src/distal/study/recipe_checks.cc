@@ -137,7 +137,7 @@ std::string unmet_passes(const Recipe& recipe, const std::string& passes) {
   if (passes == "dropout" && dropout_of(recipe.student.model) == 0)
     return fmt::format("strategy {} needs passes with dropout, and the student has none; set student.model.dropout to 0.5, say, where {} has it, or take ensemble",
                        recipe.strategy.name, recipe.student.model.backbone.name);
-  if (passes == "augmented" && !draws_something(safe_augment(recipe.student)))
+  if (passes == "augmented" && !recipe.student.augment.label_safe().draws_something())
     return fmt::format("strategy {} needs looks that differ, and student.augment draws none; set its scales, flip, brightness, contrast or saturation",
                        recipe.strategy.name);
   if (passes == "members" && recipe.student.probe)
