@@ -18,7 +18,7 @@ DISTAL_FUZZ_TARGET(input) {
       for (std::string line; std::getline(lines, line);) overrides.push_back(Override::parse(line));
       document = document.with(overrides);
     }
-    const Experiment experiment = read_experiment(document, "recipe");
-    fuzz::require(!experiment.arms.empty(), "an experiment has an arm");
+    const Study study = read_study(document, "recipe");
+    fuzz::require(!study.arms.empty(), "an experiment has an arm");
   });
 }

@@ -126,7 +126,10 @@ std::string help_text(const std::function<void(OptionVisitor&)>& visit);
 template <class T>
 void read_options(T& options, const std::string& yaml, const std::string& place) { Document::text(yaml, place).read(options); }
 template <class T>
-std::string resolved(T& options) { return resolved_yaml([&](OptionVisitor& v) { options.visit(v); }); }
+std::string resolved(const T& options) {
+  T copy = options;  // a visitor may write
+  return resolved_yaml([&](OptionVisitor& v) { copy.visit(v); });
+}
 
 /// The word of `words` nearest to `word` by edit distance, if it is near enough to be meant.
 std::optional<std::string> nearest(const std::string& word, const std::vector<std::string>& words);

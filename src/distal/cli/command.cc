@@ -92,23 +92,23 @@ std::vector<Override> RecipeArguments::overrides() const {
   return all;
 }
 
-Experiment RecipeArguments::read(const std::vector<Override>& more) const {
+Study RecipeArguments::read(const std::vector<Override>& more) const {
   std::vector<Override> all = overrides();
   all.insert(all.end(), more.begin(), more.end());
-  return allowed(read_experiment(recipe, all));
+  return allowed(read_study(recipe, all));
 }
 
-Experiment RecipeArguments::allowed(Experiment experiment) const {
-  const TeacherOptions& oracle = experiment.base().oracle;
+Study RecipeArguments::allowed(Study study) const {
+  const TeacherOptions& oracle = study.shared.oracle;
   if (untrusted && oracle.kind == "torchscript")
     throw UsageError(fmt::format("oracle.path: {} is TorchScript, a program, which --untrusted refuses; use oracle.kind model or http, or leave --untrusted out", oracle.path));
-  return experiment;
+  return study;
 }
 
-std::string RecipeArguments::folder(const Experiment& experiment) const { return place_of(study(experiment)).folder; }
+std::string RecipeArguments::folder(const Study& study) const { return place_of(run_options(study)).folder; }
 
-StudyOptions RecipeArguments::study(const Experiment& experiment) const {
-  return {out.empty() ? "runs/" + experiment.name : out, store, command_words(), threads, jobs, share, job_of};
+RunOptions RecipeArguments::run_options(const Study& study) const {
+  return {out.empty() ? "runs/" + study.name : out, store, command_words(), threads, jobs, share, job_of};
 }
 
 void RecipeArguments::set_threads() const {
@@ -116,14 +116,14 @@ void RecipeArguments::set_threads() const {
   if (threads > 0) at::set_num_threads(static_cast<int>(threads));
 }
 
-void run_and_report(const Experiment& experiment, const RecipeArguments& arguments) {
+void run_and_report(const Study& study, const RecipeArguments& arguments) {
   arguments.set_threads();
   Progress progress(arguments.progress());
-  if (arguments.dry_run) return print_plan(plan(experiment, progress), arguments.json);
-  const Results results = run_in_folder(experiment, arguments.study(experiment), progress);
+  if (arguments.dry_run) return print_plan(plan(study, progress), arguments.json);
+  const Results results = run_in_folder(study, arguments.run_options(study), progress);
   if (!arguments.share.empty()) return;
   if (arguments.json) fmt::print("{}\n", report_json(results));
-  else fmt::print("{}{}/report.html\n", summary_text(results), arguments.folder(experiment));
+  else fmt::print("{}{}/report.html\n", summary_text(results), arguments.folder(study));
 }
 
 nlohmann::ordered_json plan_json(const Plan& plan) {

@@ -13,6 +13,7 @@
 #include "distal/base/options.h"
 #include "distal/base/progress.h"
 #include "distal/study/folder.h"
+#include "distal/study/plan.h"
 
 namespace distal {
 
@@ -61,17 +62,17 @@ struct RecipeArguments {
   void add_common(CLI::App& command);             // all but the recipe and where things lie
   void add_jobs(CLI::App& command);               // of the commands that let one choose how many processes share the cells
   std::vector<Override> overrides() const;        // --data, --weights, --seed and --set, in that order
-  Experiment read(const std::vector<Override>& more = {}) const;
-  Experiment allowed(Experiment experiment) const;  // itself; throws UsageError for what --untrusted refuses
-  StudyOptions study(const Experiment& experiment) const;  // in --out, default runs/NAME
-  std::string folder(const Experiment& experiment) const;  // where this process works: a job has its own
+  Study read(const std::vector<Override>& more = {}) const;
+  Study allowed(Study experiment) const;  // itself; throws UsageError for what --untrusted refuses
+  RunOptions run_options(const Study& study) const;  // in --out, default runs/NAME
+  std::string folder(const Study& study) const;  // where this process works: a job has its own
   Progress::Mode progress() const { return quiet ? Progress::Mode::quiet : Progress::Mode::automatic; }
   void set_threads() const;                       // before the first network; several jobs share the processor
 };
 
 /// Runs an experiment in its folder (study/folder.h) and prints where and what; the common end of run, train and demo. --dry-run prints the plan and
 /// writes nothing but what it probed, in the frame cache.
-void run_and_report(const Experiment& experiment, const RecipeArguments& arguments);
+void run_and_report(const Study& study, const RecipeArguments& arguments);
 
 nlohmann::ordered_json plan_json(const Plan& plan);
 

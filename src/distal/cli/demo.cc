@@ -14,7 +14,7 @@ void add_demo(CLI::App& app) {
     arguments->data = arguments->out + "/videos";
     auto overrides = arguments->overrides();
     overrides.push_back({"cache.folder", arguments->out + "/frames", /*literal=*/true});
-    run_and_report(arguments->allowed(read_experiment(Document::text(kDemoRecipe, "recipes/demo.yaml").with(overrides), "demo")), *arguments);
+    run_and_report(arguments->allowed(read_study(Document::text(kDemoRecipe, "recipes/demo.yaml").with(overrides), "demo")), *arguments);
   });
 }
 

@@ -11,6 +11,7 @@
 #include "distal/infer/openvino.h"
 #include "distal/learn/pace.h"
 #include "distal/models/gate.h"
+#include "distal/study/describe.h"
 
 namespace distal {
 namespace {
@@ -85,10 +86,10 @@ void doctor(const RecipeArguments& arguments) {
   Json found = machine();
   if (!arguments.json) fmt::print("{}", text_of(found));
   if (!arguments.recipe.empty()) {
-    const Experiment experiment = arguments.read();
+    const Study study = arguments.read();
     Progress progress(arguments.progress());
-    const Plan planned = plan(experiment, progress);
-    const auto trouble = troubles(planned, experiment.base().cache, found["memory_free_bytes"].get<int64_t>());
+    const Plan planned = plan(study, progress);
+    const auto trouble = troubles(planned, study.shared.cache, found["memory_free_bytes"].get<int64_t>());
     found["plan"] = plan_json(planned);
     found["memory_need_bytes"] = peak_bytes();
     found["trouble"] = trouble;

@@ -27,14 +27,14 @@ void doctor_order(const RecipeArguments& arguments) {
   if (arguments.recipe.empty()) throw UsageError("--order wants a recipe: its data, input and training are what is measured with");
   if (arguments.jobs > 1) throw UsageError("--jobs: not with --order; run DIR/recipe.yaml with distal run --jobs afterwards, or leave it out");
   const std::string name = std::filesystem::path(arguments.recipe).stem().string() + "-order";
-  const Experiment experiment = arguments.allowed(order_experiment(Document::file(arguments.recipe).with(arguments.overrides()), name));
+  const Study study = arguments.allowed(order_study(Document::file(arguments.recipe).with(arguments.overrides()), name));
   Progress progress(arguments.progress());
   if (arguments.dry_run) {
-    const Plan planned = plan(experiment, progress);
+    const Plan planned = plan(study, progress);
     return fmt::print("{}", arguments.json ? json_text(plan_json(planned), 2) + "\n" : planned.text);
   }
-  const OrderSensitivity found = order_sensitivity(run_in_folder(experiment, arguments.study(experiment), progress));
-  const std::string report = arguments.folder(experiment) + "/report.html";
+  const OrderSensitivity found = order_sensitivity(run_in_folder(study, arguments.run_options(study), progress));
+  const std::string report = arguments.folder(study) + "/report.html";
   if (arguments.json) fmt::print("{}\n", json_text(json_of(found, report), 2));
   else fmt::print("{}{}\n", found.text(), report);
 }

@@ -6,21 +6,22 @@
 
 namespace distal {
 
-void pretrain_and_print(const Experiment& experiment, const RecipeArguments& arguments) {
+void pretrain_and_print(const Study& study, const RecipeArguments& arguments) {
+  const Learner& learner = study.arms.front().options.student;
   arguments.set_threads();
   if (arguments.dry_run) {
-    fmt::print("{}", pretraining_plan(experiment.base()));
+    fmt::print("{}", pretraining_plan(study.shared, learner));
     return;
   }
   Progress progress(arguments.progress());
-  const StudyOptions study = arguments.study(experiment);
-  const RunPlace place = place_of(study);
+  const RunOptions options = arguments.run_options(study);
+  const RunPlace place = place_of(options);
   make_folder(place.folder);
   const FileLock lock(place.folder + "/.lock", place.folder, "give another --out");
   clear_leftovers(place.folder, /*deep=*/true);
-  write_atomically(place.folder + "/recipe.yaml", experiment.resolved);
-  set_threads_alone(experiment.base(), study, place.folder, progress);
-  const Pretrained result = pretrain(experiment.base(), place.folder, progress);
+  write_atomically(place.folder + "/recipe.yaml", study.resolved);
+  set_threads_alone(learner, study.shared.input, options, place.folder, progress);
+  const Pretrained result = pretrain(study.shared, learner, place.folder, progress);
   fmt::print("{}", arguments.json ? result.json() + "\n" : result.text());
 }
 

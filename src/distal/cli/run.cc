@@ -46,10 +46,10 @@ void add_train(CLI::App& app) {
   arguments->add_to(*command);
   command->callback([arguments] {
     refuse_what_train_sets(*arguments);
-    const Experiment experiment = arguments->read({{"start", "-1"}, {"rounds", "0"}});
-    if (experiment.arms.size() > 1) throw UsageError(fmt::format("{}: has arms; distal run compares them, distal train wants one model", arguments->recipe));
-    if (pretrains_only(experiment.base())) return pretrain_and_print(experiment, *arguments);
-    run_and_report(experiment, *arguments);
+    const Study study = arguments->read({{"start", "-1"}, {"rounds", "0"}});
+    if (study.arms.size() > 1) throw UsageError(fmt::format("{}: has arms; distal run compares them, distal train wants one model", arguments->recipe));
+    if (pretrains_only(study.shared, study.arms.front().options.student)) return pretrain_and_print(study, *arguments);
+    run_and_report(study, *arguments);
   });
 }
 

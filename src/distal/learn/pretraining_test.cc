@@ -4,7 +4,7 @@
 
 #include <ATen/ATen.h>
 
-#include "distal/learn/learning.h"
+#include "distal/learn/network_trainer.h"
 #include "distal/learn/testing.h"
 #include "distal/models/weights.h"
 
@@ -78,7 +78,7 @@ TEST_F(PretrainingTest, TrainsABackboneThatIsFrozenLater) {
 TEST_F(PretrainingTest, IsWhereFineTuningStarts) {
   ClipReader reader(input_, {folder_ / "frames", 1});
   const auto train = [&](const std::string& name, bool pretext) {
-    Learning learning(reader, {{"left", "right"}}, [&] { return clips_; }, folder_ / name, quiet_);
+    NetworkTrainer learning(reader, {{"left", "right"}}, [&] { return clips_; }, folder_ / name, quiet_);
     learning.pretrain_on([&] { return clips_; }, {folder_ / "frames", 1});
     Learner learner = learner_;
     if (!pretext) learner.pretext.reset();
@@ -97,7 +97,7 @@ TEST_F(PretrainingTest, AProbeIsFittedOnItsFeatures) {
   std::vector<Sample> samples;
   for (const Clip& clip : clips_) samples.push_back({clip, clip.label == 0 ? std::vector<float>{1, 0} : std::vector<float>{0, 1}});
   const auto logits = [&](const std::string& name) {
-    Learning learning(reader, {{"left", "right"}}, [&] { return clips_; }, folder_ / name, quiet_);
+    NetworkTrainer learning(reader, {{"left", "right"}}, [&] { return clips_; }, folder_ / name, quiet_);
     learning.pretrain_on([&] { return clips_; }, {folder_ / "frames", 1});
     const Model net = learning.train(learner_, loss_, samples, Random(1), "test");
     return learning.predict(*net, learner_, clips_).logits;

@@ -9,8 +9,8 @@
 
 #include "distal/base/progress.h"
 #include "distal/data/clip_reader.h"
+#include "distal/oracles/answer_source.h"
 #include "distal/oracles/teacher.h"
-#include "distal/store/store.h"
 
 namespace distal {
 
@@ -22,7 +22,7 @@ struct AskedClips {
   std::function<FilmedClips()> filmed;   // all clips by key: a request that was cut off is sent again from its keys
 };
 
-class Oracle {
+class Oracle final : public AnswerSource {
  public:
   /// `teacher` is null for hidden truth. `asks_views`: it may be asked about fixed views of clips (Clip::view).
   Oracle(const TeacherOptions& options, std::unique_ptr<Teacher> teacher, AskedClips clips, Store& store, Progress& progress, bool asks_views = false);
@@ -32,13 +32,13 @@ class Oracle {
   /// Throws Error as the teacher does, and where it answered with numbers that are not finite (the other answers of that
   /// request are kept); Interrupted, with everything stored. What an endpoint answered unusably was probably billed: it counts as
   /// spent, and a later start refuses to ask about it again, with an Error, unless TeacherOptions::ask_again says so.
-  std::vector<std::vector<double>> ask(const std::vector<Clip>& clips);
-  bool is_teacher() const { return teacher_ != nullptr; }
-  double price() const { return options_.price; }
-  Answerer answerer() const { return {options_.kind, version_}; }
+  std::vector<std::vector<double>> ask(const std::vector<Clip>& clips) override;
+  bool is_teacher() const override { return teacher_ != nullptr; }
+  double price() const override { return options_.price; }
+  Answerer answerer() const override { return {options_.kind, version_}; }
   /// What an answer depends on besides its clip: the teacher's own version or the lists' content, the classes; for a teacher
   /// also the input it gets (where it is asked about views, with the jitter that draws their frames) and those of its options that change answers.
-  const std::string& version() const { return version_; }
+  const std::string& version() const override { return version_; }
 
  private:
   std::vector<Clip> unanswered(const std::vector<Clip>& clips);

@@ -1,14 +1,17 @@
+#include "distal/study/describe.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 
 #include "distal/base/revision.h"
-#include "distal/study/cell.h"
+#include "distal/study/trial_record.h"
 
 namespace distal {
 namespace {
@@ -33,59 +36,51 @@ std::string machine_line() {
   return fmt::format("{}, {} of {} threads", processor(), at::get_num_threads(), std::thread::hardware_concurrency());
 }
 
-Results describe(const Experiment& experiment, const Material& material, const RunPlace& place) {
-  const Recipe& recipe = experiment.base();
+Results describe(const Study& study, const Dataset& dataset, const std::string& command) {
   Results results;
-  results.question = recipe.question;
-  results.name = experiment.name;
-  results.classes = material.classes.names;
-  results.budget_unit = recipe.selection.unit;
-  results.unlabelled_segments = material.unlabelled_segments;
-  results.pool_clips = static_cast<int64_t>(material.pool.size());
-  results.start_clips = static_cast<int64_t>(material.start_in_pool() ? material.pool.size() : material.start.size());
-  results.start_draw = experiment.start_words();
-  results.test_clips = static_cast<int64_t>(material.test.size());
-  for (const Clip& clip : material.test) results.test_videos.push_back(clip.group);
-  results.test_id = test_id_of(material.test);
-  results.recipe = experiment.resolved;
-  for (const Arm& arm : experiment.arms) results.recipe += fmt::format("\n# arm {}, every option\n{}", arm.name, arm.resolved);
+  results.question = study.shared.question;
+  results.name = study.name;
+  results.classes = dataset.classes.names;
+  results.budget_unit = study.budget_unit();
+  results.unlabelled_segments = dataset.unlabelled_segments;
+  results.pool_clips = std::ssize(dataset.pool);
+  results.start_clips = dataset.start_in_pool() ? std::ssize(dataset.pool) : std::ssize(dataset.start);
+  results.start_draw = study.start_words();
+  results.test_clips = std::ssize(dataset.test);
+  for (const Clip& clip : dataset.test) results.test_videos.push_back(clip.group);
+  results.test_id = test_id_of(dataset.test);
+  results.recipe = study.resolved;
+  for (const Arm& arm : study.arms) results.recipe += fmt::format("\n# arm {}, every option\n{}", arm.name, arm.resolved);
   results.revision = revision();
   results.machine = machine_line();
-  results.command = place.command;
+  results.command = command;
   results.date = today();
-  results.notes = experiment.notes;
+  results.notes = study.notes;
   return results;
 }
 
-void add_findings(Results& results, const Workbench& bench) {
-  const Material& material = bench.material;
-  std::vector<Quarantined> found = material.quarantine();
-  std::set<std::string> notes, unseen, seeds_without;
-  for (const int64_t run : bench.runs) {
-    for (const Store::Event& event : bench.store.events(run)) {
-      if (event.kind == "note") notes.insert(event.text);
-      if (event.kind == "unseen") {  // a seed, and the classes of which its initial clips hold none
-        const auto end = event.text.find(": ");
-        if (end == std::string::npos) refuse_event(run, event, "a seed and a class");
-        seeds_without.insert(event.text.substr(0, end));
-        unseen.insert(event.text.substr(end + 2));
-      }
-      if (event.kind != "quarantined") continue;
-      const auto end = event.text.find('\n');
-      if (end == std::string::npos) refuse_event(run, event, "a video and a reason");
-      found.push_back({event.text.substr(0, end), event.text.substr(end + 1)});
-    }
+void add_findings(Results& results, const Study& study, const Dataset& dataset, Store& store, const std::map<int64_t, int64_t>& seeds) {
+  std::vector<Quarantined> quarantined = dataset.quarantine();
+  std::set<std::string> notes, unseen;
+  std::set<int64_t> seeds_without;
+  for (const auto& [run, seed] : seeds) {
+    const TrialFindings found = findings(store, run);
+    notes.insert(found.notes.begin(), found.notes.end());
+    unseen.insert(found.unseen.begin(), found.unseen.end());
+    if (!found.unseen.empty()) seeds_without.insert(seed);
+    quarantined.insert(quarantined.end(), found.quarantined.begin(), found.quarantined.end());
   }
   results.notes.insert(results.notes.end(), notes.begin(), notes.end());
   if (!unseen.empty())
-    results.notes.push_back(fmt::format("In {} of {} seeds the initial clips hold none of some class ({}): until an answer brings one, a student cannot know it.", seeds_without.size(),
-                                        bench.experiment.base().seeds, fmt::join(unseen, ", ")));
-  if (material.duplicates > 0) results.notes.push_back(fmt::format("{} clips were listed twice or are byte for byte another one; each counts once.", material.duplicates));
-  for (const Quarantined& video : found) {
+    results.notes.push_back(fmt::format("In {} of {} seeds the initial clips hold none of some class ({}): until an answer brings one, a student cannot know it.",
+                                        seeds_without.size(), study.shared.seeds, fmt::join(unseen, ", ")));
+  if (dataset.duplicates > 0)
+    results.notes.push_back(fmt::format("{} clips were listed twice or are byte for byte another one; each counts once.", dataset.duplicates));
+  for (const Quarantined& video : quarantined) {
     const auto same = [&](const Quarantined& other) { return other.path == video.path; };
     if (std::any_of(results.quarantined.begin(), results.quarantined.end(), same)) continue;
     results.quarantined.push_back(video);
-    bench.store.put_video({video.path, video.path, 0, 0, video.reason});
+    store.put_video({video.path, video.path, 0, 0, video.reason});
   }
 }
 

@@ -27,17 +27,17 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-std::vector<std::string> names_of(const Experiment& experiment) {
+std::vector<std::string> names_of(const Study& study) {
   std::vector<std::string> names;
-  for (const Arm& arm : experiment.arms) names.push_back(arm.name);
+  for (const Arm& arm : study.arms) names.push_back(arm.name);
   return names;
 }
 
 // How two experiments differ, in words; empty where they are the same.
-std::string difference(const Experiment& there, const Experiment& here) {
+std::string difference(const Study& there, const Study& here) {
   if (names_of(there) != names_of(here)) return fmt::format("its arms are {}, not {}", fmt::join(names_of(there), ", "), fmt::join(names_of(here), ", "));
   for (size_t i = 0; i < here.arms.size(); ++i) {
-    const auto was = lines_of(essence(there.arms[i].recipe)), is = lines_of(essence(here.arms[i].recipe));
+    const auto was = lines_of(decisive_options(there.shared, there.arms[i].options)), is = lines_of(decisive_options(here.shared, here.arms[i].options));
     const auto [a, b] = std::mismatch(was.begin(), was.end(), is.begin(), is.end());
     if (a == was.end() && b == is.end()) continue;
     const auto quoted = [](auto at, auto end) { return at == end ? "nothing" : "'" + at->substr(std::min(at->find_first_not_of(' '), at->size())) + "'"; };
@@ -52,12 +52,12 @@ bool holds_results(const std::filesystem::path& folder) {
   return std::filesystem::exists(folder / "report.json", absent) || networks != std::filesystem::directory_iterator();
 }
 
-void require_own_results(const std::string& folder, const Experiment& experiment) {
+void require_own_results(const std::string& folder, const Study& study) {
   const std::string path = folder + "/recipe.yaml";
   if (!holds_results(folder) || !std::filesystem::exists(path)) return;
   std::string differs;
   try {
-    differs = difference(read_experiment(path, {}), experiment);
+    differs = difference(read_study(path, {}), study);
   } catch (const UsageError& error) {
     fail("{}: holds results of a recipe that cannot be read ({}); {}", folder, error.what(), kCure);
   }
@@ -65,15 +65,15 @@ void require_own_results(const std::string& folder, const Experiment& experiment
 }
 
 // What jobs and shares left in it counts too: it is collected and removed with the rest.
-void require_own_folder(const std::string& folder, const Experiment& experiment) {
-  require_own_results(folder, experiment);
+void require_own_folder(const std::string& folder, const Study& study) {
+  require_own_results(folder, study);
   std::error_code absent;
-  for (const auto& job : std::filesystem::directory_iterator(folder + "/jobs", absent)) require_own_results(job.path().string(), experiment);
+  for (const auto& job : std::filesystem::directory_iterator(folder + "/jobs", absent)) require_own_results(job.path().string(), study);
 }
 
-std::string recipe_text(const Experiment& experiment) {
-  std::string text = experiment.resolved;
-  for (const Arm& arm : experiment.arms) {
+std::string recipe_text(const Study& study) {
+  std::string text = study.resolved;
+  for (const Arm& arm : study.arms) {
     text += fmt::format("\n# arm {}, every option\n", arm.name);
     for (const auto& line : lines_of(arm.resolved)) text += "#   " + line + "\n";
   }
@@ -87,10 +87,10 @@ struct FolderThreads {
   nlohmann::ordered_json json() const { return {{"jobs", split.jobs}, {"threads", split.threads}, {"alone", alone}}; }
 };
 
-FolderThreads measured_now(const Experiment& experiment, Progress& progress) {
-  FolderThreads threads{measured_split(experiment, progress), at::get_num_threads()};
-  if (const auto& teacher = experiment.base().teacher; teacher && threads.split.jobs > 1)
-    threads.alone = measured_threads(teacher->learner, teacher->input.value_or(experiment.base().input));
+FolderThreads measured_now(const Study& study, Progress& progress) {
+  FolderThreads threads{measured_split(study, progress), at::get_num_threads()};
+  if (const auto& teacher = study.shared.teacher; teacher && threads.split.jobs > 1)
+    threads.alone = measured_threads(teacher->learner, study.shared.teacher_input());
   return threads;
 }
 
@@ -102,7 +102,7 @@ int64_t begun_with(const std::string& path, const char* name, int64_t most) {
 }
 
 // What the folder began with, where neither --threads nor --jobs says otherwise; else what is measured now.
-FolderThreads threads_of(const Experiment& experiment, const StudyOptions& options, const std::string& folder, Progress& progress) {
+FolderThreads threads_of(const Study& study, const RunOptions& options, const std::string& folder, Progress& progress) {
   const std::string path = folder + "/threads.json";
   bool written = std::filesystem::exists(path);  // flags are for this once
   const int64_t all = at::get_num_threads(), jobs = std::max<int64_t>(1, options.jobs);
@@ -110,7 +110,7 @@ FolderThreads threads_of(const Experiment& experiment, const StudyOptions& optio
   if (options.share.empty() && options.threads == 0 && options.jobs == 0) {
     threads = {{begun_with(path, "jobs", 256), begun_with(path, "threads", 1024)}, begun_with(path, "alone", 1024)};
     if (threads.split.jobs > 0 && threads.split.threads > 0 && threads.alone > 0) progress.say(threads.split.text() + ", as this folder began");
-    else threads = measured_now(experiment, progress), written = false;
+    else threads = measured_now(study, progress), written = false;
   }
   if (!written) write_atomically(path, threads.json().dump() + "\n");
   return threads;
@@ -118,7 +118,7 @@ FolderThreads threads_of(const Experiment& experiment, const StudyOptions& optio
 
 }  // namespace
 
-RunPlace place_of(const StudyOptions& options) {
+RunPlace place_of(const RunOptions& options) {
   RunPlace place{options.folder, options.store, fmt::format("{}", fmt::join(options.command, " "))};
   if (options.share.empty()) return place;
   int end = 0;
@@ -135,33 +135,33 @@ RunPlace place_of(const StudyOptions& options) {
   return place;
 }
 
-void set_threads_alone(const Recipe& recipe, const StudyOptions& options, const std::string& folder, Progress& progress) {
+void set_threads_alone(const Learner& learner, const InputOptions& input, const RunOptions& options, const std::string& folder, Progress& progress) {
   const std::string path = folder + "/threads.json";
   int64_t threads = options.threads > 0 ? options.threads : begun_with(path, "alone", 1024);
-  if (threads == 0) threads = measured_threads(recipe.student, recipe.input);
+  if (threads == 0) threads = measured_threads(learner, input);
   if (!std::filesystem::exists(path)) write_atomically(path, FolderThreads{{1, threads}, threads}.json().dump() + "\n");
   progress.say(fmt::format("trains on {} thread{}", threads, threads == 1 ? "" : "s"));
   at::set_num_threads(static_cast<int>(threads));
 }
 
-Results run_in_folder(const Experiment& experiment, const StudyOptions& options, Progress& progress) {
+Results run_in_folder(const Study& study, const RunOptions& options, Progress& progress) {
   RunPlace place = place_of(options);
   make_folder(place.folder);
   const FileLock lock(place.folder + "/.lock", place.folder, kCure);
-  require_own_folder(place.folder, experiment);
+  require_own_folder(place.folder, study);
   clear_leftovers(place.folder, /*deep=*/true);
-  write_atomically(place.folder + "/recipe.yaml", recipe_text(experiment));
+  write_atomically(place.folder + "/recipe.yaml", recipe_text(study));
   if (options.share.empty())
-    for (const std::string& note : experiment.notes) progress.say(note);
-  const auto [split, alone] = threads_of(experiment, options, place.folder, progress);
+    for (const std::string& note : study.notes) progress.say(note);
+  const auto [split, alone] = threads_of(study, options, place.folder, progress);
   if (split.jobs > 1 && options.share.empty()) {
     at::set_num_threads(static_cast<int>(alone));
-    train_shared(experiment, place, progress);
+    train_shared(study, place, progress);
     place.asked_again = true;
     run_jobs(options.command, place.folder, split.jobs, split.threads, progress);
   }
   at::set_num_threads(static_cast<int>(split.threads));
-  Results results = run(experiment, place, progress);
+  Results results = run(study, place, progress);
   if (place.shares > 1) return results;  // whoever runs without a share collects its cells
   write_report(place.folder, results, thumbnail);
   std::error_code kept;

@@ -9,7 +9,7 @@
 
 namespace distal {
 
-struct StudyOptions {
+struct RunOptions {
   std::string folder;
   std::string store = "sqlite:distal.db";
   std::vector<std::string> command;   // the words that started it, the program first: for the report, and to start jobs with
@@ -19,7 +19,7 @@ struct StudyOptions {
 };
 
 /// Where a process of a study works: a job has a folder of its own. Throws UsageError: share is no I/N.
-RunPlace place_of(const StudyOptions& options);
+RunPlace place_of(const RunOptions& options);
 
 /// Runs an experiment and writes its folder, the report last.
 ///
@@ -36,10 +36,10 @@ RunPlace place_of(const StudyOptions& options);
 /// With N jobs the cells are computed by N processes (run_jobs) that share the store, and collected here. Where neither jobs nor threads are given
 /// both are measured; FOLDER/threads.json holds them, since what is trained depends on the number of threads in its last bits: who continues a
 /// run uses what it began with.
-Results run_in_folder(const Experiment& experiment, const StudyOptions& options, Progress& progress);
+Results run_in_folder(const Study& study, const RunOptions& options, Progress& progress);
 
-/// For a training that nothing runs beside: sets LibTorch's threads to StudyOptions::threads, else to what the folder began with (threads.json), else to
+/// For a training that nothing runs beside: sets LibTorch's threads to RunOptions::threads, else to what the folder began with (threads.json), else to
 /// what is measured now, and says so.
-void set_threads_alone(const Recipe& recipe, const StudyOptions& options, const std::string& folder, Progress& progress);
+void set_threads_alone(const Learner& learner, const InputOptions& input, const RunOptions& options, const std::string& folder, Progress& progress);
 
 }  // namespace distal

@@ -1,6 +1,6 @@
 // A teacher that looks at the student's own view: what a recipe may ask for, and what is learned then.
 
-#include "distal/learn/learning.h"
+#include "distal/learn/network_trainer.h"
 #include "distal/study/testing.h"
 
 namespace distal {
@@ -38,7 +38,7 @@ class MatchingTest : public ::testing::Test {
     ClipReader reader(input_, {folder_ / "frames", 1});
     std::vector<Clip> clips;
     for (const Sample& sample : samples) clips.push_back(sample.clip);
-    Learning learning(reader, {{"left", "right"}}, [&] { return clips; }, folder_ / folder, progress);
+    NetworkTrainer learning(reader, {{"left", "right"}}, [&] { return clips; }, folder_ / folder, progress);
     Choice<DistillLoss> choice;
     read_options(choice, loss, "test");
     return learning.train(learner_, choice, samples, Random(1), "test", teacher);

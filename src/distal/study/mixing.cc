@@ -6,41 +6,19 @@
 namespace distal {
 namespace {
 
-constexpr int64_t kMixBatch = 32;
-
-// The clips that pairs are made of, as uint8 [N, 3, T, H, W], the network's input times 127.5 plus 127.5.
-struct Mixable {
-  std::vector<Clip> clips;
-  torch::Tensor pixels;
-};
-
-Mixable read_known(Workbench& bench, const Known& known, bool pixels) {
+std::vector<Clip> filmed_clips(const LabeledSet& known) {
   std::vector<Clip> filmed;
-  for (const Sample& sample : known.samples)
+  for (const Sample& sample : known.samples) {
     if (sample.clip.filmed()) filmed.push_back(sample.clip);
-  if (!pixels) return {filmed, {}};
-  Mixable mixable;
-  std::vector<torch::Tensor> parts;
-  EvaluationBatches batches(*bench.material.reader, filmed, bench.material.classes.size(), kMixBatch, /*threads=*/1);
-  while (const auto batch = batches.next()) {
-    for (int64_t i = 0; i < batch->rows.size(0); ++i) mixable.clips.push_back(filmed[batch->rows[i].item<int64_t>()]);
-    parts.push_back((batch->clips * 127.5 + 127.5).round_().to(torch::kUInt8));
   }
-  if (parts.empty()) fail("mixes: no known clip can be read; see the quarantined videos");
-  mixable.pixels = torch::cat(parts);
-  return mixable;
-}
-
-torch::Tensor probabilities(Net& student, const torch::Tensor& pixels) {
-  const torch::NoGradGuard no_grad;
-  return student.forward(pixels / 127.5 - 1).logits.softmax(1);
+  return filmed;
 }
 
 // Uncertain clips first, each once a pass, until there are enough mixes that nobody asked about.
-std::vector<Mix> uncertain_mixes(Net& student, const Mixable& mixable, int64_t count, const MixesOptions& options, const std::vector<Mix>& before, const Random& random) {
+std::vector<Mix> uncertain_mixes(Trainer& trainer, Net& student, const Pixels& mixable, int64_t count, const MixesOptions& options, const std::vector<Mix>& before, const Random& random) {
   constexpr uint64_t kPasses = 1000;
   std::vector<torch::Tensor> parts;
-  for (const auto& part : mixable.pixels.split(options.batch)) parts.push_back(probabilities(student, part.to(torch::kFloat32)));
+  for (const auto& part : mixable.values.split(options.batch)) parts.push_back(trainer.probabilities(student, part.to(torch::kFloat32)));
   const torch::Tensor all = torch::cat(parts);
   using Row = std::tuple<int64_t, int64_t, int64_t>;
   const auto row = [](const Mix& mix) { return Row{mix.i, mix.j, std::llround(mix.lambda * 1e4)}; };
@@ -53,7 +31,7 @@ std::vector<Mix> uncertain_mixes(Net& student, const Mixable& mixable, int64_t c
   return mixes;
 }
 
-std::vector<Mix> asked_before(const Known& known, const std::vector<Clip>& clips) {
+std::vector<Mix> asked_before(const LabeledSet& known, const std::vector<Clip>& clips) {
   std::map<std::string, int64_t> rows;
   for (int64_t i = 0; i < std::ssize(clips); ++i) rows[clips[i].key()] = i;
   std::vector<Mix> mixes;
@@ -78,30 +56,30 @@ std::vector<Mix> in_pool(std::vector<Mix> mixes, int64_t clips) {
 
 }  // namespace
 
-std::vector<Clip> choose_mixes(Workbench& bench, const Recipe& recipe, const Model& student, const Known& known, Random random, RoundResult& result) {
-  const MixesOptions& options = *recipe.mixes;
-  const auto count = static_cast<int64_t>(recipe.budget);
-  if (student) student->eval();
-  const Mixable mixable = read_known(bench, known, student != nullptr);
+ChosenMixes choose_mixes(Trainer& trainer, const ArmOptions& arm, const Model& student, const LabeledSet& known, Random random) {
+  const MixesOptions& options = *arm.mixes;
+  const auto count = static_cast<int64_t>(arm.budget);
+  const std::vector<Clip> filmed = filmed_clips(known);
+  const Pixels mixable = student ? trainer.pixels(filmed) : Pixels{filmed, {}};
   const std::vector<Mix> before = asked_before(known, mixable.clips);
+  ChosenMixes chosen;
   std::vector<Mix> mixes;
   if (options.criterion == "unixkd") {
-    mixes = uncertain_mixes(*student, mixable, count, options, before, random);
-    result.forwards = std::ssize(mixable.clips);
+    mixes = uncertain_mixes(trainer, *student, mixable, count, options, before, random);
+    chosen.forwards = std::ssize(mixable.clips);
   } else {
     MixPool pool(std::ssize(mixable.clips), options);
     pool.exclude(in_pool(before, std::ssize(mixable.clips)));
-    const Confidence confidence = student ? confidence_of(mixable.pixels, [&](const torch::Tensor& pixels) {
+    const auto predict = [&](const torch::Tensor& pixels) {
       Progress::check_interrupted();
-      return probabilities(*student, pixels);
-    }, options.fade) : nullptr;
-    const MixSelection selection = pool.select(confidence, count, random);
+      return trainer.probabilities(*student, pixels);
+    };
+    const MixSelection selection = pool.select(student ? confidence_of(mixable.values, predict, options.fade) : nullptr, count, random);
     mixes = selection.mixes;
-    result.forwards = selection.forwards;
+    chosen.forwards = selection.forwards;
   }
-  std::vector<Clip> picks;
-  for (const Mix& mix : mixes) picks.push_back(mixed_clip(mixable.clips[mix.i], mixable.clips[mix.j], mix.lambda, options.fade));
-  return picks;
+  for (const Mix& mix : mixes) chosen.clips.push_back(mixed_clip(mixable.clips[mix.i], mixable.clips[mix.j], mix.lambda, options.fade));
+  return chosen;
 }
 
 }  // namespace distal

@@ -4,7 +4,11 @@
 
 #include <set>
 
+#include "distal/learn/network_trainer.h"
+#include "distal/study/describe.h"
+#include "distal/study/plan.h"
 #include "distal/study/testing.h"
+#include "distal/study/trial.h"
 
 namespace distal {
 namespace {
@@ -16,46 +20,51 @@ using ::testing::SizeIs;
 class MixingTest : public ::testing::Test {
  protected:
   MixingTest() {
-    material_.pool = small_clips(folder_, 12);
-    material_.classes.names = {"left", "right"};
-    material_.lists_id = "lists";
+    dataset_.pool = small_clips(folder_, 12);
+    dataset_.classes.names = {"left", "right"};
+    dataset_.lists_id = "lists";
     InputOptions input;
     input.size_px = 32;
     input.sampling.frames = 4;
-    material_.reader = std::make_unique<ClipReader>(input, CacheOptions{folder_ / "cache", 1});
-    material_.test = {material_.pool.begin() + 10, material_.pool.end()};
+    dataset_.reader = std::make_unique<ClipReader>(input, CacheOptions{folder_ / "cache", 1});
+    dataset_.test = {dataset_.pool.begin() + 10, dataset_.pool.end()};
     teacher_.kind = "model";
   }
 
   void recipe(const std::string& yaml) {
-    arm_ = experiment_of("oracle: {kind: model, path: m}\nask_start: true\nstart: 6\nstudent: {model: {name: resnet3d, depth: 10, width: 4}, training: {steps: 2, batch_size: 4}}\n" + yaml).arms[0];
+    arm_ = study_of("oracle: {kind: model, path: m}\nask_start: true\nstart: 6\nstudent: {model: {name: resnet3d, depth: 10, width: 4}, training: {steps: 2, batch_size: 4}}\n" + yaml).arms[0];
   }
   // One round, in a run of its own unless `again`; what was asked, by key.
   struct Asked {
-    Known known;
+    LabeledSet known;
     std::vector<Clip> picks;
     RoundResult result;
   };
   Asked round(int64_t rounds = 1, const std::string& run_key = "run") {
-    Learning learning(*material_.reader, material_.classes, [&] { return material_.clips(); }, folder_ / "unfinished", progress_);
-    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), material_.asked(), store_, progress_);
-    const Experiment experiment{};
-    Workbench bench{experiment, material_, learning, oracle, store_, folder_.path(), progress_};
-    const Store::Run run = store_.begin_or_continue(run_key, "mixes", 1, "", "");
+    NetworkTrainer trainer(*dataset_.reader, dataset_.classes, [&] { return dataset_.clips(); }, folder_ / "unfinished", progress_);
+    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), dataset_.asked(), store_, progress_);
+    StoredRecord record(store_, store_.begin_or_continue(run_key, "mixes", 1, "", ""), oracle.answerer());
     Asked asked;
-    asked.known = start(bench, arm_, run, Random(1), asked.result);
+    const Study study{};
+    const TrialSetup setup{study, dataset_, trainer, oracle, "", true, {}, progress_};
+    const ArmOptions& arm = arm_.options;
+    asked.known = initial_set(setup, arm, record, Random(1));
     for (int64_t r = 1; r <= rounds; ++r) {
-      const auto student = [&] { return learning.train(arm_.recipe.student, arm_.recipe.loss, asked.known.samples, Random(1).stream("student"), "student"); };
-      asked.picks = choose(bench, arm_, run, asked.known, r, student, Random(1).stream("select", r), asked.result);
-      add_answers(bench, asked.picks, asked.known, asked.result);
+      const auto student = [&] { return Student{trainer.train(arm.student, arm.loss, asked.known.samples, Random(1).stream("student"), "student"), nullptr, "student"}; };
+      const Chosen chosen = choose_once(setup, arm, asked.known, r, student, Random(1), record);
+      asked.picks = chosen.clips;
+      asked.result.forwards = chosen.cost.forwards;
+      const Answered answered = distal::ask(oracle, asked.picks);
+      asked.known.samples.insert(asked.known.samples.end(), answered.samples.begin(), answered.samples.end());
+      asked.known.close(asked.picks);
     }
-    spent_ = store_.spent(run.id, oracle.answerer()).answers;
-    store_.finish(run.id, "stopped");
+    spent_ = record.spent().answers;
+    store_.finish(record.run().id, "stopped");
     return asked;
   }
 
   TemporaryFolder folder_;
-  Material material_;
+  Dataset dataset_;
   Arm arm_;
   TeacherOptions teacher_;
   Store store_{"sqlite:" + (folder_ / "store.db")};
@@ -94,7 +103,7 @@ TEST_F(MixingTest, AnAnswerIsThatOfTheMixedPicture) {
   const Sample& sample = asked.known.samples.back();
   Clip first = sample.clip;
   first.mixed = nullptr;
-  const auto brightness = [&](const Clip& clip) { return material_.reader->read(clip, nullptr, false).to(torch::kFloat32).mean().item<double>() / 127.5 - 1; };
+  const auto brightness = [&](const Clip& clip) { return dataset_.reader->read(clip, nullptr, false).to(torch::kFloat32).mean().item<double>() / 127.5 - 1; };
   const double lambda = sample.clip.mixed->lambda, mean = lambda * brightness(first) + (1 - lambda) * brightness(sample.clip.mixed->other);
   EXPECT_NEAR(sample.teacher[0], 1 / (1 + std::exp(-mean)), 0.01);
 }
@@ -123,32 +132,29 @@ TEST_F(MixingTest, SeveralViewsOfAClipAreAnswersAndSamplesOfTheirOwn) {
 }
 
 TEST_F(MixingTest, ClipsThatCannotBeReadAreTakenOutForEveryArm) {
-  material_.pool.push_back({folder_.write("broken.mp4", "this is no video"), "none", 0, 1, "none", 0});
-  drop_unreadable(experiment_of("oracle: {kind: model, path: m}\nstart: 6\nbudget: 2\nrounds: 1\nmixes: {criterion: c2}"), material_, progress_);
-  EXPECT_THAT(material_.pool, SizeIs(12));
+  dataset_.pool.push_back({folder_.write("broken.mp4", "this is no video"), "none", 0, 1, "none", 0});
+  drop_unreadable(study_of("oracle: {kind: model, path: m}\nstart: 6\nbudget: 2\nrounds: 1\nmixes: {criterion: c2}"), dataset_, progress_);
+  EXPECT_THAT(dataset_.pool, SizeIs(12));
 }
 
 TEST_F(MixingTest, WhatARunFoundIsReportedByALaterProcessToo) {
   recipe("rounds: 0");
   const Clip broken{folder_.write("broken.mp4", "this is no video")};
   const auto findings = [&](bool works) {
-    material_.reader = std::make_unique<ClipReader>(material_.reader->options(), CacheOptions{folder_ / "cache", 1});
-    Learning learning(*material_.reader, material_.classes, [&] { return material_.clips(); }, folder_ / "unfinished", progress_);
-    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), material_.asked(), store_, progress_);
-    const Experiment experiment{};
-    Workbench bench{experiment, material_, learning, oracle, store_, folder_.path(), progress_};
-    const Store::Run run = store_.begin_or_continue("run", "mixes", 1, "", "");
-    bench.runs.insert(run.id);
+    dataset_.reader = std::make_unique<ClipReader>(dataset_.reader->options(), CacheOptions{folder_ / "cache", 1});
+    NetworkTrainer trainer(*dataset_.reader, dataset_.classes, [&] { return dataset_.clips(); }, folder_ / "unfinished", progress_);
+    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), dataset_.asked(), store_, progress_);
+    const Study study{};
+    const TrialSetup setup{study, dataset_, trainer, oracle, "", true, {}, progress_};
+    StoredRecord record(store_, store_.begin_or_continue("run", "mixes", 1, "", ""), oracle.answerer());
     if (works) {
-      RoundResult result;
-      const Known known = start(bench, arm_, run, Random(1), result);
-      train_student(bench, arm_, run, known, 0, result);
-      EXPECT_NE(error_of([&] { material_.reader->read(broken, nullptr, false); }), "");
-      finish_round(bench, arm_, run, known.clips(), result);
+      initial_set(setup, arm_.options, record, Random(1));
+      EXPECT_NE(error_of([&] { dataset_.reader->read(broken, nullptr, false); }), "");
+      run_rounds(setup, arm_, record);
     }
-    store_.finish(run.id, "stopped");
+    store_.finish(record.run().id, "stopped");
     Results results;
-    add_findings(results, bench);
+    add_findings(results, study, dataset_, store_, {{record.run().id, 1}});
     return results;
   };
   const Results first = findings(true), later = findings(false);
@@ -167,19 +173,19 @@ TEST(Mixes, AndViewsAreEachPaidForInThePlan) {
   folder.write("spans.csv", spans);
   const std::string common = "oracle: {kind: model, path: m, price: 1}\ninput: {size_px: 32, sampling: {frames: 4}}\nseeds: 5\n"
                              "student: {model: {name: resnet3d, depth: 10, width: 4}, training: {batch_size: 4}}\n";
-  const Plan mixes = plan(generated_experiment(folder, common + "start: 6\nrounds: 2\nbudget: 5\nmixes: {criterion: random}", ", start: {csv: spans.csv}"), quiet);
+  const Plan mixes = plan(generated_study(folder, common + "start: 6\nrounds: 2\nbudget: 5\nmixes: {criterion: random}", ", start: {csv: spans.csv}"), quiet);
   EXPECT_EQ(mixes.price, 5 * 10) << "more than there are clips";
   EXPECT_NEAR(mixes.seconds_asked, 5 * 10 * 0.16, 0.01) << "a mix is as long as the clips it is made of, not as those of the pool";
-  const Plan views = plan(generated_experiment(folder, common + "start: 8\nrounds: 1\nbudget: 36\nanswers_per_clip: 3"), quiet);
+  const Plan views = plan(generated_study(folder, common + "start: 8\nrounds: 1\nbudget: 36\nanswers_per_clip: 3"), quiet);
   EXPECT_EQ(views.price, 3 * 20) << "three views of each clip of the pool, once for all seeds";
 }
 
 TEST(Views, AreAnsweredAsTheyAreLearned) {
   const TemporaryFolder folder;
   Progress quiet(Progress::Mode::quiet);
-  const Experiment experiment = generated_experiment(folder, "oracle: {kind: teacher}\nteacher: {train: {csv: train.csv}, input: {sampling: {jitter_steps: 3}}}\n"
+  const Study study = generated_study(folder, "oracle: {kind: teacher}\nteacher: {train: {csv: train.csv}, input: {sampling: {jitter_steps: 3}}}\n"
                                                              "start: 4\nrounds: 1\nbudget: 4\nanswers_per_clip: 2");
-  EXPECT_THAT(error_of([&] { open_material(experiment, quiet); }),
+  EXPECT_THAT(error_of([&] { open_dataset(study, quiet); }),
               ::testing::AllOf(HasSubstr("answers_per_clip: the teacher was made for clips of"), HasSubstr("jitter_steps 3"), HasSubstr("jitter_steps 8")));
 }
 
@@ -198,10 +204,10 @@ TEST(Mixes, AreRefusedWhereTheyCannotBe) {
 }
 
 TEST(Mixes, TheirRandomTwinMixesByChance) {
-  const auto all = experiment_of("oracle: {kind: model, path: m}\nbudget: 30\nmixes: {criterion: c2}");
+  const auto all = study_of("oracle: {kind: model, path: m}\nbudget: 30\nmixes: {criterion: c2}");
   ASSERT_EQ(all.arms.size(), 2u);
   EXPECT_EQ(all.arms[1].name, "random");
-  EXPECT_EQ(all.arms[1].recipe.mixes->criterion, "random");
+  EXPECT_EQ(all.arms[1].options.mixes->criterion, "random");
   EXPECT_EQ(all.control, "random");
 }
 

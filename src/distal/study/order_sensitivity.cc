@@ -15,7 +15,7 @@ bool is_frame_net(const std::string& backbone) { return backbone == "tsn" || bac
 std::string model_text(const Document& recipe, const std::string& backbone) {
   Recipe base;
   recipe.read(base);
-  if (!is_frame_net(base.student.model.backbone.name)) return "{name: " + backbone + ", base: resnet18, width: 0.25}";
+  if (!is_frame_net(base.arm.student.model.backbone.name)) return "{name: " + backbone + ", base: resnet18, width: 0.25}";
   if (!recipe.section("student.model.name")) return "{name: " + backbone + ", freeze: []}";
   Document model = *recipe.section("student.model");
   if (backbone == "tsn") model = model.without("shift_div").without("online");
@@ -58,12 +58,12 @@ std::string meaning(const OrderSensitivity& found, Shown shown, size_t classes) 
 
 }  // namespace
 
-Experiment order_experiment(const Document& recipe, const std::string& name) {
-  Experiment experiment = read_experiment(order_document(recipe), name);
-  const Recipe& base = experiment.base();
+Study order_study(const Document& recipe, const std::string& name) {
+  Study study = read_study(order_document(recipe), name);
+  const SharedOptions& base = study.shared;
   if (base.seeds < 2) throw UsageError(fmt::format("{}: seeds = 1 leaves nothing to test; --set seeds=5", recipe.place()));
   if (base.input.sampling.frames < 2) throw UsageError(fmt::format("{}: input.sampling.frames = 1 has no order; --set input.sampling.frames=8", recipe.place()));
-  return experiment;
+  return study;
 }
 
 OrderSensitivity order_sensitivity(const Results& results) {

@@ -15,9 +15,9 @@ namespace distal {
 /// The recipe as two arms, `tsn` and `tsm`, that learn all labels of data.start (where there is none: of data.pool) and are measured
 /// on data.test. Data, clips, input, seeds and training are the recipe's, and so is the network where it is a TSN or TSM, else
 /// it is a narrow resnet18 from random weights. Nothing is asked, chosen, taught or pre-trained; nothing is frozen, since a frozen backbone
-/// cannot learn to use the shift; no augmentation family, which might change the order. Throws UsageError: as read_experiment
+/// cannot learn to use the shift; no augmentation family, which might change the order. Throws UsageError: as read_study
 /// does, one seed, one frame.
-Experiment order_experiment(const Document& recipe, const std::string& name);
+Study order_study(const Document& recipe, const std::string& name);
 
 struct OrderSensitivity {
   Estimate tsn, tsm;        // test accuracy, over the seeds
@@ -29,7 +29,7 @@ struct OrderSensitivity {
   std::string text() const; // for people
 };
 
-/// Reads what `order_experiment` measured.
+/// Reads what `order_study` measured.
 OrderSensitivity order_sensitivity(const Results& results);
 
 }  // namespace distal

@@ -9,8 +9,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Experiment made_of(const std::string& yaml) {
-  return order_experiment(Document::text("data: {pool: {csv: p.csv}, test: {csv: t.csv}}\n" + yaml, "r.yaml"), "r-order");
+Study made_of(const std::string& yaml) {
+  return order_study(Document::text("data: {pool: {csv: p.csv}, test: {csv: t.csv}}\n" + yaml, "r.yaml"), "r-order");
 }
 
 std::string refusal(const std::string& yaml) {
@@ -55,7 +55,7 @@ TEST(OrderExperiment, IsTwoArmsThatDifferInTheShiftAlone) {
   }
   EXPECT_EQ(shifted, expected);
   for (const Arm& arm : made.arms) {
-    const Recipe& recipe = arm.recipe;
+    const ArmOptions& recipe = arm.options;
     EXPECT_THAT(arm.resolved, HasSubstr("base: mobilenet_v2"));
     EXPECT_EQ(recipe.student.model.init, "m.safetensors");
     EXPECT_TRUE(recipe.student.model.freeze.empty());
@@ -72,10 +72,10 @@ TEST(OrderExperiment, NeedsNoFrameNetAndNoTeacher) {
   const std::string teacher = "teacher: {train: {csv: x.csv}, model: {name: resnet3d}}\noracle: {kind: teacher}\nask_start: true\nloss: kd\n";
   for (const std::string student : {"", "student: {model: {name: eco_lite}}", "student: {model: tsm}", "student: {model: {name: tsm, base: resnet18, shift_div: 4}}"}) {
     const auto made = made_of(teacher + student);
-    EXPECT_EQ(made.arms[0].recipe.student.model.backbone.name, "tsn");
-    EXPECT_EQ(made.arms[1].recipe.student.model.backbone.name, "tsm");
-    EXPECT_FALSE(made.base().teacher.has_value());
-    EXPECT_EQ(made.base().oracle.kind, "truth");
+    EXPECT_EQ(made.arms[0].options.student.model.backbone.name, "tsn");
+    EXPECT_EQ(made.arms[1].options.student.model.backbone.name, "tsm");
+    EXPECT_FALSE(made.shared.teacher.has_value());
+    EXPECT_EQ(made.shared.oracle.kind, "truth");
     const bool named = student.find("tsm") != std::string::npos;
     EXPECT_THAT(made.arms[0].resolved, HasSubstr(named && student.find("resnet18") == std::string::npos ? "base: mobilenet_v2" : "base: resnet18")) << student;
   }
@@ -85,16 +85,16 @@ TEST(OrderExperiment, LeavesOutWhatAsksAndChooses) {
   const auto made = made_of("oracle: {kind: model, path: m}\nmatching: true\nsweep: {pool: [4, 8]}\nmixes: {}\nanswers_per_clip: 3\nbudget: 2\npool_size: 9");
   ASSERT_EQ(made.arms.size(), 2u);
   for (const Arm& arm : made.arms) {
-    EXPECT_FALSE(arm.recipe.matching || arm.recipe.mixes);
-    EXPECT_EQ(arm.recipe.answers_per_clip, 1);
-    EXPECT_EQ(arm.recipe.pool_size, -1);
-    EXPECT_EQ(arm.recipe.budget, Recipe().budget);
+    EXPECT_FALSE(arm.options.matching || arm.options.mixes);
+    EXPECT_EQ(arm.options.answers_per_clip, 1);
+    EXPECT_EQ(arm.options.pool_size, -1);
+    EXPECT_EQ(arm.options.budget, ArmOptions().budget);
   }
 }
 
 TEST(OrderExperiment, CanBeReadAgainAsARecipe) {
   const auto made = made_of("student: {model: {name: tsm, base: resnet18, width: 0.25}, augment: {family: {name: mixup, alpha: 1}}}\narms: {a: {}}");
-  const auto again = read_experiment(Document::text(made.resolved, "recipe.yaml"), "again");
+  const auto again = read_study(Document::text(made.resolved, "recipe.yaml"), "again");
   ASSERT_EQ(again.arms.size(), 2u);
   for (size_t i = 0; i < 2; ++i) EXPECT_EQ(again.arms[i].resolved, made.arms[i].resolved);
 }

@@ -1,15 +1,26 @@
 #pragma once
-// Plans of given paces (run.h has the one of measured paces).
+// What a run would do, how long and at what cost. The loop of every trial runs once, with training, answers and store simulated
+// (study/simulation.h): nothing is trained, asked or stored. Times come from a few timed steps of each distinct network.
+
+#include <string>
 
 #include "distal/learn/pace.h"
-#include "distal/study/material.h"
-#include "distal/study/run.h"
+#include "distal/study/dataset.h"
 
 namespace distal {
 
-/// Each distinct network's pace is asked for once, however many arms have it.
-Plan plan(const Experiment& experiment, Progress& progress, const PaceOf& pace_of);
+struct Plan {
+  int64_t cells = 0, trainings = 0, answers = 0;
+  double pool_s = 0, seconds_asked = 0, price = 0, minutes = 0;
+  int64_t cache_bytes = 0;
+  std::string text;       // for people
+};
+
+/// Throws Error as a run does before it trains. A signal ends it at once.
+Plan plan(const Study& study, Progress& progress);
+/// Of paces that are given; each distinct network's is asked for once, however many arms have it.
+Plan plan(const Study& study, Progress& progress, const PaceOf& pace_of);
 /// The same where the videos are opened already, be it with another input.
-Plan plan(const Experiment& experiment, Material& material, const PaceOf& pace_of);
+Plan plan(const Study& study, Dataset& dataset, const PaceOf& pace_of);
 
 }  // namespace distal

@@ -29,7 +29,7 @@ class PlanTest : public ::testing::Test {
  protected:
   double minutes(const std::string& yaml, const PaceOf& pace_of = step_of_a_second, int64_t seeds = 1) {
     const std::string common = fmt::format("seeds: {}\nstart: 4\ninput: {{size_px: 32, sampling: {{frames: 4}}}}\n", seeds);
-    return plan(generated_experiment(folder_, common + yaml), quiet_, pace_of).minutes;
+    return plan(generated_study(folder_, common + yaml), quiet_, pace_of).minutes;
   }
   int64_t networks(const std::string& yaml) {
     Measured measured;

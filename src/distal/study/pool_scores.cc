@@ -3,19 +3,17 @@
 namespace distal {
 namespace {
 
-constexpr int64_t kEvaluationBatch = 32;
-
 class Scorer {
  public:
-  Scorer(Workbench& bench, const Recipe& recipe, const Model& student, const Known& known, Random random, const std::string& what)
-      : bench_(bench), recipe_(recipe), student_(student), known_(known), needs_(recipe.strategy->needs()), random_(random), what_(what) {}
+  Scorer(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, int64_t classes, const Student& student, const LabeledSet& known, Random random)
+      : trainer_(trainer), oracle_(oracle), arm_(arm), classes_(classes), student_(student), known_(known), needs_(arm.strategy->needs()), random_(random) {}
 
   ScoredPool score(ClipRefs open) {
-    student_ ? look(std::move(open)) : look_away(std::move(open));
+    if (!student_.net) return unscored(std::move(open));
+    predict(std::move(open));
     describe();
-    if (!student_) return std::move(pool_);
-    if (needs_.head) pool_.scores.head_weight = student_->head_weight().detach();
-    if (needs_.embeddings || needs_.labelled_logits) look_at_labelled();
+    if (needs_.head) pool_.scores.head_weight = student_.net->head_weight().detach();
+    if (needs_.embeddings || needs_.labelled_logits) predict_labelled();
     if (!needs_.passes.empty()) pool_.scores.passes = torch::stack(needs_.passes == "dropout" ? dropout() : needs_.passes == "augmented" ? augmented() : members());
     if (needs_.teacher) ask_teacher();
     if (needs_.teacher_error) pool_.scores.teacher_error = teacher_error();
@@ -25,23 +23,28 @@ class Scorer {
  private:
   int64_t size() const { return std::ssize(pool_.clips); }
 
-  void look(ClipRefs open) {
-    const Predictions seen = bench_.learning.score(*student_, recipe_.student, open);
-    if (seen.rows.size(0) == std::ssize(open)) pool_.clips = std::move(open);
-    else for (int64_t i = 0; i < seen.rows.size(0); ++i) pool_.clips.push_back(open[seen.rows[i].item<int64_t>()]);
+  ScoredPool unscored(ClipRefs open) {
+    pool_.clips = std::move(open);
+    pool_.scores.logits = blank();
+    describe();
+    return std::move(pool_);
+  }
+
+  void predict(ClipRefs open) {
+    const Predictions seen = trainer_.score(*student_.net, arm_.student, open);
+    if (seen.rows.size(0) == std::ssize(open)) {
+      pool_.clips = std::move(open);
+    } else {
+      for (int64_t i = 0; i < seen.rows.size(0); ++i) pool_.clips.push_back(open[seen.rows[i].item<int64_t>()]);
+    }
     pool_.scores.logits = seen.logits;
     pool_.scores.embeddings = seen.embeddings;
     pool_.scores.labelled_embeddings = torch::empty({0, seen.embeddings.size(1)});
-    there_ = torch::ones({size()}, torch::kBool);
-  }
-
-  void look_away(ClipRefs open) {
-    pool_.clips = std::move(open);
-    pool_.scores.logits = torch::zeros({size(), bench_.material.classes.size()});
+    readable_mask_ = torch::ones({size()}, torch::kBool);
   }
 
   void describe() {
-    const SelectionOptions& limits = recipe_.selection;
+    const SelectionOptions& limits = arm_.selection;
     auto& scores = pool_.scores;
     if (limits.unit == "seconds") scores.duration_s = each([](const Clip& clip) { return clip.duration_s(); });
     if (limits.gap_s > 0) scores.start_s = each([](const Clip& clip) { return clip.start_s; });
@@ -56,78 +59,66 @@ class Scorer {
     return values;
   }
 
-  void look_at_labelled() {
-    const Predictions seen = bench_.learning.score(*student_, recipe_.student, refs_of(known_.samples), size());
-    const int64_t labelled = seen.rows.size(0), classes = bench_.material.classes.size();
+  void predict_labelled() {
+    const Predictions seen = trainer_.score(*student_.net, arm_.student, refs_of(known_.samples), size());
+    const int64_t labelled = seen.rows.size(0);
     pool_.scores.labelled_embeddings = seen.embeddings;
     pool_.scores.labelled_logits = seen.logits;
-    pool_.scores.labelled_targets = torch::full({labelled, classes}, std::numeric_limits<float>::quiet_NaN());
+    pool_.scores.labelled_targets = torch::full({labelled, classes_}, std::numeric_limits<float>::quiet_NaN());
     for (int64_t i = 0; i < labelled; ++i) {
       const auto& target = known_.samples[seen.rows[i].item<int64_t>()].known();
-      std::copy(target.begin(), target.end(), pool_.scores.labelled_targets.data_ptr<float>() + i * classes);
+      std::copy(target.begin(), target.end(), pool_.scores.labelled_targets.data_ptr<float>() + i * classes_);
     }
   }
 
   std::vector<torch::Tensor> dropout() {
     const torch::NoGradGuard no_grad;
     std::vector<torch::Tensor> passes;
-    student_->train();
+    student_.net->train();
     for (int64_t pass = 0; pass < needs_.pass_count; ++pass) {
       torch::manual_seed(random_.stream("dropout", pass)());
-      passes.push_back(student_->head(pool_.scores.embeddings));
+      passes.push_back(student_.net->head(pool_.scores.embeddings));
     }
-    student_->eval();
+    student_.net->eval();
     return passes;
   }
 
+  // Logits of a pass over the pool; clips it could not read are marked.
+  torch::Tensor whole_pool(const Predictions& seen) {
+    auto logits = blank();
+    if (seen.rows.size(0) > 0) logits.index_copy_(0, seen.rows, seen.logits);
+    readable_mask_.logical_and_(torch::zeros_like(readable_mask_).index_fill_(0, seen.rows, true));
+    return logits;
+  }
+
   std::vector<torch::Tensor> augmented() {
-    const torch::NoGradGuard no_grad;
     std::vector<torch::Tensor> passes;
-    student_->eval();
-    bench_.progress.begin("augmented looks", needs_.pass_count * size(), "clips");
-    for (int64_t pass = 0; pass < needs_.pass_count; ++pass) {
-      EvaluationBatches batches(*bench_.material.reader, pool_.clips, bench_.material.classes.size(), kEvaluationBatch, /*threads=*/1,
-                                recipe_.student.augment.label_safe(), random_.stream("augmented", pass));
-      auto logits = blank();
-      auto seen = torch::zeros_like(there_);
-      while (const auto batch = batches.next()) {
-        logits.index_copy_(0, batch->rows, student_->forward(batch->clips).logits);
-        seen.index_fill_(0, batch->rows, true);
-        bench_.progress.step(pass * size() + batch->rows[-1].item<int64_t>() + 1);
-      }
-      there_.logical_and_(seen);
-      passes.push_back(logits);
-    }
-    bench_.progress.end();
+    for (int64_t pass = 0; pass < needs_.pass_count; ++pass)
+      passes.push_back(whole_pool(trainer_.score_augmented(*student_.net, arm_.student, pool_.clips, random_.stream("augmented", pass))));
     return passes;
   }
 
   std::vector<torch::Tensor> members() {
     std::vector<torch::Tensor> passes = {pool_.scores.logits};
-    const Model teacher = teachers_network(bench_, recipe_);
     for (int64_t member = 1; member < needs_.pass_count; ++member) {
-      const Model net = bench_.learning.train(recipe_.student, recipe_.loss, known_.samples, random_.stream("member", member), fmt::format("{} member {}", what_, member),
-                                             teacher);
-      const Predictions seen = bench_.learning.score(*net, recipe_.student, pool_.clips);
-      auto logits = blank();
-      if (seen.rows.size(0) > 0) logits.index_copy_(0, seen.rows, seen.logits);
-      there_.logical_and_(torch::zeros_like(there_).index_fill_(0, seen.rows, true));
-      passes.push_back(logits);
+      const Model net = trainer_.train(arm_.student, arm_.loss, known_.samples, random_.stream("member", member), fmt::format("{} member {}", student_.name, member),
+                                       student_.teacher);
+      passes.push_back(whole_pool(trainer_.score(*net, arm_.student, pool_.clips)));
     }
     return passes;
   }
 
   void ask_teacher() {
-    const auto answers = bench_.oracle.ask(copies_of(pool_.clips));
+    const auto answers = oracle_.ask(copies_of(pool_.clips));
     pool_.scores.teacher = blank();
     for (int64_t i = 0; i < size(); ++i) {
-      if (answers[i].empty()) there_[i] = false;
+      if (answers[i].empty()) readable_mask_[i] = false;
       else std::copy(answers[i].begin(), answers[i].end(), pool_.scores.teacher.data_ptr<float>() + i * pool_.scores.teacher.size(1));
     }
   }
 
   double teacher_error() const {
-    if (!bench_.oracle.is_teacher()) return 0;  // the truth
+    if (!oracle_.is_teacher()) return 0;  // the truth
     int64_t wrong = 0, both = 0;
     for (const Sample& sample : known_.samples) {
       if (sample.target.empty() || sample.teacher.empty()) continue;
@@ -139,10 +130,10 @@ class Scorer {
     return both == 0 ? -1 : static_cast<double>(wrong) / static_cast<double>(both);
   }
 
-  torch::Tensor blank() const { return torch::zeros({size(), bench_.material.classes.size()}); }
+  torch::Tensor blank() const { return torch::zeros({size(), classes_}); }
 
   ScoredPool complete() {
-    const auto rows = there_.nonzero().squeeze(1);
+    const auto rows = readable_mask_.nonzero().squeeze(1);
     if (rows.size(0) == size()) return std::move(pool_);
     const std::vector<int64_t> kept(rows.data_ptr<int64_t>(), rows.data_ptr<int64_t>() + rows.size(0));
     ScoredPool whole{{}, subset(pool_.scores, kept)};
@@ -150,22 +141,23 @@ class Scorer {
     return whole;
   }
 
-  Workbench& bench_;
-  const Recipe& recipe_;
-  const Model& student_;
-  const Known& known_;
+  Trainer& trainer_;
+  AnswerSource& oracle_;
+  const ArmOptions& arm_;
+  const int64_t classes_;
+  const Student& student_;
+  const LabeledSet& known_;
   const Needs needs_;
   const Random random_;
-  const std::string what_;
   ScoredPool pool_;
-  torch::Tensor there_;  // bool, of each clip: it could be read every time
+  torch::Tensor readable_mask_;  // bool, of each clip: it could be read every time
 };
 
 }  // namespace
 
-ScoredPool score_pool(Workbench& bench, const Recipe& recipe, const Model& student, const Known& known, ClipRefs open,
-                      Random random, const std::string& what) {
-  return Scorer(bench, recipe, student, known, random, what).score(std::move(open));
+ScoredPool score_pool(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, int64_t classes, const Student& student, const LabeledSet& known, ClipRefs open,
+                      Random random) {
+  return Scorer(trainer, oracle, arm, classes, student, known, random).score(std::move(open));
 }
 
 }  // namespace distal

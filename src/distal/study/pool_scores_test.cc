@@ -2,6 +2,7 @@
 
 #include "distal/study/pool_scores.h"
 
+#include "distal/learn/network_trainer.h"
 #include "distal/models/weights.h"
 #include "distal/study/recipe_checks.h"
 #include "distal/study/testing.h"
@@ -18,38 +19,38 @@ class PoolScoresTest : public ::testing::Test {
     clips_ = small_clips(folder_, 12);
     input_.size_px = 32;
     input_.sampling.frames = 4;
-    read_options(recipe_.loss, "{name: black_box}", "test");
+    read_options(arm_.loss, "{name: black_box}", "test");
     student("freeze: [backbone], dropout: 0.5");
     for (int i = 0; i < 6; ++i) known_.samples.push_back({clips_[i], i % 2 == 0 ? std::vector<float>{1, 0} : std::vector<float>{0, 1}});
     open_.assign(clips_.begin() + 6, clips_.end());
-    material_.classes.names = {"left", "right"};
-    material_.lists_id = "lists";
-    material_.reader = std::make_unique<ClipReader>(input_, CacheOptions{folder_ / "cache", 1});
-    material_.pool = clips_;
+    dataset_.classes.names = {"left", "right"};
+    dataset_.lists_id = "lists";
+    dataset_.reader = std::make_unique<ClipReader>(input_, CacheOptions{folder_ / "cache", 1});
+    dataset_.pool = clips_;
     teacher_.kind = "model";
   }
 
   void student(const std::string& model) {
-    recipe_.student = {};
-    read_options(recipe_.student, "{model: {name: resnet3d, depth: 10, width: 4, " + model + "}, training: {steps: 6, batch_size: 4}}", "test");
+    arm_.student = {};
+    read_options(arm_.student, "{model: {name: resnet3d, depth: 10, width: 4, " + model + "}, training: {steps: 6, batch_size: 4}}", "test");
   }
 
   ScoredPool score(const std::string& strategy) {
-    read_options(recipe_.strategy, strategy.starts_with('{') ? strategy : "{name: " + strategy + "}", "test");
-    Learning learning(*material_.reader, material_.classes, [&] { return clips_; }, folder_ / "unfinished", progress_);
-    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), material_.asked(), store_, progress_);
-    const Experiment experiment{};
-    Workbench bench{experiment, material_, learning, oracle, store_, folder_.path(), progress_};
-    const Model net = scores_pool(recipe_) ? learning.train(recipe_.student, recipe_.loss, known_.samples, Random(1).stream("student"), "student", teachers_network(bench, recipe_)) : nullptr;
-    return score_pool(bench, recipe_, net, known_, refs_of(open_), Random(1), "test");
+    read_options(arm_.strategy, strategy.starts_with('{') ? strategy : "{name: " + strategy + "}", "test");
+    NetworkTrainer trainer(*dataset_.reader, dataset_.classes, [&] { return clips_; }, folder_ / "unfinished", progress_);
+    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), dataset_.asked(), store_, progress_);
+    Student student{nullptr, teacher_file_.empty() ? nullptr : load_model(teacher_file_).net, "test"};
+    if (arm_.scores_pool()) student.net = trainer.train(arm_.student, arm_.loss, known_.samples, Random(1).stream("student"), "student", student.teacher);
+    return score_pool(trainer, oracle, arm_, dataset_.classes.size(), student, known_, refs_of(open_), Random(1));
   }
 
   TemporaryFolder folder_;
   std::vector<Clip> clips_, open_;
   InputOptions input_;
-  Recipe recipe_;
-  Known known_;
-  Material material_;
+  ArmOptions arm_;
+  std::string teacher_file_;  // of the network that students have at hand; empty: none
+  LabeledSet known_;
+  Dataset dataset_;
   TeacherOptions teacher_;
   Store store_{"sqlite:" + (folder_ / "store.db")};
   Progress progress_{Progress::Mode::quiet};
@@ -67,14 +68,14 @@ TEST_F(PoolScoresTest, StrategiesAreShownWhatTheyNeedAndNoMore) {
 }
 
 TEST_F(PoolScoresTest, LimitsLookAtVideosAndTimes) {
-  recipe_.selection.unit = "seconds";
-  recipe_.selection.gap_s = 0.1;
+  arm_.selection.unit = "seconds";
+  arm_.selection.gap_s = 0.1;
   const auto scores = score("margin").scores;
   EXPECT_EQ(scores.video.at(2), open_[2].video);
   EXPECT_EQ(scores.duration_s[2].item<double>(), open_[2].duration_s());
   EXPECT_EQ(scores.start_s[2].item<double>(), open_[2].start_s);
-  recipe_.selection = {};
-  recipe_.selection.ask = "video";
+  arm_.selection = {};
+  arm_.selection.ask = "video";
   EXPECT_EQ(score("margin").scores.video.size(), 6u);
 }
 
@@ -120,11 +121,9 @@ TEST_F(PoolScoresTest, TheStudentIsTheFirstMember) {
 
 TEST_F(PoolScoresTest, MembersLearnWithTheTeachersNetworkAtHandAsTheStudentDoes) {
   student("dropout: 0");
-  recipe_.matching = true;
-  recipe_.oracle.kind = "model";
-  recipe_.oracle.path = folder_ / "teacher.safetensors";
-  read_options(recipe_.loss, "{name: rkd}", "test");
-  save_model(recipe_.oracle.path, *recipe_.student.model.build(2, Random(7)), side_json(recipe_.student.model, material_.classes.names, resolved(input_)));
+  teacher_file_ = folder_ / "teacher.safetensors";
+  read_options(arm_.loss, "{name: rkd}", "test");
+  save_model(teacher_file_, *arm_.student.model.build(2, Random(7)), side_json(arm_.student.model, dataset_.classes.names, resolved(input_)));
   for (Sample& sample : known_.samples) sample.teacher = {0.4f, 0.6f};
   const auto scores = score("{name: ensemble, members: 2}").scores;
   EXPECT_FALSE(scores.passes[1].equal(scores.passes[0]));
@@ -147,7 +146,7 @@ TEST_F(PoolScoresTest, ClipsThatCannotBeReadAreLeftOut) {
   clips_.push_back({broken, "none", 0, 1, "none", 0});
   open_.insert(open_.begin() + 2, clips_.back());
   for (const char* strategy : {"{name: consistency, passes: 2}", "{name: ensemble, members: 2}", "disagreement"}) {
-    recipe_.selection.per_video = 2;
+    arm_.selection.per_video = 2;
     const auto pool = score(strategy);
     EXPECT_EQ(pool.clips.size(), 6u);
     EXPECT_EQ(pool.scores.size(), 6);
@@ -177,9 +176,9 @@ TEST(UnmetNeeds, ATeachersErrorsAreNotCountedOnWhatItLearned) {
   const TemporaryFolder folder;
   Progress quiet(Progress::Mode::quiet);
   const auto opening = [&](const std::string& strategy) {
-    const Experiment experiment = generated_experiment(folder, "oracle: {kind: teacher}\nteacher: {train: {csv: train.csv}}\nask_start: true\nstart: 4\nrounds: 1\nbudget: 1\n"
+    const Study study = generated_study(folder, "oracle: {kind: teacher}\nteacher: {train: {csv: train.csv}}\nask_start: true\nstart: 4\nrounds: 1\nbudget: 1\n"
                                                                "strategy: " + strategy, ", start: {csv: train.csv}");
-    return error_of([&] { open_material(experiment, quiet); });
+    return error_of([&] { open_dataset(study, quiet); });
   };
   EXPECT_THAT(opening("rad"), AllOf(HasSubstr("arm rad: strategy rad counts the teacher's errors on data.start"), HasSubstr("set strategy.error")));
   EXPECT_EQ(opening("{name: rad, error: 0.1}"), "");

@@ -4,8 +4,8 @@
 
 #include "distal/base/interrupted.h"
 #include "distal/base/json.h"
-#include "distal/learn/learning.h"
 #include "distal/learn/linear_probe.h"
+#include "distal/learn/network_trainer.h"
 #include "distal/learn/pace.h"
 #include "distal/lists/leaks.h"
 #include "distal/models/weights.h"
@@ -16,8 +16,8 @@ namespace {
 
 constexpr int64_t kNeighbours = 10;
 
-std::vector<Row> rows_of(const Recipe& recipe, const ListOptions& list) {
-  return read_rows((std::filesystem::path(recipe.data.root) / list.csv).string(), list.groups, /*labelled=*/false);
+std::vector<Row> rows_of(const SharedOptions& shared, const ListOptions& list) {
+  return read_rows((std::filesystem::path(shared.data.root) / list.csv).string(), list.groups, /*labelled=*/false);
 }
 
 // The lists of a recipe whose pool has no labels.
@@ -26,23 +26,25 @@ struct Lists {
   std::vector<Clip> pool, start, test;
 };
 
-Lists open_lists(const Recipe& recipe, ClipReader& reader, std::vector<Quarantined>& quarantined, Progress& progress) {
-  const auto rows = [&](const ListOptions& list) { return list.csv.empty() ? std::vector<Row>{} : rows_of(recipe, list); };
-  const std::vector<Row> start = rows(recipe.data.start.value_or(ListOptions{})), test = rows(recipe.data.test);
+Lists open_lists(const SharedOptions& shared, ClipReader& reader, std::vector<Quarantined>& quarantined, Progress& progress) {
+  const auto rows = [&](const ListOptions& list) { return list.csv.empty() ? std::vector<Row>{} : rows_of(shared, list); };
+  const std::vector<Row> start = rows(shared.data.start.value_or(ListOptions{})), test = rows(shared.data.test);
   std::vector<Row> labelled = start;
   labelled.insert(labelled.end(), test.begin(), test.end());
   Lists lists{classes_of(labelled), {}, {}, {}};
   const auto clips = [&](const std::vector<Row>& rows) {
     const auto probe_video = [&](const std::string& path) { return reader.probe(path); };
-    ClipList made = make_clips(rows, recipe.data.root, recipe.clips, lists.classes, probe_video, progress);
+    ClipList made = make_clips(rows, shared.data.root, shared.clips, lists.classes, probe_video, progress);
     std::move(made.quarantined.begin(), made.quarantined.end(), std::back_inserter(quarantined));
     return made;
   };
-  ClipList pool = clips(rows(recipe.data.pool)), initial = clips(start), tested = clips(test);
-  if (pool.clips.empty()) fail("{}: no usable clip; {} videos were refused", recipe.data.pool.csv, quarantined.size());
+  ClipList pool = clips(rows(shared.data.pool)), initial = clips(start), tested = clips(test);
+  if (pool.clips.empty()) fail("{}: no usable clip; {} videos were refused", shared.data.pool.csv, quarantined.size());
   for (const RoleClips& learned : {RoleClips{"data.pool", &pool}, RoleClips{"data.start", &initial}})
     require_disjoint(learned, {"data.test", &tested}, lists.classes);
-  lists.pool = std::move(pool.clips), lists.start = std::move(initial.clips), lists.test = std::move(tested.clips);
+  lists.pool = std::move(pool.clips);
+  lists.start = std::move(initial.clips);
+  lists.test = std::move(tested.clips);
   return lists;
 }
 
@@ -56,7 +58,7 @@ struct Seen {
   torch::Tensor features, labels;  // float32 [M, D], int64 [M]
 };
 
-Seen look(Learning& learning, Net& net, const Learner& learner, const std::vector<Clip>& clips) {
+Seen look(NetworkTrainer& learning, Net& net, const Learner& learner, const std::vector<Clip>& clips) {
   const Predictions read = learning.predict(net, learner, clips);
   std::vector<int64_t> labels;
   for (int64_t i = 0; i < read.rows.size(0); ++i) labels.push_back(clips[read.rows[i].item<int64_t>()].label);
@@ -64,33 +66,33 @@ Seen look(Learning& learning, Net& net, const Learner& learner, const std::vecto
 }
 
 void evaluate(Pretrained& result, const Seen& known, const Seen& test, int64_t classes) {
-  result.learned_from = known.labels.size(0), result.tested_on = test.labels.size(0);
+  result.learned_from = known.labels.size(0);
+  result.tested_on = test.labels.size(0);
   if (result.learned_from == 0 || result.tested_on == 0) return;
   const torch::Tensor truth = torch::zeros({result.learned_from, classes}).scatter_(1, known.labels.unsqueeze(1), 1);
   result.probe = accuracy(linear_probe(known.features, truth, torch::ones({result.learned_from})).logits(test.features), test.labels);
   result.neighbours = accuracy(nearest_neighbours(known.features, known.labels, test.features, classes, kNeighbours), test.labels);
 }
 
-Random student_random(const Recipe& recipe) { return Random(static_cast<uint64_t>(recipe.seed)).stream("student"); }
+Random student_random(const SharedOptions& shared) { return Random(static_cast<uint64_t>(shared.seed)).stream("student"); }
 
 }  // namespace
 
-bool pretrains_only(const Recipe& recipe) {
-  if (!recipe.student.pretext || recipe.data.synthetic || recipe.data.pool.csv.empty()) return false;
-  const std::vector<Row> pool = rows_of(recipe, recipe.data.pool);
+bool pretrains_only(const SharedOptions& shared, const Learner& learner) {
+  if (!learner.pretext || shared.data.synthetic || shared.data.pool.csv.empty()) return false;
+  const std::vector<Row> pool = rows_of(shared, shared.data.pool);
   return std::all_of(pool.begin(), pool.end(), [](const Row& row) { return row.label.empty(); });
 }
 
-Pretrained pretrain(const Recipe& recipe, const std::string& folder, Progress& progress) {
+Pretrained pretrain(const SharedOptions& shared, const Learner& learner, const std::string& folder, Progress& progress) {
   Pretrained result;
-  ClipReader reader(recipe.input, recipe.cache);
-  const Lists lists = open_lists(recipe, reader, result.quarantined, progress);
+  ClipReader reader(shared.input, shared.cache);
+  const Lists lists = open_lists(shared, reader, result.quarantined, progress);
   const int64_t classes = std::max<int64_t>(lists.classes.size(), 1);
   std::filesystem::create_directories(folder + "/unfinished");
-  Pretraining pretraining(recipe.input, recipe.cache, lists.pool, folder + "/unfinished", progress);
-  const Learner& learner = recipe.student;
-  const Model net = learner.model.build(classes, student_random(recipe).stream("weights"));
-  pretraining.start(*net, learner, classes, student_random(recipe).stream("pretext"));
+  Pretraining pretraining(shared.input, shared.cache, lists.pool, folder + "/unfinished", progress);
+  const Model net = learner.model.build(classes, student_random(shared).stream("weights"));
+  pretraining.start(*net, learner, classes, student_random(shared).stream("pretext"));
   result.account = pretraining.account();
   result.clips = std::ssize(lists.pool);
   result.steps = learner.pretext->training.steps_for(result.clips);
@@ -98,12 +100,12 @@ Pretrained pretrain(const Recipe& recipe, const std::string& folder, Progress& p
   const std::vector<Clip> known = with_label(lists.start), test = with_label(lists.test);
   std::vector<Clip> all = known;
   all.insert(all.end(), test.begin(), test.end());
-  Learning learning(reader, lists.classes, [&] { return all; }, folder + "/unfinished", progress);
+  NetworkTrainer learning(reader, lists.classes, [&] { return all; }, folder + "/unfinished", progress);
   if (!known.empty() && !test.empty()) evaluate(result, look(learning, *net, learner, known), look(learning, *net, learner, test), classes);
   const auto unreadable = reader.quarantined();
   result.quarantined.insert(result.quarantined.end(), unreadable.begin(), unreadable.end());
 
-  InputOptions input = recipe.input;
+  InputOptions input = shared.input;
   result.model = folder + "/pretrained.safetensors";
   save_model(result.model, *net, side_json(learner.model, lists.classes.size() > 0 ? lists.classes.names : std::vector<std::string>{"none"}, resolved(input)));
   std::error_code kept;
@@ -127,14 +129,14 @@ std::string Pretrained::json() const {
   return json_text(value, 2);
 }
 
-std::string pretraining_plan(const Recipe& recipe) {
+std::string pretraining_plan(const SharedOptions& shared, const Learner& learner) {
   const EndAtOnce makes_nothing;
-  const PretextOptions& pretext = *recipe.student.pretext;
+  const PretextOptions& pretext = *learner.pretext;
   const TrainingOptions& training = pretext.training;
-  const auto clips = std::ssize(rows_of(recipe, recipe.data.pool));
-  const InputOptions& input = recipe.input;
-  const Model net = unfrozen(recipe.student, 1);
-  Taco taco(pretext, *net, [&] { return unfrozen(recipe.student, 1); }, input.sampling.frames, clips, Random(0));
+  const auto clips = std::ssize(rows_of(shared, shared.data.pool));
+  const InputOptions& input = shared.input;
+  const Model net = unfrozen(learner, 1);
+  Taco taco(pretext, *net, [&] { return unfrozen(learner, 1); }, input.sampling.frames, clips, Random(0));
   Batch views;
   views.clips = torch::randn({training.batch_size, 3, pretext.view_frames(input.sampling.frames), input.size_px, input.size_px});
   views.second = views.clips;
@@ -142,7 +144,7 @@ std::string pretraining_plan(const Recipe& recipe) {
   const double step_s = seconds_a_call([&] { total(taco.losses(*net, taco.prepare(views, Random(0)))).backward(); }) * static_cast<double>(training.accumulate);
   const int64_t steps = training.steps_for(clips);
   return fmt::format("pre-trains {} on {} videos of the pool without labels: {} steps of {} clips, about {:.0f} minutes besides decoding\n",
-                     recipe.student.model.backbone.name, clips, steps, training.batch_size, step_s * static_cast<double>(steps) / 60);
+                     learner.model.backbone.name, clips, steps, training.batch_size, step_s * static_cast<double>(steps) / 60);
 }
 
 }  // namespace distal

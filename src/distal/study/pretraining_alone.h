@@ -11,7 +11,7 @@
 namespace distal {
 
 /// Whether `distal train` has nothing but pre-training to do: a pretext section, and a pool without a single label.
-bool pretrains_only(const Recipe& recipe);
+bool pretrains_only(const SharedOptions& shared, const Learner& learner);
 
 /// What pre-training alone gives: a model whose classifier is untrained, to be named as `init`; and what its frozen features are
 /// worth where `start` and `test` have labels.
@@ -26,11 +26,11 @@ struct Pretrained {
   std::string json() const;
 };
 
-/// The student of the recipe's first seed, pre-trained on the pool; FOLDER/pretrained.safetensors. Throws Error; Interrupted after a
+/// The learner of the study's first seed, pre-trained on the pool; FOLDER/pretrained.safetensors. Throws Error; Interrupted after a
 /// checkpoint.
-Pretrained pretrain(const Recipe& recipe, const std::string& folder, Progress& progress);
+Pretrained pretrain(const SharedOptions& shared, const Learner& learner, const std::string& folder, Progress& progress);
 
 /// What `pretrain` would do, in words, with the time of its steps, timed on noise.
-std::string pretraining_plan(const Recipe& recipe);
+std::string pretraining_plan(const SharedOptions& shared, const Learner& learner);
 
 }  // namespace distal

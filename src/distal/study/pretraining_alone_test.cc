@@ -33,29 +33,29 @@ TEST(PretrainingAlone, StandsOnAPoolWithoutLabels) {
   const std::string common = fmt::format("{{data: {{root: {}, pool: {{csv: pool.csv}}}}, input: {{size_px: 32, sampling: {{frames: 4}}}}, "
                                          "cache: {{folder: {}}}, student: {}}}", folder.path(), folder / "frames", kLearner);
   read_options(recipe, common, "test");
-  EXPECT_TRUE(pretrains_only(recipe));
-  EXPECT_THAT(pretraining_plan(recipe), HasSubstr("3 steps of 4 clips"));
-  const Pretrained alone = pretrain(recipe, folder / "alone", quiet);
+  EXPECT_TRUE(pretrains_only(recipe.shared, recipe.arm.student));
+  EXPECT_THAT(pretraining_plan(recipe.shared, recipe.arm.student), HasSubstr("3 steps of 4 clips"));
+  const Pretrained alone = pretrain(recipe.shared, recipe.arm.student, folder / "alone", quiet);
   EXPECT_EQ(alone.clips, 4);
   EXPECT_FALSE(alone.probe.has_value());
-  recipe.data.start = ListOptions{"start.csv", ""};
-  recipe.data.test = ListOptions{"test.csv", ""};
-  const Pretrained measured = pretrain(recipe, folder / "measured", quiet);
+  recipe.shared.data.start = ListOptions{"start.csv", ""};
+  recipe.shared.data.test = ListOptions{"test.csv", ""};
+  const Pretrained measured = pretrain(recipe.shared, recipe.arm.student, folder / "measured", quiet);
   ASSERT_TRUE(measured.probe.has_value());
   EXPECT_EQ(measured.learned_from, 2);
   EXPECT_EQ(measured.tested_on, 2);
   EXPECT_THAT(measured.text(), HasSubstr("linear probe"));
   EXPECT_EQ(load_model(measured.model).classes.size(), 2U);
   EXPECT_THAT(load_model(alone.model).classes, ::testing::ElementsAre("none"));
-  recipe.data.pool.csv = "start.csv";
-  EXPECT_FALSE(pretrains_only(recipe)) << "labels are there to be learned";
+  recipe.shared.data.pool.csv = "start.csv";
+  EXPECT_FALSE(pretrains_only(recipe.shared, recipe.arm.student)) << "labels are there to be learned";
 }
 
 TEST(PretextRecipe, IsReadWhereALearnerIs) {
   const std::string lists = "{data: {pool: {csv: pool.csv}, test: {csv: test.csv}}, rounds: 0, ";
   const auto read = [&](const std::string& rest) {
     try {
-      read_experiment(Document::text(lists + rest, "recipe"), "recipe");
+      read_study(Document::text(lists + rest, "recipe"), "recipe");
     } catch (const UsageError& error) {
       return std::string(error.what());
     }

@@ -37,19 +37,19 @@ double at_share(std::vector<double> values, double share) {
   return values[static_cast<size_t>(share * static_cast<double>(values.size() - 1))];
 }
 
-Material open_as(const std::string& folder, const std::string& clips, Progress& progress) {
+Dataset open_as(const std::string& folder, const std::string& clips, Progress& progress) {
   const std::string yaml = fmt::format("{{data: {{root: {}, pool: {{csv: train.csv}}, test: {{csv: test.csv}}}}, clips: {}, start: 1, rounds: 0}}", in_quotes(folder), clips);
-  return open_material(read_experiment(Document::text(yaml, folder), "new"), progress);
+  return open_dataset(read_study(Document::text(yaml, folder), "new"), progress);
 }
 
 // The length of the segments that the pool should be cut into; 0: its rows are clips as they are.
-double segment_s(const Material& material) {
+double segment_s(const Dataset& dataset) {
   std::vector<double> rows, videos;
   std::set<std::string> seen;
-  for (const Clip& clip : material.pool) {
+  for (const Clip& clip : dataset.pool) {
     Progress::check_interrupted();
     rows.push_back(clip.duration_s());
-    if (seen.insert(clip.video).second) videos.push_back(material.reader->probe(clip.video).duration_s);
+    if (seen.insert(clip.video).second) videos.push_back(dataset.reader->probe(clip.video).duration_s);
   }
   const double row_s = at_share(rows, 0.5);
   const bool parts = at_share(videos, 0.5) > kUntrimmed * row_s;
@@ -59,16 +59,16 @@ double segment_s(const Material& material) {
 }
 
 struct Pool {
-  Material material;
+  Dataset dataset;
   double segment_s = 0;
-  int64_t train() const { return std::ssize(material.pool); }
-  int64_t classes() const { return material.classes.size(); }
+  int64_t train() const { return std::ssize(dataset.pool); }
+  int64_t classes() const { return dataset.classes.size(); }
   bool enough() const { return train() >= 5 * classes(); }
 };
 
 Pool open_videos(const std::string& folder, Progress& progress) {
   Pool whole{open_as(folder, "{unit: video}", progress)};
-  const double length_s = segment_s(whole.material);
+  const double length_s = segment_s(whole.dataset);
   if (length_s == 0) return whole;
   try {
     Pool cut{open_as(folder, fmt::format("{{unit: segment, length_s: {0:g}, stride_s: {0:g}}}", length_s), progress), length_s};
@@ -104,7 +104,7 @@ std::string recipe_of(const Pool& pool, const Extent& extent, const ProposalOpti
   const int64_t classes = pool.classes(), round = std::max(classes, pool.train() / 12 / classes * classes), labels = round * (extent.rounds + 1);
   const std::string clips = pool.segment_s > 0
       ? fmt::format("\nclips: {{unit: segment, length_s: {0:g}, stride_s: {0:g}}}   # the videos are longer than what eight frames show\n", pool.segment_s) : "";
-  const std::string flip = tells_sides(pool.material.classes) ? "{flip: 0}          # a flip would change the class; or name pairs: flip_labels: [\"left:right\"]"
+  const std::string flip = tells_sides(pool.dataset.classes) ? "{flip: 0}          # a flip would change the class; or name pairs: flip_labels: [\"left:right\"]"
                                                               : "{flip: 0.5}        # 0 where a flip would change the class";
   return fmt::format(R"(# {} training clips, {} test clips, {} classes. Only differences from the defaults are written; `distal run --help` lists all.
 {}question: Does choosing what to label beat labelling at random on this data?
@@ -134,7 +134,7 @@ arms:
   random: {{strategy: random}}
   margin: {{strategy: margin}}
 {}  badge: {{strategy: badge}}
-)", pool.train(), pool.material.test.size(), classes, how_long, in_quotes(options.folder), clips, setting("size_px", extent.size_px, kWhole.size_px),
+)", pool.train(), pool.dataset.test.size(), classes, how_long, in_quotes(options.folder), clips, setting("size_px", extent.size_px, kWhole.size_px),
                      setting("model", model_text(extent, options.init), model_text(kWhole, options.init)),
                      setting("steps", extent.steps, kWhole.steps, fmt::format("x 16 = {} clips seen in each training", 16 * extent.steps)), flip, round,
                      setting("rounds", extent.rounds, kWhole.rounds), round, labels, 100.0 * static_cast<double>(labels) / static_cast<double>(pool.train()),
@@ -166,7 +166,7 @@ Proposal propose(const ProposalOptions& options, Progress& progress, const PaceO
   for (const Extent& extent : kExtents) {
     const bool whole = &extent == std::begin(kExtents);
     const std::string bare = recipe_of(pool, extent, options, "");
-    proposal.plan = plan(read_experiment(Document::text(bare, options.name), options.name), pool.material, once);
+    proposal.plan = plan(read_study(Document::text(bare, options.name), options.name), pool.dataset, once);
     proposal.minutes = proposal.plan.minutes;
     if (whole) proposal.whole_minutes = proposal.minutes;
     proposal.text = recipe_of(pool, extent, options, how_long(proposal.minutes, proposal.whole_minutes, whole));

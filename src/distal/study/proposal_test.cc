@@ -32,7 +32,7 @@ class ProposalTest : public ::testing::Test {
   Proposal proposed(double step_s) {
     return propose({.folder = folder_.path()}, quiet_, [&](const Learner&, const InputOptions&, int64_t) { return Pace{step_s, 0}; });
   }
-  Recipe read(const Proposal& proposal) { return read_experiment(Document::text(proposal.text, "r.yaml"), "r").base(); }
+  SharedOptions read(const Proposal& proposal) { return read_study(Document::text(proposal.text, "r.yaml"), "r").shared; }
 
   TemporaryFolder folder_;
   Progress quiet_{Progress::Mode::quiet};
@@ -50,7 +50,7 @@ TEST_F(ProposalTest, TakesMinutesWhateverThePace) {
     EXPECT_LE(slow.minutes, 10) << step_s << " s a step";
     EXPECT_GT(slow.whole_minutes, slow.minutes);
     EXPECT_LT(read(slow).seeds, 5);
-    EXPECT_EQ(read_experiment(Document::text(slow.text, "r.yaml"), "r").arms.size(), 2U);
+    EXPECT_EQ(read_study(Document::text(slow.text, "r.yaml"), "r").arms.size(), 2U);
     EXPECT_THAT(slow.text, AllOf(HasSubstr("on this machine"), HasSubstr("whole: 5"), HasSubstr("#  badge: {strategy: badge}")));
   }
 }
@@ -69,7 +69,7 @@ TEST_F(ProposalTest, ShortClipsStayAsTheyAre) {
 
 TEST_F(ProposalTest, LongVideosAreCutIntoSegments) {
   videos("a", 12, 24), videos("b", 4, 24), whole_lists(12, 4);
-  const Recipe recipe = read(proposed(1));
+  const SharedOptions recipe = read(proposed(1));
   EXPECT_EQ(recipe.clips.unit, "segment");
   EXPECT_EQ(recipe.clips.length_s, 8);
 }
@@ -83,7 +83,7 @@ TEST_F(ProposalTest, PartsOfLongerVideosAreCutAsLongAsTheyAre) {
     folder_.write(name, rows);
   }
   const Proposal proposal = proposed(1);
-  const Recipe recipe = read(proposal);
+  const SharedOptions recipe = read(proposal);
   EXPECT_EQ(recipe.clips.unit, "segment");
   EXPECT_EQ(recipe.clips.length_s, 2);
   EXPECT_EQ(recipe.clips.stride_s, 2);

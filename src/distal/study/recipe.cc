@@ -17,44 +17,100 @@ void place_weights(ModelOptions& model, const std::string& folder) {
   if (!model.init.empty() && !folder.empty()) model.init = (std::filesystem::path(folder) / model.init).string();
 }
 
-Arm read_arm(const std::string& name, const Document& document) {
-  Arm arm;
-  arm.name = name;
-  document.read(arm.recipe);
-  place_weights(arm.recipe.student.model, arm.recipe.weights);
-  if (arm.recipe.teacher) place_weights(arm.recipe.teacher->learner.model, arm.recipe.weights);
-  arm.resolved = resolved(arm.recipe);
+// The names of the options that arms share.
+class Names final : public OptionVisitor {
+ public:
+  std::vector<std::string> names;
+  void done() override {}
+
+ protected:
+  void value(const char* name, Field, const char*, Range, const OneOf&) override { names.push_back(name); }
+  void section(const char* name, const char*, bool, const Body&) override { names.push_back(name); }
+};
+
+const std::vector<std::string>& shared_names() {
+  static const std::vector<std::string> names = [] {
+    Names visitor;
+    SharedOptions defaults;
+    defaults.visit(visitor);
+    return visitor.names;
+  }();
+  return names;
+}
+
+// `other`: another arm, for the message.
+void require_arms_own(const std::string& arm, const std::string& other, const Document& difference) {
+  for (const std::string& name : shared_names()) {
+    if (!difference.section(name)) continue;
+    throw UsageError(fmt::format("{}: arms {} and {} differ in {}, which arms share; set it at the top level, or write two recipes and compare them "
+                                 "with distal report", difference.at(), excerpt(other), excerpt(arm), name));
+  }
+}
+
+ArmDifference read_difference(const Document& base, const std::string& name, const Document& difference) {
+  ArmDifference arm{name, difference, {}};
+  base.overlaid_by(difference).read(arm.options);
+  return arm;
+}
+
+Arm arm_of(const ArmDifference& read, const SharedOptions& shared) {
+  Arm arm{read.name, read.options, "", ""};
+  place_weights(arm.options.student.model, shared.weights);
+  arm.resolved = resolved(Recipe{shared, arm.options});
   return arm;
 }
 
 // Augmentation that may contradict the labels: they stay, and the network is not told.
-void note_label_changes(Experiment& experiment) {
+void note_label_changes(Study& study) {
   std::map<std::string, std::vector<std::string>> learners;  // by what is done to their clips
   const auto add = [&](const Learner& learner, const std::string& who) {
     const auto& family = learner.augment.family;
     const auto changes = family->label_changing();
     if (!changes.empty() && family->head_classes() == 0) learners[fmt::format("{} ({})", family.name, fmt::join(changes, ", "))].push_back(who);
   };
-  for (const Arm& arm : experiment.arms) add(arm.recipe.student, arm.name);
-  if (const auto& teacher = experiment.base().teacher) add(teacher->learner, "the teacher");
+  for (const Arm& arm : study.arms) add(arm.options.student, arm.name);
+  if (const auto& teacher = study.shared.teacher) add(teacher->learner, "the teacher");
   for (const auto& [what, names] : learners)
-    experiment.notes.push_back(fmt::format("Augmentation {} of {} may change what class a clip shows while its label stays; task_aware tells the network what "
+    study.notes.push_back(fmt::format("Augmentation {} of {} may change what class a clip shows while its label stays; task_aware tells the network what "
                                            "was done, temporal_safe does nothing of the kind.", what, fmt::join(names, ", ")));
 }
 
-void set_controls(Experiment& experiment, const Document& base, const std::string& place) {
+// `common`: the control that the recipe's top level names, or nothing.
+void set_controls(Study& study, const std::string& common, const std::string& place) {
   std::vector<std::string> names;
-  for (const Arm& arm : experiment.arms) names.push_back(arm.name);
-  Recipe common;
-  base.read(common);
-  const auto random = std::find_if(experiment.arms.begin(), experiment.arms.end(), [](const Arm& arm) { return is_random(arm.recipe); });
-  experiment.control = !common.control.empty() ? common.control : random != experiment.arms.end() ? random->name : names.front();
-  for (Arm& arm : experiment.arms) {
-    const std::string& wanted = arm.recipe.control.empty() ? experiment.control : arm.recipe.control;
+  for (const Arm& arm : study.arms) names.push_back(arm.name);
+  const auto random = std::find_if(study.arms.begin(), study.arms.end(), [](const Arm& arm) { return arm.options.is_random(); });
+  study.control = !common.empty() ? common : random != study.arms.end() ? random->name : names.front();
+  for (Arm& arm : study.arms) {
+    const std::string& wanted = arm.options.control.empty() ? study.control : arm.options.control;
     if (std::find(names.begin(), names.end(), wanted) == names.end())
       throw UsageError(fmt::format("{}: control = '{}' is no arm; arms: {}", place, wanted, fmt::join(names, ", ")));
     if (wanted != arm.name) arm.against = wanted;
   }
+}
+
+// What only paces a training.
+void set_pace_aside(Learner& learner) {
+  const TrainingOptions plain;
+  const auto set_aside = [&plain](TrainingOptions& training) {
+    training.threads = plain.threads;
+    training.checkpoint_every = plain.checkpoint_every;
+  };
+  set_aside(learner.training);
+  if (learner.pretext) set_aside(learner.pretext->training);
+  std::string& init = learner.model.init;
+  if (!init.empty() && std::filesystem::exists(init)) init = content_id(init);
+}
+
+void set_pace_aside(TeacherOptions& oracle) {
+  const TeacherOptions plain;
+  oracle.requests_per_s = plain.requests_per_s;
+  oracle.timeout_s = plain.timeout_s;
+  oracle.retries = plain.retries;
+  oracle.backoff_s = plain.backoff_s;
+  oracle.batch_size = plain.batch_size;
+  oracle.token_env = plain.token_env;
+  oracle.ask_again = plain.ask_again;
 }
 
 }  // namespace
@@ -83,11 +139,10 @@ void TeacherRecipe::visit(OptionVisitor& v) {
   v("input", input, "what the teacher sees; absent: the recipe's input");
 }
 
-void Recipe::visit(OptionVisitor& v) {
+void SharedOptions::visit(OptionVisitor& v) {
   v("question", question, "what the report answers, one sentence");
   v("seed", seed, "first seed", between(0, 9e15));
   v("seeds", seeds, "paired repeats", between(1, 1000));
-  v("control", control, "the arm this one is tested against; empty: random");
   v("no_random_arm", no_random_arm, "the reason why no random arm is wanted");
   v("weights", weights, "folder that init paths are relative to; --weights sets it");
   v("data", data, "lists of clips");
@@ -96,6 +151,12 @@ void Recipe::visit(OptionVisitor& v) {
   v("cache", cache, "decoded frames on disk");
   v("teacher", teacher, "a teacher to train first");
   v("oracle", oracle, "who answers about the pool");
+}
+
+InputOptions SharedOptions::teacher_input() const { return teacher ? teacher->input.value_or(input) : input; }
+
+void ArmOptions::visit(OptionVisitor& v) {
+  v("control", control, "the arm this one is tested against; empty: random");
   v("student", student, "the network to train");
   v("loss", loss, "how a teacher's answers are learned");
   v("matching", matching, "the teacher is run in every step on the student's own view of the clips it answered for; kinds teacher and model");
@@ -112,62 +173,65 @@ void Recipe::visit(OptionVisitor& v) {
   v("answers_per_clip", answers_per_clip, "views of a chosen clip that the teacher answers about, each an answer of the budget", between(1, 1000));
 }
 
-std::string essence(Recipe recipe) {
-  for (auto* text : {&recipe.question, &recipe.control, &recipe.no_random_arm, &recipe.weights}) text->clear();
-  recipe.seeds = 1, recipe.rounds = 0, recipe.cache = {};
-  recipe.data.root = std::filesystem::weakly_canonical(recipe.data.root).string();
-  const TeacherOptions pace;
-  auto& oracle = recipe.oracle;
-  oracle.requests_per_s = pace.requests_per_s, oracle.timeout_s = pace.timeout_s, oracle.retries = pace.retries;
-  oracle.backoff_s = pace.backoff_s, oracle.batch_size = pace.batch_size, oracle.token_env = pace.token_env, oracle.ask_again = pace.ask_again;
-  recipe.input.deadline_s = InputOptions().deadline_s;
-  const auto settle = [](Learner& learner) {
-    learner.training.threads = TrainingOptions().threads, learner.training.checkpoint_every = TrainingOptions().checkpoint_every;
-    if (learner.pretext) learner.pretext->training.threads = learner.training.threads, learner.pretext->training.checkpoint_every = learner.training.checkpoint_every;
-    auto& init = learner.model.init;
-    if (!init.empty() && std::filesystem::exists(init)) init = content_id(init);
-  };
-  settle(recipe.student);
-  if (recipe.teacher) settle(recipe.teacher->learner);
+bool ArmOptions::selects() const { return rounds > 0 && budget > 0; }
+
+bool ArmOptions::scores_pool() const { return selects() && !mixes && (strategy->needs().anything() || selection.class_balance); }
+
+bool ArmOptions::scores() const { return scores_pool() || (rounds > 0 && mixes && mixes->criterion != "random"); }
+
+const std::string& ArmOptions::criterion() const { return mixes ? mixes->criterion : strategy.name; }
+
+bool ArmOptions::is_random() const { return selects() && criterion() == "random"; }
+
+void Recipe::visit(OptionVisitor& v) {
+  shared.visit(v);
+  arm.visit(v);
+}
+
+std::string decisive_options(const SharedOptions& shared, const ArmOptions& arm) {
+  Recipe recipe{shared, arm};
+  for (auto* text : {&recipe.shared.question, &recipe.arm.control, &recipe.shared.no_random_arm, &recipe.shared.weights}) text->clear();
+  recipe.shared.seeds = 1;
+  recipe.arm.rounds = 0;
+  recipe.shared.cache = {};
+  recipe.shared.data.root = std::filesystem::weakly_canonical(shared.data.root).string();
+  recipe.shared.input.deadline_s = InputOptions().deadline_s;
+  set_pace_aside(recipe.shared.oracle);
+  set_pace_aside(recipe.arm.student);
+  if (recipe.shared.teacher) set_pace_aside(recipe.shared.teacher->learner);
   return resolved(recipe);
 }
 
-bool scores_pool(const Recipe& recipe) {
-  return selects(recipe) && !recipe.mixes && (recipe.strategy->needs().anything() || recipe.selection.class_balance);
+Document arm_part(const Document& recipe) {
+  Document part = recipe.without("arms");
+  for (const std::string& name : shared_names()) part = part.without(name);
+  return part;
 }
 
-bool scores(const Recipe& recipe) { return scores_pool(recipe) || (recipe.rounds > 0 && recipe.mixes && recipe.mixes->criterion != "random"); }
-
-bool hears_teacher(const Recipe& recipe) { return recipe.oracle.kind != "truth" && (recipe.rounds > 0 || recipe.ask_start); }
-
-bool selects(const Recipe& recipe) { return recipe.rounds > 0 && recipe.budget > 0; }
-
-const std::string& chooses_by(const Recipe& recipe) { return recipe.mixes ? recipe.mixes->criterion : recipe.strategy.name; }
-
-bool is_random(const Recipe& recipe) { return selects(recipe) && chooses_by(recipe) == "random"; }
-
-std::optional<NamedDifference> random_twin(const Document& base, const std::vector<NamedDifference>& arms) {
-  std::optional<NamedDifference> twin;
-  bool taken = false;
-  for (const auto& [name, difference] : arms) {
-    Recipe recipe;
-    base.overlaid_by(difference).read(recipe);
-    if (is_random(recipe)) return std::nullopt;
-    taken |= name == "random";
-    if (twin || !selects(recipe)) continue;
-    std::vector<Override> chance = {{"control", "''"}};
-    if (recipe.mixes) chance.push_back({"mixes.criterion", "random"});
-    else chance.insert(chance.end(), {{"strategy", "random"}, {"selection.fill", "rank"}});
-    twin.emplace("random", difference.with(chance));
+std::vector<ArmDifference> read_arms(const Document& base, const std::vector<std::pair<std::string, Document>>& differences) {
+  std::vector<ArmDifference> arms;
+  for (const auto& [name, difference] : differences) {
+    require_arms_own(name, (name == differences.front().first ? differences.back() : differences.front()).first, difference);
+    arms.push_back(read_difference(base, name, difference));
   }
-  if (twin && taken) twin->first = "random twin";
-  return twin;
+  return arms;
 }
 
-std::string Experiment::start_words() const {
+std::optional<ArmDifference> random_twin(const Document& base, const std::vector<ArmDifference>& arms) {
+  const auto is_random = [](const ArmDifference& arm) { return arm.options.is_random(); };
+  const auto selecting = std::find_if(arms.begin(), arms.end(), [](const ArmDifference& arm) { return arm.options.selects(); });
+  if (selecting == arms.end() || std::any_of(arms.begin(), arms.end(), is_random)) return std::nullopt;
+  std::vector<Override> chance = {{"control", "''"}};
+  if (selecting->options.mixes) chance.push_back({"mixes.criterion", "random"});
+  else chance.insert(chance.end(), {{"strategy", "random"}, {"selection.fill", "rank"}});
+  const bool taken = std::any_of(arms.begin(), arms.end(), [](const ArmDifference& arm) { return arm.name == "random"; });
+  return read_difference(base, taken ? "random twin" : "random", selecting->difference.with(chance));
+}
+
+std::string Study::start_words() const {
   std::vector<std::string> words;
   for (const Arm& arm : arms) {
-    const Recipe& recipe = arm.recipe;
+    const ArmOptions& recipe = arm.options;
     const std::string how = recipe.start_draw == "random"                 ? "at random"
                             : recipe.start_draw == "stratified_by_labels" ? "evenly over the classes by their labels"
                                                                           : "evenly over the classes by hidden labels, as nobody could";
@@ -177,52 +241,51 @@ std::string Experiment::start_words() const {
   return fmt::format("{}", fmt::join(words, ", or "));
 }
 
-bool Experiment::asks_views() const {
-  return std::any_of(arms.begin(), arms.end(), [](const Arm& arm) { return arm.recipe.answers_per_clip > 1; });
+bool Study::asks_views() const {
+  return std::any_of(arms.begin(), arms.end(), [](const Arm& arm) { return arm.options.answers_per_clip > 1; });
 }
 
-Experiment read_experiment(const std::string& path, const std::vector<Override>& overrides) {
-  return read_experiment(Document::file(path).with(overrides), slug(std::filesystem::path(path).stem().string()));
+bool Study::hears_teacher(const Arm& arm) const { return shared.oracle.kind != "truth" && (arm.options.rounds > 0 || arm.options.ask_start); }
+
+const std::string& Study::budget_unit() const { return arms.front().options.selection.unit; }
+
+Study read_study(const std::string& path, const std::vector<Override>& overrides) {
+  return read_study(Document::file(path).with(overrides), slug(std::filesystem::path(path).stem().string()));
 }
 
-Experiment read_experiment(const Document& recipe, const std::string& name) {
+Study read_study(const Document& recipe, const std::string& name) {
   const Document document = swept(recipe);
-  Experiment experiment;
-  experiment.name = name;
-  experiment.resolved = document.dump();
-  if (static_cast<int64_t>(experiment.resolved.size()) > kMostYamlBytes)  // it is read again where the run continues
-    throw UsageError(fmt::format("{}: {} bytes with its arms multiplied out, at most {} are read; compare fewer", document.place(), experiment.resolved.size(), kMostYamlBytes));
-  const Document base = document.without("arms");
-  auto arms = document.entries("arms");
-  if (arms.empty()) {
-    Recipe only;
-    base.read(only);
-    arms.emplace_back(selects(only) ? chooses_by(only) : "all labels", Document::text("{}", base.place()));
-  }
-  if (static_cast<int64_t>(arms.size()) > kMostArms) throw UsageError(fmt::format("{}: {} arms, at most {} are run; compare fewer", document.place(), arms.size(), kMostArms));
+  Study study;
+  study.name = name;
+  study.resolved = document.dump();
+  if (static_cast<int64_t>(study.resolved.size()) > kMostYamlBytes)  // it is read again where the run continues
+    throw UsageError(fmt::format("{}: {} bytes with its arms multiplied out, at most {} are read; compare fewer", document.place(), study.resolved.size(), kMostYamlBytes));
+  Recipe top;
+  document.without("arms").read(top);
+  study.shared = top.shared;
+  if (study.shared.teacher) place_weights(study.shared.teacher->learner.model, study.shared.weights);
+
+  auto differences = document.entries("arms");
+  if (differences.empty()) differences.emplace_back(top.arm.selects() ? top.arm.criterion() : "all labels", Document::text("{}", document.place()));
+  if (static_cast<int64_t>(differences.size()) > kMostArms)
+    throw UsageError(fmt::format("{}: {} arms, at most {} are run; compare fewer", document.place(), differences.size(), kMostArms));
+  const Document base = arm_part(document);
+  std::vector<ArmDifference> arms = read_arms(base, differences);
   std::vector<std::string> places;
-  for (const auto& [arm, difference] : arms) {
-    experiment.arms.push_back(read_arm(arm, base.overlaid_by(difference)));
-    places.push_back(difference.at());
-  }
-  const std::string refusal = experiment.base().no_random_arm;
-  if (const auto twin = random_twin(base, arms)) {
+  for (const ArmDifference& arm : arms) places.push_back(arm.difference.at());
+  if (auto twin = random_twin(base, arms)) {
+    const std::string& refusal = study.shared.no_random_arm;
+    study.notes.push_back(refusal.empty() ? "A random arm was added: without it no strategy can be called better." : "No random arm: " + refusal);
     if (refusal.empty()) {
-      experiment.arms.push_back(read_arm(twin->first, base.overlaid_by(twin->second)));
+      arms.push_back(*std::move(twin));
       places.push_back(document.place());
-      experiment.notes.push_back("A random arm was added: without it no strategy can be called better.");
-    } else {
-      experiment.notes.push_back("No random arm: " + refusal);
     }
   }
-  std::map<std::string, std::string> taken;
-  for (size_t i = 0; i < places.size(); ++i) {
-    check(experiment.arms[i], experiment, taken, places[i]);
-    require_shared(experiment.arms[i], experiment.arms.front(), places[i]);
-  }
-  set_controls(experiment, base, document.place());
-  note_label_changes(experiment);
-  return experiment;
+  for (const ArmDifference& arm : arms) study.arms.push_back(arm_of(arm, study.shared));
+  require_consistent(study, places);
+  set_controls(study, top.arm.control, document.place());
+  note_label_changes(study);
+  return study;
 }
 
 }  // namespace distal

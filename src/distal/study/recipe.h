@@ -1,6 +1,9 @@
 #pragma once
-// A recipe: one YAML file that says what is compared, as differences from the defaults. The sections are the options of
-// the rooms; `arms` are named differences from the recipe itself, so that each arm is a whole recipe of its own.
+// A recipe is one YAML file that says what a study compares. Only differences from the defaults are written.
+//
+// A study has a shared part (data, input, who answers, seeds) and arms (who learns, from what, how clips are chosen). In the file
+// both stand side by side at the top level. The section `arms` names differences from the arm that the top level describes; a
+// difference may hold no option of the shared part.
 
 #include <optional>
 #include <string>
@@ -31,23 +34,18 @@ struct DataOptions {
   void visit(OptionVisitor& v);
 };
 
-/// A teacher that this recipe trains first, on videos that are neither in the pool nor in the test set.
+/// A teacher that the study trains first, on videos that are neither in the pool nor in the test set.
 struct TeacherRecipe {
   ListOptions train;
   Learner learner;
-  std::optional<InputOptions> input;  // absent: the recipe's
+  std::optional<InputOptions> input;  // absent: the study's
   void visit(OptionVisitor& v);
 };
 
-/// Active Mixup's options; coarser by default than for images, as a clip costs more to score.
-struct MixesOptions : MixupOptions {
-  MixesOptions() { lambda_step = 0.1, pairs = -1, batch = 64; }
-};
-
-struct Recipe {
+/// What all arms of a study have in common: what they are measured on, and who answers.
+struct SharedOptions {
   std::string question;              // what the report answers
   int64_t seed = 1, seeds = 5;       // paired repeats: seed, seed + 1, ...
-  std::string control;               // the arm this one is tested against; empty: random
   std::string no_random_arm;         // the reason, in words, why no random arm is wanted
   std::string weights;               // folder that init paths are relative to; `--weights PATH`
   DataOptions data;
@@ -56,6 +54,22 @@ struct Recipe {
   CacheOptions cache;
   std::optional<TeacherRecipe> teacher;
   TeacherOptions oracle;             // who answers about the pool; kind `teacher`: the one trained here
+  void visit(OptionVisitor& v);
+  InputOptions teacher_input() const;  // of the teacher that the study trains
+};
+
+/// Active Mixup's options; coarser by default than for images, as a clip costs more to score.
+struct MixesOptions : MixupOptions {
+  MixesOptions() {
+    lambda_step = 0.1;
+    pairs = -1;
+    batch = 64;
+  }
+};
+
+/// Who learns, from what, and how clips are chosen.
+struct ArmOptions {
+  std::string control;               // the arm this one is tested against; empty: the study's
   Learner student;
   Choice<DistillLoss> loss{"black_box"};
   bool matching = false;             // the teacher's network looks at the student's own view of a clip in every step (train/taught.h),
@@ -64,7 +78,7 @@ struct Recipe {
   std::string start_draw = "random"; // how they are drawn: random; stratified_by_labels: even over the classes of data.start, whose labels are known;
                                      // stratified_by_hidden_labels: even over the classes of the pool, which nobody knows
   bool ask_start = false;            // the teacher answers about the initial clips too, beside their labels
-  int64_t pool_size = -1;            // clips of the pool that a run may ask about, drawn by seed, the smaller within the larger; -1: all
+  int64_t pool_size = -1;            // clips of the pool that a trial may ask about, drawn by seed, the smaller within the larger; -1: all
   int64_t rounds = 4;
   double budget = 40;                // of each round, in selection.unit; -1: the whole pool
   Choice<Strategy> strategy{"random"};
@@ -73,54 +87,64 @@ struct Recipe {
   int64_t answers_per_clip = 1;      // the teacher answers about so many views of a chosen clip: it as it is, and fixed views (Clip::view);
                                      // each is an answer of the budget, and a sample to learn from
   void visit(OptionVisitor& v);
+
+  bool selects() const;              // rounds choose what to ask about, within a budget: clips or mixes
+  bool scores_pool() const;          // rounds predict the whole pool with the student before they choose
+  bool scores() const;               // rounds want the student before they choose: for the pool, or for mixes
+  const std::string& criterion() const;  // the strategy, or with mixes their criterion
+  bool is_random() const;            // rounds choose by chance
 };
 
-/// What its results depend on: the options less those that only name, place, repeat or pace a run, or say how long it goes on (rounds:
-/// a round depends on those before it, not on how many follow); init files by content. The same essence on the same clips is the same
-/// run.
-std::string essence(Recipe recipe);
-/// Whether rounds look at the whole pool with the student before they choose.
-bool scores_pool(const Recipe& recipe);
-/// Whether a teacher, the same for every seed, tells it something.
-bool hears_teacher(const Recipe& recipe);
-/// Whether rounds want the student before they choose: for the pool, or for mixes.
-bool scores(const Recipe& recipe);
-/// Whether rounds choose what to ask about: clips or mixes, within a budget.
-bool selects(const Recipe& recipe);
-/// The strategy, or with mixes the criterion, by which they choose.
-const std::string& chooses_by(const Recipe& recipe);
-/// Whether they choose by chance.
-bool is_random(const Recipe& recipe);
-
-/// An arm before it is read: its name, and how it differs from the recipe.
-using NamedDifference = std::pair<std::string, Document>;
-/// The arm to add where some select and none by chance: `random` (where an arm has that name, `random twin`), which spends by
-/// chance what the first of them spends, and is tested against no arm of its own.
-std::optional<NamedDifference> random_twin(const Document& base, const std::vector<NamedDifference>& arms);
+/// The top level of a recipe file, without its arms and its sweep.
+struct Recipe {
+  SharedOptions shared;
+  ArmOptions arm;
+  void visit(OptionVisitor& v);
+};
 
 struct Arm {
   std::string name;                  // one line; `slug(name)` names its files, and is no other arm's
-  Recipe recipe;
-  std::string resolved;              // YAML, every option
+  ArmOptions options;
+  std::string resolved;              // YAML, every option of the shared part and of the arm
   std::string against;               // the arm it is tested against; empty: none
 };
 
-/// Most arms of an experiment, a sweep's multiplied out.
+/// Most arms of a study, a sweep's multiplied out.
 inline constexpr int64_t kMostArms = 1000;
 
-struct Experiment {
+struct Study {
   std::string name;                  // the slug of the recipe file's stem
-  std::vector<Arm> arms;             // at least one; the random arm is added where strategies are compared
+  SharedOptions shared;
+  std::vector<Arm> arms;             // at least one; a random arm is added where strategies are compared
   std::string resolved;              // the recipe and its arms
   std::string control;               // the arm most others are tested against
   std::vector<std::string> notes;
-  const Recipe& base() const { return arms.front().recipe; }
   bool asks_views() const;           // an arm has answers_per_clip > 1
+  bool hears_teacher(const Arm& arm) const;  // a teacher, the same for every seed, tells the arm something
+  const std::string& budget_unit() const;    // selection.unit, the same in every arm
   std::string start_words() const;   // how many initial clips the arms draw, and how
 };
 
+/// The options, as YAML, that the results of an arm depend on: all but those that only name, place, repeat or pace a trial, or say how long it
+/// goes on (rounds: a round depends on those before it, not on how many follow). Init files stand by content.
+std::string decisive_options(const SharedOptions& shared, const ArmOptions& arm);
+
+/// An arm as a recipe names it: how it differs, and what that makes.
+struct ArmDifference {
+  std::string name;
+  Document difference;
+  ArmOptions options;
+};
+/// The part of a recipe's top level that describes an arm.
+Document arm_part(const Document& recipe);
+/// Reads the named differences over `base`, an arm_part. Throws UsageError: a difference sets an option that arms share.
+std::vector<ArmDifference> read_arms(const Document& base, const std::vector<std::pair<std::string, Document>>& differences);
+/// The arm to add where some select and none by chance: `random` (where an arm has that name, `random twin`), which spends by
+/// chance what the first of them spends, and is tested against no arm of its own.
+std::optional<ArmDifference> random_twin(const Document& base, const std::vector<ArmDifference>& arms);
+
 /// Reads a recipe and all its arms; refuses contradictions before anything is decoded. Throws UsageError.
-Experiment read_experiment(const std::string& path, const std::vector<Override>& overrides);
-Experiment read_experiment(const Document& document, const std::string& name);
+Study read_study(const std::string& path, const std::vector<Override>& overrides);
+Study read_study(const Document& document, const std::string& name);
 
 }  // namespace distal

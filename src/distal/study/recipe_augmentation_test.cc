@@ -11,18 +11,18 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-Experiment experiment(const std::string& yaml) {
-  return read_experiment(Document::text("data: {pool: {csv: p.csv}, test: {csv: t.csv}}\nrounds: 0\n" + yaml, "r.yaml"), "r");
+Study study(const std::string& yaml) {
+  return read_study(Document::text("data: {pool: {csv: p.csv}, test: {csv: t.csv}}\nrounds: 0\n" + yaml, "r.yaml"), "r");
 }
 
 TEST(RecipeAugmentation, IsNoneUnlessAsked) {
-  const auto plain = experiment("");
-  EXPECT_EQ(plain.base().student.augment.family.name, "none");
+  const auto plain = study("");
+  EXPECT_EQ(plain.arms.front().options.student.augment.family.name, "none");
   EXPECT_THAT(plain.notes, IsEmpty());
 }
 
 TEST(RecipeAugmentation, NotesOnceWhatMayContradictTheLabels) {
-  const auto all = experiment("arms: {plain: {}, naive: {student: {augment: {family: temporal_naive}}}, reversed: {student: {augment: {family: {name: temporal_naive, of: reverse}}}},\n"
+  const auto all = study("arms: {plain: {}, naive: {student: {augment: {family: temporal_naive}}}, reversed: {student: {augment: {family: {name: temporal_naive, of: reverse}}}},\n"
                               "  naive too: {student: {augment: {family: temporal_naive, flip: 0.5}}}, safe: {student: {augment: {family: temporal_safe}}},\n"
                               "  told: {student: {augment: {family: task_aware}}}}");
   EXPECT_THAT(all.notes, ElementsAre(HasSubstr("temporal_naive (reverse) of reversed may change"), HasSubstr("temporal_naive (reverse, shuffle, speed) of naive, naive too may change")));
@@ -30,7 +30,7 @@ TEST(RecipeAugmentation, NotesOnceWhatMayContradictTheLabels) {
 
 TEST(RecipeAugmentation, IsRefusedBeforeAFrozenBackbone) {
   try {
-    experiment("student: {model: {name: resnet3d, freeze: backbone}, augment: {family: mixup}}");
+    study("student: {model: {name: resnet3d, freeze: backbone}, augment: {family: mixup}}");
     FAIL() << "accepted";
   } catch (const UsageError& error) {
     EXPECT_THAT(error.what(), HasSubstr("student.augment.family = mixup has no effect on a frozen backbone"));
@@ -38,9 +38,12 @@ TEST(RecipeAugmentation, IsRefusedBeforeAFrozenBackbone) {
 }
 
 TEST(RecipeAugmentation, IsPartOfWhatResultsDependOn) {
-  const auto essence_of = [](const std::string& family) { return essence(experiment("student: {augment: {family: " + family + "}}").base()); };
-  EXPECT_EQ(essence_of("mixup"), essence_of("{name: mixup, alpha: 0.2}"));
-  EXPECT_NE(essence_of("mixup"), essence_of("{name: mixup, alpha: 0.3}"));
+  const auto decisive = [](const std::string& family) {
+    const Study read = study("student: {augment: {family: " + family + "}}");
+    return decisive_options(read.shared, read.arms.front().options);
+  };
+  EXPECT_EQ(decisive("mixup"), decisive("{name: mixup, alpha: 0.2}"));
+  EXPECT_NE(decisive("mixup"), decisive("{name: mixup, alpha: 0.3}"));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const Arm& arm(const Experiment& all, const std::string& name) {
+const Arm& arm(const Study& all, const std::string& name) {
   return *std::find_if(all.arms.begin(), all.arms.end(), [&](const Arm& a) { return a.name == name; });
 }
 
@@ -21,7 +21,7 @@ TEST(Recipe, ArmsMayDifferInWhoLearnsAndHowNotInWhatTheyAreMeasuredOn) {
 }
 
 TEST(Recipe, EachArmIsTestedAgainstTheControlUnlessItNamesAnother) {
-  const auto all = experiment_of("control: few\nno_random_arm: nothing is selected\narms: {few: {start: 8, rounds: 0}, taught few: {start: 8, budget: -1, rounds: 1},\n"
+  const auto all = study_of("control: few\nno_random_arm: nothing is selected\narms: {few: {start: 8, rounds: 0}, taught few: {start: 8, budget: -1, rounds: 1},\n"
                               "  many: {start: -1, rounds: 0}, taught many: {start: -1, budget: -1, rounds: 1, control: many}}");
   EXPECT_EQ(all.control, "few");
   EXPECT_EQ(arm(all, "few").against, "");
@@ -32,22 +32,22 @@ TEST(Recipe, EachArmIsTestedAgainstTheControlUnlessItNamesAnother) {
 }
 
 TEST(Recipe, ADrawByLabelsSaysWhoseLabelsTheyAre) {
-  EXPECT_EQ(Recipe().start_draw, "random");
+  EXPECT_EQ(ArmOptions().start_draw, "random");
   EXPECT_EQ(refusal("start_draw: stratified_by_hidden_labels"), "accepted");
   EXPECT_THAT(refusal("start_draw: stratified_by_labels"), HasSubstr("data.start"));
   EXPECT_THAT(refusal("start_draw: even"), HasSubstr("stratified_by_hidden_labels"));
   const auto with_start = [](const std::string& draw) {
-    return error_of([&] { read_experiment(Document::text("data: {pool: {csv: p.csv}, test: {csv: t.csv}, start: {csv: s.csv}}\nstart_draw: " + draw, "r.yaml"), "r"); });
+    return error_of([&] { read_study(Document::text("data: {pool: {csv: p.csv}, test: {csv: t.csv}, start: {csv: s.csv}}\nstart_draw: " + draw, "r.yaml"), "r"); });
   };
   EXPECT_EQ(with_start("stratified_by_labels"), "");
   EXPECT_THAT(with_start("stratified_by_hidden_labels"), HasSubstr("set stratified_by_labels, or random"));
-  const auto all = experiment_of("start: 16\narms: {a: {strategy: random}, b: {strategy: random, start: 8, start_draw: stratified_by_hidden_labels}, c: {strategy: random, start: -1}}");
+  const auto all = study_of("start: 16\narms: {a: {strategy: random}, b: {strategy: random, start: 8, start_draw: stratified_by_hidden_labels}, c: {strategy: random, start: -1}}");
   EXPECT_EQ(all.start_words(), "16 drawn at random, or 8 drawn evenly over the classes by hidden labels, as nobody could, or all");
 }
 
 TEST(Recipe, AnAddedRandomArmSpendsWhatTheStrategyArmSpends) {
-  const auto all = experiment_of("rounds: 0\narms: {labels: {}, margin: {strategy: margin, rounds: 4, budget: 30, selection: {per_video: 2}}}");
-  const Recipe& random = arm(all, "random").recipe;
+  const auto all = study_of("rounds: 0\narms: {labels: {}, margin: {strategy: margin, rounds: 4, budget: 30, selection: {per_video: 2}}}");
+  const ArmOptions& random = arm(all, "random").options;
   EXPECT_EQ(random.strategy.name, "random");
   EXPECT_EQ(random.rounds, 4);
   EXPECT_EQ(random.budget, 30);
@@ -55,15 +55,15 @@ TEST(Recipe, AnAddedRandomArmSpendsWhatTheStrategyArmSpends) {
 }
 
 TEST(Recipe, AskingAboutAllOfThePoolIsNoRandomArm) {
-  const auto all = experiment_of("arms: {everything: {rounds: 1, budget: -1}, margin: {strategy: margin}}");
+  const auto all = study_of("arms: {everything: {rounds: 1, budget: -1}, margin: {strategy: margin}}");
   ASSERT_EQ(all.arms.size(), 3u);
   EXPECT_EQ(arm(all, "margin").against, "random");
-  const auto named = experiment_of("arms: {random: {rounds: 1, budget: -1}, margin: {strategy: margin}}");
+  const auto named = study_of("arms: {random: {rounds: 1, budget: -1}, margin: {strategy: margin}}");
   EXPECT_EQ(arm(named, "margin").against, "random twin");
 }
 
 TEST(Recipe, AnAddedRandomArmIsTheControl) {
-  const auto all = experiment_of("arms: {labels: {rounds: 0}, margin: {strategy: margin, control: labels}}");
+  const auto all = study_of("arms: {labels: {rounds: 0}, margin: {strategy: margin, control: labels}}");
   EXPECT_EQ(all.control, "random");
   EXPECT_EQ(arm(all, "random").against, "");
   EXPECT_EQ(arm(all, "margin").against, "labels");
@@ -91,7 +91,7 @@ TEST(Recipe, EveryOneThatIsShippedIsAccepted) {
   for (const char* folder : {"/recipes", "/reproduce"}) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(std::string(DISTAL_SOURCE_DIR) + folder)) {
       if (entry.path().extension() != ".yaml") continue;
-      EXPECT_EQ(error_of([&] { read_experiment(entry.path().string(), {}); }), "") << entry.path();
+      EXPECT_EQ(error_of([&] { read_study(entry.path().string(), {}); }), "") << entry.path();
     }
   }
 }
@@ -120,7 +120,7 @@ TEST(Recipe, NumbersNobodyCanMeanAreRefusedBeforeAnythingStarts) {
                              "rounds: 1e5", "seeds: 1e5", "student: {training: {steps: 1e12}}", "start: 1e12", "budget: 1e12", "student: {model: {depth: 1e9}}", "student: {model: {width: 1e9}}"})
     EXPECT_THAT(refusal(option), HasSubstr("lies outside")) << option;
   for (const char* option : {"train: 9e14", "pool: 1e8", "frames: 1e9", "size_px: 1e8"})
-    EXPECT_THAT(error_of([&] { read_experiment(Document::text(fmt::format("data: {{synthetic: {{{}}}}}", option), "r.yaml"), "r"); }), HasSubstr("lies outside")) << option;
+    EXPECT_THAT(error_of([&] { read_study(Document::text(fmt::format("data: {{synthetic: {{{}}}}}", option), "r.yaml"), "r"); }), HasSubstr("lies outside")) << option;
 }
 
 TEST(Recipe, WhatIsNoSectionIsRefusedAtItsPlace) {
@@ -131,8 +131,8 @@ TEST(Recipe, WhatIsNoSectionIsRefusedAtItsPlace) {
 }
 
 TEST(Recipe, AMethodsOptionsMayBeLaidOverItsBareName) {
-  const auto all = experiment_of("loss: kd\narms: {a: {strategy: random, loss: {tau: 2}}, b: {strategy: random}}");
-  EXPECT_EQ(arm(all, "a").recipe.loss.name, "kd");
+  const auto all = study_of("loss: kd\narms: {a: {strategy: random, loss: {tau: 2}}, b: {strategy: random}}");
+  EXPECT_EQ(arm(all, "a").options.loss.name, "kd");
   EXPECT_THAT(arm(all, "a").resolved, HasSubstr("tau: 2"));
 }
 

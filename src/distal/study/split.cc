@@ -110,22 +110,22 @@ double step_s(const Learner& learner, const InputOptions& input, const Processor
 
 std::string counted(int64_t count, const char* one, const char* many) { return count == 1 ? fmt::format("one {}", one) : fmt::format("{} {}", count, many); }
 
-struct Student {
-  const Recipe* recipe;
+struct TimedStudent {
+  const Learner* learner;
   int64_t trials;
 };
 
 // Those that most trials train, kNetworks of them.
-std::vector<Student> distinct_students(const Experiment& experiment) {
+std::vector<TimedStudent> distinct_students(const Study& study) {
   std::map<std::string, size_t> known;
-  std::vector<Student> students;
-  for (const Arm& arm : experiment.arms) {
-    ModelOptions model = arm.recipe.student.model;
-    const auto [at, fresh] = known.try_emplace(fmt::format("{}{}", resolved(model), arm.recipe.student.training.batch_size), students.size());
-    if (fresh) students.push_back({&arm.recipe, 0});
-    students[at->second].trials += experiment.base().seeds;
+  std::vector<TimedStudent> students;
+  for (const Arm& arm : study.arms) {
+    ModelOptions model = arm.options.student.model;
+    const auto [at, fresh] = known.try_emplace(fmt::format("{}{}", resolved(model), arm.options.student.training.batch_size), students.size());
+    if (fresh) students.push_back({&arm.options.student, 0});
+    students[at->second].trials += study.shared.seeds;
   }
-  std::stable_sort(students.begin(), students.end(), [](const Student& a, const Student& b) { return a.trials > b.trials; });
+  std::stable_sort(students.begin(), students.end(), [](const TimedStudent& a, const TimedStudent& b) { return a.trials > b.trials; });
   if (students.size() > kNetworks) students.resize(kNetworks);
   return students;
 }
@@ -160,18 +160,18 @@ ProcessorSplit quickest(const std::vector<ProcessorSplit>& splits, const std::ve
   return splits.front();
 }
 
-ProcessorSplit measured_split(const Experiment& experiment, Progress& progress, double large_s) {
-  const int64_t trials = std::ssize(experiment.arms) * experiment.base().seeds;
+ProcessorSplit measured_split(const Study& study, Progress& progress, double large_s) {
+  const int64_t trials = std::ssize(study.arms) * study.shared.seeds;
   const auto splits = possible_splits(trials, at::get_num_threads());
   if (splits.size() == 1) return splits.front();
   const SameThreads same;
-  const auto students = distinct_students(experiment);
+  const auto students = distinct_students(study);
   std::vector<StepTimes> networks;
   progress.begin("timing the students' steps", std::ssize(students), "networks");
-  for (const Student& student : students) {
+  for (const TimedStudent& student : students) {
     progress.step(std::ssize(networks));
-    const Learner& learner = student.recipe->student;
-    const InputOptions& input = student.recipe->input;
+    const Learner& learner = *student.learner;
+    const InputOptions& input = study.shared.input;
     if (is_large(learner, input, large_s)) {
       progress.end();
       progress.say(fmt::format("networks this large train on all threads: {}", splits.front().text()));

@@ -31,7 +31,7 @@ ProcessorSplit quickest(const std::vector<ProcessorSplit>& splits, const std::ve
 /// Times a few training steps of each distinct student on noise, in every possible split, and says what came of it; of more than eight students
 /// the eight that most trials train. Where looking at one clip takes one thread `large_s` and longer, that is all: nothing is gained by a split.
 /// Leaves the number of threads as it was.
-ProcessorSplit measured_split(const Experiment& experiment, Progress& progress, double large_s = 0.03);
+ProcessorSplit measured_split(const Study& study, Progress& progress, double large_s = 0.03);
 
 /// All threads, unless a step on one takes a twentieth less.
 int64_t quicker_threads(int64_t all, double step_on_all_s, double step_on_one_s);

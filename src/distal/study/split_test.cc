@@ -26,25 +26,25 @@ TEST(ProcessorSplits, TheQuickestHasTheFirstEnd) {
   EXPECT_EQ(quickest(possible_splits(1, 2), {{1, {0.03, 0.01}}}), (ProcessorSplit{1, 1})) << "a second thread only stands in the way";
 }
 
-Experiment small_study(const std::string& more = "") {
-  Experiment experiment;
-  experiment.arms.resize(2);
-  for (Arm& arm : experiment.arms) {
-    read_options(arm.recipe.student, "{model: {name: resnet3d, depth: 10, width: 4}, training: {batch_size: 4}}" + more, "test");
-    arm.recipe.input.sampling.frames = 4;
-    arm.recipe.input.size_px = 16;
-    arm.recipe.seeds = 2;
+Study small_study(const std::string& more = "") {
+  Study study;
+  study.arms.resize(2);
+  for (Arm& arm : study.arms) {
+    read_options(arm.options.student, "{model: {name: resnet3d, depth: 10, width: 4}, training: {batch_size: 4}}" + more, "test");
   }
-  return experiment;
+  study.shared.input.sampling.frames = 4;
+  study.shared.input.size_px = 16;
+  study.shared.seeds = 2;
+  return study;
 }
 
 class MeasuredSplit : public ::testing::Test {
  protected:
   ~MeasuredSplit() override { at::set_num_threads(threads_); }
-  std::string said(const Experiment& experiment, double large_s) {
+  std::string said(const Study& study, double large_s) {
     ::testing::internal::CaptureStderr();
     Progress progress;
-    chosen_ = measured_split(experiment, progress, large_s);
+    chosen_ = measured_split(study, progress, large_s);
     return ::testing::internal::GetCapturedStderr();
   }
   int threads_ = at::get_num_threads();
@@ -70,13 +70,13 @@ TEST_F(MeasuredSplit, IsNotMeasuredForALargeNetworkOrASingleThread) {
 
 TEST_F(MeasuredSplit, ThreadsOfOneTrainingAreAllOrOne) {
   at::set_num_threads(2);
-  const Experiment study = small_study();
+  const Study study = small_study();
   EXPECT_EQ(quicker_threads(2, 0.010, 0.018), 2);
   EXPECT_EQ(quicker_threads(2, 0.0104, 0.010), 2) << "a twenty-fifth is not worth it";
   EXPECT_EQ(quicker_threads(2, 0.150, 0.006), 1) << "beside another program";
-  measured_threads(study.arms[0].recipe.student, study.arms[0].recipe.input, 1e9);
+  measured_threads(study.arms[0].options.student, study.shared.input, 1e9);
   EXPECT_EQ(at::get_num_threads(), 2) << "as it was, whatever was measured";
-  EXPECT_EQ(measured_threads(study.arms[0].recipe.student, study.arms[0].recipe.input, 0), 2) << "a large network";
+  EXPECT_EQ(measured_threads(study.arms[0].options.student, study.shared.input, 0), 2) << "a large network";
   EXPECT_EQ(at::get_num_threads(), 2) << "as it was";
 }
 

@@ -45,31 +45,28 @@ void require_few(const SweepOptions& sweep, size_t arms, const std::string& plac
 Document arm_at(const Document& base, const Document& difference, const Point& point, bool total) {
   Document arm = difference.with(point.settings);
   if (!total) return arm;
-  Recipe recipe;
-  base.overlaid_by(arm).read(recipe);
-  if (recipe.rounds == 0) throw UsageError(fmt::format("{}: sweep.answers needs rounds to spend them in; set rounds or sweep.rounds", base.place()));
-  return arm.with({{"budget", fmt::format("{}", recipe.budget / static_cast<double>(recipe.rounds))}});
+  ArmOptions options;
+  base.overlaid_by(arm).read(options);
+  if (options.rounds == 0) throw UsageError(fmt::format("{}: sweep.answers needs rounds to spend them in; set rounds or sweep.rounds", base.place()));
+  return arm.with({{"budget", fmt::format("{}", options.budget / static_cast<double>(options.rounds))}});
 }
 
 // The arms at a point: whether one selects, and by chance, is the same at all of them.
-std::vector<NamedDifference> arms_at(const Document& recipe, const Document& base, const Recipe& common, const Point& point) {
-  auto arms = recipe.entries("arms");
-  if (arms.empty()) arms.emplace_back(chooses_by(common), Document::text("{}", base.place()));
-  for (auto& [name, difference] : arms) difference = difference.with(point.settings);
-  const auto twin = common.no_random_arm.empty() ? random_twin(base, arms) : std::nullopt;
-  if (twin) arms.push_back(*twin);
+std::vector<ArmDifference> arms_at(const Document& recipe, const Document& base, const Recipe& top, const Point& point) {
+  auto differences = recipe.entries("arms");
+  if (differences.empty()) differences.emplace_back(top.arm.criterion(), Document::text("{}", base.place()));
+  for (auto& [name, difference] : differences) difference = difference.with(point.settings);
+  std::vector<ArmDifference> arms = read_arms(base, differences);
+  auto twin = top.shared.no_random_arm.empty() ? random_twin(base, arms) : std::nullopt;
+  if (twin) arms.push_back(*std::move(twin));
   return arms;
 }
 
 // The arm that those without a control of their own are tested against.
-std::string control_of(const Document& base, const Recipe& common, const std::vector<NamedDifference>& arms) {
-  if (!common.control.empty()) return common.control;
-  for (const auto& [name, difference] : arms) {
-    Recipe arm;
-    base.overlaid_by(difference).read(arm);
-    if (is_random(arm)) return name;
-  }
-  return arms.front().first;
+std::string control_of(const Recipe& top, const std::vector<ArmDifference>& arms) {
+  if (!top.arm.control.empty()) return top.arm.control;
+  const auto random = std::find_if(arms.begin(), arms.end(), [](const ArmDifference& arm) { return arm.options.is_random(); });
+  return random != arms.end() ? random->name : arms.front().name;
 }
 
 }  // namespace
@@ -85,21 +82,22 @@ Document swept(const Document& recipe) {
   if (!section) return recipe;
   SweepOptions sweep;
   section->read(sweep);
-  const Document base = recipe.without("arms").without("sweep");
-  Recipe common;
-  base.read(common);
+  const Document without_arms = recipe.without("arms").without("sweep"), base = arm_part(recipe.without("sweep"));
+  Recipe top;
+  without_arms.read(top);
   require_few(sweep, std::max<size_t>(1, recipe.entries("arms").size()), section->at());
   const auto points = grid(sweep);
-  const auto arms = arms_at(recipe, base, common, points.front());
-  const std::string control = control_of(base, common, arms);
-  std::vector<NamedDifference> all;
+  const auto arms = arms_at(recipe, base, top, points.front());
+  const std::string control = control_of(top, arms);
+  std::vector<std::pair<std::string, Document>> all;
   const auto name = [](const std::string& arm, const Point& point) { return point.name.empty() ? arm : arm + ", " + point.name; };
-  for (const Point& point : points)
-    for (const auto& [arm, difference] : arms) {
+  for (const Point& point : points) {
+    for (const ArmDifference& arm : arms) {
       const Override against{"control", name(control, point), /*literal=*/true};
-      all.emplace_back(name(arm, point), arm_at(base, difference, point, !sweep.answers.empty()).with({against}));
+      all.emplace_back(name(arm.name, point), arm_at(base, arm.difference, point, !sweep.answers.empty()).with({against}));
     }
-  return base.without("control").with_entries("arms", all);
+  }
+  return without_arms.without("control").with_entries("arms", all);
 }
 
 }  // namespace distal

@@ -1,5 +1,5 @@
 #pragma once
-// Training and prediction for an experiment. What a training yields depends on nothing but the learner's options, the
+// Trains and predicts on this machine. What a training yields depends on nothing but the learner's options, the
 // samples and the seed; its weights are kept under the hash of all that, so that a continued run does not train again and
 // arms that begin alike share their first network. With the whole backbone frozen, the features of all clips (centre frames,
 // centre crop: no augmentation) are computed once, in a fixed order, and the head is trained on them, or fitted (Learner::probe).
@@ -14,45 +14,33 @@
 #include "distal/infer/engine.h"
 #include "distal/learn/learner.h"
 #include "distal/learn/pretraining.h"
+#include "distal/learn/trainer.h"
 
 namespace distal {
 
-struct Predictions {
-  torch::Tensor logits;      // float32 [M, K]
-  torch::Tensor embeddings;  // float32 [M, D]
-  torch::Tensor rows;        // int64 [M], rows of the clips that could be read
-};
-
-ClipRefs refs_of(const std::vector<Sample>& samples);
-std::vector<Clip> copies_of(const ClipRefs& refs);
-
-class Learning {
+class NetworkTrainer final : public Trainer {
  public:
   using ClipsOf = std::function<std::vector<Clip>()>;
   /// `clips`: all that may ever be predicted or learned from; called where the features of them all are wanted.
-  Learning(ClipReader& reader, Classes classes, ClipsOf clips, std::string folder, Progress& progress);
+  NetworkTrainer(ClipReader& reader, Classes classes, ClipsOf clips, std::string folder, Progress& progress);
 
   /// Before a learner with a pretext section is trained: the clips to pre-train on, and where their frames are cached.
   void pretrain_on(ClipsOf pool, CacheOptions cache);
 
-  /// A fresh network, trained. `what` names it in progress and messages. `loss` (may be empty where nobody has a teacher's word)
-  /// is used where a sample has one, or where it is teacher-free. `teacher`: the network that answered, where it shall look at
-  /// the same view in every step (train/taught.h); not with a frozen backbone.
   Model train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string& what,
-              const Model& teacher = nullptr);
-  Predictions predict(Net& net, const Learner& learner, const std::vector<Clip>& clips);
-  /// The same as a strategy sees it: where the learner trains in bf16, `worth_freezing` clips and more are scored in bf16 too. `beside`: so many
-  /// others are scored by the same network, and the more of both decides, so that their numbers can be compared.
-  Predictions score(Net& net, const Learner& learner, const ClipRefs& clips, int64_t beside = 0);
+              const Model& teacher = nullptr) override;
+  Predictions predict(Net& net, const Learner& learner, const std::vector<Clip>& clips) override;
+  Predictions score(Net& net, const Learner& learner, const ClipRefs& clips, int64_t other_clips = 0) override;
+  Predictions score_augmented(Net& net, const Learner& learner, const ClipRefs& clips, Random random) override;
+  Pixels pixels(const std::vector<Clip>& clips) override;
+  torch::Tensor probabilities(Net& net, const torch::Tensor& values) override;
+  std::set<std::string> take_notes() override { return std::exchange(notes_, {}); }
 
   int64_t worth_freezing = kWorthFreezing;  // clips from which on predictions come from a frozen graph
 
-  /// What the reader of a report must know of what happened since the last call: what init files matched, in which precision was trained.
-  std::set<std::string> take_notes() { return std::exchange(notes_, {}); }
-
  private:
-  Predictions read_and_predict(Net& net, const ClipRefs& clips, const std::string& what, const std::string& precision = "auto", int64_t beside = 0);
-  Predictions look(Net& net, const Learner& learner, const ClipRefs& clips);
+  Predictions read_and_predict(Net& net, const ClipRefs& clips, const std::string& what, const std::string& precision = "auto", int64_t other_clips = 0);
+  Predictions predict_all(Net& net, const Learner& learner, const ClipRefs& clips);
   Predictions features(Net& net, const ClipRefs& clips);
   std::unique_ptr<Objective> objective(Net& net, const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples,
                                        Random random, const Model& teacher) const;

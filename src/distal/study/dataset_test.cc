@@ -1,4 +1,4 @@
-#include "distal/study/material.h"
+#include "distal/study/dataset.h"
 
 #include "distal/study/testing.h"
 
@@ -9,11 +9,11 @@ namespace {
 int64_t decoded_first(const std::string& yaml, double gigabytes = 1) {
   const TemporaryFolder folder;
   Progress quiet(Progress::Mode::quiet);
-  Experiment experiment = generated_experiment(folder, "input: {size_px: 32, sampling: {frames: 2}}\nno_random_arm: a test\nstrategy: margin\n" + yaml);
-  for (Arm& arm : experiment.arms) arm.recipe.cache.gigabytes = gigabytes;
-  Material material = open_material(experiment, quiet);
-  drop_unreadable(experiment, material, quiet);
-  return material.reader->counts().decoded_frames;
+  Study study = generated_study(folder, "input: {size_px: 32, sampling: {frames: 2}}\nno_random_arm: a test\nstrategy: margin\n" + yaml);
+  study.shared.cache.gigabytes = gigabytes;
+  Dataset dataset = open_dataset(study, quiet);
+  drop_unreadable(study, dataset, quiet);
+  return dataset.reader->counts().decoded_frames;
 }
 
 TEST(MaterialTest, TheFirstPassKeepsFramesForTrainingWhereMuchOfThePoolIsTrainedOn) {

@@ -1,6 +1,6 @@
 // Training for an experiment, on small generated videos with a frozen backbone.
 
-#include "distal/learn/learning.h"
+#include "distal/learn/network_trainer.h"
 
 #include <fstream>
 
@@ -30,7 +30,7 @@ class LearningTest : public ::testing::Test {
         : reader(test.input_, {test.folder_ / "frames", 1}), learning(reader, {{"left", "right"}}, [clips = test.clips_] { return clips; }, test.folder_ / name, progress) {}
     Progress progress{Progress::Mode::quiet};
     ClipReader reader;
-    Learning learning;
+    NetworkTrainer learning;
   };
 
   std::vector<Sample> samples(std::vector<int> rows) const {

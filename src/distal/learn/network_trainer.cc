@@ -1,4 +1,4 @@
-#include "distal/learn/learning.h"
+#include "distal/learn/network_trainer.h"
 
 #include <deque>
 #include <filesystem>
@@ -15,6 +15,8 @@
 
 namespace distal {
 namespace {
+
+constexpr int64_t kPassBatch = 32;  // clips of a batch that goes through the network itself
 
 // A net whose clips are embeddings already: only the head runs.
 class HeadOnly final : public Net {
@@ -89,26 +91,14 @@ Predictions of_nothing() { return {torch::empty({0, 0}), torch::empty({0, 0}), t
 
 }  // namespace
 
-ClipRefs refs_of(const std::vector<Sample>& samples) {
-  ClipRefs refs;
-  for (const Sample& sample : samples) refs.push_back(&sample.clip);
-  return refs;
-}
-
-std::vector<Clip> copies_of(const ClipRefs& refs) {
-  std::vector<Clip> clips;
-  for (const Clip* clip : refs) clips.push_back(*clip);
-  return clips;
-}
-
-Learning::Learning(ClipReader& reader, Classes classes, ClipsOf clips, std::string folder, Progress& progress)
+NetworkTrainer::NetworkTrainer(ClipReader& reader, Classes classes, ClipsOf clips, std::string folder, Progress& progress)
     : reader_(reader), classes_(std::move(classes)), clips_(std::move(clips)), folder_(std::move(folder)), progress_(progress) {
   std::filesystem::create_directories(folder_);
 }
 
-void Learning::pretrain_on(ClipsOf pool, CacheOptions cache) { pool_ = std::move(pool), cache_ = std::move(cache); }
+void NetworkTrainer::pretrain_on(ClipsOf pool, CacheOptions cache) { pool_ = std::move(pool), cache_ = std::move(cache); }
 
-Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string& what,
+Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string& what,
                       const Model& teacher) {
   Learner fitted = learner;
   fitted.training.steps = learner.training.steps_for(std::ssize(samples));
@@ -128,7 +118,7 @@ Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, c
     return net;
   }
   const auto learned = objective(*net, fitted, loss, samples, random.stream("loss"), teacher);
-  const auto fit_what = learner.probe ? &Learning::fit_probe : learner.backbone_frozen() ? &Learning::fit_head : &Learning::fit_clips;
+  const auto fit_what = learner.probe ? &NetworkTrainer::fit_probe : learner.backbone_frozen() ? &NetworkTrainer::fit_head : &NetworkTrainer::fit_clips;
   if (!learner.probe && !learner.backbone_frozen()) read_all(fitted.training, samples);
   progress_.begin(what, fitted.training.steps, "steps");
   const FitReport report = (this->*fit_what)(*net, fitted, *learned, weighed(learner, samples), random, checkpoint);
@@ -139,7 +129,7 @@ Model Learning::train(const Learner& learner, const Choice<DistillLoss>& loss, c
   return net;
 }
 
-std::unique_ptr<Objective> Learning::objective(Net& net, const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples,
+std::unique_ptr<Objective> NetworkTrainer::objective(Net& net, const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples,
                                                Random random, const Model& teacher) const {
   const double smoothing = learner.training.label_smoothing;
   if (!uses(loss, samples)) return std::make_unique<Supervised>(smoothing);
@@ -154,13 +144,13 @@ std::unique_ptr<Objective> Learning::objective(Net& net, const Learner& learner,
   return taught;
 }
 
-void Learning::note(const std::string& text) {
+void NetworkTrainer::note(const std::string& text) {
   notes_.insert(text);
   if (said_.insert(text).second) progress_.say(text);
 }
 
 // Beside a network that learns on every processor, decoding slows both down.
-void Learning::read_all(const TrainingOptions& training, const std::vector<Sample>& samples) {
+void NetworkTrainer::read_all(const TrainingOptions& training, const std::vector<Sample>& samples) {
   const bool sees_all = training.steps * training.accumulate * training.batch_size >= std::ssize(samples);
   if (!sees_all || !reader_.options().training_frames_fit(static_cast<double>(samples.size()), reader_.cache_options())) return;
   std::vector<ClipReader::Ahead> ahead;
@@ -168,7 +158,7 @@ void Learning::read_all(const TrainingOptions& training, const std::vector<Sampl
   read_ahead(reader_, ahead, progress_, "reading clips");
 }
 
-std::vector<Sample> Learning::weighed(const Learner& learner, const std::vector<Sample>& samples) const {
+std::vector<Sample> NetworkTrainer::weighed(const Learner& learner, const std::vector<Sample>& samples) const {
   std::vector<Sample> weighed = samples;
   if (!learner.training.class_weights) return weighed;
   std::vector<double> mass(classes_.size(), 0);
@@ -184,7 +174,7 @@ std::vector<Sample> Learning::weighed(const Learner& learner, const std::vector<
   return weighed;
 }
 
-FitReport Learning::fit_clips(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint) {
+FitReport NetworkTrainer::fit_clips(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint) {
   const TrainingOptions& training = learner.training;
   std::shared_ptr<TrainingBatches> batches;
   AugmentOptions augment = learner.augment;
@@ -202,7 +192,7 @@ FitReport Learning::fit_clips(Net& net, const Learner& learner, Objective& objec
 }
 
 // A clip counts by its truth, else by the teacher's word.
-FitReport Learning::fit_probe(Net& net, const Learner&, Objective&, const std::vector<Sample>& samples, Random, const std::string&) {
+FitReport NetworkTrainer::fit_probe(Net& net, const Learner&, Objective&, const std::vector<Sample>& samples, Random, const std::string&) {
   const Predictions read = features(net, refs_of(samples));
   if (read.rows.size(0) == 0) fail("no labelled clip could be read; see the quarantined videos");
   std::vector<torch::Tensor> known, weights;
@@ -217,7 +207,7 @@ FitReport Learning::fit_probe(Net& net, const Learner&, Objective&, const std::v
   return report;
 }
 
-FitReport Learning::fit_head(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& all, Random random, const std::string& checkpoint) {
+FitReport NetworkTrainer::fit_head(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& all, Random random, const std::string& checkpoint) {
   const Predictions known = features(net, refs_of(all));
   const int64_t readable = known.rows.size(0);
   if (readable == 0) fail("no labelled clip could be read; see the quarantined videos");
@@ -250,11 +240,11 @@ FitReport Learning::fit_head(Net& net, const Learner& learner, Objective& object
   return report;
 }
 
-Predictions Learning::predict(Net& net, const Learner& learner, const std::vector<Clip>& clips) {
-  return look(net, learner, refs_of(clips));
+Predictions NetworkTrainer::predict(Net& net, const Learner& learner, const std::vector<Clip>& clips) {
+  return predict_all(net, learner, refs_of(clips));
 }
 
-Predictions Learning::look(Net& net, const Learner& learner, const ClipRefs& clips) {
+Predictions NetworkTrainer::predict_all(Net& net, const Learner& learner, const ClipRefs& clips) {
   if (!learner.backbone_frozen()) return read_and_predict(net, clips, "reading clips");
   Predictions known = features(net, clips);
   const torch::NoGradGuard no_grad;
@@ -263,13 +253,13 @@ Predictions Learning::look(Net& net, const Learner& learner, const ClipRefs& cli
   return known;
 }
 
-Predictions Learning::score(Net& net, const Learner& learner, const ClipRefs& clips, int64_t beside) {
-  if (learner.backbone_frozen() || learner.training.precision == "f32" || !cpu_has_bf16()) return look(net, learner, clips);
-  return read_and_predict(net, clips, "reading clips", "bf16", beside);
+Predictions NetworkTrainer::score(Net& net, const Learner& learner, const ClipRefs& clips, int64_t other_clips) {
+  if (learner.backbone_frozen() || learner.training.precision == "f32" || !cpu_has_bf16()) return predict_all(net, learner, clips);
+  return read_and_predict(net, clips, "reading clips", "bf16", other_clips);
 }
 
 // All clips at the first call and in the order of clips_(): what a clip's features are does not depend on who asked when.
-Predictions Learning::features(Net& net, const ClipRefs& clips) {
+Predictions NetworkTrainer::features(Net& net, const ClipRefs& clips) {
   auto& known = features_[frozen_hash(net)];
   if (known.empty()) {
     const std::vector<Clip> all = clips_();
@@ -289,13 +279,13 @@ Predictions Learning::features(Net& net, const ClipRefs& clips) {
   return {torch::Tensor(), torch::stack(embeddings), torch::tensor(rows, torch::kInt64)};
 }
 
-Predictions Learning::read_and_predict(Net& net, const ClipRefs& clips, const std::string& what, const std::string& precision, int64_t beside) {
+Predictions NetworkTrainer::read_and_predict(Net& net, const ClipRefs& clips, const std::string& what, const std::string& precision, int64_t other_clips) {
   const torch::NoGradGuard no_grad;
   net.eval();
   const InputOptions& input = reader_.options();
   std::string why_not;
   const std::vector<int64_t> clip = {3, input.sampling.frames, input.size_px, input.size_px};
-  const auto engine = quicker_engine(Model(std::shared_ptr<Net>(), &net), clip, std::max(std::ssize(clips), beside), worth_freezing, &why_not, /*at_once=*/std::ssize(clips), precision);
+  const auto engine = quicker_engine(Model(std::shared_ptr<Net>(), &net), clip, std::max(std::ssize(clips), other_clips), worth_freezing, &why_not, /*at_once=*/std::ssize(clips), precision);
   if (!why_not.empty()) note(why_not);
   EvaluationBatches batches(reader_, clips, classes_.size(), engine->batch(), /*threads=*/1);
   Predictions all = of_nothing();
@@ -324,6 +314,41 @@ Predictions Learning::read_and_predict(Net& net, const ClipRefs& clips, const st
   while (!under_way.empty()) take_first();
   progress_.end();
   return {all.logits.slice(0, 0, done), all.embeddings.slice(0, 0, done), all.rows.slice(0, 0, done)};
+}
+
+Predictions NetworkTrainer::score_augmented(Net& net, const Learner& learner, const ClipRefs& clips, Random random) {
+  const torch::NoGradGuard no_grad;
+  net.eval();
+  EvaluationBatches batches(reader_, clips, classes_.size(), kPassBatch, /*threads=*/1, learner.augment.label_safe(), random);
+  std::vector<torch::Tensor> logits, rows;
+  progress_.begin("augmented pass", std::ssize(clips), "clips");
+  while (const auto batch = batches.next()) {
+    logits.push_back(net.forward(batch->clips).logits);
+    rows.push_back(batch->rows);
+    progress_.step(batch->rows[-1].item<int64_t>() + 1);
+  }
+  progress_.end();
+  if (rows.empty()) return of_nothing();
+  return {torch::cat(logits), torch::Tensor(), torch::cat(rows)};
+}
+
+Pixels NetworkTrainer::pixels(const std::vector<Clip>& clips) {
+  Pixels read;
+  std::vector<torch::Tensor> parts;
+  EvaluationBatches batches(reader_, clips, classes_.size(), kPassBatch, /*threads=*/1);
+  while (const auto batch = batches.next()) {
+    for (int64_t i = 0; i < batch->rows.size(0); ++i) read.clips.push_back(clips[batch->rows[i].item<int64_t>()]);
+    parts.push_back((batch->clips * 127.5 + 127.5).round_().to(torch::kUInt8));
+  }
+  if (parts.empty()) fail("mixes: no known clip can be read; see the quarantined videos");
+  read.values = torch::cat(parts);
+  return read;
+}
+
+torch::Tensor NetworkTrainer::probabilities(Net& net, const torch::Tensor& values) {
+  const torch::NoGradGuard no_grad;
+  net.eval();
+  return net.forward(values / 127.5 - 1).logits.softmax(1);
 }
 
 }  // namespace distal

@@ -1,6 +1,6 @@
 // How the initial clips of a run are drawn.
 
-#include "distal/study/cell.h"
+#include "distal/study/labeled_set.h"
 
 #include "distal/study/testing.h"
 
@@ -16,10 +16,10 @@ std::vector<Clip> uneven() {
 
 std::vector<Clip> drawn(int64_t start, const std::string& how, uint64_t seed) {
   static const std::vector<Clip> clips = uneven();
-  Recipe recipe;
-  recipe.start = start;
-  if (!how.empty()) recipe.start_draw = how;
-  return initial_draw(refs_of(clips), recipe, 2, Random(seed));
+  ArmOptions arm;
+  arm.start = start;
+  if (!how.empty()) arm.start_draw = how;
+  return initial_draw(refs_of(clips), arm, 2, Random(seed));
 }
 
 int64_t of_the_rare_class(const std::vector<Clip>& clips) {

@@ -1,0 +1,42 @@
+#pragma once
+// The steps of a round: choose what to ask, ask, measure. Each takes what it needs and returns what it made.
+
+#include <chrono>
+#include <functional>
+
+#include "distal/study/pool_scores.h"
+#include "distal/study/trial_record.h"
+
+namespace distal {
+
+/// What `work` returns; adds the seconds it took to `seconds`.
+template <class Work>
+auto timed(double& seconds, const Work& work) {
+  struct Stopwatch {
+    double& seconds;
+    std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
+    ~Stopwatch() { seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(); }
+  } const watch{seconds};
+  return work();
+}
+
+/// What a round asks about.
+struct Chosen {
+  std::vector<Clip> clips;   // with ArmOptions::answers_per_clip each clip is followed by its fixed views
+  ChoiceCost cost;
+  double score_s = 0, select_s = 0;
+};
+
+/// Chooses within the round's budget; reserves nothing. `student` is called where the arm's strategy or its mixes want one. `trial`: the trial's
+/// stream of random numbers, `round`: the round's.
+Chosen choose(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, const Dataset& dataset, const LabeledSet& known, const std::function<Student()>& student,
+              Random trial, Random round);
+
+/// What came of asking.
+struct Answered {
+  std::vector<Sample> samples;  // a sample a clip that could be answered
+  double accuracy = -1;         // share of answers whose arg max is the hidden truth; -1 where no truth is known
+};
+Answered ask(AnswerSource& oracle, const std::vector<Clip>& clips);
+
+}  // namespace distal

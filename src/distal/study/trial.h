@@ -1,0 +1,45 @@
+#pragma once
+// One trial: an arm with a seed, its rounds in order. It continues after its last stored round.
+
+#include <functional>
+
+#include "distal/study/round.h"
+
+namespace distal {
+
+/// What the trials of one process have in common.
+struct TrialSetup {
+  const Study& study;
+  const Dataset& dataset;
+  Trainer& trainer;
+  AnswerSource& oracle;
+  std::string folder;                    // where the students of the first seed are kept; empty: none is
+  bool collects = true;                  // the folder is where the students shall stand, whoever trained them; false in one of several jobs
+  std::function<Model()> teacher;        // the network that answers, for arms that have it at hand in training (ArmOptions::matching)
+  Progress& progress;
+};
+
+struct FinishedTrial {
+  int64_t run = 0;  // of the store
+  Cell trial;
+};
+
+/// Runs what is not yet done of a trial and returns all of its rounds. Throws InUse: another process is at work on it; Error; Interrupted, with
+/// everything stored.
+FinishedTrial run_trial(const TrialSetup& setup, Store& store, const Arm& arm, int64_t seed);
+
+/// The store's row of a trial, made if absent; held by this process until it is finished.
+Store::Run begin_trial(const TrialSetup& setup, Store& store, const Arm& arm, int64_t seed);
+
+/// The clips a trial starts from, their labels known, reserved as round 0; the same for every arm of a seed with the same start, start_draw and
+/// pool_size, the fewer among the more where start alone differs. With ask_start the teacher answers about them too.
+LabeledSet initial_set(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& record, Random random);
+
+/// What a round asks about, chosen and reserved. A round that was reserved before is not chosen again. `random`: the trial's.
+Chosen choose_once(const TrialSetup& setup, const ArmOptions& arm, const LabeledSet& known, int64_t round, const std::function<Student()>& student,
+                   Random random, TrialRecord& record);
+
+/// The loop over rounds of a trial that was begun.
+Cell run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record);
+
+}  // namespace distal
