@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "distal/base/error.h"
+#include "distal/base/testing.h"
 
 namespace distal {
 namespace {
@@ -21,25 +21,15 @@ using ::testing::HasSubstr;
 
 class Files : public ::testing::Test {
  protected:
-  Files() : folder_(std::filesystem::temp_directory_path() / fmt::format("distal_files_{}", ::getpid())) { make_folder(folder_ / "deep"); }
-  ~Files() override { std::filesystem::remove_all(folder_); }
+  Files() { make_folder(folder_ / "deep"); }
 
   std::set<std::string> names() const {
     std::set<std::string> found;
-    for (const auto& entry : std::filesystem::directory_iterator(folder_)) found.insert(entry.path().filename());
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) found.insert(entry.path().filename());
     return found;
   }
-  template <class Action>
-  static std::string error_of(Action action) {
-    try {
-      action();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
-  }
 
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(Files, AreWrittenWholeAndReplaced) {
@@ -51,7 +41,7 @@ TEST_F(Files, AreWrittenWholeAndReplaced) {
 }
 
 TEST_F(Files, WhatCannotBeWrittenLeavesWhatStood) {
-  EXPECT_THAT(error_of([&] { write_atomically(folder_ / "absent" / "a", "x"); }), HasSubstr("No such file"));
+  EXPECT_THAT(error_of([&] { write_atomically(folder_ / "absent/a", "x"); }), HasSubstr("No such file"));
   EXPECT_THAT(error_of([&] { write_atomically(folder_ / "deep", "x"); }), HasSubstr("deep: cannot be replaced"));
   EXPECT_THAT(error_of([&] { read_if_there(folder_ / "deep"); }), HasSubstr("deep: a folder"));
   write_atomically(folder_ / "a", "x");
@@ -71,7 +61,7 @@ TEST_F(Files, EachRefusalHasItsCure) {
   for (const int full : {ENOSPC, EDQUOT, EFBIG}) EXPECT_THAT(cure_of(full), HasSubstr("free some space"));
   EXPECT_THAT(cure_of(EROFS), HasSubstr("a disk that can be written"));
   EXPECT_THAT(cure_of(EMFILE), HasSubstr("open files"));
-  EXPECT_THAT(error_of([&] { write_atomically(folder_ / "absent" / "a", "x"); }), HasSubstr("check that the folder exists"));
+  EXPECT_THAT(error_of([&] { write_atomically(folder_ / "absent/a", "x"); }), HasSubstr("check that the folder exists"));
   EXPECT_THAT(error_of([&] { write_atomically(folder_ / "deep", "x"); }), HasSubstr("name another file"));
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -113,7 +103,7 @@ TEST_F(Files, ReadsRegularFilesOnlyAndWithinABound) {
   EXPECT_EQ(read_file(folder_ / "a", 4), "four");
   EXPECT_THAT(error_of([&] { read_file(folder_ / "a", 3); }), HasSubstr("4 bytes, at most 3 are read"));
   EXPECT_THAT(error_of([&] { read_file(folder_ / "absent"); }), HasSubstr("no such file"));
-  EXPECT_THAT(error_of([&] { read_file(folder_); }), HasSubstr("a folder"));
+  EXPECT_THAT(error_of([&] { read_file(folder_.path()); }), HasSubstr("a folder"));
   EXPECT_THAT(error_of([&] { read_file("/dev/zero"); }), HasSubstr("no regular file"));
   EXPECT_THAT(error_of([&] { read_file(folder_ / std::string(5000, 'x')); }), HasSubstr("cannot be read"));
   ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
@@ -122,24 +112,24 @@ TEST_F(Files, ReadsRegularFilesOnlyAndWithinABound) {
 
 TEST_F(Files, OneWorksInAFolderAtATime) {
   {
-    const FileLock lock(folder_ / ".lock", folder_, "go away");
-    const std::string refusal = error_of([&] { FileLock(folder_ / ".lock", folder_, "go away"); });
-    EXPECT_THAT(refusal, HasSubstr(fmt::format("{}: this process ({}) is at work here", folder_.string(), ::getpid())));
+    const FileLock lock(folder_ / ".lock", folder_.path(), "go away");
+    const std::string refusal = error_of([&] { FileLock(folder_ / ".lock", folder_.path(), "go away"); });
+    EXPECT_THAT(refusal, HasSubstr(fmt::format("{}: this process ({}) is at work here", folder_.path(), ::getpid())));
     EXPECT_THAT(refusal, HasSubstr("go away"));
   }
   EXPECT_EQ(names(), (std::set<std::string>{"deep"}));
-  EXPECT_EQ(error_of([&] { FileLock(folder_ / ".lock", folder_, "go away"); }), "");
+  EXPECT_EQ(error_of([&] { FileLock(folder_ / ".lock", folder_.path(), "go away"); }), "");
 }
 
 TEST_F(Files, ADeadProcessHoldsNoFolder) {
   const pid_t child = ::fork();
   if (child == 0) {
-    new FileLock(folder_ / ".lock", folder_, "go away");  // never given back
+    new FileLock(folder_ / ".lock", folder_.path(), "go away");  // never given back
     ::_exit(0);
   }
   ::waitpid(child, nullptr, 0);
   EXPECT_EQ(names(), (std::set<std::string>{".lock", "deep"}));
-  EXPECT_EQ(error_of([&] { FileLock(folder_ / ".lock", folder_, "go away"); }), "");
+  EXPECT_EQ(error_of([&] { FileLock(folder_ / ".lock", folder_.path(), "go away"); }), "");
 }
 
 }  // namespace

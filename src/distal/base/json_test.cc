@@ -3,18 +3,13 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
-#include "distal/base/error.h"
+#include "distal/base/testing.h"
 
 namespace distal {
 namespace {
 
 std::string refusal(const std::string& text) {
-  try {
-    parse_json(text, "a.json");
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return error_of([&] { parse_json(text, "a.json"); });
 }
 
 TEST(Json, DepthIsBounded) {

@@ -1,7 +1,6 @@
 #include "distal/base/leftovers.h"
 
 #include <filesystem>
-#include <fstream>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -11,23 +10,19 @@
 #include <unistd.h>
 
 #include "distal/base/checksum.h"
-#include "distal/base/error.h"
 #include "distal/base/files.h"
+#include "distal/base/testing.h"
 
 namespace distal {
 namespace {
 
 class Leftovers : public ::testing::Test {
  protected:
-  Leftovers() : folder_(std::filesystem::temp_directory_path() / fmt::format("distal_leftovers_{}", ::getpid())) { make_folder(folder_ / "deep"); }
-  ~Leftovers() override { std::filesystem::remove_all(folder_); }
-  std::string put(const std::string& name) const {
-    std::ofstream(folder_ / name) << "half";
-    return folder_ / name;
-  }
+  Leftovers() { make_folder(folder_ / "deep"); }
+  std::string put(const std::string& name) const { return folder_.write(name, "half"); }
   std::set<std::string> names() const {
     std::set<std::string> found;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_))
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path()))
       if (entry.is_regular_file()) found.insert(entry.path().filename());
     return found;
   }
@@ -49,7 +44,7 @@ class Leftovers : public ::testing::Test {
     if (end < 0) ::waitpid(child, nullptr, 0);
     return child;
   }
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
 };
 
 TEST(LeftoverNames, AreOursAndNobodyElses) {
@@ -80,9 +75,9 @@ TEST_F(Leftovers, OfTheDeadGoAndAllElseStays) {
   put("deep/report.20240101.tmp");
   std::set<std::string> stay = theirs;
   stay.insert({"report.20240101.tmp", unfinished_name("c", 1)});
-  clear_leftovers(folder_);
+  clear_leftovers(folder_.path());
   EXPECT_EQ(names(), stay);
-  clear_leftovers(folder_, /*deep=*/true);
+  clear_leftovers(folder_.path(), /*deep=*/true);
   stay.erase(unfinished_name("c", 1));
   EXPECT_EQ(names(), stay);
   clear_leftovers(folder_ / "absent");
@@ -97,13 +92,13 @@ TEST_F(Leftovers, WhatIsBeingWrittenStays) {
   const std::string first = unfinished_name("m", 1), second = unfinished_name("m", 2);
   const std::set<std::string> all = {first + ".xml", first + ".bin", second + ".xml", second + ".bin"};
   EXPECT_EQ(names(), all) << "two that write the same file do so apart";
-  clear_leftovers(folder_, /*deep=*/true);
+  clear_leftovers(folder_.path(), /*deep=*/true);
   clear_leftovers_of(folder_ / "m");
   EXPECT_EQ(names(), all);
   ASSERT_EQ(::write(end[1], "e", 1), 1);
   ::waitpid(child, nullptr, 0);
   ::close(end[0]), ::close(end[1]);
-  clear_leftovers(folder_);
+  clear_leftovers(folder_.path());
   EXPECT_EQ(names(), (std::set<std::string>{second + ".xml", second + ".bin"}));
 }
 

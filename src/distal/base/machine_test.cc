@@ -4,26 +4,23 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include "distal/base/error.h"
+#include "distal/base/testing.h"
 
 namespace distal {
 namespace {
 
 class ControlGroups : public ::testing::Test {
  protected:
-  ControlGroups() : folder_(std::filesystem::temp_directory_path() / fmt::format("distal_groups_{}", ::getpid())) {}
-  ~ControlGroups() override { std::filesystem::remove_all(folder_); }
   void put(const std::string& name, const std::string& text) const {
-    std::filesystem::create_directories((folder_ / name).parent_path());
+    std::filesystem::create_directories(std::filesystem::path(folder_ / name).parent_path());
     std::ofstream(folder_ / name) << text << "\n";
   }
   GroupMemory memory(const std::string& groups) const {
     put("groups", groups);
     return group_memory(folder_ / "groups", folder_ / "fs");
   }
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(ControlGroups, OfTheSecondVersionHoldWithinEachOther) {

@@ -1,47 +1,35 @@
 #include "distal/base/npy.h"
 
 #include <filesystem>
-#include <fstream>
 
 #include <gmock/gmock.h>
-#include <unistd.h>
 
-#include "distal/base/error.h"
+#include "distal/base/testing.h"
 
 namespace distal {
 namespace {
 
 using ::testing::HasSubstr;
 
-struct Place {
-  std::string folder = (std::filesystem::temp_directory_path() / fmt::format("distal_npy_{}", ::getpid())).string();
-  Place() { std::filesystem::create_directories(folder); }
-  ~Place() { std::filesystem::remove_all(folder); }
-  std::string file(const std::string& name) const { return folder + "/" + name; }
+struct Place : TemporaryFolder {
   std::string with(const std::string& header, const std::string& data) const {
     std::string bytes("\x93NUMPY\x01\x00", 8);
     bytes += {static_cast<char>(header.size()), '\0'};
-    std::ofstream(file("a.npy"), std::ios::binary) << bytes << header << data;
-    return file("a.npy");
+    return write("a.npy", bytes + header + data);
   }
 };
 
 std::string refusal(const std::string& path) {
-  try {
-    map_npy(path);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "accepted";
+  return error_of([&] { map_npy(path); });
 }
 
 TEST(Npy, ComesBackAsItWent) {
   const Place place;
   for (const auto& array : {torch::arange(12, torch::kFloat32).view({3, 4}), torch::arange(24, torch::kFloat64).view({2, 3, 4}), torch::arange(5, torch::kInt64),
                             torch::empty({0, 7}, torch::kFloat32)}) {
-    write_npy(place.file("a.npy"), array);
-    EXPECT_TRUE(map_npy(place.file("a.npy")).equal(array));
-    EXPECT_EQ((std::filesystem::file_size(place.file("a.npy")) - array.nbytes()) % 64, 0) << "where the data begin";
+    write_npy(place / "a.npy", array);
+    EXPECT_TRUE(map_npy(place / "a.npy").equal(array));
+    EXPECT_EQ((std::filesystem::file_size(place / "a.npy") - array.nbytes()) % 64, 0) << "where the data begin";
   }
 }
 
@@ -55,10 +43,9 @@ TEST(Npy, ReadsWhatNumpyWrites) {
 
 TEST(Npy, RefusalsSayWhatAndTheCure) {
   const Place place;
-  EXPECT_THAT(refusal(place.file("none.npy")), HasSubstr("none.npy: no such file; check the path"));
-  std::ofstream(place.file("text.npy")) << "hello, I am a text";
-  EXPECT_THAT(refusal(place.file("text.npy")), HasSubstr("is no .npy file; write one with numpy.save"));
-  EXPECT_THAT(refusal(place.folder), HasSubstr("a folder; name a file"));
+  EXPECT_THAT(refusal(place / "none.npy"), HasSubstr("none.npy: no such file; check the path"));
+  EXPECT_THAT(refusal(place.write("text.npy", "hello, I am a text")), HasSubstr("is no .npy file; write one with numpy.save"));
+  EXPECT_THAT(refusal(place.path()), HasSubstr("a folder; name a file"));
   EXPECT_THAT(refusal("/dev/zero"), HasSubstr("no regular file"));
   EXPECT_THAT(refusal(place.with("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }\n", "1234")), HasSubstr("of type >f4; save them with .astype('float32')"));
   EXPECT_THAT(refusal(place.with("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n", "1234")), HasSubstr("of type |O"));
@@ -75,16 +62,15 @@ TEST(Npy, HeadersAreReadWithinBounds) {
     std::string bytes("\x93NUMPY", 6);
     bytes += {version, '\0'};
     bytes.append(reinterpret_cast<const char*>(&length), version == 1 ? 2 : 4);
-    std::ofstream(place.file("a.npy"), std::ios::binary) << bytes << header << data;
-    return refusal(place.file("a.npy"));
+    return refusal(place.write("a.npy", bytes + header + data));
   };
   const auto shape = [&](const std::string& sizes, const std::string& data = "1234") { return of_format(2, "{'descr': '<f4', 'fortran_order': False, 'shape': (" + sizes + "), }\n", data); };
   std::string many;
   for (int i = 0; i < 70; ++i) many += "1,";
-  for (char version = 1; version <= 3; ++version) EXPECT_EQ(of_format(version, "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }\n", "1234"), "accepted");
-  EXPECT_EQ(of_format(3, "{\"shape\":(1,),\"fortran_order\":False,\"descr\":\"<f4\"}", "1234"), "accepted") << "other writers' spaces, quotes and order";
-  EXPECT_EQ(shape(""), "accepted") << "one number";
-  EXPECT_EQ(shape("0, 4611686018427387904", ""), "accepted");
+  for (char version = 1; version <= 3; ++version) EXPECT_EQ(of_format(version, "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }\n", "1234"), "");
+  EXPECT_EQ(of_format(3, "{\"shape\":(1,),\"fortran_order\":False,\"descr\":\"<f4\"}", "1234"), "") << "other writers' spaces, quotes and order";
+  EXPECT_EQ(shape(""), "") << "one number";
+  EXPECT_EQ(shape("0, 4611686018427387904", ""), "");
   EXPECT_THAT(of_format(4, "{}", ""), HasSubstr(".npy format 4, and 1 to 3 are known"));
   EXPECT_THAT(of_format(2, "{'descr': '" + std::string(70000, 'a') + "', 'fortran_order': False, 'shape': (2, 2), }\n", ""), HasSubstr("a header of 7"));
   EXPECT_THAT(of_format(2, "{'descr': '" + std::string(60000, 'a') + "', 'fortran_order': False, 'shape': (2, 2), }\n", ""), HasSubstr("holds numbers of type aaaa"));

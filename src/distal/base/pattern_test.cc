@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "distal/base/error.h"
+#include "distal/base/testing.h"
 
 namespace distal {
 namespace {
@@ -12,12 +12,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 std::string refusal(const std::string& expression) {
-  try {
-    Pattern(expression, "--group");
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "";
+  return error_of<UsageError>([&] { Pattern(expression, "--group"); });
 }
 
 TEST(PatternTest, FindsMatchesCapturesAndReplaces) {

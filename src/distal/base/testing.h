@@ -30,12 +30,13 @@ class TemporaryFolder {
   std::string path_;
 };
 
-/// What an action throws as distal::Error; "" if nothing.
-template <class Action>
+/// What an error of type `Kind` says that the action throws; "" if it throws nothing.
+/// Errors of other types pass through.
+template <class Kind = Error, class Action>
 std::string error_of(Action&& action) {
   try {
     action();
-  } catch (const Error& error) {
+  } catch (const Kind& error) {
     return error.what();
   }
   return "";

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "distal/base/error.h"
+#include "distal/base/testing.h"
 
 namespace distal {
 namespace {
@@ -11,12 +11,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 std::string refusal(const std::string& text) {
-  try {
-    parse_yaml(text, "r.yaml");
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "";
+  return error_of<UsageError>([&] { parse_yaml(text, "r.yaml"); });
 }
 
 std::string again(const std::string& text) { return yaml_text(parse_yaml(text, "r.yaml")); }
