@@ -8,13 +8,14 @@
 #include <set>
 
 #include "distal/base/random.h"
-#include "distal/video/scratch.h"
+#include "distal/video/convert.h"
+#include "distal/video/synthetic.h"
+#include "distal/video/testing.h"
 #include "distal/video/writer.h"
 
 namespace distal {
 namespace {
 
-using namespace scratch;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -102,6 +103,44 @@ size_t frame_at(const std::vector<Shown>& played, double t_s) {
   return at;
 }
 
+struct Kind {
+  std::string name, file;
+  int64_t first_number = 0;  // number painted in the first shown frame
+  SyntheticOptions options;
+};
+
+std::vector<Kind> kinds() {
+  using O = SyntheticOptions;
+  return {
+      {"constant rate", "constant.mp4", 0, O{}},
+      {"variable rate", "variable.mp4", 0, O{.variable_rate = true}},
+      {"B-frames", "b.mp4", 0, O{.frames = 50, .b_frames = 3}},
+      {"open GOP", "open.mp4", 0, O{.frames = 60, .b_frames = 3, .gop = 10, .open_gop = true}},
+      {"open GOP in Matroska", "open.mkv", 0, O{.frames = 60, .b_frames = 3, .gop = 10, .open_gop = true}},
+      {"open GOP in MPEG-TS", "open.ts", 0, O{.frames = 60, .b_frames = 3, .gop = 10, .open_gop = true}},
+      {"first time not 0", "late.mp4", 0, O{.b_frames = 2, .first_s = 1.5}},
+      {"first time not 0 in Matroska", "late.mkv", 0, O{.b_frames = 2, .first_s = 1.5}},
+      {"edit list inside a GOP", "edit.mp4", 8, O{.frames = 40, .b_frames = 2, .first_s = -0.32}},
+      {"rotated 90", "r90.mp4", 0, O{.width = 80, .height = 48, .rotation = 90}},
+      {"rotated 180", "r180.mp4", 0, O{.width = 80, .height = 48, .rotation = 180}},
+      {"rotated 270", "r270.mp4", 0, O{.width = 80, .height = 48, .rotation = 270}},
+      {"odd size", "odd.mp4", 0, O{.width = 65, .height = 51, .b_frames = 1}},
+      {"Matroska", "variable.mkv", 0, O{.variable_rate = true, .b_frames = 2}},
+      {"30000/1001 frames per second", "ntsc.mkv", 0, O{.frames = 90, .rate = 29.97}},
+      {"MPEG-4 in AVI", "plain.avi", 0, O{.codec = "mpeg4"}},
+      {"MPEG-4 with B-frames in AVI", "b.avi", 0, O{.b_frames = 2, .codec = "mpeg4"}},
+      {"H.264 with B-frames in AVI", "h264.avi", 0, O{.b_frames = 2}},
+      {"MPEG-TS", "plain.ts", 0, O{.frames = 60, .gop = 8}},
+      {"MPEG-TS with B-frames", "b.ts", 0, O{.frames = 60, .b_frames = 2, .gop = 8}},
+      {"long GOP", "long.mp4", 0, O{.frames = 200, .b_frames = 3, .gop = 250}},
+      {"every frame a key", "intra.mp4", 0, O{.gop = 1}},
+      {"with audio", "audio.mp4", 0, O{.b_frames = 2, .audio = true}},
+      {"with audio in MPEG-TS", "audio.ts", 0, O{.b_frames = 2, .audio = true}},
+      {"one frame", "one.mp4", 0, O{.frames = 1}},
+      {"lossless", "lossless.mp4", 0, O{.b_frames = 2, .crf = 0}},
+  };
+}
+
 struct File {
   Kind kind;
   VideoInfo info;
@@ -109,7 +148,7 @@ struct File {
 };
 
 const std::vector<File>& files() {
-  static const Folder folder;
+  static const TemporaryFolder folder;
   static const std::vector<File> all = [] {
     std::vector<File> made;
     for (const Kind& kind : kinds()) {
@@ -209,7 +248,7 @@ torch::Tensor moved(const torch::Tensor& picture, const std::array<int, 4>& matr
 }
 
 TEST(Decoder, TurnsAndMirrorsAsTheDisplayMatrixSays) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const VideoInfo plain = numbered(folder / "plain.mp4", {.frames = 4, .width = 40, .height = 24});
   const std::string bytes = bytes_of(plain.path);
   const torch::Tensor stored = Decoder(plain).at_frames(std::vector<int64_t>{2}, {}).frames[0];
@@ -229,7 +268,7 @@ TEST(Decoder, TurnsAndMirrorsAsTheDisplayMatrixSays) {
 }
 
 TEST(Decoder, SeeksOnlyWhenThatIsNearer) {
-  const Folder folder;
+  const TemporaryFolder folder;
   Decoder decoder(numbered(folder / "v.mp4", {.frames = 100, .gop = 25}));
   decoder.at_frames(std::vector<int64_t>{10}, {});
   EXPECT_EQ(decoder.work().seeks, 1);
@@ -241,7 +280,7 @@ TEST(Decoder, SeeksOnlyWhenThatIsNearer) {
 }
 
 TEST(Decoder, ConvertsOnlyTheFramesAsked) {
-  const Folder folder;
+  const TemporaryFolder folder;
   Decoder decoder(numbered(folder / "v.mp4", {.frames = 60, .gop = 60}));
   decoder.at_frames(std::vector<int64_t>{50, 3, 50, 3}, {});
   EXPECT_EQ(decoder.work().converted, 2);
@@ -249,7 +288,7 @@ TEST(Decoder, ConvertsOnlyTheFramesAsked) {
 }
 
 TEST(Decoder, LeavesOutFramesThatNothingNeeds) {
-  const Folder folder;
+  const TemporaryFolder folder;
   Decoder decoder(numbered(folder / "v.mp4", {.frames = 60, .b_frames = 3, .gop = 60}));
   const Frames got = decoder.at_frames(std::vector<int64_t>{50}, {});
   EXPECT_EQ(number_in(got.frames, 0), 50);
@@ -258,7 +297,7 @@ TEST(Decoder, LeavesOutFramesThatNothingNeeds) {
 
 // So many that it forgets which (kManySkipped): what was left out comes all the same when it is asked for.
 TEST(Decoder, ReadsALongVideoInStridesAndThenWhatItLeftOut) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const VideoInfo info = numbered(folder / "long.mp4", {.frames = 600, .width = 32, .height = 32, .b_frames = 2, .gop = 250});
   Decoder decoder(info);
   int64_t seeks = 0;
@@ -273,7 +312,7 @@ TEST(Decoder, ReadsALongVideoInStridesAndThenWhatItLeftOut) {
 }
 
 TEST(Decoder, ScalesToTheShortSide) {
-  const Folder folder;
+  const TemporaryFolder folder;
   Decoder decoder(numbered(folder / "v.mp4", {.width = 160, .height = 96}));
   for (const int64_t side : {40, 72, 96, 130}) {
     const Frames got = decoder.at_frames(std::vector<int64_t>{5, 21}, {.short_side_px = side});
@@ -284,7 +323,7 @@ TEST(Decoder, ScalesToTheShortSide) {
 }
 
 TEST(Decoder, ScalesAsAPictureIsScaled) {
-  const Folder folder;
+  const TemporaryFolder folder;
   write_motion(folder / "v.mp4", "left", 4, {.frames = 1, .width = 160, .height = 120, .crf = 0});
   const VideoInfo info = probe(folder / "v.mp4");
   Decoder decoder(info);
@@ -302,7 +341,7 @@ TEST(Decoder, ScalesAsAPictureIsScaled) {
 }
 
 TEST(Decoder, ShowsTheColoursThatWerePainted) {
-  const Folder folder;
+  const TemporaryFolder folder;
   for (const char* name : {"v.mp4", "odd.mp4"}) {
     const int64_t size = name[0] == 'o' ? 65 : 60;
     Decoder decoder(numbered(folder / name, {.width = size, .height = size, .crf = 0}));
@@ -313,13 +352,13 @@ TEST(Decoder, ShowsTheColoursThatWerePainted) {
 }
 
 TEST(Decoder, AnswersAnEmptyRequest) {
-  const Folder folder;
+  const TemporaryFolder folder;
   Decoder decoder(numbered(folder / "v.mp4"));
   EXPECT_EQ(decoder.at_times({}, {}).frames.sizes(), (std::vector<int64_t>{0, 64, 64, 3}));
 }
 
 TEST(Decoder, RefusesAFileThatChangedSinceItWasProbed) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const VideoInfo info = numbered(folder / "v.mp4");
   write_bytes(info.path, bytes_of(info.path) + "x");
   EXPECT_THAT(error_of([&] { Decoder decoder(info); }), HasSubstr("changed since it was probed"));
@@ -328,7 +367,7 @@ TEST(Decoder, RefusesAFileThatChangedSinceItWasProbed) {
 }
 
 TEST(Decoder, RefusesAFileThatShrinksWhileItIsOpenAndReadsItAgainOnceRestored) {
-  const Folder folder;
+  const TemporaryFolder folder;
   for (const char* name : {"v.mp4", "v.mkv", "v.ts"}) {
     SCOPED_TRACE(name);
     const VideoInfo info = numbered(folder / name, {.frames = 300, .width = 160, .height = 120, .gop = 20});
@@ -347,7 +386,7 @@ TEST(Decoder, RefusesAFileThatShrinksWhileItIsOpenAndReadsItAgainOnceRestored) {
 }
 
 TEST(Decoder, RefusesAFileThatIsWrittenOverWhileItIsOpen) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const VideoInfo info = numbered(folder / "v.mp4", {.frames = 60});
   Decoder decoder(info);
   const std::string bytes = bytes_of(info.path);
@@ -358,7 +397,7 @@ TEST(Decoder, RefusesAFileThatIsWrittenOverWhileItIsOpen) {
 }
 
 TEST(Decoder, ShowsTheRestOfATruncatedFile) {
-  const Folder folder;
+  const TemporaryFolder folder;
   for (const char* name : {"v.mkv", "v.ts"}) {
     SCOPED_TRACE(name);
     const VideoInfo whole = numbered(folder / name, {.frames = 100, .b_frames = 2, .gop = 10});
@@ -374,7 +413,7 @@ TEST(Decoder, ShowsTheRestOfATruncatedFile) {
 }
 
 TEST(Decoder, ShowsWhatLiesAroundDamage) {
-  const Folder folder;
+  const TemporaryFolder folder;
   int64_t replaced = 0;
   for (const char* name : {"v.mp4", "v.mkv", "v.ts"}) {
     SCOPED_TRACE(name);
@@ -424,7 +463,7 @@ std::string without_time(std::string ts, int64_t picture) {
 }
 
 TEST(Decoder, AFrameWithoutATimeIsShownInItsPlace) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder / "v.ts";
   write_numbered(path, {.frames = 80, .b_frames = 2, .gop = 8});
   const VideoInfo whole = probe(path);
@@ -443,7 +482,7 @@ TEST(Decoder, AFrameWithoutATimeIsShownInItsPlace) {
 std::string all_keys(std::string mp4) { return mp4.replace(mp4.find("stss"), 4, "free"); }
 
 TEST(Decoder, BelievesTheBytesAndNotTheContainerAboutKeyFrames) {
-  const Folder folder;
+  const TemporaryFolder folder;
   for (const char* codec : {"libx264", "mpeg4"}) {
     SCOPED_TRACE(codec);
     write_numbered(folder / "v.mp4", {.frames = 40, .b_frames = 2, .gop = 10, .codec = codec});
@@ -458,7 +497,7 @@ TEST(Decoder, BelievesTheBytesAndNotTheContainerAboutKeyFrames) {
 }
 
 TEST(Decoder, ShowsRecordingsPutTogetherOneAfterTheOther) {
-  const Folder folder;
+  const TemporaryFolder folder;
   write_numbered(folder / "a.ts", {.frames = 30, .b_frames = 2, .gop = 10});
   write_bytes(folder / "two.ts", bytes_of(folder / "a.ts") + bytes_of(folder / "a.ts"));
   const VideoInfo info = probe(folder / "two.ts");
@@ -475,7 +514,7 @@ TEST(Decoder, ShowsRecordingsPutTogetherOneAfterTheOther) {
 }
 
 TEST(Decoder, ShowsTheLastFramesAfterAnOpenGroupOfPictures) {
-  const Folder folder;
+  const TemporaryFolder folder;
   for (const int64_t frames : {49, 50, 51, 52}) {
     const VideoInfo info = numbered(folder / fmt::format("{}.mp4", frames), {.frames = frames, .b_frames = 3, .gop = 12, .open_gop = true});
     EXPECT_TRUE(info.seekable) << info.doubt;
@@ -487,7 +526,7 @@ TEST(Decoder, ShowsTheLastFramesAfterAnOpenGroupOfPictures) {
 }
 
 TEST(Decoder, PutsTheNearestEarlierFrameForAMissingOne) {
-  const Folder folder;
+  const TemporaryFolder folder;
   VideoInfo info = numbered(folder / "v.mp4", {.frames = 40, .b_frames = 2});
   info.pts.insert(info.pts.begin() + 20, info.pts[19] + 1);  // the index promises a frame that never comes
   info.time_s.insert(info.time_s.begin() + 20, info.time_s[19] + 1e-4);
@@ -498,7 +537,7 @@ TEST(Decoder, PutsTheNearestEarlierFrameForAMissingOne) {
 }
 
 TEST(Decoder, StopsAtTheDeadline) {
-  const Folder folder;
+  const TemporaryFolder folder;
   Decoder decoder(numbered(folder / "v.mp4", {.frames = 200, .width = 320, .height = 240, .gop = 200}));
   const std::string said = error_of([&] { decoder.at_frames(std::vector<int64_t>{199}, {}, 0.002); });
   EXPECT_THAT(said, HasSubstr("longer than 0.002 s"));

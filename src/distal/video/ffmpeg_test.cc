@@ -6,7 +6,8 @@
 #include <filesystem>
 #include <thread>
 
-#include "distal/video/scratch.h"
+#include "distal/video/synthetic.h"
+#include "distal/video/testing.h"
 
 namespace distal::ffmpeg {
 namespace {
@@ -40,7 +41,7 @@ TEST(Deadline, CountsTimeInWhichTheDiskDoesNotAnswer) {
   const Deadline deadline(0.05);
   std::this_thread::sleep_for(150ms);
   EXPECT_TRUE(deadline.passed());
-  EXPECT_THAT(scratch::error_of([&] { deadline.require_time("v.mp4", "reading"); }), HasSubstr("v.mp4: reading took longer than 0.05 s"));
+  EXPECT_THAT(error_of([&] { deadline.require_time("v.mp4", "reading"); }), HasSubstr("v.mp4: reading took longer than 0.05 s"));
 }
 
 TEST(Deadline, DoesNotCountTimeInTheQueueForAProcessor) {
@@ -56,7 +57,7 @@ TEST(Deadline, DoesNotCountTimeInTheQueueForAProcessor) {
 TEST(Deadline, NeverPassesByDefault) { EXPECT_FALSE(Deadline().passed()); }
 
 TEST(ReadPacket, TellsAFailingDiskFromAnEnd) {
-  const scratch::Folder folder;
+  const TemporaryFolder folder;
   write_numbered(folder / "v.mkv", {});
   const Deadline never;
   const Input input = open_input(folder / "v.mkv", never);
@@ -67,7 +68,7 @@ TEST(ReadPacket, TellsAFailingDiskFromAnEnd) {
   EXPECT_NO_THROW(require_disk("v.mkv", *input.format));
   input.format->pb->error = AVERROR(EIO);
   EXPECT_EQ(read_packet(*input.format, *packet), AVERROR(EIO));
-  EXPECT_THAT(scratch::error_of([&] { require_disk("v.mkv", *input.format); }), HasSubstr("v.mkv: cannot be read: "));
+  EXPECT_THAT(error_of([&] { require_disk("v.mkv", *input.format); }), HasSubstr("v.mkv: cannot be read: "));
 }
 
 }  // namespace

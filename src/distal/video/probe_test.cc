@@ -3,12 +3,12 @@
 #include <fmt/ranges.h>
 #include <gmock/gmock.h>
 
-#include "distal/video/scratch.h"
+#include "distal/video/synthetic.h"
+#include "distal/video/testing.h"
 
 namespace distal {
 namespace {
 
-using namespace scratch;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -19,7 +19,7 @@ VideoInfo probe_of(const std::string& path, const SyntheticOptions& options) {
 }
 
 TEST(Probe, DescribesAVideo) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const VideoInfo info = probe_of(folder / "v.mp4", {.frames = 30, .rate = 24, .width = 80, .height = 48, .audio = true});
   EXPECT_EQ(info.codec, "h264");
   EXPECT_EQ(info.container, "mp4");
@@ -36,7 +36,7 @@ TEST(Probe, DescribesAVideo) {
 }
 
 TEST(Probe, MeasuresTimesFromTheFirstShownFrame) {
-  const Folder folder;
+  const TemporaryFolder folder;
   for (const char* name : {"v.mp4", "v.mkv", "v.ts"}) {
     const VideoInfo info = probe_of(folder / name, {.b_frames = 2, .first_s = 2});
     EXPECT_EQ(info.time_s.front(), 0) << name;
@@ -46,7 +46,7 @@ TEST(Probe, MeasuresTimesFromTheFirstShownFrame) {
 }
 
 TEST(Probe, TellsVariableFromConstantRate) {
-  const Folder folder;
+  const TemporaryFolder folder;
   EXPECT_FALSE(probe_of(folder / "variable.mp4", {.variable_rate = true}).constant_rate);
   EXPECT_FALSE(probe_of(folder / "variable.mkv", {.variable_rate = true}).constant_rate);
   EXPECT_TRUE(probe_of(folder / "ntsc.mkv", {.frames = 100, .rate = 29.97}).constant_rate);  // milliseconds round
@@ -54,7 +54,7 @@ TEST(Probe, TellsVariableFromConstantRate) {
 }
 
 TEST(Probe, GivesTheSizeAsShown) {
-  const Folder folder;
+  const TemporaryFolder folder;
   for (const int rotation : {0, 90, 180, 270}) {
     const VideoInfo info = probe_of(folder / fmt::format("{}.mp4", rotation), {.width = 80, .height = 48, .rotation = rotation});
     EXPECT_EQ(info.rotation, rotation);
@@ -64,7 +64,7 @@ TEST(Probe, GivesTheSizeAsShown) {
 }
 
 TEST(Probe, MarksKeyFrames) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const VideoInfo info = probe_of(folder / "v.mp4", {.frames = 30, .b_frames = 2, .gop = 10});
   for (int64_t i = 0; i < 30; ++i) EXPECT_EQ(info.key[static_cast<size_t>(i)], i % 10 == 0) << i;
 }
@@ -82,7 +82,7 @@ TEST(Probe, FindsTheFrameShownAtATime) {
 }
 
 TEST(Probe, NamesAFileByItsContent) {
-  const Folder folder;
+  const TemporaryFolder folder;
   std::string bytes(3'000'001, 'a');
   write_bytes(folder / "a", bytes);
   write_bytes(folder / "b", bytes);
@@ -100,7 +100,7 @@ TEST(Probe, NamesAFileByItsContent) {
 }
 
 TEST(Probe, RefusesWhatIsNotAVideo) {
-  const Folder folder;
+  const TemporaryFolder folder;
   EXPECT_THAT(error_of([&] { probe(folder / "none.mp4"); }), HasSubstr("none.mp4: no such file"));
   EXPECT_THAT(error_of([&] { probe(folder / ""); }), HasSubstr("not a file"));
   write_bytes(folder / "empty.mp4", "");
@@ -116,7 +116,7 @@ TEST(Probe, RefusesWhatIsNotAVideo) {
 }
 
 TEST(Probe, RefusesPicturesThatWouldTakeAllMemory) {
-  const Folder folder;
+  const TemporaryFolder folder;
   EXPECT_EQ(probe_of(folder / "wide.mp4", {.frames = 2, .width = 2048, .height = 32}).width, 2048);
   const auto refusal = [&](const std::string& name, int rotation) {
     return error_of([&] { probe_of(folder / name, {.frames = 2, .width = 2080, .height = 32, .rotation = rotation}); });
@@ -126,7 +126,7 @@ TEST(Probe, RefusesPicturesThatWouldTakeAllMemory) {
 }
 
 TEST(Probe, RefusesWhatNamesOtherFiles) {
-  const Folder folder;
+  const TemporaryFolder folder;
   write_numbered(folder / "ok.mp4", {});
   const std::string manifest =
       "<?xml version=\"1.0\"?><MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"static\" mediaPresentationDuration=\"PT2S\" minBufferTime=\"PT1S\" "
@@ -146,7 +146,7 @@ TEST(Probe, RefusesWhatNamesOtherFiles) {
 }
 
 TEST(Probe, DoesNotCallEmptyChunksOfAnAviDamage) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const VideoInfo whole = probe_of(folder / "v.avi", {.frames = 20, .codec = "mjpeg"});
   std::string bytes = bytes_of(whole.path);
   const size_t rows = bytes.rfind("idx1"), frames = bytes.find("strh") + 8 + 32;  // the stream's length in frames
@@ -163,21 +163,21 @@ TEST(Probe, DoesNotCallEmptyChunksOfAnAviDamage) {
 }
 
 TEST(Probe, RemembersWhichFileItSaw) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const VideoInfo info = probe_of(folder / "v.mp4", {});
   EXPECT_EQ(info.stamp(), FileStamp::of(info.path));
   EXPECT_EQ(FileStamp::of(folder / "none.mp4"), std::nullopt);
 }
 
 TEST(Probe, SaysWhyACutMp4CannotBeOpened) {
-  const Folder folder;
+  const TemporaryFolder folder;
   write_numbered(folder / "v.mp4", {.frames = 100});
   std::filesystem::resize_file(folder / "v.mp4", std::filesystem::file_size(folder / "v.mp4") / 2);
   EXPECT_THAT(error_of([&] { probe(folder / "v.mp4"); }), HasSubstr("(moov) is missing"));
 }
 
 TEST(Probe, NoticesDamage) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const SyntheticOptions options{.frames = 120, .width = 160, .height = 160, .b_frames = 2};
   const auto damaged = [&](const std::string& name, double keep, double garbage) {
     write_numbered(folder / name, options);

@@ -6,15 +6,15 @@
 #include <sys/stat.h>
 
 #include "distal/video/decoder.h"
-#include "distal/video/scratch.h"
 #include "distal/video/synthetic.h"
+#include "distal/video/testing.h"
 
 namespace distal {
 namespace {
 
 class Shrink : public ::testing::Test {
  protected:
-  scratch::Folder folder;
+  TemporaryFolder folder;
   ShrinkOptions options{.short_side_px = 64, .gop = 4, .crf = 10};
 
   // The number painted in each frame of the copy.

@@ -13,17 +13,16 @@
 
 #include "distal/base/leftovers.h"
 #include "distal/video/decoder.h"
-#include "distal/video/scratch.h"
+#include "distal/video/testing.h"
 #include "distal/video/writer.h"
 
 namespace distal {
 namespace {
 
-using namespace scratch;
 using ::testing::HasSubstr;
 
 /// uint8 [T, H, W, 3]
-torch::Tensor motion(const Folder& folder, const std::string& name, uint64_t seed, SyntheticOptions options = {}) {
+torch::Tensor motion(const TemporaryFolder& folder, const std::string& name, uint64_t seed, SyntheticOptions options = {}) {
   const std::string path = folder / fmt::format("{}_{}.mp4", name, seed);
   options.crf = 0;
   write_motion(path, name, seed, options);
@@ -40,7 +39,7 @@ double mismatch(const torch::Tensor& video, int64_t dy, int64_t dx) {
 
 TEST(Synthetic, MovesAsItsClassSays) {
   at::set_num_threads(1);  // small tensors: threads would only wait for each other
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::map<std::string, std::pair<int64_t, int64_t>> directions = {
       {"left", {0, -1}}, {"right", {0, 1}}, {"up", {-1, 0}}, {"down", {1, 0}}};
   for (const auto& [name, towards] : directions) {
@@ -58,7 +57,7 @@ TEST(Synthetic, MovesAsItsClassSays) {
 }
 
 TEST(Synthetic, TurnsTheOtherWayRound) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const torch::Tensor clockwise = motion(folder, "clockwise", 5), counter = motion(folder, "counterclockwise", 5);
   EXPECT_TRUE(torch::equal(clockwise[0], counter[0]));
   EXPECT_FALSE(torch::equal(clockwise[3], counter[3]));
@@ -66,7 +65,7 @@ TEST(Synthetic, TurnsTheOtherWayRound) {
 }
 
 TEST(Synthetic, AStillSaysNothingOfTheClass) {
-  const Folder folder;
+  const TemporaryFolder folder;
   // The first frame of a seed is the same picture whatever the class; later places are uniform again (a torus).
   const torch::Tensor left = motion(folder, "left", 9, {.frames = 2}), up = motion(folder, "up", 9, {.frames = 2});
   EXPECT_TRUE(torch::equal(left[0], up[0]));
@@ -74,12 +73,12 @@ TEST(Synthetic, AStillSaysNothingOfTheClass) {
 }
 
 TEST(Synthetic, SeedsVary) {
-  const Folder folder;
+  const TemporaryFolder folder;
   EXPECT_FALSE(torch::equal(motion(folder, "left", 1, {.frames = 1}), motion(folder, "left", 2, {.frames = 1})));
 }
 
 TEST(Synthetic, TheSameOptionsGiveTheSameBytes) {
-  const Folder folder;
+  const TemporaryFolder folder;
   for (const char* extension : {"mp4", "mkv", "ts"}) {
     write_motion(folder / (std::string("a.") + extension), "up", 3, {.b_frames = 2, .audio = true});
     write_motion(folder / (std::string("b.") + extension), "up", 3, {.b_frames = 2, .audio = true});
@@ -88,24 +87,24 @@ TEST(Synthetic, TheSameOptionsGiveTheSameBytes) {
 }
 
 TEST(Synthetic, RefusesWhatItCannotWrite) {
-  const Folder folder;
+  const TemporaryFolder folder;
   EXPECT_THAT(error_of([&] { write_motion(folder / "v.mp4", "sideways", 1, {}); }), HasSubstr("use one of left, right"));
   EXPECT_THAT(error_of([&] { write_numbered(folder / "v.nothing", {}); }), HasSubstr("unknown extension"));
   EXPECT_THAT(error_of([&] { write_numbered(folder / "v.mp4", {.codec = "none"}); }), HasSubstr("no encoder none"));
   EXPECT_THAT(error_of([&] { write_numbered(folder / "absent/v.mp4", {}); }), HasSubstr("No such file"));
-  EXPECT_TRUE(std::filesystem::is_empty(folder / ""));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 // A process of another machine or container that clears up knows nobody by id.
 TEST(Synthetic, AVideoIsLockedWhileItIsWritten) {
-  const Folder folder;
-  const auto files = [&] { return std::distance(std::filesystem::directory_iterator(folder / ""), {}); };
+  const TemporaryFolder folder;
+  const auto files = [&] { return std::distance(std::filesystem::directory_iterator(folder.path()), {}); };
   VideoWriter writer(folder / "v.mp4", {.frames = 2, .width = 32, .height = 32});
   ASSERT_EQ(files(), 1);
-  const int file = ::open(std::filesystem::directory_iterator(folder / "")->path().c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = ::open(std::filesystem::directory_iterator(folder.path())->path().c_str(), O_RDONLY | O_CLOEXEC);
   EXPECT_NE(::flock(file, LOCK_EX | LOCK_NB), 0);
   ::close(file);
-  clear_leftovers(folder / "");
+  clear_leftovers(folder.path());
   for (int i = 0; i < 2; ++i) writer.add(std::vector<uint8_t>(3 * 32 * 32));
   writer.finish();
   EXPECT_EQ(probe(folder / "v.mp4").frames(), 2);
@@ -114,7 +113,7 @@ TEST(Synthetic, AVideoIsLockedWhileItIsWritten) {
 }
 
 TEST(Synthetic, ReadsNumbersOnlyUpright) {
-  const Folder folder;
+  const TemporaryFolder folder;
   write_numbered(folder / "v.mp4", {.frames = 40});
   const torch::Tensor frame = Decoder(probe(folder / "v.mp4")).at_frames(std::vector<int64_t>{37}, {}).frames[0];
   const auto read = [](const torch::Tensor& f) {
@@ -141,7 +140,7 @@ std::vector<std::vector<std::string>> rows_of(const std::string& csv) {
 }
 
 TEST(SyntheticSet, WritesBalancedListsOfVideosThatExist) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const SyntheticSet set{.train = 8, .pool = 12, .test = 4, .video = {.frames = 4}};
   write_motion_set(folder / "set", set);
   std::set<std::string> groups, paths;
@@ -163,14 +162,14 @@ TEST(SyntheticSet, WritesBalancedListsOfVideosThatExist) {
 }
 
 TEST(SyntheticSet, WritesOnlyWhatIsAbsent) {
-  const Folder folder;
+  const TemporaryFolder folder;
   SyntheticSet set{.train = 4, .pool = 0, .test = 0, .video = {.frames = 4}};
-  write_motion_set(folder / "", set);
+  write_motion_set(folder.path(), set);
   const std::string kept = folder / rows_of(folder / "train.csv")[1][0], removed = folder / rows_of(folder / "train.csv")[2][0];
   const auto written = std::filesystem::last_write_time(kept);
   const std::string bytes = bytes_of(removed);
   std::filesystem::remove(removed);
-  write_motion_set(folder / "", set);
+  write_motion_set(folder.path(), set);
   EXPECT_EQ(std::filesystem::last_write_time(kept), written);
   EXPECT_EQ(bytes_of(removed), bytes);
 
@@ -178,29 +177,29 @@ TEST(SyntheticSet, WritesOnlyWhatIsAbsent) {
   std::filesystem::remove(folder / "train.csv");
   std::filesystem::remove(folder / "pool.csv");
   std::filesystem::remove(folder / "test.csv");
-  write_motion_set(folder / "", set);
+  write_motion_set(folder.path(), set);
   EXPECT_EQ(probe(folder / rows_of(folder / "train.csv")[1][0]).frames(), 5);
 }
 
 TEST(SyntheticSet, NeverReplacesAListOfOtherContent) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const SyntheticSet set{.train = 4, .pool = 4, .test = 4, .video = {.frames = 4}};
   const std::string mine = "path,label,group\nsurgery.mp4,suture,p1\n";
   write_bytes(folder / "pool.csv", mine);
-  const std::string error = error_of([&] { write_motion_set(folder / "", set); });
+  const std::string error = error_of([&] { write_motion_set(folder.path(), set); });
   EXPECT_THAT(error, HasSubstr("pool.csv: holds another list"));
   EXPECT_THAT(error, HasSubstr("--data"));
-  EXPECT_EQ(error_of([&] { require_own_lists(folder / "", set); }), error);
+  EXPECT_EQ(error_of([&] { require_own_lists(folder.path(), set); }), error);
   EXPECT_EQ(bytes_of(folder / "pool.csv"), mine);
   EXPECT_FALSE(std::filesystem::exists(folder / "videos"));
   EXPECT_FALSE(std::filesystem::exists(folder / "train.csv"));
 
   std::filesystem::remove(folder / "pool.csv");
-  write_motion_set(folder / "", set);
-  EXPECT_EQ(error_of([&] { require_own_lists(folder / "", set); }), "");
+  write_motion_set(folder.path(), set);
+  EXPECT_EQ(error_of([&] { require_own_lists(folder.path(), set); }), "");
   SyntheticSet other = set;
   other.seed = 2;
-  EXPECT_THAT(error_of([&] { write_motion_set(folder / "", other); }), HasSubstr("train.csv: holds another list"));
+  EXPECT_THAT(error_of([&] { write_motion_set(folder.path(), other); }), HasSubstr("train.csv: holds another list"));
   EXPECT_EQ(rows_of(folder / "train.csv")[1][0], motion_list(set, "train")[0].path);
 }
 
