@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "distal/base/testing.h"
 #include "distal/distill/features.h"
 #include "distal/distill/testing.h"
 
@@ -287,12 +288,8 @@ TEST(Losses, AreFoundByTheirFileNames) {
 TEST(Features, SayWhichMapsThereAre) {
   Lesson lesson = lesson_of_features(normal({2, 3}, 1), normal({2, 4}, 2));
   lesson.student_maps = {{"layer2", normal({2, 3, 1, 2, 2}, 3)}, {"windows", normal({6, 3}, 4)}};
-  try {
-    features(lesson, {"layer3", ""}, "at");
-    FAIL() << "accepted";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "loss at: the student has no map 'layer3'; it has: embedding, layer2");
-  }
+  EXPECT_EQ(error_of([&] { features(lesson, {"layer3", ""}, "at"); }),
+            "loss at: the student has no map 'layer3'; it has: embedding, layer2");
 }
 
 TEST(Features, OfFramesAndOfVolumesAreBroughtToOneSize) {

@@ -1,5 +1,6 @@
 // Several losses at once: weights, warm-ups, names, options.
 
+#include "distal/base/testing.h"
 #include "distal/distill/testing.h"
 
 namespace distal {
@@ -16,12 +17,7 @@ Lesson example() {
 }
 
 std::string refusal(const std::string& options) {
-  try {
-    make<DistillLoss>("sum", options);
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "accepted";
+  return error_of<UsageError>([&] { make<DistillLoss>("sum", options); });
 }
 
 TEST(Sum, NamesAndWeighsThePartsOfItsLosses) {
