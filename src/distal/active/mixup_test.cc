@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 
 #include "distal/active/mixup.h"
-#include "distal/base/error.h"
+#include "distal/base/testing.h"
 
 namespace distal {
 namespace {
@@ -53,21 +53,11 @@ std::set<Pair> pairs_of(const std::vector<Mix>& mixes) {
   return pairs;
 }
 
-template <class F>
-std::string refusal(F&& what) {
-  try {
-    what();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "accepted";
-}
-
 TEST(Mixup, PoolHasThePublishedNumberOfPairs) {
   EXPECT_EQ(MixPool(1000, {}).pairs(), 499'000);
   EXPECT_EQ(MixPool(2000, {}).pairs(), 1'998'000);
   EXPECT_EQ(MixPool(3, {}).pairs(), 3);
-  EXPECT_THAT(refusal([] { MixPool(2, {}); }), HasSubstr("2 clips"));
+  EXPECT_THAT(error_of([] { MixPool(2, {}); }), HasSubstr("2 clips"));
 }
 
 TEST(Mixup, PairsAreDistinctAndOnlyAntipodesAreMissing) {
@@ -227,7 +217,7 @@ TEST(Mixup, FadesFromOneClipToTheOther) {
   EXPECT_TRUE(torch::allclose(share(0.5, 1), torch::tensor({0.0, 0.25, 0.5, 0.75, 1.0}).to(torch::kFloat32)));
   EXPECT_TRUE(torch::allclose(share(0.7, 0.5), torch::tensor({0.55, 0.625, 0.7, 0.775, 0.85}).to(torch::kFloat32)));
   EXPECT_TRUE(torch::allclose(blend(clips.narrow(2, 0, 1), {{0, 1, 0.3}}, 1), torch::full({1, 3, 1, 2, 2}, 0.3))) << "one frame";
-  EXPECT_THAT(refusal([] { blend(torch::ones({2, 4}), {{0, 1, 0.5}}, 0.5); }), HasSubstr("set fade to 0"));
+  EXPECT_THAT(error_of([] { blend(torch::ones({2, 4}), {{0, 1, 0.5}}, 0.5); }), HasSubstr("set fade to 0"));
 }
 
 TEST(Mixup, ScoresTheMixThatIsAsked) {
@@ -254,7 +244,7 @@ TEST(Mixup, RefusesAConfidenceThatIsNotANumber) {
     scores[1][5] = std::nan("");
     return scores;
   };
-  EXPECT_THAT(refusal([&] { MixPool(5, by("c2")).select(broken, 1, Random(1)); }), HasSubstr("mix of 1 and 2 at lambda 0.5"));
+  EXPECT_THAT(error_of([&] { MixPool(5, by("c2")).select(broken, 1, Random(1)); }), HasSubstr("mix of 1 and 2 at lambda 0.5"));
 }
 
 TEST(Unixkd, MixesTheMostUncertainRowsWithOthers) {
@@ -267,7 +257,7 @@ TEST(Unixkd, MixesTheMostUncertainRowsWithOthers) {
   EXPECT_THAT(order("least_confidence"), ElementsAre(3, 1, 2, 0));  // 0.66, 0.60, 0.50, 0.10
   EXPECT_THAT(order("margin"), ElementsAre(2, 3, 1, 0));            // 0, -0.01, -0.05, -0.85
   EXPECT_THAT(order("entropy"), ElementsAre(3, 1, 2, 0));           // 1.10, 1.08, 0.69, 0.39
-  EXPECT_THAT(refusal([&] { unixkd(p, 4, "enropy", {}, Random(1)); }), HasSubstr("there is no uncertainty enropy"));
+  EXPECT_THAT(error_of([&] { unixkd(p, 4, "enropy", {}, Random(1)); }), HasSubstr("there is no uncertainty enropy"));
 }
 
 TEST(Unixkd, PartnersAreOtherRowsAndLambdasOfTheGrid) {
@@ -282,7 +272,7 @@ TEST(Unixkd, PartnersAreOtherRowsAndLambdasOfTheGrid) {
   EXPECT_THAT(unixkd(p, 99, "entropy", {}, Random(5)), SizeIs(32));
   auto broken = p.clone();
   broken[3][1] = std::nan("");
-  EXPECT_THAT(refusal([&] { unixkd(broken, 8, "entropy", {}, Random(5)); }), HasSubstr("not a number"));
+  EXPECT_THAT(error_of([&] { unixkd(broken, 8, "entropy", {}, Random(5)); }), HasSubstr("not a number"));
 }
 
 }  // namespace

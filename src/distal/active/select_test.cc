@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "distal/active/strategy.h"
-#include "distal/base/error.h"
+#include "distal/base/testing.h"
 
 namespace distal {
 namespace {
@@ -52,12 +52,7 @@ SelectionOptions limits(const std::string& ask, const std::string& unit, int64_t
 }
 
 std::string refusal(const PoolScores& scores, double budget, const SelectionOptions& options) {
-  try {
-    select(ByFirstLogit(), scores, budget, options, Random(1));
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "accepted";
+  return error_of([&] { select(ByFirstLogit(), scores, budget, options, Random(1)); });
 }
 
 TEST(Select, TakesTheBestRowsOfThePool) {

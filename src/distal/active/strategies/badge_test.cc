@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "distal/active/kernels.h"
-#include "distal/base/error.h"
+#include "distal/base/testing.h"
 
 namespace distal {
 namespace {
@@ -92,12 +92,8 @@ TEST(Badge, NamesTheRowThatIsNotFiniteInALargePool) {
   scores.logits = torch::zeros({20'001, 2});
   scores.embeddings = torch::ones({20'001, 1});
   scores.logits[20'000][1] = std::nan("");
-  try {
-    make<Strategy>("badge")->select(scores, 1, Random(0));
-    FAIL() << "taken";
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), ::testing::HasSubstr("row 20000 of the logits"));
-  }
+  EXPECT_THAT(error_of([&] { make<Strategy>("badge")->select(scores, 1, Random(0)); }),
+              ::testing::HasSubstr("row 20000 of the logits"));
 }
 
 TEST(DrawRow, FollowsTheWeightsAndSkipsZeros) {

@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "distal/active/strategy.h"
-#include "distal/base/error.h"
+#include "distal/base/testing.h"
 
 namespace distal {
 namespace {
@@ -56,12 +56,7 @@ TEST(Boundary, RefusesAHeadThatCannotBe) {
   scores.logits = torch::zeros({2, 3});
   const auto refusal = [&](const torch::Tensor& weight) {
     scores.head_weight = weight;
-    try {
-      make<Strategy>("boundary")->score(scores, Random(0));
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("accepted");
+    return error_of([&] { make<Strategy>("boundary")->score(scores, Random(0)); });
   };
   EXPECT_THAT(refusal({}), HasSubstr("there are none"));
   EXPECT_THAT(refusal(torch::zeros({2, 4})), HasSubstr("of the 3 classes"));
