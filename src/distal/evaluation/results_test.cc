@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
-#include "distal/base/error.h"
+#include "distal/base/testing.h"
 
 namespace distal {
 namespace {
@@ -131,12 +131,7 @@ TEST(Results, MetricsCarryTheRatesOfEachClass) {
 }
 
 TEST(Results, AFieldThatIsMissingIsNamed) {
-  try {
-    round_from_json("{\"round\": 1}");
-    FAIL() << "no error";
-  } catch (const Error& e) {
-    EXPECT_THAT(e.what(), HasSubstr("answers"));
-  }
+  EXPECT_THAT(error_of([] { round_from_json("{\"round\": 1}"); }), HasSubstr("answers"));
   EXPECT_THROW(results_from_json("nonsense"), Error);
   EXPECT_THROW(results_from_json("{\"format\": 9}"), Error);
 }
@@ -145,12 +140,7 @@ TEST(Results, AFieldOfAnotherKindIsNamedInOurWords) {
   const auto refusal = [](const char* pointer, const nlohmann::json& value) {
     auto results = nlohmann::json::parse(to_json(some_results()));
     results[nlohmann::json::json_pointer(pointer)] = value;
-    try {
-      results_from_json(results.dump());
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
+    return error_of([&] { results_from_json(results.dump()); });
   };
   constexpr const char* kCure = "; write it again with this version of distal";
   EXPECT_EQ(refusal("/cells/0/rounds/0/answers", 1e300), std::string("results: answers is 1e+300 instead of a whole number") + kCure);
