@@ -8,13 +8,11 @@
 #include <limits>
 #include <set>
 
-#include <unistd.h>
-
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
-#include "distal/base/error.h"
 #include "distal/base/random.h"
+#include "distal/base/testing.h"
 #include "distal/report/html.h"
 #include "distal/report/tensorboard.h"
 #include "distal/report/text.h"
@@ -385,21 +383,17 @@ TEST(Report, TheCurveHasOneRowPerArmSeedAndRound) {
 }
 
 TEST(Report, WritesEveryFileWholeAndAgain) {
-  const auto folder = std::filesystem::temp_directory_path() / fmt::format("distal_report_{}",
-      ::testing::UnitTest::GetInstance()->random_seed() + getpid());
-  std::filesystem::remove_all(folder);
+  const TemporaryFolder folder;
   const Results results = sample({2, 2, 2, 3});
-  for (int twice = 0; twice < 2; ++twice) write_report((folder / "deep").string(), results, nullptr);
+  for (int twice = 0; twice < 2; ++twice) write_report(folder / "deep", results, nullptr);
   std::set<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(folder / "deep")) names.insert(entry.path().filename());
   EXPECT_EQ(names, (std::set<std::string>{"report.html", "curve.csv", "report.json", "metrics.jsonl", "events.out.tfevents.distal"}));
-  EXPECT_EQ(read(folder / "deep" / "report.html"), report_html(results, nullptr));
-  EXPECT_EQ(to_json(results_from_json(read(folder / "deep" / "report.json"))), to_json(results));
-  EXPECT_EQ(read(folder / "deep" / "report.json"), report_json(results));
-  EXPECT_THAT(read(folder / "deep" / "events.out.tfevents.distal"), HasSubstr("accuracy/badge/seed 1"));
-  std::ofstream(folder / "file") << "x";
-  EXPECT_THROW(write_report((folder / "file").string(), results, nullptr), Error);
-  std::filesystem::remove_all(folder);
+  EXPECT_EQ(read(folder / "deep/report.html"), report_html(results, nullptr));
+  EXPECT_EQ(to_json(results_from_json(read(folder / "deep/report.json"))), to_json(results));
+  EXPECT_EQ(read(folder / "deep/report.json"), report_json(results));
+  EXPECT_THAT(read(folder / "deep/events.out.tfevents.distal"), HasSubstr("accuracy/badge/seed 1"));
+  EXPECT_THROW(write_report(folder.write("file", "x"), results, nullptr), Error);
 }
 
 /// For looking at: DISTAL_SAMPLE_REPORT=FOLDER writes sample reports there.
