@@ -224,8 +224,11 @@ TEST(Mixup, ScoresTheMixThatIsAsked) {
   const auto clips = torch::rand({6, 3, 4, 2, 2});
   for (const double fade : {0.0, 0.8}) {
     const auto student = [](const torch::Tensor& mixes) { return mixes.flatten(1).slice(1, 0, 10).softmax(1); };
-    for (const Mix& mix : MixPool(6, by("c2")).select(confidence_of(clips, student, fade), 5, Random(1)).mixes)
+    const auto chosen = MixPool(6, by("c2")).select(confidence_of(clips, student, fade), 5, Random(1));
+    EXPECT_THAT(chosen.mixes, SizeIs(5));
+    for (const Mix& mix : chosen.mixes) {
       EXPECT_NEAR(mix.score, student(blend(clips, {mix}, fade)).max().item<double>(), 1e-6);
+    }
   }
 }
 

@@ -338,15 +338,18 @@ TEST(Mixup, BlendsEveryVoxelAlike) {
 
 TEST(Cutmix, PastesOneCuboidOfItsKind) {
   for (const std::string kind : {"spatial", "temporal", "spatio_temporal"}) {
+    int64_t pasted = 0;
     for (uint64_t seed = 0; seed < 40; ++seed) {
       const auto ones = augmented(even_clips({0, 1}, 5, 6, 9), "cutmix", "cuboid: [" + kind + "], alpha: 1", seed).clips[0];
       const auto count = [&](const torch::Tensor& axis) { return axis.gt(0).sum().item<int64_t>(); };
       const auto t = count(ones[0].amax({1, 2})), y = count(ones[0].amax({0, 2})), x = count(ones[0].amax({0, 1}));
       EXPECT_EQ(count(ones), 3 * t * y * x) << "a cuboid, the same in every channel";
       if (t * y * x == 0) continue;
+      ++pasted;
       EXPECT_TRUE(kind != "spatial" || t == 5);
       EXPECT_TRUE(kind != "temporal" || (y == 6 && x == 9));
     }
+    EXPECT_GT(pasted, 20) << kind;
   }
 }
 

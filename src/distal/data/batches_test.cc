@@ -1,5 +1,6 @@
 #include "distal/data/batches.h"
 
+#include <atomic>
 #include <set>
 
 #include "distal/data/order.h"
@@ -410,8 +411,13 @@ TEST(Prefetch, HandsOutStepsInOrderAndErrorsAtTheirStep) {
 
 TEST(Prefetch, StopsWhileThreadsAreAhead) {
   for (int i = 0; i < 20; ++i) {
-    Prefetch prefetch([](int64_t) { return Batch{}; }, 0, 1000000, 3);
-    prefetch.next();
+    std::atomic<int64_t> made = 0;
+    {
+      Prefetch prefetch([&](int64_t) { return ++made, Batch{}; }, 0, 1000000, 3);
+      prefetch.next();
+    }
+    EXPECT_GE(made, 1);
+    EXPECT_LE(made, 5) << "the step handed out, and one more than there are threads";
   }
 }
 

@@ -389,13 +389,11 @@ TEST(FrameCache, AFullDiskIsAnErrorThatNamesFolderAndCure) {
     setrlimit(RLIMIT_FSIZE, &limit);
     std::filesystem::create_directories(folder / "cache");
     FrameCache cache(options_of(folder));
-    try {
+    const std::string text = error_of<CacheError>([&] {
       cache.read(video, Indices{1, 30}, {}, 64, kDeadline_s);
-    } catch (const CacheError& error) {
-      const std::string text = error.what();
-      return text.starts_with(folder / "cache" + ": no room for decoded frames") && text.ends_with("or name another folder in cache.folder");
-    }
-    return false;
+    });
+    return text.starts_with(folder / "cache" + ": no room for decoded frames") &&
+           text.ends_with("or name another folder in cache.folder");
   }));
 }
 

@@ -152,6 +152,7 @@ TEST(ScoreStream, ShowsTheNetTheSameClipAsEvaluationWhereNothingMoves) {
     ClipReader reader(input, {folder / "frames", 1});
     const auto batch = EvaluationBatches(reader, {{info.path}}, 2, 1, 0).next();
     ASSERT_TRUE(batch.has_value());
+    EXPECT_EQ(std::ssize(online.net->seen), counted / 16);
     for (const auto& clip : online.net->seen) EXPECT_TRUE(clip.equal(batch->clips)) << rule;
     EXPECT_TRUE(logits.equal(offline.forward(batch->clips).logits[0]));
     EXPECT_GT(batch->clips.std().item<float>(), 0.3) << "a picture, not a plain";

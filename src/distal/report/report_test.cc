@@ -410,6 +410,9 @@ TEST(Report, WritesSamplesToLookAtWhenAsked) {
   write_report(place + "/twelve_arms", sample({12, 3, 6, 5}), nullptr);
   write_report(place + "/one", sample({1, 1, 1, 2}), nullptr);
   write_report(place + "/nothing", {}, nullptr);
+  for (const char* sample : {"strategies", "one_round", "forty_classes", "twelve_arms", "one", "nothing"}) {
+    EXPECT_THAT(read(place + "/" + sample + "/report.html"), HasSubstr("</html>")) << sample;
+  }
 }
 
 }  // namespace

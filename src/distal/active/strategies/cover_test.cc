@@ -52,7 +52,9 @@ TEST(ProbCover, EqualsTheNaiveLoop) {
   const auto x = unit_length(scores.embeddings), l = unit_length(scores.labelled_embeddings);
   const auto near = torch::cdist(x, x) < delta;
   auto open = (torch::cdist(x, l) >= delta).all(1);
-  for (const int64_t row : chosen("prob_cover", scores, 25, "delta: 0.4")) {
+  const auto rows = chosen("prob_cover", scores, 25, "delta: 0.4");
+  ASSERT_EQ(rows.size(), 25U);
+  for (const int64_t row : rows) {
     const auto degree = near.logical_and(open.unsqueeze(0)).sum(1);
     EXPECT_EQ(degree[row].item<int64_t>(), degree.max().item<int64_t>());
     open = open.logical_and(near[row].logical_not());
@@ -81,7 +83,9 @@ TEST(FacilityLocation, EqualsTheNaiveLoop) {
   const auto x = unit_length(scores.embeddings);
   const auto similarity = (1 + x.mm(x.t())) / 2;
   auto served = ((1 + x.mm(unit_length(scores.labelled_embeddings).t())) / 2).amax(1);
-  for (const int64_t row : chosen("facility_location", scores, 30)) {
+  const auto rows = chosen("facility_location", scores, 30);
+  ASSERT_EQ(rows.size(), 30U);
+  for (const int64_t row : rows) {
     const auto gain = (similarity - served.unsqueeze(1)).clamp_min(0).sum(0);
     EXPECT_NEAR(gain[row].item<double>(), gain.max().item<double>(), 1e-9);
     served = served.maximum(similarity[row]);
