@@ -30,6 +30,10 @@ function(distal_target target)
   target_precompile_headers(${target} REUSE_FROM distal_pch)
 endfunction()
 
+# Label slow: more than 20 s on two cores. What is left, with the programs of tests/ that are labelled fast,
+# takes less than two minutes: `ctest -L fast`.
+set(DISTAL_SLOW_ROOMS models infer distill learn oracles study)
+
 function(distal_room name)
   cmake_parse_arguments(ROOM "" "" "NEEDS;LINKS;FOREIGN" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS distal/${name}/*.cc)
@@ -62,7 +66,11 @@ function(distal_room name)
     target_link_libraries(${name}_test PRIVATE distal_${name} GTest::gmock_main)
     target_compile_definitions(${name}_test PRIVATE DISTAL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND ${name}_test)
-    set_tests_properties(${name} PROPERTIES TIMEOUT 1200)
+    set(label fast)
+    if(name IN_LIST DISTAL_SLOW_ROOMS)
+      set(label slow)
+    endif()
+    set_tests_properties(${name} PROPERTIES TIMEOUT 1200 LABELS ${label})
   endif()
 endfunction()
 
