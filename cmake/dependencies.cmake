@@ -10,6 +10,7 @@ set(DISTAL_DEBIAN
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev          # recipes, JSON, command line
   libfmt-dev libre2-dev                                    # text, regular expressions in linear time
   libpugixml-dev                                           # XML of other tools
+  libboost-dev                                             # Boost.Math 1.74, headers only: Student's t
   libcpp-httplib-dev libssl-dev                            # teachers behind HTTP
   zlib1g-dev                                               # the images of reproduce/
   libgtest-dev libgmock-dev libbenchmark-dev ffmpeg)       # tests and benches
@@ -97,6 +98,7 @@ find_library(SOCI_CORE soci_core REQUIRED)
 find_library(SOCI_SQLITE3 soci_sqlite3 REQUIRED)
 find_library(RE2 re2 REQUIRED)
 find_library(PUGIXML pugixml REQUIRED)
+find_package(Boost 1.74 REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(CLI11 REQUIRED)
