@@ -7,6 +7,9 @@
 #include <map>
 #include <numeric>
 
+#include <boost/math/distributions/students_t.hpp>
+#include <boost/math/special_functions/beta.hpp>
+
 #include "distal/base/error.h"
 #include "distal/base/progress.h"
 
@@ -17,24 +20,10 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLevel = 0.05;
 constexpr size_t kMostDrawn = 1000;  // groups, by the crossed bootstrap
 
-// The continued fraction of DLMF 8.17.22 by Lentz's method; quick for x < (a + 1) / (a + b + 2).
-double beta_fraction(double a, double b, double x) {
-  constexpr double kTiny = 1e-300;
-  const auto away_from_zero = [](double v) { return std::abs(v) < kTiny ? kTiny : v; };
-  double numerator = 1, denominator = 1 / away_from_zero(1 - (a + b) * x / (a + 1)), fraction = denominator;
-  for (int m = 1; m <= 10000; ++m) {
-    const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-    denominator = 1 / away_from_zero(1 + even * denominator);
-    numerator = away_from_zero(1 + even / numerator);
-    fraction *= numerator * denominator;
-    const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-    denominator = 1 / away_from_zero(1 + odd * denominator);
-    numerator = away_from_zero(1 + odd / numerator);
-    fraction *= numerator * denominator;
-    if (std::abs(numerator * denominator - 1) < 1e-16) break;
-  }
-  return fraction;
-}
+// A critical value beyond the greatest double is infinite; Boost would throw unless told so.
+using InfiniteOnOverflow = boost::math::policies::policy<
+    boost::math::policies::overflow_error<boost::math::policies::ignore_error>>;
+using StudentsT = boost::math::students_t_distribution<double, InfiniteOnOverflow>;
 
 std::vector<double> minus(const std::vector<double>& a, const std::vector<double>& b) {
   expect(a.size() == b.size(), "paired values have equal lengths");
@@ -80,26 +69,17 @@ std::string crossed_text(const std::optional<Crossed>& crossed) {
 
 double regularised_incomplete_beta(double a, double b, double x) {
   expect(a > 0 && b > 0 && x >= 0 && x <= 1, "incomplete beta: a, b > 0 and x in [0, 1]");
-  if (x == 0 || x == 1) return x;
-  const double front = std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x));
-  return x < (a + 1) / (a + b + 2) ? front * beta_fraction(a, b, x) / a : 1 - front * beta_fraction(b, a, 1 - x) / b;
+  return boost::math::ibeta(a, b, x);
 }
 
 double student_t_two_sided_p(double t, double freedom) {
-  if (std::isinf(t)) return 0;
-  return regularised_incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t));
+  expect(freedom > 0 && !std::isnan(t), "student_t_two_sided_p: freedom > 0 and t a number");
+  return 2 * cdf(complement(StudentsT(freedom), std::abs(t)));
 }
 
 double student_t_critical(double p, double freedom) {
-  expect(p > 0 && p < 1, "student_t_critical: p in (0, 1)");
-  double low = 0, high = 1;
-  while (student_t_two_sided_p(high, freedom) > p) high *= 2;
-  for (int i = 0; i < 200 && low < high; ++i) {
-    const double middle = (low + high) / 2;
-    if (middle == low || middle == high) break;
-    (student_t_two_sided_p(middle, freedom) > p ? low : high) = middle;
-  }
-  return (low + high) / 2;
+  expect(freedom > 0 && p > 0 && p < 1, "student_t_critical: freedom > 0 and p in (0, 1)");
+  return quantile(complement(StudentsT(freedom), p / 2));
 }
 
 Summary95 summarise(const std::vector<double>& values) {

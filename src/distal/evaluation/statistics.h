@@ -17,11 +17,12 @@ struct Interval {
 
 // Student's t
 
-/// I_x(a, b) for a, b > 0 and x in [0, 1]: continued fraction, DLMF 8.17.22 (dlmf.nist.gov/8.17).
+/// I_x(a, b) for a, b > 0 and x in [0, 1]. DLMF 8.17.2 (dlmf.nist.gov/8.17).
 double regularised_incomplete_beta(double a, double b, double x);
-/// P(|T| >= |t|) for Student's t with `freedom` > 0 degrees of freedom: I_x(freedom / 2, 1 / 2), x = freedom / (freedom + t^2).
+/// P(|T| >= |t|) for Student's t with `freedom` > 0 degrees of freedom. t and freedom may be
+/// infinite.
 double student_t_two_sided_p(double t, double freedom);
-/// The t with P(|T| >= t) = p, p in (0, 1).
+/// The t with P(|T| >= t) = p, p in (0, 1), freedom > 0. Infinite where no double holds it.
 double student_t_critical(double p, double freedom);
 
 /// n values: mean, sample standard deviation (n - 1), 95 % interval of the mean by Student's t. With one value sd is 0 and the

@@ -40,6 +40,42 @@ TEST(Statistics, GivesStudentsTailsAndCriticalValues) {
   for (const auto& [freedom, critical] : table) EXPECT_NEAR(student_t_critical(0.05, freedom), critical, 1e-10 * critical);
 }
 
+// References: mpmath 1.3, 60 digits, or the closed forms of one, two and infinitely many degrees.
+TEST(Statistics, GivesTheTailsOfTinyAndOfHugeT) {
+  EXPECT_NEAR(student_t_two_sided_p(1e-10, 5), 0.999999999924078662, 1e-15);
+  EXPECT_NEAR(student_t_two_sided_p(1e-5, 188), 0.999992031757457666, 1e-15);
+  EXPECT_NEAR(student_t_two_sided_p(100, 200), 9.95684359045355271e-173, 1e-186);
+  EXPECT_NEAR(student_t_two_sided_p(1e10, 1), 6.36619772367581343e-11, 1e-25);
+  EXPECT_EQ(student_t_two_sided_p(-INFINITY, 4), 0);
+}
+
+TEST(Statistics, ComesToTheNormalDistributionWithTheDegreesOfFreedom) {
+  EXPECT_NEAR(student_t_two_sided_p(2, 1e6), 0.0455005338513192084, 1e-15);
+  for (const double freedom : {1e15, 1e17, 1e300, double{INFINITY}}) {
+    EXPECT_NEAR(student_t_two_sided_p(0.3, freedom), std::erfc(0.3 / std::sqrt(2)), 1e-14);
+    EXPECT_NEAR(student_t_two_sided_p(2, freedom), std::erfc(2 / std::sqrt(2)), 1e-14);
+    EXPECT_NEAR(student_t_critical(0.05, freedom), 1.95996398454005424, 1e-14);
+  }
+  EXPECT_NEAR(regularised_incomplete_beta(1e12, 1e12, 0.5), 0.5, 1e-7);
+}
+
+TEST(Statistics, GivesCriticalValuesOfProbabilitiesNearZeroAndOne) {
+  EXPECT_NEAR(student_t_critical(1e-300, 1) * 1e-300, 2 / M_PI, 1e-14);
+  EXPECT_NEAR(student_t_critical(1e-300, 2) * 1e-150, 1, 1e-14);
+  const double nearly_one = 1 - 1e-12;
+  EXPECT_NEAR(student_t_critical(nearly_one, 1), std::tan(M_PI / 2 * (1 - nearly_one)), 1e-18);
+  EXPECT_EQ(student_t_critical(1e-320, 1), INFINITY);  // 2 / pi * 1e320
+}
+
+TEST(Statistics, TakesNoDegreesOfFreedomOrProbabilitiesThatAreNone) {
+  EXPECT_THROW(student_t_two_sided_p(NAN, 3), std::logic_error);
+  EXPECT_THROW(student_t_two_sided_p(1, 0), std::logic_error);
+  EXPECT_THROW(student_t_two_sided_p(1, NAN), std::logic_error);
+  EXPECT_THROW(student_t_critical(0, 3), std::logic_error);
+  EXPECT_THROW(student_t_critical(1, 3), std::logic_error);
+  EXPECT_THROW(student_t_critical(0.05, -1), std::logic_error);
+}
+
 TEST(Statistics, SummarisesByHand) {
   const auto s = summarise({2, 4, 6});
   EXPECT_EQ(s.n, 3);
