@@ -17,15 +17,13 @@ namespace {
 using nlohmann::json;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-std::string dump(const json& value, int indent = -1) { return value.dump(indent, ' ', false, json::error_handler_t::replace); }
-
 // Reading: what is missing or of another kind is refused by its name. JSON has no NaN: it is written as null, and null is read as NaN.
 constexpr int64_t kMostCount = int64_t{1} << 53;  // doubles hold it exactly, and sums of many such counts do not overflow
 
-[[noreturn]] void refuse(const char* key, const json& value, const char* wanted) { fail("{} is {} instead of {}", key, excerpt(dump(value), 60), wanted); }
+[[noreturn]] void refuse(const char* key, const json& value, const char* wanted) { fail("{} is {} instead of {}", key, excerpt(json_text(value), 60), wanted); }
 
 const json& member(const json& object, const char* key) {
-  if (!object.is_object()) fail("{} instead of an object with {}", excerpt(dump(object), 60), key);
+  if (!object.is_object()) fail("{} instead of an object with {}", excerpt(json_text(object), 60), key);
   const auto found = object.find(key);
   if (found == object.end()) fail("{} is missing", key);
   return *found;
@@ -220,14 +218,14 @@ std::string to_json(const Metrics& metrics, const std::vector<std::string>& clas
   json value = to_value(metrics);
   value["classes"] = classes;
   value["per_class"] = per_class(metrics, classes);
-  return dump(value, 1);
+  return json_text(value, 1);
 }
 
 Metrics metrics_from_json(const std::string& text) {
   return reading(text, "metrics", metrics_from);
 }
 
-std::string to_json(const RoundResult& round) { return dump(to_value(round)); }
+std::string to_json(const RoundResult& round) { return json_text(to_value(round)); }
 
 RoundResult round_from_json(const std::string& text) {
   return reading(text, "round", round_from);
@@ -248,7 +246,7 @@ std::string to_json(const Results& results) {
   for (const auto& cell : results.cells) value["cells"].push_back(to_value(cell));
   value["quarantined"] = json::array();
   for (const auto& row : results.quarantined) value["quarantined"].push_back({{"path", row.path}, {"reason", row.reason}});
-  return dump(value, 1);
+  return json_text(value, 1);
 }
 
 Results results_from_json(const std::string& text) {
