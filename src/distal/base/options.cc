@@ -176,36 +176,86 @@ class Writer final : public OptionVisitor {
   }
 };
 
-class Help final : public OptionVisitor {
+template <class T>
+struct TypeWords;
+template <>
+struct TypeWords<bool> {
+  static constexpr const char* one = "true or false";
+};
+template <>
+struct TypeWords<int64_t> {
+  static constexpr const char* one = "whole number";
+  static constexpr const char* many = "whole numbers";
+};
+template <>
+struct TypeWords<double> {
+  static constexpr const char* one = "number";
+  static constexpr const char* many = "numbers";
+};
+template <>
+struct TypeWords<std::string> {
+  static constexpr const char* one = "text";
+  static constexpr const char* many = "texts";
+};
+
+class Describer final : public OptionVisitor {
  public:
-  explicit Help(std::string& out, std::string prefix = "") : out_(out), prefix_(std::move(prefix)) {}
+  explicit Describer(std::vector<OptionRow>& rows, std::string prefix = "")
+      : rows_(rows), prefix_(std::move(prefix)) {}
   void done() override {}
 
  protected:
-  void value(const char* name, Field field, const char* help, Range range, const OneOf& words) override {
-    const std::string value = std::visit([](auto* source) { return show(*source); }, field);
-    std::string limits;
-    if (!words.words.empty()) limits = fmt::format(" [{}]", fmt::join(words.words, "|"));
-    else if (range.low > -kMostNumber && range.high != kMostNumber) limits = fmt::format(" [{}..{}]", range.low, range.high);
-    else if (range.low > -kMostNumber) limits = fmt::format(" [>= {}]", range.low);
-    out_ += fmt::format("  {:<34} {:<14} {}{}\n", prefix_ + name, value, help, limits);
+  void value(const char* name, Field field, const char* help, Range range,
+             const OneOf& words) override {
+    OptionRow& row = rows_.emplace_back(OptionRow{.key = prefix_ + name, .help = help});
+    row.range = range;
+    row.words = words.words;
+    std::visit(
+        [&](auto* source) {
+          row.type = type(*source);
+          row.value = show(*source);
+        },
+        field);
   }
-  void section(const char* name, const char* help, bool, const Body& body) override {
-    out_ += fmt::format("  {:<34} {:<14} {}\n", prefix_ + name, "", help);
-    Help inner(out_, prefix_ + name + ".");
+  void section(const char* name, const char* help, bool present, const Body& body) override {
+    rows_.push_back({.key = prefix_ + name, .help = help, .section = true, .present = present});
+    Describer inner(rows_, prefix_ + name + ".");
     body()(inner);
   }
 
  private:
   template <class T>
+  static std::string type(const T&) { return TypeWords<T>::one; }
+  template <class T>
+  static std::string type(const std::optional<T>&) {
+    return fmt::format("{} or none", TypeWords<T>::one);
+  }
+  template <class T>
+  static std::string type(const std::vector<T>&) {
+    return fmt::format("list of {}", TypeWords<T>::many);
+  }
+  template <class T>
   static std::string show(const T& source) { return fmt::format("{}", source); }
   template <class T>
-  static std::string show(const std::optional<T>& source) { return source ? show(*source) : "none"; }
+  static std::string show(const std::optional<T>& source) {
+    return source ? show(*source) : "none";
+  }
   template <class T>
-  static std::string show(const std::vector<T>& source) { return fmt::format("[{}]", fmt::join(source, ", ")); }
-  std::string& out_;
+  static std::string show(const std::vector<T>& source) {
+    return fmt::format("[{}]", fmt::join(source, ", "));
+  }
+
+  std::vector<OptionRow>& rows_;
   std::string prefix_;
 };
+
+// What an option may be, as help shows it; empty where anything fits its type.
+std::string bracketed_limits(const OptionRow& row) {
+  if (!row.words.empty()) return fmt::format(" [{}]", fmt::join(row.words, "|"));
+  if (row.range.low <= -kMostNumber) return "";
+  if (row.range.high == kMostNumber) return fmt::format(" [>= {}]", row.range.low);
+  return fmt::format(" [{}..{}]", row.range.low, row.range.high);
+}
 
 // Maps merge, everything else is replaced.
 Yaml laid_over(const Yaml& base, const Yaml& difference) {
@@ -378,11 +428,23 @@ std::string resolved_yaml(const std::function<void(OptionVisitor&)>& visit) {
   return yaml_text(writer.made);
 }
 
-std::string help_text(const std::function<void(OptionVisitor&)>& visit) {
+std::vector<OptionRow> option_rows(const std::function<void(OptionVisitor&)>& visit) {
+  std::vector<OptionRow> rows;
+  Describer describer(rows);
+  visit(describer);
+  return rows;
+}
+
+std::string help_text(const std::vector<OptionRow>& rows) {
   std::string out;
-  Help help(out);
-  visit(help);
+  for (const OptionRow& row : rows)
+    out += fmt::format("  {:<34} {:<14} {}{}\n", row.key, row.value, row.help,
+                       bracketed_limits(row));
   return out;
+}
+
+std::string help_text(const std::function<void(OptionVisitor&)>& visit) {
+  return help_text(option_rows(visit));
 }
 
 std::optional<std::string> nearest(const std::string& word, const std::vector<std::string>& words) {

@@ -3,8 +3,9 @@
 //
 //   void visit(OptionVisitor& v) { v("epochs", epochs, "passes over the labelled clips", at_least(1)); }
 //
-// Visitors read a recipe (unknown key, wrong type, out of range: refused as `file:line:column: what, cure`), write the
-// resolved values back as YAML, and print help. Sections nest; a section may be absent (std::optional) or a list.
+// Visitors read a recipe (unknown key, wrong type, out of range: refused as
+// `file:line:column: what, cure`), write the resolved values back as YAML, and describe the options
+// for help and for documents. Sections nest; a section may be absent (std::optional) or a list.
 
 #include <concepts>
 #include <cstdint>
@@ -120,7 +121,22 @@ class Document {
 
 /// The options as YAML, every field resolved, in declaration order.
 std::string resolved_yaml(const std::function<void(OptionVisitor&)>& visit);
-/// One line a field: dotted name, default, sentence, range.
+
+/// A section or an option as data.
+struct OptionRow {
+  std::string key;                 // dotted, from the section that is visited: `training.steps`
+  std::string help;                // one sentence
+  bool section = false;
+  bool present = true;             // a section: false where it is absent by default
+  std::string type;                // an option: `whole number`, `list of numbers`, `text or none`
+  std::string value;               // an option: the default, `none` where it has none
+  Range range;                     // an option: what a number may be
+  std::vector<std::string> words;  // an option: what a text may be; empty: any text
+};
+/// Every section and option, in declaration order. The options of absent sections are included.
+std::vector<OptionRow> option_rows(const std::function<void(OptionVisitor&)>& visit);
+/// One line a row: dotted name, default, sentence, range.
+std::string help_text(const std::vector<OptionRow>& rows);
 std::string help_text(const std::function<void(OptionVisitor&)>& visit);
 
 template <class T>
