@@ -92,8 +92,8 @@ function(distal_catalogue room folder type header)
 namespace distal {
 namespace ${folder} {
 ${externs}}
-template <> const std::vector<Named<${type}>>& catalogue<${type}>() {
-  static const std::vector<Named<${type}>> rows = {
+template <> Catalogue<${type}>& all_methods<${type}>() {
+  static Catalogue<${type}> rows = {
 ${rows}  };
   return rows;
 }

@@ -9,6 +9,7 @@
 // `struct Options { ...; void visit(OptionVisitor&); }` and a constructor from it.
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,11 +30,23 @@ template <class Family>
 struct Named {
   std::string name;
   const Entry<Family>* entry;
+  std::string plugin;  // the file it came from; empty: a method of distal
+  friend bool operator<(const Named& a, const Named& b) { return a.name < b.name; }
 };
 
-/// The family's methods, sorted by name. Specialised by the generated table.
+/// Sorted by name. A row stays where it is in memory when others are added.
 template <class Family>
-const std::vector<Named<Family>>& catalogue();
+using Catalogue = std::set<Named<Family>>;
+
+/// The rows of a family, to add to (base/plugin.h). Specialised by the generated table. Add before other threads start.
+template <class Family>
+Catalogue<Family>& all_methods();
+
+/// The methods of a family: those of distal and those of plugins.
+template <class Family>
+const Catalogue<Family>& catalogue() {
+  return all_methods<Family>();
+}
 
 template <class Family, class Method>
 constexpr Entry<Family> entry(const char* summary, const char* source) {

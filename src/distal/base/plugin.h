@@ -1,0 +1,97 @@
+#pragma once
+// Methods in a shared library of the user's, loaded by `distal --plugin FILE.so ...` or load_plugin(). The whole of one:
+//
+//   #include <distal/active/strategy.h>
+//   #include <distal/base/plugin.h>
+//
+//   class Mine final : public distal::Strategy { ... };
+//
+//   DISTAL_PLUGIN(methods) {
+//     methods.add<distal::Strategy, Mine>("mine", "what it does, one sentence", "authors, title, venue, year");
+//   }
+//
+// A plugin is a program: it runs with the rights of whoever loads it. It stays loaded until the end.
+// Not thread-safe: load before other threads start.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <typeindex>
+#include <utility>
+#include <vector>
+
+#include <torch/version.h>
+
+#include "distal/base/abi.h"
+#include "distal/base/catalogue.h"
+
+#define DISTAL_TEXT_OF(value) #value
+#define DISTAL_TEXT(value) DISTAL_TEXT_OF(value)
+/// What must be equal in distal and in a plugin: version and public headers of distal, version of LibTorch, and the
+/// C++ ABI (its number, and whether std::string is that of C++11).
+#define DISTAL_ABI                                                               \
+  "distal " DISTAL_VERSION " (headers " DISTAL_INTERFACE "), LibTorch " TORCH_VERSION \
+  ", C++ ABI " DISTAL_TEXT(__GXX_ABI_VERSION) "." DISTAL_TEXT(_GLIBCXX_USE_CXX11_ABI)
+
+/// Defines the symbol that distal looks for. The body that follows adds the methods.
+#define DISTAL_PLUGIN(methods)                                                              \
+  static void distal_plugin_add(distal::PluginMethods& methods);                            \
+  extern "C" __attribute__((visibility("default"))) const distal::Plugin* distal_plugin() { \
+    static const distal::Plugin plugin = {DISTAL_ABI, &distal_plugin_add};                  \
+    return &plugin;                                                                         \
+  }                                                                                         \
+  static void distal_plugin_add(distal::PluginMethods& methods)
+
+namespace distal {
+
+/// The methods that a plugin adds. None is in a catalogue before all were found right.
+class PluginMethods {
+ public:
+  /// A method of a family, as its options name it. `name` is a word of a-z, 0-9 and _. Throws Error where the name is no such
+  /// word, or the family has a method of that name.
+  template <class Family, class Method>
+  void add(const std::string& name, const char* summary, const char* source) {
+    static_assert(std::is_base_of_v<Family, Method>, "a method derives from its family");
+    const bool taken = all_methods<Family>().contains({name, nullptr, ""});
+    add_row(name, typeid(Family), taken, [=](const std::string& file) {
+      const auto* kept = new Entry<Family>(entry<Family, Method>(summary, source));  // until the end, as the plugin
+      all_methods<Family>().insert({name, kept, file});
+    });
+  }
+  const std::vector<std::string>& names() const { return names_; }
+
+ private:
+  friend void load_plugin(const std::string& file);
+  friend class PluginMethodsPeer;  // tests
+  using Insert = std::function<void(const std::string& file)>;
+  void add_row(const std::string& name, std::type_index family, bool taken, Insert insert);
+  void insert_all(const std::string& file) const;
+  std::vector<std::string> names_;
+  std::vector<std::type_index> families_;
+  std::vector<Insert> inserts_;
+};
+
+/// What the symbol `distal_plugin` returns a pointer to. `abi` is looked at before anything else is used.
+struct Plugin {
+  const char* abi;
+  void (*add)(PluginMethods& methods);
+};
+
+struct LoadedPlugin {
+  std::string file;                  // as it was named
+  std::string id;                    // 16 hex digits: a hash of the bytes of the file
+  std::vector<std::string> methods;  // in the order in which they were added
+};
+
+/// Adds the methods of a plugin to the catalogues. A file of the same bytes again changes nothing. Throws UsageError: a file
+/// that cannot be read or is no shared library, lacks the symbol, was built for another distal, or has a name that
+/// is taken. Nothing of it is in a catalogue then.
+void load_plugin(const std::string& file);
+
+const std::vector<LoadedPlugin>& loaded_plugins();
+
+/// What results depend on beside computation_id(): the ids of the loaded plugins, sorted, joined by '+'. Empty without plugins.
+std::string plugins_id();
+
+}  // namespace distal
