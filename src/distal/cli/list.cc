@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "distal/base/text.h"
 #include "distal/cli/command.h"
 #include "distal/cli/reference.h"
 
@@ -16,8 +17,9 @@ void print(const Json& rows) {
       family = word("family");
       fmt::print("{}\n", family);
     }
-    fmt::print("  {:<18} {}\n  {:<18} {}\n{}", word("name"), word("summary"), "", word("source"),
-               row.value("options", ""));
+    fmt::print("  {:<18} {}\n  {:<18} {}\n", word("name"), word("summary"), "", word("source"));
+    if (row.contains("plugin")) fmt::print("  {:<18} plugin {}\n", "", excerpt(word("plugin")));
+    fmt::print("{}", row.value("options", ""));
   }
 }
 
@@ -36,6 +38,7 @@ void list(const std::string& wanted, bool json) {
                       {"name", method.name},
                       {"summary", method.summary},
                       {"source", method.source}});
+      if (!method.plugin.empty()) rows.back()["plugin"] = method.plugin;
       if (one) rows.back()["options"] = help_text(method.options);
     }
   }

@@ -26,7 +26,7 @@ FamilyRow family_row(const char* name, const char* title, const char* used) {
   for (const auto& row : catalogue<F>()) {
     std::shared_ptr<const void> kept;
     const auto own = option_rows([&](OptionVisitor& v) { row.entry->make(v, kept); });
-    family.methods.push_back({row.name, row.entry->summary, row.entry->source, own});
+    family.methods.push_back({row.name, row.entry->summary, row.entry->source, row.plugin, own});
   }
   return family;
 }

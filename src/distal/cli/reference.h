@@ -17,6 +17,7 @@ struct MethodRow {
   std::string name;
   std::string summary;             // one sentence
   std::string source;              // the paper; "-": none
+  std::string plugin;              // the file it came from; empty: it is distal's own
   std::vector<OptionRow> options;  // its own, with their defaults
 };
 
