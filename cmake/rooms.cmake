@@ -1,6 +1,8 @@
 # distal_room(NAME NEEDS rooms... LINKS libraries... FOREIGN header-prefixes...)
 #   makes the library distal::NAME of src/distal/NAME/**.cc, its test program NAME_test of src/distal/NAME/**_test.cc, and a check that
 #   refuses an #include of a room outside NEEDS, or of a foreign header that belongs to another room.
+# distal_library()
+#   makes libdistal.so of all rooms, the target distal::distal.
 # distal_catalogue(ROOM FOLDER TYPE HEADER)
 #   writes the table of a family from its folder: one file, one method, the file's name is the method's name.
 
@@ -14,10 +16,16 @@ if(DISTAL_FUZZ)  # GCC has judged the same code
   set(DISTAL_FLAGS -w)
 endif()
 
+# Every object can go into libdistal.so. The same flags for programs, since they reuse one precompiled header. A function
+# may be inlined within its file as before: nobody replaces functions of ours at run time.
+add_compile_options(-fPIC -fno-semantic-interposition)
+
 # One precompiled header, compiled once and reused by every target.
 add_library(distal_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
 
-target_include_directories(distal_pch PUBLIC ${DISTAL_FMT} ${CMAKE_SOURCE_DIR}/src)
+# distal/base/abi.h is written by the build.
+set(DISTAL_WRITTEN ${CMAKE_BINARY_DIR}/include)
+target_include_directories(distal_pch PUBLIC ${DISTAL_FMT} ${CMAKE_SOURCE_DIR}/src ${DISTAL_WRITTEN})
 target_link_libraries(distal_pch PUBLIC fmt::fmt ${TORCH_LIBRARIES} distal_openmp Threads::Threads)
 target_compile_options(distal_pch PRIVATE ${DISTAL_FLAGS} -Winvalid-pch)
 target_precompile_headers(distal_pch PRIVATE
@@ -58,6 +66,8 @@ function(distal_room name)
   distal_target(distal_${name})
   list(TRANSFORM ROOM_NEEDS PREPEND distal::)
   target_link_libraries(distal_${name} PUBLIC distal_pch ${ROOM_NEEDS} ${ROOM_LINKS})
+  set_property(GLOBAL APPEND PROPERTY DISTAL_ROOMS ${name})
+  set_property(GLOBAL APPEND PROPERTY DISTAL_LINKS ${ROOM_LINKS})
 
   if(tests AND NOT DISTAL_FUZZ)
     add_executable(${name}_test ${tests})
@@ -72,6 +82,31 @@ function(distal_room name)
     endif()
     set_tests_properties(${name} PROPERTIES TIMEOUT 1200 LABELS ${label})
   endif()
+endfunction()
+
+function(distal_library)
+  get_property(rooms GLOBAL PROPERTY DISTAL_ROOMS)
+  get_property(links GLOBAL PROPERTY DISTAL_LINKS)
+  list(REMOVE_DUPLICATES links)
+  set(files "")
+  foreach(link ${links})
+    set(type none)
+    if(TARGET ${link})
+      get_target_property(type ${link} TYPE)
+    endif()
+    if(type STREQUAL SHARED_LIBRARY)  # by its file: users of the installed library need no target of that name
+      set(link $<TARGET_LINKER_FILE:${link}>)
+    endif()
+    list(APPEND files ${link})
+  endforeach()
+  list(TRANSFORM rooms REPLACE "(.+)" "$<TARGET_OBJECTS:distal_\\1>")
+  add_library(distal_library SHARED ${rooms})
+  add_library(distal::distal ALIAS distal_library)
+  set_target_properties(distal_library PROPERTIES OUTPUT_NAME distal EXPORT_NAME distal LINKER_LANGUAGE CXX
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+  # Users of the library see LibTorch and fmt; the rest is linked here and nowhere else.
+  target_link_libraries(distal_library PRIVATE ${files} PUBLIC $<BUILD_INTERFACE:distal_pch>)
 endfunction()
 
 function(distal_catalogue room folder type header)
