@@ -1,0 +1,123 @@
+#pragma once
+// The promises of every backbone, as tests, for backbones of yours too. With GoogleTest, in one source of a test program:
+//
+//   #include <distal/models/conformance.h>
+//   namespace distal {
+//   INSTANTIATE_TEST_SUITE_P(Mine, EveryBackbone, ::testing::Values(SmallBackbone{"mine", "width: 4"}));  // options with which it is quick
+//   }
+//
+// Load a plugin before InitGoogleTest.
+
+#include <unistd.h>
+
+#include <filesystem>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <gmock/gmock.h>
+
+#include "distal/base/error.h"
+#include "distal/models/testing.h"
+#include "distal/models/weights.h"
+
+namespace distal {
+
+class EveryBackbone : public ::testing::TestWithParam<SmallBackbone> {
+ protected:
+  /// The nets of these tests are small: on a busy machine threads that wait for each other cost tenfold.
+  static void SetUpTestSuite() { at::set_num_threads(1); }
+
+  static Model build(uint64_t seed = 1, int64_t classes = 5) {
+    return make<Backbone>(GetParam().name, GetParam().options)->build(classes, Random(seed));
+  }
+};
+
+TEST_P(EveryBackbone, GivesLogitsAndEmbeddingForClipsOfTwoSizes) {
+  const auto net = build();
+  net->eval();
+  const torch::NoGradGuard no_grad;
+  for (const auto& sizes : {std::vector<int64_t>{2, 3, 4, 32, 32}, std::vector<int64_t>{1, 3, 8, 40, 48}}) {
+    const auto output = net->forward(at::randn(sizes));
+    EXPECT_EQ(output.logits.sizes().vec(), (std::vector<int64_t>{sizes[0], 5}));
+    EXPECT_EQ(output.embedding.sizes().vec(), (std::vector<int64_t>{sizes[0], net->embedding_size()}));
+    EXPECT_EQ(output.logits.scalar_type(), at::kFloat);
+    EXPECT_TRUE(output.logits.isfinite().all().item<bool>());
+    EXPECT_TRUE(at::equal(output.logits, net->head(output.embedding)));
+  }
+}
+
+TEST_P(EveryBackbone, SendsAFiniteGradientToEveryParameter) {
+  const auto net = build();
+  net->train();
+  const auto logits = net->forward(at::randn({4, 3, 4, 48, 48})).logits;
+  at::cross_entropy_loss(logits, at::tensor({0, 1, 2, 3}).to(at::kLong)).backward();
+  for (const auto& row : net->named_parameters()) {
+    ASSERT_TRUE(row.value().grad().defined()) << row.key();
+    EXPECT_TRUE(row.value().grad().isfinite().all().item<bool>()) << row.key();
+    EXPECT_GT(row.value().grad().abs().max().item<float>(), 0) << row.key();
+  }
+}
+
+TEST_P(EveryBackbone, GivesEqualLogitsAfterSavingAndLoading) {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("distal_backbone_{}", ::getpid());
+  std::filesystem::create_directories(folder);
+  ModelOptions options;
+  read_options(options, fmt::format("{{name: {}, {}}}", GetParam().name, GetParam().options), "test");
+  const auto net = options.build(5, Random(1));
+  net->train();
+  const auto clips = at::randn({2, 3, 4, 32, 32});
+  net->forward(clips);  // moves the running statistics
+  net->eval();
+  save_model((folder / "m.safetensors").string(), *net, side_json(options, {"a", "b", "c", "d", "e"}, ""));
+  const auto saved = load_model((folder / "m.safetensors").string());
+  const torch::NoGradGuard no_grad;
+  EXPECT_TRUE(at::equal(saved.net->forward(clips).logits, net->forward(clips).logits));
+  std::filesystem::remove_all(folder);
+}
+
+TEST_P(EveryBackbone, HasTheSameWeightsForTheSameSeedAndOthersForAnother) {
+  const auto first = state(*build(3)), second = state(*build(3)), third = state(*build(4));
+  bool differs = false;
+  for (size_t i = 0; i < first.size(); ++i) {
+    EXPECT_EQ(first[i].first, second[i].first);
+    EXPECT_TRUE(at::equal(first[i].second, second[i].second)) << first[i].first;
+    differs = differs || !at::equal(first[i].second, third[i].second);
+  }
+  EXPECT_TRUE(differs);
+}
+
+TEST_P(EveryBackbone, KeepsTheScaleOfItsInputAtTheStart) {
+  const auto net = build();
+  net->train();
+  const torch::NoGradGuard no_grad;
+  const double scale = net->forward(at::randn({2, 3, 4, 40, 40})).embedding.abs().mean().item<double>();
+  EXPECT_GT(scale, 0.01);
+  EXPECT_LT(scale, 10);
+}
+
+TEST_P(EveryBackbone, RefusesAClipItCannotTakeAndSaysWhichItCan) {
+  const auto net = build();
+  const auto refusal = [&](const std::vector<int64_t>& sizes) -> std::string {
+    try {
+      net->forward(at::zeros(sizes));
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  for (const auto& sizes : {std::vector<int64_t>{3, 4, 32, 32}, std::vector<int64_t>{1, 1, 4, 32, 32}, std::vector<int64_t>{1, 3, 4, 8, 32}}) {
+    EXPECT_THAT(refusal(sizes), ::testing::HasSubstr("it takes float32 [N, 3, T, H, W]"));
+    EXPECT_THAT(refusal(sizes), ::testing::HasSubstr(GetParam().name));
+  }
+}
+
+TEST_P(EveryBackbone, CanBeFrozenUpToItsHead) {
+  ModelOptions options;
+  read_options(options, fmt::format("{{name: {}, {}, freeze: [backbone]}}", GetParam().name, GetParam().options), "test");
+  const auto net = options.build(5, Random(1));
+  int64_t trained = 0;
+  for (const auto& parameter : net->parameters()) trained += parameter.requires_grad() ? parameter.numel() : 0;
+  EXPECT_EQ(trained, 5 * (net->embedding_size() + 1));
+}
+
+}  // namespace distal
