@@ -23,7 +23,8 @@ function(distal_install)
   target_include_directories(distal_library INTERFACE $<INSTALL_INTERFACE:include>)
   target_compile_features(distal_library INTERFACE cxx_std_20)
   install(TARGETS distal distal_library EXPORT distalTargets RUNTIME DESTINATION bin LIBRARY DESTINATION lib)
-  foreach(header ${DISTAL_PUBLIC_HEADERS} ${DISTAL_PUBLIC_HEADERS_INCLUDED} ${DISTAL_SUITES})
+  foreach(header ${DISTAL_PUBLIC_HEADERS} ${DISTAL_PUBLIC_HEADERS_INCLUDED} ${DISTAL_SUITES}
+          ${DISTAL_SUITES_INCLUDED})
     cmake_path(GET header PARENT_PATH room)
     set(folder ${PROJECT_SOURCE_DIR}/src)
     if(header STREQUAL base/abi.h)
@@ -32,7 +33,6 @@ function(distal_install)
     install(FILES ${folder}/distal/${header} DESTINATION include/distal/${room})
   endforeach()
 
-  cmake_path(GET TORCH_INSTALL_PREFIX PARENT_PATH _)
   configure_package_config_file(cmake/distalConfig.cmake.in ${CMAKE_BINARY_DIR}/distalConfig.cmake
     INSTALL_DESTINATION lib/cmake/distal)
   write_basic_package_version_file(${CMAKE_BINARY_DIR}/distalConfigVersion.cmake COMPATIBILITY SameMinorVersion)

@@ -18,7 +18,7 @@ foreach(room ${rooms})
   file(GLOB_RECURSE files RELATIVE ${SOURCE}/src ${SOURCE}/src/distal/${room}/*.cc ${SOURCE}/src/distal/${room}/*.h)
   list(APPEND computing ${files})
 endforeach()
-list(FILTER computing EXCLUDE REGEX "_test\\.cc$|/testing\\.h$|/conformance\\.h$|_test_helpers\\.h$")
+list(FILTER computing EXCLUDE REGEX "_test\\.cc$|/testing[a-z_]*\\.h$|/conformance\\.h$|_test_helpers\\.h$")
 list(SORT computing)
 distal_source_hash(computation CXX ${CXX} FOLDER ${SOURCE}/src FILES ${computing})
 

@@ -1,0 +1,58 @@
+"""cmake --install to a folder, which is then moved: the program and a program that was built against it run from there."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from small import require
+
+cmake, build = sys.argv[1], pathlib.Path(sys.argv[2])
+tests = pathlib.Path(__file__).resolve().parent
+folder = tempfile.TemporaryDirectory(prefix="distal-test-")
+place = pathlib.Path(folder.name)
+clean = {name: value for name, value in os.environ.items() if name not in ("LD_LIBRARY_PATH", "CMAKE_PREFIX_PATH")}
+
+
+def run(*words, code=0):
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=900, env=clean, cwd=place)
+    require(done.returncode == code, f"{' '.join(map(str, words))}: exit {done.returncode}, not {code}:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+    return done.stdout
+
+
+run(cmake, "--install", build, "--prefix", place / "first")
+moved = place / "elsewhere" / "second"
+moved.parent.mkdir()
+(place / "first").rename(moved)
+
+# Nothing of it names the folder of the build or the one it was installed to.
+texts = [*moved.glob("lib/cmake/distal/*.cmake"), *moved.glob("include/**/*.h")]
+require(len(texts) > 20, "headers and package are installed")
+for path in texts:
+    for name in (str(build), str(place / "first")):
+        require(name not in path.read_text(), f"{path}: names {name}")
+for path in (moved / "bin/distal", moved / "lib/libdistal.so", moved / "bin/distal_conformance"):
+    dynamic = run("readelf", "-d", path)
+    runpath = [line for line in dynamic.splitlines() if "RUNPATH" in line or "RPATH" in line]
+    require(len(runpath) == 1 and "[$ORIGIN" in runpath[0], f"{path}: begins with its own folder, not {runpath}")
+    require(str(build) not in runpath[0], f"{path}: looks in the build: {runpath[0]}")
+
+# Every header but the suites, which want GoogleTest, compiles where distal alone is linked.
+headers = sorted(path.relative_to(moved / "include") for path in moved.glob("include/**/*.h"))
+plain = [path for path in headers if path.name not in ("conformance.h",)]
+(place / "headers.cc").write_text("".join(f"#include <{path}>\n" for path in plain))
+run(cmake, "-S", tests / "installed_consumer", "-B", place / "consumer", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
+    f"-DCMAKE_PREFIX_PATH={moved}", f"-DPLUGIN={tests / 'plugin/least_energy.cc'}", f"-DHEADERS={place / 'headers.cc'}")
+run(cmake, "--build", place / "consumer", "--parallel", "1")
+
+said = run(place / "consumer" / "consumer", place / "left.mp4")
+require(said.split("]")[0] == "[2, 32, 32, 3", f"a clip of two frames, not {said}")
+require(sorted(said.split()[-2:]) == ["1", "3"], f"the two clips that are least certain, 1 and 3, not {said}")
+
+program = moved / "bin/distal"
+require("entropy" in run(program, "list", "strategies"), "the moved program lists its methods")
+require('"codec": "h264"' in run(program, "probe", "--json", place / "left.mp4"), "it reads a video")
+plugin = place / "consumer" / "libleast_energy.so"
+require("least_energy" in run(program, "--plugin", plugin, "list"), "it loads a plugin that was built against the installation")
+require("[  PASSED  ]" in run(moved / "bin/distal_conformance", plugin, "--gtest_filter=*EveryStrategy*"), "which keeps its promises")
