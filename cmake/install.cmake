@@ -22,7 +22,8 @@ function(distal_install)
 
   target_include_directories(distal_library INTERFACE $<INSTALL_INTERFACE:include>)
   target_compile_features(distal_library INTERFACE cxx_std_20)
-  install(TARGETS distal distal_library EXPORT distalTargets RUNTIME DESTINATION bin LIBRARY DESTINATION lib)
+  install(TARGETS distal RUNTIME DESTINATION bin)
+  install(TARGETS distal_library EXPORT distalTargets LIBRARY DESTINATION lib)
   foreach(header ${DISTAL_PUBLIC_HEADERS} ${DISTAL_PUBLIC_HEADERS_INCLUDED} ${DISTAL_SUITES}
           ${DISTAL_SUITES_INCLUDED})
     cmake_path(GET header PARENT_PATH room)
