@@ -3,8 +3,9 @@
 #   include/distal/room/file.h              cmake/public_headers.cmake
 #   lib/cmake/distal/distalConfig.cmake     find_package(distal), target distal::distal
 #   bin/distal_conformance                  the promises of the families, for methods in a plugin
-# LibTorch and OpenVINO are looked for in P/lib/distal, then where this build found them. The component `bundle`, which is
-# installed only by name, copies them to P/lib/distal: 540 MB, and P runs on another machine with the Debian packages.
+# LibTorch and OpenVINO are looked for in P/lib/distal, then where this build found them. The
+# component `bundle`, which is installed only by name, copies them to P/lib/distal: 500 MB, and P
+# runs on another machine with the Debian packages.
 include(CMakePackageConfigHelpers)
 include(${CMAKE_CURRENT_LIST_DIR}/public_headers.cmake)
 
@@ -36,17 +37,18 @@ function(distal_install)
 
   configure_package_config_file(cmake/distalConfig.cmake.in ${CMAKE_BINARY_DIR}/distalConfig.cmake
     INSTALL_DESTINATION lib/cmake/distal)
-  write_basic_package_version_file(${CMAKE_BINARY_DIR}/distalConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+  write_basic_package_version_file(${CMAKE_BINARY_DIR}/distalConfigVersion.cmake
+    COMPATIBILITY SameMinorVersion)
   install(FILES ${CMAKE_BINARY_DIR}/distalConfig.cmake ${CMAKE_BINARY_DIR}/distalConfigVersion.cmake
           DESTINATION lib/cmake/distal)
   install(EXPORT distalTargets NAMESPACE distal:: DESTINATION lib/cmake/distal)
 
-  file(GLOB bundled ${torch}/libtorch.so ${torch}/libtorch_cpu.so ${torch}/libc10.so ${torch}/libgomp*.so*
-       ${torch}/libtorch_global_deps.so ${torch}/libshm.so)
+  file(GLOB bundled ${torch}/libtorch.so ${torch}/libtorch_cpu.so ${torch}/libc10.so
+       ${torch}/libgomp*.so*)
   if(OpenVINO_FOUND)
     file(GLOB engines ${openvino}/libopenvino.so* ${openvino}/libopenvino_intel_cpu_plugin.so
-         ${openvino}/libopenvino_onnx_frontend.so* ${openvino}/libopenvino_ir_frontend.so* ${openvino}/libtbb*.so*
-         ${openvino}/libhwloc.so*)
+         ${openvino}/libopenvino_onnx_frontend.so* ${openvino}/libopenvino_ir_frontend.so*
+         ${openvino}/libtbb*.so* ${openvino}/libhwloc.so*)
     list(APPEND bundled ${engines})
   endif()
   install(FILES ${bundled} DESTINATION lib/distal COMPONENT bundle EXCLUDE_FROM_ALL)

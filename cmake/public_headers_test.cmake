@@ -1,4 +1,5 @@
-# cmake -P public_headers_test.cmake: the installed headers include installed headers alone, and none is there for nothing.
+# cmake -P public_headers_test.cmake: the installed headers include installed headers alone, and
+# none is there for nothing.
 cmake_policy(VERSION 3.25)
 include(${CMAKE_CURRENT_LIST_DIR}/public_headers.cmake)
 cmake_path(SET source NORMALIZE ${CMAKE_CURRENT_LIST_DIR}/../src/distal)
@@ -26,22 +27,24 @@ function(close_over out)
   set(${out} ${all} PARENT_SCOPE)
 endfunction()
 
+set(list cmake/public_headers.cmake)
 function(compare what wanted listed)
   foreach(header ${wanted})
     if(NOT header IN_LIST listed)
-      message(FATAL_ERROR "cmake/public_headers.cmake: ${what} lacks ${header}, which one of its headers includes")
+      message(FATAL_ERROR "${list}: ${what} lacks ${header}, which one of its headers includes")
     endif()
   endforeach()
   foreach(header ${listed})
     if(NOT header IN_LIST wanted)
-      message(FATAL_ERROR "cmake/public_headers.cmake: ${what} has ${header}, which none of its headers includes")
+      message(FATAL_ERROR "${list}: ${what} has ${header}, which none of its headers includes")
     endif()
   endforeach()
 endfunction()
 
 set(public ${DISTAL_PUBLIC_HEADERS})
 close_over(public)
-compare(DISTAL_PUBLIC_HEADERS_INCLUDED "${public}" "${DISTAL_PUBLIC_HEADERS};${DISTAL_PUBLIC_HEADERS_INCLUDED}")
+compare(DISTAL_PUBLIC_HEADERS_INCLUDED "${public}"
+        "${DISTAL_PUBLIC_HEADERS};${DISTAL_PUBLIC_HEADERS_INCLUDED}")
 set(suites ${DISTAL_SUITES})
 close_over(suites)
 list(REMOVE_ITEM suites ${public})

@@ -1,9 +1,11 @@
-# cmake -DWORK=folder -DCXX=compiler -P revision_test.cmake: what changes computation_id(), and what does not, in a small tree.
+# cmake -DWORK=folder -DCXX=compiler -P revision_test.cmake: what changes computation_id(), and what
+# does not, in a small tree.
 cmake_policy(VERSION 3.25)
 
 # The id of the checkout in `folder`.
 function(id_of folder out)
-  execute_process(COMMAND ${CMAKE_COMMAND} -DSOURCE=${folder} -DOUT=${WORK}/revision.cc -DABI=${WORK}/abi.h -DVERSION=1 -DCXX=${CXX}
+  execute_process(COMMAND ${CMAKE_COMMAND} -DSOURCE=${folder} -DOUT=${WORK}/revision.cc
+                          -DABI=${WORK}/abi.h -DVERSION=1 -DCXX=${CXX}
                           -P ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/revision.cmake COMMAND_ERROR_IS_FATAL ANY)
   file(READ ${WORK}/revision.cc text)
   if(NOT text MATCHES "computation_id.*\"([0-9a-f]+)\"")
@@ -12,10 +14,11 @@ function(id_of folder out)
   set(${out} ${CMAKE_MATCH_1} PARENT_SCOPE)
 endfunction()
 
+set(top "#include <string>\nint digits = 1'000;\n")
 function(make_tree folder)
   set(src ${folder}/src/distal)
   file(WRITE ${folder}/README.md "one\n")
-  file(WRITE ${src}/base/text.cc "#include <string>\nint digits = 1'000;\nconst char* place = \"http://here\"; int port = 1;\n")
+  file(WRITE ${src}/base/text.cc "${top}const char* place = \"http://here\"; int port = 1;\n")
   file(WRITE ${src}/distill/losses/kd.cc "// softened\ndouble loss(double x) {\n  return x * x;\n}\n")
   file(WRITE ${src}/distill/loss_test.cc "int test = 1;\n")
   file(WRITE ${src}/distill/testing.h "int help = 1;\n")
@@ -45,10 +48,11 @@ id_of(${WORK}/tree first)
 
 set(kd src/distal/distill/losses/kd.cc)
 check(${kd} "// softened\ndouble loss(double x) {\n  return x * x * 2;\n}\n" moves)
-check(${kd} "// hardened\n\n/* a\n   word */\ndouble loss(double x) {\n\n  return x * x;  // twice\n}\n" stays)
+check(${kd} "// hard\n\n/* a\n b */\ndouble loss(double x) {\n\n  return x * x;  // twice\n}\n" stays)
 check(${kd} "double\nloss( double x ) { return x * x; }" stays)
-check(src/distal/base/text.cc "#include <string>\nint digits = 1'000;\nconst char* place = \"http://here\"; int port = 2;\n" moves)
-check(src/distal/base/text.cc "#include <string>\nint digits = 1'000;\nconst char* place = \"http://there\"; int port = 1;\n" moves)
+set(text src/distal/base/text.cc)
+check(${text} "${top}const char* place = \"http://here\"; int port = 2;\n" moves)
+check(${text} "${top}const char* place = \"http://there\"; int port = 1;\n" moves)
 check(README.md "two\n" stays)
 check(src/distal/distill/loss_test.cc "int test = 2;\n" stays)
 check(src/distal/distill/testing.h "int help = 2;\n" stays)

@@ -1,8 +1,9 @@
 # distal_source_hash(OUT CXX COMPILER FOLDER folder FILES files...)
-#   sets OUT to a hash of the code of these files, named relative to the folder: comments and white space are left out, so that
-#   neither a comment nor a formatter changes it. Spaces within text in quotes do not count either.
-#   g++ finds the comments, since only a C++ lexer knows a comment from text in quotes. COMPILER may be another one, whose
-#   options differ: g++ of the path is then asked, and where there is none comments count.
+#   sets OUT to a hash of the code of these files, named relative to the folder. Comments and white
+#   space are left out, so that neither a comment nor a formatter changes it. Spaces within text in
+#   quotes do not count either. g++ finds the comments, since only a C++ lexer knows a comment from
+#   text in quotes. COMPILER may be another one, whose options differ: g++ of the path is then asked,
+#   and where there is none comments count.
 function(distal_source_hash out)
   cmake_parse_arguments(HASH "" "CXX;FOLDER" "FILES" ${ARGN})
   set(text "")

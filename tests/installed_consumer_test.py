@@ -1,4 +1,4 @@
-"""cmake --install to a folder, which is then moved: the program and a program that was built against it run from there."""
+"""A moved installation: distal runs from there, and so does a program that was built against it."""
 
 import os
 import pathlib
@@ -12,12 +12,15 @@ cmake, build = sys.argv[1], pathlib.Path(sys.argv[2])
 tests = pathlib.Path(__file__).resolve().parent
 folder = tempfile.TemporaryDirectory(prefix="distal-test-")
 place = pathlib.Path(folder.name)
-clean = {name: value for name, value in os.environ.items() if name not in ("LD_LIBRARY_PATH", "CMAKE_PREFIX_PATH")}
+paths = ("LD_LIBRARY_PATH", "CMAKE_PREFIX_PATH")
+clean = {name: value for name, value in os.environ.items() if name not in paths}
 
 
 def run(*words, code=0):
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=900, env=clean, cwd=place)
-    require(done.returncode == code, f"{' '.join(map(str, words))}: exit {done.returncode}, not {code}:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+    words = [str(word) for word in words]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=900, env=clean, cwd=place)
+    said = done.stdout[-4000:] + done.stderr[-4000:]
+    require(done.returncode == code, f"{' '.join(words)}: exit {done.returncode}:\n{said}")
     return done.stdout
 
 
@@ -35,24 +38,26 @@ for path in texts:
 for path in (moved / "bin/distal", moved / "lib/libdistal.so", moved / "bin/distal_conformance"):
     dynamic = run("readelf", "-d", path)
     runpath = [line for line in dynamic.splitlines() if "RUNPATH" in line or "RPATH" in line]
-    require(len(runpath) == 1 and "[$ORIGIN" in runpath[0], f"{path}: begins with its own folder, not {runpath}")
+    require(len(runpath) == 1 and "[$ORIGIN" in runpath[0], f"{path}: looks first in {runpath}")
     require(str(build) not in runpath[0], f"{path}: looks in the build: {runpath[0]}")
 
 # Every header but the suites, which want GoogleTest, compiles where distal alone is linked.
 headers = sorted(path.relative_to(moved / "include") for path in moved.glob("include/**/*.h"))
-plain = [path for path in headers if path.name not in ("conformance.h",)]
+plain = [path for path in headers if path.name not in ("conformance.h", "testing.h")]
 (place / "headers.cc").write_text("".join(f"#include <{path}>\n" for path in plain))
-run(cmake, "-S", tests / "installed_consumer", "-B", place / "consumer", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
-    f"-DCMAKE_PREFIX_PATH={moved}", f"-DPLUGIN={tests / 'plugin/least_energy.cc'}", f"-DHEADERS={place / 'headers.cc'}")
+run(cmake, "-S", tests / "installed_consumer", "-B", place / "consumer", "-G", "Ninja",
+    "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_PREFIX_PATH={moved}",
+    f"-DPLUGIN={tests / 'plugin/least_energy.cc'}", f"-DHEADERS={place / 'headers.cc'}")
 run(cmake, "--build", place / "consumer", "--parallel", "1")
 
 said = run(place / "consumer" / "consumer", place / "left.mp4")
 require(said.split("]")[0] == "[2, 32, 32, 3", f"a clip of two frames, not {said}")
-require(sorted(said.split()[-2:]) == ["1", "3"], f"the two clips that are least certain, 1 and 3, not {said}")
+require(sorted(said.split()[-2:]) == ["1", "3"], f"the least certain clips are 1 and 3, not {said}")
 
 program = moved / "bin/distal"
 require("entropy" in run(program, "list", "strategies"), "the moved program lists its methods")
-require('"codec": "h264"' in run(program, "probe", "--json", place / "left.mp4"), "it reads a video")
+require("h264" in run(program, "probe", place / "left.mp4"), "it reads a video")
 plugin = place / "consumer" / "libleast_energy.so"
-require("least_energy" in run(program, "--plugin", plugin, "list"), "it loads a plugin that was built against the installation")
-require("[  PASSED  ]" in run(moved / "bin/distal_conformance", plugin, "--gtest_filter=*EveryStrategy*"), "which keeps its promises")
+require("least_energy" in run(program, "--plugin", plugin, "list"), "it loads a plugin built here")
+tested = run(moved / "bin/distal_conformance", plugin, "--gtest_filter=*EveryStrategy*")
+require("[  PASSED  ]" in tested, "which keeps its promises")

@@ -12,6 +12,8 @@ int main(int, char** argv) {
   const distal::Frames clip = distal::Decoder(info).at_times(times, distal::Resize{32});
   distal::PoolScores scores;
   scores.logits = torch::tensor({9.f, 0.f, 1.f, 1.f, 5.f, 0.f, 1.f, 2.f, 8.f, 0.f}).view({5, 2});
-  const torch::Tensor rows = distal::make<distal::Strategy>("entropy")->select(scores, 2, distal::Random(1));
-  std::cout << clip.frames.sizes() << " " << rows[0].item<int64_t>() << " " << rows[1].item<int64_t>() << "\n";
+  const auto strategy = distal::make<distal::Strategy>("entropy");
+  const torch::Tensor rows = strategy->select(scores, 2, distal::Random(1));
+  std::cout << clip.frames.sizes() << " " << rows[0].item<int64_t>() << " "
+            << rows[1].item<int64_t>() << "\n";
 }

@@ -1,4 +1,5 @@
-// distal_conformance FILE.so [--gtest_filter=...]: runs the methods of a plugin through the promises of their families.
+// distal_conformance FILE.so [--gtest_filter=...]: runs the methods of a plugin through the
+// promises of their families.
 
 #include <cstdio>
 
@@ -15,8 +16,9 @@ namespace {
 template <class Family>
 std::vector<std::string> added() {
   std::vector<std::string> names;
-  for (const auto& row : catalogue<Family>())
+  for (const auto& row : catalogue<Family>()) {
     if (!row.plugin.empty()) names.push_back(row.name);
+  }
   return names;
 }
 
@@ -31,8 +33,10 @@ const auto kName = [](const auto& info) { return info.param; };
 
 INSTANTIATE_TEST_SUITE_P(Plugin, EveryStrategy, ::testing::ValuesIn(added<Strategy>()), kName);
 INSTANTIATE_TEST_SUITE_P(Plugin, EveryLoss, ::testing::ValuesIn(added<DistillLoss>()), kName);
-INSTANTIATE_TEST_SUITE_P(Plugin, EveryAugmentation, ::testing::ValuesIn(added<Augmentation>()), kName);
-INSTANTIATE_TEST_SUITE_P(Plugin, EveryBackbone, ::testing::ValuesIn(added_backbones()), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Plugin, EveryAugmentation, ::testing::ValuesIn(added<Augmentation>()),
+                         kName);
+INSTANTIATE_TEST_SUITE_P(Plugin, EveryBackbone, ::testing::ValuesIn(added_backbones()),
+                         [](const auto& info) { return info.param.name; });
 INSTANTIATE_TEST_SUITE_P(Plugin, EveryTask, ::testing::ValuesIn(added<PretextTask>()), kName);
 INSTANTIATE_TEST_SUITE_P(Plugin, EveryContrast, ::testing::ValuesIn(added<Contrast>()), kName);
 
@@ -50,7 +54,8 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryContrast);
 
 int main(int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') {
-    std::fputs("distal_conformance FILE.so [--gtest_filter=...]: tests the methods of a plugin\n", stderr);
+    std::fputs("distal_conformance FILE.so [--gtest_filter=...]: tests the methods of a plugin\n",
+               stderr);
     return 2;
   }
   try {

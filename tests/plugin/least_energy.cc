@@ -7,17 +7,22 @@
 
 namespace {
 
-// The clips whose logits say least that they belong to any class: -logsumexp(z / temperature), larger is asked first.
+// The clips whose logits say least that they belong to any class: -logsumexp(z / temperature),
+// larger is asked first.
 class LeastEnergy final : public distal::Strategy {
  public:
   struct Options {
     double temperature = 1;
-    void visit(distal::OptionVisitor& v) { v("temperature", temperature, "divides the logits", distal::at_least(1e-3)); }
+    void visit(distal::OptionVisitor& v) {
+      v("temperature", temperature, "divides the logits", distal::at_least(1e-3));
+    }
   };
   explicit LeastEnergy(const Options& options) : options_(options) {}
 
-  std::optional<torch::Tensor> score(const distal::PoolScores& scores, distal::Random) const override {
-    distal::checked_probabilities(scores, "least_energy");  // refuses what is not finite, and names the row
+  std::optional<torch::Tensor> score(const distal::PoolScores& scores,
+                                     distal::Random) const override {
+    // Refuses what is not finite, and names the row.
+    distal::checked_probabilities(scores, "least_energy");
     return -(scores.logits.to(torch::kFloat64) / options_.temperature).logsumexp(1);
   }
 
@@ -28,6 +33,7 @@ class LeastEnergy final : public distal::Strategy {
 }  // namespace
 
 DISTAL_PLUGIN(methods) {
-  methods.add<distal::Strategy, LeastEnergy>("least_energy", "the clips with the least evidence for any class",
-                                             "Liu et al., Energy-based Out-of-distribution Detection, NeurIPS 2020");
+  methods.add<distal::Strategy, LeastEnergy>(
+      "least_energy", "the clips with the least evidence for any class",
+      "Liu et al., Energy-based Out-of-distribution Detection, NeurIPS 2020");
 }

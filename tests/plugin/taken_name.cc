@@ -7,7 +7,8 @@ namespace {
 
 class First final : public distal::Strategy {
  public:
-  std::optional<torch::Tensor> score(const distal::PoolScores& scores, distal::Random) const override {
+  std::optional<torch::Tensor> score(const distal::PoolScores& scores,
+                                     distal::Random) const override {
     return torch::zeros({scores.size()}, torch::kFloat64);
   }
 };

@@ -1,5 +1,6 @@
 #pragma once
-// The promises of every strategy, as tests, for strategies of yours too. With GoogleTest, in one source of a test program:
+// The promises of every strategy, as tests, for strategies of yours too. With GoogleTest, in one
+// source of a test program:
 //
 //   #include <distal/active/conformance.h>
 //   namespace distal {
@@ -25,7 +26,8 @@ namespace distal {
 
 class EveryStrategy : public ::testing::TestWithParam<std::string> {
  protected:
-  /// Thousands of tiny tensors: on a busy machine a second thread costs a hundred times what it gains.
+  /// Thousands of tiny tensors: on a busy machine a second thread costs a hundred times what it
+  /// gains.
   static void SetUpTestSuite() { at::set_num_threads(1); }
 
   static torch::Tensor normal(std::vector<int64_t> sizes, uint64_t seed) {

@@ -1,12 +1,12 @@
 #pragma once
-// The families (backbones, strategies, losses): one method is one file, and the build writes the family's table from the
-// folder (cmake/rooms.cmake). A method's file ends with
+// The families (backbones, strategies, losses): one method is one file, and the build writes the
+// family's table from the folder (cmake/rooms.cmake). A method's file ends with
 //
 //   extern const Entry<Strategy> entropy;
 //   const Entry<Strategy> entropy = entry<Strategy, Entropy>("one sentence", "authors, title, venue, year, equation");
 //
-// in the namespace of the folder. A method without options needs no `visit`; one with options has a nested
-// `struct Options { ...; void visit(OptionVisitor&); }` and a constructor from it.
+// in the namespace of the folder. A method without options needs no `visit`; one with options has a
+// nested `struct Options { ...; void visit(OptionVisitor&); }` and a constructor from it.
 
 #include <memory>
 #include <set>
@@ -21,8 +21,8 @@ template <class Family>
 struct Entry {
   const char* summary;  // what it does, one sentence
   const char* source;   // the paper
-  // Visits the method's own options (starting from `kept`, or from the defaults where it is null), keeps them in `kept`
-  // and makes the method from them.
+  // Visits the method's own options (starting from `kept`, or from the defaults where it is null),
+  // keeps them in `kept` and makes the method from them.
   std::shared_ptr<const Family> (*make)(OptionVisitor&, std::shared_ptr<const void>& kept);
 };
 
@@ -38,7 +38,8 @@ struct Named {
 template <class Family>
 using Catalogue = std::set<Named<Family>>;
 
-/// The rows of a family, to add to (base/plugin.h). Specialised by the generated table. Add before other threads start.
+/// The rows of a family, to add to (base/plugin.h). Specialised by the generated table. Add before
+/// other threads start.
 template <class Family>
 Catalogue<Family>& all_methods();
 
@@ -65,7 +66,8 @@ constexpr Entry<Family> entry(const char* summary, const char* source) {
           }};
 }
 
-/// A method chosen by name in a recipe, `strategy: {name: badge, temperature: 2}` or just `strategy: badge`.
+/// A method chosen by name in a recipe, `strategy: {name: badge, temperature: 2}` or just
+/// `strategy: badge`.
 template <class Family>
 struct Choice {
   std::string name;
@@ -92,7 +94,8 @@ struct Choice {
   std::shared_ptr<const void> options_;
 };
 
-/// The method of that name with the options in `yaml` (flow or block text, may be empty). For code and tests.
+/// The method of that name with the options in `yaml` (flow or block text, may be empty). For code
+/// and tests.
 template <class Family>
 std::shared_ptr<const Family> make(const std::string& name, const std::string& yaml = "") {
   Choice<Family> choice;

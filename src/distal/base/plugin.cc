@@ -42,34 +42,45 @@ std::string loader_words(const std::string& path) {
 }
 
 const Plugin& open_plugin(const std::string& file) {
-  const std::string path = std::filesystem::absolute(file).string();  // a name without '/' is looked for elsewhere
+  // The loader looks for a name without '/' elsewhere.
+  const std::string path = std::filesystem::absolute(file).string();
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
-    refuse(file, fmt::format("cannot be loaded ({}); give a shared library that was built against this distal, {}",
-                             loader_words(path), DISTAL_ABI));
+    refuse(file, fmt::format("cannot be loaded ({}); give a shared library that was built against "
+                             "this distal, {}", loader_words(path), DISTAL_ABI));
   }
   void* symbol = ::dlsym(library, kSymbol);
   if (symbol == nullptr) {
-    refuse(file, fmt::format("has no symbol {}, so it is no plugin of distal; write DISTAL_PLUGIN of "
-                             "<distal/base/plugin.h> in one of its sources", kSymbol));
+    refuse(file, fmt::format("has no symbol {}, so it is no plugin of distal; write DISTAL_PLUGIN "
+                             "of <distal/base/plugin.h> in one of its sources", kSymbol));
   }
   const Plugin* plugin = reinterpret_cast<const Plugin* (*)()>(symbol)();
-  if (plugin == nullptr || plugin->abi == nullptr) refuse(file, fmt::format("its {} returns nothing; use DISTAL_PLUGIN", kSymbol));
+  if (plugin == nullptr || plugin->abi == nullptr) {
+    refuse(file, fmt::format("its {} returns nothing; use DISTAL_PLUGIN", kSymbol));
+  }
   if (std::string_view(plugin->abi) != DISTAL_ABI) {
-    refuse(file, fmt::format("was built for {}, and this is {}; build it again with the headers, the LibTorch and the "
-                             "compiler of this distal", excerpt(plugin->abi), DISTAL_ABI));
+    refuse(file, fmt::format("was built for {}, and this is {}; build it again with the headers, "
+                             "the LibTorch and the compiler of this distal",
+                             excerpt(plugin->abi), DISTAL_ABI));
   }
   return *plugin;
 }
 
 }  // namespace
 
-void PluginMethods::add_row(const std::string& name, std::type_index family, bool taken, Insert insert) {
-  const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
-  const bool word = !name.empty() && name[0] >= 'a' && name[0] <= 'z' && std::all_of(name.begin(), name.end(), fits);
-  if (!word) fail("its method '{}' has no name for recipes; use a-z, 0-9 and _, a letter first", excerpt(name, 60));
+void PluginMethods::add_row(const std::string& name, std::type_index family, bool taken,
+                            Insert insert) {
+  const auto letter = [](char c) { return c >= 'a' && c <= 'z'; };
+  const auto fits = [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '_'; };
+  if (name.empty() || !letter(name[0]) || !std::all_of(name.begin(), name.end(), fits)) {
+    fail("its method '{}' has no name for recipes; use a-z, 0-9 and _, a letter first",
+         excerpt(name, 60));
+  }
   for (size_t i = 0; i < names_.size(); ++i) taken |= names_[i] == name && families_[i] == family;
-  if (taken) fail("its method {} has the name of another of that family (distal list shows them); give it another name", name);
+  if (taken) {
+    fail("its method {} has the name of another of that family (distal list shows them); "
+         "give it another name", name);
+  }
   names_.push_back(name);
   families_.push_back(family);
   inserts_.push_back(std::move(insert));
@@ -90,7 +101,9 @@ void load_plugin(const std::string& file) {
   } catch (const std::exception& error) {
     refuse(file, excerpt(error.what()));
   }
-  if (methods.names().empty()) refuse(file, "adds no method; its DISTAL_PLUGIN(methods) must call methods.add");
+  if (methods.names().empty()) {
+    refuse(file, "adds no method; its DISTAL_PLUGIN(methods) must call methods.add");
+  }
   methods.insert_all(file);
   plugins().push_back({file, id, methods.names()});
 }

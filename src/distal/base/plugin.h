@@ -1,5 +1,6 @@
 #pragma once
-// Methods in a shared library of the user's, loaded by `distal --plugin FILE.so ...` or load_plugin(). The whole of one:
+// Methods in a shared library of the user's, loaded by `distal --plugin FILE.so ...` or
+// load_plugin(). The whole of one:
 //
 //   #include <distal/active/strategy.h>
 //   #include <distal/base/plugin.h>
@@ -7,11 +8,12 @@
 //   class Mine final : public distal::Strategy { ... };
 //
 //   DISTAL_PLUGIN(methods) {
-//     methods.add<distal::Strategy, Mine>("mine", "what it does, one sentence", "authors, title, venue, year");
+//     methods.add<distal::Strategy, Mine>("mine", "what it does, one sentence",
+//                                         "authors, title, venue, year");
 //   }
 //
-// A plugin is a program: it runs with the rights of whoever loads it. It stays loaded until the end.
-// Not thread-safe: load before other threads start.
+// A plugin is a program: it runs with the rights of whoever loads it. It stays loaded until the
+// end. Not thread-safe: load before other threads start.
 
 #include <functional>
 #include <memory>
@@ -28,8 +30,8 @@
 
 #define DISTAL_TEXT_OF(value) #value
 #define DISTAL_TEXT(value) DISTAL_TEXT_OF(value)
-/// What must be equal in distal and in a plugin: version and public headers of distal, version of LibTorch, and the
-/// C++ ABI (its number, and whether std::string is that of C++11).
+/// What must be equal in distal and in a plugin: version and public headers of distal, version of
+/// LibTorch, and the C++ ABI (its number, and whether std::string is that of C++11).
 #define DISTAL_ABI                                                               \
   "distal " DISTAL_VERSION " (headers " DISTAL_INTERFACE "), LibTorch " TORCH_VERSION \
   ", C++ ABI " DISTAL_TEXT(__GXX_ABI_VERSION) "." DISTAL_TEXT(_GLIBCXX_USE_CXX11_ABI)
@@ -48,14 +50,15 @@ namespace distal {
 /// The methods that a plugin adds. None is in a catalogue before all were found right.
 class PluginMethods {
  public:
-  /// A method of a family, as its options name it. `name` is a word of a-z, 0-9 and _. Throws Error where the name is no such
-  /// word, or the family has a method of that name.
+  /// A method of a family, as its options name it. `name` is a word of a-z, 0-9 and _. Throws Error
+  /// where the name is no such word, or the family has a method of that name.
   template <class Family, class Method>
   void add(const std::string& name, const char* summary, const char* source) {
     static_assert(std::is_base_of_v<Family, Method>, "a method derives from its family");
     const bool taken = all_methods<Family>().contains({name, nullptr, ""});
     add_row(name, typeid(Family), taken, [=](const std::string& file) {
-      const auto* kept = new Entry<Family>(entry<Family, Method>(summary, source));  // until the end, as the plugin
+      // Kept until the end, as the plugin is.
+      const auto* kept = new Entry<Family>(entry<Family, Method>(summary, source));
       all_methods<Family>().insert({name, kept, file});
     });
   }
@@ -72,7 +75,8 @@ class PluginMethods {
   std::vector<Insert> inserts_;
 };
 
-/// What the symbol `distal_plugin` returns a pointer to. `abi` is looked at before anything else is used.
+/// What the symbol `distal_plugin` returns a pointer to. `abi` is looked at before anything else is
+/// used.
 struct Plugin {
   const char* abi;
   void (*add)(PluginMethods& methods);
@@ -84,14 +88,15 @@ struct LoadedPlugin {
   std::vector<std::string> methods;  // in the order in which they were added
 };
 
-/// Adds the methods of a plugin to the catalogues. A file of the same bytes again changes nothing. Throws UsageError: a file
-/// that cannot be read or is no shared library, lacks the symbol, was built for another distal, or has a name that
-/// is taken. Nothing of it is in a catalogue then.
+/// Adds the methods of a plugin to the catalogues. A file of the same bytes again changes nothing.
+/// Throws UsageError: a file that cannot be read or is no shared library, lacks the symbol, was
+/// built for another distal, or has a name that is taken. Nothing of it is in a catalogue then.
 void load_plugin(const std::string& file);
 
 const std::vector<LoadedPlugin>& loaded_plugins();
 
-/// What results depend on beside computation_id(): the ids of the loaded plugins, sorted, joined by '+'. Empty without plugins.
+/// What results depend on beside computation_id(): the ids of the loaded plugins, sorted, joined by
+/// '+'. Empty without plugins.
 std::string plugins_id();
 
 }  // namespace distal

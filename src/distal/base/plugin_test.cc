@@ -8,7 +8,9 @@ namespace distal {
 
 class PluginMethodsPeer {
  public:
-  static void insert(const PluginMethods& methods, const std::string& file) { methods.insert_all(file); }
+  static void insert(const PluginMethods& methods, const std::string& file) {
+    methods.insert_all(file);
+  }
 };
 
 namespace {
@@ -70,11 +72,15 @@ TEST(PluginMethods, AreInTheCatalogueInTheOrderOfNamesOnceAllAreThere) {
 
 TEST(PluginMethods, AreRefusedUnderANameThatIsTakenOrIsNoWord) {
   PluginMethods methods;
-  EXPECT_THAT(error_of([&] { methods.add<Shape, Star>("square", "", ""); }), HasSubstr("square has the name of another"));
+  const auto refusal = [&](const char* name) {
+    return error_of([&] { methods.add<Shape, Star>(name, "", ""); });
+  };
+  EXPECT_THAT(refusal("square"), HasSubstr("square has the name of another"));
   methods.add<Shape, Star>("sun", "", "");
-  EXPECT_THAT(error_of([&] { methods.add<Shape, Star>("sun", "", ""); }), HasSubstr("sun has the name of another"));
-  for (const char* name : {"", "Sun", "7up", "a-b", "a b", "a.b"})
-    EXPECT_THAT(error_of([&] { methods.add<Shape, Star>(name, "", ""); }), HasSubstr("use a-z, 0-9 and _")) << name;
+  EXPECT_THAT(refusal("sun"), HasSubstr("sun has the name of another"));
+  for (const char* name : {"", "Sun", "7up", "a-b", "a b", "a.b"}) {
+    EXPECT_THAT(refusal(name), HasSubstr("use a-z, 0-9 and _")) << name;
+  }
   EXPECT_THAT(methods.names(), ElementsAre("sun"));
 }
 

@@ -119,7 +119,8 @@ std::vector<std::string> take_plugins(std::vector<std::string>& words) {
     options = options && word != "--";
     if (options && word == kPlugin) {
       if (i + 1 == words.size() || words[i + 1].starts_with("-"))
-        throw UsageError(fmt::format("{}: a file is missing; give the shared library of a plugin", kPlugin));
+        throw UsageError(
+            fmt::format("{}: a file is missing; give the shared library of a plugin", kPlugin));
       files.push_back(words[++i]);
     } else if (options && word.starts_with(fmt::format("{}=", kPlugin))) {
       files.push_back(word.substr(std::strlen(kPlugin) + 1));
@@ -132,7 +133,8 @@ std::vector<std::string> take_plugins(std::vector<std::string>& words) {
 }
 
 // The command line with the command first, as run_jobs() wants it: a job loads the same plugins.
-std::vector<std::string> command_first(std::vector<std::string> words, const std::vector<std::string>& plugins) {
+std::vector<std::string> command_first(std::vector<std::string> words,
+                                       const std::vector<std::string>& plugins) {
   size_t at = std::min<size_t>(2, words.size());
   for (const std::string& file : plugins) {
     words.insert(words.begin() + static_cast<std::ptrdiff_t>(at), {kPlugin, file});
@@ -151,7 +153,7 @@ int run_program(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", fmt::format("distal {}", revision()), "print the revision that this program was built from");
   std::string taken;  // above; here for --help
-  app.add_option(kPlugin, taken, "shared library with methods of yours, docs/guide/methods_of_your_own.md; may be repeated");
+  app.add_option(kPlugin, taken, "shared library with methods of yours; may be repeated");
   for (const Command& command : commands()) command.add(app);
   try {
     if (words.size() > 1) suggest(words[1]);

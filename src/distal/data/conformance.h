@@ -1,6 +1,6 @@
 #pragma once
-// The promises of every augmentation family, as tests, for families of yours too. With GoogleTest, in one source of a test
-// program:
+// The promises of every augmentation family, as tests, for families of yours too. With GoogleTest,
+// in one source of a test program:
 //
 //   #include <distal/data/conformance.h>
 //   namespace distal {

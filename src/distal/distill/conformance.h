@@ -1,5 +1,6 @@
 #pragma once
-// The promises of every distillation loss, as tests, for losses of yours too. With GoogleTest, in one source of a test program:
+// The promises of every distillation loss, as tests, for losses of yours too. With GoogleTest, in
+// one source of a test program:
 //
 //   #include <distal/distill/conformance.h>
 //   namespace distal {
@@ -17,7 +18,8 @@
 
 namespace distal {
 
-// Six clips of four classes. The teacher was silent about two, the truth of three is unknown; one clip has neither.
+// Six clips of four classes. The teacher was silent about two, the truth of three is unknown; one
+// clip has neither.
 class EveryLoss : public ::testing::TestWithParam<std::string> {
  protected:
   // Options where the family's example needs some: maps that its networks have, several losses.

@@ -1,5 +1,6 @@
 #pragma once
-// The promises of every backbone, as tests, for backbones of yours too. With GoogleTest, in one source of a test program:
+// The promises of every backbone, as tests, for backbones of yours too. With GoogleTest, in one
+// source of a test program:
 //
 //   #include <distal/models/conformance.h>
 //   namespace distal {
@@ -24,7 +25,8 @@ namespace distal {
 
 class EveryBackbone : public ::testing::TestWithParam<SmallBackbone> {
  protected:
-  /// The nets of these tests are small: on a busy machine threads that wait for each other cost tenfold.
+  /// The nets of these tests are small: on a busy machine threads that wait for each other cost
+  /// tenfold.
   static void SetUpTestSuite() { at::set_num_threads(1); }
 
   static Model build(uint64_t seed = 1, int64_t classes = 5) {

@@ -1,7 +1,15 @@
 #pragma once
-// The promises of every pretext task and of every contrastive learner, as tests. One source of a test program includes it and
-// instantiates EveryTask or EveryContrast with names in the catalogue. It trains, so it includes most of training, and is
-// not installed: `distal_conformance` runs it for a plugin.
+// The promises of every pretext task and of every contrastive learner, as tests, for yours too. With
+// GoogleTest, in one source of a test program:
+//
+//   #include <distal/pretext/conformance.h>
+//   namespace distal {
+//   INSTANTIATE_TEST_SUITE_P(Mine, EveryTask, ::testing::Values("mine"));      // names in the
+//   INSTANTIATE_TEST_SUITE_P(Mine, EveryContrast, ::testing::Values("my_own"));  // catalogue
+//   }
+//
+// A program that instantiates one of them alone says
+// GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST of the other. Load a plugin before InitGoogleTest.
 
 #include <ATen/CPUGeneratorImpl.h>
 
