@@ -3,7 +3,7 @@
 #include <deque>
 #include <filesystem>
 
-#include "distal/base/revision.h"
+#include "distal/base/fingerprint.h"
 #include "distal/data/order.h"
 #include "distal/data/read_ahead.h"
 #include "distal/learn/linear_probe.h"
@@ -30,18 +30,18 @@ class HeadOnly final : public Net {
   Net& net_;
 };
 
-uint64_t hash_of(const torch::Tensor& tensor, uint64_t basis) {
+void add_tensor(Fingerprint& print, const std::string& name, const torch::Tensor& tensor) {
   const torch::Tensor bytes = tensor.detach().contiguous();
-  return fnv1a({static_cast<const char*>(bytes.data_ptr()), bytes.nbytes()}, basis);
+  print.add(name).add(std::string_view(static_cast<const char*>(bytes.data_ptr()), bytes.nbytes()));
 }
 
 // What the frozen part of a net is, so that its features can be shared by heads and seeds.
-uint64_t frozen_hash(const Net& net) {
-  uint64_t hash = fnv1a("backbone");
+std::string frozen_fingerprint(const Net& net) {
+  Fingerprint print;
   for (const auto& [name, tensor] : state(net)) {
-    if (!tensor.requires_grad()) hash = hash_of(tensor, fnv1a(name, hash));
+    if (!tensor.requires_grad()) add_tensor(print, name, tensor);
   }
-  return hash;
+  return print.hex();
 }
 
 bool is_taught(const std::vector<Sample>& samples) {
@@ -50,21 +50,21 @@ bool is_taught(const std::vector<Sample>& samples) {
 
 bool uses(const Choice<DistillLoss>& loss, const std::vector<Sample>& samples) { return is_taught(samples) || (loss && !loss->needs_teacher()); }
 
+std::string_view bytes_of(const std::vector<float>& values) { return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)}; }
+
 // Of everything that determines the trained weights: the fresh network (so its options, init file and seed), how it is
 // trained, on what, by which program, and under whose eyes.
-uint64_t training_hash(const Net& fresh, Learner learner, Choice<DistillLoss> loss, InputOptions input, const std::vector<Sample>& samples, Random random,
-                       const Model& teacher) {
-  uint64_t hash = fnv1a(revision() + resolved(learner) + resolved(input), random());
-  for (const auto& [name, tensor] : state(fresh)) hash = hash_of(tensor, fnv1a(name, hash));
-  const auto add = [&](const std::vector<float>& known) { hash = fnv1a({reinterpret_cast<const char*>(known.data()), known.size() * sizeof(float)}, hash); };
-  for (const Sample& sample : samples) {
-    hash = fnv1a(sample.clip.key(), hash);
-    add(sample.target);
-    add(sample.teacher);
+std::string training_fingerprint(const Net& fresh, const Learner& learner, const Choice<DistillLoss>& loss, const InputOptions& input,
+                                 const std::vector<Sample>& samples, Random random, const Model& teacher) {
+  Fingerprint print;
+  print.add(learner).add(input).add(random());
+  for (const auto& [name, tensor] : state(fresh)) add_tensor(print, name, tensor);
+  for (const Sample& sample : samples) print.add(sample.clip.key()).add(bytes_of(sample.target)).add(bytes_of(sample.teacher));
+  if (teacher && is_taught(samples)) {
+    for (const auto& [name, tensor] : state(*teacher)) add_tensor(print, name, tensor);
   }
-  if (teacher && is_taught(samples))
-    for (const auto& [name, tensor] : state(*teacher)) hash = hash_of(tensor, fnv1a(name, hash));
-  return uses(loss, samples) ? fnv1a(resolved(loss), hash) : hash;
+  if (uses(loss, samples)) print.add(loss);
+  return print.hex();
 }
 
 std::string videos_of(const std::vector<Sample>& samples, const torch::Tensor& rows) {
@@ -110,7 +110,7 @@ Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& l
     expect(pool_ != nullptr, "there are clips to pre-train on");
     Pretraining(reader_.options(), cache_, pool_(), folder_, progress_).start(*net, learner, classes_.size(), random.stream("pretext"));
   }
-  const std::string stem = fmt::format("{}/{:016x}", folder_, training_hash(*net, fitted, loss, reader_.options(), samples, random, teacher));
+  const std::string stem = fmt::format("{}/{}", folder_, training_fingerprint(*net, fitted, loss, reader_.options(), samples, random, teacher));
   const std::string finished = stem + ".safetensors", checkpoint = stem + ".checkpoint.safetensors";
   if (const auto kept = load_kept(finished, progress_)) {
     load_into(*net, *kept);
@@ -260,7 +260,7 @@ Predictions NetworkTrainer::score(Net& net, const Learner& learner, const ClipRe
 
 // All clips at the first call and in the order of clips_(): what a clip's features are does not depend on who asked when.
 Predictions NetworkTrainer::features(Net& net, const ClipRefs& clips) {
-  auto& known = features_[frozen_hash(net)];
+  auto& known = features_[frozen_fingerprint(net)];
   if (known.empty()) {
     const std::vector<Clip> all = clips_();
     const Predictions read = read_and_predict(net, refs_of(all), "features");

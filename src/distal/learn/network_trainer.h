@@ -57,7 +57,7 @@ class NetworkTrainer final : public Trainer {
   CacheOptions cache_;
   std::string folder_;
   Progress& progress_;
-  std::map<uint64_t, std::map<std::string, torch::Tensor>> features_;  // by frozen weights and clip: [D], undefined where unreadable
+  std::map<std::string, std::map<std::string, torch::Tensor>> features_;  // by frozen weights and clip: [D], undefined where unreadable
   std::set<std::string> said_, notes_;
 };
 

@@ -3,7 +3,7 @@
 #include <set>
 
 #include "distal/base/interrupted.h"
-#include "distal/base/revision.h"
+#include "distal/base/fingerprint.h"
 #include "distal/models/weights.h"
 #include "distal/pretext/taco.h"
 #include "distal/train/kept.h"
@@ -12,17 +12,20 @@ namespace distal {
 namespace {
 
 // Of everything that determines the pre-trained weights.
-uint64_t pretraining_hash(const Net& fresh, PretextOptions pretext, InputOptions views, int64_t frames, const std::vector<Clip>& pool, Random random) {
-  const TrainingOptions pace;
-  pretext.training.threads = pace.threads, pretext.training.checkpoint_every = pace.checkpoint_every;
+std::string pretraining_fingerprint(const Net& fresh, PretextOptions pretext, InputOptions views, int64_t frames, const std::vector<Clip>& pool,
+                                    Random random) {
+  const TrainingOptions plain;
+  pretext.training.threads = plain.threads;
+  pretext.training.checkpoint_every = plain.checkpoint_every;
   views.deadline_s = InputOptions().deadline_s;
-  uint64_t hash = fnv1a(fmt::format("{}{}{}{}", revision(), resolved(pretext), resolved(views), frames), random());
+  Fingerprint print;
+  print.add(pretext).add(views).add(static_cast<uint64_t>(frames)).add(random());
   for (const auto& [name, tensor] : state(fresh)) {
     const torch::Tensor bytes = tensor.detach().contiguous();
-    hash = fnv1a({static_cast<const char*>(bytes.data_ptr()), bytes.nbytes()}, fnv1a(name, hash));
+    print.add(name).add(std::string_view(static_cast<const char*>(bytes.data_ptr()), bytes.nbytes()));
   }
-  for (const Clip& clip : pool) hash = fnv1a(clip.key(), hash);
-  return hash;
+  for (const Clip& clip : pool) print.add(clip.key());
+  return print.hex();
 }
 
 void copy_weights(const Net& from, const Net& to, bool with_classifier) {
@@ -49,7 +52,7 @@ void Pretraining::start(Net& net, const Learner& learner, int64_t classes, Rando
   pretext.training.steps = pretext.training.steps_for(std::ssize(pool_));
   const Model trained = unfrozen(learner, classes);
   copy_weights(net, *trained, /*with_classifier=*/true);
-  const std::string stem = fmt::format("{}/pretext-{:016x}", folder_, pretraining_hash(*trained, pretext, views(pretext), input_.sampling.frames, pool_, random));
+  const std::string stem = fmt::format("{}/pretext-{}", folder_, pretraining_fingerprint(*trained, pretext, views(pretext), input_.sampling.frames, pool_, random));
   const std::string finished = stem + ".safetensors", checkpoint = stem + ".checkpoint.safetensors";
   account_.clear();
   if (const auto kept = load_kept(finished, progress_)) {

@@ -5,9 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "distal/base/fingerprint.h"
 #include "distal/base/interrupted.h"
-#include "distal/base/random.h"
-#include "distal/base/revision.h"
 #include "distal/base/text.h"
 #include "distal/models/weights.h"
 
@@ -34,8 +33,8 @@ std::string trial_key(const Study& study, const Arm& arm, int64_t seed, const st
   SharedOptions shared = study.shared;
   shared.seed = 0;
   shared.data.root.clear();
-  const uint64_t hash = fnv1a(decisive_options(shared, arm.options) + lists_id + oracle_version + revision());
-  return fmt::format("{:016x}-{}-{}", hash, arm.name, seed);
+  const std::string fingerprint = Fingerprint().add(decisive_options(shared, arm.options)).add(lists_id).add(oracle_version).hex();
+  return fmt::format("{}-{}-{}", fingerprint, arm.name, seed);
 }
 
 std::vector<RoundResult> StoredRecord::rounds() const {
