@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/testing.h"
 #include "distal/models/conformance.h"
 #include "distal/models/layers.h"
 
