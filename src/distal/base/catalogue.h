@@ -80,11 +80,20 @@ struct Choice {
   const Family* operator->() const { return method.get(); }
   explicit operator bool() const { return method != nullptr; }
   void visit(OptionVisitor& visitor) {
+    visit_name(visitor, "name", "which method");
+    visit_options(visitor);
+  }
+  /// The two halves of `visit`, for a section that has options of its own beside the method's, or
+  /// that names the method under another key: `oracle: {kind: http, price: 2, url: ...}`.
+  /// visit_options comes last: it closes the section.
+  void visit_name(OptionVisitor& visitor, const char* key, const char* help) {
     std::vector<std::string> names;
     for (const auto& row : catalogue<Family>()) names.push_back(row.name);
     const std::string before = name;
-    visitor("name", name, "which method", one_of(names));
+    visitor(key, name, help, one_of(names));
     if (name != before) options_.reset();  // another method's options
+  }
+  void visit_options(OptionVisitor& visitor) {
     for (const auto& row : catalogue<Family>()) {
       if (row.name == name) method = row.entry->make(visitor, options_);
     }
