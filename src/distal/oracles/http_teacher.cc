@@ -1,3 +1,5 @@
+#include "distal/oracles/http_teacher.h"
+
 #include <charconv>
 #include <cstdlib>
 #include <ctime>
@@ -13,7 +15,6 @@
 #include "distal/base/text.h"
 #include "distal/oracles/http_exchange.h"
 #include "distal/oracles/protocol.h"
-#include "distal/oracles/teacher.h"
 
 namespace distal {
 namespace {
@@ -102,7 +103,7 @@ struct Description {
 
 class HttpTeacher final : public Teacher {
  public:
-  HttpTeacher(const TeacherOptions& options, int64_t classes, Say say)
+  HttpTeacher(const HttpOptions& options, int64_t classes, Say say)
       : options_(options), classes_(classes), say_(std::move(say)), url_(protocol::parse_url(options.url)), server_(url_.server, options.timeout_s, token()) {}
 
   torch::Tensor answer(const torch::Tensor& clips, const std::string& request_key) override {
@@ -352,7 +353,7 @@ class HttpTeacher final : public Teacher {
     if (say_) say_(line);
   }
 
-  TeacherOptions options_;
+  HttpOptions options_;
   int64_t classes_;
   Say say_;
   protocol::Url url_;
@@ -365,6 +366,24 @@ class HttpTeacher final : public Teacher {
 
 }  // namespace
 
-std::unique_ptr<Teacher> http_teacher(const TeacherOptions& options, int64_t classes, Say say) { return std::make_unique<HttpTeacher>(options, classes, std::move(say)); }
+void HttpOptions::visit(OptionVisitor& v) {
+  v("url", url,
+    "http://host:port/v2/models/NAME[/versions/V] of an Open Inference Protocol v2 server");
+  v("input", input, "name of the endpoint's input tensor");
+  v("output", output, "name of the endpoint's output tensor");
+  v("logits", logits, "the answer is logits: softmax is applied here");
+  v("requests_per_s", requests_per_s, "at most this many requests a second; 0: no limit",
+    at_least(0));
+  v("timeout_s", timeout_s, "how long a request may take as a whole, in seconds", at_least(0.001));
+  v("retries", retries, "tries after the first, on 408, 409, 425, 429, 5xx and broken connections",
+    between(0, 100));
+  v("backoff_s", backoff_s, "wait before the first retry, in seconds; doubles with each",
+    at_least(0));
+  v("token_env", token_env, "environment variable that holds a bearer token; empty: none is sent");
+}
+
+std::unique_ptr<Teacher> http_teacher(const HttpOptions& options, int64_t classes, Say say) {
+  return std::make_unique<HttpTeacher>(options, classes, std::move(say));
+}
 
 }  // namespace distal

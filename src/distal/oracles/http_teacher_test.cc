@@ -14,8 +14,8 @@
 
 #include "distal/base/progress.h"
 #include "distal/base/testing.h"
+#include "distal/oracles/http_teacher.h"
 #include "distal/oracles/protocol.h"
-#include "distal/oracles/teacher.h"
 #include "support/reference_server.h"
 
 namespace distal {
@@ -28,8 +28,8 @@ using ::testing::Not;
 
 torch::Tensor mean_colour(const torch::Tensor& clips) { return clips.mean({2, 3, 4}).softmax(1); }
 
-TeacherOptions options_for(const ReferenceServer& server) {
-  TeacherOptions options;
+HttpOptions options_for(const ReferenceServer& server) {
+  HttpOptions options;
   options.url = server.url();
   options.backoff_s = 0.01;
   options.timeout_s = 5;
@@ -168,7 +168,7 @@ class AbruptServer {
 
 TEST(HttpTeacher, SaysToAskForLessWhenTheServerHangsUpWhileItSends) {
   const AbruptServer server;
-  TeacherOptions options;
+  HttpOptions options;
   options.url = server.url();
   options.retries = 1;
   options.backoff_s = 0.01;
@@ -210,8 +210,8 @@ class HostileServer {
   }
   static bool send(int client, const std::string& text) { return ::send(client, text.data(), text.size(), MSG_NOSIGNAL) == std::ssize(text); }
 
-  TeacherOptions options() const {
-    TeacherOptions options;
+  HttpOptions options() const {
+    HttpOptions options;
     options.url = server_ + "/v2/models/m";
     options.retries = 0;
     options.timeout_s = 20;
@@ -629,7 +629,7 @@ TEST(HttpTeacher, RefusesGarbageWithItsUrl) {
 }
 
 TEST(HttpTeacher, SaysWhatToDoWhenTheServerIsGone) {
-  TeacherOptions options;
+  HttpOptions options;
   {
     ReferenceServer server(mean_colour);
     options = options_for(server);

@@ -1,67 +1,150 @@
 #pragma once
-// Who answers. An answer is looked for in the store first. What nobody has bought yet was reserved against the budget by the
-// run; it is asked for in requests, each stored with its key and its clips before it is sent, its answers stored before
-// anything is learned from them. A crash at any instruction loses nothing that was paid and pays nothing twice: what was cut
-// off is sent again as it was, and a teacher that knows idempotency keys bills it once.
+// A family: who answers about clips. A kind is one file of kinds/. It declares its options, what it
+// is (OracleTraits), and opens what answers (OpenOracle). The build writes the family's table.
+// Which answers are bought, when and how often, is the ledger's (ledger.h).
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
-#include "distal/base/progress.h"
+#include <torch/types.h>
+
+#include "distal/base/catalogue.h"
+#include "distal/base/nouns.h"
 #include "distal/data/clip_reader.h"
-#include "distal/oracles/answer_source.h"
-#include "distal/oracles/teacher.h"
+#include "distal/models/model.h"
 
 namespace distal {
 
-/// The clips that may be asked about.
-struct AskedClips {
-  Classes classes;
-  std::string lists_id;                  // hash of the lists' content: the version of the hidden truth
-  ClipReader& reader;                    // at the input of who answers
-  std::function<FilmedClips()> filmed;   // all clips by key: a request that was cut off is sent again from its keys
+/// What others must know of a kind before they ask. The default is a teacher elsewhere that bills.
+struct OracleTraits {
+  bool soft = true;           // a teacher: its answers are learned as a teacher's. False: labels
+  bool at_hand = false;       // computes on this machine, for nothing but its time
+  bool bills_unusable = true; // an answer that cannot be used was probably billed
+  bool derived_clips = true;  // may be asked about fixed views and mixes of clips
+  bool frames = true;         // is sent the frames of clips; they count in its version
+  bool requests = true;       // a request is stored before it is sent; false: asking again costs
+                              // nothing and gives the same
+  bool network = false;       // has a network that can be run in every training step (network_file)
+  bool trained_here = false;  // is trained by the study's `teacher` section
+  bool foreign_code = false;  // executes a program that somebody else wrote
 };
 
-class Oracle final : public AnswerSource {
+/// Clips that are asked about at once.
+struct OracleRequest {
+  std::string key;          // idempotency key; empty where OracleTraits::requests is false
+  std::vector<Clip> clips;  // N
+  torch::Tensor frames;     // float32 [N, 3, T, H, W] in [-1, 1]; undefined without OracleTraits::frames
+};
+
+/// What became of a request.
+struct OracleReply {
+  enum class Outcome {
+    answered,   // `answers` holds one row for each clip
+    too_large,  // nothing was done for that many clips: ask in smaller requests
+    unusable    // it was worked on, but the answer cannot be used
+  };
+  std::string key;
+  Outcome outcome = Outcome::answered;
+  torch::Tensor answers;  // float32 [N, K] probabilities that sum to 1; NaN rows: not finite
+  std::string remark;     // answered: the first value that is not finite, or empty. Else the reason
+};
+
+/// How long to wait for replies.
+enum class Wait {
+  none,  // not at all; what computes here computes
+  soon   // until the next reply, where one comes within minutes; not for people
+};
+
+/// An oracle that is ready to answer. One thread at a time.
+class OpenOracle {
  public:
-  /// `teacher` is null for hidden truth. `asks_views`: it may be asked about fixed views of clips (Clip::view).
-  Oracle(const TeacherOptions& options, std::unique_ptr<Teacher> teacher, AskedClips clips, Store& store, Progress& progress, bool asks_views = false);
-
-  /// Answers for clips already reserved by the run, or of a network at hand whose answers are free: class probabilities, in
-  /// order; empty where a clip cannot be read.
-  /// Throws Error as the teacher does, and where it answered with numbers that are not finite (the other answers of that
-  /// request are kept); Interrupted, with everything stored. What an endpoint answered unusably was probably billed: it counts as
-  /// spent, and a later start refuses to ask about it again, with an Error, unless TeacherOptions::ask_again says so.
-  std::vector<std::vector<double>> ask(const std::vector<Clip>& clips) override;
-  bool is_teacher() const override { return teacher_ != nullptr; }
-  double price() const override { return options_.price; }
-  Answerer answerer() const override { return {options_.kind, version_}; }
-  /// What an answer depends on besides its clip: the teacher's own version or the lists' content, the classes; for a teacher
-  /// also the input it gets (where it is asked about views, with the jitter that draws their frames) and those of its options that change answers.
-  const std::string& version() const override { return version_; }
-
- private:
-  std::vector<Clip> unanswered(const std::vector<Clip>& clips);
-  std::vector<Store::Request> open_requests(const std::vector<Clip>& clips);
-  void tell_truth(const std::vector<Clip>& clips);
-  void buy(const std::vector<Clip>& clips);
-  void send_again(const std::vector<Clip>& clips);
-  void send_new(const std::vector<Clip>& clips);
-  void send(const std::string& request, const torch::Tensor& frames, const std::vector<Clip>& clips);
-  void give_up(const Store::Request& request);
-  void refuse_not_finite(const std::string& request, const std::vector<StoredAnswer>& good, const std::vector<Clip>& bad);
-  void ask_again_or_not();
-  void require_none_refused(const std::vector<Clip>& clips);
-  std::vector<StoredRefusal> refusals(const std::vector<Clip>& clips, const std::string& reason) const;
-  bool bills() const { return options_.kind == "http"; }  // the others compute here
-
-  TeacherOptions options_;
-  std::unique_ptr<Teacher> teacher_;
-  AskedClips clips_;
-  Store& store_;
-  Progress& progress_;
-  std::string version_;
-  int64_t done_ = 0;
+  virtual ~OpenOracle() = default;
+  /// Takes a request. A key stands for one content. The same content under the same key again, after
+  /// a crash too, is answered and billed once. Throws Error: it cannot be reached; Interrupted.
+  virtual void submit(OracleRequest request) = 0;
+  /// Replies that are finished, each once in the life of this object; empty: none is, or (Wait::soon)
+  /// none comes soon. Throws Error as submit; a request whose work threw is not held any more.
+  virtual std::vector<OracleReply> collect(Wait wait) = 0;
+  /// True from submit() until the reply was collected. A kind that keeps its requests elsewhere holds
+  /// them from process to process: they are not sent again, and their replies come from collect().
+  virtual bool holds(const std::string& key) const = 0;
+  /// The reply is stored, or nobody wants it: it need not come again in the next process.
+  virtual void settle(const std::string& key) {}
+  /// What tells one oracle of its kind from another: hash of weights or lists, name and version.
+  virtual std::string version() const = 0;
 };
+
+/// A line for people: waits, warnings.
+using Say = std::function<void(const std::string& line)>;
+
+/// A teacher that the study trained.
+struct TrainedTeacher {
+  Model net;
+  std::string path;  // its file
+  std::string line;  // for the report
+};
+
+/// What a kind is opened with.
+struct OracleSetup {
+  Classes classes;
+  std::string lists_id;                     // hash of the lists' content
+  std::function<TrainedTeacher()> train;    // called where OracleTraits::trained_here
+  Say say;                                  // may be empty
+};
+
+struct OpenedOracle {
+  std::unique_ptr<OpenOracle> answers;
+  std::string line;  // for the report: who answers
+};
+
+/// A kind of oracle with its options.
+class Oracle {
+ public:
+  virtual ~Oracle() = default;
+  virtual OracleTraits traits() const = 0;
+  /// Which option is missing, and an example; empty: none.
+  virtual std::string missing() const { return ""; }
+  /// Who answers, as far as the options say: kind and place, for the report and for comparisons.
+  virtual std::string line() const = 0;
+  /// Those of its options that change answers, as text: part of the version of every answer.
+  virtual std::string answer_options() const { return ""; }
+  /// The program that it executes, with OracleTraits::foreign_code: "a.pt is TorchScript, a program".
+  virtual std::string program() const { return ""; }
+  /// What belongs before each use: that it executes a program. Empty: nothing.
+  virtual std::string warning() const { return ""; }
+  /// How it wants its clips; absent: as the study says. Throws Error as the file's reader does.
+  virtual std::optional<InputOptions> input() const { return std::nullopt; }
+  /// The model file of its network, with OracleTraits::network. `trained`: where the study keeps the
+  /// one it trains.
+  virtual std::string network_file(const std::string& trained) const { return ""; }
+  /// Throws Error: file, address or classes do not fit.
+  virtual OpenedOracle open(const OracleSetup& setup) const = 0;
+};
+
+/// The section `oracle` of a recipe: `{kind: http, url: ..., price: 2}`. The options of the kind stand
+/// beside those that every kind has.
+struct OracleOptions {
+  Choice<Oracle> kind;
+  double price = 0;        // money an answer costs
+  int64_t batch_size = 8;  // clips per request
+  bool ask_again = false;  // asks anew for what was answered unusably in an earlier start
+
+  OracleOptions();         // the labels of the lists (kind `truth`)
+  /// A reader refuses an option of another kind, unless it has that kind's default.
+  void visit(OptionVisitor& v);
+  bool is_teacher() const { return kind->traits().soft; }
+  /// Whether it may be asked about a whole pool beside the budget.
+  bool free_at_hand() const { return is_teacher() && kind->traits().at_hand && price == 0; }
+  /// What results depend on, one line: kind, place, price and the options that change answers.
+  std::string identity() const;
+};
+
+/// The kinds with such traits, for messages: "teacher, model or torchscript". Those that are trained
+/// here come first, then those at hand.
+std::string kinds_with(const std::function<bool(const OracleTraits&)>& wanted);
 
 }  // namespace distal

@@ -1,6 +1,9 @@
 #include "distal/oracles/teacher.h"
 
+#include <algorithm>
 #include <cmath>
+#include <deque>
+#include <future>
 
 #include <fmt/ranges.h>
 #include <torch/utils.h>
@@ -40,23 +43,47 @@ class ModelTeacher final : public Teacher {
   std::vector<int64_t> clip_;  // [3, T, H, W] that it takes
 };
 
+class AnswersAtOnce final : public OpenOracle {
+ public:
+  explicit AnswersAtOnce(std::unique_ptr<Teacher> teacher) : teacher_(std::move(teacher)) {}
+
+  void submit(OracleRequest request) override { waiting_.push_back(std::move(request)); }
+
+  std::vector<OracleReply> collect(Wait) override {
+    if (waiting_.empty()) return {};
+    const OracleRequest request = std::move(waiting_.front());
+    waiting_.pop_front();  // before the work: what throws is not held any more
+    OracleReply reply{request.key};
+    try {
+      reply.answers = teacher_->answer(request.frames, request.key);
+      reply.remark = teacher_->remark();
+    } catch (const TooLarge& error) {
+      reply.outcome = OracleReply::Outcome::too_large;
+      reply.remark = error.what();
+    } catch (const Unusable& error) {
+      reply.outcome = OracleReply::Outcome::unusable;
+      reply.remark = error.what();
+    }
+    return {reply};
+  }
+
+  bool holds(const std::string& key) const override {
+    const auto is = [&](const OracleRequest& request) { return request.key == key; };
+    return std::any_of(waiting_.begin(), waiting_.end(), is);
+  }
+
+  std::string version() const override { return teacher_->version(); }
+
+ private:
+  std::unique_ptr<Teacher> teacher_;
+  std::deque<OracleRequest> waiting_;
+};
+
 }  // namespace
 
-void TeacherOptions::visit(OptionVisitor& v) {
-  v("kind", kind, "who answers: a benchmark's hidden labels, a model, a TorchScript file, an HTTP endpoint", one_of({"truth", "teacher", "model", "torchscript", "http"}));
-  v("path", path, "model.safetensors, or the TorchScript file");
-  v("url", url, "http://host:port/v2/models/NAME[/versions/V] of an Open Inference Protocol v2 server");
-  v("input", input, "name of the endpoint's input tensor");
-  v("output", output, "name of the endpoint's output tensor");
-  v("logits", logits, "the answer is logits: softmax is applied here");
-  v("price", price, "money an answer costs", at_least(0));
-  v("requests_per_s", requests_per_s, "at most this many requests a second; 0: no limit", at_least(0));
-  v("timeout_s", timeout_s, "how long a request, or a batch of a TorchScript file, may take as a whole, in seconds", at_least(0.001));
-  v("retries", retries, "tries after the first, on 408, 409, 425, 429, 5xx and broken connections", between(0, 100));
-  v("backoff_s", backoff_s, "wait before the first retry, in seconds; doubles with each", at_least(0));
-  v("batch_size", batch_size, "clips per request", between(1, 65536));
-  v("ask_again", ask_again, "asks anew for what was answered unusably before and counts as spent; it may be billed again");
-  v("token_env", token_env, "environment variable that holds a bearer token; empty: none is sent");
+std::unique_ptr<OpenOracle> answers_at_once(std::unique_ptr<Teacher> teacher) {
+  expect(teacher != nullptr, "answers_at_once needs a teacher");
+  return std::make_unique<AnswersAtOnce>(std::move(teacher));
 }
 
 std::unique_ptr<Teacher> teacher_of(Model model, std::string version, int64_t classes) {

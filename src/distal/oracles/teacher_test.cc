@@ -11,6 +11,7 @@
 
 #include "distal/base/testing.h"
 #include "distal/oracles/teacher.h"
+#include "distal/oracles/torchscript_teacher.h"
 #include "distal/oracles/torchscript_worker.h"
 
 namespace distal {
@@ -92,7 +93,7 @@ std::string scripted(const TemporaryFolder& folder, const std::string& name, con
 
 TEST(TorchscriptTeacher, AnswersFromAFile) {
   const TemporaryFolder folder;
-  TeacherOptions options;
+  TorchscriptOptions options;
   options.path = scripted(folder, "t.pt", "return x.mean([2, 3, 4])");
   options.logits = true;
   const auto teacher = torchscript_teacher(options, 3);
@@ -105,7 +106,7 @@ TEST(TorchscriptTeacher, AnswersFromAFile) {
 
 TEST(TorchscriptTeacher, AnswersToTheBitWhatTheFileComputesInThisProcess) {
   const TemporaryFolder folder;
-  TeacherOptions options;
+  TorchscriptOptions options;
   options.path = scripted(folder, "t.pt", "return torch.softmax(torch.sin(x.flatten(2).cumsum(2)).mean(2) * 7.0, 1)");
   const auto clips = torch::rand({3, 3, 4, 8, 8});
   auto module = torch::jit::load(options.path);
@@ -116,7 +117,7 @@ TEST(TorchscriptTeacher, AnswersToTheBitWhatTheFileComputesInThisProcess) {
 
 TEST(TorchscriptTeacher, IsStoppedWhereItTakesTooLong) {
   const TemporaryFolder folder;
-  TeacherOptions options;
+  TorchscriptOptions options;
   options.timeout_s = 0.5;
   options.path = scripted(folder, "t.pt", "i = 0\n    while bool(x.sum() > 1000):\n        i = i + 1\n    return torch.softmax(x.mean([2, 3, 4]) + float(i), 1)");
   const auto teacher = torchscript_teacher(options, 3);
@@ -143,7 +144,7 @@ TEST(TorchscriptTeacher, IsHeardForAWhileAtATimeWhateverItPrints) {
 
 TEST(TorchscriptTeacher, StartsAnewAfterItsProcessEnded) {
   const TemporaryFolder folder;
-  TeacherOptions options;
+  TorchscriptOptions options;
   options.logits = true;
   options.path = scripted(folder, "t.pt", "return x.view([1, 3])");
   const auto teacher = torchscript_teacher(options, 3);
@@ -155,7 +156,7 @@ TEST(TorchscriptTeacher, StartsAnewAfterItsProcessEnded) {
 
 TEST(TorchscriptTeacher, SaysWhatTheFilePrintsOnOneLine) {
   const TemporaryFolder folder;
-  TeacherOptions options;
+  TorchscriptOptions options;
   options.path = scripted(folder, "t.pt", "print('\\033[31mred')\n    return torch.softmax(x.mean([2, 3, 4]), 1)");
   std::vector<std::string> said;
   torchscript_teacher(options, 3, [&](const std::string& line) { said.push_back(line); })->answer(torch::rand({2, 3, 2, 4, 4}), "a");
@@ -164,7 +165,7 @@ TEST(TorchscriptTeacher, SaysWhatTheFilePrintsOnOneLine) {
 
 TEST(TorchscriptTeacher, NamesRowAndValueOfWhatIsNoNumber) {
   const TemporaryFolder folder;
-  TeacherOptions options;
+  TorchscriptOptions options;
   options.path = scripted(folder, "t.pt", "return torch.log(x.mean([2, 3, 4]))");
   const auto teacher = torchscript_teacher(options, 3);
   auto clips = torch::ones({2, 3, 2, 4, 4});
@@ -178,7 +179,7 @@ TEST(TorchscriptTeacher, NamesRowAndValueOfWhatIsNoNumber) {
 
 TEST(TorchscriptTeacher, RefusalsNameTheFileAndTheCure) {
   const TemporaryFolder folder;
-  TeacherOptions options;
+  TorchscriptOptions options;
   options.path = folder / "none.pt";
   EXPECT_THAT(error_of([&] { torchscript_teacher(options, 3); }), HasSubstr("cannot be read; give the path"));
   options.path = folder.write("text.pt", "not a model");
@@ -198,13 +199,50 @@ TEST(TorchscriptTeacher, RefusalsNameTheFileAndTheCure) {
   EXPECT_THAT(error_of([&] { torchscript_teacher(options, 3)->answer(torch::rand({5, 3, 2, 4, 4}), "a"); }), HasSubstr("cannot take clips of shape 1x3x2x4x4"));
 }
 
-TEST(TeacherOptions, AreReadFromARecipe) {
-  TeacherOptions options;
+TEST(OracleOptions, AreReadFromARecipe) {
+  OracleOptions options;
   read_options(options, "{kind: http, url: 'http://h:1/v2/models/m', price: 0.01, requests_per_s: 5, timeout_s: 2, retries: 1, batch_size: 3}", "r.yaml");
-  EXPECT_EQ(options.kind, "http");
+  EXPECT_EQ(options.kind.name, "http");
   EXPECT_EQ(options.price, 0.01);
-  EXPECT_EQ(options.retries, 1);
+  EXPECT_THAT(resolved(options), HasSubstr("retries: 1\n"));
   EXPECT_THAT(error_of([&] { read_options(options, "kind: htp", "r.yaml"); }), HasSubstr("did you mean http?"));
+}
+
+TEST(OracleOptions, AreThoseOfTheKindBesideThoseOfAll) {
+  OracleOptions options;
+  read_options(options, "{kind: model, path: a.safetensors, price: 2}", "r.yaml");
+  EXPECT_EQ(resolved(options), "kind: model\nprice: 2\nbatch_size: 8\nask_again: false\npath: a.safetensors\n");
+  OracleOptions again;
+  read_options(again, resolved(options), "r.yaml");
+  EXPECT_EQ(again.identity(), options.identity());
+}
+
+TEST(OracleOptions, OfAnotherKindAreRefusedWithWhatBelongsThere) {
+  const auto read = [](const std::string& yaml) {
+    return error_of([&] {
+      OracleOptions options;
+      read_options(options, yaml, "r.yaml");
+    });
+  };
+  EXPECT_THAT(read("{kind: truth, url: 'http://h:1/v2/models/m'}"),
+              AllOf(HasSubstr("r.yaml"), HasSubstr("oracle.url has no effect with oracle.kind = truth"),
+                    HasSubstr("belongs to http"), HasSubstr("oracle={kind: truth}")));
+  EXPECT_THAT(read("{kind: http, url: x, path: a.pt}"), HasSubstr("belongs to model, torchscript"));
+  EXPECT_THAT(read("{kind: torchscript, path: a.pt, retries: 3}"), HasSubstr("oracle.retries"));
+  EXPECT_THAT(read("{kind: teacher, urk: x}"), HasSubstr("did you mean url?"));
+  EXPECT_EQ(read("{kind: torchscript, path: a.pt, timeout_s: 3, logits: true}"), "");
+}
+
+// A recipe that was resolved by an earlier version, as stores and folders keep it, lists all of them.
+TEST(OracleOptions, OfAnotherKindMayStandThereWithTheirDefaults) {
+  OracleOptions options;
+  const std::string earlier =
+      "{kind: teacher, path: '', url: '', input: clips, output: probabilities, logits: false, price: 2, "
+      "requests_per_s: 0, timeout_s: 30, retries: 4, backoff_s: 0.5, batch_size: 8, ask_again: false, "
+      "token_env: ''}";
+  EXPECT_EQ(error_of([&] { read_options(options, earlier, "r.yaml"); }), "");
+  EXPECT_EQ(options.kind.name, "teacher");
+  EXPECT_EQ(options.price, 2);
 }
 
 }  // namespace

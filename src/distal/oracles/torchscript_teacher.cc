@@ -1,3 +1,5 @@
+#include "distal/oracles/torchscript_teacher.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -5,7 +7,6 @@
 #include "distal/base/error.h"
 #include "distal/base/random.h"
 #include "distal/base/text.h"
-#include "distal/oracles/teacher.h"
 #include "distal/oracles/torchscript_worker.h"
 
 namespace distal {
@@ -49,7 +50,7 @@ class TorchscriptFile {
 
 class TorchscriptTeacher final : public Teacher {
  public:
-  TorchscriptTeacher(const TeacherOptions& options, int64_t classes, Say say) : options_(options), classes_(classes), say_(std::move(say)), file_(options.path), version_(file_.hash()) {
+  TorchscriptTeacher(const TorchscriptOptions& options, int64_t classes, Say say) : options_(options), classes_(classes), say_(std::move(say)), file_(options.path), version_(file_.hash()) {
     if (!file_.is_zip()) fail("{}: not a TorchScript file; write one with torch.jit.trace(model, clips).save(path)", place());
     start();
   }
@@ -69,7 +70,7 @@ class TorchscriptTeacher final : public Teacher {
   std::string place() const { return "teacher " + options_.path; }
   void start() { worker_ = std::make_unique<TorchscriptWorker>(file_.file(), file_.bytes(), place(), options_.timeout_s); }
 
-  TeacherOptions options_;
+  TorchscriptOptions options_;
   int64_t classes_;
   Say say_;
   TorchscriptFile file_;
@@ -80,11 +81,17 @@ class TorchscriptTeacher final : public Teacher {
 
 }  // namespace
 
+void TorchscriptOptions::visit(OptionVisitor& v) {
+  v("path", path, "the TorchScript file");
+  v("logits", logits, "the answer is logits: softmax is applied here");
+  v("timeout_s", timeout_s, "how long a batch may take, in seconds", at_least(0.001));
+}
+
 std::string executes_code(const std::string& path) {
   return fmt::format("{} is TorchScript: a program, which is executed with your rights (in a process of its own, oracle.timeout_s a batch); use files you trust, or --untrusted to refuse them", path);
 }
 
-std::unique_ptr<Teacher> torchscript_teacher(const TeacherOptions& options, int64_t classes, Say say) {
+std::unique_ptr<Teacher> torchscript_teacher(const TorchscriptOptions& options, int64_t classes, Say say) {
   return std::make_unique<TorchscriptTeacher>(options, classes, std::move(say));
 }
 
