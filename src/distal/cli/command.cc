@@ -99,9 +99,10 @@ Study RecipeArguments::read(const std::vector<Override>& more) const {
 }
 
 Study RecipeArguments::allowed(Study study) const {
-  const TeacherOptions& oracle = study.shared.oracle;
-  if (untrusted && oracle.kind == "torchscript")
-    throw UsageError(fmt::format("oracle.path: {} is TorchScript, a program, which --untrusted refuses; use oracle.kind model or http, or leave --untrusted out", oracle.path));
+  const Choice<Oracle>& oracle = study.shared.oracle.kind;
+  const auto trusted = [](const OracleTraits& traits) { return traits.soft && !traits.trained_here && !traits.foreign_code; };
+  if (untrusted && oracle->traits().foreign_code)
+    throw UsageError(fmt::format("oracle.path: {}, which --untrusted refuses; use oracle.kind {}, or leave --untrusted out", oracle->program(), kinds_with(trusted)));
   return study;
 }
 

@@ -65,7 +65,7 @@ void add_list(CLI::App& app) {
   const auto arguments = std::make_shared<ListArguments>();
   auto* what = command->add_option("what", arguments->wanted,
                                    "backbones, strategies, losses, augmentations, tasks, "
-                                   "contrasts, or the name of a method");
+                                   "contrasts, oracles, or the name of a method");
   auto* json = command->add_flag("--json", arguments->json, "an array of methods as JSON");
   command
       ->add_option("--reference", arguments->reference,

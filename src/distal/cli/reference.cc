@@ -12,6 +12,7 @@
 #include "distal/data/augmentation.h"
 #include "distal/distill/loss.h"
 #include "distal/models/model.h"
+#include "distal/oracles/oracle.h"
 #include "distal/pretext/contrast.h"
 #include "distal/pretext/task.h"
 #include "distal/study/recipe.h"
@@ -293,6 +294,9 @@ std::vector<FamilyRow> families() {
       family_row<Augmentation>("augmentations", "Augmentations",
                                "What happens to the clips of a training batch: "
                                "`student.augment.family`."),
+      family_row<Oracle>("oracles", "Oracles",
+                         "Who answers about the pool: `oracle.kind`. The options of the kind stand "
+                         "beside `price`, `batch_size` and `ask_again`."),
   };
 }
 

@@ -7,7 +7,6 @@
 #include "distal/base/random.h"
 #include "distal/data/read_ahead.h"
 #include "distal/lists/leaks.h"
-#include "distal/models/weights.h"
 
 namespace distal {
 namespace {
@@ -36,13 +35,6 @@ ClipList usable(const List& list, const SharedOptions& shared, Dataset& dataset,
   dataset.unlabelled_segments += made.unlabelled_segments;
   dataset.duplicates += made.duplicates;
   return made;
-}
-
-// How a saved model wants its clips.
-InputOptions input_of(const std::string& model) {
-  InputOptions input;
-  read_described(input, load_model(model).input_yaml, model + " (input)");
-  return input;
 }
 
 void require_learnable(const std::vector<Clip>& learn_from, const std::vector<Clip>& more, const Classes& classes, const std::string& list) {
@@ -112,7 +104,7 @@ void require_apart(const Opened& opened, const Classes& classes) {
 // How often the teacher is wrong (Needs::teacher_error) is counted on initial clips, where it must not have learned their labels.
 void require_unseen_start(const Study& study, const Arm& arm, const Opened& opened, const Classes& classes) {
   const ArmOptions& options = arm.options;
-  if (study.shared.oracle.kind != "teacher" || !options.scores_pool() || !options.strategy->needs().teacher_error) return;
+  if (!study.shared.oracle.kind->traits().trained_here || !options.scores_pool() || !options.strategy->needs().teacher_error) return;
   try {
     require_disjoint(opened.in_role(&Opened::teacher), opened.in_role(&Opened::start), classes);
   } catch (const Error& error) {
@@ -166,7 +158,7 @@ FilmedClips Dataset::filmed() const {
 }
 
 AskedClips Dataset::asked() {
-  return {classes, lists_id, teachers_reader(), [this] { return filmed(); }};
+  return {classes, teachers_reader(), [this] { return filmed(); }};
 }
 
 std::vector<Quarantined> Dataset::quarantine() const {
@@ -186,7 +178,7 @@ Dataset open_dataset(const Study& study, Progress& progress) {
     write_motion_set(data.root, set);
   }
   // A pool that a teacher answers for needs no labels where the initial answers come from another list.
-  const bool needs_labels = shared.oracle.kind == "truth" || !data.start;
+  const bool needs_labels = !shared.oracle.is_teacher() || !data.start;
   List pool = read_list(data, data.pool, needs_labels);
   const List test = read_list(data, data.test);
   const std::optional<List> start = data.start ? std::optional(read_list(data, *data.start)) : std::nullopt;
@@ -208,7 +200,7 @@ Dataset open_dataset(const Study& study, Progress& progress) {
   dataset.lists_id = fmt::format("{:016x}", hash);
   dataset.reader = std::make_unique<ClipReader>(shared.input, shared.cache);
   std::optional<InputOptions> teacher_input = shared.teacher ? shared.teacher->input : std::nullopt;
-  if (shared.oracle.kind == "model") teacher_input = input_of(shared.oracle.path);
+  if (const auto input = shared.oracle.kind->input()) teacher_input = input;
   require_same_view(study, teacher_input);
   if (teacher_input) dataset.teacher_reader = std::make_unique<ClipReader>(*teacher_input, shared.cache);
 

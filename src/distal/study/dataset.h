@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "distal/base/progress.h"
-#include "distal/oracles/oracle.h"
+#include "distal/oracles/ledger.h"
 #include "distal/study/recipe.h"
 
 namespace distal {

@@ -28,7 +28,7 @@ class MixingTest : public ::testing::Test {
     input.sampling.frames = 4;
     dataset_.reader = std::make_unique<ClipReader>(input, CacheOptions{folder_ / "cache", 1});
     dataset_.test = {dataset_.pool.begin() + 10, dataset_.pool.end()};
-    teacher_.kind = "model";
+    read_options(teacher_, "{kind: model, path: m}", "test");
   }
 
   void recipe(const std::string& yaml) {
@@ -42,7 +42,7 @@ class MixingTest : public ::testing::Test {
   };
   Asked round(int64_t rounds = 1, const std::string& run_key = "run") {
     NetworkTrainer trainer(*dataset_.reader, dataset_.classes, [&] { return dataset_.clips(); }, folder_ / "unfinished", progress_);
-    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), dataset_.asked(), store_, progress_);
+    Ledger oracle(teacher_, answers_at_once(std::make_unique<BrightTeacher>()), dataset_.asked(), store_, progress_);
     StoredRecord record(store_, store_.begin_or_continue(run_key, "mixes", 1, "", ""), oracle.answerer());
     Asked asked;
     const Study study{};
@@ -66,7 +66,7 @@ class MixingTest : public ::testing::Test {
   TemporaryFolder folder_;
   Dataset dataset_;
   Arm arm_;
-  TeacherOptions teacher_;
+  OracleOptions teacher_;
   Store store_{"sqlite:" + (folder_ / "store.db")};
   Progress progress_{Progress::Mode::quiet};
   int64_t spent_ = 0;
@@ -143,7 +143,7 @@ TEST_F(MixingTest, WhatARunFoundIsReportedByALaterProcessToo) {
   const auto findings = [&](bool works) {
     dataset_.reader = std::make_unique<ClipReader>(dataset_.reader->options(), CacheOptions{folder_ / "cache", 1});
     NetworkTrainer trainer(*dataset_.reader, dataset_.classes, [&] { return dataset_.clips(); }, folder_ / "unfinished", progress_);
-    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), dataset_.asked(), store_, progress_);
+    Ledger oracle(teacher_, answers_at_once(std::make_unique<BrightTeacher>()), dataset_.asked(), store_, progress_);
     const Study study{};
     const TrialSetup setup{study, dataset_, trainer, oracle, "", true, {}, progress_};
     StoredRecord record(store_, store_.begin_or_continue("run", "mixes", 1, "", ""), oracle.answerer());

@@ -75,7 +75,7 @@ TEST(OrderExperiment, NeedsNoFrameNetAndNoTeacher) {
     EXPECT_EQ(made.arms[0].options.student.model.backbone.name, "tsn");
     EXPECT_EQ(made.arms[1].options.student.model.backbone.name, "tsm");
     EXPECT_FALSE(made.shared.teacher.has_value());
-    EXPECT_EQ(made.shared.oracle.kind, "truth");
+    EXPECT_EQ(made.shared.oracle.kind.name, "truth");
     const bool named = student.find("tsm") != std::string::npos;
     EXPECT_THAT(made.arms[0].resolved, HasSubstr(named && student.find("resnet18") == std::string::npos ? "base: mobilenet_v2" : "base: resnet18")) << student;
   }

@@ -174,7 +174,7 @@ class Planner {
   }
 
  private:
-  bool has_own_teacher() const { return shared_.oracle.kind == "teacher"; }
+  bool has_own_teacher() const { return shared_.oracle.kind->traits().trained_here; }
   int64_t teacher_clips() const { return has_own_teacher() ? std::ssize(dataset_.teacher) : 0; }
 
   // Answers are bought once, whoever asks: about filmed clips never more than there are views of them, about mixes each.
@@ -223,7 +223,7 @@ class Planner {
 
   std::string text() const {
     std::string besides = dataset_.reader ? fmt::format(", of them {:.0f} to decode", decoding_s_ / 60) : ", besides generating and decoding the videos";
-    if (!has_own_teacher() && shared_.oracle.kind != "truth") besides += ", besides the time of the oracle";
+    if (!has_own_teacher() && shared_.oracle.is_teacher()) besides += ", besides the time of the oracle";
     const int64_t source = dataset_.start_in_pool() ? std::ssize(dataset_.pool) : std::ssize(dataset_.start);
     std::string text = fmt::format(
         "{}: {} classes; {} clips in the pool ({:.0f} s), {} to start from ({}), {} to test on\n{}"
@@ -231,7 +231,7 @@ class Planner {
         "  about {:.0f} minutes on {}{}; up to {:.1f} GB of cached frames\n",
         study_.name, dataset_.classes.size(), dataset_.pool.size(), plan_.pool_s, source, study_.start_words(), dataset_.test.size(), arms_, plan_.cells,
         plan_.trainings, plan_.answers, plan_.seconds_asked, plan_.price, plan_.minutes, machine_line(), besides, static_cast<double>(plan_.cache_bytes) / 1e9);
-    if (shared_.oracle.kind == "torchscript") text += fmt::format("  {}\n", executes_code(shared_.oracle.path));
+    if (const auto warning = shared_.oracle.kind->warning(); !warning.empty()) text += fmt::format("  {}\n", warning);
     if (const auto busy = busy_sentence(load_, std::thread::hardware_concurrency()); !busy.empty()) text += fmt::format("  {}\n", busy);
     for (const auto& video : dataset_.quarantined) text += fmt::format("  cannot be used: {}: {}\n", video.path, video.reason);
     return printable_lines(text);  // names of files, of the recipe and of its arms

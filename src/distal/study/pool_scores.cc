@@ -109,7 +109,7 @@ class Scorer {
   }
 
   void ask_teacher() {
-    const auto answers = oracle_.ask(copies_of(pool_.clips));
+    const auto answers = oracle_.ask(pool_.clips).probabilities;  // a network at hand answers all at once
     pool_.scores.teacher = blank();
     for (int64_t i = 0; i < size(); ++i) {
       if (answers[i].empty()) readable_mask_[i] = false;

@@ -27,7 +27,7 @@ class PoolScoresTest : public ::testing::Test {
     dataset_.lists_id = "lists";
     dataset_.reader = std::make_unique<ClipReader>(input_, CacheOptions{folder_ / "cache", 1});
     dataset_.pool = clips_;
-    teacher_.kind = "model";
+    read_options(teacher_, "{kind: model, path: m}", "test");
   }
 
   void student(const std::string& model) {
@@ -38,7 +38,7 @@ class PoolScoresTest : public ::testing::Test {
   ScoredPool score(const std::string& strategy) {
     read_options(arm_.strategy, strategy.starts_with('{') ? strategy : "{name: " + strategy + "}", "test");
     NetworkTrainer trainer(*dataset_.reader, dataset_.classes, [&] { return clips_; }, folder_ / "unfinished", progress_);
-    Oracle oracle(teacher_, std::make_unique<BrightTeacher>(), dataset_.asked(), store_, progress_);
+    Ledger oracle(teacher_, answers_at_once(std::make_unique<BrightTeacher>()), dataset_.asked(), store_, progress_);
     Student student{nullptr, teacher_file_.empty() ? nullptr : load_model(teacher_file_).net, "test"};
     if (arm_.scores_pool()) student.net = trainer.train(arm_.student, arm_.loss, known_.samples, Random(1).stream("student"), "student", student.teacher);
     return score_pool(trainer, oracle, arm_, dataset_.classes.size(), student, known_, refs_of(open_), Random(1));
@@ -51,7 +51,7 @@ class PoolScoresTest : public ::testing::Test {
   std::string teacher_file_;  // of the network that students have at hand; empty: none
   LabeledSet known_;
   Dataset dataset_;
-  TeacherOptions teacher_;
+  OracleOptions teacher_;
   Store store_{"sqlite:" + (folder_ / "store.db")};
   Progress progress_{Progress::Mode::quiet};
 };

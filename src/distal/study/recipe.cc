@@ -102,17 +102,6 @@ void set_pace_aside(Learner& learner) {
   if (!init.empty() && std::filesystem::exists(init)) init = content_id(init);
 }
 
-void set_pace_aside(TeacherOptions& oracle) {
-  const TeacherOptions plain;
-  oracle.requests_per_s = plain.requests_per_s;
-  oracle.timeout_s = plain.timeout_s;
-  oracle.retries = plain.retries;
-  oracle.backoff_s = plain.backoff_s;
-  oracle.batch_size = plain.batch_size;
-  oracle.token_env = plain.token_env;
-  oracle.ask_again = plain.ask_again;
-}
-
 }  // namespace
 
 void SyntheticData::visit(OptionVisitor& v) {
@@ -196,10 +185,10 @@ std::string decisive_options(const SharedOptions& shared, const ArmOptions& arm)
   recipe.shared.cache = {};
   recipe.shared.data.root = std::filesystem::weakly_canonical(shared.data.root).string();
   recipe.shared.input.deadline_s = InputOptions().deadline_s;
-  set_pace_aside(recipe.shared.oracle);
+  recipe.shared.oracle = {};  // its identity says what counts
   set_pace_aside(recipe.arm.student);
   if (recipe.shared.teacher) set_pace_aside(recipe.shared.teacher->learner);
-  return resolved(recipe);
+  return fmt::format("{}who answers: {}\n", resolved(recipe), shared.oracle.identity());
 }
 
 Document arm_part(const Document& recipe) {
@@ -245,7 +234,7 @@ bool Study::asks_views() const {
   return std::any_of(arms.begin(), arms.end(), [](const Arm& arm) { return arm.options.answers_per_clip > 1; });
 }
 
-bool Study::hears_teacher(const Arm& arm) const { return shared.oracle.kind != "truth" && (arm.options.rounds > 0 || arm.options.ask_start); }
+bool Study::hears_teacher(const Arm& arm) const { return shared.oracle.is_teacher() && (arm.options.rounds > 0 || arm.options.ask_start); }
 
 const std::string& Study::budget_unit() const { return arms.front().options.selection.unit; }
 

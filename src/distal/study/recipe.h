@@ -16,7 +16,7 @@
 #include "distal/data/batches.h"
 #include "distal/distill/loss.h"
 #include "distal/learn/learner.h"
-#include "distal/oracles/teacher.h"
+#include "distal/oracles/oracle.h"
 #include "distal/video/synthetic.h"
 
 namespace distal {
@@ -53,7 +53,7 @@ struct SharedOptions {
   InputOptions input;
   CacheOptions cache;
   std::optional<TeacherRecipe> teacher;
-  TeacherOptions oracle;             // who answers about the pool; kind `teacher`: the one trained here
+  OracleOptions oracle;              // who answers about the pool; kind `teacher`: the one trained here
   void visit(OptionVisitor& v);
   InputOptions teacher_input() const;  // of the teacher that the study trains
 };

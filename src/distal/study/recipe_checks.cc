@@ -77,22 +77,23 @@ void require_probed(const SharedOptions& shared, const ArmOptions& arm, bool err
 
 // What the loss wants to see of a teacher, and whether it can be had.
 void require_teacher(const SharedOptions& shared, const ArmOptions& arm, const std::function<void(const std::string&)>& refuse) {
-  const bool at_hand = shared.oracle.kind == "teacher" || shared.oracle.kind == "model";
+  const auto with_network = [] { return kinds_with([](const OracleTraits& traits) { return traits.network; }); };
   if (arm.loss->needs_teacher_network() && !arm.matching)
-    refuse(fmt::format("loss {} looks into the teacher's network, which cached answers do not show; set matching: true (with oracle.kind teacher or model)", arm.loss.name));
+    refuse(fmt::format("loss {} looks into the teacher's network, which cached answers do not show; set matching: true (with oracle.kind {})", arm.loss.name, with_network()));
   if (!arm.matching) return;
-  if (!at_hand) refuse(fmt::format("matching runs the teacher's network in every step, and oracle.kind = {} gives none; take kind teacher or model, or leave matching out", shared.oracle.kind));
+  if (!shared.oracle.kind->traits().network)
+    refuse(fmt::format("matching runs the teacher's network in every step, and oracle.kind = {} gives none; take kind {}, or leave matching out", shared.oracle.kind.name, with_network()));
   if (arm.student.backbone_frozen())
     refuse("matching shows the teacher the student's view, and a frozen backbone's features are computed once without one; leave matching or student.model.freeze out");
 }
 
 // A mix is neither filmed nor labelled: a teacher must answer, and a frozen backbone has no features of it.
 void require_mixable(const SharedOptions& shared, const ArmOptions& arm, const std::function<void(const std::string&)>& refuse) {
-  if (arm.answers_per_clip > 1 && shared.oracle.kind == "truth") refuse("answers_per_clip asks about several views of a clip, whose truth is one; leave it out, or take an oracle that is a teacher");
+  if (arm.answers_per_clip > 1 && !shared.oracle.kind->traits().derived_clips) refuse("answers_per_clip asks about several views of a clip, whose truth is one; leave it out, or take an oracle that is a teacher");
   const bool frozen = arm.student.backbone_frozen();
   if (arm.answers_per_clip > 1 && frozen) refuse("answers_per_clip shows the student several views of a clip, and a frozen backbone's features are computed once; leave one of them out");
   if (!arm.mixes) return;
-  if (shared.oracle.kind == "truth") refuse("mixes: nobody knows the truth about a mix of clips; take an oracle that is a teacher");
+  if (!shared.oracle.kind->traits().derived_clips) refuse("mixes: nobody knows the truth about a mix of clips; take an oracle that is a teacher");
   if (frozen) refuse("mixes: a frozen backbone's features are computed once, of the clips of the lists; leave student.model.freeze: [backbone] out");
   if (arm.strategy.name != "random") refuse(fmt::format("mixes are chosen by mixes.criterion, and strategy = {} chooses clips; leave one of them out", arm.strategy.name));
   if (arm.selection.unit == "seconds") refuse("mixes are counted, not timed; set selection.unit: answers");
@@ -150,13 +151,6 @@ std::string unmet_passes(const ArmOptions& arm, const std::string& passes) {
   return "";
 }
 
-// Who answers about the pool, and what with.
-void require_oracle(const TeacherOptions& oracle, const std::function<void(const std::string&)>& refuse) {
-  if ((oracle.kind == "model" || oracle.kind == "torchscript") && oracle.path.empty())
-    refuse(fmt::format("oracle.kind = {} needs oracle.path, the file of who answers", oracle.kind));
-  if (oracle.kind == "http" && oracle.url.empty()) refuse("oracle.kind = http needs oracle.url, such as http://host:8000/v2/models/NAME");
-}
-
 // The networks can be made and trained as they are described.
 void require_networks(const Study& study, const ArmOptions& arm, const std::function<void(const std::string&)>& refuse) {
   const SharedOptions& shared = study.shared;
@@ -177,16 +171,17 @@ void check(const Study& study, const Arm& checked, std::map<std::string, std::st
   require_name(checked, taken, refuse);
   if (shared.data.pool.csv.empty()) refuse("data.pool.csv is missing; name a list with the columns path,label[,group]");
   if (shared.data.test.csv.empty() && !(arm.rounds == 0 && pretrains_only(shared, arm.student))) refuse("data.test.csv is missing; without a test set nothing can be claimed");
-  if (shared.oracle.kind == "teacher" && !shared.teacher) refuse("oracle.kind = teacher needs a teacher section (its training list and model)");
+  if (shared.oracle.kind->traits().trained_here && !shared.teacher)
+    refuse(fmt::format("oracle.kind = {} needs a teacher section (its training list and model)", shared.oracle.kind.name));
   if (arm.budget < 0 && arm.budget != -1) refuse(fmt::format("budget = {:g}; give what a round may spend, or -1 for the whole pool", arm.budget));
-  if (arm.ask_start && shared.oracle.kind == "truth") refuse("ask_start needs an oracle that is a teacher; hidden truth is what the start has already");
+  if (arm.ask_start && !shared.oracle.is_teacher()) refuse("ask_start needs an oracle that is a teacher; hidden truth is what the start has already");
   require_networks(study, arm, refuse);
   require_teacher(shared, arm, refuse);
   if (arm.start == 0 && arm.rounds == 0) refuse("start = 0 and rounds = 0 leave nothing to learn from; set one of them");
   if (arm.budget == 0 && arm.rounds > 0) refuse("budget = 0 asks nothing in any round; set a budget, or rounds to 0");
   require_draw(shared, arm, refuse);
   require_mixable(shared, arm, refuse);
-  require_oracle(shared.oracle, refuse);
+  if (const auto missing = shared.oracle.kind->missing(); !missing.empty()) refuse(missing);
   if (arm.selection.unit != study.budget_unit())
     throw UsageError(fmt::format("{}: arms {} and {} differ in selection.unit, which arms share; write two recipes and compare them with distal report", place,
                                  study.arms.front().name, checked.name));
@@ -210,14 +205,15 @@ double dropout_of(ModelOptions model) {
   return visitor.found;
 }
 
-std::string unmet_need(const TeacherOptions& oracle, const ArmOptions& arm) {
+std::string unmet_need(const OracleOptions& oracle, const ArmOptions& arm) {
   const Needs needs = arm.strategy->needs();
   if (const auto passes = unmet_passes(arm, needs.passes); !passes.empty()) return passes;
-  const bool at_hand = oracle.kind == "teacher" || oracle.kind == "model" || oracle.kind == "torchscript";
-  if (needs.teacher && (!at_hand || oracle.price > 0))
-    return fmt::format("strategy {} asks the teacher about the whole pool beside the budget, so it must cost nothing and be at hand: oracle.kind teacher, model or "
-                       "torchscript with price 0, not {} with price {:g}", arm.strategy.name, oracle.kind, oracle.price);
-  if (needs.teacher_error && oracle.kind != "truth" && !arm.ask_start)
+  if (needs.teacher && !oracle.free_at_hand()) {
+    const auto fitting = [](const OracleTraits& traits) { return traits.soft && traits.at_hand; };
+    return fmt::format("strategy {} asks the teacher about the whole pool beside the budget, so it must cost nothing and be at hand: oracle.kind {} with price 0, not {} "
+                       "with price {:g}", arm.strategy.name, kinds_with(fitting), oracle.kind.name, oracle.price);
+  }
+  if (needs.teacher_error && oracle.is_teacher() && !arm.ask_start)
     return fmt::format("strategy {} needs to know how often the teacher is wrong; set ask_start: true, so that it answers about clips whose labels are known, or "
                        "strategy.error", arm.strategy.name);
   return "";

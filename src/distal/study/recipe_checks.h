@@ -13,7 +13,7 @@ namespace distal {
 void require_consistent(const Study& study, const std::vector<std::string>& places);
 
 /// What the arm's strategy needs and does not get: what, and what would be right; empty: nothing.
-std::string unmet_need(const TeacherOptions& oracle, const ArmOptions& arm);
+std::string unmet_need(const OracleOptions& oracle, const ArmOptions& arm);
 
 /// The share of its features that a network drops before its classifier; 0 where its backbone has no such option.
 double dropout_of(ModelOptions model);

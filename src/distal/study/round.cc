@@ -41,8 +41,15 @@ Chosen choose(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, con
   return chosen;
 }
 
+std::vector<std::vector<double>> answers_about(AnswerSource& oracle, const std::vector<Clip>& clips) {
+  Answers answers = oracle.ask(clips);
+  if (!answers.complete())
+    throw Awaiting(fmt::format("oracle {}: {} of {} answers are awaited; repeat the command once they are there", oracle.answerer().oracle, answers.awaited.size(), clips.size()));
+  return std::move(answers.probabilities);
+}
+
 Answered ask(AnswerSource& oracle, const std::vector<Clip>& clips) {
-  const auto answers = oracle.ask(clips);
+  const auto answers = answers_about(oracle, clips);
   Answered answered;
   int64_t right = 0, with_truth = 0;
   for (size_t i = 0; i < clips.size(); ++i) {

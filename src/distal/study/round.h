@@ -39,4 +39,12 @@ struct Answered {
 };
 Answered ask(AnswerSource& oracle, const std::vector<Clip>& clips);
 
+/// Answers are awaited that take longer than a run waits: the trial goes on when the command is repeated.
+class Awaiting : public Error {
+ public:
+  using Error::Error;
+};
+/// Class probabilities of each clip, in order; empty where a clip cannot be read. Throws Awaiting.
+std::vector<std::vector<double>> answers_about(AnswerSource& oracle, const std::vector<Clip>& clips);
+
 }  // namespace distal

@@ -1,5 +1,6 @@
 #include "distal/study/run.h"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <thread>
@@ -7,6 +8,7 @@
 #include "distal/base/in_use.h"
 #include "distal/learn/network_trainer.h"
 #include "distal/models/weights.h"
+#include "distal/oracles/ledger.h"
 #include "distal/study/describe.h"
 #include "distal/study/teacher_setup.h"
 #include "distal/study/trial.h"
@@ -46,23 +48,36 @@ FinishedTrial wait_and_run(const TrialSetup& setup, Store& store, const TrialToR
 }
 
 // What another process is at work on comes last. Nothing is held meanwhile, so two that wait for each other's trials both end.
+// Throws Awaiting once the others are done, where some wait for answers.
 std::vector<FinishedTrial> run_trials(const TrialSetup& setup, Store& store, const std::vector<TrialToRun>& trials) {
   std::vector<std::optional<FinishedTrial>> done(trials.size());
+  std::string awaiting;
+  const auto take = [&](size_t i, const std::function<FinishedTrial()>& run) {
+    try {
+      done[i] = run();
+    } catch (const Awaiting& waiting) {
+      awaiting = waiting.what();
+    }
+  };
+  std::vector<size_t> busy;
   for (size_t i = 0; i < trials.size(); ++i) {
     try {
-      done[i] = run_trial(setup, store, *trials[i].arm, trials[i].seed);
+      take(i, [&] { return run_trial(setup, store, *trials[i].arm, trials[i].seed); });
     } catch (const InUse&) {
+      busy.push_back(i);
     }
   }
+  for (const size_t i : busy) take(i, [&] { return wait_and_run(setup, store, trials[i]); });
+  if (!awaiting.empty()) throw Awaiting(awaiting);
   std::vector<FinishedTrial> in_order;
-  for (size_t i = 0; i < trials.size(); ++i) in_order.push_back(done[i] ? *std::move(done[i]) : wait_and_run(setup, store, trials[i]));
+  for (auto& trial : done) in_order.push_back(*std::move(trial));
   return in_order;
 }
 
 std::string unfinished(const std::string& folder) { return folder + "/unfinished"; }
 
-TeacherSetup teacher_of_run(const Study& study, Dataset& dataset, const RunPlace& place, Progress& progress) {
-  return set_up_teacher(study, dataset, place.folder, unfinished(place.shared.empty() ? place.folder : place.shared), progress);
+WhoAnswers who_answers(const Study& study, Dataset& dataset, const RunPlace& place, Progress& progress) {
+  return open_oracle(study, dataset, place.folder, unfinished(place.shared.empty() ? place.folder : place.shared), progress);
 }
 
 }  // namespace
@@ -70,12 +85,12 @@ TeacherSetup teacher_of_run(const Study& study, Dataset& dataset, const RunPlace
 void train_shared(const Study& study, const RunPlace& place, Progress& progress) {
   Dataset dataset = open_dataset(study, progress);
   drop_unreadable(study, dataset, progress);
-  const TeacherOptions& options = study.shared.oracle;
-  if (options.kind != "teacher" && !options.ask_again) return;
-  TeacherSetup teacher = teacher_of_run(study, dataset, place, progress);
+  const OracleOptions& options = study.shared.oracle;
+  if (!options.kind->traits().trained_here && !options.ask_again) return;
+  WhoAnswers who = who_answers(study, dataset, place, progress);
   if (!options.ask_again) return;
   Store store(place.store_url);
-  const Oracle oracle(options, std::move(teacher.teacher), dataset.asked(), store, progress, study.asks_views());  // marks what was refused so far
+  const Ledger ledger(options, std::move(who.oracle), dataset.asked(), store, progress, study.asks_views());  // marks what was refused so far
 }
 
 Results run(const Study& study, const RunPlace& place, Progress& progress) {
@@ -84,17 +99,17 @@ Results run(const Study& study, const RunPlace& place, Progress& progress) {
   const double read_s = drop_unreadable(study, dataset, progress);
   NetworkTrainer trainer(*dataset.reader, dataset.classes, [&] { return dataset.clips(); }, unfinished(place.folder), progress);
   trainer.pretrain_on([&] { return dataset.pool; }, study.shared.cache);
-  TeacherSetup teacher = teacher_of_run(study, dataset, place, progress);
-  TeacherOptions options = study.shared.oracle;
+  WhoAnswers who = who_answers(study, dataset, place, progress);
+  OracleOptions options = study.shared.oracle;
   options.ask_again &= place.shares == 1 && !place.asked_again;  // once a command: not by each share, nor what a share was refused just now
-  Oracle oracle(options, std::move(teacher.teacher), dataset.asked(), store, progress, study.asks_views());
+  Ledger ledger(options, std::move(who.oracle), dataset.asked(), store, progress, study.asks_views());
 
   Results results = describe(study, dataset, place.command);
-  results.teacher = teacher.line;
-  results.teacher_accuracy = teacher.accuracy;
+  results.teacher = who.line;
+  results.teacher_accuracy = who.accuracy;
   results.read_s = read_s;
-  const auto network = [&] { return load_model(teacher.network).net; };
-  const TrialSetup setup{study, dataset, trainer, oracle, place.folder, /*collects=*/place.shares == 1, network, progress};
+  const auto network = [&] { return load_model(who.network).net; };
+  const TrialSetup setup{study, dataset, trainer, ledger, place.folder, /*collects=*/place.shares == 1, network, progress};
   std::map<int64_t, int64_t> seeds;
   for (FinishedTrial& finished : run_trials(setup, store, trials_of(study, place))) {
     seeds[finished.run] = finished.trial.seed;

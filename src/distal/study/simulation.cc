@@ -124,9 +124,9 @@ Model SimulatedTrainer::untrained(const Learner& learner) { return std::make_sha
 
 void SimulatedTrainer::answer(const Learner& learner, int64_t clips) { seconds_ += static_cast<double>(clips) * pace(learner).clip_s; }
 
-std::vector<std::vector<double>> SimulatedSource::ask(const std::vector<Clip>& clips) {
+Answers SimulatedSource::ask(const ClipRefs& clips) {
   const std::vector<double> even(classes_, 1.0 / static_cast<double>(classes_));
-  return std::vector<std::vector<double>>(clips.size(), even);
+  return {std::vector<std::vector<double>>(clips.size(), even), {}};
 }
 
 void SimulatedRecord::reserve(int64_t round, const std::vector<Clip>& clips, const ArmOptions& arm, double price) {

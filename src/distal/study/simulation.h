@@ -58,16 +58,17 @@ class SimulatedTrainer final : public Trainer {
 /// Answers that say nothing.
 class SimulatedSource final : public AnswerSource {
  public:
-  SimulatedSource(const TeacherOptions& options, int64_t classes) : options_(options), classes_(classes) {}
+  SimulatedSource(const OracleOptions& options, int64_t classes) : options_(options), classes_(classes) {}
 
-  std::vector<std::vector<double>> ask(const std::vector<Clip>& clips) override;
-  bool is_teacher() const override { return options_.kind != "truth"; }
+  Answers ask(const ClipRefs& clips) override;
+  using AnswerSource::ask;
+  bool is_teacher() const override { return options_.is_teacher(); }
   double price() const override { return options_.price; }
-  Answerer answerer() const override { return {options_.kind, version_}; }
+  Answerer answerer() const override { return {options_.kind.name, version_}; }
   const std::string& version() const override { return version_; }
 
  private:
-  TeacherOptions options_;
+  OracleOptions options_;
   int64_t classes_;
   std::string version_ = "simulated";
 };

@@ -56,7 +56,7 @@ LabeledSet initial_set(const TrialSetup& setup, const ArmOptions& arm, TrialReco
   known.close(clips);
   record.note({{}, {}, unseen(dataset.classes, clips)});
   if (!arm.ask_start) return known;
-  const auto answers = setup.oracle.ask(clips);
+  const auto answers = answers_about(setup.oracle, clips);
   for (size_t i = 0; i < clips.size(); ++i) known.samples[i].teacher.assign(answers[i].begin(), answers[i].end());
   return known;
 }
@@ -79,6 +79,9 @@ FinishedTrial run_trial(const TrialSetup& setup, Store& store, const Arm& arm, i
     return {run, trial};
   } catch (const Interrupted&) {
     store.finish(run, "stopped");
+    throw;
+  } catch (const Awaiting&) {
+    store.finish(run, "waiting");
     throw;
   } catch (const std::exception& error) {
     store.event(run, "failed", error.what());

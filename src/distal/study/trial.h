@@ -24,8 +24,8 @@ struct FinishedTrial {
   Cell trial;
 };
 
-/// Runs what is not yet done of a trial and returns all of its rounds. Throws InUse: another process is at work on it; Error; Interrupted, with
-/// everything stored.
+/// Runs what is not yet done of a trial and returns all of its rounds. Throws InUse: another process is at work on it; Awaiting; Error; Interrupted,
+/// with everything stored.
 FinishedTrial run_trial(const TrialSetup& setup, Store& store, const Arm& arm, int64_t seed);
 
 /// The store's row of a trial, made if absent; held by this process until it is finished.
