@@ -188,7 +188,7 @@ void record(const Stock& stock, Store& store, ClipReader& reader) {
   }
   for (const Quarantined& video : stock.clips.quarantined)
     if (stored.insert(video.path).second) store.put_video({video.path, video.path, 0, 0, video.reason});
-  if (!stock.lists.empty()) store.event(0, "lists", stock.lists_folder);
+  if (!stock.lists.empty()) store.put_lists_folder(stock.lists_folder);
 }
 
 std::string as_text(const Stock& stock, bool dry_run) {

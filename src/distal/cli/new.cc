@@ -20,8 +20,7 @@ struct NewArguments {
 std::string folder_of(const NewArguments& arguments) {
   std::string folder = arguments.data;
   if (folder.empty() && !arguments.store.empty()) {
-    for (const auto& event : Store(arguments.store).events(0))
-      if (event.kind == "lists") folder = event.text;
+    folder = Store(arguments.store).lists_folder();
     if (folder.empty())
       fail("{}: no import has written lists into this store; distal import does, or --data names the folder of train.csv and test.csv", arguments.store);
   }

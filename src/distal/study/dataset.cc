@@ -168,6 +168,15 @@ std::vector<Quarantined> Dataset::quarantine() const {
   return all;
 }
 
+void add_readers(const Study& study, Dataset& dataset) {
+  const SharedOptions& shared = study.shared;
+  dataset.reader = std::make_unique<ClipReader>(shared.input, shared.cache);
+  std::optional<InputOptions> teacher_input = shared.teacher ? shared.teacher->input : std::nullopt;
+  if (const auto input = shared.oracle.kind->input()) teacher_input = input;
+  require_same_view(study, teacher_input);
+  if (teacher_input) dataset.teacher_reader = std::make_unique<ClipReader>(*teacher_input, shared.cache);
+}
+
 Dataset open_dataset(const Study& study, Progress& progress) {
   const SharedOptions& shared = study.shared;
   const DataOptions& data = shared.data;
@@ -198,11 +207,7 @@ Dataset open_dataset(const Study& study, Progress& progress) {
   }
   dataset.classes = {{names.begin(), names.end()}};
   dataset.lists_id = fmt::format("{:016x}", hash);
-  dataset.reader = std::make_unique<ClipReader>(shared.input, shared.cache);
-  std::optional<InputOptions> teacher_input = shared.teacher ? shared.teacher->input : std::nullopt;
-  if (const auto input = shared.oracle.kind->input()) teacher_input = input;
-  require_same_view(study, teacher_input);
-  if (teacher_input) dataset.teacher_reader = std::make_unique<ClipReader>(*teacher_input, shared.cache);
+  add_readers(study, dataset);
 
   Opened opened;
   opened.pool = usable(pool, shared, dataset, *dataset.reader, progress);

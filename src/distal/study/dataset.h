@@ -35,6 +35,9 @@ struct Dataset {
 /// that shall tell how often it is wrong, a budget larger than the pool.
 Dataset open_dataset(const Study& study, Progress& progress);
 
+/// Gives a dataset the readers of its study. Throws Error: a network at hand would be shown what it was not made for.
+void add_readers(const Study& study, Dataset& dataset);
+
 /// Throws Error: the rounds of an arm want more than the pool has. open_dataset asks this too.
 void require_budgets(const Study& study, const Dataset& dataset);
 

@@ -12,6 +12,7 @@
 #include "distal/base/leftovers.h"
 #include "distal/report/report.h"
 #include "distal/report/thumbnail.h"
+#include "distal/study/dataset_file.h"
 #include "distal/study/jobs.h"
 #include "distal/study/split.h"
 
@@ -80,6 +81,9 @@ std::string recipe_text(const Study& study) {
   return text;
 }
 
+// What jobs read instead of opening the lists themselves.
+std::string dataset_file(const std::string& folder) { return folder + "/unfinished/dataset.json"; }
+
 struct FolderThreads {
   ProcessorSplit split;
   int64_t alone = 0;  // of what is trained before the trials, with nothing beside it
@@ -128,6 +132,8 @@ RunPlace place_of(const RunOptions& options) {
   const std::filesystem::path folder = place.folder;
   if (options.job_of > 0) {
     place.shared = place.folder;
+    place.dataset = dataset_file(place.folder);
+    place.helps_others = true;
     place.folder = Job{place.share, place.shares}.folder(place.folder);
   } else if (folder.parent_path().filename() == "jobs") {  // as a job's would be: there may be a teacher for all
     place.shared = folder.parent_path().has_parent_path() ? folder.parent_path().parent_path().string() : ".";
@@ -154,14 +160,18 @@ Results run_in_folder(const Study& study, const RunOptions& options, Progress& p
   if (options.share.empty())
     for (const std::string& note : study.notes) progress.say(note);
   const auto [split, alone] = threads_of(study, options, place.folder, progress);
-  if (split.jobs > 1 && options.share.empty()) {
-    at::set_num_threads(static_cast<int>(alone));
-    train_shared(study, place, progress);
+  const bool starts_jobs = split.jobs > 1 && options.share.empty();
+  at::set_num_threads(static_cast<int>(starts_jobs ? alone : split.threads));
+  OpenedStudy opened = open_study(study, place, progress);
+  if (starts_jobs) {
+    train_shared(study, opened, place, progress);
+    make_folder(place.folder + "/unfinished");
+    save_dataset(opened.dataset, dataset_file(place.folder));
     place.asked_again = true;
     run_jobs(options.command, place.folder, split.jobs, split.threads, progress);
+    at::set_num_threads(static_cast<int>(split.threads));
   }
-  at::set_num_threads(static_cast<int>(split.threads));
-  Results results = run(study, place, progress);
+  Results results = run(study, opened, place, progress);
   if (place.shares > 1) return results;  // whoever runs without a share collects its cells
   write_report(place.folder, results, thumbnail);
   std::error_code kept;

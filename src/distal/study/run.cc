@@ -1,14 +1,13 @@
 #include "distal/study/run.h"
 
-#include <functional>
 #include <map>
-#include <optional>
+#include <set>
 #include <thread>
 
-#include "distal/base/in_use.h"
 #include "distal/learn/network_trainer.h"
 #include "distal/models/weights.h"
 #include "distal/oracles/ledger.h"
+#include "distal/study/dataset_file.h"
 #include "distal/study/describe.h"
 #include "distal/study/teacher_setup.h"
 #include "distal/study/trial.h"
@@ -21,56 +20,104 @@ struct TrialToRun {
   int64_t seed = 0;
 };
 
-// Arms of a seed share what they begin with, so they stay together where the shares come out even.
-std::vector<TrialToRun> trials_of(const Study& study, const RunPlace& place) {
-  const int64_t seeds = study.shared.seeds;
-  const bool by_seed = seeds % place.shares == 0;
+// In the order of the results: seed by seed, as the arms of a seed share what they begin with.
+std::vector<TrialToRun> trials_of(const Study& study) {
   std::vector<TrialToRun> trials;
-  for (int64_t repeat = 0; repeat < seeds; ++repeat) {
-    for (int64_t arm = 0; arm < std::ssize(study.arms); ++arm) {
-      if ((by_seed ? repeat : repeat + arm) % place.shares == place.share) trials.push_back({&study.arms[arm], study.shared.seed + repeat});
-    }
+  for (int64_t repeat = 0; repeat < study.shared.seeds; ++repeat) {
+    for (const Arm& arm : study.arms) trials.push_back({&arm, study.shared.seed + repeat});
   }
   return trials;
 }
 
-// Waits until nobody else is at work on the trial, which then is done or left.
-FinishedTrial wait_and_run(const TrialSetup& setup, Store& store, const TrialToRun& trial) {
-  for (bool said = false;; said = true) {
-    try {
-      return run_trial(setup, store, *trial.arm, trial.seed);
-    } catch (const InUse& busy) {
-      if (!said) setup.progress.say(fmt::format("waiting: {}", busy.what()));
-    }
-    Progress::check_interrupted();
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+// The trials that fall to a share: seeds in turn where they are a multiple of the shares, else trials in turn.
+std::vector<TrialToRun> dealt(const Study& study, const RunPlace& place, bool own) {
+  const bool by_seed = study.shared.seeds % place.shares == 0;
+  std::vector<TrialToRun> trials;
+  for (const TrialToRun& trial : trials_of(study)) {
+    const int64_t repeat = trial.seed - study.shared.seed, turn = by_seed ? repeat : repeat + (trial.arm - study.arms.data());
+    if ((turn % place.shares == place.share) == own) trials.push_back(trial);
   }
+  return trials;
 }
 
-// What another process is at work on comes last. Nothing is held meanwhile, so two that wait for each other's trials both end.
-// Throws Awaiting once the others are done, where some wait for answers.
-std::vector<FinishedTrial> run_trials(const TrialSetup& setup, Store& store, const std::vector<TrialToRun>& trials) {
-  std::vector<std::optional<FinishedTrial>> done(trials.size());
-  std::string awaiting;
-  const auto take = [&](size_t i, const std::function<FinishedTrial()>& run) {
-    try {
-      done[i] = run();
-    } catch (const Awaiting& waiting) {
-      awaiting = waiting.what();
-    }
-  };
-  std::vector<size_t> busy;
-  for (size_t i = 0; i < trials.size(); ++i) {
-    try {
-      take(i, [&] { return run_trial(setup, store, *trials[i].arm, trials[i].seed); });
-    } catch (const InUse&) {
-      busy.push_back(i);
+// Claims trials until nobody is at work on one of them and none is free: those of a process that was killed are taken over.
+class Worker {
+ public:
+  /// `others`: trials of other shares, taken when the own ones are done. One that failed there stays failed: it would fail here too.
+  Worker(const TrialSetup& setup, Store& store, const std::vector<TrialToRun>& own, const std::vector<TrialToRun>& others)
+      : setup_(setup), store_(store), own_(rows_of_store(own)), others_(rows_of_store(others)) {}
+
+  /// By key. Throws Error as a trial does.
+  std::map<std::string, FinishedTrial> work() {
+    for (bool said = false;;) {
+      const std::vector<Store::Trial> others = not_failed(others_);
+      auto run = store_.claim(own_);
+      if (!run) run = store_.claim(others);
+      if (run) {
+        run_claimed(*run);
+        continue;
+      }
+      const int64_t leased = store_.standing(own_).leased + store_.standing(others).leased;
+      if (leased == 0) return std::move(done_);
+      if (!said) setup_.progress.say(fmt::format("waiting: {} trials are at work in other processes", leased));
+      said = true;
+      Progress::check_interrupted();
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
     }
   }
-  for (const size_t i : busy) take(i, [&] { return wait_and_run(setup, store, trials[i]); });
-  if (!awaiting.empty()) throw Awaiting(awaiting);
+
+  /// Why some wait for answers; empty: none does.
+  const std::string& awaiting() const { return awaiting_; }
+
+ private:
+  std::vector<Store::Trial> rows_of_store(const std::vector<TrialToRun>& trials) {
+    std::vector<Store::Trial> rows;
+    for (const TrialToRun& trial : trials) {
+      rows.push_back(trial_row(setup_, *trial.arm, trial.seed));
+      arms_[rows.back().key] = trial.arm;
+    }
+    return rows;
+  }
+
+  std::vector<Store::Trial> not_failed(std::vector<Store::Trial> trials) {
+    if (trials.empty()) return trials;
+    std::set<std::string> failed;
+    for (const Store::Run& run : store_.runs()) {
+      if (run.status == "failed") failed.insert(run.key);
+    }
+    std::erase_if(trials, [&](const Store::Trial& trial) { return failed.contains(trial.key); });
+    return trials;
+  }
+
+  void run_claimed(const Store::Run& run) {
+    try {
+      done_[run.key] = run_trial(setup_, store_, run, *arms_.at(run.key));
+    } catch (const Awaiting& awaiting) {
+      awaiting_ = awaiting.what();
+    }
+    const auto same = [&](const Store::Trial& trial) { return trial.key == run.key; };
+    std::erase_if(own_, same);
+    std::erase_if(others_, same);
+  }
+
+  const TrialSetup& setup_;
+  Store& store_;
+  std::map<std::string, const Arm*> arms_;   // by key
+  std::vector<Store::Trial> own_, others_;   // neither done here nor waiting for answers
+  std::map<std::string, FinishedTrial> done_;
+  std::string awaiting_;
+};
+
+// Everything measured, in the order of the results, whoever measured it. Throws Awaiting once the others are done, where some wait for answers.
+std::vector<FinishedTrial> run_trials(const TrialSetup& setup, Store& store, const std::vector<TrialToRun>& trials) {
+  Worker worker(setup, store, trials, {});
+  std::map<std::string, FinishedTrial> done = worker.work();
+  if (!worker.awaiting().empty()) throw Awaiting(worker.awaiting());
   std::vector<FinishedTrial> in_order;
-  for (auto& trial : done) in_order.push_back(*std::move(trial));
+  for (const TrialToRun& trial : trials) {
+    const auto here = done.find(trial_row(setup, *trial.arm, trial.seed).key);
+    in_order.push_back(here != done.end() ? std::move(here->second) : run_trial(setup, store, begin_trial(setup, store, *trial.arm, trial.seed), *trial.arm));
+  }
   return in_order;
 }
 
@@ -82,21 +129,25 @@ WhoAnswers who_answers(const Study& study, Dataset& dataset, const RunPlace& pla
 
 }  // namespace
 
-void train_shared(const Study& study, const RunPlace& place, Progress& progress) {
-  Dataset dataset = open_dataset(study, progress);
-  drop_unreadable(study, dataset, progress);
-  const OracleOptions& options = study.shared.oracle;
-  if (!options.kind->traits().trained_here && !options.ask_again) return;
-  WhoAnswers who = who_answers(study, dataset, place, progress);
-  if (!options.ask_again) return;
-  Store store(place.store_url);
-  const Ledger ledger(options, std::move(who.oracle), dataset.asked(), store, progress, study.asks_views());  // marks what was refused so far
+OpenedStudy open_study(const Study& study, const RunPlace& place, Progress& progress) {
+  if (!place.dataset.empty()) return {load_dataset(study, place.dataset), 0};
+  OpenedStudy opened{open_dataset(study, progress), 0};
+  opened.read_s = drop_unreadable(study, opened.dataset, progress);
+  return opened;
 }
 
-Results run(const Study& study, const RunPlace& place, Progress& progress) {
+void train_shared(const Study& study, OpenedStudy& opened, const RunPlace& place, Progress& progress) {
+  const OracleOptions& options = study.shared.oracle;
+  if (!options.kind->traits().trained_here && !options.ask_again) return;
+  WhoAnswers who = who_answers(study, opened.dataset, place, progress);
+  if (!options.ask_again) return;
   Store store(place.store_url);
-  Dataset dataset = open_dataset(study, progress);
-  const double read_s = drop_unreadable(study, dataset, progress);
+  const Ledger ledger(options, std::move(who.oracle), opened.dataset.asked(), store, progress, study.asks_views());  // marks what was refused so far
+}
+
+Results run(const Study& study, OpenedStudy& opened, const RunPlace& place, Progress& progress) {
+  Store store(place.store_url);
+  Dataset& dataset = opened.dataset;
   NetworkTrainer trainer(*dataset.reader, dataset.classes, [&] { return dataset.clips(); }, unfinished(place.folder), progress);
   trainer.pretrain_on([&] { return dataset.pool; }, study.shared.cache);
   WhoAnswers who = who_answers(study, dataset, place, progress);
@@ -107,11 +158,15 @@ Results run(const Study& study, const RunPlace& place, Progress& progress) {
   Results results = describe(study, dataset, place.command);
   results.teacher = who.line;
   results.teacher_accuracy = who.accuracy;
-  results.read_s = read_s;
+  results.read_s = opened.read_s;
   const auto network = [&] { return load_model(who.network).net; };
   const TrialSetup setup{study, dataset, trainer, ledger, place.folder, /*collects=*/place.shares == 1, network, progress};
+  if (place.shares > 1) {
+    Worker(setup, store, dealt(study, place, true), place.helps_others ? dealt(study, place, false) : std::vector<TrialToRun>()).work();
+    return results;
+  }
   std::map<int64_t, int64_t> seeds;
-  for (FinishedTrial& finished : run_trials(setup, store, trials_of(study, place))) {
+  for (FinishedTrial& finished : run_trials(setup, store, trials_of(study))) {
     seeds[finished.run] = finished.trial.seed;
     results.cells.push_back(std::move(finished.trial));
   }

@@ -39,9 +39,14 @@ void finish_round(const TrialSetup& setup, const Arm& arm, RoundResult& result, 
 
 }  // namespace
 
-Store::Run begin_trial(const TrialSetup& setup, Store& store, const Arm& arm, int64_t seed) {
+Store::Trial trial_row(const TrialSetup& setup, const Arm& arm, int64_t seed) {
   const std::string key = trial_key(setup.study, arm, seed, setup.dataset.lists_id, setup.oracle.version());
-  return store.begin_or_continue(key, setup.study.name + "/" + arm.name, seed, arm.resolved, revision());
+  return {key, setup.study.name + "/" + arm.name, seed, arm.resolved, revision()};
+}
+
+Store::Run begin_trial(const TrialSetup& setup, Store& store, const Arm& arm, int64_t seed) {
+  const Store::Trial row = trial_row(setup, arm, seed);
+  return store.begin_or_continue(row.key, row.name, row.seed, row.recipe, row.revision);
 }
 
 LabeledSet initial_set(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& record, Random random) {
@@ -70,9 +75,9 @@ Chosen choose_once(const TrialSetup& setup, const ArmOptions& arm, const Labeled
   return chosen;
 }
 
-FinishedTrial run_trial(const TrialSetup& setup, Store& store, const Arm& arm, int64_t seed) {
-  StoredRecord record(store, begin_trial(setup, store, arm, seed), setup.oracle.answerer());
-  const int64_t run = record.run().id;
+FinishedTrial run_trial(const TrialSetup& setup, Store& store, const Store::Run& begun, const Arm& arm) {
+  StoredRecord record(store, begun, setup.oracle.answerer());
+  const int64_t run = begun.id;
   try {
     const Cell trial = run_rounds(setup, arm, record);
     store.finish(run, "done");

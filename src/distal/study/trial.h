@@ -24,11 +24,14 @@ struct FinishedTrial {
   Cell trial;
 };
 
-/// Runs what is not yet done of a trial and returns all of its rounds. Throws InUse: another process is at work on it; Awaiting; Error; Interrupted,
-/// with everything stored.
-FinishedTrial run_trial(const TrialSetup& setup, Store& store, const Arm& arm, int64_t seed);
+/// Runs what is not yet done of a trial that this process has begun or claimed, and returns all of its rounds; gives it back to the store. Throws Error;
+/// Awaiting; Interrupted, with everything stored.
+FinishedTrial run_trial(const TrialSetup& setup, Store& store, const Store::Run& begun, const Arm& arm);
 
-/// The store's row of a trial, made if absent; held by this process until it is finished.
+/// What the store's row of a trial says.
+Store::Trial trial_row(const TrialSetup& setup, const Arm& arm, int64_t seed);
+
+/// Begins or continues a trial. Throws InUse: another process is at work on it.
 Store::Run begin_trial(const TrialSetup& setup, Store& store, const Arm& arm, int64_t seed);
 
 /// The clips a trial starts from, their labels known, reserved as round 0; the same for every arm of a seed with the same start, start_draw and

@@ -1,33 +1,14 @@
 #include "distal/study/trial_record.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <nlohmann/json.hpp>
 
 #include "distal/base/fingerprint.h"
 #include "distal/base/interrupted.h"
-#include "distal/base/text.h"
 #include "distal/models/weights.h"
 
 namespace distal {
-namespace {
-
-std::string in_round(int64_t round) { return fmt::format(" in round {}", round); }
-
-[[noreturn]] void refuse_event(int64_t run, const Store::Event& event, const char* wanted) {
-  fail("--store: event '{}' of run {}, {}, is '{}', not {}; somebody changed it: restore a copy, or give another --store", event.kind, run,
-       event.time, excerpt(event.text), wanted);
-}
-
-// The two halves of an event's text around `separator`.
-std::pair<std::string, std::string> halves(int64_t run, const Store::Event& event, const char* separator, const char* wanted) {
-  const auto end = event.text.find(separator);
-  if (end == std::string::npos) refuse_event(run, event, wanted);
-  return {event.text.substr(0, end), event.text.substr(end + std::string_view(separator).size())};
-}
-
-}  // namespace
 
 std::string trial_key(const Study& study, const Arm& arm, int64_t seed, const std::string& lists_id, const std::string& oracle_version) {
   SharedOptions shared = study.shared;
@@ -71,18 +52,9 @@ void StoredRecord::reserve(int64_t round, const std::vector<Clip>& clips, const 
   store_.reserve(run_.id, answerer_, round, keys, seconds, prices, max_answers, max_seconds, kNone);
 }
 
-void StoredRecord::keep_cost(int64_t round, const ChoiceCost& cost) { keep("forwards", fmt::format("{}{}", cost.forwards, in_round(round))); }
+void StoredRecord::keep_cost(int64_t round, const ChoiceCost& cost) { store_.put_passes(run_.id, round, cost.forwards); }
 
-ChoiceCost StoredRecord::cost(int64_t round) const {
-  ChoiceCost cost;
-  for (const Store::Event& event : store_.events(run_.id)) {
-    if (event.kind != "forwards" || !event.text.ends_with(in_round(round))) continue;
-    const char *begin = event.text.data(), *end = begin + event.text.size() - in_round(round).size();
-    const auto read = std::from_chars(begin, end, cost.forwards);
-    if (read.ec != std::errc() || read.ptr != end) refuse_event(run_.id, event, "a number and its round");
-  }
-  return cost;
-}
+ChoiceCost StoredRecord::cost(int64_t round) const { return {store_.passes(run_.id, round).value_or(0)}; }
 
 void StoredRecord::put_round(const RoundResult& result, const std::vector<Clip>& asked) {
   nlohmann::json keys = nlohmann::json::array();
@@ -91,55 +63,43 @@ void StoredRecord::put_round(const RoundResult& result, const std::vector<Clip>&
 }
 
 void StoredRecord::note(const TrialFindings& found) {
-  for (const std::string& text : found.notes) keep("note", text);
-  for (const Quarantined& video : found.quarantined) keep("quarantined", video.path + "\n" + video.reason);
-  for (const std::string& class_name : found.unseen) keep("unseen", fmt::format("{}: {}", run_.seed, class_name));
+  std::vector<Store::QuarantinedVideo> videos;
+  for (const Quarantined& video : found.quarantined) videos.push_back({video.path, video.reason});
+  store_.put_notes(run_.id, found.notes);
+  store_.put_quarantined(run_.id, videos);
+  store_.put_unseen(run_.id, found.unseen);
 }
 
 void StoredRecord::keep_student(int64_t round, const std::string& path) {
-  keep("student", content_id(path) + in_round(round));
-  keep("student at", std::filesystem::absolute(path).lexically_normal().string());
+  store_.put_student(run_.id, {round, content_id(path), std::filesystem::absolute(path).lexically_normal().string()});
 }
 
 bool StoredRecord::is_student(int64_t round, const std::string& path) const {
   std::error_code out_of_reach;
   if (!std::filesystem::is_regular_file(path, out_of_reach)) return false;
-  std::string wanted;
+  std::string weights;
   try {
-    wanted = content_id(path) + in_round(round);
+    weights = content_id(path);
   } catch (const Interrupted&) {
     throw;
   } catch (const Error&) {
     return false;
   }
-  const auto events = store_.events(run_.id);
-  return std::any_of(events.begin(), events.end(), [&](const Store::Event& event) { return event.kind == "student" && event.text == wanted; });
+  const auto students = store_.students(run_.id);
+  return std::any_of(students.begin(), students.end(), [&](const Store::Student& student) { return student.round == round && student.weights == weights; });
 }
 
 std::vector<std::string> StoredRecord::student_files() const {
   std::vector<std::string> files;
-  for (const Store::Event& event : store_.events(run_.id)) {
-    if (event.kind == "student at") files.push_back(event.text);
+  for (const Store::Student& student : store_.students(run_.id)) {
+    if (!student.path.empty()) files.push_back(student.path);
   }
   return files;
 }
 
-// An event of the trial, once.
-void StoredRecord::keep(const std::string& kind, const std::string& text) {
-  const auto events = store_.events(run_.id);
-  const auto same = [&](const Store::Event& event) { return event.kind == kind && event.text == text; };
-  if (std::none_of(events.begin(), events.end(), same)) store_.event(run_.id, kind, text);
-}
-
 TrialFindings findings(Store& store, int64_t run) {
-  TrialFindings found;
-  for (const Store::Event& event : store.events(run)) {
-    if (event.kind == "note") found.notes.push_back(event.text);
-    if (event.kind == "unseen") found.unseen.push_back(halves(run, event, ": ", "a seed and a class").second);
-    if (event.kind != "quarantined") continue;
-    const auto [path, reason] = halves(run, event, "\n", "a video and a reason");
-    found.quarantined.push_back({path, reason});
-  }
+  TrialFindings found{store.notes(run), {}, store.unseen(run)};
+  for (const Store::QuarantinedVideo& video : store.quarantined(run)) found.quarantined.push_back({video.path, video.reason});
   return found;
 }
 

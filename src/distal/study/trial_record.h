@@ -73,14 +73,12 @@ class StoredRecord final : public TrialRecord {
   std::vector<std::string> student_files() const override;
 
  private:
-  void keep(const std::string& kind, const std::string& text);
-
   Store& store_;
   Store::Run run_;
   Answerer answerer_;
 };
 
-/// What the record of a run in the store holds for the reader of the report. Throws Error: somebody changed it.
+/// What the record of a run in the store holds for the reader of the report.
 TrialFindings findings(Store& store, int64_t run);
 
 }  // namespace distal
