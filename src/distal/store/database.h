@@ -1,50 +1,47 @@
 #pragma once
-// One connection to the SQLite file of a store, and its transactions. Only store/ includes this; one thread at a time.
+// One connection to the database of a store, and its transactions. Only store/ includes this; one
+// thread at a time.
 
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
 
-#include "distal/store/sql.h"
+#include "distal/base/error.h"
+#include "distal/store/dialect.h"
 
 namespace distal {
 
-/// BEGIN IMMEDIATE: the write lock is taken before the first read, so what was read stays true until the commit.
-/// Rolled back when destroyed without commit().
+/// A transaction that writes (Dialect::begin). Rolled back when destroyed without commit().
 class Transaction {
  public:
-  explicit Transaction(soci::session& sql);
+  Transaction(Dialect& dialect, soci::session& sql);
   ~Transaction();
   Transaction(const Transaction&) = delete;
   void commit();
 
  private:
+  Dialect& dialect_;
   soci::session& sql_;
   bool open_ = true;
 };
 
-/// The wait for a lock that another process holds.
-struct LockWait {
-  int waited_ms = 0, after_signal_ms = 0;  // so far
-  int most_after_signal_ms = 0;            // how long it goes on after SIGINT or SIGTERM
-};
-
 class Database {
  public:
-  /// `sqlite:PATH`; makes the file, brings it to the newest schema. WAL, foreign keys on, waits 60 s for a lock,
-  /// synchronous=FULL: an answer costs money and its commit must outlive a power cut, which NORMAL does not promise in
-  /// WAL mode; one fsync per answer is small beside what an answer costs. Throws Error.
+  /// Opens the store at `url`, makes it where it is absent and brings it to the newest schema.
+  /// Throws Error.
   explicit Database(const std::string& url);
 
-  const std::string& path() const { return path_; }  // absolute
+  const Dialect& dialect() const { return *dialect_; }
 
-  /// `work(session)`, each statement for itself. What SQLite refuses becomes an Error with the path and a cure.
+  /// `work(session)`, each statement for itself. What the database refuses becomes an Error with
+  /// the place and a cure.
   template <class Work>
   auto read(Work&& work) {
     try {
       return work(sql_);
     } catch (const soci::soci_error& error) {
-      explain(error);
+      throw Error(dialect_->explain(error));
     }
   }
 
@@ -52,7 +49,7 @@ class Database {
   template <class Work>
   auto write(Work&& work) {
     return read([&](soci::session& sql) {
-      Transaction transaction(sql);
+      Transaction transaction(*dialect_, sql);
       if constexpr (std::is_void_v<decltype(work(sql))>) {
         work(sql);
         transaction.commit();
@@ -64,30 +61,26 @@ class Database {
     });
   }
 
-  /// The same for what was paid for and would be paid again: where another process holds the lock, a signal ends the wait a second later, not
-  /// at once.
+  /// The same for what was paid for and would be paid again: where another process holds the lock,
+  /// a signal ends the wait a second later, not at once.
   template <class Work>
   auto write_paid(Work&& work) {
-    const PaidWrite paid(wait_);
+    const PaidWrite paid(*dialect_);
     return write(std::forward<Work>(work));
   }
 
  private:
   class PaidWrite {
    public:
-    explicit PaidWrite(LockWait& wait);
+    explicit PaidWrite(Dialect& dialect);
     ~PaidWrite();
     PaidWrite(const PaidWrite&) = delete;
 
    private:
-    LockWait& wait_;
+    Dialect& dialect_;
   };
 
-  [[noreturn]] void explain(const soci::soci_error& error) const;
-  void open();
-
-  std::string path_;
-  LockWait wait_;  // of sql_
+  std::unique_ptr<Dialect> dialect_;  // outlives sql_, whose waits it counts
   soci::session sql_;
 };
 

@@ -7,17 +7,22 @@
 #include <sstream>
 
 #include "distal/base/random.h"
+#include "distal/store/database.h"
 #include "distal/store/store_test_helpers.h"
 
 namespace distal {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class Raw {
  public:
-  explicit Raw(const std::string& path) { EXPECT_EQ(sqlite3_open(path.c_str(), &db_), SQLITE_OK); }
+  explicit Raw(const std::string& path) {
+    EXPECT_EQ(sqlite3_open(path.c_str(), &db_), SQLITE_OK);
+    run("PRAGMA synchronous = OFF");
+  }
   ~Raw() { sqlite3_close(db_); }
   void run(const std::string& sql) { ASSERT_EQ(sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db_); }
   std::vector<std::string> column(const std::string& sql) {
@@ -43,10 +48,18 @@ std::string bytes(const std::string& path) {
 
 // A store as the program of that version left it, with a row in every table it had.
 void make_old(const std::string& path, int64_t version) {
+  {
+    const auto dialect = dialect_of("sqlite:" + path);
+    soci::session sql;
+    dialect->connect(sql);
+    Transaction transaction(*dialect, sql);
+    for (int64_t i = 0; i < version; ++i) {
+      for (const auto statement : migrations()[i]) dialect->migrate(sql, statement);
+    }
+    dialect->set_version(sql, version);
+    transaction.commit();
+  }
   Raw raw(path);
-  for (int64_t i = 0; i < version; ++i)
-    for (const auto statement : migrations()[i]) raw.run(std::string(statement));
-  raw.run(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, version));
   raw.run("INSERT INTO videos (id, path, duration_s) VALUES ('h', 'a.mp4', 2.5)");
   raw.run("INSERT INTO clips VALUES (1, 'h@0-2500', 'h', 0, 2500)");
   raw.run("INSERT INTO runs VALUES (4, 'key', 'arm', 3, 'recipe', 'rev', 'running', '2025-01-01T00:00:00.000Z')");
@@ -58,7 +71,11 @@ void make_old(const std::string& path, int64_t version) {
     raw.run("INSERT INTO request_clips VALUES (1, 1, 1), (2, 1, 2)");
   }
   raw.run("INSERT INTO answers VALUES (1, 'o', 'v', '[0.25,0.75]', 0.5, 2.5, '2025-01-01T00:00:00.000Z')");
-  raw.run("INSERT INTO reservations VALUES (4, 1, 0, 1, 2.5, 0.5)");
+  if (version < 6) {
+    raw.run("INSERT INTO reservations VALUES (4, 1, 0, 1, 2.5, 0.5)");
+  } else {
+    raw.run("INSERT INTO reservations VALUES (1, 4, 1, 0, 2.5, 0.5)");
+  }
   raw.run("INSERT INTO rounds VALUES (4, 0, 1, 2.5, 0.5, '{}', '[]')");
   if (version >= 5) raw.run("INSERT INTO refusals VALUES (1, 1, 'reason', 0.5, '2025-01-01T00:00:00.000Z', '')");
   if (version >= 2) raw.run("INSERT INTO events VALUES (1, 4, '2025-01-01T00:00:00.000Z', 'kind', 'text')");
@@ -92,10 +109,42 @@ TEST_F(StoreTest, MigratesEveryOlderVersionAndKeepsItsData) {
   }
 }
 
+TEST_F(StoreTest, LetsTheDatabaseNumberTheRowsOfAnOldStore) {
+  make_old(path(), 5);
+  {
+    Raw raw(path());  // reserved in another order than clips were made
+    raw.run("INSERT INTO clips VALUES (8, 'z@0-1', 'z', 0, 1)");
+    raw.run("INSERT INTO reservations VALUES (4, 8, 0, 2, 1, 0), (4, 2, 0, 3, 1, 0)");
+  }
+  {
+    Store store(url());
+    EXPECT_THAT(store.reserved(4, 0), ElementsAre("h@0-2500", "z@0-1", "h@2500-5000"));
+    store.reserve(4, kOracle, 1, {"new"}, {1}, {0}, 99, 99, 99);
+    EXPECT_EQ(store.begin_or_continue("another", "", 0, "", "").id, 5);
+    store.event(5, "kind", "text");
+    store.open_request("o", "v", {"new"});
+  }
+  Raw raw(path());
+  EXPECT_THAT(raw.column("SELECT id FROM clips ORDER BY id"), ElementsAre("1", "2", "8", "9"));
+  EXPECT_THAT(raw.column("SELECT id FROM request_groups ORDER BY id"), ElementsAre("1", "2", "3"));
+  EXPECT_THAT(raw.column("SELECT id FROM events ORDER BY id"), ElementsAre("1", "2"));
+  EXPECT_THAT(raw.column("PRAGMA foreign_key_check"), ::testing::IsEmpty());
+  EXPECT_THAT(raw.column("PRAGMA integrity_check"), ElementsAre("ok"));
+  EXPECT_THAT(
+      raw.column("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL "
+                 "ORDER BY name"),
+      ElementsAre("clips_of_video", "events_of_run", "refusals_of_clip", "requests_of_clip"));
+  EXPECT_THAT(raw.column("SELECT DISTINCT \"table\" FROM sqlite_master, "
+                         "pragma_foreign_key_list(sqlite_master.name) "
+                         "WHERE type = 'table' ORDER BY 1"),
+              ElementsAre("clips", "request_groups", "runs"));
+}
+
 TEST(Schema, NeverChangesAPublishedMigration) {
   // Fails after an edit of an old migration: undo the edit and add a migration instead. A new one adds its number here.
   const std::vector<uint64_t> published = {2717717140154246386ULL, 3475397692491484926ULL, 18779452449670032ULL,
-                                           17909226318179349059ULL, 11594692423639415740ULL};
+                                           17909226318179349059ULL, 11594692423639415740ULL,
+                                           11482315161386876502ULL, 9367948879431260751ULL};
   ASSERT_EQ(published.size(), migrations().size());
   for (size_t i = 0; i < published.size(); ++i) {
     std::string text;
