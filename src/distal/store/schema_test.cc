@@ -81,6 +81,13 @@ void make_old(const std::string& path, int64_t version) {
   if (version >= 2) raw.run("INSERT INTO events VALUES (1, 4, '2025-01-01T00:00:00.000Z', 'kind', 'text')");
 }
 
+void log(const std::string& path, const std::string& run, const std::string& kind,
+         const std::string& text) {
+  Raw(path).run(fmt::format("INSERT INTO events (id, run, time, kind, text) "
+                            "SELECT MAX(id) + 1, {}, 'then', '{}', '{}' FROM events",
+                            run, kind, text));
+}
+
 TEST_F(StoreTest, MigratesEveryOlderVersionAndKeepsItsData) {
   ASSERT_GE(schema_version(), 4);
   for (int64_t version = 1; version <= schema_version(); ++version) {
@@ -106,6 +113,67 @@ TEST_F(StoreTest, MigratesEveryOlderVersionAndKeepsItsData) {
     EXPECT_EQ(store.events(4).size(), version >= 2 ? 1u : 0u);
     store.event(4, "after", "the migration");
     EXPECT_EQ(store.events(4).back().kind, "after");
+  }
+}
+
+TEST_F(StoreTest, MovesWhatEventsHeldIntoColumns) {
+  for (const int64_t version : {2, 5, 7}) {
+    SCOPED_TRACE(version);
+    std::filesystem::remove(path());
+    make_old(path(), version);
+    Raw(path()).run(
+        "INSERT INTO runs VALUES (9, 'other', 'arm', 5, 'recipe', 'rev', 'done', 'then')");
+    log(path(), "4", "forwards", "100 in round 1");
+    log(path(), "4", "forwards", "70 in round 2");
+    log(path(), "4", "forwards", "120 in round 1");  // selected once more: the last word counts
+    log(path(), "9", "forwards", "7 in round 1");
+    log(path(), "4", "forwards", "many in round 3");
+    log(path(), "4", "forwards", "80 in round 4 or so");
+    log(path(), "4", "forwards", "");
+    log(path(), "4", "quarantined", "b.mp4\nno frames\nat all");
+    log(path(), "4", "quarantined", "a.mp4\nno index");
+    log(path(), "4", "quarantined", "b.mp4\nsomething else");
+    log(path(), "4", "quarantined", "no reason");
+    log(path(), "4", "note", "second thoughts: it''s late");
+    log(path(), "4", "note", "another");
+    log(path(), "9", "note", "another");
+    log(path(), "4", "unseen", "3: jump: high");
+    log(path(), "4", "unseen", "3: bow");
+    log(path(), "4", "unseen", "nonsense");
+    log(path(), "4", "student", "abc in round 2");
+    log(path(), "4", "student at", "/runs/x/arm.safetensors");
+    log(path(), "4", "student", "def in round 3");
+    log(path(), "4", "student", "def in round three");
+    log(path(), "9", "student", "fff in round 2");  // by a program that did not say where
+    log(path(), "NULL", "lists", "/lists/old");
+    log(path(), "NULL", "lists", "/lists/new");
+    const size_t lines = Raw(path()).column("SELECT id FROM events").size();
+
+    Store store(url());
+    EXPECT_EQ(store.passes(4, 1), 120);
+    EXPECT_EQ(store.passes(4, 2), 70);
+    EXPECT_EQ(store.passes(9, 1), 7);
+    for (const int64_t round : {0, 3, 4}) EXPECT_FALSE(store.passes(4, round));
+    const auto quarantined = store.quarantined(4);
+    ASSERT_EQ(quarantined.size(), 2u);
+    EXPECT_EQ(quarantined[0].path, "b.mp4");
+    EXPECT_EQ(quarantined[0].reason, "no frames\nat all");
+    EXPECT_EQ(quarantined[1].path, "a.mp4");
+    EXPECT_THAT(store.notes(4), ElementsAre("second thoughts: it's late", "another"));
+    EXPECT_THAT(store.notes(9), ElementsAre("another"));
+    EXPECT_THAT(store.unseen(4), ElementsAre("jump: high", "bow"));
+    std::vector<std::string> students;
+    for (const auto& student : store.students(4)) {
+      students.push_back(fmt::format("{} {} {}", student.weights, student.round, student.path));
+    }
+    EXPECT_THAT(students, ElementsAre("abc 2 /runs/x/arm.safetensors",
+                                      "def 3 /runs/x/arm.safetensors"));
+    ASSERT_EQ(store.students(9).size(), 1u);
+    EXPECT_EQ(store.students(9)[0].weights, "fff");
+    EXPECT_EQ(store.students(9)[0].path, "");
+    EXPECT_EQ(store.lists_folder(), "/lists/new");
+    EXPECT_EQ(Raw(path()).column("SELECT id FROM events").size(), lines) << "the log stays";
+    EXPECT_EQ(store.events(4).at(1).text, "100 in round 1");
   }
 }
 
@@ -144,7 +212,8 @@ TEST(Schema, NeverChangesAPublishedMigration) {
   // Fails after an edit of an old migration: undo the edit and add a migration instead. A new one adds its number here.
   const std::vector<uint64_t> published = {2717717140154246386ULL, 3475397692491484926ULL, 18779452449670032ULL,
                                            17909226318179349059ULL, 11594692423639415740ULL,
-                                           11482315161386876502ULL, 9367948879431260751ULL};
+                                           11482315161386876502ULL, 9367948879431260751ULL,
+                                           12372492502059058544ULL};
   ASSERT_EQ(published.size(), migrations().size());
   for (size_t i = 0; i < published.size(); ++i) {
     std::string text;

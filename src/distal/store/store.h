@@ -66,6 +66,10 @@ class Store {
   };
   void put_video(const Video& video);
   std::vector<Video> videos();
+  /// Where an import wrote its lists.
+  void put_lists_folder(const std::string& folder);
+  /// Of the last import; empty where there was none.
+  std::string lists_folder();
 
   // Runs. `key` identifies one (recipe, arm, seed); a run is continued, never duplicated. One Store
   // at a time is at work on a run. It holds a lease, which a thread of its own renews for as long
@@ -177,6 +181,34 @@ class Store {
   /// InUse where the lease was lost to others, or is theirs.
   void put_round(int64_t run, const StoredRound& round);
   std::vector<StoredRound> rounds(int64_t run);
+
+  // What a run finds out beside its rounds. The same again changes nothing. Lists come back in the
+  // order in which they were stored.
+
+  /// Network passes that the selection of a round took; the last word counts.
+  void put_passes(int64_t run, int64_t round, int64_t passes);
+  /// Nothing where the selection of the round took none.
+  std::optional<int64_t> passes(int64_t run, int64_t round);
+  struct QuarantinedVideo {
+    std::string path, reason;
+  };
+  /// The first reason of a path counts.
+  void put_quarantined(int64_t run, const std::vector<QuarantinedVideo>& videos);
+  std::vector<QuarantinedVideo> quarantined(int64_t run);
+  /// What the reader of a report must know.
+  void put_notes(int64_t run, const std::vector<std::string>& notes);
+  std::vector<std::string> notes(int64_t run);
+  /// Names of classes that the initial clips of the run hold none of.
+  void put_unseen(int64_t run, const std::vector<std::string>& classes);
+  std::vector<std::string> unseen(int64_t run);
+  struct Student {
+    int64_t round = 0;    // after which it was kept
+    std::string weights;  // hash of its file
+    std::string path;     // of the file, absolute; empty: unknown
+  };
+  /// A student that was kept, and where. The file may be another by now: look at its hash.
+  void put_student(int64_t run, const Student& student);
+  std::vector<Student> students(int64_t run);
 
   /// A line of the log, for people. `run` 0: of the store itself.
   void event(int64_t run, const std::string& kind, const std::string& text);

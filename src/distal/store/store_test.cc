@@ -327,6 +327,55 @@ TEST_F(StoreTest, KeepsEventsPerRunInOrder) {
   EXPECT_THAT(message([&] { store.event(99, "a", "b"); }), HasSubstr("no run 99"));
 }
 
+TEST_F(StoreTest, KeepsWhatARunFindsOutOnceAndInOrder) {
+  int64_t run = 0, other = 0;
+  {
+    Store store(url());
+    run = begin(store);
+    other = begin(store, "other");
+    store.put_passes(run, 1, 100);
+    store.put_passes(run, 1, 120);
+    store.put_passes(run, 1, 120);
+    for (int time = 0; time < 2; ++time) {
+      store.put_quarantined(
+          run, {{"b.mp4", "no frames"}, {"a.mp4", "no index"}, {"b.mp4", "again"}});
+      store.put_notes(run, {"second", "first", "second"});
+      store.put_unseen(run, {"jump", "bow"});
+      store.put_student(run, {3, "abc", "/x/arm.safetensors"});
+    }
+    store.put_quarantined(run, {});
+    store.put_notes(run, {"third"});
+    store.put_student(run, {3, "abc", "/y/arm.safetensors"});
+    store.put_student(run, {4, "def", "/x/arm.safetensors"});
+  }
+  Store store(url());
+  EXPECT_EQ(store.passes(run, 1), 120);
+  EXPECT_FALSE(store.passes(run, 2));
+  EXPECT_FALSE(store.passes(other, 1));
+  ASSERT_EQ(store.quarantined(run).size(), 2u);
+  EXPECT_EQ(store.quarantined(run)[0].path, "b.mp4");
+  EXPECT_EQ(store.quarantined(run)[0].reason, "no frames");
+  EXPECT_EQ(store.quarantined(run)[1].path, "a.mp4");
+  EXPECT_THAT(store.notes(run), ElementsAre("second", "first", "third"));
+  EXPECT_THAT(store.notes(other), IsEmpty());
+  EXPECT_THAT(store.unseen(run), ElementsAre("jump", "bow"));
+  ASSERT_EQ(store.students(run).size(), 3u);
+  EXPECT_EQ(store.students(run)[1].path, "/y/arm.safetensors");
+  EXPECT_EQ(store.students(run)[2].round, 4);
+  EXPECT_EQ(store.students(run)[2].weights, "def");
+  EXPECT_THAT(store.events(run), IsEmpty());
+  EXPECT_THAT(message([&] { store.put_notes(99, {"note"}); }), HasSubstr("no run 99"));
+  EXPECT_THAT(message([&] { store.put_student(99, {}); }), HasSubstr("no run 99"));
+}
+
+TEST_F(StoreTest, KnowsWhereTheLastImportWroteItsLists) {
+  Store store(url());
+  EXPECT_EQ(store.lists_folder(), "");
+  store.put_lists_folder("/b");
+  store.put_lists_folder("/a");
+  EXPECT_EQ(store.lists_folder(), "/a");
+}
+
 TEST_F(StoreTest, RefusesWhatIsNoStoreWithPathAndCure) {
   std::ofstream(path()) << "clip,label\n";
   EXPECT_THAT(message([&] { Store store(url()); }), ::testing::AllOf(HasSubstr(path()), HasSubstr("not an SQLite file")));
