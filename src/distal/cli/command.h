@@ -63,7 +63,7 @@ struct RecipeArguments {
   void add_jobs(CLI::App& command);               // of the commands that let one choose how many processes share the cells
   std::vector<Override> overrides() const;        // --data, --weights, --seed and --set, in that order
   Study read(const std::vector<Override>& more = {}) const;
-  Study allowed(Study experiment) const;  // itself; throws UsageError for what --untrusted refuses
+  Study allowed(Study study) const;  // itself; throws UsageError for what --untrusted refuses
   RunOptions run_options(const Study& study) const;  // in --out, default runs/NAME
   std::string folder(const Study& study) const;  // where this process works: a job has its own
   Progress::Mode progress() const { return quiet ? Progress::Mode::quiet : Progress::Mode::automatic; }

@@ -340,7 +340,7 @@ Pixels NetworkTrainer::pixels(const std::vector<Clip>& clips) {
     for (int64_t i = 0; i < batch->rows.size(0); ++i) read.clips.push_back(clips[batch->rows[i].item<int64_t>()]);
     parts.push_back((batch->clips * 127.5 + 127.5).round_().to(torch::kUInt8));
   }
-  if (parts.empty()) fail("mixes: no known clip can be read; see the quarantined videos");
+  if (parts.empty()) fail("no clip can be read; see the quarantined videos");
   read.values = torch::cat(parts);
   return read;
 }

@@ -66,7 +66,7 @@ void require_budget(const Arm& arm, const Dataset& dataset) {
   if (wanted > available) fail("arm {}: {} rounds of {:g} {} exceed the pool's {:g}; lower rounds or budget", arm.name, options.rounds, options.budget, options.selection.unit, available);
 }
 
-// A network at hand (Recipe::matching) is shown what the student sees: clips as it was trained on. A fixed view is of the same frames
+// A network at hand (ArmOptions::matching) is shown what the student sees: clips as it was trained on. A fixed view is of the same frames
 // and place for both where these are drawn alike.
 void require_same_view(const Study& study, const std::optional<InputOptions>& teacher) {
   const auto matches = [](const Arm& arm) { return arm.options.matching; };
@@ -83,7 +83,7 @@ void require_same_view(const Study& study, const std::optional<InputOptions>& te
          shown(*teacher), shown(student));
 }
 
-// What was made of the lists of an experiment, in their roles; lists that it does not have are empty.
+// What was made of the lists of a study, in their roles; lists that it does not have are empty.
 struct Opened {
   ClipList pool, start, test, teacher;
   RoleClips in_role(const ClipList Opened::*list) const {

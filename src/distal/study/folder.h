@@ -21,13 +21,13 @@ struct RunOptions {
 /// Where a process of a study works: a job has a folder of its own. Throws UsageError: share is no I/N.
 RunPlace place_of(const RunOptions& options);
 
-/// Runs an experiment and writes its folder, the report last.
+/// Runs a study and writes its folder, the report last.
 ///
-/// The folder belongs to one process at a time (FileLock) and, once it holds a report or trained networks, to one experiment: that
+/// The folder belongs to one process at a time (FileLock) and, once it holds a report or trained networks, to one study: that
 /// of FOLDER/recipe.yaml. Another one is refused before anything is read, so that no report replaces another's. It is the same
-/// experiment where the arms have the same names, in the same order, and the same options less those that only name, place,
+/// study where the arms have the same names, in the same order, and the same options less those that only name, place,
 /// repeat or prolong a run: question, control, no_random_arm, weights, seeds, rounds, cache. So seeds=10 after seeds=5 continues, and
-/// rounds=6 after rounds=4; rounds=2 shows the first two of what is stored. Another first seed is another experiment, with another
+/// rounds=6 after rounds=4; rounds=2 shows the first two of what is stored. Another first seed is another study, with another
 /// teacher.
 ///
 /// FOLDER/recipe.yaml is the recipe with its overrides, as `distal run` reads it; every arm's options stand below as comments.

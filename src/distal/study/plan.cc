@@ -1,7 +1,6 @@
 #include "distal/study/plan.h"
 
 #include <numeric>
-#include <set>
 #include <thread>
 
 #include "distal/base/interrupted.h"
@@ -124,36 +123,60 @@ int64_t cache_bytes(const SharedOptions& shared, const Dataset& dataset, bool te
 
 // ---- all of it ---------------------------------------------------------------------------------------------------------
 
-double total_s(const std::vector<Clip>& clips) {
-  return std::accumulate(clips.begin(), clips.end(), 0.0, [](double sum, const Clip& clip) { return sum + clip.duration_s(); });
+// ---- at what cost ------------------------------------------------------------------------------------------------------
+
+std::vector<double> durations(const std::vector<Clip>& clips) {  // ascending
+  std::vector<double> seconds;
+  for (const Clip& clip : clips) seconds.push_back(clip.duration_s());
+  std::sort(seconds.begin(), seconds.end());
+  return seconds;
 }
 
-double longest_s(const std::vector<Clip>& clips) {
-  double longest = 0;
-  for (const Clip& clip : clips) longest = std::max(longest, clip.duration_s());
-  return longest;
+double longest_s(const std::vector<double>& durations, int64_t clips) { return std::accumulate(durations.end() - clips, durations.end(), 0.0); }
+
+// How many of the shortest clips `seconds` buy, of `open` at most.
+int64_t shortest_in(const std::vector<double>& durations, double seconds, int64_t open) {
+  int64_t clips = 0;
+  for (double spent = 0; clips < open && spent + durations[clips] <= seconds + 1e-6; ++clips) spent += durations[clips];
+  return clips;
 }
 
-// The lists alone, the pool in the order in which a trial at its most expensive takes it: the longest clips first where answers are counted, the
-// shortest where seconds are.
-Dataset at_most(const Dataset& dataset, const std::string& unit) {
-  Dataset lists;
-  lists.classes = dataset.classes;
-  lists.pool = dataset.pool;
-  lists.start = dataset.start;
-  lists.test = dataset.test;
-  lists.teacher = dataset.teacher;
-  std::stable_sort(lists.pool.begin(), lists.pool.end(), [&](const Clip& a, const Clip& b) {
-    return unit == "seconds" ? a.duration_s() < b.duration_s() : a.duration_s() > b.duration_s();
-  });
-  return lists;
+struct Cost {
+  int64_t answers = 0;
+  double seconds = 0;  // of video watched
+};
+
+// What one trial asks about at most, whichever clips it chooses: no single simulation could show that. `pool`, `source`: durations of the clips of the
+// pool and of those that the initial ones are drawn from.
+Cost most_asked(const ArmOptions& arm, const std::vector<double>& pool, const std::vector<double>& source, int64_t initial, int64_t open) {
+  Cost most;
+  if (arm.ask_start) most = {initial, longest_s(source, initial)};
+  if (arm.rounds == 0) return most;
+  const auto add = [&](int64_t answers, double seconds) {
+    most.answers += answers;
+    most.seconds += seconds;
+  };
+  const int64_t views = arm.answers_per_clip, counted = static_cast<int64_t>(arm.budget) / views * arm.rounds;
+  if (arm.mixes) {  // as long as an initial clip
+    add(counted, static_cast<double>(counted) * source.back());
+  } else if (arm.selection.unit == "seconds" && arm.budget > 0) {
+    const double round_s = arm.budget / static_cast<double>(views), all_s = round_s * static_cast<double>(arm.rounds);
+    const int64_t clips = std::min(arm.rounds * shortest_in(pool, round_s, open), shortest_in(pool, all_s, open));
+    add(clips * views, arm.budget * static_cast<double>(arm.rounds));
+  } else {
+    const int64_t clips = arm.budget < 0 ? open : std::min(open, counted);
+    add(clips * views, longest_s(pool, clips) * static_cast<double>(views));
+  }
+  return most;
 }
+
+// ---- all of it ---------------------------------------------------------------------------------------------------------
 
 // Runs the loop of every arm once, with everything that takes time or money simulated.
 class Planner {
  public:
-  Planner(const Study& study, Dataset& dataset, InfoOf info_of, const PaceOf& pace_of)
-      : study_(study), shared_(study.shared), dataset_(dataset), lists_(at_most(dataset, study.budget_unit())), info_of_(std::move(info_of)),
+  Planner(const Study& study, Dataset& dataset, InfoOf info_of, const PaceOf& pace_of, Progress& progress)
+      : study_(study), shared_(study.shared), progress_(progress), dataset_(dataset), pool_s_(durations(dataset.pool)), source_s_(dataset.start_in_pool() ? pool_s_ : durations(dataset.start)), info_of_(std::move(info_of)),
         load_(load_average()), pace_of_(once_each(pace_of)),
         trainer_(shared_.input, dataset.classes.size(), std::ssize(dataset.clips()), std::ssize(dataset.pool), pace_of_),
         teacher_(shared_.teacher_input(), dataset.classes.size(), std::ssize(dataset.teacher) + std::ssize(dataset.test), std::ssize(dataset.pool), pace_of_) {}
@@ -161,8 +184,14 @@ class Planner {
   Plan make() {
     const auto seeds = static_cast<double>(shared_.seeds);
     plan_.cells = std::ssize(study_.arms) * shared_.seeds;
-    plan_.pool_s = total_s(dataset_.pool);
-    for (const Arm& arm : study_.arms) simulate(arm);
+    plan_.pool_s = std::accumulate(pool_s_.begin(), pool_s_.end(), 0.0);
+    progress_.begin("simulating trials", std::ssize(study_.arms), "arms");
+    for (const Arm& arm : study_.arms) {
+      simulate(arm);
+      add_cost(arm.options);
+      progress_.step(&arm - study_.arms.data() + 1);
+    }
+    progress_.end();
     plan_.trainings = trainer_.trainings() * shared_.seeds;
     if (has_own_teacher()) simulate_teacher();
     if (dataset_.reader) decoding_s_ = decode_s(dataset_, shared_.input) * static_cast<double>(std::ssize(dataset_.clips()) + teacher_clips());
@@ -187,27 +216,24 @@ class Planner {
     Arm simulated_arm = arm;
     ArmOptions& options = simulated_arm.options;
     options.strategy.method = simulated(*arm.options.strategy);
-    SimulatedSource oracle(shared_.oracle, lists_.classes.size());
-    SimulatedRecord record(shared_.seed, longest_s(lists_.start_in_pool() ? lists_.pool : lists_.start));
+    SimulatedSource oracle(shared_.oracle, dataset_.classes.size());
+    SimulatedRecord record(shared_.seed);
     Progress quiet(Progress::Mode::quiet);
     const auto teacher = [&] { return shared_.teacher ? teacher_.untrained(shared_.teacher->learner) : nullptr; };
     const double before_s = trainer_.seconds();
-    trainer_.begin(arm.name, lists_.initial_clips(options));
-    run_rounds({study_, lists_, trainer_, oracle, "", false, teacher, quiet}, simulated_arm, record);
-    count(options, record.asked(), record.mixes());
+    trainer_.begin(arm.name, dataset_.initial_clips(options));
+    run_rounds({study_, dataset_, trainer_, oracle, "", false, teacher, quiet}, simulated_arm, record);
     arms_ += fmt::format("  {:<24} {} rounds of {} {}, strategy {}, about {:.1f} min a seed\n", arm.name, options.rounds,
                          options.budget < 0 ? "all" : fmt::format("{:g}", options.budget), options.mixes ? "mixes" : options.selection.unit,
                          arm.options.criterion(), (trainer_.seconds() - before_s) / 60);
   }
 
-  void count(const ArmOptions& arm, Store::Spent asked, int64_t mixes) {
-    if (arm.selection.unit == "seconds" && arm.budget > 0) {  // the shortest clips are the most answers, and may leave seconds over
-      const double most_s = static_cast<double>(arm.answers_per_clip) * total_s(lists_.pool);
-      asked.seconds = std::max(asked.seconds, std::min(most_s, arm.budget * static_cast<double>(arm.rounds)));
-    }
-    plan_.answers += asked.answers * shared_.seeds;
-    plan_.seconds_asked += asked.seconds * static_cast<double>(shared_.seeds);
-    mixes_ += mixes * shared_.seeds;
+  void add_cost(const ArmOptions& arm) {
+    const int64_t initial = dataset_.initial_clips(arm);
+    const Cost most = most_asked(arm, pool_s_, source_s_, initial, dataset_.pool_clips(arm) - (dataset_.start_in_pool() ? initial : 0));
+    plan_.answers += most.answers * shared_.seeds;
+    plan_.seconds_asked += most.seconds * static_cast<double>(shared_.seeds);
+    if (arm.mixes) mixes_ += static_cast<int64_t>(arm.budget) * arm.rounds * shared_.seeds;
     views_ = std::max(views_, arm.answers_per_clip);
     asks_about_pool_ |= arm.scores_pool() && arm.strategy->needs().teacher;
   }
@@ -224,12 +250,11 @@ class Planner {
   std::string text() const {
     std::string besides = dataset_.reader ? fmt::format(", of them {:.0f} to decode", decoding_s_ / 60) : ", besides generating and decoding the videos";
     if (!has_own_teacher() && shared_.oracle.is_teacher()) besides += ", besides the time of the oracle";
-    const int64_t source = dataset_.start_in_pool() ? std::ssize(dataset_.pool) : std::ssize(dataset_.start);
     std::string text = fmt::format(
         "{}: {} classes; {} clips in the pool ({:.0f} s), {} to start from ({}), {} to test on\n{}"
         "  {} runs, {} trainings, at most {} answers ({:.0f} s of video, price at most {:.2f})\n"
         "  about {:.0f} minutes on {}{}; up to {:.1f} GB of cached frames\n",
-        study_.name, dataset_.classes.size(), dataset_.pool.size(), plan_.pool_s, source, study_.start_words(), dataset_.test.size(), arms_, plan_.cells,
+        study_.name, dataset_.classes.size(), dataset_.pool.size(), plan_.pool_s, source_s_.size(), study_.start_words(), dataset_.test.size(), arms_, plan_.cells,
         plan_.trainings, plan_.answers, plan_.seconds_asked, plan_.price, plan_.minutes, machine_line(), besides, static_cast<double>(plan_.cache_bytes) / 1e9);
     if (const auto warning = shared_.oracle.kind->warning(); !warning.empty()) text += fmt::format("  {}\n", warning);
     if (const auto busy = busy_sentence(load_, std::thread::hardware_concurrency()); !busy.empty()) text += fmt::format("  {}\n", busy);
@@ -239,8 +264,9 @@ class Planner {
 
   const Study& study_;
   const SharedOptions& shared_;
+  Progress& progress_;
   Dataset& dataset_;
-  const Dataset lists_;
+  const std::vector<double> pool_s_, source_s_;  // of each clip, ascending
   InfoOf info_of_;
   double load_;                            // before this program's own
   PaceOf pace_of_;
@@ -252,6 +278,10 @@ class Planner {
   Plan plan_;
 };
 
+Plan planned(const Study& study, Dataset& dataset, const PaceOf& pace_of, Progress& progress) {
+  return Planner(study, dataset, [&](const std::string& path) { return dataset.reader->probe(path); }, pace_of, progress).make();
+}
+
 }  // namespace
 
 Plan plan(const Study& study, Progress& progress) {
@@ -262,17 +292,17 @@ Plan plan(const Study& study, Progress& progress) {
 Plan plan(const Study& study, Progress& progress, const PaceOf& pace_of) {
   if (!study.shared.data.synthetic) {
     Dataset dataset = open_dataset(study, progress);
-    return plan(study, dataset, pace_of);
+    return planned(study, dataset, pace_of, progress);
   }
   const auto info_of = [info = generated_info(study.shared.data.synthetic->set.video)](const std::string&) { return info; };
   Dataset dataset = dataset_to_come(study.shared, info_of);
   require_budgets(study, dataset);
-  return Planner(study, dataset, info_of, pace_of).make();
+  return Planner(study, dataset, info_of, pace_of, progress).make();
 }
 
-Plan plan(const Study& study, Dataset& dataset, const PaceOf& pace_of) {
+Plan plan(const Study& study, Dataset& dataset, const PaceOf& pace_of, Progress& progress) {
   require_budgets(study, dataset);
-  return Planner(study, dataset, [&](const std::string& path) { return dataset.reader->probe(path); }, pace_of).make();
+  return planned(study, dataset, pace_of, progress);
 }
 
 }  // namespace distal

@@ -10,8 +10,10 @@
 namespace distal {
 
 struct Plan {
-  int64_t cells = 0, trainings = 0, answers = 0;
-  double pool_s = 0, seconds_asked = 0, price = 0, minutes = 0;
+  int64_t cells = 0, trainings = 0;
+  int64_t answers = 0;                   // at most
+  double seconds_asked = 0, price = 0;   // at most
+  double pool_s = 0, minutes = 0;
   int64_t cache_bytes = 0;
   std::string text;       // for people
 };
@@ -21,6 +23,6 @@ Plan plan(const Study& study, Progress& progress);
 /// Of paces that are given; each distinct network's is asked for once, however many arms have it.
 Plan plan(const Study& study, Progress& progress, const PaceOf& pace_of);
 /// The same where the videos are opened already, be it with another input.
-Plan plan(const Study& study, Dataset& dataset, const PaceOf& pace_of);
+Plan plan(const Study& study, Dataset& dataset, const PaceOf& pace_of, Progress& progress);
 
 }  // namespace distal

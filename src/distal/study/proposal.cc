@@ -166,7 +166,7 @@ Proposal propose(const ProposalOptions& options, Progress& progress, const PaceO
   for (const Extent& extent : kExtents) {
     const bool whole = &extent == std::begin(kExtents);
     const std::string bare = recipe_of(pool, extent, options, "");
-    proposal.plan = plan(read_study(Document::text(bare, options.name), options.name), pool.dataset, once);
+    proposal.plan = plan(read_study(Document::text(bare, options.name), options.name), pool.dataset, once, progress);
     proposal.minutes = proposal.plan.minutes;
     if (whole) proposal.whole_minutes = proposal.minutes;
     proposal.text = recipe_of(pool, extent, options, how_long(proposal.minutes, proposal.whole_minutes, whole));

@@ -16,7 +16,7 @@ struct Proposal {
 struct ProposalOptions {
   std::string folder;          // absolute, of the lists
   std::string init;            // ImageNet weights of mobilenet_v2; empty: a small network from random weights
-  std::string name = "new";    // of the experiment
+  std::string name = "new";    // of the study
   double most_minutes = 10;    // the largest comparison within them is proposed; the smallest where none is
 };
 

@@ -38,13 +38,21 @@ const std::vector<std::string>& shared_names() {
   return names;
 }
 
-// `other`: another arm, for the message.
-void require_arms_own(const std::string& arm, const std::string& other, const Document& difference) {
+// Throws UsageError: an arm's difference sets an option that arms share to something else than `shared` has. `other`: another arm; empty: there is none.
+Document own_part(const Document& recipe, const std::string& arm, const std::string& other, const Document& difference) {
+  Document own = difference;
   for (const std::string& name : shared_names()) {
-    if (!difference.section(name)) continue;
-    throw UsageError(fmt::format("{}: arms {} and {} differ in {}, which arms share; set it at the top level, or write two recipes and compare them "
-                                 "with distal report", difference.at(), excerpt(other), excerpt(arm), name));
+    const auto section = difference.section(name);
+    if (!section) continue;
+    own = own.without(name);
+    Recipe top, with_arm;
+    recipe.read(top);
+    recipe.overlaid_by(difference).read(with_arm);
+    if (resolved(top.shared) == resolved(with_arm.shared)) continue;
+    const std::string who = other.empty() ? fmt::format("arm {} sets {}", excerpt(arm), name) : fmt::format("arms {} and {} differ in {}", excerpt(other), excerpt(arm), name);
+    throw UsageError(fmt::format("{}: {}, which arms share; set it at the top level, or write two recipes and compare them with distal report", difference.at(), who));
   }
+  return own;
 }
 
 ArmDifference read_difference(const Document& base, const std::string& name, const Document& difference) {
@@ -197,11 +205,13 @@ Document arm_part(const Document& recipe) {
   return part;
 }
 
-std::vector<ArmDifference> read_arms(const Document& base, const std::vector<std::pair<std::string, Document>>& differences) {
+std::vector<ArmDifference> read_arms(const Document& recipe, const std::vector<std::pair<std::string, Document>>& differences) {
+  const Document top = recipe.without("arms"), base = arm_part(recipe);
   std::vector<ArmDifference> arms;
   for (const auto& [name, difference] : differences) {
-    require_arms_own(name, (name == differences.front().first ? differences.back() : differences.front()).first, difference);
-    arms.push_back(read_difference(base, name, difference));
+    const std::string& first = differences.front().first;
+    const std::string other = name != first ? first : differences.size() > 1 ? differences.back().first : "";
+    arms.push_back(read_difference(base, name, own_part(top, name, other, difference)));
   }
   return arms;
 }
@@ -259,7 +269,7 @@ Study read_study(const Document& recipe, const std::string& name) {
   if (static_cast<int64_t>(differences.size()) > kMostArms)
     throw UsageError(fmt::format("{}: {} arms, at most {} are run; compare fewer", document.place(), differences.size(), kMostArms));
   const Document base = arm_part(document);
-  std::vector<ArmDifference> arms = read_arms(base, differences);
+  std::vector<ArmDifference> arms = read_arms(document, differences);
   std::vector<std::string> places;
   for (const ArmDifference& arm : arms) places.push_back(arm.difference.at());
   if (auto twin = random_twin(base, arms)) {

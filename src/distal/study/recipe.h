@@ -137,8 +137,8 @@ struct ArmDifference {
 };
 /// The part of a recipe's top level that describes an arm.
 Document arm_part(const Document& recipe);
-/// Reads the named differences over `base`, an arm_part. Throws UsageError: a difference sets an option that arms share.
-std::vector<ArmDifference> read_arms(const Document& base, const std::vector<std::pair<std::string, Document>>& differences);
+/// Reads the named differences from the top level of `recipe`. Throws UsageError: a difference sets an option that arms share to another value.
+std::vector<ArmDifference> read_arms(const Document& recipe, const std::vector<std::pair<std::string, Document>>& differences);
 /// The arm to add where some select and none by chance: `random` (where an arm has that name, `random twin`), which spends by
 /// chance what the first of them spends, and is tested against no arm of its own.
 std::optional<ArmDifference> random_twin(const Document& base, const std::vector<ArmDifference>& arms);

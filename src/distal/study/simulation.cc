@@ -1,26 +1,29 @@
 #include "distal/study/simulation.h"
 
+#include <algorithm>
+
+#include "distal/base/progress.h"
+
 namespace distal {
 namespace {
 
 // Nothing runs through it.
 class SimulatedNet final : public Net {
  public:
-  SimulatedNet(int64_t classes, double clip_s) : classes_(classes), clip_s(clip_s) {}
+  SimulatedNet(int64_t classes, double clip_s) : classes_(classes), clip_s_(clip_s) {}
   Output forward(const torch::Tensor& clips) override { return {logits(clips.size(0)), torch::zeros({clips.size(0), 1})}; }
   torch::Tensor head(const torch::Tensor& embedding) override { return logits(embedding.size(0)); }
   torch::Tensor head_weight() const override { return torch::zeros({classes_, 1}); }
   int64_t embedding_size() const override { return 1; }
+  double clip_s() const { return clip_s_; }
 
  private:
-  torch::Tensor logits(int64_t rows) const { return torch::zeros({rows, classes_}); }
+  torch::Tensor logits(int64_t rows) const { return torch::zeros({1, classes_}).expand({rows, classes_}); }
   int64_t classes_;
-
- public:
-  const double clip_s;
+  double clip_s_;
 };
 
-double clip_s(const Net& net) { return dynamic_cast<const SimulatedNet&>(net).clip_s; }
+double clip_s_of(const Net& net) { return dynamic_cast<const SimulatedNet&>(net).clip_s(); }
 
 class FirstOfPool final : public Strategy {
  public:
@@ -34,9 +37,9 @@ class FirstOfPool final : public Strategy {
   Needs needs_;
 };
 
-std::string keys(const std::vector<Sample>& samples, bool answers) {
+std::string keys_of(const std::vector<Sample>& samples) {
   uint64_t hash = fnv1a("samples");
-  for (const Sample& sample : samples) hash = fnv1a(sample.clip.key() + (answers && !sample.teacher.empty() ? "taught" : ""), hash);
+  for (const Sample& sample : samples) hash = fnv1a(sample.clip.key() + (sample.teacher.empty() ? "" : "taught"), hash);
   return fmt::format("{:016x}", hash);
 }
 
@@ -64,9 +67,9 @@ Model SimulatedTrainer::train(const Learner& learner, const Choice<DistillLoss>&
   const bool answered = std::any_of(samples.begin(), samples.end(), [](const Sample& sample) { return !sample.teacher.empty(); });
   const bool uses_loss = answered || (loss.method && !loss.method->needs_teacher());
   const std::string own = std::ssize(samples) > initial_ ? arm_ : "";
-  const std::string key = fmt::format("training {} {} {} {} {}", resolved(learner), keys(samples, true), name_of(random), uses_loss ? resolved(loss) : "", own);
+  const std::string key = fmt::format("training {} {} {} {} {}", resolved(learner), keys_of(samples), name_of(random), uses_loss ? resolved(loss) : "", own);
   if (known_.insert(key).second && !learner.probe) {  // a probe is fitted without steps
-    const double teacher_s = teacher ? clip_s(*teacher) * static_cast<double>(learner.training.batch_size) : 0;
+    const double teacher_s = teacher && answered ? clip_s_of(*teacher) * static_cast<double>(learner.training.batch_size) : 0;
     seconds_ += static_cast<double>(learner.training.steps_for(std::ssize(samples))) * (pace(learner).step_s + teacher_s);
   }
   return untrained(learner);
@@ -95,7 +98,7 @@ void SimulatedTrainer::compute_features(const Learner& learner, Random random) {
 
 Predictions SimulatedTrainer::predictions(const Learner& learner, int64_t clips) {
   if (!learner.backbone_frozen()) seconds_ += static_cast<double>(clips) * pace(learner).clip_s;
-  return {torch::zeros({clips, classes_}), torch::zeros({clips, 1}), torch::arange(clips, torch::kInt64)};
+  return {torch::zeros({1, classes_}).expand({clips, classes_}), torch::zeros({clips, 1}), torch::arange(clips, torch::kInt64)};  // no memory a clip
 }
 
 Predictions SimulatedTrainer::predict(Net&, const Learner& learner, const std::vector<Clip>& clips) { return predictions(learner, std::ssize(clips)); }
@@ -104,14 +107,14 @@ Predictions SimulatedTrainer::score(Net&, const Learner& learner, const ClipRefs
 
 // Augmented clips have no features to look up.
 Predictions SimulatedTrainer::score_augmented(Net&, const Learner& learner, const ClipRefs& clips, Random) {
-  answer(learner, std::ssize(clips));
-  return {torch::zeros({std::ssize(clips), classes_}), torch::Tensor(), torch::arange(std::ssize(clips), torch::kInt64)};
+  seconds_ += static_cast<double>(clips.size()) * pace(learner).clip_s;
+  return {torch::zeros({1, classes_}).expand({std::ssize(clips), classes_}), torch::Tensor(), torch::arange(std::ssize(clips), torch::kInt64)};
 }
 
 Pixels SimulatedTrainer::pixels(const std::vector<Clip>& clips) { return {clips, torch::zeros({std::ssize(clips), 3, 1, 1, 1}, torch::kUInt8)}; }
 
 torch::Tensor SimulatedTrainer::probabilities(Net& net, const torch::Tensor& values) {
-  seconds_ += static_cast<double>(values.size(0)) * clip_s(net);
+  seconds_ += static_cast<double>(values.size(0)) * clip_s_of(net);
   return torch::full({values.size(0), classes_}, 1.0 / static_cast<double>(classes_));
 }
 
@@ -127,16 +130,6 @@ void SimulatedTrainer::answer(const Learner& learner, int64_t clips) { seconds_ 
 Answers SimulatedSource::ask(const ClipRefs& clips) {
   const std::vector<double> even(classes_, 1.0 / static_cast<double>(classes_));
   return {std::vector<std::vector<double>>(clips.size(), even), {}};
-}
-
-void SimulatedRecord::reserve(int64_t round, const std::vector<Clip>& clips, const ArmOptions& arm, double price) {
-  if (round == 0 && !arm.ask_start) return;
-  for (const Clip& clip : clips) {
-    ++asked_.answers;
-    asked_.seconds += clip.mixed ? mix_s_ : clip.duration_s();
-    asked_.price += price;
-    mixes_ += clip.mixed != nullptr;
-  }
 }
 
 std::shared_ptr<const Strategy> simulated(const Strategy& strategy) { return std::make_shared<FirstOfPool>(strategy.needs()); }

@@ -27,7 +27,7 @@ class SimulatedTrainer final : public Trainer {
   torch::Tensor probabilities(Net& net, const torch::Tensor& values) override;
   std::set<std::string> take_notes() override { return {}; }
 
-  /// Trainings on more than `initial` samples are the arm's own from here on: what it asks about is not what others ask about.
+  /// From here on the trainings of `arm`. Arms share those on their `initial` samples, and no others: each asks about clips of its own.
   void begin(const std::string& arm, int64_t initial);
 
   /// A network that nobody trains, as fast as the learner's.
@@ -73,17 +73,16 @@ class SimulatedSource final : public AnswerSource {
   std::string version_ = "simulated";
 };
 
-/// A record that nobody keeps; it counts what is asked.
+/// A record that nobody keeps.
 class SimulatedRecord final : public TrialRecord {
  public:
-  /// `mix_s`: the length of a mix at most.
-  SimulatedRecord(int64_t seed, double mix_s) : seed_(seed), mix_s_(mix_s) {}
+  explicit SimulatedRecord(int64_t seed) : seed_(seed) {}
 
   int64_t seed() const override { return seed_; }
   std::vector<RoundResult> rounds() const override { return {}; }
   std::optional<std::vector<Clip>> reserved(int64_t, const Dataset&) const override { return std::nullopt; }
-  void reserve(int64_t round, const std::vector<Clip>& clips, const ArmOptions& arm, double price) override;
-  Store::Spent spent() const override { return asked_; }
+  void reserve(int64_t, const std::vector<Clip>&, const ArmOptions&, double) override {}
+  Store::Spent spent() const override { return {}; }
   void keep_cost(int64_t, const ChoiceCost&) override {}
   ChoiceCost cost(int64_t) const override { return {}; }
   void put_round(const RoundResult&, const std::vector<Clip>&) override {}
@@ -92,17 +91,11 @@ class SimulatedRecord final : public TrialRecord {
   bool is_student(int64_t, const std::string&) const override { return false; }
   std::vector<std::string> student_files() const override { return {}; }
 
-  const Store::Spent& asked() const { return asked_; }  // of whoever answers; initial labels are given
-  int64_t mixes() const { return mixes_; }
-
  private:
   int64_t seed_;
-  double mix_s_;
-  Store::Spent asked_;
-  int64_t mixes_ = 0;
 };
 
-/// The strategy's needs, and the first clips of the pool.
+/// A strategy with the same needs that chooses the first clips of the pool.
 std::shared_ptr<const Strategy> simulated(const Strategy& strategy);
 
 }  // namespace distal

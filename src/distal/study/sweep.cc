@@ -56,7 +56,7 @@ std::vector<ArmDifference> arms_at(const Document& recipe, const Document& base,
   auto differences = recipe.entries("arms");
   if (differences.empty()) differences.emplace_back(top.arm.criterion(), Document::text("{}", base.place()));
   for (auto& [name, difference] : differences) difference = difference.with(point.settings);
-  std::vector<ArmDifference> arms = read_arms(base, differences);
+  std::vector<ArmDifference> arms = read_arms(recipe.without("sweep"), differences);
   auto twin = top.shared.no_random_arm.empty() ? random_twin(base, arms) : std::nullopt;
   if (twin) arms.push_back(*std::move(twin));
   return arms;

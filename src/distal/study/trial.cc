@@ -1,9 +1,7 @@
 #include "distal/study/trial.h"
 
 #include "distal/base/revision.h"
-#include "distal/base/text.h"
 #include "distal/evaluation/metrics.h"
-#include "distal/models/weights.h"
 #include "distal/study/student_file.h"
 
 namespace distal {
@@ -49,9 +47,10 @@ Store::Run begin_trial(const TrialSetup& setup, Store& store, const Arm& arm, in
   return store.begin_or_continue(row.key, row.name, row.seed, row.recipe, row.revision);
 }
 
-LabeledSet initial_set(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& record, Random random) {
+Start start_trial(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& record, Random random) {
   const Dataset& dataset = setup.dataset;
-  LabeledSet known = limited_pool(dataset.pool, arm.pool_size, random.stream("pool"));
+  Start start{limited_pool(dataset.pool, arm.pool_size, random.stream("pool")), 0};
+  LabeledSet& known = start.known;
   const ClipRefs source = dataset.start_in_pool() ? known.open(dataset.pool) : refs_of(dataset.start);
   // A start that was drawn stands, whatever can be read of the pool by now.
   std::vector<Clip> clips = record.reserved(0, dataset).value_or(std::vector<Clip>());
@@ -60,10 +59,10 @@ LabeledSet initial_set(const TrialSetup& setup, const ArmOptions& arm, TrialReco
   for (const Clip& clip : clips) known.samples.push_back({clip, one_hot(clip.label, dataset.classes.size())});
   known.close(clips);
   record.note({{}, {}, unseen(dataset.classes, clips)});
-  if (!arm.ask_start) return known;
-  const auto answers = answers_about(setup.oracle, clips);
+  if (!arm.ask_start) return start;
+  const auto answers = timed(start.ask_s, [&] { return answers_about(setup.oracle, clips); });
   for (size_t i = 0; i < clips.size(); ++i) known.samples[i].teacher.assign(answers[i].begin(), answers[i].end());
-  return known;
+  return start;
 }
 
 Chosen choose_once(const TrialSetup& setup, const ArmOptions& arm, const LabeledSet& known, int64_t round, const std::function<Student()>& student, Random random,
@@ -98,15 +97,18 @@ FinishedTrial run_trial(const TrialSetup& setup, Store& store, const Store::Run&
 Cell run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record) {
   const ArmOptions& options = arm.options;
   const Random random(static_cast<uint64_t>(record.seed()));  // the same for every arm: arms are paired
-  const Model teacher = options.matching ? setup.teacher() : nullptr;
   const std::vector<RoundResult> done = record.rounds();
   Cell trial{arm.name, record.seed(), arm.against.empty(), {}, arm.against, setup.study.hears_teacher(arm)};
 
   RoundResult result;
-  LabeledSet known = timed(result.ask_s, [&] { return initial_set(setup, options, record, random.stream("start")); });
+  Start start = start_trial(setup, options, record, random.stream("start"));
+  LabeledSet& known = start.known;
+  result.ask_s = start.ask_s;
   std::vector<Clip> asked = known.clips();
+  Model teacher;  // opened where something is trained
   const auto train = [&](int64_t round) {
     const std::string name = fmt::format("{} seed {} round {}", arm.name, record.seed(), round);
+    if (options.matching && !teacher) teacher = setup.teacher();
     const auto fit = [&] { return setup.trainer.train(options.student, options.loss, known.samples, random.stream("student"), name, teacher); };
     return Student{timed(result.train_s, fit), teacher, name};
   };

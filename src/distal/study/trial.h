@@ -34,9 +34,14 @@ Store::Trial trial_row(const TrialSetup& setup, const Arm& arm, int64_t seed);
 /// Begins or continues a trial. Throws InUse: another process is at work on it.
 Store::Run begin_trial(const TrialSetup& setup, Store& store, const Arm& arm, int64_t seed);
 
-/// The clips a trial starts from, their labels known, reserved as round 0; the same for every arm of a seed with the same start, start_draw and
-/// pool_size, the fewer among the more where start alone differs. With ask_start the teacher answers about them too.
-LabeledSet initial_set(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& record, Random random);
+/// What a trial starts from.
+struct Start {
+  LabeledSet known;
+  double ask_s = 0;  // wall time of asking
+};
+/// The initial clips, their labels known, reserved as round 0; the same for every arm of a seed with the same start, start_draw and pool_size, the
+/// fewer among the more where start alone differs. With ask_start the teacher answers about them too.
+Start start_trial(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& record, Random random);
 
 /// What a round asks about, chosen and reserved. A round that was reserved before is not chosen again. `random`: the trial's.
 Chosen choose_once(const TrialSetup& setup, const ArmOptions& arm, const LabeledSet& known, int64_t round, const std::function<Student()>& student,

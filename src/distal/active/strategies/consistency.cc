@@ -15,7 +15,7 @@ class Consistency final : public Strategy {
  public:
   struct Options {
     int64_t passes = 5;
-    void visit(OptionVisitor& v) { v("passes", passes, "augmented looks at each clip", between(2, 100)); }
+    void visit(OptionVisitor& v) { v("passes", passes, "augmented passes at each clip", between(2, 100)); }
   };
   explicit Consistency(const Options& options) : options_(options) {}
 
