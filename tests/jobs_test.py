@@ -88,7 +88,31 @@ talking = [word for word in place.command("ignored", "--jobs", "2") if word != "
 done = subprocess.run(talking, capture_output=True, text=True, timeout=600, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
 require(done.returncode == 0 and measured("ignored") == one, f"jobs end where SIGCHLD is ignored: {done.stderr}")
 lines = [line for line in done.stderr.splitlines() if " round " in line and "accuracy" in line]
-require(len(lines) == 12 and all(line.startswith(f"job {int(' seed 2 ' in line)}: ") for line in lines), f"each line says whose it is: {lines}")
+require(len(lines) == 12 and all(line.startswith(("job 0: ", "job 1: ")) for line in lines), f"each line says whose it is: {lines}")
+
+
+
+def leased(out):
+    try:
+        with sqlite3.connect(f"file:{place.path / out}.db?mode=ro", uri=True) as store:
+            return store.execute("select count(*) from leases where run in (select id from runs where status = 'running')").fetchone()[0]
+    except sqlite3.OperationalError:  # not there yet
+        return 0
+
+
+# As many jobs as trials: all are busy at first. One that is killed leaves its trial to another, which does what is left of it, once.
+parent = subprocess.Popen([word for word in place.command("lost", "--jobs", "4") if word != "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+while leased("lost") < 4:
+    require(parent.poll() is None, f"four jobs claim a trial each: {parent.stderr.read() if parent.poll() is not None else ''}")
+    time.sleep(0.01)
+killed = children(parent.pid)[0]
+os.kill(killed, signal.SIGKILL)
+_, said = parent.communicate(timeout=600)
+require(parent.returncode == 0, f"the run goes on without the job that was killed: {said}")
+rounds = [line.split(": ", 1)[1].split(":")[0] for line in said.splitlines() if " round " in line and "accuracy" in line]
+require(len(rounds) == len(set(rounds)) == 12, f"each round of each trial is done once: {sorted(rounds)}")
+require("failed" in said, f"the job that was killed is named: {said}")
+require(measured("lost") == one and networks("lost") == networks("one"), "as if nobody had been killed, bit for bit")
 
 # Killed, the one that started the jobs takes them along, and the same command goes on at once.
 jobs = killed_in_training("orphans")
