@@ -3,16 +3,15 @@
 #include "distal/base/error.h"
 #include "distal/infer/freeze.h"
 #include "distal/infer/openvino.h"
+#include "distal/models/device.h"
 
 namespace distal {
 namespace {
 
 class LibtorchEngine final : public Engine {
  public:
-  explicit LibtorchEngine(Model net) : net_(std::move(net)) {
+  explicit LibtorchEngine(Model net) : net_(std::move(net)), device_(device_of(*net_)) {
     net_->eval();
-    const auto parameters = net_->parameters();
-    if (!parameters.empty()) device_ = parameters[0].device();
   }
   std::future<Output> submit(const at::Tensor& clips) override {
     const torch::NoGradGuard no_grad;
@@ -26,7 +25,7 @@ class LibtorchEngine final : public Engine {
 
  private:
   Model net_;
-  at::Device device_ = at::kCPU;
+  at::Device device_;
 };
 
 }  // namespace
@@ -35,9 +34,8 @@ std::unique_ptr<Engine> libtorch_engine(Model net) { return std::make_unique<Lib
 
 std::unique_ptr<Engine> quicker_engine(Model net, const std::vector<int64_t>& clip, int64_t clips, int64_t worth_freezing, std::string* note, int64_t at_once,
                                        const std::string& precision) {
-  const auto parameters = net->parameters();
-  const bool on_processor = parameters.empty() || parameters[0].is_cpu();
-  if (clips < worth_freezing || !on_processor || !openvino_present()) return libtorch_engine(std::move(net));
+  if (clips < worth_freezing || !device_of(*net).is_cpu() || !openvino_present())
+    return libtorch_engine(std::move(net));
   try {
     OpenvinoOptions options;
     options.clips = at_once > 0 ? at_once : clips;

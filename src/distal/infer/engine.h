@@ -13,8 +13,10 @@ namespace distal {
 class Engine {
  public:
   virtual ~Engine() = default;
-  /// Begins with clips float32 [N, 3, T, H, W], N at most batch(); waits until fewer than requests() batches are under way. The answer's get() may
-  /// compute it and may outlive the engine. One thread submits and takes answers.
+  /// Begins with clips float32 [N, 3, T, H, W], N at most batch(); waits until fewer than
+  /// requests() batches are under way. The answer's get() may compute it and may outlive the
+  /// engine. Clips and answers lie on the CPU, wherever the network does. One thread submits and
+  /// takes answers.
   virtual std::future<Output> submit(const torch::Tensor& clips) = 0;
   virtual int64_t requests() const { return 1; }
   virtual int64_t batch() const = 0;  // clips that a batch should have

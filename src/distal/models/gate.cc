@@ -196,15 +196,16 @@ GateReport gate(Net& net, const std::vector<int64_t>& clips, double tolerance) {
   return report;
 }
 
-Bf16Scope::Bf16Scope() : was_enabled_(at::autocast::is_autocast_enabled(at::kCPU)) {
-  at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
-  at::autocast::set_autocast_enabled(at::kCPU, true);
+Bf16Scope::Bf16Scope(at::DeviceType device)
+    : device_(device), was_enabled_(at::autocast::is_autocast_enabled(device)) {
+  at::autocast::set_autocast_dtype(device_, at::kBFloat16);
+  at::autocast::set_autocast_enabled(device_, true);
   at::autocast::increment_nesting();
 }
 
 Bf16Scope::~Bf16Scope() {
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-  at::autocast::set_autocast_enabled(at::kCPU, was_enabled_);
+  at::autocast::set_autocast_enabled(device_, was_enabled_);
 }
 
 }  // namespace distal

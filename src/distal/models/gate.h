@@ -32,18 +32,21 @@ struct GateReport {
 /// True where the CPU multiplies bf16 in hardware (AVX-512 BF16 or AMX): elsewhere bf16 is slower than float32.
 bool cpu_has_bf16();
 
-/// Runs `net` once on a random clip batch of `clips` sizes [N, 3, T, H, W], checks its convolutions (each distinct call once in a
-/// process) and sets the unsafe ones to full precision. Weights, buffers and the training mode stay as they were; gradients are not touched.
+/// Runs `net`, which lies on the CPU, once on a random clip batch of `clips` sizes [N, 3, T, H, W],
+/// checks its convolutions (each distinct call once in a process) and sets the unsafe ones to full
+/// precision. Weights, buffers and the training mode stay as they were; gradients are not touched.
 GateReport gate(Net& net, const std::vector<int64_t>& clips, double tolerance = 0.02);
 
-/// While it lives, operations that profit compute in bf16 (autocast on the CPU) on this thread. Forward only.
+/// While it lives, operations on a kind of device that profit compute in bf16 (autocast), on this
+/// thread. Forward only.
 class Bf16Scope {
  public:
-  Bf16Scope();
+  explicit Bf16Scope(torch::DeviceType device = torch::kCPU);
   ~Bf16Scope();
   Bf16Scope(const Bf16Scope&) = delete;
 
  private:
+  torch::DeviceType device_;
   bool was_enabled_;
 };
 

@@ -10,8 +10,10 @@
 #include "distal/base/checksum.h"
 #include "distal/base/error.h"
 #include "distal/base/files.h"
+#include "distal/base/fingerprint.h"
 #include "distal/base/json.h"
 #include "distal/base/text.h"
+#include "distal/models/device.h"
 
 namespace distal {
 namespace {
@@ -192,6 +194,11 @@ int64_t not_finite(const at::Tensor& tensor) {
   return tensor.is_floating_point() ? tensor.numel() - at::isfinite(tensor).sum().item<int64_t>() : 0;
 }
 
+// Of a tensor from on_cpu, as long as that lives.
+std::string_view bytes_of(const at::Tensor& plain) {
+  return {static_cast<const char*>(plain.const_data_ptr()), plain.nbytes()};
+}
+
 bool fits(const at::Tensor& ours, const at::Tensor& theirs) {
   auto sizes = theirs.sizes();
   while (sizes.size() > static_cast<size_t>(ours.dim()) && sizes.back() == 1) sizes = sizes.slice(0, sizes.size() - 1);
@@ -227,11 +234,18 @@ std::string checksum_of(const Tensors& tensors, const Metadata& metadata) {
   for (const auto& [name, text] : metadata)
     sum += checksum(fmt::format("remark {} {} {}", name.size(), name, text));
   for (const auto& [name, tensor] : tensors) {
-    const auto plain = tensor.detach().cpu().contiguous();
-    const uint64_t bytes = checksum({static_cast<const char*>(plain.const_data_ptr()), plain.nbytes()});
+    const auto plain = on_cpu(tensor);
+    const uint64_t bytes = checksum(bytes_of(plain));
     sum += checksum(fmt::format("tensor {} {} [{}] {}", name, dtype_name(tensor.scalar_type()), fmt::join(tensor.sizes(), ", "), bytes));
   }
   return fmt::format("{:016x}", sum);
+}
+
+void add_tensors(Fingerprint& print, const Tensors& tensors) {
+  for (const auto& [name, tensor] : tensors) {
+    const auto plain = on_cpu(tensor);
+    print.add(name).add(bytes_of(plain));
+  }
 }
 
 void require_finite(const std::string& path, const Tensors& tensors) {
@@ -280,8 +294,8 @@ void save_safetensors(const std::string& path, const Tensors& tensors, const Met
   bytes.reserve(8 + length + at);
   bytes += text;
   for (const auto& row : tensors) {
-    const auto plain = row.second.detach().cpu().contiguous();
-    bytes.append(static_cast<const char*>(plain.const_data_ptr()), plain.nbytes());
+    const auto plain = on_cpu(row.second);
+    bytes.append(bytes_of(plain));
   }
   write_atomically(path, bytes);
 }

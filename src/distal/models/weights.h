@@ -14,6 +14,8 @@
 
 namespace distal {
 
+class Fingerprint;
+
 using Tensors = std::vector<std::pair<std::string, torch::Tensor>>;
 using Metadata = std::map<std::string, std::string>;  // a file's own remarks, name to text
 
@@ -29,6 +31,10 @@ Tensors load_checked(const std::string& path);
 
 /// Of names, dtypes, shapes and bytes of the tensors, in whatever order, and of the metadata: 16 hexadecimal digits.
 std::string checksum_of(const Tensors& tensors, const Metadata& metadata);
+
+/// Adds their names and bytes, in their order. Like checksum_of it does not tell on which device
+/// they lie.
+void add_tensors(Fingerprint& print, const Tensors& tensors);
 
 /// Throws Error with the first tensor that holds NaN or infinity, `path: tensor ...; cure`.
 void require_finite(const std::string& path, const Tensors& tensors);
