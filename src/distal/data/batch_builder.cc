@@ -33,6 +33,15 @@ Batch empty_batch(int64_t rows, int64_t classes, const InputOptions& options, Bu
   return batch;
 }
 
+Batch Batch::to(const torch::Device& device) const {
+  Batch moved = *this;
+  for (auto* tensor : {&moved.clips, &moved.targets, &moved.rows, &moved.weights, &moved.teacher,
+                       &moved.second, &moved.transform}) {
+    if (tensor->defined()) *tensor = tensor->to(device);
+  }
+  return moved;
+}
+
 Batch first_rows(const Batch& batch, int64_t rows) {
   if (rows == batch.rows.size(0)) return batch;
   return {batch.clips.narrow(0, 0, rows), batch.targets.narrow(0, 0, rows), batch.rows.narrow(0, 0, rows), batch.weights.narrow(0, 0, rows),

@@ -13,6 +13,7 @@
 #include "distal/base/random.h"
 #include "distal/data/augment.h"
 #include "distal/data/clip_reader.h"
+#include "distal/data/order.h"
 #include "distal/lists/lists.h"
 
 namespace distal {
@@ -25,6 +26,8 @@ struct Batch {
   torch::Tensor teacher;  // float32 [N, K] probabilities a teacher gave; NaN rows where it did not
   torch::Tensor second;   // float32 [N, 3, T, H, W] another view of the same clips; undefined where none was asked for
   torch::Tensor transform;  // int64 [N], which transformation each clip went through; undefined where no family of augment tells
+  /// With every tensor on the device; those that lie there already are no copies.
+  Batch to(const torch::Device& device) const;
 };
 
 /// One clip as it is trained on: which clip, its truth, its weight, a teacher's word.
@@ -38,21 +41,26 @@ struct Sample {
   int64_t likely() const;      // the class of the largest entry of known(); -1 where it is empty
 };
 
-/// Training batches for steps first_step, first_step + 1, ...: the order, the jitter and the augmentation of step s
-/// depend on (random, s) alone, so a resumed run sees the same batches bit for bit, with any number of threads (as long as
-/// no video goes into quarantine half-way). Prefetch threads read ahead (0: `next` reads itself). One thread calls `next`.
-/// Every epoch visits each sample once in a fresh order and batches run across the border of epochs, unless
-/// `class_balanced`: then every run of as many samples as there are classes has one of each class (by the target's largest
-/// entry, else the teacher's), and each class visits its own samples in turn.
-/// A clip of a video in quarantine (ClipReader::quarantined) is replaced by the next of the same draw.
-/// augment.flip_labels must have been resolved (AugmentOptions::resolve).
-/// augment.family works on each whole batch; its draws depend on (random, step) too. Batches of two views take none.
-/// With `views` 2 a batch has a `second` view of each clip too, with jitter and augmentation of its own; the first views and
-/// the order are those of `views` 1.
+/// Training batches for steps first_step, first_step + 1, ...: the order, the jitter and the
+/// augmentation of step s depend on (random, s) alone, so a resumed run sees the same batches bit
+/// for bit, with any number of threads (as long as no video goes into quarantine half-way).
+/// Prefetch threads read ahead (0: `next` reads itself). One thread calls `next`. Every epoch
+/// visits each sample once in a fresh order and batches run across the border of epochs, unless
+/// `class_balanced`: then every run of as many samples as there are classes has one of each class
+/// (by the target's largest entry, else the teacher's), and each class visits its own samples in
+/// turn. A clip of a video in quarantine (ClipReader::quarantined) is replaced by the next of the
+/// same draw. augment.flip_labels must have been resolved (AugmentOptions::resolve). augment.family
+/// works on each whole batch; its draws depend on (random, step) too. Batches of two views take
+/// none. `share`: the rows of each batch that this rank of several reads. The clips, jitter and
+/// augmentation of all ranks together are those of one that reads it all; only augment.family sees,
+/// and mixes, the rows of its rank alone, by draws of its own. With `views` 2 a batch has a
+/// `second` view of each clip too, with jitter and augmentation of its own; the first views and the
+/// order are those of `views` 1.
 class TrainingBatches {
  public:
-  TrainingBatches(ClipReader& reader, std::vector<Sample> samples, int64_t classes, int64_t batch_size, AugmentOptions augment,
-                  bool class_balanced, Random random, int64_t first_step, int64_t threads, int64_t views = 1);
+  TrainingBatches(ClipReader& reader, std::vector<Sample> samples, int64_t classes,
+                  int64_t batch_size, AugmentOptions augment, bool class_balanced, Random random,
+                  int64_t first_step, int64_t threads, int64_t views = 1, Share share = {});
   ~TrainingBatches();  // waits for the clips being read, not for their batches
   Batch next();  // throws Error when no clip is readable; CacheError
  private:

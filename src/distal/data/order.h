@@ -12,6 +12,19 @@
 
 namespace distal {
 
+/// The rows of each batch that one of several ranks of a training reads: every `ranks`-th, from
+/// `rank` on. Together the ranks read each row once.
+struct Share {
+  int64_t rank = 0, ranks = 1;
+  /// How many rows of a batch that is the rank's; one at least where the batch has as many as there
+  /// are ranks.
+  int64_t rows(int64_t batch_size) const { return (batch_size - rank + ranks - 1) / ranks; }
+  /// Where in the order of samples the rank's row `row` of step `step` stands.
+  int64_t position(int64_t step, int64_t batch_size, int64_t row) const {
+    return step * batch_size + rank + row * ranks;
+  }
+};
+
 class SampleOrder {
  public:
   /// Each epoch a fresh permutation of 0 .. samples-1.

@@ -25,16 +25,25 @@ struct TrainingBatches::State {
   AugmentOptions augment;
   Random random;
   int64_t views;
-  std::unique_ptr<SampleOrder> order;
+  Share share;
+  std::unique_ptr<SampleOrder> order = nullptr;
   Buffers buffers = {};
   std::atomic<bool> stopping = false;
   std::unique_ptr<Prefetch> prefetch;  // last: its threads end before what they use
 
   Batch make(int64_t step) {
-    Batch batch = empty_batch(batch_size, classes, reader.options(), buffers);
+    const int64_t rows = share.rows(batch_size);
+    Batch batch = empty_batch(rows, classes, reader.options(), buffers);
     if (views == 2) batch.second = buffers.take(batch.clips.sizes());
-    for (int64_t row = 0; row < batch_size && !stopping; ++row) fill(batch, row, step * batch_size + row);
-    return augment.family && !stopping ? augment.family->apply(batch, random.stream("family", step)) : batch;
+    for (int64_t row = 0; row < rows && !stopping; ++row)
+      fill(batch, row, share.position(step, batch_size, row));
+    return augment.family && !stopping ? augment.family->apply(batch, family_random(step)) : batch;
+  }
+
+  // Ranks draw apart; the first draws what a single one does.
+  Random family_random(int64_t step) const {
+    const Random draws = random.stream("family", step);
+    return share.rank == 0 ? draws : draws.stream("rank", share.rank);
   }
 
   void fill(Batch& batch, int64_t row, int64_t position) {
@@ -77,12 +86,16 @@ struct TrainingBatches::State {
   }
 };
 
-TrainingBatches::TrainingBatches(ClipReader& reader, std::vector<Sample> samples, int64_t classes, int64_t batch_size, AugmentOptions augment,
-                                 bool class_balanced, Random random, int64_t first_step, int64_t threads, int64_t views)
-    : state_(new State{reader, std::move(samples), classes, batch_size, std::move(augment), random, views}) {
+TrainingBatches::TrainingBatches(ClipReader& reader, std::vector<Sample> samples, int64_t classes,
+                                 int64_t batch_size, AugmentOptions augment, bool class_balanced,
+                                 Random random, int64_t first_step, int64_t threads, int64_t views,
+                                 Share share)
+    : state_(new State{reader, std::move(samples), classes, batch_size, std::move(augment), random,
+                       views, share}) {
   State& state = *state_;
   if (state.samples.empty()) fail("there is no clip to train on, label some first");
-  expect(batch_size > 0, "a batch has clips");
+  expect(share.rank >= 0 && share.rank < share.ranks && share.ranks <= batch_size,
+         "every rank has a clip of each batch");
   expect(views == 1 || views == 2, "one view of a clip, or two");
   expect(views == 1 || !state.augment.family || state.augment.family.name == "none", "a family of augment works on batches of one view");
   expect(state.augment.flip_labels.empty() || std::ssize(state.augment.flip_map) == classes, "flip_labels are resolved");
