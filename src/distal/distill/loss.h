@@ -54,8 +54,10 @@ class DistillLoss {
   /// Whether it trains the classifier. One that compares features alone does not: `answer_losses` are then learned beside it.
   virtual bool teaches_classes() const { return !needs_teacher_network(); }
 
-  /// Regressors, projections (parameters), memory banks (buffers): trained and checkpointed beside the net, in float32; null:
-  /// nothing. `example`: a lesson of one clip with the right sizes; `samples`: how many clips there are to learn from.
+  /// Regressors, projections (parameters), memory banks (buffers): trained and checkpointed beside
+  /// the net, in float32; null: nothing. They are made on the CPU; who asked takes them to the
+  /// networks' device. `example`: a lesson of one clip with the right sizes; `samples`: how many
+  /// clips there are to learn from.
   virtual std::shared_ptr<torch::nn::Module> parts(const Lesson& example, int64_t samples, Random random) const { return nullptr; }
   /// After the `losses` of each batch of a training, under no_grad: puts the batch into a memory bank.
   virtual void remember(const Lesson& lesson) const {}

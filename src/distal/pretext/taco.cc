@@ -3,13 +3,16 @@
 #include <ATen/ATen.h>
 
 #include "distal/base/error.h"
+#include "distal/models/device.h"
 
 namespace distal {
 namespace {
 
 class Parts final : public torch::nn::Module {};  // a name for what is trained and remembered beside the net
 
-torch::Tensor range(int64_t first, int64_t count) { return torch::arange(first, first + count, torch::kInt64); }
+torch::Tensor range(int64_t first, int64_t count, const torch::Tensor& like) {
+  return torch::arange(first, first + count, like.options().dtype(torch::kInt64));
+}
 
 void copy_weights(const torch::nn::Module& from, const torch::nn::Module& to) {
   const torch::NoGradGuard no_grad;
@@ -49,6 +52,7 @@ Taco::Taco(PretextOptions options, const Net& net, const std::function<Model()>&
       heads_.push_back(extra_->register_module("head_" + task.name, task_head(embedding * task.task->clips(), task.task->outputs(), random.stream("head " + task.name))));
   }
   if (options_.contrasts() && options_.mode != "both") add_branch("all", embedding, clips, random.stream("branch"));
+  extra_->to(device_of(net));
 }
 
 void Taco::add_branch(const std::string& name, int64_t embedding, int64_t clips, const Random& random) {
@@ -152,13 +156,16 @@ torch::Tensor Taco::contrast(Net& net, const Batch& batch, const std::vector<Gro
   const int64_t samples = batch.rows.size(0), count = keys.size(0);
   std::vector<torch::Tensor> queries, sums;
   for (const torch::Tensor& part : features) queries.push_back(part.mean(1));
-  if (options_.mode != "both") return contrast_in(branches_[0], torch::cat(queries), keys, range(0, samples).remainder(count), batch.rows.narrow(0, 0, count));
+  if (options_.mode != "both")
+    return contrast_in(branches_[0], torch::cat(queries), keys,
+                       range(0, samples, keys).remainder(count), batch.rows.narrow(0, 0, count));
   for (size_t i = 0; i < groups.size(); ++i) {
     const auto [task, first, size, first_clip] = groups[i];
     // A task has all keys of the batch, but its own where each task has transformed every clip.
     const bool own = all_ && count == samples;
     const torch::Tensor among = own ? keys.narrow(0, first, size) : keys, clips = batch.rows.narrow(0, own ? first : 0, among.size(0));
-    sums.push_back(contrast_in(branches_[task], queries[i], among, range(all_ ? 0 : first, size), clips));
+    sums.push_back(contrast_in(branches_[task], queries[i], among,
+                               range(all_ ? 0 : first, size, keys), clips));
   }
   return torch::stack(sums).sum();
 }

@@ -28,14 +28,16 @@ namespace distal {
 
 class Taco final : public Objective {
  public:
-  /// For clips of `frames` frames out of a pool of `clips`. `twin` builds another network like `net`; it is called where the contrastive learner
-  /// has a momentum encoder, which starts from the weights of `net`. The heads depend on `random` alone.
+  /// For clips of `frames` frames out of a pool of `clips`. `twin` builds another network like
+  /// `net`; it is called where the contrastive learner has a momentum encoder, which starts from
+  /// the weights of `net`. The heads depend on `random` alone. All of it is put where `net` lies.
   Taco(PretextOptions options, const Net& net, const std::function<Model()>& twin, int64_t frames, int64_t clips, const Random& random);
 
-  /// Draws and transforms: from a batch of views (clips, and second where it contrasts, float32 [N, 3, S, H, W] with S at least
-  /// options.view_frames; rows: the clips of the pool) what `losses` wants: clips, the queries [.., 3, T, H, W] task by task; second,
-  /// the keys; targets float32 [M, 1], the drawn labels; rows [M] of the queries. M: N, or with draw: all N for each task.
-  /// A function of its arguments alone.
+  /// Draws and transforms: from a batch of views (clips, and second where it contrasts, float32 [N,
+  /// 3, S, H, W] with S at least options.view_frames; rows: the clips of the pool) what `losses`
+  /// wants: clips, the queries [.., 3, T, H, W] task by task; second, the keys; targets float32 [M,
+  /// 1], the drawn labels; rows [M] of the queries. M: N, or with draw: all N for each task. A
+  /// function of its arguments alone. Views and what comes back lie on the CPU.
   Batch prepare(const Batch& views, const Random& random) const;
 
   /// `contrast`, and a part for each task under its name.

@@ -2,6 +2,7 @@
 
 #include <numbers>
 
+#include "distal/models/device.h"
 #include "distal/models/weights.h"
 #include "distal/train/kept.h"
 #include "distal/train/optimizer.h"
@@ -13,12 +14,28 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+// What a step changes beside the optimiser's moments, on the device of the net.
+struct Trained {
+  Tensors weights, extra,
+      average;  // of the net, of Objective::extra; the moving average, perhaps none
+
+  std::vector<torch::Tensor> tensors() const {
+    std::vector<torch::Tensor> all;
+    for (const auto* part : {&weights, &extra, &average}) {
+      for (const auto& [name, tensor] : *part) all.push_back(tensor);
+    }
+    return all;
+  }
+};
+
 // Everything a killed run needs: weights, moments, moving average, step.
-void save_checkpoint(const std::string& path, const Tensors& weights, const Tensors& extra, const Optimizer& optimizer, const Tensors& average, int64_t step) {
+void save_checkpoint(const std::string& path, const Trained& trained, const Optimizer& optimizer,
+                     int64_t step) {
   Tensors tensors = optimizer.state();
-  for (const auto& [name, tensor] : weights) tensors.emplace_back("net." + name, tensor);
-  for (const auto& [name, tensor] : extra) tensors.emplace_back("extra." + name, tensor);
-  for (const auto& [name, tensor] : average) tensors.emplace_back("average." + name, tensor);
+  for (const auto& [name, tensor] : trained.weights) tensors.emplace_back("net." + name, tensor);
+  for (const auto& [name, tensor] : trained.extra) tensors.emplace_back("extra." + name, tensor);
+  for (const auto& [name, tensor] : trained.average)
+    tensors.emplace_back("average." + name, tensor);
   tensors.emplace_back("step", torch::tensor({step}, torch::kInt64));
   save_checked(path, tensors);
 }
@@ -30,13 +47,14 @@ void copy_into(const Tensors& targets, const Tensors& sources, const std::string
 }
 
 // The step to go on from: 0 where there is no checkpoint, or only a damaged one.
-int64_t load_checkpoint(const std::string& path, const Tensors& weights, const Tensors& extra, Optimizer& optimizer, const Tensors& average, Progress& progress) {
+int64_t load_checkpoint(const std::string& path, const Trained& trained, Optimizer& optimizer,
+                        Progress& progress) {
   const auto kept = load_kept(path, progress);
   if (!kept) return 0;
   const Tensors& tensors = *kept;
-  copy_into(weights, tensors, "net.");
-  copy_into(extra, tensors, "extra.");
-  copy_into(average, tensors, "average.");
+  copy_into(trained.weights, tensors, "net.");
+  copy_into(trained.extra, tensors, "extra.");
+  copy_into(trained.average, tensors, "average.");
   optimizer.load(tensors);
   return std::map<std::string, torch::Tensor>(tensors.begin(), tensors.end()).at("step").item<int64_t>();
 }
@@ -45,6 +63,21 @@ Tensors clone(const Tensors& tensors) {
   Tensors copies;
   for (const auto& [name, tensor] : tensors) copies.emplace_back(name, tensor.detach().clone());
   return copies;
+}
+
+Trained trained_by(const Net& net, Objective& objective, const TrainingOptions& options) {
+  Trained trained;
+  trained.weights = state(net);
+  if (objective.extra()) trained.extra = state(*objective.extra());
+  if (options.ema > 0) trained.average = clone(trained.weights);
+  return trained;
+}
+
+// Of a step: dropout. A resumed step draws what the first one drew; ranks draw apart, the first as
+// one alone.
+Random draws_of(const Random& random, int64_t step, const Collective& collective) {
+  const Random draws = random.stream("step", step);
+  return collective.rank() == 0 ? draws : draws.stream("rank", collective.rank());
 }
 
 void update_average(const Tensors& average, const Tensors& now, double ema, int64_t step) {
@@ -80,6 +113,58 @@ double require_finite(const Losses& losses, int64_t step, const BatchStream& str
   refuse(step, fmt::format("the loss is not finite ({})", parts), stream.describe(batch.rows));
 }
 
+struct Learned {
+  double loss = 0;     // mean over the micro-batches
+  torch::Tensor rows;  // int64, on the CPU: the samples of all of them
+};
+
+// The gradients of a step, on the device where the net lies.
+class Gradients {
+ public:
+  Gradients(Net& net, Objective& objective, const BatchStream& stream,
+            const TrainingOptions& options)
+      : net_(net),
+        objective_(objective),
+        stream_(stream),
+        micro_batches_(options.accumulate),
+        device_(device_of(net)),
+        precision_(net, options.precision) {}
+
+  // Adds those of the step's micro-batches to what the parameters have.
+  Learned add(const std::function<Batch()>& next, int64_t step, FitReport& report) {
+    const auto count = static_cast<double>(micro_batches_);
+    Learned learned;
+    double loss = 0;
+    for (int64_t micro = 0; micro < micro_batches_; ++micro) {
+      const auto waiting = Clock::now();
+      const Batch read = next();
+      learned.rows = learned.rows.defined() ? torch::cat({learned.rows, read.rows}) : read.rows;
+      report.waited_s += since(waiting);
+      report.last_losses = losses(read.to(device_));
+      loss += require_finite(report.last_losses, step, stream_, read);
+      (total(report.last_losses) / count).backward();
+    }
+    learned.loss = loss / count;
+    return learned;
+  }
+
+  const Precision& precision() const { return precision_; }
+
+ private:
+  Losses losses(const Batch& batch) {
+    precision_.prepare(batch.clips);
+    const auto scope = precision_.scope();
+    return objective_.losses(net_, batch);
+  }
+
+  Net& net_;
+  Objective& objective_;
+  const BatchStream& stream_;
+  int64_t micro_batches_;
+  torch::Device device_;
+  Precision precision_;
+};
+
 }  // namespace
 
 void TrainingOptions::visit(OptionVisitor& v) {
@@ -96,7 +181,12 @@ void TrainingOptions::visit(OptionVisitor& v) {
   v("max_gradient_norm", max_gradient_norm, "clips the gradient's global norm; 0: off", at_least(0));
   v("ema", ema, "decay of the moving average of the weights, which is then kept; 0: off", between(0, 0.99999));
   v("accumulate", accumulate, "batches per step", between(1, 65536));
-  v("precision", precision, "auto: bf16 where the processor has it", one_of({"auto", "f32", "bf16"}));
+  v("precision", precision, "auto: bf16 where the device computes in it",
+    one_of({"auto", "f32", "bf16"}));
+  v("device", device,
+    "where it is trained and scored: auto (the first CUDA device, else the CPU), cpu, cuda, "
+    "cuda:1");
+  require_device_name(device, v.place() + ": device");
   v("class_balanced", class_balanced, "draws every class equally often");
   v("class_weights", class_weights, "weighs the loss by the inverse of the class's count");
   v("checkpoint_every", checkpoint_every, "steps between checkpoints", at_least(1));
@@ -119,57 +209,49 @@ Losses Supervised::losses(Net& net, const Batch& batch) {
   return {{"label", soft_cross_entropy(net.forward(batch.clips).logits, batch.targets, batch.weights, label_smoothing_)}};
 }
 
-FitReport fit(Net& net, const TrainingOptions& options, Objective& objective, const BatchStream& stream, Random random,
-              const std::string& checkpoint, Progress& progress) {
+FitReport fit(Net& net, const TrainingOptions& options, Objective& objective,
+              const BatchStream& stream, Random random, const std::string& checkpoint,
+              Progress& progress, Collective& collective) {
   Optimizer optimizer(net, objective.extra(), options);
-  const Tensors weights = state(net), extra = objective.extra() ? state(*objective.extra()) : Tensors{};
-  const Tensors average = options.ema > 0 ? clone(weights) : Tensors{};
+  const Trained trained = trained_by(net, objective, options);
   FitReport report;
-  report.resumed_from = load_checkpoint(checkpoint, weights, extra, optimizer, average, progress);
+  report.resumed_from = load_checkpoint(checkpoint, trained, optimizer, progress);
+  begin_together(collective, report.resumed_from, trained.tensors());
+  const auto save = [&](int64_t step) {
+    if (checkpoint.empty() || collective.rank() != 0) return;
+    save_checkpoint(checkpoint, trained, optimizer, step);
+  };
   const auto next = stream.open(report.resumed_from * options.accumulate);
-  Precision precision(net, options.precision);
+  Gradients gradients(net, objective, stream, options);
   const auto began = Clock::now();
   net.train();
   for (int64_t step = report.resumed_from; step < options.steps; ++step) {
-    torch::manual_seed(random.stream("step", step)());  // dropout; a resumed step draws what the first one drew
+    torch::manual_seed(draws_of(random, step, collective)());
     objective.starting(step, options.steps);
     optimizer.zero_grad();
-    double loss = 0;
-    torch::Tensor rows;
-    for (int64_t micro = 0; micro < options.accumulate; ++micro) {
-      const auto waiting = Clock::now();
-      const Batch batch = next();
-      rows = rows.defined() ? torch::cat({rows, batch.rows}) : batch.rows;
-      report.waited_s += since(waiting);
-      precision.prepare(batch.clips);
-      {
-        const auto scope = precision.scope();
-        report.last_losses = objective.losses(net, batch);
-      }
-      loss += require_finite(report.last_losses, step, stream, batch);
-      (total(report.last_losses) / static_cast<double>(options.accumulate)).backward();
-    }
-    if (!std::isfinite(clip_gradients(optimizer.parameters(), options.max_gradient_norm))) refuse(step, "the gradient is not finite", stream.describe(rows));
+    const Learned learned = gradients.add(next, step, report);
+    average_gradients(collective, optimizer.parameters(), learned.rows.size(0));
+    if (!std::isfinite(clip_gradients(optimizer.parameters(), options.max_gradient_norm)))
+      refuse(step, "the gradient is not finite", stream.describe(learned.rows));
     optimizer.step(options.learning_rate * schedule(options, step));
     {
       const torch::NoGradGuard no_grad;
       objective.stepped(net, step + 1, options.steps);
     }
-    if (options.ema > 0) update_average(average, weights, options.ema, step + 1);
+    if (options.ema > 0) update_average(trained.average, trained.weights, options.ema, step + 1);
     report.steps = step + 1;
     try {
-      progress.step(step + 1, fmt::format("loss {:.3f}", loss / static_cast<double>(options.accumulate)));
+      progress.step(step + 1, fmt::format("loss {:.3f}", learned.loss));
     } catch (const Interrupted&) {
-      if (!checkpoint.empty()) save_checkpoint(checkpoint, weights, extra, optimizer, average, step + 1);
+      save(step + 1);
       throw;
     }
-    if (!checkpoint.empty() && (step + 1) % options.checkpoint_every == 0 && step + 1 < options.steps)
-      save_checkpoint(checkpoint, weights, extra, optimizer, average, step + 1);
+    if ((step + 1) % options.checkpoint_every == 0 && step + 1 < options.steps) save(step + 1);
   }
-  if (options.ema > 0) copy_into(weights, average, "");
+  if (options.ema > 0) copy_into(trained.weights, trained.average, "");
   net.eval();
   report.seconds = since(began);
-  report.precision = precision.text();
+  report.precision = gradients.precision().text();
   return report;
 }
 

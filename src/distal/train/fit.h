@@ -12,6 +12,7 @@
 #include "distal/data/batches.h"
 #include "distal/distill/loss.h"
 #include "distal/models/model.h"
+#include "distal/train/collective.h"
 
 namespace distal {
 
@@ -29,7 +30,8 @@ struct TrainingOptions {
   double max_gradient_norm = 0;         // clip by global norm; 0: off
   double ema = 0;                       // decay of the weights' moving average, which is then what is kept; 0: off
   int64_t accumulate = 1;               // micro-batches per step
-  std::string precision = "auto";       // auto (bf16 where the CPU has it), f32, bf16
+  std::string precision = "auto";       // auto (bf16 where the device computes in it), f32, bf16
+  std::string device = "auto";          // where it is trained: device_for (models/device.h)
   bool class_balanced = false;          // weighted sampling: every class equally often
   bool class_weights = false;           // loss weights inverse to the class's count
   int64_t checkpoint_every = 200;       // steps
@@ -60,7 +62,8 @@ class Supervised final : public Objective {
   double label_smoothing_;
 };
 
-/// Where the batches of a fit come from. `open(s)` gives the source of micro-batches s, s + 1, ... (steps x accumulate).
+/// Where the batches of a fit come from, on the CPU. `open(s)` gives the source of micro-batches s,
+/// s + 1, ... (steps x accumulate). Among several ranks each has a stream of its Share.
 struct BatchStream {
   std::function<std::function<Batch()>(int64_t first)> open;
   std::function<std::string(const torch::Tensor& rows)> describe;  // the videos of some rows, for messages
@@ -73,13 +76,19 @@ struct FitReport {
   std::string precision;                // what ran, and which convolutions took the safe path
 };
 
-/// Trains in place and leaves the net in evaluation mode. With `checkpoint` (a path) it saves there every checkpoint_every
-/// steps by atomic rename and continues from it if it exists and is sound (train/kept.h); the caller removes it once the result is
-/// safe. Same options, random and threads: the same weights, bit for bit, also across a kill. Throws Error at the first loss or gradient that is not finite, with step and
-/// videos; Interrupted after a checkpoint. The moving average's decay is min(ema, (1 + step) / (10 + step)): a short run is not
-/// left with its first weights (step counts from 1).
-FitReport fit(Net& net, const TrainingOptions& options, Objective& objective, const BatchStream& stream, Random random,
-              const std::string& checkpoint, Progress& progress);
+/// Trains in place, on the device where the net lies with the objective's extra, and leaves the net
+/// in evaluation mode. With `checkpoint` (a path) it saves there every checkpoint_every steps by
+/// atomic rename and continues from it if it exists and is sound (train/kept.h); the caller removes
+/// it once the result is safe. Same options, random and threads: the same weights, bit for bit,
+/// also across a kill. Throws Error at the first loss or gradient that is not finite, with step and
+/// videos; Interrupted after a checkpoint. The moving average's decay is min(ema, (1 + step) / (10
+/// + step)): a short run is not left with its first weights (step counts from 1). A checkpoint
+/// continues on any device. Ranks of a `collective` call it alike, each with its share of the
+/// batches and the same checkpoint, which rank 0 writes; what is shown and reported is of the
+/// rank's own clips. Then the same number of ranks gives the same weights.
+FitReport fit(Net& net, const TrainingOptions& options, Objective& objective,
+              const BatchStream& stream, Random random, const std::string& checkpoint,
+              Progress& progress, Collective& collective = single_rank());
 
 /// The factor on the learning rate at a step: linear warm-up from 1 / warm-up steps, then cosine to 0, or constant.
 double schedule(const TrainingOptions& options, int64_t step);

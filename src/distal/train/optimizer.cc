@@ -39,7 +39,10 @@ void Optimizer::step(const std::vector<size_t>& rows, double learning_rate, doub
   for (const size_t i : rows) {
     Moments& moments = moments_[i];
     if (fresh) moments.first = torch::zeros_like(parameters_[i]);
-    if (fresh && adam_) moments.second = torch::zeros_like(parameters_[i]), moments.steps = torch::zeros({});
+    if (fresh && adam_) {
+      moments.second = torch::zeros_like(parameters_[i]);
+      moments.steps = torch::zeros({}, parameters_[i].options().dtype(torch::kFloat32));
+    }
     weights.push_back(parameters_[i]);
     gradients.push_back(parameters_[i].grad());
     first.push_back(moments.first);
@@ -68,8 +71,12 @@ void Optimizer::load(const Tensors& tensors) {
   const std::map<std::string, torch::Tensor> by_name(tensors.begin(), tensors.end());
   for (size_t i = 0; i < parameters_.size(); ++i) {
     auto& [first, second, steps] = moments_[i];
-    for (const auto& [kind, tensor] : {std::pair("first", &first), {"second", &second}, {"steps", &steps}})
-      if (const auto at = by_name.find(fmt::format("optimizer.{}.{}", kind, names_[i])); at != by_name.end()) *tensor = at->second.clone();
+    for (const auto& [kind, tensor] :
+         {std::pair("first", &first), {"second", &second}, {"steps", &steps}}) {
+      const auto at = by_name.find(fmt::format("optimizer.{}.{}", kind, names_[i]));
+      if (at == by_name.end()) continue;
+      *tensor = torch::empty_like(at->second, parameters_[i].device()).copy_(at->second);
+    }
   }
 }
 

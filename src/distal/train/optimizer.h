@@ -23,7 +23,8 @@ class Optimizer {
   void zero_grad();
   void step(double learning_rate);
   const std::vector<torch::Tensor>& parameters() const { return parameters_; }
-  /// Moments by parameter name, `optimizer.KIND.NAME`; what has not been stepped yet has none.
+  /// Moments by parameter name, `optimizer.KIND.NAME`; what has not been stepped yet has none. They
+  /// lie where their parameter lies; `load` takes them there from any device.
   Tensors state() const;
   void load(const Tensors& tensors);
 

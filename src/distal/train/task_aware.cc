@@ -5,6 +5,7 @@
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include "distal/base/error.h"
+#include "distal/models/device.h"
 
 namespace distal {
 namespace {
@@ -39,6 +40,7 @@ TaskAware::TaskAware(Objective& inner, const Augmentation& family, const Net& ne
   const torch::NoGradGuard no_grad;
   head_->weight.normal_(0, 0.01, at::make_generator<at::CPUGeneratorImpl>(random()));
   head_->bias.zero_();
+  head_->to(device_of(net));
 }
 
 Losses TaskAware::losses(Net& net, const Batch& batch) {

@@ -16,8 +16,9 @@ namespace distal {
 
 class TaskAware final : public Objective {
  public:
-  /// `inner` outlives this and has its `extra` already; of an objective with an extra of its own, that is the child `inner`, and
-  /// the head the child `head`. The head depends on `random` alone.
+  /// `inner` outlives this and has its `extra` already; of an objective with an extra of its own,
+  /// that is the child `inner`, and the head the child `head`. The head depends on `random` alone
+  /// and lies where `net` does.
   TaskAware(Objective& inner, const Augmentation& family, const Net& net, Random random);
 
   /// batch.transform says what each clip went through.

@@ -2,6 +2,7 @@
 
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
+#include "distal/models/device.h"
 #include "distal/models/layers.h"
 
 namespace distal {
@@ -30,8 +31,11 @@ Taught::Taught(std::shared_ptr<const DistillLoss> loss, double label_smoothing, 
 void Taught::prepare(Net& net, const Batch& example, int64_t samples, Random random) {
   const torch::NoGradGuard no_grad;
   net.eval();
-  Lesson first = lesson(net, example);
+  const torch::Device device = device_of(net);
+  if (teacher_) teacher_->to(device);
+  Lesson first = lesson(net, example.to(device));
   parts_ = loss_->parts(first, samples, random);
+  if (parts_) parts_->to(device);
   first.parts = parts_.get();
   loss_->losses(first);
 }

@@ -16,9 +16,10 @@ class Taught final : public Objective {
   /// that `teacher` gives for the batch's view. The teacher runs in evaluation mode and full precision, without gradients.
   explicit Taught(std::shared_ptr<const DistillLoss> loss, double label_smoothing = 0, Model teacher = nullptr);
 
-  /// With a teacher, before fit: makes what the loss trains beside the net. `example`: one clip that the teacher answered for,
-  /// of the sizes to come; `samples`: how many clips there are to learn from. Leaves the net in evaluation mode. Throws Error
-  /// where the loss does not find its features.
+  /// With a teacher, before fit: makes what the loss trains beside the net, and takes that and the
+  /// teacher to the net's device. `example`: one clip that the teacher answered for, of the sizes
+  /// to come, on any device; `samples`: how many clips there are to learn from. Leaves the net in
+  /// evaluation mode. Throws Error where the loss does not find its features.
   void prepare(Net& net, const Batch& example, int64_t samples, Random random);
 
   Losses losses(Net& net, const Batch& batch) override;

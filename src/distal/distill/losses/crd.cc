@@ -13,6 +13,7 @@
 #include <array>
 
 #include "distal/distill/features.h"
+#include "distal/models/device.h"
 
 namespace distal::losses {
 
@@ -41,7 +42,7 @@ class Crd final : public DistillLoss {
   Losses losses(const Lesson& lesson) const override {
     auto& contrast = parts_of<Contrast>(lesson);
     const auto anchors = contrast.project(lesson);
-    const auto others = drawn(contrast.bank[0].size(0));
+    const auto others = drawn(contrast.bank[0]);
     const auto known = known_rows(lesson.teacher);
     Losses parts;
     for (const int side : {kStudent, kTeacher}) {
@@ -59,14 +60,15 @@ class Crd final : public DistillLoss {
     const auto known = known_rows(lesson.teacher);
     if (!known.any().item<bool>()) return;
     if (contrast.normaliser[0].item<double>() == 0) {
-      const auto others = drawn(contrast.bank[0].size(0));
+      const auto others = drawn(contrast.bank[0]);
       for (const int side : {kStudent, kTeacher})
         contrast.normaliser[side].copy_(normaliser(compare(anchors[side], contrast.bank[1 - side], lesson.rows, others), known));
     }
-    for (int64_t i = 0; i < known.size(0); ++i) {  // in order: a clip may stand in a batch twice
-      if (!known[i].item<bool>()) continue;
+    const auto wanted = on_cpu(known), clips = on_cpu(lesson.rows);  // read once, not clip by clip
+    for (int64_t i = 0; i < wanted.size(0); ++i) {  // in order: a clip may stand in a batch twice
+      if (!wanted[i].item<bool>()) continue;
       for (const int side : {kStudent, kTeacher}) {
-        auto entry = contrast.bank[side][lesson.rows[i].item<int64_t>()];
+        auto entry = contrast.bank[side][clips[i].item<int64_t>()];
         entry.copy_(unit(options_.momentum * entry + (1 - options_.momentum) * anchors[side][i], 0));
       }
     }
@@ -100,8 +102,14 @@ class Crd final : public DistillLoss {
     int64_t samples = 0;
   };
 
-  torch::Tensor drawn(int64_t samples) const {
-    return samples - 1 <= options_.negatives ? torch::arange(samples) : torch::randperm(samples).slice(0, 0, options_.negatives);
+  // Clips of a bank [samples, size], on its device; drawn on the CPU, so that every device draws
+  // alike.
+  torch::Tensor drawn(const torch::Tensor& bank) const {
+    const int64_t samples = bank.size(0);
+    const auto rows = samples - 1 <= options_.negatives
+                          ? torch::arange(samples)
+                          : torch::randperm(samples).slice(0, 0, options_.negatives);
+    return rows.to(bank.device());
   }
   Scores compare(const torch::Tensor& anchors, const torch::Tensor& bank, const torch::Tensor& rows, const torch::Tensor& others) const {
     const auto likeness = [&](const torch::Tensor& products) { return (products / options_.temperature).exp(); };

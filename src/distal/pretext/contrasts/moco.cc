@@ -37,7 +37,7 @@ class Queue final : public ContrastBranch {
   void remember(const torch::Tensor& keys, const torch::Tensor& clips) {
     const torch::NoGradGuard no_grad;
     const int64_t size = keys_.size(0), count = std::min(keys.size(0), size);
-    const torch::Tensor places = (torch::arange(count) + next_).remainder(size);
+    const torch::Tensor places = (torch::arange(count, next_.options()) + next_).remainder(size);
     keys_.index_copy_(0, places, keys.narrow(0, keys.size(0) - count, count).to(keys_.scalar_type()));
     clips_.index_copy_(0, places, clips.narrow(0, clips.size(0) - count, count));
     next_.add_(count).remainder_(size);
