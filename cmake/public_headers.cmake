@@ -14,11 +14,11 @@ set(DISTAL_PUBLIC_HEADERS
 # What these include.
 set(DISTAL_PUBLIC_HEADERS_INCLUDED
   base/abi.h base/interned.h base/nouns.h base/progress.h active/nearest_centre.h data/augment.h
-  data/frame_cache.h data/frame_view.h data/sampling.h infer/engine.h lists/lists.h
+  data/frame_cache.h data/frame_view.h data/order.h data/sampling.h infer/engine.h lists/lists.h
   lists/quarantine.h models/weights.h)
 
 # The promises of the families as tests, for those who have GoogleTest. That of pretext/ trains.
 set(DISTAL_SUITES active/conformance.h data/conformance.h distill/conformance.h
   models/conformance.h pretext/conformance.h)
 set(DISTAL_SUITES_INCLUDED distill/testing_lessons.h models/layers.h models/testing.h
-  pretext/heads.h pretext/options.h pretext/taco.h pretext/testing.h train/fit.h)
+  pretext/heads.h pretext/options.h pretext/taco.h pretext/testing.h train/collective.h train/fit.h)

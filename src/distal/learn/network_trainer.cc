@@ -7,6 +7,7 @@
 #include "distal/data/order.h"
 #include "distal/data/read_ahead.h"
 #include "distal/learn/linear_probe.h"
+#include "distal/models/device.h"
 #include "distal/models/gate.h"
 #include "distal/models/weights.h"
 #include "distal/train/kept.h"
@@ -30,17 +31,14 @@ class HeadOnly final : public Net {
   Net& net_;
 };
 
-void add_tensor(Fingerprint& print, const std::string& name, const torch::Tensor& tensor) {
-  const torch::Tensor bytes = tensor.detach().contiguous();
-  print.add(name).add(std::string_view(static_cast<const char*>(bytes.data_ptr()), bytes.nbytes()));
-}
-
 // What the frozen part of a net is, so that its features can be shared by heads and seeds.
 std::string frozen_fingerprint(const Net& net) {
-  Fingerprint print;
+  Tensors frozen;
   for (const auto& [name, tensor] : state(net)) {
-    if (!tensor.requires_grad()) add_tensor(print, name, tensor);
+    if (!tensor.requires_grad()) frozen.emplace_back(name, tensor);
   }
+  Fingerprint print;
+  add_tensors(print, frozen);
   return print.hex();
 }
 
@@ -58,11 +56,9 @@ std::string training_fingerprint(const Net& fresh, const Learner& learner, const
                                  const std::vector<Sample>& samples, Random random, const Model& teacher) {
   Fingerprint print;
   print.add(learner).add(input).add(random());
-  for (const auto& [name, tensor] : state(fresh)) add_tensor(print, name, tensor);
+  add_tensors(print, state(fresh));
   for (const Sample& sample : samples) print.add(sample.clip.key()).add(bytes_of(sample.target)).add(bytes_of(sample.teacher));
-  if (teacher && is_taught(samples)) {
-    for (const auto& [name, tensor] : state(*teacher)) add_tensor(print, name, tensor);
-  }
+  if (teacher && is_taught(samples)) add_tensors(print, state(*teacher));
   if (uses(loss, samples)) print.add(loss);
   return print.hex();
 }
@@ -103,6 +99,7 @@ Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& l
   Learner fitted = learner;
   fitted.training.steps = learner.training.steps_for(std::ssize(samples));
   const Model net = fitted.model.build(classes_.size(), random.stream("weights"));
+  net->to(device_for(learner.training.device, "training.device"));
   const std::string warning = learner.backbone_frozen() ? "" : learner.augment.flip_warning(classes_);
   if (!warning.empty()) note(warning);
   if (!fitted.model.account.empty()) note(fmt::format("Weights for {}: {}", fitted.model.backbone.name, fitted.model.account));
@@ -249,7 +246,7 @@ Predictions NetworkTrainer::predict_all(Net& net, const Learner& learner, const 
   Predictions known = features(net, clips);
   const torch::NoGradGuard no_grad;
   net.eval();
-  if (known.rows.size(0) > 0) known.logits = net.head(known.embeddings);
+  if (known.rows.size(0) > 0) known.logits = on_cpu(net.head(known.embeddings.to(device_of(net))));
   return known;
 }
 
@@ -323,7 +320,7 @@ Predictions NetworkTrainer::score_augmented(Net& net, const Learner& learner, co
   std::vector<torch::Tensor> logits, rows;
   progress_.begin("augmented pass", std::ssize(clips), "clips");
   while (const auto batch = batches.next()) {
-    logits.push_back(net.forward(batch->clips).logits);
+    logits.push_back(on_cpu(net.forward(batch->clips.to(device_of(net))).logits));
     rows.push_back(batch->rows);
     progress_.step(batch->rows[-1].item<int64_t>() + 1);
   }
@@ -348,7 +345,8 @@ Pixels NetworkTrainer::pixels(const std::vector<Clip>& clips) {
 torch::Tensor NetworkTrainer::probabilities(Net& net, const torch::Tensor& values) {
   const torch::NoGradGuard no_grad;
   net.eval();
-  return net.forward(values / 127.5 - 1).logits.softmax(1);
+  const torch::Tensor clips = (values / 127.5 - 1).to(device_of(net));
+  return on_cpu(net.forward(clips).logits.softmax(1));
 }
 
 }  // namespace distal

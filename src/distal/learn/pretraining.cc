@@ -2,8 +2,9 @@
 
 #include <set>
 
-#include "distal/base/interrupted.h"
 #include "distal/base/fingerprint.h"
+#include "distal/base/interrupted.h"
+#include "distal/models/device.h"
 #include "distal/models/weights.h"
 #include "distal/pretext/taco.h"
 #include "distal/train/kept.h"
@@ -20,10 +21,7 @@ std::string pretraining_fingerprint(const Net& fresh, PretextOptions pretext, In
   views.deadline_s = InputOptions().deadline_s;
   Fingerprint print;
   print.add(pretext).add(views).add(static_cast<uint64_t>(frames)).add(random());
-  for (const auto& [name, tensor] : state(fresh)) {
-    const torch::Tensor bytes = tensor.detach().contiguous();
-    print.add(name).add(std::string_view(static_cast<const char*>(bytes.data_ptr()), bytes.nbytes()));
-  }
+  add_tensors(print, state(fresh));
   for (const Clip& clip : pool) print.add(clip.key());
   return print.hex();
 }
@@ -51,6 +49,7 @@ void Pretraining::start(Net& net, const Learner& learner, int64_t classes, Rando
   PretextOptions pretext = *learner.pretext;
   pretext.training.steps = pretext.training.steps_for(std::ssize(pool_));
   const Model trained = unfrozen(learner, classes);
+  trained->to(device_for(pretext.training.device, "pretext.training.device"));
   copy_weights(net, *trained, /*with_classifier=*/true);
   const std::string stem = fmt::format("{}/pretext-{}", folder_, pretraining_fingerprint(*trained, pretext, views(pretext), input_.sampling.frames, pool_, random));
   const std::string finished = stem + ".safetensors", checkpoint = stem + ".checkpoint.safetensors";

@@ -12,6 +12,7 @@
 
 namespace distal {
 
+/// On the CPU, wherever the network lies.
 struct Predictions {
   torch::Tensor logits;      // float32 [M, K]
   torch::Tensor embeddings;  // float32 [M, D]
@@ -31,9 +32,11 @@ class Trainer {
  public:
   virtual ~Trainer() = default;
 
-  /// A fresh network, trained. `what` names it in progress and messages. `loss` (may be empty where nobody has a teacher's word)
-  /// is used where a sample has one, or where it is teacher-free. `teacher`: the network that answered, where it shall look at
-  /// the same view in every step (train/taught.h); not with a frozen backbone.
+  /// A fresh network, trained, on the device of learner.training, where it stays. `what` names it
+  /// in progress and messages. `loss` (may be empty where nobody has a teacher's word) is used
+  /// where a sample has one, or where it is teacher-free. `teacher`: the network that answered,
+  /// where it shall look at the same view in every step (train/taught.h); not with a frozen
+  /// backbone.
   virtual Model train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string& what,
                       const Model& teacher = nullptr) = 0;
   /// As accuracy is measured: in float32.
@@ -46,7 +49,7 @@ class Trainer {
 
   /// Throws Error: no clip can be read.
   virtual Pixels pixels(const std::vector<Clip>& clips) = 0;
-  /// float32 [M, K]. `values` float32 or uint8, as Pixels has them.
+  /// float32 [M, K], on the CPU. `values` float32 or uint8, as Pixels has them.
   virtual torch::Tensor probabilities(Net& net, const torch::Tensor& values) = 0;
 
   /// What the reader of a report must know of what happened since the last call: what init files matched, in which precision was trained.

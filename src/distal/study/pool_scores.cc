@@ -1,5 +1,7 @@
 #include "distal/study/pool_scores.h"
 
+#include "distal/models/device.h"
+
 namespace distal {
 namespace {
 
@@ -12,7 +14,7 @@ class Scorer {
     if (!student_.net) return unscored(std::move(open));
     predict(std::move(open));
     describe();
-    if (needs_.head) pool_.scores.head_weight = student_.net->head_weight().detach();
+    if (needs_.head) pool_.scores.head_weight = on_cpu(student_.net->head_weight());
     if (needs_.embeddings || needs_.labelled_logits) predict_labelled();
     if (!needs_.passes.empty()) pool_.scores.passes = torch::stack(needs_.passes == "dropout" ? dropout() : needs_.passes == "augmented" ? augmented() : members());
     if (needs_.teacher) ask_teacher();
@@ -73,11 +75,12 @@ class Scorer {
 
   std::vector<torch::Tensor> dropout() {
     const torch::NoGradGuard no_grad;
+    const torch::Tensor embeddings = pool_.scores.embeddings.to(device_of(*student_.net));
     std::vector<torch::Tensor> passes;
     student_.net->train();
     for (int64_t pass = 0; pass < needs_.pass_count; ++pass) {
       torch::manual_seed(random_.stream("dropout", pass)());
-      passes.push_back(student_.net->head(pool_.scores.embeddings));
+      passes.push_back(on_cpu(student_.net->head(embeddings)));
     }
     student_.net->eval();
     return passes;
