@@ -6,27 +6,13 @@
 
 #include <fmt/format.h>
 
+#include "distal/base/text.h"
+
 namespace distal {
 namespace {
 
 constexpr const char* kDash = "–";
 constexpr const char* kReplacement = "\xEF\xBF\xBD";
-
-/// Length of the valid UTF-8 sequence at `at`, 0 where there is none.
-size_t sequence(std::string_view text, size_t at) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(at);
-  if (lead < 0x80) return 1;
-  const size_t length = lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xF0 && lead < 0xF5 ? 4 : 0;
-  if (length == 0 || at + length > text.size()) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(at + i) & 0xC0) != 0x80) return 0;
-  }
-  const unsigned char second = byte(at + 1);  // overlong forms, surrogates, beyond U+10FFFF
-  if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F)) return 0;
-  if ((lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) return 0;
-  return length;
-}
 
 std::string grouped(std::string digits) {
   for (auto at = static_cast<int64_t>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<size_t>(at), ",");
@@ -39,7 +25,7 @@ std::string escaped(std::string_view text) {
   std::string out;
   out.reserve(text.size() + text.size() / 8);
   for (size_t at = 0; at < text.size();) {
-    const size_t length = sequence(text, at);
+    const size_t length = utf8_length(text.substr(at));
     const char c = text[at];
     if (length == 0 || (length == 1 && (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) && c != '\n' && c != '\t')) out += kReplacement;
     else if (c == '&') out += "&amp;";
@@ -55,7 +41,10 @@ std::string escaped(std::string_view text) {
 
 std::string shortened(std::string_view text, int64_t characters) {
   std::vector<size_t> starts;
-  for (size_t at = 0; at < text.size(); at += std::max<size_t>(1, sequence(text, at))) starts.push_back(at);
+  for (size_t at = 0; at < text.size();) {
+    starts.push_back(at);
+    at += std::max<size_t>(1, utf8_length(text.substr(at)));
+  }
   if (static_cast<int64_t>(starts.size()) <= characters) return std::string(text);
   return std::string(text.substr(0, starts[static_cast<size_t>(std::max<int64_t>(0, characters - 1))])) + "…";
 }

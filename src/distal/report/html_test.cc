@@ -20,12 +20,16 @@ TEST(Html, ReplacesBytesThatAreNoText) {
   EXPECT_EQ(escaped("a\xC3"), "a\uFFFD");                    // cut in the middle
   EXPECT_EQ(escaped("\xC0\xAF"), "\uFFFD\uFFFD");            // overlong
   EXPECT_EQ(escaped("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD");  // a surrogate
+  EXPECT_EQ(escaped("\xF4\x90\x80\x80"), "\uFFFD\uFFFD\uFFFD\uFFFD");  // above U+10FFFF
+  EXPECT_EQ(escaped("\xF4\x8F\xBF\xBF"), "\U0010FFFF");
   EXPECT_EQ(escaped(std::string_view("a\0\x1B[1m", 6)), "a\uFFFD\uFFFD[1m");
 }
 
 TEST(Html, ShortensByCharactersNotBytes) {
   EXPECT_EQ(shortened("größe", 5), "größe");
   EXPECT_EQ(shortened("größer", 5), "größ…");
+  EXPECT_EQ(shortened("a\xFF\xC3z", 4), "a\xFF\xC3z");  // a byte that is no text counts as one
+  EXPECT_EQ(shortened("a\xFF\xC3z", 3), "a\xFF…");
 }
 
 TEST(Html, WritesNumbersAsReadersWantThem) {
