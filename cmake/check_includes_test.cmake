@@ -29,7 +29,8 @@ foreach(line "#include \"distal/train/fit.h\"" "#include <distal/train/fit.h>" "
              "\t#\tinclude\t<distal/train/fit.h>" "#include\"distal/train/fit.h\"" "#include \"../train/fit.h\"" "#include \"distal/base/../train/fit.h\""
              "#include <libavcodec/avcodec.h>" "  # include <libswscale/swscale.h>" "#include \"torch/torch.h\"" "#include <torch/torch.h>"
              "#include \"soci/soci.h\"" "#include <sqlite3.h>" "#include \"httplib.h\"" "#include <yaml-cpp/yaml.h>"
-             "#include <boost/math/distributions/students_t.hpp>")
+             "#include <boost/math/distributions/students_t.hpp>"
+             "#include <boost/crc.hpp>" "#include <boost/any.hpp>")
   check("${line}" refused)
 endforeach()
 file(REMOVE_RECURSE ${WORK})

@@ -1,22 +1,16 @@
 #include "distal/report/tensorboard.h"
 
-#include <array>
 #include <bit>
+
+#include <boost/crc.hpp>
 
 #include "distal/base/protobuf.h"
 
 namespace distal {
 namespace {
 
-constexpr std::array<uint32_t, 256> crc_table() {
-  std::array<uint32_t, 256> table{};
-  for (uint32_t i = 0; i < 256; ++i) {
-    uint32_t c = i;
-    for (int bit = 0; bit < 8; ++bit) c = c & 1 ? c >> 1 ^ 0x82F63B78U : c >> 1;
-    table[i] = c;
-  }
-  return table;
-}
+// Castagnoli, reflected; begun with ones, and turned over at the end.
+using Crc32c = boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true>;
 
 std::string event(double wall_time_s, int64_t step, const std::string& content) {
   std::string out = fixed64_field(1, std::bit_cast<uint64_t>(wall_time_s));
@@ -27,10 +21,9 @@ std::string event(double wall_time_s, int64_t step, const std::string& content) 
 }  // namespace
 
 uint32_t crc32c(std::string_view bytes) {
-  static constexpr auto kTable = crc_table();
-  uint32_t crc = ~0U;
-  for (const char c : bytes) crc = crc >> 8 ^ kTable[(crc ^ static_cast<unsigned char>(c)) & 0xFF];
-  return ~crc;
+  Crc32c crc;
+  crc.process_bytes(bytes.data(), bytes.size());
+  return crc.checksum();
 }
 
 uint32_t masked_crc32c(std::string_view bytes) { return std::rotr(crc32c(bytes), 15) + 0xa282ead8U; }

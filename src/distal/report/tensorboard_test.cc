@@ -66,6 +66,7 @@ TEST(TensorBoard, ComputesTheCrcOfPublishedVectors) {
   std::string ascending;
   for (char c = 0; c < 32; ++c) ascending += c;
   EXPECT_EQ(crc32c(ascending), 0x46DD794EU);
+  EXPECT_EQ(crc32c(std::string(ascending.rbegin(), ascending.rend())), 0x113FDB5CU);
 }
 
 TEST(TensorBoard, BeginsAsEveryEventFileBegins) {
