@@ -8,7 +8,6 @@
 #include <numeric>
 
 #include <boost/math/distributions/students_t.hpp>
-#include <boost/math/special_functions/beta.hpp>
 
 #include "distal/base/error.h"
 #include "distal/base/progress.h"
@@ -66,11 +65,6 @@ std::string crossed_text(const std::optional<Crossed>& crossed) {
 }
 
 }  // namespace
-
-double regularised_incomplete_beta(double a, double b, double x) {
-  expect(a > 0 && b > 0 && x >= 0 && x <= 1, "incomplete beta: a, b > 0 and x in [0, 1]");
-  return boost::math::ibeta(a, b, x);
-}
 
 double student_t_two_sided_p(double t, double freedom) {
   expect(freedom > 0 && !std::isnan(t), "student_t_two_sided_p: freedom > 0 and t a number");

@@ -17,8 +17,6 @@ struct Interval {
 
 // Student's t
 
-/// I_x(a, b) for a, b > 0 and x in [0, 1]. DLMF 8.17.2 (dlmf.nist.gov/8.17).
-double regularised_incomplete_beta(double a, double b, double x);
 /// P(|T| >= |t|) for Student's t with `freedom` > 0 degrees of freedom. t and freedom may be
 /// infinite.
 double student_t_two_sided_p(double t, double freedom);
