@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <limits>
+#include <type_traits>
+#include <variant>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -104,6 +106,31 @@ Clip clip_from(const json& value) {
   return clip;
 }
 
+// Those of kRoundFields that are members of `Object`: of a round, or of its metrics.
+template <class Object>
+void write_fields(json& value, const Object& object) {
+  for (const RoundField& row : kRoundFields) {
+    const auto write = [&](auto of) {
+      if constexpr (std::is_invocable_v<decltype(of), const Object&>) value[row.name] = object.*of;
+    };
+    std::visit(write, row.member);
+  }
+}
+
+template <class Object>
+void read_fields(const json& value, Object& object) {
+  for (const RoundField& row : kRoundFields) {
+    const auto read = [&](auto of) {
+      if constexpr (std::is_invocable_v<decltype(of), Object&>) {
+        auto& to = object.*of;
+        to = row.before ? field(value, row.name, static_cast<std::decay_t<decltype(to)>>(*row.before))
+                        : field<std::decay_t<decltype(to)>>(value, row.name);
+      }
+    };
+    std::visit(read, row.member);
+  }
+}
+
 json to_value(const Metrics& metrics) {
   json calibration = json::array(), worst = json::array();
   for (const auto& bin : metrics.calibration) calibration.push_back({{"clips", bin.clips}, {"confidence", bin.confidence},
@@ -113,18 +140,14 @@ json to_value(const Metrics& metrics) {
   }
   std::string correct;
   for (const auto right : metrics.correct) correct += right ? '1' : '0';
-  return {{"accuracy", metrics.accuracy}, {"video_accuracy", metrics.video_accuracy}, {"mean_class_accuracy", metrics.mean_class_accuracy},
-          {"nll", metrics.nll}, {"ece", metrics.ece}, {"confusion", metrics.confusion}, {"calibration", calibration},
-          {"correct", correct}, {"worst", worst}};
+  json value{{"confusion", metrics.confusion}, {"calibration", calibration}, {"correct", correct}, {"worst", worst}};
+  write_fields(value, metrics);
+  return value;
 }
 
 Metrics metrics_from(const json& value) {
   Metrics metrics;
-  metrics.accuracy = real(value, "accuracy");
-  metrics.video_accuracy = real(value, "video_accuracy");
-  metrics.mean_class_accuracy = real(value, "mean_class_accuracy");
-  metrics.nll = real(value, "nll");
-  metrics.ece = real(value, "ece");
+  read_fields(value, metrics);
   metrics.confusion = field<std::vector<std::vector<int64_t>>>(value, "confusion");
   for (const auto& bin : list(value, "calibration")) {
     metrics.calibration.push_back({field<int64_t>(bin, "clips"), real(bin, "confidence"), real(bin, "accuracy")});
@@ -137,23 +160,14 @@ Metrics metrics_from(const json& value) {
 }
 
 json to_value(const RoundResult& round) {
-  return {{"round", round.round}, {"answers", round.answers}, {"seconds", round.seconds}, {"price", round.price},
-          {"select_s", round.select_s}, {"score_s", round.score_s}, {"ask_s", round.ask_s}, {"train_s", round.train_s},
-          {"evaluate_s", round.evaluate_s}, {"forwards", round.forwards},
-          {"answer_accuracy", round.answer_accuracy}, {"metrics", to_value(round.metrics)}};
+  json value{{"metrics", to_value(round.metrics)}};
+  write_fields(value, round);
+  return value;
 }
 
 RoundResult round_from(const json& value) {
   RoundResult round;
-  round.round = field<int64_t>(value, "round");
-  round.answers = field<int64_t>(value, "answers");
-  round.forwards = field<int64_t>(value, "forwards", 0);
-  for (const auto& [key, measured] : {std::pair{"seconds", &round.seconds}, {"price", &round.price}, {"select_s", &round.select_s},
-      {"score_s", &round.score_s},
-                                   {"ask_s", &round.ask_s}, {"train_s", &round.train_s}, {"evaluate_s", &round.evaluate_s},
-                                   {"answer_accuracy", &round.answer_accuracy}}) {
-    *measured = real(value, key);
-  }
+  read_fields(value, round);
   round.metrics = metrics_from(member(value, "metrics"));
   return round;
 }

@@ -5,37 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "distal/evaluation/round_result.h"
 #include "distal/lists/lists.h"
 
 namespace distal {
-
-struct WorstClip {
-  Clip clip;                   // label filled: the truth
-  int64_t predicted = 0;
-  double probability_of_truth = 0;
-};
-
-struct Metrics {
-  double accuracy = 0;         // top-1 over test clips
-  double video_accuracy = 0;   // top-1 of the mean probability over each video's clips
-  double mean_class_accuracy = 0;
-  double nll = 0, ece = 0;     // negative log likelihood; expected calibration error, 15 equal bins of confidence
-  std::vector<std::vector<int64_t>> confusion;  // [truth][predicted], K x K
-  struct Bin { int64_t clips = 0; double confidence = 0, accuracy = 0; };
-  std::vector<Bin> calibration; // 15 bins
-  std::vector<uint8_t> correct; // per test clip, in the test list's order
-  std::vector<WorstClip> worst; // least probability of the truth first, at most 12
-};
-
-struct RoundResult {
-  int64_t round = 0;
-  int64_t answers = 0;         // bought by this run so far, the initial ones included
-  double seconds = 0, price = 0;  // of video watched; of money
-  double select_s = 0, score_s = 0, ask_s = 0, train_s = 0, evaluate_s = 0;  // wall time by stage
-  int64_t forwards = 0;        // mixes that the student looked at to choose this round's: the hidden cost
-  double answer_accuracy = -1; // share of this round's answers whose arg max is the hidden truth; -1 where unknown
-  Metrics metrics;
-};
 
 struct Cell {                  // one run: an arm with a seed
   std::string arm;

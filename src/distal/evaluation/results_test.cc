@@ -1,7 +1,11 @@
 #include "distal/evaluation/results.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
+#include <type_traits>
+#include <variant>
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
@@ -15,7 +19,14 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 Metrics some_metrics() {
-  Metrics metrics{0.75, 0.8, 0.7, 0.61, 0.05, {{3, 1}, {0, 4}}, {{5, 0.9, 0.8}, {3, 0.6, 0.5}}, {1, 0, 1, 1}, {}};
+  Metrics metrics{.accuracy = 0.75,
+                  .video_accuracy = 0.8,
+                  .mean_class_accuracy = 0.7,
+                  .nll = 0.61,
+                  .ece = 0.05,
+                  .confusion = {{3, 1}, {0, 4}},
+                  .calibration = {{5, 0.9, 0.8}, {3, 0.6, 0.5}},
+                  .correct = {1, 0, 1, 1}};
   Clip clip;
   clip.video = "a\"b\\größe.mp4";
   clip.video_id = "00ff";
@@ -113,6 +124,77 @@ TEST(Results, ARoundSurvivesJsonAlone) {
   const RoundResult round = some_results().cells[0].rounds[0];
   EXPECT_EQ(to_json(round_from_json(to_json(round))), to_json(round));
   EXPECT_EQ(to_json(round).find('\n'), std::string::npos);  // one line, for a database or a log
+}
+
+/// A round whose numbers are 1, 2, 3 ... in the order of kRoundFields.
+RoundResult counted_round() {
+  RoundResult round;
+  int64_t next = 0;
+  for (const RoundField& row : kRoundFields) {
+    ++next;
+    const auto set = [&](auto of) {
+      if constexpr (std::is_same_v<decltype(of), double Metrics::*>) {
+        round.metrics.*of = static_cast<double>(next);
+      } else {
+        round.*of = next;
+      }
+    };
+    std::visit(set, row.member);
+  }
+  return round;
+}
+
+TEST(Results, EveryNumberOfARoundSurvivesJson) {
+  const RoundResult read = round_from_json(to_json(counted_round()));
+  double next = 0;
+  for (const RoundField& row : kRoundFields) EXPECT_EQ(row.value(read), ++next) << row.name;
+}
+
+TEST(Results, EveryNumberOfARoundHasItsOwnName) {
+  std::set<std::string> names;
+  for (const RoundField& row : kRoundFields) EXPECT_TRUE(names.insert(row.name).second) << row.name;
+}
+
+TEST(Results, ANumberThatIsMissingIsRefusedUnlessItIsYoungerThanTheFormat) {
+  const auto whole = nlohmann::json::parse(to_json(counted_round()));
+  for (const RoundField& row : kRoundFields) {
+    auto older = whole;
+    const bool found = older.erase(row.name) + older["metrics"].erase(row.name) == 1;
+    EXPECT_TRUE(found) << row.name;
+    if (row.before) {
+      const double value = row.value(round_from_json(older.dump()));
+      EXPECT_TRUE(value == *row.before || (std::isnan(value) && std::isnan(*row.before))) << row.name;
+    } else {
+      EXPECT_THAT(error_of([&] { round_from_json(older.dump()); }),
+                  HasSubstr(std::string(row.name) + " is missing"));
+    }
+  }
+}
+
+// Results as format 1 began: what was added later is not in it.
+TEST(Results, TheFirstFormatIsStillRead) {
+  const RoundResult round = round_from_json(
+      R"({"round": 1, "answers": 16, "seconds": 4.5, "price": 0, "select_s": 1, "score_s": 2, "ask_s": 3,
+          "train_s": 4, "evaluate_s": 5, "answer_accuracy": -1, "metrics": {"accuracy": 0.5,
+          "video_accuracy": 0.6, "mean_class_accuracy": 0.7, "nll": 0.8, "ece": 0.9, "confusion": [[1]],
+          "calibration": [], "correct": "1", "worst": []}})");
+  EXPECT_EQ(round.answers, 16);
+  EXPECT_EQ(round.evaluate_s, 5);
+  EXPECT_EQ(round.forwards, 0);
+  EXPECT_EQ(round.answer_accuracy, -1);
+  EXPECT_EQ(round.metrics.ece, 0.9);
+}
+
+TEST(Results, AnUnknownNumberIsNotANumber) {
+  RoundResult round;
+  const auto answer_accuracy = [&] {
+    const auto row = std::find_if(std::begin(kRoundFields), std::end(kRoundFields),
+                                  [](const RoundField& r) { return std::string(r.name) == "answer_accuracy"; });
+    return row->value(round);
+  };
+  EXPECT_TRUE(std::isnan(answer_accuracy()));
+  round.answer_accuracy = 0;
+  EXPECT_EQ(answer_accuracy(), 0);
 }
 
 TEST(Results, NotANumberTravelsAsNull) {

@@ -84,7 +84,13 @@ std::pair<double, double> duel(const Summary& summary, const ArmView& a, const A
   return {matrix[0][1], matrix[1][0]};
 }
 
-double wall_s(const RoundResult& r) { return r.score_s + r.select_s + r.ask_s + r.train_s + r.evaluate_s; }
+double wall_s(const RoundResult& round) {
+  double sum = 0;
+  for (const RoundField& row : kRoundFields) {
+    if (row.kind == RoundField::Kind::stage) sum += row.value(round);
+  }
+  return sum;
+}
 
 bool began_alike(const RoundResult& a, const RoundResult& b) {
   return a.answers == b.answers && a.metrics.nll == b.metrics.nll && a.metrics.correct == b.metrics.correct;

@@ -17,28 +17,9 @@
 namespace distal {
 namespace {
 
-struct Column {
-  const char* name;
-  double (*value)(const RoundResult&);
-};
+using Kind = RoundField::Kind;
 
-constexpr Column kCurve[] = {
-    {"round", [](const RoundResult& r) { return static_cast<double>(r.round); }},
-    {"answers", [](const RoundResult& r) { return static_cast<double>(r.answers); }},
-    {"seconds", [](const RoundResult& r) { return r.seconds; }},
-    {"price", [](const RoundResult& r) { return r.price; }},
-    {"accuracy", [](const RoundResult& r) { return r.metrics.accuracy; }},
-    {"video_accuracy", [](const RoundResult& r) { return r.metrics.video_accuracy; }},
-    {"mean_class_accuracy", [](const RoundResult& r) { return r.metrics.mean_class_accuracy; }},
-    {"nll", [](const RoundResult& r) { return r.metrics.nll; }},
-    {"ece", [](const RoundResult& r) { return r.metrics.ece; }},
-    {"answer_accuracy", [](const RoundResult& r) { return r.answer_accuracy >= 0 ? r.answer_accuracy : NAN; }},
-};
-constexpr Column kStages[] = {
-    {"score_s", [](const RoundResult& r) { return r.score_s; }},       {"select_s", [](const RoundResult& r) { return r.select_s; }},
-    {"ask_s", [](const RoundResult& r) { return r.ask_s; }},           {"train_s", [](const RoundResult& r) { return r.train_s; }},
-    {"evaluate_s", [](const RoundResult& r) { return r.evaluate_s; }},
-};
+bool in_curve(const RoundField& row) { return row.kind == Kind::position || row.kind == Kind::measure; }
 
 std::vector<Scalar> scalars(const Results& results) {
   std::vector<Scalar> out;
@@ -46,10 +27,9 @@ std::vector<Scalar> scalars(const Results& results) {
     for (const auto& round : cell.rounds) {
       const int64_t step = std::llround(results.budget_unit == "seconds" ? round.seconds : static_cast<double>(round.answers));
       const std::string run = fmt::format("/{}/seed {}", cell.arm, cell.seed);
-      for (const auto& column : kCurve) {
-        const std::string name = column.name;
-        if (name == "round" || name == "answers" || !std::isfinite(column.value(round))) continue;
-        out.push_back({name + run, step, column.value(round)});
+      for (const RoundField& row : kRoundFields) {
+        const double value = row.value(round);
+        if (row.kind == Kind::measure && std::isfinite(value)) out.push_back({row.name + run, step, value});
       }
     }
   }
@@ -98,12 +78,18 @@ std::string report_json(const Results& results) {
 
 std::string curve_csv(const Results& results) {
   std::string out = "arm,seed,control";
-  for (const auto& column : kCurve) out += std::string(",") + column.name;
+  for (const RoundField& row : kRoundFields) {
+    if (in_curve(row)) out += std::string(",") + row.name;
+  }
   out += '\n';
   for (const auto& cell : results.cells) {
     for (const auto& round : cell.rounds) {
       out += fmt::format("{},{},{}", csv_field(cell.arm), cell.seed, cell.control ? 1 : 0);
-      for (const auto& column : kCurve) out += std::isfinite(column.value(round)) ? fmt::format(",{}", column.value(round)) : ",";
+      for (const RoundField& row : kRoundFields) {
+        if (!in_curve(row)) continue;
+        const double value = row.value(round);
+        out += std::isfinite(value) ? fmt::format(",{}", value) : ",";
+      }
       out += '\n';
     }
   }
@@ -114,11 +100,16 @@ std::string metrics_jsonl(const Results& results) {
   std::string out;
   for (const auto& cell : results.cells) {
     for (const auto& round : cell.rounds) {
-      nlohmann::ordered_json row{{"arm", cell.arm}, {"seed", cell.seed}, {"control", cell.control}, {"round", round.round},
-          {"answers", round.answers}};
-      for (const auto& column : kCurve) row.emplace(column.name, column.value(round));  // what is there already stays
-      for (const auto& column : kStages) row[column.name] = column.value(round);
-      out += row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+      nlohmann::ordered_json line{{"arm", cell.arm}, {"seed", cell.seed}, {"control", cell.control}};
+      for (const RoundField& row : kRoundFields) {
+        const double value = row.value(round);
+        if (row.kind == Kind::position) {
+          line[row.name] = std::llround(value);
+        } else if (row.kind != Kind::detail) {
+          line[row.name] = value;
+        }
+      }
+      out += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     }
   }
   return out;

@@ -7,7 +7,9 @@
 #include <fstream>
 #include <limits>
 #include <set>
+#include <sstream>
 
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
@@ -380,6 +382,56 @@ TEST(Report, TheCurveHasOneRowPerArmSeedAndRound) {
   EXPECT_THAT(csv.substr(0, csv.find('\n', 200)), Not(HasSubstr("nan")));
   EXPECT_EQ(count(metrics_jsonl(results), "\n"), 24U);
   EXPECT_THAT(metrics_jsonl(results), HasSubstr("\"nll\":null"));
+}
+
+/// The rows of the tables of a section of run-files.md.
+std::vector<std::string> documented(const std::string& heading) {
+  const std::string page = read(DISTAL_SOURCE_DIR "/docs/reference/run-files.md");
+  const size_t from = page.find("\n### " + heading + "\n");
+  EXPECT_NE(from, std::string::npos) << heading;
+  std::istringstream section(page.substr(from + 1, page.find("\n### ", from + 1) - from));
+  std::vector<std::string> rows;
+  for (std::string line; std::getline(section, line);) {
+    if (line.starts_with("| `")) rows.push_back(line);
+  }
+  return rows;
+}
+
+std::string documentation(const RoundField& row) {
+  const std::string better = row.better == Better::smaller ? "; smaller is better" : "";
+  return fmt::format("| `{}` | {} | {}{} |", row.name, row.unit, row.meaning, better);
+}
+
+// A line that is missing or differs is shown as it must stand there.
+TEST(Report, TheReferenceHasALineForEachColumn) {
+  std::vector<std::string> curve = documented("curve.csv");
+  ASSERT_GE(curve.size(), 3U);
+  curve.erase(curve.begin(), curve.begin() + 3);  // arm, seed, control
+  std::vector<std::string> columns, stages;
+  for (const RoundField& row : kRoundFields) {
+    const bool stage = row.kind == RoundField::Kind::stage;
+    if (row.kind != RoundField::Kind::detail) (stage ? stages : columns).push_back(documentation(row));
+  }
+  EXPECT_EQ(curve, columns);
+  EXPECT_EQ(documented("metrics.jsonl"), stages);
+}
+
+TEST(Report, ACurveIsTheSameInEveryFile) {
+  const Results results = sample({2, 1, 2, 3});
+  const std::string csv = curve_csv(results), lines = metrics_jsonl(results);
+  const auto first = nlohmann::ordered_json::parse(lines.substr(0, lines.find('\n')));
+  std::vector<std::string> names;
+  for (const auto& [name, value] : first.items()) {
+    if (!name.ends_with("_s")) names.push_back(name);
+  }
+  EXPECT_EQ(fmt::format("{}", fmt::join(names, ",")), csv.substr(0, csv.find('\n')));
+}
+
+TEST(Report, AnUnknownNumberIsAnEmptyFieldAndNull) {
+  Results results = sample({1, 1, 1, 2});
+  results.cells[0].rounds[0].answer_accuracy = -1;
+  EXPECT_TRUE(curve_csv(results).ends_with(",\n"));
+  EXPECT_THAT(metrics_jsonl(results), HasSubstr("\"answer_accuracy\":null"));
 }
 
 TEST(Report, WritesEveryFileWholeAndAgain) {

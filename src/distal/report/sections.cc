@@ -122,6 +122,17 @@ std::string facts(const Summary& summary) {
   return "<dl class=\"facts\">" + out + "</dl>\n";
 }
 
+bool in_final_table(const RoundField& row) {
+  return row.kind == RoundField::Kind::measure && *row.heading != '\0';
+}
+
+std::string final_value(const ArmView& arm, const RoundField& row) {
+  const auto values = final_values(arm, [&](const RoundResult& r) { return row.value(r); });
+  if (row.format == RoundField::Format::number) return number(estimate(values).mean, 3);
+  const Estimate share = estimate_share(values);
+  return row.format == RoundField::Format::share ? percent(share.mean) : with_interval(share);
+}
+
 }  // namespace
 
 std::string section(const std::string& id, const std::string& title, const std::string& body) {
@@ -210,17 +221,18 @@ std::string finals(const Summary& summary) {
     if (arm.ran()) chart.rows.push_back(dot_row(arm, final_values(arm, accuracy), "final accuracy", false));
   }
   std::string body = dots(chart, interval_words(summary) + " Small dots are seeds.");
-  Table table("Final round on the test clips, mean and 95 % interval over seeds", {"arm", "seeds", "clips", "videos", "mean of classes",
-      "log loss", "ECE"});
+  std::vector<std::string> headings{"arm", "seeds"};
+  for (const RoundField& row : kRoundFields) {
+    if (in_final_table(row)) headings.push_back(row.heading);
+  }
+  Table table("Final round on the test clips, mean and 95 % interval over seeds", headings);
   for (const auto& arm : summary.arms) {
     if (!arm.ran()) continue;
-    const auto of = [&](const Measure& measure) { return estimate_share(final_values(arm, measure)); };
-    table.row({key(arm), std::to_string(arm.cells.size()), with_interval(of(accuracy)),
-        with_interval(of([](const RoundResult& r) { return r.metrics.video_accuracy; })),
-               with_interval(of([](const RoundResult& r) { return r.metrics.mean_class_accuracy; })),
-                   number(estimate(final_values(arm, [](const RoundResult& r) { return r.metrics.nll; })).mean, 3),
-               percent(of([](const RoundResult& r) { return r.metrics.ece; }).mean)},
-              &arm == summary.best ? "strong" : "");
+    std::vector<std::string> cells{key(arm), std::to_string(arm.cells.size())};
+    for (const RoundField& row : kRoundFields) {
+      if (in_final_table(row)) cells.push_back(final_value(arm, row));
+    }
+    table.row(cells, &arm == summary.best ? "strong" : "");
   }
   if (!table.empty()) body += table.html();
   return section("final", "The final round", body.empty() ? "" : body + tests(summary));

@@ -115,6 +115,17 @@ std::vector<ReliabilityBin> pooled_bins(const ArmView& arm) {
   return bins;
 }
 
+/// Over the rounds of a run, then the mean over seeds.
+double mean_sum(const ArmView& arm, const RoundField& row) {
+  std::vector<double> sums;
+  for (const auto* cell : arm.cells) {
+    double sum = 0;
+    for (const auto& round : cell->rounds) sum += row.value(round);
+    sums.push_back(sum);
+  }
+  return estimate(sums).mean;
+}
+
 struct Hard { Clip clip; int64_t predicted, seeds; double probability; };
 
 /// Clips in the worst lists of an arm's final rounds: those most seeds agree on first, then the least probable.
@@ -206,27 +217,23 @@ std::string calibration(const Summary& summary) {
 }
 
 std::string cost(const Summary& summary) {
-  Table table("Cost of one run of all its rounds, mean over seeds", {"arm", "answers", "video watched", "money", "score pool", "select",
-      "ask", "train", "evaluate", "total"});
+  std::vector<std::string> headings{"arm", "answers", "video watched", "money"};
+  for (const RoundField& row : kRoundFields) {
+    if (row.kind == RoundField::Kind::stage) headings.push_back(row.heading);
+  }
+  headings.push_back("total");
+  Table table("Cost of one run of all its rounds, mean over seeds", headings);
   for (const auto& arm : summary.arms) {
     if (!arm.ran()) continue;
     const auto last = [&](const Measure& measure) { return estimate(final_values(arm, measure)).mean; };
-    const auto all = [&](double RoundResult::*stage) {
-      std::vector<double> sums;
-      for (const auto* cell : arm.cells) {
-        sums.push_back(0);
-        for (const auto& round : cell->rounds) sums.back() += round.*stage;
-      }
-      return estimate(sums).mean;
-    };
-    const std::vector<double> stages{all(&RoundResult::score_s), all(&RoundResult::select_s), all(&RoundResult::ask_s),
-        all(&RoundResult::train_s), all(&RoundResult::evaluate_s)};
     std::vector<std::string> cells{key(arm), number(last([](const RoundResult& r) { return static_cast<double>(r.answers); }), 0),
         wall_time(last([](const RoundResult& r) { return r.seconds; })), number(last([](const RoundResult& r) { return r.price; }))};
     double total = 0;
-    for (const double stage : stages) {
-      total += stage;
-      cells.push_back(wall_time(stage));
+    for (const RoundField& row : kRoundFields) {
+      if (row.kind != RoundField::Kind::stage) continue;
+      const double stage_s = mean_sum(arm, row);
+      total += stage_s;
+      cells.push_back(wall_time(stage_s));
     }
     cells.push_back(wall_time(total));
     table.row(cells);

@@ -1,0 +1,132 @@
+#pragma once
+// What a round of a trial measured. Each of its numbers has a row in kRoundFields. What lists them walks
+// it: the JSON of results and back, curve.csv, metrics.jsonl, TensorBoard and the tables of the report.
+// A new metric is a member of Metrics, a row here and its computation in metrics.cc.
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "distal/base/nouns.h"
+#include "distal/evaluation/statistics.h"
+
+namespace distal {
+
+struct WorstClip {
+  Clip clip;  // label filled: the truth
+  int64_t predicted = 0;
+  double probability_of_truth = 0;
+};
+
+/// Of a test set. What the numbers mean stands in kRoundFields.
+struct Metrics {
+  double accuracy = 0;
+  double video_accuracy = 0;
+  double mean_class_accuracy = 0;
+  double nll = 0;
+  double ece = 0;
+  std::vector<std::vector<int64_t>> confusion;  // [truth][predicted], K x K
+  struct Bin {
+    int64_t clips = 0;
+    double confidence = 0;
+    double accuracy = 0;
+  };
+  std::vector<Bin> calibration;  // 15 bins
+  std::vector<uint8_t> correct;  // per test clip, in the test list's order
+  std::vector<WorstClip> worst;  // least probability of the truth first, at most 12
+};
+
+struct RoundResult {
+  int64_t round = 0;
+  int64_t answers = 0;
+  double seconds = 0;
+  double price = 0;
+  double select_s = 0;
+  double score_s = 0;
+  double ask_s = 0;
+  double train_s = 0;
+  double evaluate_s = 0;
+  int64_t forwards = 0;
+  double answer_accuracy = -1;
+  Metrics metrics;
+};
+
+/// A number that every round has.
+struct RoundField {
+  enum class Kind {
+    position,  // curve.csv and metrics.jsonl
+    measure,   // these and TensorBoard; with a heading also the report's table of the final round
+    stage,     // wall time: metrics.jsonl and the report's table of costs
+    detail,    // report.json alone
+  };
+  enum class Format { share, share_with_interval, number };
+
+  const char* name;  // in JSON, of the column, of TensorBoard's scalar
+  std::variant<int64_t RoundResult::*, double RoundResult::*, double Metrics::*> member;
+  Kind kind;
+  const char* unit;
+  const char* meaning;       // a line of docs/reference/run-files.md
+  const char* heading = "";  // of its column in the report; empty: it has none
+  Format format = Format::number;
+  std::optional<Better> better = std::nullopt;
+  /// The value that stands for an unknown one, beside NaN.
+  double unknown = std::numeric_limits<double>::quiet_NaN();
+  /// The value of results that were written before there was the number; nullopt: these are refused.
+  std::optional<double> before = std::nullopt;
+
+  /// NaN where unknown.
+  double value(const RoundResult& round) const;
+};
+
+/// In the order of the columns of curve.csv. A new row comes last of its kind; give it `before`.
+inline constexpr RoundField kRoundFields[] = {
+    {"round", &RoundResult::round, RoundField::Kind::position, "number", "0: the initial answers"},
+    {"answers", &RoundResult::answers, RoundField::Kind::position, "answers",
+     "spent so far, the initial ones included"},
+    {"seconds", &RoundResult::seconds, RoundField::Kind::measure, "s of video",
+     "watched so far: the length of the clips that were answered"},
+    {"price", &RoundResult::price, RoundField::Kind::measure, "money",
+     "spent so far; answers that the store already had count in full"},
+    {"accuracy", &Metrics::accuracy, RoundField::Kind::measure, "share",
+     "test clips whose most probable class is the truth", "clips",
+     RoundField::Format::share_with_interval, Better::larger},
+    {"video_accuracy", &Metrics::video_accuracy, RoundField::Kind::measure, "share",
+     "the same by video, after averaging the probabilities of its clips", "videos",
+     RoundField::Format::share_with_interval, Better::larger},
+    {"mean_class_accuracy", &Metrics::mean_class_accuracy, RoundField::Kind::measure, "share",
+     "mean of the recalls of the classes", "mean of classes",
+     RoundField::Format::share_with_interval, Better::larger},
+    {"nll", &Metrics::nll, RoundField::Kind::measure, "nats",
+     "mean of -log of the truth's probability", "log loss", RoundField::Format::number,
+     Better::smaller},
+    {"ece", &Metrics::ece, RoundField::Kind::measure, "share",
+     "expected calibration error, 15 equal bins of confidence", "ECE", RoundField::Format::share,
+     Better::smaller},
+    {.name = "answer_accuracy",
+     .member = &RoundResult::answer_accuracy,
+     .kind = RoundField::Kind::measure,
+     .unit = "share",
+     .meaning = "of this round's answers, those that name the hidden truth; empty where unknown, "
+                "and in round 0",
+     .better = Better::larger,
+     .unknown = -1},
+    {"score_s", &RoundResult::score_s, RoundField::Kind::stage, "s",
+     "the student looks at the pool", "score pool"},
+    {"select_s", &RoundResult::select_s, RoundField::Kind::stage, "s", "the strategy chooses",
+     "select"},
+    {"ask_s", &RoundResult::ask_s, RoundField::Kind::stage, "s", "the oracle answers", "ask"},
+    {"train_s", &RoundResult::train_s, RoundField::Kind::stage, "s",
+     "the student is trained; near 0 where an arm shares its first student with another", "train"},
+    {"evaluate_s", &RoundResult::evaluate_s, RoundField::Kind::stage, "s", "the test list",
+     "evaluate"},
+    {.name = "forwards",
+     .member = &RoundResult::forwards,
+     .kind = RoundField::Kind::detail,
+     .unit = "mixes",
+     .meaning = "mixes that the student looked at to choose this round's",
+     .before = 0},
+};
+
+}  // namespace distal
