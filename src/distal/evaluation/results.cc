@@ -172,19 +172,19 @@ RoundResult round_from(const json& value) {
   return round;
 }
 
-json to_value(const Cell& cell) {
+json to_value(const Trial& trial) {
   json rounds = json::array();
-  for (const auto& round : cell.rounds) rounds.push_back(to_value(round));
-  return {{"arm", cell.arm}, {"seed", cell.seed}, {"control", cell.control}, {"against", cell.against}, {"taught", cell.taught},
+  for (const auto& round : trial.rounds) rounds.push_back(to_value(round));
+  return {{"arm", trial.arm}, {"seed", trial.seed}, {"control", trial.control}, {"against", trial.against}, {"taught", trial.taught},
           {"rounds", rounds}};
 }
 
 // Older versions did not say which arms a teacher taught: there an arm that asked a teacher did.
-Cell cell_from(const json& value, bool has_teacher) {
-  Cell cell{field<std::string>(value, "arm"), field<int64_t>(value, "seed"), field<bool>(value, "control"), {}, field<std::string>(value, "against", "")};
-  cell.taught = field<bool>(value, "taught", has_teacher && list(value, "rounds").size() > 1);
-  for (const auto& round : list(value, "rounds")) cell.rounds.push_back(round_from(round));
-  return cell;
+Trial trial_from(const json& value, bool has_teacher) {
+  Trial trial{field<std::string>(value, "arm"), field<int64_t>(value, "seed"), field<bool>(value, "control"), {}, field<std::string>(value, "against", "")};
+  trial.taught = field<bool>(value, "taught", has_teacher && list(value, "rounds").size() > 1);
+  for (const auto& round : list(value, "rounds")) trial.rounds.push_back(round_from(round));
+  return trial;
 }
 
 /// Every text field of Results with its key, every count with its key.
@@ -257,7 +257,7 @@ std::string to_json(const Results& results) {
   value["test_id"] = results.test_id;
   value["notes"] = results.notes;
   value["cells"] = json::array();
-  for (const auto& cell : results.cells) value["cells"].push_back(to_value(cell));
+  for (const auto& trial : results.trials) value["cells"].push_back(to_value(trial));
   value["quarantined"] = json::array();
   for (const auto& row : results.quarantined) value["quarantined"].push_back({{"path", row.path}, {"reason", row.reason}});
   return json_text(value, 1);
@@ -277,7 +277,7 @@ Results results_from_json(const std::string& text) {
     read("test_videos", results.test_videos);
     results.test_id = field<std::string>(value, "test_id", "");
     read("notes", results.notes);
-    for (const auto& cell : list(value, "cells")) results.cells.push_back(cell_from(cell, has_teacher));
+    for (const auto& trial : list(value, "cells")) results.trials.push_back(trial_from(trial, has_teacher));
     for (const auto& row : list(value, "quarantined")) results.quarantined.push_back({field<std::string>(row, "path"), field<std::string>(row, "reason")});
     return results;
   });

@@ -10,7 +10,7 @@
 
 namespace distal {
 
-struct Cell {                  // one run: an arm with a seed
+struct Trial {                 // an arm with a seed
   std::string arm;
   int64_t seed = 0;
   bool control = false;        // the random arm, or the labels-only twin
@@ -23,7 +23,7 @@ struct Results {
   std::string question, name;
   std::vector<std::string> classes;
   std::string budget_unit = "answers";   // answers or seconds: the x axis
-  std::vector<Cell> cells;
+  std::vector<Trial> trials;
   std::vector<Quarantined> quarantined;
   int64_t unlabelled_segments = 0, pool_clips = 0, start_clips = 0, test_clips = 0;
   std::string teacher;                   // one line: what answered, and its own test accuracy where known

@@ -42,7 +42,7 @@ Results some_results() {
   results.classes = {"walk", "run"};
   results.budget_unit = "seconds";
   RoundResult round{2, 30, 12.5, 0.4, 1, 2, 3, 4, 5, 800, 0.9, some_metrics()};
-  results.cells = {{"badge", 3, false, {round, round}}, {"random", 3, true, {}}};
+  results.trials = {{"badge", 3, false, {round, round}}, {"random", 3, true, {}}};
   results.quarantined = {{"bad.mp4", "no frame"}};
   results.unlabelled_segments = 7;
   results.test_clips = 4;
@@ -58,8 +58,8 @@ TEST(Results, SurviveJsonWithoutLoss) {
   const Results results = some_results();
   const Results read = results_from_json(to_json(results));
   EXPECT_EQ(to_json(read), to_json(results));
-  ASSERT_EQ(read.cells.size(), 2U);
-  const auto& round = read.cells[0].rounds.at(1);
+  ASSERT_EQ(read.trials.size(), 2U);
+  const auto& round = read.trials[0].rounds.at(1);
   EXPECT_EQ(round.answers, 30);
   EXPECT_EQ(round.evaluate_s, 5);
   EXPECT_EQ(round.answer_accuracy, 0.9);
@@ -68,7 +68,7 @@ TEST(Results, SurviveJsonWithoutLoss) {
   EXPECT_EQ(round.metrics.calibration.at(1).clips, 3);
   EXPECT_EQ(round.metrics.worst.at(0).clip.video, "a\"b\\größe.mp4");
   EXPECT_TRUE(std::isinf(round.metrics.worst.at(0).clip.end_s));
-  EXPECT_TRUE(read.cells[1].control);
+  EXPECT_TRUE(read.trials[1].control);
   EXPECT_EQ(read.quarantined.at(0).reason, "no frame");
   EXPECT_EQ(read.budget_unit, "seconds");
   EXPECT_EQ(read.test_id, "00c0ffee00c0ffee");
@@ -78,19 +78,19 @@ TEST(Results, SayHowTheStartWasDrawnAndWhomATeacherTaught) {
   Results results = some_results();
   results.teacher = "endpoint http://127.0.0.1";
   results.start_draw = "40 drawn at random";
-  results.cells[1].taught = true;
+  results.trials[1].taught = true;
   const Results read = results_from_json(to_json(results));
   EXPECT_EQ(read.start_draw, "40 drawn at random");
-  EXPECT_FALSE(read.cells[0].taught);
-  EXPECT_TRUE(read.cells[1].taught);
+  EXPECT_FALSE(read.trials[0].taught);
+  EXPECT_TRUE(read.trials[1].taught);
   // An older version did not say: whoever had asked was taught, unless the truth answered.
   auto value = nlohmann::json::parse(to_json(results));
   value.erase("start_draw");
-  for (auto& cell : value["cells"]) cell.erase("taught");
-  EXPECT_TRUE(results_from_json(value.dump()).cells[0].taught);
-  EXPECT_FALSE(results_from_json(value.dump()).cells[1].taught);  // no round
+  for (auto& trial : value["cells"]) trial.erase("taught");
+  EXPECT_TRUE(results_from_json(value.dump()).trials[0].taught);
+  EXPECT_FALSE(results_from_json(value.dump()).trials[1].taught);  // no round
   value["teacher"] = "hidden truth: the benchmark's own labels";
-  EXPECT_FALSE(results_from_json(value.dump()).cells[0].taught);
+  EXPECT_FALSE(results_from_json(value.dump()).trials[0].taught);
 }
 
 TEST(Results, OlderOnesDoNotSayWhichClipsTheyWereTestedOn) {
@@ -121,7 +121,7 @@ TEST(Results, TestClipsAreKnownByContentSpanLabelAndOrder) {
 }
 
 TEST(Results, ARoundSurvivesJsonAlone) {
-  const RoundResult round = some_results().cells[0].rounds[0];
+  const RoundResult round = some_results().trials[0].rounds[0];
   EXPECT_EQ(to_json(round_from_json(to_json(round))), to_json(round));
   EXPECT_EQ(to_json(round).find('\n'), std::string::npos);  // one line, for a database or a log
 }

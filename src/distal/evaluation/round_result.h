@@ -41,7 +41,7 @@ struct Metrics {
 struct RoundResult {
   int64_t round = 0;
   int64_t answers = 0;
-  double seconds = 0;
+  double watched_s = 0;
   double price = 0;
   double select_s = 0;
   double score_s = 0;
@@ -85,7 +85,7 @@ inline constexpr RoundField kRoundFields[] = {
     {"round", &RoundResult::round, RoundField::Kind::position, "number", "0: the initial answers"},
     {"answers", &RoundResult::answers, RoundField::Kind::position, "answers",
      "spent so far, the initial ones included"},
-    {"seconds", &RoundResult::seconds, RoundField::Kind::measure, "s of video",
+    {"seconds", &RoundResult::watched_s, RoundField::Kind::measure, "s of video",
      "watched so far: the length of the clips that were answered"},
     {"price", &RoundResult::price, RoundField::Kind::measure, "money",
      "spent so far; answers that the store already had count in full"},

@@ -78,7 +78,7 @@ std::string whiskers(const std::vector<CurvePoint>& points, const Scale& x, cons
 /// Band and whiskers; `aside_px` keeps the intervals of several arms at one budget apart.
 std::string draw_interval(const Curve& curve, const Scale& x, const Scale& y, double aside_px) {
   const auto points = finite(curve.points);
-  return fmt::format("<g class=\"series {}\">", curve.look.name()) + band(points, x, y) + whiskers(points, x, y, aside_px) + "</g>\n";
+  return fmt::format("<g class=\"series {}\">", curve.style.name()) + band(points, x, y) + whiskers(points, x, y, aside_px) + "</g>\n";
 }
 
 std::string draw(const Curve& curve, const Scale& x, const Scale& y) {
@@ -86,10 +86,10 @@ std::string draw(const Curve& curve, const Scale& x, const Scale& y) {
   std::string path, marks;
   for (const auto& p : points) {
     path += (path.empty() ? "M" : "L") + svg::px(x(p.x)) + " " + svg::px(y(p.y));
-    marks += svg::marker(curve.look, x(p.x), y(p.y), 3.8, p.tip);
+    marks += svg::marker(curve.style, x(p.x), y(p.y), 3.8, p.tip);
   }
   if (points.size() > 1) marks = "<path class=\"curve\" d=\"" + path + "\"/>" + marks;
-  return fmt::format("<g class=\"series {}\">", curve.look.name()) + marks + "</g>\n";
+  return fmt::format("<g class=\"series {}\">", curve.style.name()) + marks + "</g>\n";
 }
 
 /// Heights of labels, pushed apart to `gap`, inside [top, bottom] where they fit.
@@ -123,7 +123,7 @@ std::string end_labels(const std::vector<Curve>& curves, const Scale& x, const S
   std::string out;
   for (size_t i = 0; i < shown.size(); ++i) {
     const double from = x(ends[i].x) + 7, to = x.to_px + 12;
-    out += fmt::format("<g class=\"series {}\"><path class=\"lead\" d=\"M{} {}L{} {}\"/>", shown[i]->look.name(), svg::px(from),
+    out += fmt::format("<g class=\"series {}\"><path class=\"lead\" d=\"M{} {}L{} {}\"/>", shown[i]->style.name(), svg::px(from),
         svg::px(wanted[i]), svg::px(to), svg::px(heights[i]));
     out += svg::text(to + 4, heights[i] + 4, shortened(shown[i]->name, 22), "start", "name") + "</g>";
   }
@@ -160,7 +160,7 @@ std::string curve_chart(const CurveChart& chart, double width_px) {
       (static_cast<double>(i) - (arms - 1) / 2) * std::min(4.0, 30 / arms));
   for (const bool control : {true, false}) {  // the control beneath the others
     for (const auto& curve : chart.curves) {
-      if (curve.look.control == control) body += draw(curve, x, y);
+      if (curve.style.control == control) body += draw(curve, x, y);
     }
   }
   return svg::frame(width_px, height, chart.label, body + (beside ? end_labels(chart.curves, x, y) : ""));
@@ -191,7 +191,7 @@ std::string dot_chart(const DotChart& chart, double width_px) {
   for (size_t i = 0; i < chart.rows.size(); ++i) {
     const auto& row = chart.rows[i];
     const double top = 14 + row_px * static_cast<double>(i), y = top + (beside ? row_px / 2 : 34);
-    body += fmt::format("<g class=\"series {}\">", row.look.name());
+    body += fmt::format("<g class=\"series {}\">", row.style.name());
     body += beside ? svg::text(left - 4, y + 4, shortened(row.name, 24), "end", "name") : svg::text(x.from_px, top + 16,
         shortened(row.name, 24), "start", "name");
     body += beside ? svg::text(width_px, y + 4, row.text, "end", "value") : svg::text(width_px - 4, top + 16, row.text, "end", "value");
@@ -201,13 +201,13 @@ std::string dot_chart(const DotChart& chart, double width_px) {
       if (std::isfinite(seed)) body += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"2.6\" class=\"seed\"/>", svg::px(x(seed)),
           svg::px(y + (beside ? 9 : 8)));
     }
-    if (std::isfinite(row.value)) body += svg::marker(row.look, x(row.value), y, 5, row.tip);
+    if (std::isfinite(row.value)) body += svg::marker(row.style, x(row.value), y, 5, row.tip);
     body += "</g>\n";
   }
   return svg::frame(width_px, height, chart.label, body);
 }
 
-std::string heat_map(const std::vector<std::vector<int64_t>>& counts, const std::vector<std::string>& classes, const Look& look,
+std::string heat_map(const std::vector<std::vector<int64_t>>& counts, const std::vector<std::string>& classes, const SeriesStyle& style,
                      const std::string& label, double width_px) {
   const size_t k = counts.size();
   if (k == 0) return "";
@@ -217,7 +217,7 @@ std::string heat_map(const std::vector<std::vector<int64_t>>& counts, const std:
   const double left = 26 + 6.6 * static_cast<double>(longest), foot = 16 + 5.2 * static_cast<double>(longest);
   const double side = std::clamp((width_px - left - 4) / static_cast<double>(k), 9.0, 46.0), extent = side * static_cast<double>(k);
   const bool written = side >= 26;
-  std::string body = fmt::format("<g class=\"heat {}\">", look.name());
+  std::string body = fmt::format("<g class=\"heat {}\">", style.name());
   for (size_t i = 0; i < k; ++i) {
     int64_t total = 0;
     for (const auto count : counts[i]) total += count;
@@ -245,7 +245,7 @@ std::string heat_map(const std::vector<std::vector<int64_t>>& counts, const std:
   return svg::frame(std::max(width_px, left + extent + 4), 22 + extent + foot, label, body);
 }
 
-std::string reliability_chart(const std::vector<ReliabilityBin>& bins, const Look& look, const std::string& label, double width_px) {
+std::string reliability_chart(const std::vector<ReliabilityBin>& bins, const SeriesStyle& style, const std::string& label, double width_px) {
   double total = 0, most = 0;
   for (const auto& bin : bins) {
     total += bin.clips;
@@ -255,7 +255,7 @@ std::string reliability_chart(const std::vector<ReliabilityBin>& bins, const Loo
   const double side = width_px - 56, floor = 26 + side, height = floor + 96;
   const Scale x = exact_scale(0, 100, 4, 44, 44 + side), y = exact_scale(0, 1, 4, floor, 26);
   std::string body = axes(x, y, "", "accuracy, %") + svg::line(x(0), y(0), x(100), y(1), "ideal") +
-      fmt::format("<g class=\"series {}\">", look.name());
+      fmt::format("<g class=\"series {}\">", style.name());
   std::string path, marks, shares;
   for (size_t i = 0; i < bins.size(); ++i) {
     const auto& bin = bins[i];
@@ -266,7 +266,7 @@ std::string reliability_chart(const std::vector<ReliabilityBin>& bins, const Loo
         percent(bin.accuracy));
     path += (path.empty() ? "M" : "L") + svg::px(x(100 * bin.confidence)) + " " + svg::px(y(bin.accuracy));
     body += svg::line(x(100 * bin.confidence), y(bin.accuracy), x(100 * bin.confidence), y(bin.confidence), "gap");
-    marks += svg::marker(look, x(100 * bin.confidence), y(bin.accuracy), 4, tip);
+    marks += svg::marker(style, x(100 * bin.confidence), y(bin.accuracy), 4, tip);
     shares += fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" class=\"share\"/>", svg::px(left + 1),
         svg::px(floor + 72 - tall), svg::px(wide), svg::px(tall));
   }

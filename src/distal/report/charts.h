@@ -19,7 +19,7 @@ struct CurvePoint {
 };
 struct Curve {
   std::string name;
-  Look look;
+  SeriesStyle style;
   std::vector<CurvePoint> points;
 };
 struct CurveChart {
@@ -33,7 +33,7 @@ std::string curve_chart(const CurveChart& chart, double width_px);
 
 struct DotRow {
   std::string name;
-  Look look;
+  SeriesStyle style;
   double value = 0, low = 0, high = 0;
   std::vector<double> seeds;  // each seed's own value, drawn small
   std::string text, tip;      // text: the value in words, at the right
@@ -48,11 +48,11 @@ struct DotChart {
 std::string dot_chart(const DotChart& chart, double width_px);
 
 /// Rows are the truth; a cell's shade is its share of the row. `counts` K x K.
-std::string heat_map(const std::vector<std::vector<int64_t>>& counts, const std::vector<std::string>& classes, const Look& look,
+std::string heat_map(const std::vector<std::vector<int64_t>>& counts, const std::vector<std::string>& classes, const SeriesStyle& style,
                      const std::string& label, double width_px);
 
 struct ReliabilityBin { double clips = 0, confidence = 0, accuracy = 0; };
 /// Accuracy over confidence, with the share of clips in each bin beneath. Square.
-std::string reliability_chart(const std::vector<ReliabilityBin>& bins, const Look& look, const std::string& label, double width_px);
+std::string reliability_chart(const std::vector<ReliabilityBin>& bins, const SeriesStyle& style, const std::string& label, double width_px);
 
 }  // namespace distal

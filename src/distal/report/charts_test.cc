@@ -57,9 +57,9 @@ TEST(Scale, ExactEndsKeepOnlyTheTicksInside) {
   EXPECT_THAT(exact_scale(16, 112, 5, 0, 1).ticks, ElementsAre(20, 40, 60, 80, 100));
 }
 
-TEST(Look, RepeatsColoursAfterEightButNotTogetherWithTheMarker) {
-  EXPECT_EQ((Look{9, false}.name()), "s1");
-  EXPECT_EQ((Look{1, true}.name()), "ctl");
+TEST(SeriesStyle, RepeatsColoursAfterEightButNotTogetherWithTheMarker) {
+  EXPECT_EQ((SeriesStyle{9, false}.name()), "s1");
+  EXPECT_EQ((SeriesStyle{1, true}.name()), "ctl");
   EXPECT_NE(svg::marker({1, false}, 0, 0, 4), svg::marker({9, false}, 0, 0, 4));
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-using Pairs = std::vector<std::pair<const Cell*, const Cell*>>;
+using Pairs = std::vector<std::pair<const Trial*, const Trial*>>;
 
 /// Rounds that every run of the pairs has, and after which both arms had spent alike on average.
 std::vector<size_t> rounds_alike(const Summary& summary, const Pairs& pairs) {
@@ -31,9 +31,9 @@ std::vector<size_t> rounds_alike(const Summary& summary, const Pairs& pairs) {
   return alike;
 }
 
-std::vector<double> accuracies(const Cell& cell, const std::vector<size_t>& rounds) {
+std::vector<double> accuracies(const Trial& trial, const std::vector<size_t>& rounds) {
   std::vector<double> values;
-  for (const size_t r : rounds) values.push_back(accuracy(cell.rounds[r]));
+  for (const size_t r : rounds) values.push_back(accuracy(trial.rounds[r]));
   return values;
 }
 
@@ -46,7 +46,7 @@ struct CommonBudget {
   BudgetCurve a, b;
   double from = 0, to = 0;
 };
-CommonBudget common_budget(const Summary& summary, const Cell& a, const Cell& b) {
+CommonBudget common_budget(const Summary& summary, const Trial& a, const Trial& b) {
   CommonBudget common{budget_curve(summary, a), budget_curve(summary, b)};
   if (!common.a.has_width() || !common.b.has_width()) return common;
   common.from = std::max(common.a.spent.front(), common.b.spent.front());
@@ -56,9 +56,9 @@ CommonBudget common_budget(const Summary& summary, const Cell& a, const Cell& b)
 
 /// Adds `times` each test clip's share of the area, which is a sum over the rounds: what a round would give that is right alone, where
 /// the clip was right. False where the rounds' lists do not fit.
-bool add_areas(std::vector<double>& clips, const Cell& cell, const BudgetCurve& curve, double from, double to, double times) {
+bool add_areas(std::vector<double>& clips, const Trial& trial, const BudgetCurve& curve, double from, double to, double times) {
   for (size_t point = 0; point < curve.round.size(); ++point) {
-    const auto& correct = cell.rounds[curve.round[point]].metrics.correct;
+    const auto& correct = trial.rounds[curve.round[point]].metrics.correct;
     if (correct.size() != clips.size()) return false;
     std::vector<double> alone(curve.spent.size(), 0);
     alone[point] = 1;
@@ -70,7 +70,7 @@ bool add_areas(std::vector<double>& clips, const Cell& cell, const BudgetCurve& 
 
 /// How often the first beats the second, and the second the first.
 std::pair<double, double> duel(const Summary& summary, const ArmView& a, const ArmView& b) {
-  const Pairs pairs = paired_cells(a, b);
+  const Pairs pairs = paired_trials(a, b);
   const std::vector<size_t> rounds = rounds_alike(summary, pairs);
   std::vector<std::vector<double>> first, second;  // [seed][round]
   for (const auto& [mine, theirs] : pairs) {
@@ -97,39 +97,39 @@ bool began_alike(const RoundResult& a, const RoundResult& b) {
 }
 
 /// Of the first round of a run, had it trained its first student by itself.
-double first_wall_s(const Results& results, const Cell& cell) {
-  double most = wall_s(cell.rounds.front());
-  for (const auto& other : results.cells) {
-    if (other.seed == cell.seed && !other.rounds.empty() && began_alike(other.rounds.front(), cell.rounds.front()))
+double first_wall_s(const Results& results, const Trial& trial) {
+  double most = wall_s(trial.rounds.front());
+  for (const auto& other : results.trials) {
+    if (other.seed == trial.seed && !other.rounds.empty() && began_alike(other.rounds.front(), trial.rounds.front()))
       most = std::max(most, wall_s(other.rounds.front()));
   }
   return most;
 }
 
-double wall_until(const Results& results, const Cell& cell, size_t round) {
-  double sum = first_wall_s(results, cell);
-  for (size_t r = 1; r <= round; ++r) sum += wall_s(cell.rounds[r]);
+double wall_until(const Results& results, const Trial& trial, size_t round) {
+  double sum = first_wall_s(results, trial);
+  for (size_t r = 1; r <= round; ++r) sum += wall_s(trial.rounds[r]);
   return sum;
 }
 
 Outcome outcome(const Results& results, const ArmView& arm, size_t round) {
-  std::vector<double> right, answers, seconds, wall;
-  for (const auto* cell : arm.cells) {
-    if (round >= cell->rounds.size()) continue;
-    const RoundResult& r = cell->rounds[round];
+  std::vector<double> right, answers, watched, wall;
+  for (const auto* trial : arm.trials) {
+    if (round >= trial->rounds.size()) continue;
+    const RoundResult& r = trial->rounds[round];
     right.push_back(accuracy(r));
     answers.push_back(static_cast<double>(r.answers));
-    seconds.push_back(r.seconds);
-    wall.push_back(wall_until(results, *cell, round));
+    watched.push_back(r.watched_s);
+    wall.push_back(wall_until(results, *trial, round));
   }
-  return {&arm, static_cast<int64_t>(round), estimate(right).mean, estimate(answers).mean, estimate(seconds).mean, estimate(wall).mean};
+  return {&arm, static_cast<int64_t>(round), estimate(right).mean, estimate(answers).mean, estimate(watched).mean, estimate(wall).mean};
 }
 
-bool known(const Outcome& o) { return finite({o.accuracy, o.answers, o.seconds, o.wall_s}); }
+bool known(const Outcome& o) { return finite({o.accuracy, o.answers, o.watched_s, o.wall_s}); }
 
 bool beats(const Outcome& a, const Outcome& b) {
-  const bool nowhere_worse = a.accuracy >= b.accuracy && a.answers <= b.answers && a.seconds <= b.seconds && a.wall_s <= b.wall_s;
-  return nowhere_worse && (a.accuracy > b.accuracy || a.answers < b.answers || a.seconds < b.seconds || a.wall_s < b.wall_s);
+  const bool nowhere_worse = a.accuracy >= b.accuracy && a.answers <= b.answers && a.watched_s <= b.watched_s && a.wall_s <= b.wall_s;
+  return nowhere_worse && (a.accuracy > b.accuracy || a.answers < b.answers || a.watched_s < b.watched_s || a.wall_s < b.wall_s);
 }
 
 }  // namespace
@@ -168,11 +168,11 @@ std::optional<double> saved_share(double needed, double control) {
 }
 
 std::vector<Comparison> compare_areas(const Summary& summary) {
-  const auto difference = [&](const Cell& arm, const Cell& twin) {
+  const auto difference = [&](const Trial& arm, const Trial& twin) {
     const auto [a, b, from, to] = common_budget(summary, arm, twin);
     return from < to ? mean_between(a.accuracy, a.spent, from, to) - mean_between(b.accuracy, b.spent, from, to) : kNan;
   };
-  const auto by_clip = [&](const Cell& arm, const Cell& twin) {
+  const auto by_clip = [&](const Trial& arm, const Trial& twin) {
     const auto [a, b, from, to] = common_budget(summary, arm, twin);
     std::vector<double> clips(summary.results->test_videos.size(), 0);
     return add_areas(clips, arm, a, from, to, 1) && add_areas(clips, twin, b, from, to, -1) ? clips : std::vector<double>();
@@ -193,7 +193,7 @@ std::vector<Outcome> outcomes(const Summary& summary) {
   std::vector<Outcome> out;
   for (const auto& arm : summary.arms) {
     size_t rounds = 0;
-    for (const auto* cell : arm.cells) rounds = std::max(rounds, cell->rounds.size());
+    for (const auto* trial : arm.trials) rounds = std::max(rounds, trial->rounds.size());
     for (size_t r = 0; r < rounds; ++r) out.push_back(outcome(*summary.results, arm, r));
   }
   return out;

@@ -25,13 +25,13 @@ constexpr double kNever = std::numeric_limits<double>::infinity();
 double mean(const Thirds& t) { return (t.low + t.medium + t.high) / 3; }
 
 /// A run that had bought 10, 20, 30, ... answers and watched ten seconds for each.
-Cell cell(const std::string& arm, int64_t seed, bool control, const std::vector<double>& accuracies) {
-  Cell out{arm, seed, control, {}};
+Trial trial(const std::string& arm, int64_t seed, bool control, const std::vector<double>& accuracies) {
+  Trial out{arm, seed, control, {}};
   for (const double value : accuracies) {
     RoundResult round;
     round.round = std::ssize(out.rounds);
     round.answers = 10 + 10 * round.round;
-    round.seconds = 10.0 * static_cast<double>(round.answers);
+    round.watched_s = 10.0 * static_cast<double>(round.answers);
     round.metrics.accuracy = value;
     for (int64_t clip = 0; clip < 1000; ++clip) round.metrics.correct.push_back(clip < std::lround(1000 * value));
     out.rounds.push_back(round);
@@ -45,9 +45,9 @@ Results three_arms(int64_t seeds = 4) {
   for (int64_t clip = 0; clip < 1000; ++clip) results.test_videos.push_back(std::to_string(clip % 50));
   for (int64_t seed = 0; seed < seeds; ++seed) {
     const double level = 0.2 * static_cast<double>(seed), jitter = seed % 2 == 0 ? 0.001 : -0.001;
-    results.cells.push_back(cell("plain", seed, true, {level, level + 0.02, level + 0.04}));
-    results.cells.push_back(cell("fair", seed, false, {level, level + 0.02 + jitter, level + 0.09 + jitter}));
-    results.cells.push_back(cell("good", seed, false, {level, level + 0.12 - jitter, level + 0.14 - jitter}));
+    results.trials.push_back(trial("plain", seed, true, {level, level + 0.02, level + 0.04}));
+    results.trials.push_back(trial("fair", seed, false, {level, level + 0.02 + jitter, level + 0.09 + jitter}));
+    results.trials.push_back(trial("good", seed, false, {level, level + 0.12 - jitter, level + 0.14 - jitter}));
   }
   return results;
 }
@@ -111,10 +111,10 @@ TEST(Curves, ThirdsTellCurvesApartThatHaveOneArea) {
 
 TEST(Curves, LeavesOutRoundsThatAreNoPointOfACurve) {
   Results results;
-  results.cells = {cell("plain", 0, true, {0.1, kNan, 0.3, 0.4, 0.5})};
-  results.cells[0].rounds[3].answers = 29;  // less than the 30 before
+  results.trials = {trial("plain", 0, true, {0.1, kNan, 0.3, 0.4, 0.5})};
+  results.trials[0].rounds[3].answers = 29;  // less than the 30 before
   const Summary summary(results);
-  const BudgetCurve curve = budget_curve(summary, results.cells[0]);
+  const BudgetCurve curve = budget_curve(summary, results.trials[0]);
   EXPECT_THAT(curve.spent, ElementsAre(10, 30, 50));
   EXPECT_THAT(curve.accuracy, ElementsAre(0.1, 0.3, 0.5));
   EXPECT_TRUE(curve.has_width());
@@ -161,21 +161,21 @@ TEST(Curves, AnAreaGainedInOneTestGroupIsNotShownForOthers) {
   for (size_t group = 0; group < 20; ++group) results.test_videos[980 + group] = std::to_string(group);
   const Summary summary(results);
   EXPECT_EQ(compare_areas(summary)[1].finding(), "ahead on this test set");
-  for (auto& cell : results.cells) cell.rounds[1].metrics.correct.pop_back();
+  for (auto& trial : results.trials) trial.rounds[1].metrics.correct.pop_back();
   EXPECT_FALSE(compare_areas(Summary(results))[1].crossed) << "a round whose list does not fit";
 }
 
 TEST(Curves, ComparesAreasOverTheBudgetsBothPassedThrough) {
   Results results;
   for (int64_t seed = 0; seed < 2; ++seed) {
-    results.cells.push_back(cell("plain", seed, true, {0.2, 0.4, 0.6, 0.8}));
-    results.cells.push_back(cell("late", seed, false, {0.5, 0.7}));  // shifted: at 20 and 40 answers
-    results.cells.back().rounds[0].answers = 20;
-    results.cells.back().rounds[1].answers = 40;
-    results.cells.push_back(cell("apart", seed, false, {0.5, 0.7}));
-    results.cells.back().rounds[0].answers = 50;
-    results.cells.back().rounds[1].answers = 60;
-    results.cells.push_back(cell("point", seed, false, {0.9}));
+    results.trials.push_back(trial("plain", seed, true, {0.2, 0.4, 0.6, 0.8}));
+    results.trials.push_back(trial("late", seed, false, {0.5, 0.7}));  // shifted: at 20 and 40 answers
+    results.trials.back().rounds[0].answers = 20;
+    results.trials.back().rounds[1].answers = 40;
+    results.trials.push_back(trial("apart", seed, false, {0.5, 0.7}));
+    results.trials.back().rounds[0].answers = 50;
+    results.trials.back().rounds[1].answers = 60;
+    results.trials.push_back(trial("point", seed, false, {0.9}));
   }
   const Summary summary(results);
   const auto all = compare_areas(summary);
@@ -198,8 +198,8 @@ TEST(Curves, CountsInTheRowTheRoundsAnArmWon) {
 
 TEST(Curves, PairsPenaltiesBySeedWhereSomeAreMissing) {
   Results results = three_arms(5);
-  results.cells.erase(results.cells.begin());      // plain, seed 0: in order of appearance every pair would now be wrong
-  results.cells.erase(results.cells.begin() + 4);  // good, seed 1
+  results.trials.erase(results.trials.begin());      // plain, seed 0: in order of appearance every pair would now be wrong
+  results.trials.erase(results.trials.begin() + 4);  // good, seed 1
   const Summary summary(results);
   ASSERT_EQ(summary.arms[0].name, "fair");
   EXPECT_THAT(summary.arms, SizeIs(3));
@@ -218,15 +218,15 @@ TEST(Curves, HasNoPenaltyWhereArmsCannotBeCompared) {
   EXPECT_FALSE(std::isnan(over_plain(three_arms(2))));
 
   Results results = three_arms();
-  for (auto& c : results.cells)
+  for (auto& c : results.trials)
     if (c.arm == "good" && c.seed > 0) c.rounds[1].metrics.accuracy = kNan;
   EXPECT_TRUE(std::isnan(over_plain(results)));  // one seed is left
 
   results = three_arms();
-  for (auto& c : results.cells)
+  for (auto& c : results.trials)
     if (c.arm == "good") c.rounds[1].answers = 29;
   EXPECT_NEAR(over_plain(results), 0.5, 1e-12);  // the first and the last round remain
-  for (auto& c : results.cells)
+  for (auto& c : results.trials)
     if (c.arm == "good") c.rounds[2].answers = 60;
   EXPECT_TRUE(std::isnan(over_plain(results)));  // the first alone
 }
@@ -253,8 +253,8 @@ TEST(Curves, KeepsWhatNothingCheaperMatches) {
 TEST(Curves, ChargesEveryArmForTheStudentTheyShare) {
   Results results;
   for (const char* arm : {"plain", "good", "other"}) {
-    results.cells.push_back(cell(arm, 3, std::string(arm) == "plain", {0.4, 0.5}));
-    auto& rounds = results.cells.back().rounds;
+    results.trials.push_back(trial(arm, 3, std::string(arm) == "plain", {0.4, 0.5}));
+    auto& rounds = results.trials.back().rounds;
     for (auto& round : rounds) round.metrics.nll = 1;
     rounds[0].train_s = std::string(arm) == "plain" ? 60 : 0.5;  // whoever comes first trains it
     rounds[1].train_s = 70;
@@ -263,7 +263,7 @@ TEST(Curves, ChargesEveryArmForTheStudentTheyShare) {
     rounds[1].ask_s = 3;
     rounds[1].evaluate_s = 4;
   }
-  results.cells[2].rounds[0].metrics.nll = 1.25;  // another student, which did take half a second
+  results.trials[2].rounds[0].metrics.nll = 1.25;  // another student, which did take half a second
   const Summary summary(results);
   const auto all = outcomes(summary);
   ASSERT_THAT(all, SizeIs(6));
@@ -275,7 +275,7 @@ TEST(Curves, ChargesEveryArmForTheStudentTheyShare) {
   EXPECT_DOUBLE_EQ(all[4].wall_s, 0.5);
   EXPECT_DOUBLE_EQ(all[3].accuracy, 0.5);
   EXPECT_DOUBLE_EQ(all[3].answers, 20);
-  EXPECT_DOUBLE_EQ(all[3].seconds, 200);
+  EXPECT_DOUBLE_EQ(all[3].watched_s, 200);
 }
 
 }  // namespace

@@ -23,10 +23,10 @@ bool in_curve(const RoundField& row) { return row.kind == Kind::position || row.
 
 std::vector<Scalar> scalars(const Results& results) {
   std::vector<Scalar> out;
-  for (const auto& cell : results.cells) {
-    for (const auto& round : cell.rounds) {
-      const int64_t step = std::llround(results.budget_unit == "seconds" ? round.seconds : static_cast<double>(round.answers));
-      const std::string run = fmt::format("/{}/seed {}", cell.arm, cell.seed);
+  for (const auto& trial : results.trials) {
+    for (const auto& round : trial.rounds) {
+      const int64_t step = std::llround(results.budget_unit == "seconds" ? round.watched_s : static_cast<double>(round.answers));
+      const std::string run = fmt::format("/{}/seed {}", trial.arm, trial.seed);
       for (const RoundField& row : kRoundFields) {
         const double value = row.value(round);
         if (row.kind == Kind::measure && std::isfinite(value)) out.push_back({row.name + run, step, value});
@@ -82,9 +82,9 @@ std::string curve_csv(const Results& results) {
     if (in_curve(row)) out += std::string(",") + row.name;
   }
   out += '\n';
-  for (const auto& cell : results.cells) {
-    for (const auto& round : cell.rounds) {
-      out += fmt::format("{},{},{}", csv_field(cell.arm), cell.seed, cell.control ? 1 : 0);
+  for (const auto& trial : results.trials) {
+    for (const auto& round : trial.rounds) {
+      out += fmt::format("{},{},{}", csv_field(trial.arm), trial.seed, trial.control ? 1 : 0);
       for (const RoundField& row : kRoundFields) {
         if (!in_curve(row)) continue;
         const double value = row.value(round);
@@ -98,9 +98,9 @@ std::string curve_csv(const Results& results) {
 
 std::string metrics_jsonl(const Results& results) {
   std::string out;
-  for (const auto& cell : results.cells) {
-    for (const auto& round : cell.rounds) {
-      nlohmann::ordered_json line{{"arm", cell.arm}, {"seed", cell.seed}, {"control", cell.control}};
+  for (const auto& trial : results.trials) {
+    for (const auto& round : trial.rounds) {
+      nlohmann::ordered_json line{{"arm", trial.arm}, {"seed", trial.seed}, {"control", trial.control}};
       for (const RoundField& row : kRoundFields) {
         const double value = row.value(round);
         if (row.kind == Kind::position) {

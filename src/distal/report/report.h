@@ -17,7 +17,7 @@ struct Thumbnail {
 /// Gives a picture of a clip, or nothing. May be empty; what it throws as Error counts as nothing.
 using ThumbnailFunction = std::function<std::optional<Thumbnail>(const Clip&)>;
 
-/// The whole page. Any results will do: no cells, one seed, one round, NaN. Throws Interrupted after a signal.
+/// The whole page. Any results will do: no trials, one seed, one round, NaN. Throws Interrupted after a signal.
 std::string report_html(const Results& results, const ThumbnailFunction& thumbnail);
 
 /// to_json(results), and what the page says of it: the sentences of the answer, and each comparison with its tests and finding.

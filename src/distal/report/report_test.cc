@@ -66,7 +66,7 @@ RoundResult sample_round(int64_t r, double lift, int64_t classes, Random& random
   RoundResult round;
   round.round = r;
   round.answers = 16 + 24 * r;
-  round.seconds = static_cast<double>(round.answers) * (7.5 + random.uniform());
+  round.watched_s = static_cast<double>(round.answers) * (7.5 + random.uniform());
   round.price = static_cast<double>(round.answers) * 0.02;
   round.score_s = 12 + 3 * random.uniform();
   round.select_s = 0.4 + lift;
@@ -95,9 +95,9 @@ Results sample(const Sample& size = {}) {
   for (size_t a = 0; a < size.arms; ++a) {
     for (int64_t seed = 0; seed < size.seeds; ++seed) {
       Random random = Random(7).stream("sample", a * 1000 + static_cast<uint64_t>(seed));
-      Cell cell{a < kArms.size() ? kArms[a] : "arm " + std::to_string(a), seed, a == 0, {}};
-      for (int64_t r = 0; r < size.rounds; ++r) cell.rounds.push_back(sample_round(r, lifts[a % 5], size.classes, random));
-      results.cells.push_back(cell);
+      Trial trial{a < kArms.size() ? kArms[a] : "arm " + std::to_string(a), seed, a == 0, {}};
+      for (int64_t r = 0; r < size.rounds; ++r) trial.rounds.push_back(sample_round(r, lifts[a % 5], size.classes, random));
+      results.trials.push_back(trial);
     }
   }
   results.quarantined = {{"videos/broken_014.mp4", "no frame could be decoded: moov atom not found"},
@@ -191,9 +191,9 @@ TEST(Report, EscapesEveryTextThatComesFromOutside) {
   results.classes[0] = evil;
   results.notes = {evil};
   results.quarantined = {{evil, evil}};
-  for (auto& cell : results.cells) {
-    if (cell.arm == "badge") cell.arm = evil;
-    for (auto& round : cell.rounds) round.metrics.worst.at(0).clip.video = evil;
+  for (auto& trial : results.trials) {
+    if (trial.arm == "badge") trial.arm = evil;
+    for (auto& round : trial.rounds) round.metrics.worst.at(0).clip.video = evil;
   }
   const auto thumbnail = [&](const Clip&) { return Thumbnail{evil, "x"}; };
   const std::string html = report_html(results, thumbnail);
@@ -205,9 +205,9 @@ TEST(Report, EscapesEveryTextThatComesFromOutside) {
 
 TEST(Report, LeavesOutWhatIsNotANumber) {
   Results results = sample();
-  for (auto& cell : results.cells) {
-    auto& round = cell.rounds.at(static_cast<size_t>(cell.seed));
-    round.seconds = round.price = round.train_s = kNan;
+  for (auto& trial : results.trials) {
+    auto& round = trial.rounds.at(static_cast<size_t>(trial.seed));
+    round.watched_s = round.price = round.train_s = kNan;
     round.metrics.accuracy = round.metrics.ece = round.metrics.nll = kNan;
     for (auto& bin : round.metrics.calibration) bin.accuracy = kNan;
     round.metrics.worst.at(0).probability_of_truth = kNan;
@@ -220,8 +220,8 @@ TEST(Report, LeavesOutWhatIsNotANumber) {
     EXPECT_THAT(html, Not(HasSubstr("inf ")));
     EXPECT_EQ(unbalanced(html), "");
   }
-  for (auto& cell : results.cells) {
-    for (auto& round : cell.rounds) round.metrics.accuracy = kNan;
+  for (auto& trial : results.trials) {
+    for (auto& round : trial.rounds) round.metrics.accuracy = kNan;
   }
   EXPECT_EQ(unbalanced(report_html(results, nullptr)), "");
 }
@@ -246,12 +246,12 @@ TEST(Report, OneRoundGivesDotsAndNoCurve) {
 Results known_curves() {
   Results results = sample({3, 4, 3, 8});
   for (size_t clip = 0; clip < 240; ++clip) results.test_videos[clip] = "video " + std::to_string(clip % 60);
-  for (auto& cell : results.cells) {
-    const double jitter = cell.seed % 2 == 0 ? 0.001 : -0.001;
+  for (auto& trial : results.trials) {
+    const double jitter = trial.seed % 2 == 0 ? 0.001 : -0.001;
     const std::vector<double> random = {0.4, 0.5, 0.68}, badge = {0.4, 0.6 + jitter, 0.7 + jitter};
     for (size_t r = 0; r < 3; ++r) {
-      auto& metrics = cell.rounds[r].metrics;
-      metrics.accuracy = (cell.arm == "badge" ? badge : random)[r];
+      auto& metrics = trial.rounds[r].metrics;
+      metrics.accuracy = (trial.arm == "badge" ? badge : random)[r];
       for (size_t clip = 0; clip < 240; ++clip) metrics.correct[clip] = static_cast<double>(clip) < 240 * metrics.accuracy;
     }
   }
@@ -286,9 +286,9 @@ TEST(Report, OutcomesThatArmsShareStandInOneRow) {
   Results results = known_curves();
   const std::string shared = "random, <svg class=\"key s0\"", row = "</th><td>0</td>" + typeset("<td>40.0 %</td><td>16</td>");
   EXPECT_THAT(report_html(results, nullptr), Not(HasSubstr(shared)));  // other students, times and videos
-  for (auto& cell : results.cells) {
-    const auto of_random = std::find_if(results.cells.begin(), results.cells.end(), [&](const Cell& c) { return c.arm == "random" && c.seed == cell.seed; });
-    cell.rounds[0] = RoundResult(of_random->rounds[0]);
+  for (auto& trial : results.trials) {
+    const auto of_random = std::find_if(results.trials.begin(), results.trials.end(), [&](const Trial& c) { return c.arm == "random" && c.seed == trial.seed; });
+    trial.rounds[0] = RoundResult(of_random->rounds[0]);
   }
   const std::string html = report_html(results, nullptr);
   EXPECT_THAT(html, HasSubstr(shared));
@@ -354,7 +354,7 @@ TEST(Report, PageTextAndJsonSayTheSameOfAComparison) {
 TEST(Report, OneTeacherIsSaidInTheAnswerAndUnderTheChart) {
   Results results = known_curves();
   EXPECT_THAT(report_html(results, nullptr), Not(HasSubstr("this one teacher")));
-  for (auto& cell : results.cells) cell.taught = true;
+  for (auto& trial : results.trials) trial.taught = true;
   results.start_draw = "16 drawn at random";
   const std::string html = report_html(results, nullptr);
   EXPECT_THAT(html, HasSubstr("badge is better than random with this one teacher"));
@@ -372,8 +372,8 @@ TEST(Report, SaysBetterOnlyWhereBothTestsDo) {
 
 TEST(Report, TheCurveHasOneRowPerArmSeedAndRound) {
   Results results = sample({3, 2, 4, 3});
-  results.cells[0].arm = "a,\"b\"";
-  results.cells[0].rounds[0].metrics.nll = kNan;
+  results.trials[0].arm = "a,\"b\"";
+  results.trials[0].rounds[0].metrics.nll = kNan;
   const std::string csv = curve_csv(results);
   EXPECT_EQ(count(csv, "\n"), 1U + 3 * 2 * 4);
   EXPECT_TRUE(csv.starts_with("arm,seed,control,round,answers,seconds,price,accuracy,video_accuracy,mean_class_accuracy,nll,ece,answer_accuracy\n\"a,\"\"b\"\"\",0,1,0,16,"));
@@ -429,7 +429,7 @@ TEST(Report, ACurveIsTheSameInEveryFile) {
 
 TEST(Report, AnUnknownNumberIsAnEmptyFieldAndNull) {
   Results results = sample({1, 1, 1, 2});
-  results.cells[0].rounds[0].answer_accuracy = -1;
+  results.trials[0].rounds[0].answer_accuracy = -1;
   EXPECT_TRUE(curve_csv(results).ends_with(",\n"));
   EXPECT_THAT(metrics_jsonl(results), HasSubstr("\"answer_accuracy\":null"));
 }

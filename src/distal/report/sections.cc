@@ -32,7 +32,7 @@ std::string seeds_words(int64_t seeds) { return seeds == 1 ? "1 seed" : fmt::for
 
 int64_t most_seeds(const Summary& summary) {
   size_t most = 0;
-  for (const auto& arm : summary.arms) most = std::max(most, arm.cells.size());
+  for (const auto& arm : summary.arms) most = std::max(most, arm.trials.size());
   return static_cast<int64_t>(most);
 }
 
@@ -141,7 +141,7 @@ std::string section(const std::string& id, const std::string& title, const std::
 }
 
 std::string key(const ArmView& arm) {
-  return "<svg class=\"key " + arm.look.name() + "\" viewBox=\"0 0 12 12\" aria-hidden=\"true\">" + svg::marker(arm.look, 6, 6, 4) +
+  return "<svg class=\"key " + arm.style.name() + "\" viewBox=\"0 0 12 12\" aria-hidden=\"true\">" + svg::marker(arm.style, 6, 6, 4) +
       "</svg>" + escaped(arm.name);
 }
 
@@ -155,7 +155,7 @@ DotRow dot_row(const ArmView& arm, const std::vector<double>& values, const std:
   const auto end = [&](double v) { return difference ? points(v) : fmt::format("{:.1f}", v * 100); };
   std::string text = difference ? points(e.mean) : percent(e.mean);
   if (std::isfinite(e.low)) text += fmt::format(" [{}, {}]", end(e.low), end(e.high));
-  return {arm.name, arm.look, e.mean, e.low, e.high, e.seeds > 1 ? values : std::vector<double>{}, text,
+  return {arm.name, arm.style, e.mean, e.low, e.high, e.seeds > 1 ? values : std::vector<double>{}, text,
       fmt::format("{}: {} {}, {}", arm.name, what, text, seeds_words(e.seeds))};
 }
 
@@ -198,7 +198,7 @@ std::string curves(const Summary& summary) {
   if (summary.rounds < 2) return "";
   CurveChart chart;
   chart.label = "Accuracy on the test clips against " + summary.unit() + ". ";
-  chart.x_title = summary.seconds ? "video watched, seconds" : "answers bought";
+  chart.x_title = summary.budget_in_seconds ? "video watched, seconds" : "answers bought";
   chart.y_title = "accuracy, %";
   if (const double teacher = summary.results->teacher_accuracy; teacher >= 0) {
     chart.reference = teacher;
@@ -206,13 +206,13 @@ std::string curves(const Summary& summary) {
     chart.label += chart.reference_name + ". ";
   }
   for (const auto& arm : summary.arms) {
-    chart.curves.push_back({arm.name, arm.look, curve_points(summary, arm)});
+    chart.curves.push_back({arm.name, arm.style, curve_points(summary, arm)});
     const auto& points = chart.curves.back().points;
     if (!points.empty()) chart.label += fmt::format("{} from {} to {}. ", arm.name, percent(points.front().y), percent(points.back().y));
   }
   const std::string drawn = figure([&](double width) { return curve_chart(chart, width); }, interval_words(summary), legend(summary));
   if (drawn.empty()) return "";
-  return section("curves", summary.seconds ? "Accuracy against video watched" : "Accuracy against answers", drawn + curve_table(summary, chart.curves));
+  return section("curves", summary.budget_in_seconds ? "Accuracy against video watched" : "Accuracy against answers", drawn + curve_table(summary, chart.curves));
 }
 
 std::string finals(const Summary& summary) {
@@ -228,7 +228,7 @@ std::string finals(const Summary& summary) {
   Table table("Final round on the test clips, mean and 95 % interval over seeds", headings);
   for (const auto& arm : summary.arms) {
     if (!arm.ran()) continue;
-    std::vector<std::string> cells{key(arm), std::to_string(arm.cells.size())};
+    std::vector<std::string> cells{key(arm), std::to_string(arm.trials.size())};
     for (const RoundField& row : kRoundFields) {
       if (in_final_table(row)) cells.push_back(final_value(arm, row));
     }

@@ -15,8 +15,8 @@ constexpr const char* kDash = "–";
 
 Estimate of_third(const Summary& summary, const ArmView& arm, double Thirds::*third) {
   std::vector<double> values;
-  for (const auto* cell : arm.cells) {
-    const BudgetCurve curve = budget_curve(summary, *cell);
+  for (const auto* trial : arm.trials) {
+    const BudgetCurve curve = budget_curve(summary, *trial);
     if (curve.has_width()) values.push_back(aubc_thirds(curve.accuracy, curve.spent).*third);
   }
   return estimate(values);
@@ -89,7 +89,7 @@ std::vector<std::string> target_headings(const Summary& summary, double best) {
 std::string target_part(const Summary& summary) {
   const double best = estimate(final_values(*summary.best, accuracy)).mean;
   Table table(fmt::format("{} needed to reach {:.0f} % and {:.0f} % of the best final accuracy ({}, {})",
-                          summary.seconds ? "Seconds of video" : "Answers", kShares[0] * 100, kShares[1] * 100, summary.best->name, percent(best)),
+                          summary.budget_in_seconds ? "Seconds of video" : "Answers", kShares[0] * 100, kShares[1] * 100, summary.best->name, percent(best)),
               target_headings(summary, best));
   for (const auto& arm : summary.arms) {
     if (!arm.ran()) continue;
@@ -139,7 +139,7 @@ std::string penalty_part(const Summary& summary) {
 }
 
 bool same(const Outcome& a, const Outcome& b) {
-  return a.round == b.round && a.accuracy == b.accuracy && a.answers == b.answers && a.seconds == b.seconds && a.wall_s == b.wall_s;
+  return a.round == b.round && a.accuracy == b.accuracy && a.answers == b.answers && a.watched_s == b.watched_s && a.wall_s == b.wall_s;
 }
 
 /// The arms of the front whose outcome is this one: those that begin with the same student share their first.
@@ -160,7 +160,7 @@ std::string front_part(const Summary& summary) {
     const Outcome& o = rows[i];
     const auto first = std::find_if(front.begin(), front.end(), [&](size_t other) { return same(rows[other], o); });
     if (*first != i) continue;  // stands there already
-    table.row({arms_of(o, rows, front), std::to_string(o.round), percent(o.accuracy), number(o.answers, 0), wall_time(o.seconds),
+    table.row({arms_of(o, rows, front), std::to_string(o.round), percent(o.accuracy), number(o.answers, 0), wall_time(o.watched_s),
                wall_time(o.wall_s)});
   }
   return fmt::format("<details><summary>What is worth its cost: {} of {} outcomes</summary>", front.size(), rows.size()) + table.html() +

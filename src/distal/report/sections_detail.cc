@@ -42,8 +42,8 @@ Rates rates(const Counts& counts, size_t k) {
 /// Mean over seeds of the rates of class k in the final round.
 Rates mean_rates(const ArmView& arm, size_t k) {
   std::vector<double> recall, precision, f1, clips;
-  for (const auto* cell : arm.cells) {
-    const Counts& counts = cell->rounds.back().metrics.confusion;
+  for (const auto* trial : arm.trials) {
+    const Counts& counts = trial->rounds.back().metrics.confusion;
     if (k >= counts.size()) continue;
     const Rates r = rates(counts, k);
     recall.push_back(r.recall);
@@ -57,18 +57,18 @@ Rates mean_rates(const ArmView& arm, size_t k) {
 size_t class_count(const Summary& summary) {
   size_t count = 0;
   for (const auto& arm : summary.arms) {
-    for (const auto* cell : arm.cells) count = std::max(count, cell->rounds.back().metrics.confusion.size());
+    for (const auto* trial : arm.trials) count = std::max(count, trial->rounds.back().metrics.confusion.size());
   }
   return count;
 }
 
 std::string shaded(const std::string& text, double share, const ArmView& arm) {
   if (!std::isfinite(share)) return text;
-  return fmt::format("<div class=\"shade {}\" style=\"--w:{:.0f}%\">{}</div>", arm.look.name(), 100 * std::clamp(share, 0.0, 1.0), text);
+  return fmt::format("<div class=\"shade {}\" style=\"--w:{:.0f}%\">{}</div>", arm.style.name(), 100 * std::clamp(share, 0.0, 1.0), text);
 }
 
 std::string class_table(const Summary& summary, const ArmView& arm, size_t count) {
-  Table table(fmt::format("{}: final round, mean of {} seed{}", arm.name, arm.cells.size(), arm.cells.size() == 1 ? "" : "s"),
+  Table table(fmt::format("{}: final round, mean of {} seed{}", arm.name, arm.trials.size(), arm.trials.size() == 1 ? "" : "s"),
       {"class", "clips", "recall", "precision", "F1"});
   for (size_t k = 0; k < count; ++k) {
     const Rates r = mean_rates(arm, k);
@@ -97,8 +97,8 @@ std::string f1_of_all(const Summary& summary, size_t count) {
 
 std::vector<ReliabilityBin> pooled_bins(const ArmView& arm) {
   std::vector<ReliabilityBin> bins;
-  for (const auto* cell : arm.cells) {
-    const auto& calibration = cell->rounds.back().metrics.calibration;
+  for (const auto* trial : arm.trials) {
+    const auto& calibration = trial->rounds.back().metrics.calibration;
     if (bins.size() < calibration.size()) bins.resize(calibration.size());
     for (size_t b = 0; b < calibration.size(); ++b) {
       const auto clips = static_cast<double>(calibration[b].clips);
@@ -118,9 +118,9 @@ std::vector<ReliabilityBin> pooled_bins(const ArmView& arm) {
 /// Over the rounds of a run, then the mean over seeds.
 double mean_sum(const ArmView& arm, const RoundField& row) {
   std::vector<double> sums;
-  for (const auto* cell : arm.cells) {
+  for (const auto* trial : arm.trials) {
     double sum = 0;
-    for (const auto& round : cell->rounds) sum += row.value(round);
+    for (const auto& round : trial->rounds) sum += row.value(round);
     sums.push_back(sum);
   }
   return estimate(sums).mean;
@@ -131,8 +131,8 @@ struct Hard { Clip clip; int64_t predicted, seeds; double probability; };
 /// Clips in the worst lists of an arm's final rounds: those most seeds agree on first, then the least probable.
 std::vector<Hard> hardest(const ArmView& arm) {
   std::map<std::string, Hard> by_key;
-  for (const auto* cell : arm.cells) {
-    for (const auto& row : cell->rounds.back().metrics.worst) {
+  for (const auto* trial : arm.trials) {
+    for (const auto& row : trial->rounds.back().metrics.worst) {
       auto [at, added] = by_key.try_emplace(row.clip.key(), Hard{row.clip, row.predicted, 0, 0});
       ++at->second.seeds;
       at->second.probability += row.probability_of_truth;
@@ -192,7 +192,7 @@ std::string classes(const Summary& summary) {
     const Counts counts = confusion(*arm);
     const double wide = count > 12 ? 940 : 440;
     const std::string label = fmt::format("Confusion matrix of {}: rows truth, columns predicted", arm->name);
-    const auto drawn = [&](double width) { return heat_map(counts, summary.results->classes, arm->look, label, width); };
+    const auto drawn = [&](double width) { return heat_map(counts, summary.results->classes, arm->style, label, width); };
     if (counts.empty()) continue;
     maps += "<div><h3>" + key(*arm) + (arm == summary.best ? " (best)" : " (control)") + "</h3><figure><div class=\"wide scroll\">" +
         drawn(wide) + "</div><div class=\"narrow scroll\">" + drawn(count > 12 ? 620 : 350) + "</div></figure></div>";
@@ -206,7 +206,7 @@ std::string calibration(const Summary& summary) {
   for (const auto* arm : shown(summary)) {
     const Estimate ece = estimate(final_values(*arm, [](const RoundResult& r) { return r.metrics.ece; }));
     const std::string words = fmt::format("expected calibration error {}", percent(ece.mean));
-    const std::string drawn = reliability_chart(pooled_bins(*arm), arm->look, fmt::format("Reliability of {}: {}", arm->name, words), 350);
+    const std::string drawn = reliability_chart(pooled_bins(*arm), arm->style, fmt::format("Reliability of {}: {}", arm->name, words), 350);
     if (!drawn.empty()) charts += "<div><h3>" + key(*arm) + "</h3><figure>" + drawn + "<figcaption>" + words +
         "</figcaption></figure></div>";
   }
@@ -227,7 +227,7 @@ std::string cost(const Summary& summary) {
     if (!arm.ran()) continue;
     const auto last = [&](const Measure& measure) { return estimate(final_values(arm, measure)).mean; };
     std::vector<std::string> cells{key(arm), number(last([](const RoundResult& r) { return static_cast<double>(r.answers); }), 0),
-        wall_time(last([](const RoundResult& r) { return r.seconds; })), number(last([](const RoundResult& r) { return r.price; }))};
+        wall_time(last([](const RoundResult& r) { return r.watched_s; })), number(last([](const RoundResult& r) { return r.price; }))};
     double total = 0;
     for (const RoundField& row : kRoundFields) {
       if (row.kind != RoundField::Kind::stage) continue;
@@ -247,7 +247,7 @@ std::string worst(const Summary& summary, const ThumbnailFunction& thumbnail) {
   if (!summary.best) return "";
   const auto clips = hardest(*summary.best);
   const Results& results = *summary.results;
-  const size_t seeds = summary.best->cells.size();
+  const size_t seeds = summary.best->trials.size();
   std::string items;
   for (const auto& hard : clips) {
     const std::string truth = class_name(results, hard.clip.label), predicted = class_name(results, hard.predicted);
@@ -276,7 +276,7 @@ std::string data(const Summary& summary) {
   body += term("Classes", results.classes.empty() ? "none" : fmt::format("{}: {}", results.classes.size(), names));
   std::string teacher = results.teacher.empty() ? "none" : escaped(results.teacher);
   if (results.teacher_accuracy >= 0) teacher += "; its own accuracy on the test clips " + percent(results.teacher_accuracy);
-  body += term("Teacher", teacher) + term("Arms and seeds", fmt::format("{} arms, {} runs", summary.arms.size(), results.cells.size())) +
+  body += term("Teacher", teacher) + term("Arms and seeds", fmt::format("{} arms, {} runs", summary.arms.size(), results.trials.size())) +
       "</dl>";
   Table table(fmt::format("Videos that could not be used: {}", results.quarantined.size()), {"file", "reason"});
   for (const auto& video : results.quarantined) table.row({escaped(video.path), "<div class=\"words\">" + escaped(video.reason) +

@@ -14,27 +14,27 @@ namespace {
 std::vector<ArmView> arm_views(const Results& results) {
   std::vector<ArmView> arms;
   std::string control;  // only the first arm marked as a control is grey and tested against
-  for (const auto& cell : results.cells) {
-    if (cell.control && control.empty()) control = cell.arm;
+  for (const auto& trial : results.trials) {
+    if (trial.control && control.empty()) control = trial.arm;
   }
   int64_t colours = 0;
-  for (const auto& cell : results.cells) {
-    auto arm = std::find_if(arms.begin(), arms.end(), [&](const ArmView& a) { return a.name == cell.arm; });
+  for (const auto& trial : results.trials) {
+    auto arm = std::find_if(arms.begin(), arms.end(), [&](const ArmView& a) { return a.name == trial.arm; });
     if (arm == arms.end()) {
-      const bool is_control = cell.control && cell.arm == control;
-      arms.push_back({cell.arm, {is_control ? 0 : colours++, is_control}, {}});
+      const bool is_control = trial.control && trial.arm == control;
+      arms.push_back({trial.arm, {is_control ? 0 : colours++, is_control}, {}});
       arm = std::prev(arms.end());
     }
-    if (!cell.rounds.empty()) arm->cells.push_back(&cell);
+    if (!trial.rounds.empty()) arm->trials.push_back(&trial);
   }
   for (auto& arm : arms) {
-    std::stable_sort(arm.cells.begin(), arm.cells.end(), [](const Cell* a, const Cell* b) { return a->seed < b->seed; });
+    std::stable_sort(arm.trials.begin(), arm.trials.end(), [](const Trial* a, const Trial* b) { return a->seed < b->seed; });
   }
   return arms;
 }
 
 /// Arm minus twin on each test clip in the final round; empty where the lists do not fit.
-std::vector<double> right_minus_right(const Cell& arm, const Cell& twin) {
+std::vector<double> right_minus_right(const Trial& arm, const Trial& twin) {
   const auto &a = arm.rounds.back().metrics.correct, &b = twin.rounds.back().metrics.correct;
   std::vector<double> difference;
   for (size_t clip = 0; a.size() == b.size() && clip < a.size(); ++clip) difference.push_back(static_cast<double>(a[clip]) - static_cast<double>(b[clip]));
@@ -68,37 +68,37 @@ Estimate estimate_share(const std::vector<double>& values) {
 
 std::vector<double> final_values(const ArmView& arm, const Measure& measure) {
   std::vector<double> out;
-  for (const auto* cell : arm.cells) out.push_back(measure(cell->rounds.back()));
+  for (const auto* trial : arm.trials) out.push_back(measure(trial->rounds.back()));
   return out;
 }
 
-Summary::Summary(const Results& all) : results(&all), arms(arm_views(all)), seconds(all.budget_unit == "seconds") {
+Summary::Summary(const Results& all) : results(&all), arms(arm_views(all)), budget_in_seconds(all.budget_unit == "seconds") {
   double greatest = -1;
   for (const auto& arm : arms) {
-    for (const auto* cell : arm.cells) rounds = std::max(rounds, static_cast<int64_t>(cell->rounds.size()));
-    if (arm.look.control) control = &arm;
+    for (const auto* trial : arm.trials) rounds = std::max(rounds, static_cast<int64_t>(trial->rounds.size()));
+    if (arm.style.control) control = &arm;
     const double mean = estimate(final_values(arm, accuracy)).mean;
     if (arm.ran() && (best == nullptr || mean > greatest)) {
       best = &arm;
       greatest = std::isfinite(mean) ? mean : -1;
     }
   }
-  comparisons = compare(*this, [](const Cell& arm, const Cell& twin) { return accuracy(arm.rounds.back()) - accuracy(twin.rounds.back()); }, right_minus_right);
+  comparisons = compare(*this, [](const Trial& arm, const Trial& twin) { return accuracy(arm.rounds.back()) - accuracy(twin.rounds.back()); }, right_minus_right);
 }
 
 const ArmView* twin_of(const Summary& summary, const ArmView& arm) {
   if (!summary.control || !arm.ran()) return nullptr;
-  const Cell& cell = *arm.cells.front();
-  const auto named = std::find_if(summary.arms.begin(), summary.arms.end(), [&](const ArmView& other) { return other.name == cell.against; });
+  const Trial& trial = *arm.trials.front();
+  const auto named = std::find_if(summary.arms.begin(), summary.arms.end(), [&](const ArmView& other) { return other.name == trial.against; });
   if (named != summary.arms.end()) return &*named == &arm ? nullptr : &*named;
-  return cell.control ? nullptr : summary.control;  // the control of another run has no twin
+  return trial.control ? nullptr : summary.control;  // the control of another run has no twin
 }
 
-std::vector<std::pair<const Cell*, const Cell*>> paired_cells(const ArmView& a, const ArmView& b) {
-  std::vector<std::pair<const Cell*, const Cell*>> pairs;
-  for (const auto* cell : a.cells) {
-    const auto twin = std::find_if(b.cells.begin(), b.cells.end(), [&](const Cell* other) { return other->seed == cell->seed; });
-    if (twin != b.cells.end()) pairs.emplace_back(cell, *twin);
+std::vector<std::pair<const Trial*, const Trial*>> paired_trials(const ArmView& a, const ArmView& b) {
+  std::vector<std::pair<const Trial*, const Trial*>> pairs;
+  for (const auto* trial : a.trials) {
+    const auto twin = std::find_if(b.trials.begin(), b.trials.end(), [&](const Trial* other) { return other->seed == trial->seed; });
+    if (twin != b.trials.end()) pairs.emplace_back(trial, *twin);
   }
   return pairs;
 }
@@ -113,7 +113,7 @@ std::vector<Comparison> compare(const Summary& summary, const Difference& differ
     Comparison c{&arm, twin_of(summary, arm)};
     if (c.against == nullptr) continue;
     std::vector<std::vector<double>> clips;
-    for (const auto& [mine, theirs] : paired_cells(arm, *c.against)) {
+    for (const auto& [mine, theirs] : paired_trials(arm, *c.against)) {
       const double d = difference(*mine, *theirs);
       if (!std::isfinite(d)) continue;
       c.differences.push_back(d);
@@ -134,10 +134,10 @@ std::vector<Comparison> compare(const Summary& summary, const Difference& differ
   return found;
 }
 
-BudgetCurve budget_curve(const Summary& summary, const Cell& cell) {
+BudgetCurve budget_curve(const Summary& summary, const Trial& trial) {
   BudgetCurve curve;
-  for (size_t r = 0; r < cell.rounds.size(); ++r) {
-    const RoundResult& round = cell.rounds[r];
+  for (size_t r = 0; r < trial.rounds.size(); ++r) {
+    const RoundResult& round = trial.rounds[r];
     const double spent = summary.spent(round), value = accuracy(round);
     if (!std::isfinite(spent) || !std::isfinite(value) || (!curve.spent.empty() && spent < curve.spent.back())) continue;
     curve.spent.push_back(spent);
@@ -151,10 +151,10 @@ std::vector<MeanPoint> mean_curve(const Summary& summary, const ArmView& arm) {
   std::vector<MeanPoint> curve;
   for (size_t r = 0; r < static_cast<size_t>(summary.rounds); ++r) {
     std::vector<double> spent, values;
-    for (const auto* cell : arm.cells) {
-      if (r >= cell->rounds.size()) continue;
-      spent.push_back(summary.spent(cell->rounds[r]));
-      values.push_back(accuracy(cell->rounds[r]));
+    for (const auto* trial : arm.trials) {
+      if (r >= trial->rounds.size()) continue;
+      spent.push_back(summary.spent(trial->rounds[r]));
+      values.push_back(accuracy(trial->rounds[r]));
     }
     if (values.empty()) break;
     curve.push_back({estimate(spent), estimate_share(values)});
@@ -164,8 +164,8 @@ std::vector<MeanPoint> mean_curve(const Summary& summary, const ArmView& arm) {
 
 std::vector<double> areas(const Summary& summary, const ArmView& arm) {
   std::vector<double> out;
-  for (const auto* cell : arm.cells) {
-    const BudgetCurve curve = budget_curve(summary, *cell);
+  for (const auto* trial : arm.trials) {
+    const BudgetCurve curve = budget_curve(summary, *trial);
     if (curve.has_width()) out.push_back(aubc(curve.accuracy, curve.spent) / (curve.spent.back() - curve.spent.front()));
   }
   return out;
@@ -183,8 +183,8 @@ double budget_of_mean(const Summary& summary, const ArmView& arm, double target)
 
 std::vector<std::vector<int64_t>> confusion(const ArmView& arm) {
   std::vector<std::vector<int64_t>> sum;
-  for (const auto* cell : arm.cells) {
-    const auto& counts = cell->rounds.back().metrics.confusion;
+  for (const auto* trial : arm.trials) {
+    const auto& counts = trial->rounds.back().metrics.confusion;
     if (sum.empty()) sum.assign(counts.size(), std::vector<int64_t>(counts.size(), 0));
     if (counts.size() != sum.size()) return {};
     for (size_t i = 0; i < counts.size(); ++i) {

@@ -26,9 +26,9 @@ Estimate estimate_share(const std::vector<double>& values);
 
 struct ArmView {
   std::string name;
-  Look look;                       // grey for the one control the others are tested against
-  std::vector<const Cell*> cells;  // with at least one round, by seed
-  bool ran() const { return !cells.empty(); }
+  SeriesStyle style;                // grey for the one control the others are tested against
+  std::vector<const Trial*> trials;  // with at least one round, by seed
+  bool ran() const { return !trials.empty(); }
 };
 
 using Measure = std::function<double(const RoundResult&)>;
@@ -52,18 +52,18 @@ struct Summary {
   std::vector<ArmView> arms;        // in the order they first appear
   const ArmView* control = nullptr; // null where no arm is a control
   const ArmView* best = nullptr;    // greatest mean final accuracy; null where nothing ran
-  int64_t rounds = 0;               // the most any cell has
-  bool seconds = false;             // the budget is counted in seconds of video
+  int64_t rounds = 0;               // the most any trial has
+  bool budget_in_seconds = false;   // the budget is counted in seconds of video
   std::vector<Comparison> comparisons;  // final accuracy of each arm against its twin (compare)
 
   explicit Summary(const Results& results);
   Summary(const Summary&) = delete;
   Summary& operator=(const Summary&) = delete;
 
-  double spent(const RoundResult& round) const { return seconds ? round.seconds : static_cast<double>(round.answers); }
+  double spent(const RoundResult& round) const { return budget_in_seconds ? round.watched_s : static_cast<double>(round.answers); }
   /// Whom the comparisons are with, in words: the control's name, or "its twin" where they differ.
   std::string twin() const;
-  std::string unit() const { return seconds ? "seconds of video" : "answers"; }
+  std::string unit() const { return budget_in_seconds ? "seconds of video" : "answers"; }
 };
 
 std::vector<double> final_values(const ArmView& arm, const Measure& measure);
@@ -72,15 +72,15 @@ double accuracy(const RoundResult& round);
 /// Whom an arm is tested against; null for a control that names nobody, and where there is no control.
 const ArmView* twin_of(const Summary& summary, const ArmView& arm);
 /// Runs of two arms with the same seed, in the order of `a`.
-std::vector<std::pair<const Cell*, const Cell*>> paired_cells(const ArmView& a, const ArmView& b);
+std::vector<std::pair<const Trial*, const Trial*>> paired_trials(const ArmView& a, const ArmView& b);
 /// Whether what two arms spent may be called the same: within 1 % of the larger.
 bool spent_alike(double a, double b);
 
 /// Each arm minus its twin in what `difference` measures (not finite: that pair does not count), seed by seed, with a paired
 /// t-test, corrected by Holm over the arms tested here, and with seeds and test groups resampled together. `by_clip`: the same difference
 /// for each test clip, whose mean it is; empty where it is not known. Arms without a pair are left out.
-using Difference = std::function<double(const Cell& arm, const Cell& twin)>;
-using ClipDifference = std::function<std::vector<double>(const Cell& arm, const Cell& twin)>;
+using Difference = std::function<double(const Trial& arm, const Trial& twin)>;
+using ClipDifference = std::function<std::vector<double>(const Trial& arm, const Trial& twin)>;
 std::vector<Comparison> compare(const Summary& summary, const Difference& difference, const ClipDifference& by_clip);
 
 /// What a run had spent after each round, and its accuracy then. Rounds where either is not finite are left out, and those
@@ -90,7 +90,7 @@ struct BudgetCurve {
   std::vector<size_t> round;  // of the run, which each point is of
   bool has_width() const { return !spent.empty() && spent.back() > spent.front(); }
 };
-BudgetCurve budget_curve(const Summary& summary, const Cell& cell);
+BudgetCurve budget_curve(const Summary& summary, const Trial& trial);
 
 /// Budget spent and accuracy at each round, over the seeds that have it.
 struct MeanPoint { Estimate spent, accuracy; };

@@ -13,13 +13,13 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-Cell cell(const std::string& arm, int64_t seed, bool control, const std::vector<double>& accuracies) {
-  Cell out{arm, seed, control, {}};
+Trial trial(const std::string& arm, int64_t seed, bool control, const std::vector<double>& accuracies) {
+  Trial out{arm, seed, control, {}};
   for (size_t r = 0; r < accuracies.size(); ++r) {
     RoundResult round;
     round.round = static_cast<int64_t>(r);
     round.answers = 10 + 20 * round.round;
-    round.seconds = 100.0 * static_cast<double>(r + 1);
+    round.watched_s = 100.0 * static_cast<double>(r + 1);
     round.metrics.accuracy = accuracies[r];
     round.metrics.confusion = {{3, 1}, {2, 4}};
     for (int64_t clip = 0; clip < 100; ++clip) round.metrics.correct.push_back(clip < std::lround(100 * accuracies[r]));
@@ -40,27 +40,27 @@ Results three_seeds() {
   results.test_videos = twenty_groups();
   for (int64_t seed = 0; seed < 3; ++seed) {
     const double shift = 0.01 * static_cast<double>(seed);
-    results.cells.push_back(cell("random", seed, true, {0.3 + shift, 0.4 + shift, 0.5 + shift}));
-    results.cells.push_back(cell("badge", seed, false, {0.3 + shift, 0.5 + shift, 0.6 + 1.1 * shift}));
+    results.trials.push_back(trial("random", seed, true, {0.3 + shift, 0.4 + shift, 0.5 + shift}));
+    results.trials.push_back(trial("badge", seed, false, {0.3 + shift, 0.5 + shift, 0.6 + 1.1 * shift}));
   }
   return results;
 }
 
 TEST(Summary, GroupsCellsAndFindsControlAndBest) {
   Results results = three_seeds();
-  results.cells.push_back(cell("unfinished", 0, false, {}));
+  results.trials.push_back(trial("unfinished", 0, false, {}));
   const Summary summary(results);
   ASSERT_THAT(summary.arms, SizeIs(3));
   EXPECT_EQ(summary.control->name, "random");
   EXPECT_EQ(summary.best->name, "badge");
   EXPECT_FALSE(summary.arms[2].ran());
   EXPECT_EQ(summary.rounds, 3);
-  EXPECT_EQ(summary.arms[1].look.name(), "s0");
+  EXPECT_EQ(summary.arms[1].style.name(), "s0");
 }
 
 TEST(Summary, PairsBySeedAlsoWhereOneIsMissing) {
   Results results = three_seeds();
-  results.cells.erase(results.cells.begin());  // random, seed 0
+  results.trials.erase(results.trials.begin());  // random, seed 0
   const Summary summary(results);
   ASSERT_THAT(summary.comparisons, SizeIs(1));
   EXPECT_THAT(summary.comparisons[0].differences, ElementsAre(DoubleNear(0.101, 1e-12), DoubleNear(0.102, 1e-12)));
@@ -70,10 +70,10 @@ TEST(Summary, TestsAnArmAgainstTheTwinItNames) {
   Results results;
   for (int64_t seed = 0; seed < 3; ++seed) {
     const double shift = 0.01 * static_cast<double>(seed);
-    results.cells.push_back(cell("few", seed, true, {0.3 + shift}));
-    results.cells.push_back(cell("many", seed, false, {0.6 + shift}));
-    results.cells.push_back(cell("taught many", seed, false, {0.6 + 2.5 * shift}));
-    results.cells.back().against = "many";
+    results.trials.push_back(trial("few", seed, true, {0.3 + shift}));
+    results.trials.push_back(trial("many", seed, false, {0.6 + shift}));
+    results.trials.push_back(trial("taught many", seed, false, {0.6 + 2.5 * shift}));
+    results.trials.back().against = "many";
   }
   const Summary summary(results);
   ASSERT_THAT(summary.comparisons, SizeIs(2));
@@ -91,9 +91,9 @@ TEST(Summary, OfManyTwinsSpellsOutTheBestAndWhatIsShown) {
     const double shift = 0.01 * static_cast<double>(seed), noise = 0.1 * static_cast<double>(seed == 1);
     for (int64_t point = 0; point < 7; ++point) {
       const double gain = point == 3 ? 0.3 + 0.1 * shift : noise * static_cast<double>(point == 6 ? -1 : 1);
-      results.cells.push_back(cell(fmt::format("random {}", point), seed, point == 0, {0.3 + shift, 0.3 + shift}));
-      results.cells.push_back(cell(fmt::format("badge {}", point), seed, false, {0.3 + shift, 0.3 + shift + gain}));
-      results.cells.back().against = fmt::format("random {}", point);
+      results.trials.push_back(trial(fmt::format("random {}", point), seed, point == 0, {0.3 + shift, 0.3 + shift}));
+      results.trials.push_back(trial(fmt::format("badge {}", point), seed, false, {0.3 + shift, 0.3 + shift + gain}));
+      results.trials.back().against = fmt::format("random {}", point);
     }
   }
   const auto said = answer(Summary(results));
@@ -105,14 +105,14 @@ TEST(Summary, OfManyTwinsSpellsOutTheBestAndWhatIsShown) {
 TEST(Summary, SaysWhereComparedArmsDidNotSpendTheSame) {
   Results results = three_seeds();
   EXPECT_THAT(answer(Summary(results)).at(0), Not(HasSubstr("did not spend")));
-  for (auto& c : results.cells)
+  for (auto& c : results.trials)
     if (c.arm == "badge") c.rounds.back().answers = 80;
   EXPECT_THAT(answer(Summary(results)).at(0), HasSubstr("They did not spend the same: 80 and 50 answers."));
 }
 
 TEST(Summary, CorrectsForTheNumberOfArms) {
   Results results = three_seeds();
-  for (int64_t seed = 0; seed < 3; ++seed) results.cells.push_back(cell("noise", seed, false,
+  for (int64_t seed = 0; seed < 3; ++seed) results.trials.push_back(trial("noise", seed, false,
       {0.3, 0.4, 0.5 + 0.02 * static_cast<double>(seed == 1)}));
   const Summary summary(results);
   ASSERT_THAT(summary.comparisons, SizeIs(2));
@@ -125,7 +125,7 @@ TEST(Summary, CorrectsForTheNumberOfArms) {
 
 TEST(Summary, OtherArmsAreNamedInWholeSentences) {
   Results results = three_seeds();
-  for (int64_t seed = 0; seed < 3; ++seed) results.cells.push_back(cell("margin", seed, false, {0.3, 0.5, 0.59 + 0.0101 * static_cast<double>(seed)}));
+  for (int64_t seed = 0; seed < 3; ++seed) results.trials.push_back(trial("margin", seed, false, {0.3, 0.5, 0.59 + 0.0101 * static_cast<double>(seed)}));
   EXPECT_THAT(answer(Summary(results)), ::testing::Contains(std::string("Better than random as well: margin.")));
 }
 
@@ -166,7 +166,7 @@ TEST(Summary, SumsConfusionOverSeedsAndRefusesDifferentSizes) {
     const Summary summary(results);
     EXPECT_EQ(confusion(summary.arms[0]), (std::vector<std::vector<int64_t>>{{9, 3}, {6, 12}}));
   }
-  results.cells[0].rounds.back().metrics.confusion = {{1}};
+  results.trials[0].rounds.back().metrics.confusion = {{1}};
   const Summary summary(results);
   EXPECT_TRUE(confusion(summary.arms[0]).empty());
 }
@@ -186,8 +186,8 @@ TEST(Summary, ArmsAheadOnThisTestSetAloneAreNamedApart) {
   for (size_t clip = 40; clip < 80; ++clip) results.test_videos[clip] = "one long video";
   for (int64_t seed = 0; seed < 3; ++seed) {
     const double shift = 0.01 * static_cast<double>(seed);
-    results.cells.push_back(cell("margin", seed, false, {0.3, 0.5, 0.59 + 1.01 * shift}));
-    results.cells.push_back(cell("entropy", seed, false, {0.3, 0.5, 0.42 + 1.01 * shift}));
+    results.trials.push_back(trial("margin", seed, false, {0.3, 0.5, 0.59 + 1.01 * shift}));
+    results.trials.push_back(trial("entropy", seed, false, {0.3, 0.5, 0.42 + 1.01 * shift}));
   }
   EXPECT_THAT(answer(Summary(results)).at(1), HasSubstr("On this test set alone ahead of random: margin. On this test set alone behind random: entropy."));
 }
@@ -195,11 +195,11 @@ TEST(Summary, ArmsAheadOnThisTestSetAloneAreNamedApart) {
 TEST(Summary, TheOneTeacherOfAllSeedsIsSaidInTheSentence) {
   Results results = three_seeds();
   EXPECT_THAT(answer(Summary(results)).at(0), Not(HasSubstr("teacher")));
-  for (auto& c : results.cells) c.taught = c.arm == "badge";
+  for (auto& c : results.trials) c.taught = c.arm == "badge";
   EXPECT_THAT(answer(Summary(results)).at(0), HasSubstr("badge is better than random with this one teacher: "));
-  for (int64_t seed = 0; seed < 3; ++seed) results.cells.push_back(cell("margin", seed, false, {0.3, 0.5, 0.59 + 0.0101 * static_cast<double>(seed)}));
+  for (int64_t seed = 0; seed < 3; ++seed) results.trials.push_back(trial("margin", seed, false, {0.3, 0.5, 0.59 + 0.0101 * static_cast<double>(seed)}));
   EXPECT_THAT(answer(Summary(results)), ::testing::Contains(std::string("Better than random as well: margin.")));
-  results.cells.back().taught = true;
+  results.trials.back().taught = true;
   EXPECT_THAT(answer(Summary(results)), ::testing::Contains(std::string("Better than random as well, with this one teacher: margin.")));
 }
 
@@ -207,9 +207,9 @@ TEST(Summary, ATeacherIsSaidOfThoseArmsAloneThatHeardIt) {
   Results results = three_seeds();
   for (int64_t seed = 0; seed < 3; ++seed) {
     const double shift = 0.0101 * static_cast<double>(seed);
-    results.cells.push_back(cell("smoothing", seed, false, {0.3, 0.5, 0.59 + shift}));
-    results.cells.push_back(cell("taught", seed, false, {0.3, 0.5, 0.58 + shift}));
-    results.cells.back().taught = true;
+    results.trials.push_back(trial("smoothing", seed, false, {0.3, 0.5, 0.59 + shift}));
+    results.trials.push_back(trial("taught", seed, false, {0.3, 0.5, 0.58 + shift}));
+    results.trials.back().taught = true;
   }
   EXPECT_THAT(answer(Summary(results)).at(1),
               HasSubstr("Better than random as well: smoothing. Better than random as well, with this one teacher: taught."));
@@ -226,7 +226,7 @@ TEST(Summary, SaysWhichPartOfTheProofIsMissing) {
 
 TEST(Summary, ResamplesSeedsAndGroupsWhereTheListsFit) {
   Results results = three_seeds();
-  for (auto& c : results.cells) c.rounds.back().metrics.correct = c.arm == "badge" ? std::vector<uint8_t>{1, 1, 1, 0}
+  for (auto& c : results.trials) c.rounds.back().metrics.correct = c.arm == "badge" ? std::vector<uint8_t>{1, 1, 1, 0}
       : std::vector<uint8_t>{1, 0, 1, 0};
   results.test_videos = {"a", "a", "b", "c"};
   {
@@ -244,13 +244,13 @@ TEST(Summary, ResamplesSeedsAndGroupsWhereTheListsFit) {
 TEST(Summary, TheAnswerNamesWhatIsMissing) {
   EXPECT_THAT(answer(Summary(Results{})).at(0), HasSubstr("Nothing was measured"));
   Results alone;
-  alone.cells = {cell("only", 0, true, {0.4})};
+  alone.trials = {trial("only", 0, true, {0.4})};
   EXPECT_THAT(answer(Summary(alone)).at(0), HasSubstr("only arm"));
   Results free = three_seeds();
-  for (auto& c : free.cells) c.control = false;
+  for (auto& c : free.trials) c.control = false;
   EXPECT_THAT(answer(Summary(free)).at(0), HasSubstr("no control arm"));
   Results apart;
-  apart.cells = {cell("random", 0, true, {0.4}), cell("badge", 1, false, {0.5})};
+  apart.trials = {trial("random", 0, true, {0.4}), trial("badge", 1, false, {0.5})};
   EXPECT_THAT(answer(Summary(apart)).at(0), HasSubstr("shares no seed"));
 }
 

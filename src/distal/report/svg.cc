@@ -69,7 +69,7 @@ int tick_decimals(const Scale& scale, double unit) {
   return 6;
 }
 
-std::string Look::name() const { return control ? "ctl" : fmt::format("s{}", index % 8); }
+std::string SeriesStyle::name() const { return control ? "ctl" : fmt::format("s{}", index % 8); }
 
 namespace svg {
 
@@ -89,7 +89,7 @@ std::string line(double x1, double y1, double x2, double y2, std::string_view na
   return fmt::format("<line x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\" class=\"{}\"/>", px(x1), px(y1), px(x2), px(y2), name);
 }
 
-std::string marker(const Look& look, double x, double y, double r, std::string_view tip) {
+std::string marker(const SeriesStyle& style, double x, double y, double r, std::string_view tip) {
   constexpr double kUp = -std::numbers::pi / 2, kDown = std::numbers::pi / 2, kFlat = std::numbers::pi / 4;
   static const auto shape = [](int64_t which, double x, double y, double r) -> std::string {
     switch (which) {
@@ -103,7 +103,7 @@ std::string marker(const Look& look, double x, double y, double r, std::string_v
       default: return polygon(3, x, y, r * 1.35, 0);
     }
   };
-  const int64_t which = look.control ? 0 : (look.index % 8 + look.index / 8) % 8;
+  const int64_t which = style.control ? 0 : (style.index % 8 + style.index / 8) % 8;
   const std::string head = shape(which, x, y, r) + " class=\"mark\"";
   if (tip.empty()) return head + "/>";
   return "<g class=\"hit\"><title>" + escaped(tip) + "</title>" + head + "/>" +

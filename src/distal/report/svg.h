@@ -24,7 +24,7 @@ Scale exact_scale(double low, double high, int count, double from_px, double to_
 int tick_decimals(const Scale& scale, double unit = 1);
 
 /// What an arm looks like everywhere in the report.
-struct Look {
+struct SeriesStyle {
   int64_t index = 0;     // colour and marker; both repeat after eight, never together before 64
   bool control = false;  // grey
   std::string name() const;  // the class: "s3", "ctl"
@@ -37,7 +37,7 @@ std::string px(double value);  // at most two decimals
 std::string text(double x, double y, std::string_view content, const char* anchor = "start", std::string_view name = "");
 std::string line(double x1, double y1, double x2, double y2, std::string_view name);
 /// The arm's marker of radius `r`, with `tip` as its title where given.
-std::string marker(const Look& look, double x, double y, double r, std::string_view tip = "");
+std::string marker(const SeriesStyle& style, double x, double y, double r, std::string_view tip = "");
 /// Wraps `body` in <svg> with a label for screen readers.
 std::string frame(double width, double height, std::string_view label, const std::string& body);
 
