@@ -1,0 +1,201 @@
+// The promises of every export target, and what export does around them.
+
+#include "distal/deploy/export.h"
+
+#include "distal/base/npy.h"
+#include "distal/deploy/conformance.h"
+
+namespace distal {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using namespace export_suite;
+
+std::vector<std::string> names() {
+  std::vector<std::string> names;
+  for (const TargetChoice& target : export_targets()) names.push_back(target.name());
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, EveryExportTarget, ::testing::ValuesIn(names()),
+                         [](const auto& info) { return info.param; });
+
+// Answers `factor` times what the network that was written last answers.
+class LoudEngine final : public Engine {
+ public:
+  LoudEngine(Model net, double factor) : net_(std::move(net)), factor_(factor) {}
+  std::future<Output> submit(const torch::Tensor& clips) override {
+    const torch::NoGradGuard no_grad;
+    most_clips = std::max(most_clips, clips.size(0));
+    Output output = net_->forward(clips);
+    output.logits = factor_ * output.logits;
+    std::promise<Output> done;
+    done.set_value(output);
+    return done.get_future();
+  }
+  int64_t batch() const override { return 1; }
+  bool company_counts() const override { return false; }
+
+  inline static int64_t most_clips = 0;  // of a batch
+
+ private:
+  Model net_;
+  double factor_;
+};
+
+// A target of two files whose reader answers too loudly, and takes clips one by one.
+class Loud final : public ExportTarget {
+ public:
+  struct Options {
+    double factor = 1;
+    void visit(OptionVisitor& v) { v("factor", factor, "how loud it answers", between(0, 9)); }
+  };
+  explicit Loud(const Options& options) : factor_(options.factor) {}
+  std::string title() const override { return "Loud"; }
+  std::vector<std::string> endings() const override { return {".loud", ".more"}; }
+  bool carries_int8() const override { return false; }
+  bool takes_any_batch() const override { return false; }
+  void write_graph(const OnnxModel& graph, UnfinishedFile& files) const override {
+    files.write(graph.metadata.at("distal"));
+  }
+  FileReader reader() const override { return {"loud", "Loud", present}; }
+  std::unique_ptr<Engine> open(const std::string&, const OpenOptions&) const override {
+    return std::make_unique<LoudEngine>(net, factor_);
+  }
+
+  inline static Model net;
+  inline static bool present = true;
+
+ private:
+  double factor_;
+};
+
+class ExportToLoud : public ::testing::Test {
+ protected:
+  ExportToLoud() {
+    all_methods<ExportTarget>().insert({"loud", &kLoud, ""});
+    Loud::net = load_model(model_).net;
+    Loud::present = true;
+    LoudEngine::most_clips = 0;
+    std::filesystem::create_directory(folder_ / "out");
+    options_.model = model_;
+    options_.out = folder_ / "out/m.loud";
+    options_.target = target_for(options_.out);
+  }
+  ~ExportToLoud() override {
+    Loud::net = nullptr;
+    all_methods<ExportTarget>().erase({"loud", nullptr, ""});
+  }
+
+  void set_factor(const std::string& factor) {
+    read_options(options_.target, "{factor: " + factor + "}", "--set");
+  }
+  ExportReport run() const {
+    Progress progress(Progress::Mode::quiet);
+    return export_model(options_, progress);
+  }
+
+  static const Entry<ExportTarget> kLoud;
+  const TemporaryFolder folder_;
+  const std::string model_ = save_small_model(folder_ / "model.safetensors", 1);
+  ExportOptions options_;
+};
+
+const Entry<ExportTarget> ExportToLoud::kLoud = entry<ExportTarget, Loud>("loud", "-");
+
+TEST_F(ExportToLoud, ReadsBackWhatItWroteAndSaysHowFarItIsOff) {
+  set_factor("1.0005");
+  const ExportReport report = run();
+  ASSERT_TRUE(report.read_back.has_value());
+  EXPECT_NEAR(report.read_back->error, 0.0005, 1e-5);
+  EXPECT_EQ(report.read_back->clips, 4);
+  EXPECT_EQ(report.read_back->reader.engine, "loud");
+  EXPECT_EQ(LoudEngine::most_clips, 1) << "the engine takes one at a time";
+  EXPECT_EQ(report.clip, clip_sizes(small_input()));
+  EXPECT_FALSE(report.any_batch);
+  EXPECT_FALSE(report.int8.has_value());
+  const std::string description = load_model(model_).side_json;
+  EXPECT_EQ(read_file(options_.out), description) << "the graph carries the description";
+  EXPECT_EQ(read_file(options_.out + ".json"), description);
+  EXPECT_EQ(names_in(folder_ / "out"),
+            (std::set<std::string>{"m.loud", "m.more", "m.loud.json"}));
+}
+
+TEST_F(ExportToLoud, LeavesTheOldFilesWhereTheNewOnesAnswerOtherwise) {
+  folder_.write("out/m.loud", "old");
+  folder_.write("out/m.more", "old");
+  folder_.write("out/m.loud.json", "old");
+  set_factor("1.002");
+  EXPECT_THAT(error_of([&] { run(); }),
+              AllOf(HasSubstr("m.loud: read back by Loud its logits differ by 2.0e-03"),
+                    HasSubstr("not written")));
+  EXPECT_EQ(names_in(folder_ / "out"),
+            (std::set<std::string>{"m.loud", "m.more", "m.loud.json"}));
+  for (const char* name : {"out/m.loud", "out/m.more", "out/m.loud.json"}) {
+    EXPECT_EQ(read_file(folder_ / name), "old") << name;
+  }
+}
+
+TEST_F(ExportToLoud, IsNotReadBackWhereItsReaderIsAbsent) {
+  Loud::present = false;
+  set_factor("2");
+  EXPECT_FALSE(run().read_back.has_value());
+  EXPECT_TRUE(std::filesystem::exists(options_.out));
+}
+
+TEST_F(ExportToLoud, WritesClipsAndTheAnswersOfTheNetworkBesideIt) {
+  options_.sample = folder_ / "s";
+  run();
+  const torch::Tensor clips = map_npy(folder_ / "s_clips.npy");
+  EXPECT_EQ(clips.sizes(), (std::vector<int64_t>{4, 3, 4, 32, 32}));
+  const torch::NoGradGuard no_grad;
+  EXPECT_TRUE(at::equal(map_npy(folder_ / "s_logits.npy"), Loud::net->forward(clips).logits));
+}
+
+TEST_F(ExportToLoud, ItsOptionsAreReadAndOthersRefused) {
+  EXPECT_TRUE(options_.target.has_options());
+  EXPECT_FALSE(target_for("m.onnx").has_options());
+  EXPECT_THAT(error_of<UsageError>([&] { set_factor("10"); }), HasSubstr("factor = 10"));
+  EXPECT_THAT(error_of<UsageError>([&] { read_options(options_.target, "{size: 1}", "--set"); }),
+              HasSubstr("size is no option here"));
+}
+
+TEST_F(ExportToLoud, IsAmongTheWordsOfTheRefusals) {
+  const auto refusal = [](const ExportOptions& options) {
+    return error_of<UsageError>([&] { require_consistent(options); });
+  };
+  options_.int8.emplace();
+  options_.int8->list = "pool.csv";
+  EXPECT_EQ(refusal(options_),
+            "--int8 wants --out FILE.onnx or FILE.xml; loud keeps the float weights");
+  ExportOptions weights;
+  weights.out = "m.safetensors";
+  EXPECT_EQ(refusal(weights), "");
+  weights.sample = "s";
+  EXPECT_EQ(refusal(weights), "--sample is for .loud and .onnx and .xml");
+  EXPECT_EQ(error_of<UsageError>([] { target_for("m.pb"); }),
+            "--out m.pb: ends in .loud, .onnx, .xml (openvino) or .safetensors");
+}
+
+TEST(Export, WantsVideosOrAListForEightBits) {
+  ExportOptions options;
+  options.out = "m.onnx";
+  options.int8.emplace();
+  const auto refusal = [&] { return error_of<UsageError>([&] { require_consistent(options); }); };
+  EXPECT_THAT(refusal(), HasSubstr("--int8 wants videos of the pool"));
+  options.int8->list = "pool.csv";
+  EXPECT_EQ(refusal(), "");
+  options.int8->videos = {"a.mp4"};
+  EXPECT_THAT(refusal(), HasSubstr("and not both"));
+}
+
+TEST(EitherOf, JoinsWords) {
+  EXPECT_EQ(either_of({}), "");
+  EXPECT_EQ(either_of({"a"}), "a");
+  EXPECT_EQ(either_of({"a", "b"}), "a or b");
+  EXPECT_EQ(either_of({"a", "b", "c"}), "a, b or c");
+}
+
+}  // namespace
+}  // namespace distal
