@@ -2,11 +2,15 @@
 
 #include "distal/deploy/export.h"
 
+#include <ATen/Parallel.h>
+
 #include "distal/base/npy.h"
 #include "distal/deploy/conformance.h"
 
 namespace distal {
 namespace {
+
+[[maybe_unused]] const bool kOneThread = (at::set_num_threads(1), true);
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
