@@ -10,6 +10,7 @@
 // Load a plugin before InitGoogleTest. Each target is tested with its default options. Where its
 // reader is absent, only its names are tested.
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -90,7 +91,7 @@ class EveryExportTarget : public ::testing::TestWithParam<std::string> {
     const auto engine = target_->open(file, {});
     std::vector<torch::Tensor> logits;
     std::vector<torch::Tensor> embeddings;
-    for (const auto& part : clips.split(together)) {
+    for (const auto& part : clips.split(std::min(together, engine->batch()))) {
       const Output output = engine->run(part);
       logits.push_back(output.logits);
       embeddings.push_back(output.embedding);
