@@ -14,6 +14,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using namespace export_suite;
 
 std::vector<std::string> names() {
@@ -171,15 +172,18 @@ TEST_F(ExportToLoud, IsAmongTheWordsOfTheRefusals) {
   };
   options_.int8.emplace();
   options_.int8->list = "pool.csv";
-  EXPECT_EQ(refusal(options_),
-            "--int8 wants --out FILE.onnx or FILE.xml; loud keeps the float weights");
+  EXPECT_THAT(refusal(options_), AllOf(HasSubstr("--int8 wants --out FILE.onnx"),
+                                       Not(HasSubstr("FILE.loud")),
+                                       HasSubstr("; loud keeps the float weights")));
   ExportOptions weights;
   weights.out = "m.safetensors";
   EXPECT_EQ(refusal(weights), "");
   weights.sample = "s";
-  EXPECT_EQ(refusal(weights), "--sample is for .loud and .onnx and .xml");
-  EXPECT_EQ(error_of<UsageError>([] { target_for("m.pb"); }),
-            "--out m.pb: ends in .loud, .onnx, .xml (openvino) or .safetensors");
+  EXPECT_THAT(refusal(weights), AllOf(HasSubstr("--sample is for .loud and .onnx and "),
+                                      Not(HasSubstr(".safetensors"))));
+  EXPECT_THAT(error_of<UsageError>([] { target_for("m.pb"); }),
+              AllOf(HasSubstr("--out m.pb: ends in .loud, .onnx, .xml (openvino)"),
+                    HasSubstr(".safetensors")));
 }
 
 TEST(Export, WantsVideosOrAListForEightBits) {
