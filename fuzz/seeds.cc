@@ -86,7 +86,7 @@ void write_results(const std::string& folder) {
   next.round = 1, next.answers = 8, next.metrics.accuracy = 1;
   Results results;
   results.question = "Which is better?", results.name = "small", results.classes = {"left", "right"}, results.test_videos = {"a", "b"};
-  results.cells = {{"random", 1, true, {round, next}, ""}, {"random", 2, true, {round, next}, ""}, {"margin", 1, false, {round, next}, "random"}, {"margin", 2, false, {round}, "random"}};
+  results.trials = {{"random", 1, true, {round, next}, ""}, {"random", 2, true, {round, next}, ""}, {"margin", 1, false, {round, next}, "random"}, {"margin", 2, false, {round}, "random"}};
   results.quarantined = {{"c.mp4", "no video"}}, results.notes = {"a note"}, results.pool_clips = 8, results.test_clips = 2;
   write_atomically(in(folder, "results", "report"), to_json(results));
   write_atomically(in(folder, "results", "metrics"), to_json(metrics, results.classes));

@@ -71,9 +71,9 @@ void require_comparable(const Named& first, const Named& other) {
 }
 
 void prefix(Named& run) {
-  for (Cell& cell : run.results.cells) {
-    cell.arm = run.name + "/" + cell.arm;
-    if (!cell.against.empty()) cell.against = run.name + "/" + cell.against;
+  for (Trial& trial : run.results.trials) {
+    trial.arm = run.name + "/" + trial.arm;
+    if (!trial.against.empty()) trial.against = run.name + "/" + trial.against;
   }
   for (Quarantined& video : run.results.quarantined) video.reason = run.name + ": " + video.reason;
   for (std::string& note : run.results.notes) note = run.name + ": " + note;
@@ -111,7 +111,7 @@ Results merged(std::vector<Named>& runs) {
   Results all = runs.front().results;
   for (auto run = runs.begin() + 1; run != runs.end(); ++run) {
     const Results& more = run->results;
-    all.cells.insert(all.cells.end(), more.cells.begin(), more.cells.end());
+    all.trials.insert(all.trials.end(), more.trials.begin(), more.trials.end());
     all.quarantined.insert(all.quarantined.end(), more.quarantined.begin(), more.quarantined.end());
     all.notes.insert(all.notes.end(), more.notes.begin(), more.notes.end());
     if (more.teacher_accuracy != all.teacher_accuracy) all.teacher_accuracy = -1;
@@ -132,9 +132,9 @@ Results merged(std::vector<Named>& runs) {
 
 void refuse_duplicates(const Results& results, const std::string& place) {
   std::set<std::pair<std::string, int64_t>> seen;
-  for (const Cell& cell : results.cells) {
-    if (!seen.emplace(cell.arm, cell.seed).second)
-      fail("{}: arm {} has seed {} twice; each pair may count once: run it again into an empty folder", place, cell.arm, cell.seed);
+  for (const Trial& trial : results.trials) {
+    if (!seen.emplace(trial.arm, trial.seed).second)
+      fail("{}: arm {} has seed {} twice; each pair may count once: run it again into an empty folder", place, trial.arm, trial.seed);
   }
 }
 

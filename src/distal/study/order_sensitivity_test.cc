@@ -29,10 +29,10 @@ Results measured(const std::vector<double>& tsn, const std::vector<double>& tsm)
   for (int64_t clip = 0; clip < 100; ++clip) results.test_videos.push_back(std::to_string(clip % 20));
   for (size_t i = 0; i < tsn.size(); ++i) {
     for (const bool shift : {false, true}) {
-      Cell cell{shift ? "tsm" : "tsn", static_cast<int64_t>(i), !shift, {RoundResult{}}, shift ? "tsn" : ""};
-      cell.rounds[0].metrics.accuracy = (shift ? tsm : tsn)[i];
-      for (int64_t clip = 0; clip < 100; ++clip) cell.rounds[0].metrics.correct.push_back(clip < std::lround(100 * cell.rounds[0].metrics.accuracy));
-      results.cells.push_back(cell);
+      Trial trial{shift ? "tsm" : "tsn", static_cast<int64_t>(i), !shift, {RoundResult{}}, shift ? "tsn" : ""};
+      trial.rounds[0].metrics.accuracy = (shift ? tsm : tsn)[i];
+      for (int64_t clip = 0; clip < 100; ++clip) trial.rounds[0].metrics.correct.push_back(clip < std::lround(100 * trial.rounds[0].metrics.accuracy));
+      results.trials.push_back(trial);
     }
   }
   return results;

@@ -168,7 +168,7 @@ Results run(const Study& study, OpenedStudy& opened, const RunPlace& place, Prog
   std::map<int64_t, int64_t> seeds;
   for (FinishedTrial& finished : run_trials(setup, store, trials_of(study))) {
     seeds[finished.run] = finished.trial.seed;
-    results.cells.push_back(std::move(finished.trial));
+    results.trials.push_back(std::move(finished.trial));
   }
   add_findings(results, study, dataset, store, seeds);
   return results;

@@ -26,13 +26,13 @@ Metrics measure_student(Trainer& trainer, const ArmOptions& arm, Net& student, c
 void finish_round(const TrialSetup& setup, const Arm& arm, RoundResult& result, const std::vector<Clip>& asked, TrialRecord& record) {
   const Store::Spent spent = record.spent();
   result.answers = spent.answers;
-  result.seconds = spent.seconds;
+  result.watched_s = spent.seconds;
   result.price = spent.price;
   const std::set<std::string> notes = setup.trainer.take_notes();
   record.note({{notes.begin(), notes.end()}, setup.dataset.quarantine(), {}});
   record.put_round(result, asked);
   setup.progress.say(fmt::format("{} seed {} round {}: {} answers, {:.0f} s of video, accuracy {:.4f}", arm.name, record.seed(), result.round, result.answers,
-                                 result.seconds, result.metrics.accuracy));
+                                 result.watched_s, result.metrics.accuracy));
 }
 
 }  // namespace
@@ -78,7 +78,7 @@ FinishedTrial run_trial(const TrialSetup& setup, Store& store, const Store::Run&
   StoredRecord record(store, begun, setup.oracle.answerer());
   const int64_t run = begun.id;
   try {
-    const Cell trial = run_rounds(setup, arm, record);
+    const Trial trial = run_rounds(setup, arm, record);
     store.finish(run, "done");
     return {run, trial};
   } catch (const Interrupted&) {
@@ -94,11 +94,11 @@ FinishedTrial run_trial(const TrialSetup& setup, Store& store, const Store::Run&
   }
 }
 
-Cell run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record) {
+Trial run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record) {
   const ArmOptions& options = arm.options;
   const Random random(static_cast<uint64_t>(record.seed()));  // the same for every arm: arms are paired
   const std::vector<RoundResult> done = record.rounds();
-  Cell trial{arm.name, record.seed(), arm.against.empty(), {}, arm.against, setup.study.hears_teacher(arm)};
+  Trial trial{arm.name, record.seed(), arm.against.empty(), {}, arm.against, setup.study.hears_teacher(arm)};
 
   RoundResult result;
   Start start = start_trial(setup, options, record, random.stream("start"));

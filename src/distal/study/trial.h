@@ -21,7 +21,7 @@ struct TrialSetup {
 
 struct FinishedTrial {
   int64_t run = 0;  // of the store
-  Cell trial;
+  Trial trial;
 };
 
 /// Runs what is not yet done of a trial that this process has begun or claimed, and returns all of its rounds; gives it back to the store. Throws Error;
@@ -48,6 +48,6 @@ Chosen choose_once(const TrialSetup& setup, const ArmOptions& arm, const Labeled
                    Random random, TrialRecord& record);
 
 /// The loop over rounds of a trial that was begun.
-Cell run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record);
+Trial run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record);
 
 }  // namespace distal

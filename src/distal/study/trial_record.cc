@@ -59,7 +59,7 @@ ChoiceCost StoredRecord::cost(int64_t round) const { return {store_.passes(run_.
 void StoredRecord::put_round(const RoundResult& result, const std::vector<Clip>& asked) {
   nlohmann::json keys = nlohmann::json::array();
   for (const Clip& clip : asked) keys.push_back(clip.key());
-  store_.put_round(run_.id, {result.round, result.answers, result.seconds, result.price, to_json(result), keys.dump()});
+  store_.put_round(run_.id, {result.round, result.answers, result.watched_s, result.price, to_json(result), keys.dump()});
 }
 
 void StoredRecord::note(const TrialFindings& found) {
