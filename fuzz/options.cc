@@ -13,11 +13,12 @@ struct Inner {
   double ratio = 0.5;
   std::vector<double> list = {1, 2};
   std::optional<std::string> remark;
-  void visit(OptionVisitor& v) {
+  void visit(OptionVisitor& v) const {
     v("ratio", ratio, "a share", between(0, 1));
     v("list", list, "numbers");
     v("remark", remark, "text");
   }
+  bool operator==(const Inner&) const = default;
 };
 
 struct Options {
@@ -31,7 +32,7 @@ struct Options {
   std::vector<std::string> words;
   Inner inner;
   std::optional<Inner> other;
-  void visit(OptionVisitor& v) {
+  void visit(OptionVisitor& v) const {
     v("flag", flag, "yes or no");
     v("count", count, "a number", at_least(0));
     v("length_s", length_s, "seconds");
@@ -44,6 +45,7 @@ struct Options {
     v("inner", inner, "a section");
     v("other", other, "a section that may be absent");
   }
+  bool operator==(const Options&) const = default;
 };
 
 std::vector<Override> overrides_of(std::string_view text) {

@@ -53,13 +53,14 @@ struct Best {
   double lambda_low = 0.1, lambda_high = 0.9;
   bool flipped_mixes = true;
   int64_t padding = 1;
-  void visit(OptionVisitor& v) {
+  void visit(OptionVisitor& v) const {
     v("training", training, "");
     v("lambda_low", lambda_low, "least share of a mix", between(0, 1));
     v("lambda_high", lambda_high, "largest share of a mix", between(0, 1));
     v("flipped_mixes", flipped_mixes, "flips and shifts both images before they are mixed");
     v("padding", padding, "pixels an image is shifted at most", between(0, 16));
   }
+  bool operator==(const Best&) const = default;
 };
 
 struct Settings {
@@ -67,7 +68,7 @@ struct Settings {
   std::vector<int64_t> answers = {10'000, 20'000, 40'000};
   TrainingOptions teacher = lenet_training(8000, 0.05), student = lenet_training(6000, 0.1);
   Best best;
-  void visit(OptionVisitor& v) {
+  void visit(OptionVisitor& v) const {
     v("real", real, "real images, N", at_least(10));
     v("answers", answers, "answers of the teacher after each round, rising");
     v("pairs", pairs, "pairs scored in a round, drawn; 0: all", at_least(0));
@@ -76,6 +77,7 @@ struct Settings {
     v("student", student, "");
     v("best", best, "");
   }
+  bool operator==(const Settings&) const = default;
 };
 
 class Reproduction {

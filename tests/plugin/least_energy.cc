@@ -13,9 +13,10 @@ class LeastEnergy final : public distal::Strategy {
  public:
   struct Options {
     double temperature = 1;
-    void visit(distal::OptionVisitor& v) {
+    void visit(distal::OptionVisitor& v) const {
       v("temperature", temperature, "divides the logits", distal::at_least(1e-3));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit LeastEnergy(const Options& options) : options_(options) {}
 

@@ -62,7 +62,7 @@ torch::Tensor uncertainty_of(const torch::Tensor& p, const std::string& uncertai
 
 }  // namespace
 
-void MixupOptions::visit(OptionVisitor& v) {
+void MixupOptions::visit(OptionVisitor& v) const {
   v("criterion", criterion, "c2: the least confident mix of each pair, c1: any mix, random; unixkd: uncertain clips with others", one_of({"c1", "c2", "random", "unixkd"}));
   v("lambda_low", lambda_low, "first share of the grid", between(0, 1));
   v("lambda_high", lambda_high, "last share of the grid", between(0, 1));

@@ -41,7 +41,8 @@ struct MixupOptions {
   double fade = 0;
   int64_t pairs = 0, batch = 2048;
   std::string uncertainty = "least_confidence";  // of criterion unixkd, below
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const MixupOptions&) const = default;
   std::vector<double> lambdas() const;  // the grid, rising
 };
 

@@ -315,7 +315,7 @@ std::vector<int64_t> better_alone(const Units& units, const std::vector<double>&
 
 }  // namespace
 
-void SelectionOptions::visit(OptionVisitor& v) {
+void SelectionOptions::visit(OptionVisitor& v) const {
   v("ask", ask, "what is asked about: single clips, or whole videos", one_of({"clip", "video"}));
   v("aggregate", aggregate, "asked by video: the mean of its clips' scores, the largest, or the mean of the top_m largest", one_of({"mean", "max", "top_m"}));
   v("top_m", top_m, "for aggregate: top_m; 0: the square root of the video's clips, rounded up", at_least(0));

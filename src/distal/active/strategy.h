@@ -73,7 +73,8 @@ struct SelectionOptions {
   int64_t per_video = 0;                // at most this many clips of one video in a round; 0: no limit
   double gap_s = 0;                     // the least time between the starts of two clips of one video in a round; 0: no limit
   bool class_balance = false;           // even numbers of each predicted class, as far as the pool has them
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const SelectionOptions&) const = default;
 };
 
 /// What of these options cannot hold together, or not with this strategy, and what would; empty: nothing.

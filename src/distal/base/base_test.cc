@@ -14,7 +14,8 @@ using ::testing::HasSubstr;
 
 struct Inner {
   double rate = 0.5;
-  void visit(OptionVisitor& v) { v("rate", rate, "a rate", between(0, 1)); }
+  void visit(OptionVisitor& v) const { v("rate", rate, "a rate", between(0, 1)); }
+  bool operator==(const Inner&) const = default;
 };
 struct Outer {
   int64_t epochs = 3;
@@ -22,13 +23,14 @@ struct Outer {
   std::vector<int64_t> sizes = {1, 2};
   Inner inner;
   std::optional<Inner> maybe;
-  void visit(OptionVisitor& v) {
+  void visit(OptionVisitor& v) const {
     v("epochs", epochs, "passes", at_least(1));
     v("mode", mode, "how", one_of({"fast", "slow"}));
     v("sizes", sizes, "sizes");
     v("inner", inner, "a section");
     v("maybe", maybe, "a section that may be absent");
   }
+  bool operator==(const Outer&) const = default;
 };
 
 std::string refusal(const std::string& yaml, const std::vector<Override>& overrides = {}) {
@@ -63,11 +65,13 @@ TEST(Options, RefusalsNameLineColumnAndCure) {
 
 struct Named {
   std::string name = "none";
-  void visit(OptionVisitor& v) { v("name", name, "a method"); }
+  void visit(OptionVisitor& v) const { v("name", name, "a method"); }
+  bool operator==(const Named&) const = default;
 };
 struct WithNamed {
   Named method;
-  void visit(OptionVisitor& v) { v("method", method, "chosen by name"); }
+  void visit(OptionVisitor& v) const { v("method", method, "chosen by name"); }
+  bool operator==(const WithNamed&) const = default;
 };
 
 TEST(Options, AScalarIsShortForTheNameOfASection) {

@@ -6,7 +6,7 @@
 //   const Entry<Strategy> entropy = entry<Strategy, Entropy>("one sentence", "authors, title, venue, year, equation");
 //
 // in the namespace of the folder. A method without options needs no `visit`; one with options has a
-// nested `struct Options { ...; void visit(OptionVisitor&); }` and a constructor from it.
+// nested `struct Options { ...; void visit(OptionVisitor&) const; }` and a constructor from it.
 
 #include <memory>
 #include <set>
@@ -71,7 +71,7 @@ constexpr Entry<Family> entry(const char* summary, const char* source) {
 template <class Family>
 struct Choice {
   std::string name;
-  std::shared_ptr<const Family> method;
+  mutable std::shared_ptr<const Family> method;  // follows from the name and the options; made by `visit`
 
   Choice() = default;
   explicit Choice(const char* name) : name(name) {}
@@ -79,28 +79,31 @@ struct Choice {
   const Family& operator*() const { return *method; }
   const Family* operator->() const { return method.get(); }
   explicit operator bool() const { return method != nullptr; }
-  void visit(OptionVisitor& visitor) {
+  void visit(OptionVisitor& visitor) const {
     visit_name(visitor, "name", "which method");
     visit_options(visitor);
   }
   /// The two halves of `visit`, for a section that has options of its own beside the method's, or
   /// that names the method under another key: `oracle: {kind: http, price: 2, url: ...}`.
   /// visit_options comes last: it closes the section.
-  void visit_name(OptionVisitor& visitor, const char* key, const char* help) {
+  void visit_name(OptionVisitor& visitor, const char* key, const char* help) const {
     std::vector<std::string> names;
     for (const auto& row : catalogue<Family>()) names.push_back(row.name);
     const std::string before = name;
     visitor(key, name, help, one_of(names));
     if (name != before) options_.reset();  // another method's options
   }
-  void visit_options(OptionVisitor& visitor) {
+  void visit_options(OptionVisitor& visitor) const {
     for (const auto& row : catalogue<Family>()) {
       if (row.name == name) method = row.entry->make(visitor, options_);
     }
   }
 
+  /// The same method with the same options.
+  bool operator==(const Choice& other) const { return name == other.name && resolved(*this) == resolved(other); }
+
  private:
-  std::shared_ptr<const void> options_;
+  mutable std::shared_ptr<const void> options_;  // the method's own; made by `visit`
 };
 
 /// The method of that name with the options in `yaml` (flow or block text, may be empty). For code

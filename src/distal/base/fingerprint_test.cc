@@ -7,7 +7,8 @@ namespace {
 
 struct Shape {
   int64_t width = 3;
-  void visit(OptionVisitor& v) { v("width", width, "units"); }
+  void visit(OptionVisitor& v) const { v("width", width, "units"); }
+  bool operator==(const Shape&) const = default;
 };
 
 TEST(Fingerprint, IsEqualForEqualInputsInEqualOrder) {

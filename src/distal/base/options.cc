@@ -81,17 +81,18 @@ class Reader final : public OptionVisitor {
     const Yaml* at = node_->find(name);
     if (at == nullptr) return;
     const std::string key = prefix_ + name, spot = at->place.text();
-    std::visit([&](auto* target) { read(*at, *target, key, spot, range, words); }, field);
+    std::visit([&](auto* target) { read(*at, writable(*target), key, spot, range, words); }, field);
   }
 
-  void section(const char* name, const char*, bool present, const Body& body) override {
+  void section(const char* name, const char*, const Section& section) override {
     seen_.insert(name);
     const Yaml* at = node_->find(name);
     // A section that is not written is still visited when it has defaults: the method behind a Choice must be made.
-    if ((at == nullptr || at->is_nothing()) && !present) return;
+    if ((at == nullptr || at->is_nothing()) && !section.present()) return;
     const Yaml absent = Yaml::section(node_->place);
     Reader inner(at != nullptr ? *at : absent, prefix_ + name + ".");
-    body()(inner);
+    section.make();
+    section.visit(inner);
     inner.done();
   }
 
@@ -153,10 +154,10 @@ class Writer final : public OptionVisitor {
   void value(const char* name, Field field, const char*, Range, const OneOf&) override {
     std::visit([&](auto* source) { write(name, *source); }, field);
   }
-  void section(const char* name, const char*, bool present, const Body& body) override {
-    if (!present) return;
+  void section(const char* name, const char*, const Section& section) override {
+    if (!section.present()) return;
     Writer inner;
-    body()(inner);
+    section.visit(inner);
     made.set(name, std::move(inner.made));
   }
 
@@ -217,10 +218,10 @@ class Describer final : public OptionVisitor {
         },
         field);
   }
-  void section(const char* name, const char* help, bool present, const Body& body) override {
-    rows_.push_back({.key = prefix_ + name, .help = help, .section = true, .present = present});
+  void section(const char* name, const char* help, const Section& section) override {
+    rows_.push_back({.key = prefix_ + name, .help = help, .section = true, .present = section.present()});
     Describer inner(rows_, prefix_ + name + ".");
-    body()(inner);
+    section.visit(inner);
   }
 
  private:

@@ -1,7 +1,7 @@
 #pragma once
 // Options, declared once. An options struct lives with its owner, gives each field its default, and lists it in
 //
-//   void visit(OptionVisitor& v) { v("epochs", epochs, "passes over the labelled clips", at_least(1)); }
+//   void visit(OptionVisitor& v) const { v("epochs", epochs, "passes over the labelled clips", at_least(1)); }
 //
 // Visitors read a recipe (unknown key, wrong type, out of range: refused as
 // `file:line:column: what, cure`), write the resolved values back as YAML, and describe the options
@@ -41,33 +41,35 @@ inline OneOf one_of(std::vector<std::string> words) { return {std::move(words)};
 
 class OptionVisitor {
  public:
-  using Field = std::variant<bool*, int64_t*, double*, std::string*, std::optional<int64_t>*, std::optional<double>*,
-                             std::optional<std::string>*, std::vector<int64_t>*, std::vector<double>*,
-                             std::vector<std::string>*>;
+  using Field = std::variant<const bool*, const int64_t*, const double*, const std::string*, const std::optional<int64_t>*,
+                             const std::optional<double>*, const std::optional<std::string>*, const std::vector<int64_t>*,
+                             const std::vector<double>*, const std::vector<std::string>*>;
   virtual ~OptionVisitor() = default;
 
   template <class T>
-    requires std::constructible_from<Field, T*>
-  void operator()(const char* name, T& field, const char* help) { value(name, &field, help, {}, {}); }
-  template <class T>
-    requires std::constructible_from<Field, T*>
-  void operator()(const char* name, T& field, const char* help, Range range) { value(name, &field, help, range, {}); }
-  template <class T>
-    requires std::constructible_from<Field, T*>
-  void operator()(const char* name, T& field, const char* help, OneOf words) { value(name, &field, help, {}, words); }
-
-  template <class T>
-    requires requires(T& t, OptionVisitor& v) { t.visit(v); }
-  void operator()(const char* name, T& section, const char* help) {
-    this->section(name, help, /*present=*/true, [&] { return std::function<void(OptionVisitor&)>([&section](OptionVisitor& v) { section.visit(v); }); });
+    requires std::constructible_from<Field, const T*>
+  void operator()(const char* name, const T& field, const char* help) {
+    value(name, &field, help, {}, {});
   }
   template <class T>
-    requires requires(T& t, OptionVisitor& v) { t.visit(v); }
-  void operator()(const char* name, std::optional<T>& section, const char* help) {
-    this->section(name, help, section.has_value(), [&] {
-      if (!section) section.emplace();
-      return std::function<void(OptionVisitor&)>([&section](OptionVisitor& v) { section->visit(v); });
-    });
+    requires std::constructible_from<Field, const T*>
+  void operator()(const char* name, const T& field, const char* help, Range range) {
+    value(name, &field, help, range, {});
+  }
+  template <class T>
+    requires std::constructible_from<Field, const T*>
+  void operator()(const char* name, const T& field, const char* help, const OneOf& words) {
+    value(name, &field, help, {}, words);
+  }
+  template <class T>
+    requires requires(const T& section, OptionVisitor& v) { section.visit(v); }
+  void operator()(const char* name, const T& options, const char* help) {
+    section(name, help, Present<T>(options));
+  }
+  template <class T>
+    requires requires(const T& section, OptionVisitor& v) { section.visit(v); }
+  void operator()(const char* name, const std::optional<T>& options, const char* help) {
+    section(name, help, Optional<T>(options));
   }
 
   /// After the last field of a section: a reader refuses what nobody asked for.
@@ -76,9 +78,51 @@ class OptionVisitor {
   virtual std::string place() const { return ""; }
 
  protected:
-  using Body = std::function<std::function<void(OptionVisitor&)>()>;  // makes the section present, returns its visit
+  /// A section of options.
+  class Section {
+   public:
+    virtual ~Section() = default;
+    virtual bool present() const = 0;
+    /// Visits its options; of an absent section the defaults.
+    virtual void visit(OptionVisitor& v) const = 0;
+    /// For readers: an absent section becomes its defaults.
+    virtual void make() const = 0;
+  };
+
   virtual void value(const char* name, Field field, const char* help, Range range, const OneOf& words) = 0;
-  virtual void section(const char* name, const char* help, bool present, const Body& body) = 0;
+  virtual void section(const char* name, const char* help, const Section& section) = 0;
+
+  /// For readers. Options are visited const, since most visitors only look; a reader was given options that are not (Document::read).
+  template <class T>
+  static T& writable(const T& field) {
+    return const_cast<T&>(field);
+  }
+
+ private:
+  template <class T>
+  class Present final : public Section {
+   public:
+    explicit Present(const T& options) : options_(options) {}
+    bool present() const override { return true; }
+    void visit(OptionVisitor& v) const override { options_.visit(v); }
+    void make() const override {}
+
+   private:
+    const T& options_;
+  };
+  template <class T>
+  class Optional final : public Section {
+   public:
+    explicit Optional(const std::optional<T>& options) : options_(options) {}
+    bool present() const override { return options_.has_value(); }
+    void visit(OptionVisitor& v) const override { options_ ? options_->visit(v) : T().visit(v); }
+    void make() const override {
+      if (!options_) writable(options_).emplace();
+    }
+
+   private:
+    const std::optional<T>& options_;
+  };
 };
 
 /// A number as people write it, in recipes and on the command line: decimal, perhaps with an exponent. Nothing where the text is none, or not finite.
@@ -143,8 +187,7 @@ template <class T>
 void read_options(T& options, const std::string& yaml, const std::string& place) { Document::text(yaml, place).read(options); }
 template <class T>
 std::string resolved(const T& options) {
-  T copy = options;  // a visitor may write
-  return resolved_yaml([&](OptionVisitor& v) { copy.visit(v); });
+  return resolved_yaml([&](OptionVisitor& v) { options.visit(v); });
 }
 
 /// The word of `words` nearest to `word` by edit distance, if it is near enough to be meant.

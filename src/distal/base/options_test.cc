@@ -8,10 +8,11 @@ namespace {
 struct Inner {
   std::vector<double> shares = {1, 0.5};
   std::optional<int64_t> most;
-  void visit(OptionVisitor& v) {
+  void visit(OptionVisitor& v) const {
     v("shares", shares, "shares of the whole", between(0, 1));
     v("most", most, "how many at most");
   }
+  bool operator==(const Inner&) const = default;
 };
 
 struct Outer {
@@ -21,7 +22,7 @@ struct Outer {
   std::string title;
   Inner always;
   std::optional<Inner> absent;
-  void visit(OptionVisitor& v) {
+  void visit(OptionVisitor& v) const {
     v("on", on, "whether it is on");
     v("count", count, "how many", at_least(1));
     v("rule", rule, "which rule", one_of({"even", "dense"}));
@@ -29,6 +30,7 @@ struct Outer {
     v("always", always, "a section");
     v("absent", absent, "a section that is not there");
   }
+  bool operator==(const Outer&) const = default;
 };
 
 std::vector<OptionRow> rows_of_outer() {

@@ -30,7 +30,8 @@ struct Square final : Shape {
 struct Star final : Shape {
   struct Options {
     int64_t tips = 5;
-    void visit(OptionVisitor& v) { v("tips", tips, "its points", at_least(3)); }
+    void visit(OptionVisitor& v) const { v("tips", tips, "its points", at_least(3)); }
+    bool operator==(const Options&) const = default;
   };
   explicit Star(const Options& options) : tips(options.tips) {}
   int64_t corners() const override { return 2 * tips; }

@@ -9,7 +9,7 @@
 
 namespace distal {
 
-void BenchRecipe::visit(OptionVisitor& v) {
+void BenchRecipe::visit(OptionVisitor& v) const {
   v("list", list, "which clips");
   v("input", input, "how they are prepared");
   v("model", model, "the network, with random weights");

@@ -19,7 +19,8 @@ struct BenchRecipe {
   ModelOptions model;
   TrainingOptions training;
   QuantiseOptions int8;
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const BenchRecipe&) const = default;
 };
 
 struct BenchArguments {

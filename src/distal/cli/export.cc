@@ -30,9 +30,9 @@ struct ExportArguments {
 struct ExportSettings {
   std::optional<QuantiseOptions> int8;
   std::vector<TargetChoice> targets;
-  void visit(OptionVisitor& v) {
+  void visit(OptionVisitor& v) const {
     if (int8) v("int8", *int8, "how it is quantised");
-    for (TargetChoice& target : targets) {
+    for (const TargetChoice& target : targets) {
       if (target.has_options()) v(target.name().c_str(), target, "how it is written");
     }
   }

@@ -28,10 +28,11 @@ struct SelectArguments {
 struct SelectRecipe {
   Choice<Strategy> strategy{"random"};
   SelectionOptions selection;
-  void visit(OptionVisitor& v) {
+  void visit(OptionVisitor& v) const {
     v("strategy", strategy, "which clips to ask about");
     v("selection", selection, "limits around the strategy");
   }
+  bool operator==(const SelectRecipe&) const = default;
 };
 
 torch::Tensor read_array(const char* flag, const std::string& path, int64_t dimensions) {

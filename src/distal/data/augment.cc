@@ -130,7 +130,7 @@ torch::Tensor applied(const FrameView& view, const AugmentDraw& draw, int64_t si
 
 }  // namespace
 
-void AugmentOptions::visit(OptionVisitor& v) {
+void AugmentOptions::visit(OptionVisitor& v) const {
   v("scales", scales, "crop side over the short side, drawn evenly; empty: centre crop", between(0.05, 1));
   v("flip", flip, "probability of a horizontal flip", between(0, 1));
   v("flip_labels", flip_labels, "pairs of classes that change places under a flip, such as [\"left:right\"]");

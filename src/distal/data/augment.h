@@ -23,7 +23,8 @@ struct AugmentOptions {
   std::vector<std::string> flip_labels; // "left:right" pairs that change places under a flip
   double brightness = 0, contrast = 0, saturation = 0;  // +- range of the factor around 1
   Choice<Augmentation> family{"none"};  // what happens to the clips of a batch after that; not yet `visit`ed: nothing
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const AugmentOptions&) const = default;
 
   std::vector<int64_t> flip_map;        // [K] class under a flip, from `resolve`; empty: labels stay
   /// Fills flip_map from flip_labels. Throws Error: not a pair, unknown class, a class named twice.

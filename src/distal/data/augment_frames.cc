@@ -51,7 +51,7 @@ void pick_frames(const float* clip, const ClipSize& size, const FrameMap& map, f
     for (int64_t i = 0; i < size.frames; ++i, out += size.frame()) std::copy_n(clip + c * size.plane() + map[i] * size.frame(), size.frame(), out);
 }
 
-void TransformOptions::visit(OptionVisitor& v) {
+void TransformOptions::visit(OptionVisitor& v) const {
   v("of", of, "the transformations, drawn evenly with the clip as it is", one_of({"reverse", "shuffle", "speed"}));
   v("chunks", chunks, "parts that shuffle puts in another order", between(2, 64));
   v("speeds", speeds, "how many times as fast, drawn evenly; the frames there are play over and over", between(1.25, 16));

@@ -35,7 +35,8 @@ struct TransformOptions {
   int64_t chunks = 4;
   std::vector<double> speeds = {2, 3};
   /// Throws UsageError: nothing in `of`, one of them twice, speeds without an entry.
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const TransformOptions&) const = default;
 
   int64_t count() const { return 1 + std::ssize(of); }  // as it is, and each of `of`
   /// The map of transformation `which`: 0 as it is, then those of `of` in their order.

@@ -14,7 +14,7 @@ constexpr int64_t kMostProbes = 1024, kMostProbeBytes = int64_t{256} << 20;  // 
 
 }  // namespace
 
-void InputOptions::visit(OptionVisitor& v) {
+void InputOptions::visit(OptionVisitor& v) const {
   v("sampling", sampling, "which frames of a clip the network sees");
   v("size_px", size_px, "side of the network's square input, px", between(8, 4096));
   v("short_side_px", short_side_px, "short side of cached frames, px; 0: 8/7 of size_px", between(0, 8192));

@@ -25,7 +25,8 @@ struct InputOptions {
   int64_t size_px = 96;         // the network's square input
   int64_t short_side_px = 0;    // of cached frames; 0: size_px * 8 / 7
   double deadline_s = 10;       // per clip; past it the video is quarantined
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const InputOptions&) const = default;
   int64_t cached_short_side_px() const;
   /// Whether what training may ask of so many clips (pictures of 4 : 3) fills no more than half of the cache; false where that is any frame.
   bool training_frames_fit(double clips, const CacheOptions& cache) const;

@@ -47,7 +47,7 @@ struct Filling {
 
 }  // namespace
 
-void CacheOptions::visit(OptionVisitor& v) {
+void CacheOptions::visit(OptionVisitor& v) const {
   v("folder", folder, "where decoded frames are kept; empty: ~/.cache/distal/frames");
   v("gigabytes", gigabytes, "most bytes of decoded frames kept, in 1e9 bytes", at_least(0));
 }

@@ -21,7 +21,8 @@ namespace distal {
 struct CacheOptions {
   std::string folder = "";      // empty: ~/.cache/distal/frames (XDG_CACHE_HOME)
   double gigabytes = 8;         // byte cap, 1e9 bytes each
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const CacheOptions&) const = default;
   std::string resolved_folder() const;  // `folder`, or the default
   std::string probes_folder() const;    // within it
 };

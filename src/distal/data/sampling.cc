@@ -33,7 +33,7 @@ void add_dense(int64_t start, int64_t n, const SamplingOptions& options, std::ve
 
 }  // namespace
 
-void SamplingOptions::visit(OptionVisitor& v) {
+void SamplingOptions::visit(OptionVisitor& v) const {
   v("rule", rule, "even: one frame of each of equal parts; dense: every stride-th frame", one_of({"even", "dense"}));
   v("frames", frames, "frames of a clip that the network sees", between(1, 4096));
   v("stride", stride, "dense: video frames from one to the next", between(1, 1e6));

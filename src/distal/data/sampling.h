@@ -23,7 +23,8 @@ struct SamplingOptions {
   int64_t frames = 8;
   int64_t stride = 2;           // dense: video frames from one clip frame to the next
   int64_t jitter_steps = 8;     // training: places to draw from; bounds what the cache must hold; 0: any frame
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const SamplingOptions&) const = default;
 
   /// `frames` indices of `info` for a clip, ascending. With `random`: jittered (training); without: centres (evaluation).
   std::vector<int64_t> draw(const VideoInfo& info, const Clip& clip, Random* random) const;

@@ -30,7 +30,7 @@ TargetChoice::TargetChoice(const Named<ExportTarget>& row) : row_(&row) {
   has_options_ = !option_rows([&](OptionVisitor& v) { visit(v); }).empty();
 }
 
-void TargetChoice::visit(OptionVisitor& v) { target_ = row_->entry->make(v, options_); }
+void TargetChoice::visit(OptionVisitor& v) const { target_ = row_->entry->make(v, options_); }
 
 std::vector<TargetChoice> export_targets() {
   std::vector<TargetChoice> targets;

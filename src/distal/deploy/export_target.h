@@ -81,7 +81,7 @@ class TargetChoice {
 
   const std::string& name() const { return row_->name; }
   bool has_options() const { return has_options_; }
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
 
   explicit operator bool() const { return target_ != nullptr; }
   const ExportTarget& operator*() const { return *target_; }
@@ -90,8 +90,8 @@ class TargetChoice {
  private:
   const Named<ExportTarget>* row_ = nullptr;
   bool has_options_ = false;
-  std::shared_ptr<const void> options_;
-  std::shared_ptr<const ExportTarget> target_;
+  mutable std::shared_ptr<const void> options_;  // made by `visit`, with the target
+  mutable std::shared_ptr<const ExportTarget> target_;
 };
 
 /// All targets, sorted by name.

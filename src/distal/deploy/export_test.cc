@@ -54,7 +54,8 @@ class Loud final : public ExportTarget {
  public:
   struct Options {
     double factor = 1;
-    void visit(OptionVisitor& v) { v("factor", factor, "how loud it answers", between(0, 9)); }
+    void visit(OptionVisitor& v) const { v("factor", factor, "how loud it answers", between(0, 9)); }
+    bool operator==(const Options&) const = default;
   };
   explicit Loud(const Options& options) : factor_(options.factor) {}
   std::string title() const override { return "Loud"; }

@@ -196,7 +196,7 @@ std::string layer_name(const OnnxNode& node) { return node.inputs[1].substr(0, n
 
 }  // namespace
 
-void QuantiseOptions::visit(OptionVisitor& v) {
+void QuantiseOptions::visit(OptionVisitor& v) const {
   v("range", range, "of what enters a layer: the extremes, a percentile of the magnitudes, or the least squared error", one_of({"min_max", "percentile", "mse"}));
   v("percentile", percentile, "of the magnitudes, percent", between(50, 100));
   v("tolerance", tolerance, "layers are left in float until the class probabilities change by no more than this in the mean (0 to 1)", between(0, 1));

@@ -20,7 +20,8 @@ struct QuantiseOptions {
   double tolerance = 0.01;           // what may change, see Quantised::change
   double accuracy_loss = -1;         // 0 or more: what may be lost instead, share of the labelled clips
   int64_t weight_bits = 0;           // 0: as many as this processor adds without overflow
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const QuantiseOptions&) const = default;
 };
 
 struct Quantised {

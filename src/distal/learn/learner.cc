@@ -4,7 +4,7 @@
 
 namespace distal {
 
-void Learner::visit(OptionVisitor& v) {
+void Learner::visit(OptionVisitor& v) const {
   v("model", model, "the network");
   v("training", training, "how it is trained");
   v("augment", augment, "augmentation of training clips");

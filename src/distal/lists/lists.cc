@@ -106,12 +106,12 @@ Row row_of(const CsvRecord& record, const Columns& columns, const std::string& c
 
 }  // namespace
 
-void ListOptions::visit(OptionVisitor& v) {
+void ListOptions::visit(OptionVisitor& v) const {
   v("csv", csv, "list of videos: path,label[,group][,start_s,end_s], relative to the data folder");
   v("groups", groups, "regular expression that a row's group must match; empty: all");
 }
 
-void ClipOptions::visit(OptionVisitor& v) {
+void ClipOptions::visit(OptionVisitor& v) const {
   v("unit", unit, "what is one clip: a video (or its row's span), or a segment of fixed length", one_of({"video", "segment"}));
   v("length_s", length_s, "length of a segment, s", Range{0.001});
   v("stride_s", stride_s, "from the start of a segment to the next, s", Range{0.001});

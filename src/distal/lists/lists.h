@@ -24,13 +24,15 @@ inline constexpr const char* kUnlabelled = "unlabelled";
 struct ListOptions {
   std::string csv;                 // relative to the data folder
   std::string groups;              // regular expression the group must match (search); empty: all
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const ListOptions&) const = default;
 };
 
 struct ClipOptions {
   std::string unit = "video";      // video (or the span of its row), or segment
   double length_s = 8, stride_s = 8;  // of segments
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const ClipOptions&) const = default;
 };
 
 /// Where something was read: `file:line`, or what else says it; two words wide in lists of ours, which may have many.

@@ -205,7 +205,7 @@ class Btsnet final : public Classifier {
 
 }  // namespace
 
-void BtsnetOptions::visit(OptionVisitor& v) {
+void BtsnetOptions::visit(OptionVisitor& v) const {
   v("width", width, "channel multiplier; 1 as published, 0.125 to 0.25 trains on a plain CPU", between(0.05, 2));
   v("branches", branches, "views the middle convolutions choose between: 2, 3 or 4", between(2, 4));
   v("cardinality", cardinality, "groups of the middle convolutions: 8, 16 or 32", between(8, 32));

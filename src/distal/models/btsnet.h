@@ -38,7 +38,8 @@ struct BtsnetOptions {
   std::string fuse = "tc", ops = "O2";
   bool alias_bug = false;
   double dropout = 0;
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const BtsnetOptions&) const = default;
 };
 
 /// With random weights. `name`: of the backbone, for messages; `blocks`: units in each stage. Parameters at width 1, M = 4,

@@ -9,7 +9,7 @@ at::Tensor halved(const at::Tensor& x) { return at::max_pool2d(x, {3, 3}, {2, 2}
 
 }  // namespace
 
-void EcoOptions::visit(OptionVisitor& v) {
+void EcoOptions::visit(OptionVisitor& v) const {
   v("width", width, "channel multiplier; 1 as published", between(0.05, 2));
   v("dropout", dropout, "share of the features dropped before the classifier", between(0, 0.99));
 }

@@ -15,7 +15,8 @@ namespace distal {
 struct EcoOptions {
   double width = 1;
   double dropout = 0.3;
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const EcoOptions&) const = default;
 };
 
 class EcoNet : public Classifier {

@@ -34,7 +34,7 @@ class ResNet2d final : public FrameNet {
 
 }  // namespace
 
-void FrameOptions::visit(OptionVisitor& v) {
+void FrameOptions::visit(OptionVisitor& v) const {
   v("base", base, "the 2D network", one_of({"mobilenet_v2", "mobilenet_v1", "resnet18", "resnet50"}));
   v("width", width, "channel multiplier; absent: 0.5 for mobilenet_v1, 1 for the others", between(0.05, 2));
   v("norm", norm, "batch norms of a MobileNet: folded into the convolutions, or batch (for training from random weights)",

@@ -26,7 +26,8 @@ struct FrameOptions {
   int64_t shift_div = 8;
   bool online = false;
   bool shift = false;            // not an option: set by the backbone
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const FrameOptions&) const = default;
 };
 
 class FrameNet : public Classifier {

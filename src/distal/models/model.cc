@@ -82,12 +82,16 @@ int64_t parameter_count(const Net& net) {
   return count;
 }
 
-void ModelOptions::visit(OptionVisitor& v) {
+void ModelOptions::visit(OptionVisitor& v) const {
   v("init", init, "safetensors to start from; what fits by name and shape is taken, less than half is refused; empty: random");
   v("init_keys", init_keys, "'pattern:replacement', regular expressions that turn the names in init into ours, in their order");
   for (const auto& rule : init_keys) key_rule(rule, v.place());
   v("freeze", freeze, "prefixes of parameter names that are not trained; backbone: all but the classifier");
   backbone.visit(v);  // last: it closes the section
+}
+
+bool ModelOptions::operator==(const ModelOptions& other) const {
+  return backbone == other.backbone && init == other.init && init_keys == other.init_keys && freeze == other.freeze;
 }
 
 Model ModelOptions::build(int64_t classes, Random random) const {

@@ -48,7 +48,8 @@ struct ModelOptions {
   std::string init;                       // safetensors to start from; empty: random
   std::vector<std::string> init_keys;     // `pattern:replacement`, from the names in that file to ours
   std::vector<std::string> freeze;        // prefixes of parameter names that are not trained; "backbone": all but the head
-  void visit(OptionVisitor& v);           // the backbone's fields stand beside these
+  void visit(OptionVisitor& v) const;           // the backbone's fields stand beside these
+  bool operator==(const ModelOptions& other) const;  // `account` aside
   /// Throws Error: an init that fills less than half of the net before its classifier, a freeze that matches nothing.
   Model build(int64_t classes, Random random) const;
   mutable std::string account;            // after build with init: what was matched, missing, unused

@@ -115,7 +115,7 @@ class VideoResNet final : public Classifier {
 
 }  // namespace
 
-void VideoResNetOptions::visit(OptionVisitor& v) {
+void VideoResNetOptions::visit(OptionVisitor& v) const {
   v("width", width, "channels of the first stage; 64 as published", between(4, 256));
   v("dropout", dropout, "share of the features dropped before the classifier", between(0, 0.99));
 }

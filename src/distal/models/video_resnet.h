@@ -25,7 +25,8 @@ struct VideoResNetKind {
 struct VideoResNetOptions {
   int64_t width = 64;
   double dropout = 0;
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const VideoResNetOptions&) const = default;
 };
 
 /// With random weights. Of another width than 64 the factorised stem has 45/64 of it between its two convolutions.

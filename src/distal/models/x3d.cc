@@ -169,7 +169,7 @@ class X3d final : public Classifier {
 
 }  // namespace
 
-void X3dBackbone::Options::visit(OptionVisitor& v) {
+void X3dBackbone::Options::visit(OptionVisitor& v) const {
   v("width", width, "channel multiplier, to multiples of 8; 1 as published", between(0.05, 2));
   v("dropout", dropout, "share of the features dropped before the classifier", between(0, 0.99));
 }

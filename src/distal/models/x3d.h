@@ -16,7 +16,8 @@ class X3dBackbone : public Backbone {
   struct Options {
     double width = 1;
     double dropout = 0.5;
-    void visit(OptionVisitor& v);
+    void visit(OptionVisitor& v) const;
+    bool operator==(const Options&) const = default;
   };
   Model build(int64_t classes, Random random) const override;
 

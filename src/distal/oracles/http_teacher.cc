@@ -366,7 +366,7 @@ class HttpTeacher final : public Teacher {
 
 }  // namespace
 
-void HttpOptions::visit(OptionVisitor& v) {
+void HttpOptions::visit(OptionVisitor& v) const {
   v("url", url,
     "http://host:port/v2/models/NAME[/versions/V] of an Open Inference Protocol v2 server");
   v("input", input, "name of the endpoint's input tensor");

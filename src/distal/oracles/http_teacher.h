@@ -22,7 +22,8 @@ struct HttpOptions {
                                          // is at work) do not count before timeout_s has passed
   double backoff_s = 0.5;                // wait before the first retry; doubles, up to a minute
   std::string token_env;                 // environment variable of a bearer token; empty: none
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const HttpOptions&) const = default;
 };
 
 /// The server is first spoken to by answer() or version(). Tensors travel as raw bytes where it lists

@@ -30,7 +30,7 @@ class OptionsOfOthers final : public OptionVisitor {
     };
     std::visit(read, field);
   }
-  void section(const char*, const char*, bool, const Body&) override {}
+  void section(const char*, const char*, const Section&) override {}
 
  private:
   OptionVisitor& reader_;
@@ -81,7 +81,7 @@ void refuse_options_of_others(OptionVisitor& reader, const std::string& chosen) 
 
 OracleOptions::OracleOptions() : kind("truth") { kind.method = make<Oracle>("truth"); }
 
-void OracleOptions::visit(OptionVisitor& v) {
+void OracleOptions::visit(OptionVisitor& v) const {
   kind.visit_name(v, "kind", "who answers: labels of the lists, a trained teacher, a file, an endpoint");
   v("price", price, "money an answer costs", at_least(0));
   v("batch_size", batch_size, "clips per request", between(1, 65536));

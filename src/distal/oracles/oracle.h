@@ -135,7 +135,8 @@ struct OracleOptions {
 
   OracleOptions();         // the labels of the lists (kind `truth`)
   /// A reader refuses an option of another kind, unless it has that kind's default.
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const OracleOptions&) const = default;
   bool is_teacher() const { return kind->traits().soft; }
   /// Whether it may be asked about a whole pool beside the budget.
   bool free_at_hand() const { return is_teacher() && kind->traits().at_hand && price == 0; }

@@ -81,7 +81,7 @@ class TorchscriptTeacher final : public Teacher {
 
 }  // namespace
 
-void TorchscriptOptions::visit(OptionVisitor& v) {
+void TorchscriptOptions::visit(OptionVisitor& v) const {
   v("path", path, "the TorchScript file");
   v("logits", logits, "the answer is logits: softmax is applied here");
   v("timeout_s", timeout_s, "how long a batch may take, in seconds", at_least(0.001));

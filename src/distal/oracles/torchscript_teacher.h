@@ -15,7 +15,8 @@ struct TorchscriptOptions {
   std::string path;       // the file
   bool logits = false;    // the answer is logits: softmax is applied here
   double timeout_s = 30;  // of a batch
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const TorchscriptOptions&) const = default;
 };
 
 /// Throws Error: the file is missing or no TorchScript. What the program prints is said, as an excerpt.

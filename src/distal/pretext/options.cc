@@ -38,7 +38,7 @@ void require_no_labels(const PretextOptions& options, const std::string& place) 
 
 }  // namespace
 
-void TaskChoice::visit(OptionVisitor& v) {
+void TaskChoice::visit(OptionVisitor& v) const {
   v("weight", weight, "of this task's loss beside the contrastive one", at_least(0));
   for (const auto& row : catalogue<PretextTask>())
     if (row.name == name) task = row.entry->make(v, options_);
@@ -54,7 +54,7 @@ PretextOptions::PretextOptions() {
   augment.brightness = augment.contrast = augment.saturation = 0.4;
 }
 
-void PretextOptions::visit(OptionVisitor& v) {
+void PretextOptions::visit(OptionVisitor& v) const {
   v("mode", mode, "both: contrast, and tell the transformations; tasks: tell them only; augment: contrast transformed clips; contrast: plain ones",
     one_of({"both", "tasks", "augment", "contrast"}));
   v("contrast", contrast, "the contrastive learner");
@@ -64,7 +64,7 @@ void PretextOptions::visit(OptionVisitor& v) {
   if (tasks.empty() && transforms())
     throw UsageError(fmt::format("{}: tasks is empty, which leaves mode {} nothing to do; name one, or choose mode: contrast", v.place(), mode));
   chosen = choices(tasks, chosen);
-  for (TaskChoice& task : chosen) v(task.name.c_str(), task, "options of the task");
+  for (const TaskChoice& task : chosen) v(task.name.c_str(), task, "options of the task");
   v("draw", draw, "one: a task for each clip, at the cost of one; all: every task for every clip", one_of({"one", "all"}));
   v("key", key, "the other view of a clip: plain, or transformed by a draw of its own", one_of({"plain", "transformed"}));
   v("dim", dim, "of the space in which clips are contrasted", between(2, 8192));

@@ -19,17 +19,18 @@ namespace distal {
 struct TaskChoice {
   std::string name;
   double weight = 1;                        // lambda_t
-  std::shared_ptr<const PretextTask> task;
-  void visit(OptionVisitor& v);             // the task's own fields stand beside these
+  mutable std::shared_ptr<const PretextTask> task;  // made by `visit`, with its options
+  void visit(OptionVisitor& v) const;             // the task's own fields stand beside these
+  bool operator==(const TaskChoice& other) const { return name == other.name && resolved(*this) == resolved(other); }
  private:
-  std::shared_ptr<const void> options_;
+  mutable std::shared_ptr<const void> options_;
 };
 
 struct PretextOptions {
   std::string mode = "both";                // both, tasks, augment, contrast
   Choice<Contrast> contrast{"moco"};
   std::vector<std::string> tasks = {"rotation", "reverse", "shuffle", "speed"};
-  std::vector<TaskChoice> chosen;           // one for each of `tasks`, after `visit`
+  mutable std::vector<TaskChoice> chosen;   // one for each of `tasks`; made by `visit`
   std::string draw = "one";                 // one task per clip, or all
   std::string key = "plain";                // the key view: plain (variant A) or transformed (variant B)
   int64_t dim = 128, hidden = 256;          // of projection heads; as published for video: 128 and 2048
@@ -38,7 +39,8 @@ struct PretextOptions {
   AugmentOptions augment;                   // of each view by itself
   PretextOptions();
   /// Throws UsageError: no task where one is wanted, a task named twice, an option of `training` or `augment` that needs labels.
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const PretextOptions&) const = default;
 
   bool contrasts() const { return mode != "tasks"; }      // a contrastive loss, so a second view
   bool transforms() const { return mode != "contrast"; }  // clips are transformed

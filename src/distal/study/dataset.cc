@@ -181,8 +181,7 @@ Dataset open_dataset(const Study& study, Progress& progress) {
   const SharedOptions& shared = study.shared;
   const DataOptions& data = shared.data;
   if (data.synthetic) {
-    SyntheticSet set = data.synthetic->set;
-    set.seed = static_cast<uint64_t>(shared.seed);
+    const SyntheticSet set = data.synthetic->videos(shared.seed);
     progress.say(fmt::format("generating {} videos in {} (those that are absent)", set.train + set.pool + set.test, data.root));
     write_motion_set(data.root, set);
   }

@@ -50,8 +50,7 @@ std::vector<Row> rows_to_come(const DataOptions& data, const SyntheticSet& set, 
 Dataset dataset_to_come(const SharedOptions& shared, const InfoOf& info_of) {
   Progress quiet(Progress::Mode::quiet);  // nothing is probed
   const DataOptions& data = shared.data;
-  SyntheticSet set = data.synthetic->set;
-  set.seed = static_cast<uint64_t>(shared.seed);
+  const SyntheticSet set = data.synthetic->videos(shared.seed);
   require_own_lists(data.root, set);
   const auto rows = [&](const ListOptions& list) { return rows_to_come(data, set, list); };
   Dataset dataset;
@@ -294,7 +293,7 @@ Plan plan(const Study& study, Progress& progress, const PaceOf& pace_of) {
     Dataset dataset = open_dataset(study, progress);
     return planned(study, dataset, pace_of, progress);
   }
-  const auto info_of = [info = generated_info(study.shared.data.synthetic->set.video)](const std::string&) { return info; };
+  const auto info_of = [info = generated_info(study.shared.data.synthetic->videos(study.shared.seed).video)](const std::string&) { return info; };
   Dataset dataset = dataset_to_come(study.shared, info_of);
   require_budgets(study, dataset);
   return Planner(study, dataset, info_of, pace_of, progress).make();

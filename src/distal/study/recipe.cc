@@ -25,7 +25,7 @@ class Names final : public OptionVisitor {
 
  protected:
   void value(const char* name, Field, const char*, Range, const OneOf&) override { names.push_back(name); }
-  void section(const char* name, const char*, bool, const Body&) override { names.push_back(name); }
+  void section(const char* name, const char*, const Section&) override { names.push_back(name); }
 };
 
 const std::vector<std::string>& shared_names() {
@@ -48,7 +48,7 @@ Document own_part(const Document& recipe, const std::string& arm, const std::str
     Recipe top, with_arm;
     recipe.read(top);
     recipe.overlaid_by(difference).read(with_arm);
-    if (resolved(top.shared) == resolved(with_arm.shared)) continue;
+    if (top.shared == with_arm.shared) continue;
     const std::string who = other.empty() ? fmt::format("arm {} sets {}", excerpt(arm), name) : fmt::format("arms {} and {} differ in {}", excerpt(other), excerpt(arm), name);
     throw UsageError(fmt::format("{}: {}, which arms share; set it at the top level, or write two recipes and compare them with distal report", difference.at(), who));
   }
@@ -112,17 +112,23 @@ void set_pace_aside(Learner& learner) {
 
 }  // namespace
 
-void SyntheticData::visit(OptionVisitor& v) {
+void SyntheticData::visit(OptionVisitor& v) const {
   v("classes", set.classes, "motions", one_of(motions()));
   v("train", set.train, "videos in train.csv", between(0, 100000));
   v("pool", set.pool, "videos in pool.csv", between(1, 100000));
   v("test", set.test, "videos in test.csv", between(1, 100000));
   v("frames", set.video.frames, "frames of a video", between(2, 10000));
   v("size_px", set.video.width, "width and height", between(16, 1024));
-  set.video.height = set.video.width;
 }
 
-void DataOptions::visit(OptionVisitor& v) {
+SyntheticSet SyntheticData::videos(int64_t seed) const {
+  SyntheticSet videos = set;
+  videos.video.height = videos.video.width;
+  videos.seed = static_cast<uint64_t>(seed);
+  return videos;
+}
+
+void DataOptions::visit(OptionVisitor& v) const {
   v("root", root, "folder of the lists and the videos; --data sets it");
   v("synthetic", synthetic, "videos to generate into root");
   v("pool", pool, "clips to ask about");
@@ -130,13 +136,13 @@ void DataOptions::visit(OptionVisitor& v) {
   v("test", test, "clips to measure on; shares no group with the others");
 }
 
-void TeacherRecipe::visit(OptionVisitor& v) {
+void TeacherRecipe::visit(OptionVisitor& v) const {
   v("train", train, "the teacher's own labelled clips");
   learner.visit(v);
   v("input", input, "what the teacher sees; absent: the recipe's input");
 }
 
-void SharedOptions::visit(OptionVisitor& v) {
+void SharedOptions::visit(OptionVisitor& v) const {
   v("question", question, "what the report answers, one sentence");
   v("seed", seed, "first seed", between(0, 9e15));
   v("seeds", seeds, "paired repeats", between(1, 1000));
@@ -152,7 +158,7 @@ void SharedOptions::visit(OptionVisitor& v) {
 
 InputOptions SharedOptions::teacher_input() const { return teacher ? teacher->input.value_or(input) : input; }
 
-void ArmOptions::visit(OptionVisitor& v) {
+void ArmOptions::visit(OptionVisitor& v) const {
   v("control", control, "the arm this one is tested against; empty: random");
   v("student", student, "the network to train");
   v("loss", loss, "how a teacher's answers are learned");
@@ -180,7 +186,7 @@ const std::string& ArmOptions::criterion() const { return mixes ? mixes->criteri
 
 bool ArmOptions::is_random() const { return selects() && criterion() == "random"; }
 
-void Recipe::visit(OptionVisitor& v) {
+void Recipe::visit(OptionVisitor& v) const {
   shared.visit(v);
   arm.visit(v);
 }

@@ -22,8 +22,10 @@
 namespace distal {
 
 struct SyntheticData {               // written into data.root when absent
-  SyntheticSet set;
-  void visit(OptionVisitor& v);
+  SyntheticSet set;                  // square videos: what their width is
+  void visit(OptionVisitor& v) const;
+  bool operator==(const SyntheticData&) const = default;
+  SyntheticSet videos(int64_t seed) const;  // as they are generated
 };
 
 struct DataOptions {
@@ -31,7 +33,8 @@ struct DataOptions {
   std::optional<SyntheticData> synthetic;
   ListOptions pool, test;
   std::optional<ListOptions> start;  // where the initial answers come from; absent: from the pool
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const DataOptions&) const = default;
 };
 
 /// A teacher that the study trains first, on videos that are neither in the pool nor in the test set.
@@ -39,7 +42,8 @@ struct TeacherRecipe {
   ListOptions train;
   Learner learner;
   std::optional<InputOptions> input;  // absent: the study's
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const TeacherRecipe&) const = default;
 };
 
 /// What all arms of a study have in common: what they are measured on, and who answers.
@@ -54,7 +58,8 @@ struct SharedOptions {
   CacheOptions cache;
   std::optional<TeacherRecipe> teacher;
   OracleOptions oracle;              // who answers about the pool; kind `teacher`: the one trained here
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const SharedOptions&) const = default;
   InputOptions teacher_input() const;  // of the teacher that the study trains
 };
 
@@ -86,7 +91,8 @@ struct ArmOptions {
   std::optional<MixesOptions> mixes; // rounds ask about mixes of the clips known so far (study/mixing.h) instead of clips of the pool
   int64_t answers_per_clip = 1;      // the teacher answers about so many views of a chosen clip: it as it is, and fixed views (Clip::view);
                                      // each is an answer of the budget, and a sample to learn from
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const ArmOptions&) const = default;
 
   bool selects() const;              // rounds choose what to ask about, within a budget: clips or mixes
   bool scores_pool() const;          // rounds predict the whole pool with the student before they choose
@@ -99,7 +105,8 @@ struct ArmOptions {
 struct Recipe {
   SharedOptions shared;
   ArmOptions arm;
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const Recipe&) const = default;
 };
 
 struct Arm {

@@ -22,9 +22,9 @@ class FindDropout final : public OptionVisitor {
 
  protected:
   void value(const char* name, Field field, const char*, Range, const OneOf&) override {
-    if (const auto* number = std::get_if<double*>(&field); number && std::string_view(name) == "dropout") found = **number;
+    if (const auto* number = std::get_if<const double*>(&field); number && std::string_view(name) == "dropout") found = **number;
   }
-  void section(const char*, const char*, bool, const Body&) override {}
+  void section(const char*, const char*, const Section&) override {}
 };
 
 // The tasks of a pre-training can make their clips of as many frames as the network sees.
@@ -49,7 +49,7 @@ void require_seen(Learner learner, const char* whose, bool augmented, const std:
   const char* cure = "has no effect on a frozen backbone, whose features are computed once; leave it out, or model.freeze";
   if (const auto& family = learner.augment.family.name; family != "none") refuse(fmt::format("{}.augment.family = {} {}", whose, family, cure));
   AugmentOptions plain;
-  if (!augmented && resolved(learner.augment) != resolved(plain)) refuse(fmt::format("{}.augment {}", whose, cure));
+  if (!augmented && learner.augment != plain) refuse(fmt::format("{}.augment {}", whose, cure));
 }
 
 // A probe is fitted without steps: of its training, class_weights alone counts.
@@ -60,7 +60,7 @@ void require_stepless(const Learner& learner, const char* whose, const std::func
   training.class_weights = plain.class_weights;
   training.threads = plain.threads;
   training.checkpoint_every = plain.checkpoint_every;
-  if (resolved(training) != resolved(plain))
+  if (training != plain)
     refuse(fmt::format("{}.training has no effect on a probe, which is fitted without steps (class_weights alone has one); leave it out, or probe", whose));
 }
 
@@ -70,7 +70,7 @@ void require_probed(const SharedOptions& shared, const ArmOptions& arm, bool err
   if (shared.teacher) require_stepless(shared.teacher->learner, "teacher", refuse);
   if (!arm.student.probe) return;
   Choice<DistillLoss> plain = ArmOptions().loss, loss = arm.loss;
-  if (resolved(loss) != resolved(plain)) refuse(fmt::format("loss = {} has no effect on a probe, which is fitted to labels or answers alone; leave loss or student.probe out", loss.name));
+  if (loss != plain) refuse(fmt::format("loss = {} has no effect on a probe, which is fitted to labels or answers alone; leave loss or student.probe out", loss.name));
   if (arm.ask_start && !errors_counted)
     refuse("ask_start has no effect on a probe, which is fitted to a clip's label where it has one; leave ask_start or student.probe out");
 }

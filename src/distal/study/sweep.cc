@@ -71,7 +71,7 @@ std::string control_of(const Recipe& top, const std::vector<ArmDifference>& arms
 
 }  // namespace
 
-void SweepOptions::visit(OptionVisitor& v) {
+void SweepOptions::visit(OptionVisitor& v) const {
   v("pool", pool, "pool sizes to compare", at_least(1));
   v("rounds", rounds, "numbers of rounds to compare", between(1, 1000));
   v("answers", answers, "answers over all rounds to compare, in selection.unit", at_least(1));

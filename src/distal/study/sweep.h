@@ -14,7 +14,8 @@ struct SweepOptions {
   std::vector<int64_t> pool;      // pool_size
   std::vector<int64_t> rounds;
   std::vector<double> answers;
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const SweepOptions&) const = default;
 };
 
 /// The recipe with its section `sweep` multiplied out into `arms`, and a random arm added where none is there and

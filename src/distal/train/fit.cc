@@ -167,7 +167,7 @@ class Gradients {
 
 }  // namespace
 
-void TrainingOptions::visit(OptionVisitor& v) {
+void TrainingOptions::visit(OptionVisitor& v) const {
   v("steps", steps, "optimiser steps", between(1, 1e8));
   v("epochs", epochs, "passes over the samples instead of steps; 0: steps", between(0, 1e6));
   v("batch_size", batch_size, "clips in a batch", between(1, 65536));

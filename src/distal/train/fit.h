@@ -37,7 +37,8 @@ struct TrainingOptions {
   int64_t checkpoint_every = 200;       // steps
   int64_t threads = 1;                  // prefetch threads
   int64_t steps_for(int64_t samples) const;
-  void visit(OptionVisitor& v);
+  void visit(OptionVisitor& v) const;
+  bool operator==(const TrainingOptions&) const = default;
 };
 
 class Objective {

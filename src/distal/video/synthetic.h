@@ -21,6 +21,7 @@ struct SyntheticOptions {
   std::string codec = "libx264";
   bool audio = false;           // adds a silent audio stream
   int crf = 18;                 // quality; 0 = lossless
+  bool operator==(const SyntheticOptions&) const = default;
 };
 
 /// Motion classes: a textured blob on a noisy background that moves left, right, up, down, or turns clockwise or
@@ -42,6 +43,7 @@ struct SyntheticSet {
   int64_t train = 60, pool = 120, test = 60;  // videos of each list, over all classes
   uint64_t seed = 1;
   SyntheticOptions video;
+  bool operator==(const SyntheticSet&) const = default;
 };
 /// Writes what is absent, each file whole. Throws Error, before anything is written, where a list of other content stands in
 /// its place: that is somebody's work; Interrupted between two videos.

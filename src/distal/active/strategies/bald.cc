@@ -13,7 +13,8 @@ class Bald final : public Strategy {
  public:
   struct Options {
     int64_t passes = 10;
-    void visit(OptionVisitor& v) { v("passes", passes, "passes with dropout; 10 is usual, 50 steadier", between(2, 1000)); }
+    void visit(OptionVisitor& v) const { v("passes", passes, "passes with dropout; 10 is usual, 50 steadier", between(2, 1000)); }
+    bool operator==(const Options&) const = default;
   };
   explicit Bald(const Options& options) : options_(options) {}
 

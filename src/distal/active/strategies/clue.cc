@@ -14,10 +14,11 @@ class Clue final : public Strategy {
   struct Options {
     double temperature = 1;
     int64_t iterations = 50;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("temperature", temperature, "of the softmax; 0.1 to 0.5 sharpens the weights", between(0.01, 100));
       v("iterations", iterations, "at most this many steps of k-means", between(0, 10000));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit Clue(const Options& options) : options_(options) {}
 

@@ -17,12 +17,13 @@ class ClusterMargin final : public Strategy {
   struct Options {
     double candidates = 10, cluster_size = 10, epsilon = 0;
     bool whole_pool = false;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("candidates", candidates, "clips of the smallest margin for each that is chosen", at_least(1));
       v("cluster_size", cluster_size, "clips in a cluster, on average", at_least(1));
       v("epsilon", epsilon, "merge clusters up to this mean cosine distance instead; 0: by cluster_size", between(0, 2));
       v("whole_pool", whole_pool, "cluster the whole pool, not the candidates alone");
     }
+    bool operator==(const Options&) const = default;
   };
   explicit ClusterMargin(const Options& options) : options_(options) {}
 

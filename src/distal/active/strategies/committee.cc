@@ -15,10 +15,11 @@ class Committee final : public Strategy {
   struct Options {
     int64_t members = 5;
     std::string by = "votes";
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("members", members, "students of different seeds, the measured one among them", between(2, 100));
       v("by", by, "entropy of the members' votes, or mean divergence from their consensus", one_of({"votes", "consensus"}));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit Committee(const Options& options) : options_(options) {}
 

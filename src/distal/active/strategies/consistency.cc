@@ -15,7 +15,8 @@ class Consistency final : public Strategy {
  public:
   struct Options {
     int64_t passes = 5;
-    void visit(OptionVisitor& v) { v("passes", passes, "augmented passes at each clip", between(2, 100)); }
+    void visit(OptionVisitor& v) const { v("passes", passes, "augmented passes at each clip", between(2, 100)); }
+    bool operator==(const Options&) const = default;
   };
   explicit Consistency(const Options& options) : options_(options) {}
 

@@ -19,7 +19,8 @@ class Disagreement final : public Strategy {
  public:
   struct Options {
     std::string by = "kl";
-    void visit(OptionVisitor& v) { v("by", by, "Kullback-Leibler divergence of the teacher from the student, or Jensen-Shannon", one_of({"kl", "js"})); }
+    void visit(OptionVisitor& v) const { v("by", by, "Kullback-Leibler divergence of the teacher from the student, or Jensen-Shannon", one_of({"kl", "js"})); }
+    bool operator==(const Options&) const = default;
   };
   explicit Disagreement(const Options& options) : options_(options) {}
 

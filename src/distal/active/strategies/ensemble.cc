@@ -16,10 +16,11 @@ class Ensemble final : public Strategy {
   struct Options {
     int64_t members = 5;
     std::string by = "information";
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("members", members, "students of different seeds, the measured one among them", between(2, 100));
       v("by", by, "mutual information, entropy of the mean, or variation ratio", one_of({"information", "entropy", "variation"}));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit Ensemble(const Options& options) : options_(options) {}
 

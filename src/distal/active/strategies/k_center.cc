@@ -9,7 +9,8 @@ class KCenter final : public Strategy {
  public:
   struct Options {
     bool normalize = false;
-    void visit(OptionVisitor& v) { v("normalize", normalize, "scale embeddings to length 1 before distances, as k_center_cosine does"); }
+    void visit(OptionVisitor& v) const { v("normalize", normalize, "scale embeddings to length 1 before distances, as k_center_cosine does"); }
+    bool operator==(const Options&) const = default;
   };
   explicit KCenter(const Options& options) : options_(options) {}
 

@@ -34,12 +34,13 @@ class LearningLoss final : public Strategy {
   struct Options {
     int64_t hidden = 128, steps = 200;
     double margin = 1, learning_rate = 0.01;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("hidden", hidden, "width of the predicting network", between(1, 4096));
       v("margin", margin, "by which the larger loss shall be predicted larger", at_least(0));
       v("steps", steps, "of its training", between(1, 100000));
       v("learning_rate", learning_rate, "of its training, with momentum 0.9", at_least(0));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit LearningLoss(const Options& options) : options_(options) {}
 

@@ -24,11 +24,12 @@ class ProbCover final : public Strategy {
   struct Options {
     double delta = 0, purity = 0.95;
     int64_t iterations = 50;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("delta", delta, "radius of a ball among embeddings of length 1; 0: by purity", between(0, 2));
       v("purity", purity, "share of the balls that hold one pseudo-label only", between(0, 1));
       v("iterations", iterations, "at most this many steps of the k-means of the pseudo-labels", between(0, 10000));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit ProbCover(const Options& options) : options_(options) {}
 

@@ -15,7 +15,8 @@ class Rad final : public Strategy {
  public:
   struct Options {
     std::optional<double> error;
-    void visit(OptionVisitor& v) { v("error", error, "share of the teacher's answers that are wrong; absent: measured on labelled clips", between(0, 1)); }
+    void visit(OptionVisitor& v) const { v("error", error, "share of the teacher's answers that are wrong; absent: measured on labelled clips", between(0, 1)); }
+    bool operator==(const Options&) const = default;
   };
   explicit Rad(const Options& options) : options_(options) {}
 

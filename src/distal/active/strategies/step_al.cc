@@ -46,7 +46,8 @@ class StepAl final : public Strategy {
  public:
   struct Options {
     int64_t iterations = 50;
-    void visit(OptionVisitor& v) { v("iterations", iterations, "at most this many steps of k-means", between(0, 10000)); }
+    void visit(OptionVisitor& v) const { v("iterations", iterations, "at most this many steps of k-means", between(0, 10000)); }
+    bool operator==(const Options&) const = default;
   };
   explicit StepAl(const Options& options) : options_(options) {}
 

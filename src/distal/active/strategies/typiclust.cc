@@ -19,7 +19,7 @@ class TypiClust final : public Strategy {
   struct Options {
     int64_t neighbours = 20, max_clusters = 500, small = 5, iterations = 50;
     bool normalize = true, published = false;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("neighbours", neighbours, "nearest clips that typicality is the density of", at_least(1));
       v("max_clusters", max_clusters, "at most this many clusters", at_least(1));
       v("small", small, "clusters of at most this many clips come last", at_least(0));
@@ -27,6 +27,7 @@ class TypiClust final : public Strategy {
       v("normalize", normalize, "scale embeddings to length 1 before distances");
       v("published", published, "rank by squared distances, as the authors' code does");
     }
+    bool operator==(const Options&) const = default;
   };
   explicit TypiClust(const Options& options) : options_(options) {}
 

@@ -18,12 +18,13 @@ class Cutmix final : public Augmentation {
   struct Options {
     std::vector<std::string> cuboid = {"spatial", "temporal", "spatio_temporal"};
     double alpha = 1, probability = 1;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("cuboid", cuboid, "kinds of cuboid, drawn evenly", one_of({"spatial", "temporal", "spatio_temporal"}));
       v("alpha", alpha, "of Beta(alpha, alpha): small cuts little or almost all, 1 evenly", between(0.01, 100));
       v("probability", probability, "that a clip is mixed", between(0, 1));
       if (cuboid.empty()) throw UsageError(fmt::format("{}: cuboid is empty; name spatial, temporal or spatio_temporal", v.place()));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit Cutmix(const Options& options) : options_(options) {}
 

@@ -108,12 +108,13 @@ class RandAugmentT final : public Augmentation {
     int64_t operations = 2;
     double magnitude = 10;
     std::vector<std::string> of = operation_names();
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("operations", operations, "operations one after another", between(1, 9));
       v("magnitude", magnitude, "the greatest at either end of a clip", between(0, 10));
       v("of", of, "the operations, drawn evenly", one_of(operation_names()));
       if (of.empty()) throw UsageError(fmt::format("{}: of is empty; name at least one operation", v.place()));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit RandAugmentT(const Options& options) : options_(options) {}
 

@@ -14,11 +14,12 @@ class Spatial final : public Augmentation {
  public:
   struct Options {
     double area = 0.5, aspect = 4.0 / 3, rotate_degrees = 0;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("area", area, "the least share of the frame that is kept", between(0.05, 1));
       v("aspect", aspect, "the most that a side is stretched over the other", between(1, 3));
       v("rotate_degrees", rotate_degrees, "the most that a clip is turned, either way", between(0, 45));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit Spatial(const Options& options) : options_(options) {}
 

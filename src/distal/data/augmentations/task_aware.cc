@@ -13,10 +13,11 @@ class TaskAware final : public Augmentation {
  public:
   struct Options : TransformOptions {
     double weight = 1;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("weight", weight, "of the head's cross entropy beside the loss of the classes", at_least(0));
       TransformOptions::visit(v);
     }
+    bool operator==(const Options&) const = default;
   };
   explicit TaskAware(const Options& options) : options_(options) {}
 

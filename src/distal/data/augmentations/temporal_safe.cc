@@ -15,12 +15,13 @@ class TemporalSafe final : public Augmentation {
  public:
   struct Options {
     double jitter = 0.1, slowest = 0.8, fastest = 1.25, drop = 0.1;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("jitter", jitter, "the most that a clip is moved in time, either way, as a share of it", between(0, 0.5));
       v("slowest", slowest, "the least speed", between(0.5, 1));
       v("fastest", fastest, "the greatest speed", between(1, 2));
       v("drop", drop, "probability that a frame is lost and the one before it is shown again", between(0, 0.9));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit TemporalSafe(const Options& options) : options_(options) {}
 

@@ -14,13 +14,14 @@ class At final : public DistillLoss {
   struct Options {
     std::vector<std::string> maps = {"layer1", "layer2", "layer3", "layer4"}, teacher_maps;
     double beta = 1000;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("maps", maps, "the student's maps, by their published names");
       v("teacher_maps", teacher_maps, "the teacher's, in the same order; empty: of the same names");
       v("beta", beta, "weight", at_least(0));
       if (maps.empty() || (!teacher_maps.empty() && teacher_maps.size() != maps.size()))
         throw UsageError(fmt::format("{}: loss at: {} maps and {} teacher_maps; name as many on either side", v.place(), maps.size(), teacher_maps.size()));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit At(const Options& options) : options_(options) {}
 

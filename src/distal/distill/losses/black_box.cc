@@ -9,7 +9,8 @@ class BlackBox final : public DistillLoss {
  public:
   struct Options {
     double tau = 1;
-    void visit(OptionVisitor& v) { v("tau", tau, "temperature that softens both distributions", between(0.05, 100)); }
+    void visit(OptionVisitor& v) const { v("tau", tau, "temperature that softens both distributions", between(0.05, 100)); }
+    bool operator==(const Options&) const = default;
   };
   explicit BlackBox(const Options& options) : options_(options) {}
 

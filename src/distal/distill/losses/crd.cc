@@ -22,13 +22,14 @@ class Crd final : public DistillLoss {
   struct Options {
     int64_t size = 128, negatives = 16384;
     double temperature = 0.07, momentum = 0.5, beta = 0.8;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("size", size, "features of a projection", between(1, 8192));
       v("negatives", negatives, "clips a pair is told apart from, at most", between(1, 1e6));
       v("temperature", temperature, "of the likeness", between(0.001, 10));
       v("momentum", momentum, "share of its old entry that a clip keeps in the bank", between(0, 1));
       v("beta", beta, "weight", at_least(0));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit Crd(const Options& options) : options_(options) {}
 

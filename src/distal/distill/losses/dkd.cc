@@ -16,12 +16,13 @@ class Dkd final : public DistillLoss {
  public:
   struct Options {
     double tau = 4, alpha = 1, beta = 8, truth = 1;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("tau", tau, "temperature that softens both distributions", between(0.05, 100));
       v("alpha", alpha, "weight of the class against all others", at_least(0));
       v("beta", beta, "weight of the others among themselves", at_least(0));
       v("truth", truth, "weight of the cross entropy with the truth", at_least(0));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit Dkd(const Options& options) : options_(options) {}
 

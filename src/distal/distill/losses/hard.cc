@@ -9,7 +9,8 @@ class Hard final : public DistillLoss {
  public:
   struct Options {
     double threshold = 0;
-    void visit(OptionVisitor& v) { v("threshold", threshold, "leave out answers whose largest probability is below this", between(0, 1)); }
+    void visit(OptionVisitor& v) const { v("threshold", threshold, "leave out answers whose largest probability is below this", between(0, 1)); }
+    bool operator==(const Options&) const = default;
   };
   explicit Hard(const Options& options) : options_(options) {}
 

@@ -15,11 +15,12 @@ class Hint final : public DistillLoss {
   struct Options {
     std::string map = "layer2", teacher_map;
     double beta = 100;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("map", map, "the student's map, by its published name, or embedding");
       v("teacher_map", teacher_map, "the teacher's map; empty: of the same name");
       v("beta", beta, "weight", at_least(0));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit Hint(const Options& options) : options_(options) {}
 

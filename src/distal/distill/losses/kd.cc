@@ -14,10 +14,11 @@ class Kd final : public DistillLoss {
  public:
   struct Options {
     double tau = 4, alpha = 0.9;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("tau", tau, "temperature that softens both distributions", between(0.05, 100));
       v("alpha", alpha, "share of the teacher where the truth is known too", between(0, 1));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit Kd(const Options& options) : options_(options) {}
 

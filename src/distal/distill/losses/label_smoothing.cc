@@ -12,7 +12,8 @@ class LabelSmoothing final : public DistillLoss {
  public:
   struct Options {
     double epsilon = 0.1;
-    void visit(OptionVisitor& v) { v("epsilon", epsilon, "probability that the other classes share", between(0, 1)); }
+    void visit(OptionVisitor& v) const { v("epsilon", epsilon, "probability that the other classes share", between(0, 1)); }
+    bool operator==(const Options&) const = default;
   };
   explicit LabelSmoothing(const Options& options) : options_(options) {}
 

@@ -15,10 +15,11 @@ class Rkd final : public DistillLoss {
  public:
   struct Options {
     double distance = 25, angle = 50;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("distance", distance, "weight of the distances", at_least(0));
       v("angle", angle, "weight of the angles; 0 spares N^3 cosines", at_least(0));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit Rkd(const Options& options) : options_(options) {}
 

@@ -15,11 +15,12 @@ class Sp final : public DistillLoss {
   struct Options {
     std::string map = "embedding", teacher_map;
     double beta = 3000;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("map", map, "the student's features: embedding, or a map by its published name");
       v("teacher_map", teacher_map, "the teacher's; empty: of the same name");
       v("beta", beta, "weight", at_least(0));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit Sp(const Options& options) : options_(options) {}
 

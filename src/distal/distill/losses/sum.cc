@@ -18,10 +18,10 @@ class Sum final : public DistillLoss {
   struct Term {
     std::string name;
     double weight = 1, warmup = 0;
-    std::shared_ptr<const DistillLoss> loss;
-    std::shared_ptr<const void> options;
+    mutable std::shared_ptr<const DistillLoss> loss;  // made by `visit`, with its options
+    mutable std::shared_ptr<const void> options;
 
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("weight", weight, "factor on all parts of this loss", at_least(0));
       v("warmup", warmup, "share of the steps over which it rises from 0, its part truth excepted", between(0, 1));
       for (const auto& row : catalogue<DistillLoss>())
@@ -34,9 +34,9 @@ class Sum final : public DistillLoss {
 
   struct Options {
     std::vector<std::string> of = {"black_box"};
-    std::map<std::string, Term> terms;
+    mutable std::map<std::string, Term> terms;  // one for each of `of`; made by `visit`
 
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       std::vector<std::string> names;
       for (const auto& row : catalogue<DistillLoss>())
         if (row.name != "sum") names.push_back(row.name);

@@ -19,7 +19,7 @@ class TfKd final : public DistillLoss {
   struct Options {
     double alpha = 0.1, tau = 20, correct = 0.99, multiplier = 1;
     double self_alpha = 0.95, self_tau = 6, self_multiplier = 0.5;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("alpha", alpha, "share of the virtual teacher", between(0, 1));
       v("tau", tau, "temperature that softens the virtual teacher", between(0.05, 100));
       v("correct", correct, "the virtual teacher's probability of the true class", between(0, 1));
@@ -28,6 +28,7 @@ class TfKd final : public DistillLoss {
       v("self_tau", self_tau, "temperature that softens its answers and the student", between(0.05, 100));
       v("self_multiplier", self_multiplier, "on its part", at_least(0));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit TfKd(const Options& options) : options_(options) {}
 

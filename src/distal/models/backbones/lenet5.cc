@@ -55,10 +55,11 @@ class LeNet5Backbone final : public Backbone {
   struct Options {
     double width = 1;
     double dropout = 0;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("width", width, "channel multiplier; 1 is LeNet-5, 0.5 LeNet-5-Half", between(0.2, 16));
       v("dropout", dropout, "share of the features dropped before the classifier", between(0, 0.99));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit LeNet5Backbone(const Options& options) : options_(options) {}
   Model build(int64_t classes, Random random) const override {

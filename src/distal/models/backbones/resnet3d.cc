@@ -44,7 +44,7 @@ class ResNet3dBackbone final : public Backbone {
     int64_t depth = 18;
     int64_t width = 64;
     double dropout = 0;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("depth", depth, "layers: 10, 18, 34 or 50", between(10, 50));
       v("width", width, "channels of the first stage; 64 as published, 16 to 32 trains on a plain CPU", between(4, 256));
       v("dropout", dropout, "share of the features dropped before the classifier", between(0, 0.99));
@@ -52,6 +52,7 @@ class ResNet3dBackbone final : public Backbone {
         throw UsageError(fmt::format("{}: depth {} does not exist, there are 10, 18, 34 and 50", v.place(), depth));
       }
     }
+    bool operator==(const Options&) const = default;
   };
   explicit ResNet3dBackbone(const Options& options) : options_(options) {}
   Model build(int64_t classes, Random random) const override {

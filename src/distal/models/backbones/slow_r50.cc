@@ -100,10 +100,11 @@ class SlowR50Backbone final : public Backbone {
   struct Options {
     int64_t width = 64;
     double dropout = 0.5;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("width", width, "channels of the stem and a quarter of the first stage's; 64 as published", between(4, 256));
       v("dropout", dropout, "share of the features dropped before the classifier", between(0, 0.99));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit SlowR50Backbone(const Options& options) : options_(options) {}
   Model build(int64_t classes, Random random) const override {

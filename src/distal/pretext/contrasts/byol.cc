@@ -32,7 +32,8 @@ class Byol final : public Contrast {
  public:
   struct Options {
     double momentum = 0.99;
-    void visit(OptionVisitor& v) { v("momentum", momentum, "of the key encoder at first; rises to 1", between(0, 1)); }
+    void visit(OptionVisitor& v) const { v("momentum", momentum, "of the key encoder at first; rises to 1", between(0, 1)); }
+    bool operator==(const Options&) const = default;
   };
   explicit Byol(const Options& options) : options_(options) {}
   std::shared_ptr<ContrastBranch> branch(const BranchSizes& sizes, Random random) const override { return std::make_shared<Predictor>(sizes, random); }

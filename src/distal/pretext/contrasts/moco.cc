@@ -54,11 +54,12 @@ class Moco final : public Contrast {
   struct Options {
     double temperature = 0.1, momentum = 0.99;
     int64_t queue = 1024;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("temperature", temperature, "divides the similarities", between(0.01, 10));
       v("momentum", momentum, "of the key encoder at first; rises to 1", between(0, 1));
       v("queue", queue, "keys remembered in each branch, at most one per clip of the pool", between(1, 1048576));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit Moco(const Options& options) : options_(options) {}
   std::shared_ptr<ContrastBranch> branch(const BranchSizes& sizes, Random) const override {

@@ -45,7 +45,8 @@ class Simclr final : public Contrast {
  public:
   struct Options {
     double temperature = 0.1;
-    void visit(OptionVisitor& v) { v("temperature", temperature, "divides the similarities", between(0.01, 10)); }
+    void visit(OptionVisitor& v) const { v("temperature", temperature, "divides the similarities", between(0.01, 10)); }
+    bool operator==(const Options&) const = default;
   };
   explicit Simclr(const Options& options) : options_(options) {}
   std::shared_ptr<ContrastBranch> branch(const BranchSizes&, Random) const override { return std::make_shared<Pairs>(options_.temperature); }

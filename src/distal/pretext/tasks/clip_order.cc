@@ -12,10 +12,11 @@ class ClipOrder final : public PretextTask {
   struct Options {
     int64_t clips = 3;
     double gap = 0.5;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("clips", clips, "clips to be ordered; n! classes", between(2, 4));
       v("gap", gap, "from the end of one to the start of the next, in clip lengths", between(0, 8));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit ClipOrder(const Options& options) {
     std::vector<int64_t> order(options.clips);

@@ -13,7 +13,7 @@ class Shuffle final : public PretextTask {
  public:
   struct Options {
     int64_t chunks = 4, gap = 1, orders = 0;
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("chunks", chunks, "parts that change places", between(2, 8));
       v("gap", gap, "frames left out between two parts", between(0, 64));
       v("orders", orders, "names one of so many fixed orders; 0: in order or not", between(0, 1000));
@@ -22,6 +22,7 @@ class Shuffle final : public PretextTask {
       if (orders == 1 || orders > all)
         throw UsageError(fmt::format("{}: orders = {}; {} chunks have {} orders, write 2 to {}, or 0 for 'in order or not'", v.place(), orders, chunks, all, all));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit Shuffle(const Options& options) : options_(options) {
     Random random(0);

@@ -15,11 +15,12 @@ class Speed final : public PretextTask {
  public:
   struct Options {
     std::vector<int64_t> strides = {1, 2, 4, 8};
-    void visit(OptionVisitor& v) {
+    void visit(OptionVisitor& v) const {
       v("strides", strides, "frames of the view from one frame of the clip to the next; a class each", between(1, 64));
       if (strides.size() < 2 || std::set<int64_t>(strides.begin(), strides.end()).size() < strides.size())
         throw UsageError(fmt::format("{}: strides = [{}]; give at least two different ones, such as [1, 2, 4]", v.place(), fmt::join(strides, ", ")));
     }
+    bool operator==(const Options&) const = default;
   };
   explicit Speed(const Options& options) : options_(options) {}
 
