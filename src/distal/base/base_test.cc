@@ -198,7 +198,9 @@ TEST(Random, MatchesThePublishedConstants) {
 
 TEST(Random, DistributionsHaveTheirMoments) {
   Random random(1);
-  double sum = 0, squares = 0, betas = 0;
+  double sum = 0;
+  double squares = 0;
+  double betas = 0;
   for (int i = 0; i < 20000; ++i) {
     const double x = random.normal();
     sum += x;
@@ -220,11 +222,13 @@ TEST(Random, ChooseGivesDistinctRows) {
 }
 
 TEST(Clip, WhatIsMadeOfFilmedClipsIsFoundByItsKey) {
-  Clip a{"a.mp4", "aa", 0, 2.5}, b{"b.mp4", "bb", 1};
+  Clip a{"a.mp4", "aa", 0, 2.5};
+  Clip b{"b.mp4", "bb", 1};
   const FilmedClips filmed = {{a.key(), a}, {b.key(), b}};
   Clip view = b;
   view.view = 12;
-  const Clip mix = mixed_clip(a, b, 0.3), fading = mixed_clip(b, a, 1.0 / 3, 0.25);
+  const Clip mix = mixed_clip(a, b, 0.3);
+  const Clip fading = mixed_clip(b, a, 1.0 / 3, 0.25);
   EXPECT_EQ(mix.key(), "aa@0-2500*0.3+bb@1000--1");
   EXPECT_EQ(fading.key(), "bb@1000--1*0.3333~0.25+aa@0-2500");
   EXPECT_EQ(view.key(), "bb@1000--1#12");

@@ -51,7 +51,8 @@ std::string holder(int file) {
 }
 
 bool still_there(int file, const std::string& path) {
-  struct stat mine{}, named{};
+  struct stat mine = {};
+  struct stat named = {};
   return ::fstat(file, &mine) == 0 && ::stat(path.c_str(), &named) == 0 && mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
 }
 
@@ -105,7 +106,8 @@ const char* cure_of(int reason) {
 void require_place_for(const std::string& path) {
   const size_t bytes = std::filesystem::path(path).filename().string().size();
   if (bytes > NAME_MAX) fail("{}: its name has {} bytes, and file systems take {}; give a shorter name", excerpt(path, 2 * NAME_MAX), bytes, NAME_MAX);
-  struct stat there{}, named{};
+  struct stat there = {};
+  struct stat named = {};
   if (::stat(path.c_str(), &there) != 0 || S_ISDIR(there.st_mode)) return;  // a folder is not replaced
   const bool link_to_device = path.starts_with("/dev/") && ::lstat(path.c_str(), &named) == 0 && S_ISLNK(named.st_mode);
   if (S_ISREG(there.st_mode) && !link_to_device) return;

@@ -73,7 +73,8 @@ TEST_F(Files, EachRefusalHasItsCure) {
 }
 
 TEST_F(Files, NeverReplacePipes) {
-  const std::string pipe = folder_ / "pipe", xml = folder_ / "m.xml";
+  const std::string pipe = folder_ / "pipe";
+  const std::string xml = folder_ / "m.xml";
   for (const std::string& name : {pipe, xml}) ASSERT_EQ(::mkfifo(name.c_str(), 0600), 0);
   EXPECT_THAT(error_of([&] { write_atomically(pipe, "x"); }), HasSubstr("pipe: no regular file"));
   EXPECT_THAT(error_of([&] { UnfinishedFile file(pipe); }), HasSubstr("pipe: no regular file"));

@@ -10,7 +10,9 @@ namespace {
 
 TEST(Interned, IsTheStringAndIsKeptOnce) {
   const std::string text = "a name that is longer than what fits into a string itself";
-  const Interned first = text, second = std::string_view(text), other = "other";
+  const Interned first = text;
+  const Interned second = std::string_view(text);
+  const Interned other = "other";
   EXPECT_EQ(&first.str(), &second.str());
   EXPECT_EQ(first, second);
   EXPECT_NE(first, other);

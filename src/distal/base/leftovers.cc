@@ -27,7 +27,8 @@ std::string stem_of(const std::string& name) { return name.substr(0, kMostStem);
 void remove_if_nobody_writes(const fs::path& path) {
   const int file = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
   if (file < 0) return;
-  struct stat mine{}, named{};
+  struct stat mine = {};
+  struct stat named = {};
   const bool left = ::flock(file, LOCK_EX | LOCK_NB) == 0 && ::fstat(file, &mine) == 0 && S_ISREG(mine.st_mode) && ::lstat(path.c_str(), &named) == 0 &&
                     mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
   if (left) ::unlink(path.c_str());

@@ -22,8 +22,9 @@ class Leftovers : public ::testing::Test {
   std::string put(const std::string& name) const { return folder_.write(name, "half"); }
   std::set<std::string> names() const {
     std::set<std::string> found;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path()))
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path())) {
       if (entry.is_regular_file()) found.insert(entry.path().filename());
+    }
     return found;
   }
   // A process that begins to write `path`, says so, and then dies, or waits for a byte from `end`.
@@ -40,7 +41,8 @@ class Leftovers : public ::testing::Test {
     }
     char byte = 0;
     EXPECT_EQ(::read(said[0], &byte, 1), 1);
-    ::close(said[0]), ::close(said[1]);
+    ::close(said[0]);
+    ::close(said[1]);
     if (end < 0) ::waitpid(child, nullptr, 0);
     return child;
   }
@@ -48,8 +50,9 @@ class Leftovers : public ::testing::Test {
 };
 
 TEST(LeftoverNames, AreOursAndNobodyElses) {
-  for (const char* name : {"a.csv", "film.mp4", "0123.probe", "a b", "x.distal-1", ".lock"})
+  for (const char* name : {"a.csv", "film.mp4", "0123.probe", "a b", "x.distal-1", ".lock"}) {
     for (const int64_t number : {1, 2, 1000}) EXPECT_TRUE(is_unfinished(unfinished_name(name, number))) << name;
+  }
   const std::string ours = unfinished_name("m", 1);
   EXPECT_TRUE(ours.starts_with("m.distal-1-") && ours.ends_with(".tmp"));
   for (const char* ending : {".onnx", ".xml", ".bin"}) EXPECT_TRUE(is_unfinished(ours + ending));
@@ -89,7 +92,8 @@ TEST_F(Leftovers, WhatIsBeingWrittenStays) {
   ASSERT_EQ(::pipe(end), 0);
   const pid_t child = writer(folder_ / "m", {".xml", ".bin"}, end[0]);
   const UnfinishedFile mine(folder_ / "m", {".xml", ".bin"});
-  const std::string first = unfinished_name("m", 1), second = unfinished_name("m", 2);
+  const std::string first = unfinished_name("m", 1);
+  const std::string second = unfinished_name("m", 2);
   const std::set<std::string> all = {first + ".xml", first + ".bin", second + ".xml", second + ".bin"};
   EXPECT_EQ(names(), all) << "two that write the same file do so apart";
   clear_leftovers(folder_.path(), /*deep=*/true);
@@ -97,7 +101,8 @@ TEST_F(Leftovers, WhatIsBeingWrittenStays) {
   EXPECT_EQ(names(), all);
   ASSERT_EQ(::write(end[1], "e", 1), 1);
   ::waitpid(child, nullptr, 0);
-  ::close(end[0]), ::close(end[1]);
+  ::close(end[0]);
+  ::close(end[1]);
   clear_leftovers(folder_.path());
   EXPECT_EQ(names(), (std::set<std::string>{second + ".xml", second + ".bin"}));
 }

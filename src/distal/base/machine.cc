@@ -19,8 +19,9 @@ int64_t number_in(const std::string& text) {
 // The number behind `field` in a file of such lines; -1: no such line.
 int64_t field_in(const std::string& path, const std::string& field) {
   std::ifstream file(path);
-  for (std::string line; std::getline(file, line);)
+  for (std::string line; std::getline(file, line);) {
     if (line.starts_with(field)) return number_in(line.substr(field.size()));
+  }
   return -1;
 }
 
@@ -39,7 +40,8 @@ int64_t least(int64_t a, int64_t b) { return a < 0 ? b : b < 0 ? a : std::min(a,
 void look_at(GroupMemory& memory, const std::filesystem::path& root, const std::string& path, const GroupWords& words) {
   for (std::filesystem::path group = std::filesystem::path(path).relative_path();; group = group.parent_path()) {
     const std::filesystem::path folder = root / group;
-    const int64_t limit = field_in((folder / words.limit).string(), ""), used = field_in((folder / words.used).string(), "");
+    const int64_t limit = field_in((folder / words.limit).string(), "");
+    const int64_t used = field_in((folder / words.used).string(), "");
     if (limit >= 0) {
       memory.bytes = least(memory.bytes, limit);
       const auto cached = [&](const char* field) { return std::max<int64_t>(0, field_in((folder / "memory.stat").string(), field)); };
@@ -58,9 +60,11 @@ GroupMemory group_memory(const std::string& groups, const std::string& mount) {
   GroupMemory memory;
   std::ifstream file(groups);
   for (std::string line; std::getline(file, line);) {
-    const size_t first = line.find(':'), second = line.find(':', first == std::string::npos ? first : first + 1);
+    const size_t first = line.find(':');
+    const size_t second = line.find(':', first == std::string::npos ? first : first + 1);
     if (second == std::string::npos) continue;
-    const std::string controllers = fmt::format(",{},", line.substr(first + 1, second - first - 1)), path = line.substr(second + 1);
+    const std::string controllers = fmt::format(",{},", line.substr(first + 1, second - first - 1));
+    const std::string path = line.substr(second + 1);
     if (controllers == ",,") look_at(memory, mount, path, kSecond);
     else if (controllers.find(",memory,") != std::string::npos) look_at(memory, mount + "/memory", path, kFirst);
   }
@@ -68,12 +72,14 @@ GroupMemory group_memory(const std::string& groups, const std::string& mount) {
 }
 
 int64_t memory_bytes() {
-  const int64_t machine = meminfo("MemTotal"), group = group_memory().bytes;
+  const int64_t machine = meminfo("MemTotal");
+  const int64_t group = group_memory().bytes;
   return group > 0 && (machine == 0 || group < machine) ? group : machine;
 }
 
 int64_t free_memory_bytes() {
-  const int64_t machine = meminfo("MemAvailable"), group = group_memory().free_bytes;
+  const int64_t machine = meminfo("MemAvailable");
+  const int64_t group = group_memory().free_bytes;
   return group >= 0 && (machine == 0 || group < machine) ? group : machine;
 }
 

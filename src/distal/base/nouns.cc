@@ -53,7 +53,8 @@ std::optional<Clip> find_clip(const std::string& key, const FilmedClips& filmed)
   static const Pattern mix(R"((.*?@-?\d+--?\d+(?:#\d+)?)\*(\d[\d.e-]{0,15})(?:~(\d[\d.e-]{0,15}))?\+(.*))", "a mix's key");
   const auto part = mix.match(key);
   if (!part) return std::nullopt;
-  const auto clip = find_unmixed((*part)[1], filmed), other = find_unmixed((*part)[4], filmed);
+  const auto clip = find_unmixed((*part)[1], filmed);
+  const auto other = find_unmixed((*part)[4], filmed);
   if (!clip || !other) return std::nullopt;
   const auto number = [](const std::string& text) { return std::strtod(text.c_str(), nullptr); };  // "" is 0
   return mixed_clip(*clip, *other, number((*part)[2]), number((*part)[3]));

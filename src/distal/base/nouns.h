@@ -42,7 +42,9 @@ ClipRefs refs_of(std::vector<Clip>&&) = delete;
 /// lambda of a clip, 1 - lambda of `other`; with fade > 0 lambda runs over the frames (active/mixup.h, blend).
 struct Clip::Mixed {
   Clip other;
-  double lambda = 0.5, fade = 0;  // as they stand in the key, to four digits
+  // as they stand in the key, to four digits
+  double lambda = 0.5;
+  double fade = 0;
 };
 
 /// The filmed clips by key, and what is made of them by its key; nothing where the key, or a part of it, is none of theirs.

@@ -17,7 +17,10 @@ namespace distal {
 namespace {
 
 constexpr char kMagic[] = "\x93NUMPY";
-constexpr size_t kMagicBytes = 6, kAlignment = 64, kMostHeaderBytes = 64 << 10, kMostDimensions = 64;
+constexpr size_t kMagicBytes = 6;
+constexpr size_t kAlignment = 64;
+constexpr size_t kMostHeaderBytes = 64 << 10;
+constexpr size_t kMostDimensions = 64;
 
 const std::map<std::string, torch::ScalarType>& types() {
   static const std::map<std::string, torch::ScalarType> table = {{"<f2", torch::kFloat16}, {"<f4", torch::kFloat32}, {"<f8", torch::kFloat64},
@@ -40,7 +43,9 @@ class HeaderText {
 
   std::optional<Header> read() {
     Header header;
-    bool type = false, order = false, shape = false;
+    bool type = false;
+    bool order = false;
+    bool shape = false;
     if (!take("{")) return std::nullopt;
     while (!take("}")) {
       const auto key = quoted();

@@ -22,10 +22,12 @@ constexpr int64_t kMostFileBytes = int64_t{16} << 20;  // of a recipe, its comme
 
 std::optional<bool> truth_of(std::string word) {
   std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  for (const char* yes : {"true", "yes", "on", "y"})
+  for (const char* yes : {"true", "yes", "on", "y"}) {
     if (word == yes) return true;
-  for (const char* no : {"false", "no", "off", "n"})
+  }
+  for (const char* no : {"false", "no", "off", "n"}) {
     if (word == no) return false;
+  }
   return std::nullopt;
 }
 
@@ -133,9 +135,13 @@ class Reader final : public OptionVisitor {
   template <class T>
   static void read(const Yaml& at, std::vector<T>& target, const std::string& key, const std::string& spot, Range range, const OneOf& words) {
     target.clear();
-    if (at.is_text()) target.push_back(scalar<T>(at, key, spot));
-    else if (at.is_list()) for (const Yaml& item : at.items) target.push_back(scalar<T>(item, key, item.place.text()));
-    else throw UsageError(fmt::format("{}: {} must be a list, such as [a, b]", spot, key));
+    if (at.is_text()) {
+      target.push_back(scalar<T>(at, key, spot));
+    } else if (at.is_list()) {
+      for (const Yaml& item : at.items) target.push_back(scalar<T>(item, key, item.place.text()));
+    } else {
+      throw UsageError(fmt::format("{}: {} must be a list, such as [a, b]", spot, key));
+    }
     for (const T& item : target) check(item, key, spot, range, words);
   }
 
@@ -171,7 +177,8 @@ class Writer final : public OptionVisitor {
   template <class T>
   void write(const char* name, const std::vector<T>& source) {
     Yaml list;
-    list.kind = Yaml::Kind::list, list.flow = true;
+    list.kind = Yaml::Kind::list;
+    list.flow = true;
     for (const T& item : source) list.items.push_back(yaml(item));
     made.set(name, std::move(list));
   }
@@ -279,8 +286,9 @@ Yaml laid_over(const Yaml& base, const Yaml& difference) {
     merged.entries.push_back(over == above.end() ? entry : YamlEntry{entry.key, over->second->place, laid_over(entry.value, over->second->value)});
     if (over != above.end()) above.erase(over);
   }
-  for (const YamlEntry& entry : difference.entries)
+  for (const YamlEntry& entry : difference.entries) {
     if (above.contains(entry.key)) merged.entries.push_back(entry);
+  }
   return merged;
 }
 

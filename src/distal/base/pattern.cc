@@ -34,8 +34,9 @@ const char* reason_of(const re2::RE2& pattern) {
 
 // Perl's look-around is known, but cannot be matched in linear time.
 bool looks_around(const std::string& expression) {
-  for (const char* sign : {"(?=", "(?!", "(?<=", "(?<!"})
+  for (const char* sign : {"(?=", "(?!", "(?<=", "(?<!"}) {
     if (expression.find(sign) != std::string::npos) return true;
+  }
   return false;
 }
 
@@ -51,7 +52,8 @@ std::optional<std::vector<std::string>> captures(const re2::RE2& pattern, std::s
 std::string rewrite_of(const std::string& replacement, int captures) {
   std::string out;
   for (size_t i = 0; i < replacement.size(); ++i) {
-    const char c = replacement[i], next = i + 1 < replacement.size() ? replacement[i + 1] : '\0';
+    const char c = replacement[i];
+    const char next = i + 1 < replacement.size() ? replacement[i + 1] : '\0';
     if (c == '\\') {
       out += "\\\\";
     } else if (c == '$' && (next == '$' || next == '&' || std::isdigit(static_cast<unsigned char>(next)))) {

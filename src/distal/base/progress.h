@@ -31,8 +31,11 @@ class Progress {
   std::mutex mutex_;
   bool quiet_, terminal_;
   std::string what_, unit_, note_;
-  int64_t total_ = 0, done_ = 0, first_ = -1;
-  std::chrono::steady_clock::time_point began_{}, drawn_{};
+  int64_t total_ = 0;
+  int64_t done_ = 0;
+  int64_t first_ = -1;
+  std::chrono::steady_clock::time_point began_{};
+  std::chrono::steady_clock::time_point drawn_{};
 };
 
 }  // namespace distal

@@ -39,15 +39,18 @@ double Random::beta(double a, double b) {
   // Johnk's method: exact for every a, b > 0, quick for the small parameters that mixing uses.
   if (a <= 1 && b <= 1) {
     for (;;) {
-      const double x = std::pow(uniform(), 1 / a), y = std::pow(uniform(), 1 / b);
+      const double x = std::pow(uniform(), 1 / a);
+      const double y = std::pow(uniform(), 1 / b);
       if (x + y > 0 && x + y <= 1) return x / (x + y);
     }
   }
   const auto gamma = [this](double shape) {  // Marsaglia and Tsang, ACM TOMS 26(3), 2000
     const double boost = shape < 1 ? std::pow(1 - uniform(), 1 / shape) : 1;
-    const double d = (shape < 1 ? shape + 1 : shape) - 1.0 / 3, c = 1 / std::sqrt(9 * d);
+    const double d = (shape < 1 ? shape + 1 : shape) - 1.0 / 3;
+    const double c = 1 / std::sqrt(9 * d);
     for (;;) {
-      const double x = normal(), v = std::pow(1 + c * x, 3);
+      const double x = normal();
+      const double v = std::pow(1 + c * x, 3);
       if (v > 0 && std::log(1 - uniform()) < 0.5 * x * x + d - d * v + d * std::log(v)) return boost * d * v;
     }
   };

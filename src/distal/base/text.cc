@@ -40,8 +40,9 @@ size_t utf8_length(std::string_view text) {
   if (byte(0) < 0x80) return 1;
   const size_t length = byte(0) >= 0xC2 && byte(0) <= 0xDF ? 2 : (byte(0) & 0xF0) == 0xE0 ? 3 : byte(0) >= 0xF0 && byte(0) <= 0xF4 ? 4 : 0;
   if (length == 0 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i)
+  for (size_t i = 1; i < length; ++i) {
     if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
   // Overlong forms, surrogates and what lies above U+10FFFF show in the second byte.
   if (byte(0) == 0xE0 && byte(1) < 0xA0) return 0;
   if (byte(0) == 0xED && byte(1) > 0x9F) return 0;
@@ -70,7 +71,8 @@ std::string excerpt(std::string_view text, size_t most) {
 }
 
 std::string slug(std::string_view text) {
-  constexpr size_t kMost = 80, kDigits = 9;
+  constexpr size_t kMost = 80;
+  constexpr size_t kDigits = 9;
   const auto stands = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == '-'; };
   std::string name;
   bool told = true;  // whether the name still says all of the text
@@ -82,7 +84,8 @@ std::string slug(std::string_view text) {
     told &= c == ' ' || c == ',';
     if (!name.empty() && name.back() != '-') name += '-';
   }
-  const size_t first = name.find_first_not_of(".-"), last = name.find_last_not_of(".-");
+  const size_t first = name.find_first_not_of(".-");
+  const size_t last = name.find_last_not_of(".-");
   const std::string trimmed = first == std::string::npos ? "" : name.substr(first, last - first + 1);
   told &= trimmed == name && !name.empty() && name.size() <= kMost;
   if (told) return name;

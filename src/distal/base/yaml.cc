@@ -43,8 +43,9 @@ std::string in_words(const std::string& found) {
       Row{YAML::ErrorMsg::ALIAS_NOT_FOUND, "a '*' without a name; put quotes around the text"},
       Row{YAML::ErrorMsg::ANCHOR_NOT_FOUND, "an '&' without a name; put quotes around the text"},
   };
-  for (const Row& row : kRows)
+  for (const Row& row : kRows) {
     if (found == row.found) return row.words;
+  }
   if (found.starts_with(YAML::ErrorMsg::INVALID_ESCAPE) || found.starts_with(YAML::ErrorMsg::INVALID_UNICODE))
     return "an escape that does not exist; use single quotes, or \\\\ for a backslash";
   return "it cannot be read from here on; check quotes, brackets and indentation";
@@ -70,7 +71,10 @@ void require_text(std::string_view text, const YamlPlace& source) {
       refuse(at, fmt::format("not YAML: control character 0x{:02x}; take it away, if it is the right file", byte));
     if (is_no_character(text)) refuse(at, "not YAML: U+FFFE or U+FFFF, which are no characters; take it away, if it is the right file");
     at.column += 1;
-    if (byte == '\n') ++at.line, at.column = 1;
+    if (byte == '\n') {
+      ++at.line;
+      at.column = 1;
+    }
     text.remove_prefix(length);
   }
 }
@@ -142,7 +146,8 @@ class Builder final : public YAML::EventHandler {
 
   YamlPlace exact(const YAML::Mark& mark) const {
     YamlPlace at = source_;
-    at.line = mark.line + 1, at.column = mark.column + 1;
+    at.line = mark.line + 1;
+    at.column = mark.column + 1;
     return at;
   }
   YamlPlace place(const YAML::Mark& mark) const { return lines_ ? exact(mark) : source_; }
@@ -177,7 +182,9 @@ class Builder final : public YAML::EventHandler {
     count(mark, 1);
     require_depth(mark, open_.size() + 1);
     Yaml value;
-    value.kind = kind, value.flow = style == YAML::EmitterStyle::Flow, value.place = place(mark);
+    value.kind = kind;
+    value.flow = style == YAML::EmitterStyle::Flow;
+    value.place = place(mark);
     open_.push_back({std::move(value), mark, anchor, std::nullopt, {}});
   }
   void end() {
@@ -270,19 +277,23 @@ std::string YamlPlace::text() const {
 
 Yaml Yaml::of_text(std::string text, YamlPlace place) {
   Yaml value;
-  value.kind = Kind::text, value.text = std::move(text), value.place = std::move(place);
+  value.kind = Kind::text;
+  value.text = std::move(text);
+  value.place = std::move(place);
   return value;
 }
 
 Yaml Yaml::section(YamlPlace place) {
   Yaml value;
-  value.kind = Kind::section, value.place = std::move(place);
+  value.kind = Kind::section;
+  value.place = std::move(place);
   return value;
 }
 
 const Yaml* Yaml::find(std::string_view key) const {
-  for (const YamlEntry& entry : entries)
+  for (const YamlEntry& entry : entries) {
     if (entry.key == key) return &entry.value;
+  }
   return nullptr;
 }
 
@@ -317,7 +328,10 @@ Yaml parse_yaml(std::string_view text, const std::string& place, bool lines) {
     }
   } catch (const YAML::Exception& error) {
     YamlPlace at = source;
-    if (!error.mark.is_null()) at.line = error.mark.line + 1, at.column = error.mark.column + 1;
+    if (!error.mark.is_null()) {
+      at.line = error.mark.line + 1;
+      at.column = error.mark.column + 1;
+    }
     refuse(at, "not YAML: " + in_words(indented_by_tab(rest, error.mark.line) ? YAML::ErrorMsg::TAB_IN_INDENTATION : error.msg));
   }
   if (!builder.root.place.source) builder.root.place = source;

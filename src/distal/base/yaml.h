@@ -18,7 +18,9 @@ inline constexpr int kMostYamlDepth = 64;
 
 struct YamlPlace {
   std::shared_ptr<const std::string> source;  // a file, or `--set key`
-  int line = 0, column = 0;                   // from 1; 0: the source as a whole
+  // from 1; 0: the source as a whole
+  int line = 0;
+  int column = 0;
   std::string text() const;                   // `file:line:column`
 };
 

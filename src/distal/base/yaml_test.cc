@@ -34,7 +34,7 @@ TEST(Yaml, TextComesBack) {
 TEST(Yaml, WhateverTextIsWrittenComesBack) {
   const std::vector<std::string> parts = {"a", " ", "\t", "\n", "\r", "\x7f", "\x01", "\x1b", "\xc2\x85", "\xc2\xa0", "\xe2\x80\xa8", "\xef\xbb\xbf", "\xf0\x9f\x98\x80", "#", ":", "-",
                                           "'", "\"", "\\", "[", "}", ",", "&", "*", "!", "|", "%", "~", "?", "null", "1", "---", "--- ", "... "};
-  for (const std::string& first : parts)
+  for (const std::string& first : parts) {
     for (const std::string& second : parts) {
       const std::string text = first + "x" + second;
       EXPECT_EQ(no_yaml_text(text), "");
@@ -46,6 +46,7 @@ TEST(Yaml, WhateverTextIsWrittenComesBack) {
         EXPECT_EQ(read.find(whole)->text, whole);
       }
     }
+  }
 }
 
 TEST(Yaml, WhatCannotComeBackIsSaid) {
