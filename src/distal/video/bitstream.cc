@@ -45,21 +45,24 @@ std::vector<uint8_t> unescaped(const uint8_t* data, int64_t size) {
 
 /// The place of the next 00 00 01, or `size`.
 int64_t next_start(const uint8_t* data, int64_t size, int64_t at) {
-  for (; at + 3 <= size; ++at)
+  for (; at + 3 <= size; ++at) {
     if (data[at] == 0 && data[at + 1] == 0 && data[at + 2] == 1) return at;
+  }
   return size;
 }
 
 /// A scaling list of an H.264 parameter set, 7.3.2.1.1.1.
 void skip_scaling(Bits& bits, int count) {
-  int64_t last = 8, next = 8;
+  int64_t last = 8;
+  int64_t next = 8;
   for (int i = 0; i < count; ++i) {
     if (next != 0) next = (last + bits.signed_golomb() + 256) % 256;
     if (next != 0) last = next;
   }
 }
 
-constexpr int kRecoveryPoint = 6, kDisplayOrientation = 47;  // SEI messages
+constexpr int kRecoveryPoint = 6;        // SEI message
+constexpr int kDisplayOrientation = 47;  // SEI message
 
 /// Each message of an SEI unit.
 template <class Take>
@@ -67,11 +70,15 @@ void messages(const std::vector<uint8_t>& unit, size_t head, Take take) {
   size_t at = head;
   const auto number = [&] {
     int value = 0;
-    while (at < unit.size() && unit[at] == 0xff) value += 255, ++at;
+    while (at < unit.size() && unit[at] == 0xff) {
+      value += 255;
+      ++at;
+    }
     return at < unit.size() ? value + unit[at++] : -1;
   };
   while (at + 2 < unit.size()) {
-    const int type = number(), bytes = number();
+    const int type = number();
+    const int bytes = number();
     if (type < 0 || bytes < 0 || at + static_cast<size_t>(bytes) > unit.size()) return;
     take(type, unit.data() + at, bytes);
     at += static_cast<size_t>(bytes);
@@ -96,7 +103,8 @@ Bitstream::Entries entries_of(AVCodecID codec) {
 Bitstream::Bitstream(const AVStream& stream) : stream_(stream), codec_(stream.codecpar->codec_id), entries_(entries_of(codec_)) {
   if (entries_ == Entries::unknown) distrust(fmt::format("which frames of {} stand alone is not known", avcodec_get_name(codec_)));
   const AVCodecParameters& about = *stream.codecpar;
-  const bool avc = codec_ == AV_CODEC_ID_H264, hevc = codec_ == AV_CODEC_ID_HEVC;
+  const bool avc = codec_ == AV_CODEC_ID_H264;
+  const bool hevc = codec_ == AV_CODEC_ID_HEVC;
   if (!avc && !hevc) return;
   if (about.extradata_size >= 23 - 16 * avc && about.extradata[0] == 1) length_bytes_ = (about.extradata[avc ? 4 : 21] & 3) + 1;
   extra();
@@ -142,8 +150,14 @@ void Bitstream::extra() {
     }
   };
   if (avc) {
-    if (at < size) ++at, rows(data[at - 1] & 31);
-    if (at < size) ++at, rows(data[at - 1]);
+    if (at < size) {
+      ++at;
+      rows(data[at - 1] & 31);
+    }
+    if (at < size) {
+      ++at;
+      rows(data[at - 1]);
+    }
     return;
   }
   int64_t arrays = at < size ? data[at++] : 0;
@@ -159,7 +173,8 @@ void Bitstream::set_unit(int kind, const uint8_t* data, int64_t size) {
   if (!(avc ? kind == 7 || kind == 8 : kind >= 32 && kind <= 34)) return;
   int64_t number = 0;
   const auto plain = unescaped(data, std::min<int64_t>(size, 512));
-  const int64_t head = avc ? 1 : 2, bytes = std::ssize(plain);
+  const int64_t head = avc ? 1 : 2;
+  const int64_t bytes = std::ssize(plain);
   if (bytes <= head) return;
   Bits bits(plain.data() + head, bytes - head);
   if (avc && kind == 7) {
@@ -169,20 +184,29 @@ void Bitstream::set_unit(int kind, const uint8_t* data, int64_t size) {
     if (profile == 100 || profile == 110 || profile == 122 || profile == 244 || profile == 44 || profile == 83 || profile == 86) {
       const int64_t chroma = bits.golomb();
       planes_ = chroma == 3 && bits.take(1) != 0;
-      bits.golomb(), bits.golomb(), bits.take(1);
+      bits.golomb();
+      bits.golomb();
+      bits.take(1);
       if (bits.take(1) != 0) {
-        for (int i = 0; i < (chroma == 3 ? 12 : 8); ++i)
+        for (int i = 0; i < (chroma == 3 ? 12 : 8); ++i) {
           if (bits.take(1) != 0) skip_scaling(bits, i < 6 ? 16 : 64);
+        }
       }
     }
     number_bits_ = static_cast<int>(std::min<int64_t>(bits.golomb(), 12)) + 4;
     const int64_t order = bits.golomb();
     if (order == 0) bits.golomb();
     if (order == 1) {
-      bits.take(1), bits.golomb(), bits.golomb();
+      bits.take(1);
+      bits.golomb();
+      bits.golomb();
       for (int64_t count = std::min<int64_t>(bits.golomb(), 255); count > 0; --count) bits.golomb();
     }
-    bits.golomb(), bits.take(1), bits.golomb(), bits.golomb();  // references, gaps, width, height
+    // references, gaps, width, height
+    bits.golomb();
+    bits.take(1);
+    bits.golomb();
+    bits.golomb();
     fields_ = bits.take(1) == 0;                                // frame_mbs_only_flag
   } else if (kind == 8 || kind == 34) {
     number = bits.golomb();
@@ -202,7 +226,9 @@ void Bitstream::turn_at(bool entry, const std::string& turned) {
 bool Bitstream::is_field(const uint8_t* unit, int64_t size) const {
   const auto plain = unescaped(unit, std::min<int64_t>(size, 32));
   Bits bits(plain.data() + 1, std::ssize(plain) - 1);
-  bits.golomb(), bits.golomb(), bits.golomb();
+  bits.golomb();
+  bits.golomb();
+  bits.golomb();
   if (planes_) bits.take(2);
   bits.take(number_bits_);
   return bits.take(1) != 0;
@@ -211,7 +237,10 @@ bool Bitstream::is_field(const uint8_t* unit, int64_t size) const {
 Bitstream::Said Bitstream::look_h264(const AVPacket& packet) {
   Said said;
   std::string turned;
-  bool recovers = false, instant = false, ends = false, field = false;
+  bool recovers = false;
+  bool instant = false;
+  bool ends = false;
+  bool field = false;
   int64_t slices = 0;
   units(packet.data, packet.size, true, [&](const uint8_t* unit, int64_t size) {
     const int kind = unit[0] & 31;
@@ -244,7 +273,8 @@ Bitstream::Said Bitstream::look_hevc(const AVPacket& packet) {
   int first = -1;
   units(packet.data, packet.size, true, [&](const uint8_t* unit, int64_t size) {
     if (size < 3) return;
-    const int kind = unit[0] >> 1 & 63, layer = (unit[0] & 1) << 5 | unit[1] >> 3;
+    const int kind = unit[0] >> 1 & 63;
+    const int layer = (unit[0] & 1) << 5 | unit[1] >> 3;
     if (layer != 0) return;
     if (kind >= 32 && kind <= 34) set_unit(kind, unit, size);
     ends |= kind == 36 || kind == 37;
@@ -267,7 +297,8 @@ Bitstream::Said Bitstream::look_mpeg12(const AVPacket& packet) {
   Said said;
   const uint8_t* data = packet.data;
   const int64_t size = packet.size;
-  int64_t pictures = 0, fields = 0;
+  int64_t pictures = 0;
+  int64_t fields = 0;
   bool ends = false;
   for (int64_t at = next_start(data, size, 0); at < size;) {
     const int64_t begin = at + 3;
@@ -297,7 +328,8 @@ Bitstream::Said Bitstream::look_mpeg4(const AVPacket& packet) {
   Said said;
   const uint8_t* data = packet.data;
   const int64_t size = packet.size;
-  int64_t pictures = 0, shortest = size;
+  int64_t pictures = 0;
+  int64_t shortest = size;
   for (int64_t at = next_start(data, size, 0); at < size;) {
     const int64_t begin = at + 3;
     at = next_start(data, size, begin);
@@ -324,18 +356,21 @@ Bitstream::Said Bitstream::look_vp9(const AVPacket& packet) const {
   if (bits.take(1) * 2 + low == 3) bits.take(1);
   if (bits.take(1) != 0) return said;  // shows a frame that is there
   said.entry = said.clean = bits.take(1) == 0;
-  const bool shown = bits.take(1) != 0, several = (packet.data[packet.size - 1] & 0xe0) == 0xc0;
+  const bool shown = bits.take(1) != 0;
+  const bool several = (packet.data[packet.size - 1] & 0xe0) == 0xc0;
   if (!shown && !several) said.frames = 0;
   return said;
 }
 
 Bitstream::Said Bitstream::look_av1(const AVPacket& packet) const {
-  constexpr int kFrameHeader = 3, kFrame = 6;
+  constexpr int kFrameHeader = 3;
+  constexpr int kFrame = 6;
   Said said;
   said.frames = 0;
   bool first = true;
   for (int64_t at = 0; at < packet.size;) {
-    const int head = packet.data[at++], kind = head >> 3 & 15;
+    const int head = packet.data[at++];
+    const int kind = head >> 3 & 15;
     if ((head & 4) != 0) ++at;
     int64_t size = packet.size - at;
     if ((head & 2) != 0) {

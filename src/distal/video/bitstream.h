@@ -51,7 +51,8 @@ class Bitstream {
   AVCodecID codec_;
   Entries entries_;
   int length_bytes_ = 0;                     // of a unit in H.264 and HEVC of MP4 and Matroska; 0: start codes
-  bool fields_ = false, planes_ = false;     // H.264: pictures may be fields; colour planes are coded apart
+  bool fields_ = false;                      // H.264: pictures may be fields
+  bool planes_ = false;                      // H.264: colour planes are coded apart
   int number_bits_ = 4;                      // H.264: of a frame's number
   int64_t packets_ = 0;
   bool ended_ = false;                       // the sequence, in mid-stream

@@ -35,7 +35,10 @@ Turn turned(int rotation, int64_t height, int64_t width) {
 /// `rows`: of the stored picture.
 Turn turn(int rotation, bool mirrored, int64_t rows, int64_t height, int64_t width) {
   Turn turn = turned(rotation, height, width);
-  if (mirrored) turn.origin += (rows - 1) * turn.down, turn.down = -turn.down;
+  if (mirrored) {
+    turn.origin += (rows - 1) * turn.down;
+    turn.down = -turn.down;
+  }
   return turn;
 }
 
@@ -80,13 +83,15 @@ void Converter::to_rgb(const AVFrame& picture, const AVFrame& declared, int heig
 
 void Converter::convert(const AVFrame& frame, int rotation, int64_t height, int64_t width, uint8_t* rgb, bool mirrored) {
   const bool lies = rotation % 180 != 0;
-  const int64_t rows = lies ? width : height, columns = lies ? height : width;
+  const int64_t rows = lies ? width : height;
+  const int64_t columns = lies ? height : width;
   const int64_t stride = (3 * columns + kAlign - 1) / kAlign * kAlign + kAlign;
   lying_.resize(static_cast<size_t>(stride * (rows + 1) + 2 * kAlign));
   void* start = lying_.data();
   size_t space = lying_.size();
   auto* base = static_cast<uint8_t*>(std::align(kAlign, static_cast<size_t>(stride * rows), start, space));
-  const int row_count = static_cast<int>(rows), column_count = static_cast<int>(columns);
+  const int row_count = static_cast<int>(rows);
+  const int column_count = static_cast<int>(columns);
   if (is_planar_420(frame) && (frame.height != rows || frame.width != columns)) {
     scale_planes(frame, row_count, column_count);
     to_rgb(*small_, frame, small_->height, column_count, base, static_cast<int>(stride));

@@ -72,7 +72,9 @@ struct Decoder::State {
   Codec codec;
   Converter converter;
   Packet packet = make_packet();
-  Frame incoming = make_frame(), current = make_frame(), previous = make_frame();
+  Frame incoming = make_frame();
+  Frame current = make_frame();
+  Frame previous = make_frame();
   int64_t number = 0;             // of the next frame, in a file that is not seekable
   int64_t began = kNowhere;       // the key frame, or kFileStart, that `current` was decoded from
   int64_t floor_pts = INT64_MIN;  // earlier frames lead an open GOP: their references were not decoded
@@ -334,7 +336,8 @@ Frames Decoder::at_frames(std::span<const int64_t> indices, Resize resize, doubl
   uint8_t* const rgb = out.frames.data_ptr<uint8_t>();
   const int64_t bytes = height * width * 3;
   for (size_t i = 0; i < order.size(); ++i) {
-    const int64_t row = order[i], index = indices[row];
+    const int64_t row = order[i];
+    const int64_t index = indices[row];
     out.time_s.data_ptr<double>()[row] = info.time_s[static_cast<size_t>(index)];
     if (i > 0 && indices[order[i - 1]] == index) {
       std::copy_n(rgb + order[i - 1] * bytes, bytes, rgb + row * bytes);

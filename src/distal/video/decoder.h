@@ -48,7 +48,11 @@ class Decoder {
   Frames at_frames(std::span<const int64_t> indices, Resize resize, double deadline_s = 10);
 
   /// What the last call did, for tests and benches.
-  struct Work { int64_t seeks = 0, decoded = 0, converted = 0; };
+  struct Work {
+    int64_t seeks = 0;
+    int64_t decoded = 0;
+    int64_t converted = 0;
+  };
   Work work() const;
 
  private:

@@ -238,12 +238,15 @@ std::string with_matrix(std::string bytes, const std::array<int, 4>& matrix) {
 /// Where a matrix puts each pixel of a picture [H, W, 3]: (x, y) to (a x + c y, b x + d y), moved into view.
 torch::Tensor moved(const torch::Tensor& picture, const std::array<int, 4>& matrix) {
   const auto [a, b, c, d] = matrix;
-  const int64_t height = picture.size(0), width = picture.size(1);
+  const int64_t height = picture.size(0);
+  const int64_t width = picture.size(1);
   const bool lies = a == 0;
   torch::Tensor out = torch::zeros({lies ? width : height, lies ? height : width, 3}, torch::kUInt8);
-  const int64_t left = (a < 0 ? width - 1 : 0) + (c < 0 ? height - 1 : 0), top = (b < 0 ? width - 1 : 0) + (d < 0 ? height - 1 : 0);
-  for (int64_t y = 0; y < height; ++y)
+  const int64_t left = (a < 0 ? width - 1 : 0) + (c < 0 ? height - 1 : 0);
+  const int64_t top = (b < 0 ? width - 1 : 0) + (d < 0 ? height - 1 : 0);
+  for (int64_t y = 0; y < height; ++y) {
     for (int64_t x = 0; x < width; ++x) out[b * x + d * y + top][a * x + c * y + left] = picture[y][x];
+  }
   return out;
 }
 
@@ -432,7 +435,8 @@ TEST(Decoder, ShowsWhatLiesAroundDamage) {
     for (size_t i = 0; i < tail.size(); ++i) EXPECT_EQ(tail[i], 84 + static_cast<int64_t>(i));
     for (int64_t index = 0; index < info.frames(); ++index) replaced += all.shown[static_cast<size_t>(index)] != index;
     // Whatever else is asked, and in whatever order: the same, also amid the damage.
-    Decoder backwards(info), scattered(info);
+    Decoder backwards(info);
+    Decoder scattered(info);
     for (int64_t index = info.frames() - 1; index >= 0; --index) {
       const Frames one = backwards.at_frames(std::vector<int64_t>{index}, {});
       EXPECT_TRUE(one.frames[0].equal(all.frames[index])) << index;
@@ -452,7 +456,8 @@ TEST(Decoder, ShowsWhatLiesAroundDamage) {
 std::string without_time(std::string ts, int64_t picture) {
   for (size_t at = 0; at + 188 <= ts.size(); at += 188) {
     const auto byte = [&](size_t i) { return static_cast<uint8_t>(ts[at + i]); };
-    const bool video = ((byte(1) & 0x1f) << 8 | byte(2)) == 0x100, begins = (byte(1) & 0x40) != 0;
+    const bool video = ((byte(1) & 0x1f) << 8 | byte(2)) == 0x100;
+    const bool begins = (byte(1) & 0x40) != 0;
     if (!video || !begins || picture-- > 0) continue;
     const size_t header = 4 + ((byte(3) & 0x20) != 0 ? 1 + byte(4) : 0);
     ts[at + header + 7] = static_cast<char>(byte(header + 7) & 0x3f);

@@ -22,9 +22,11 @@ using File = std::unique_ptr<FILE, int (*)(FILE*)>;
 /// Seconds this thread stood ready and got no processor. A kernel that does not count them (no schedstat): all it did not run.
 double queued_s() {
   const File file(std::fopen("/proc/thread-self/schedstat", "re"), std::fclose);
-  unsigned long long ran_ns = 0, queued_ns = 0;
+  unsigned long long ran_ns = 0;
+  unsigned long long queued_ns = 0;
   if (file && std::fscanf(file.get(), "%llu %llu", &ran_ns, &queued_ns) == 2) return 1e-9 * static_cast<double>(queued_ns);
-  timespec ran{}, now{};
+  timespec ran{};
+  timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<double>(now.tv_sec - ran.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec - ran.tv_nsec);
@@ -262,7 +264,8 @@ void require_size(const std::string& path, int width, int height) {
 }
 
 void require_frame_bytes(const std::string& path, const AVCodecContext& codec) {
-  const int width = std::max(codec.width, codec.coded_width), height = std::max(codec.height, codec.coded_height);
+  const int width = std::max(codec.width, codec.coded_width);
+  const int height = std::max(codec.height, codec.coded_height);
   require_size(path, width, height);
   if (is_too_large(width, height, codec.pix_fmt)) {
     fail("{}: pictures of {} x {} px in {}, {} MB each; up to {} MB are read; convert the video", path, width, height, av_get_pix_fmt_name(codec.pix_fmt),

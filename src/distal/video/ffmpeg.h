@@ -68,7 +68,8 @@ class Deadline {
   void require_time(const std::string& path, const char* what) const;
 
  private:
-  double budget_s_ = std::numeric_limits<double>::infinity(), queued_before_s_ = 0;
+  double budget_s_ = std::numeric_limits<double>::infinity();
+  double queued_before_s_ = 0;
   std::chrono::steady_clock::time_point began_{};
 };
 
@@ -87,8 +88,10 @@ Input open_input(const std::string& path, const Deadline& deadline, int stream =
 int audio_streams(const AVFormatContext& format);
 /// The largest picture that is read: a side in pixels, the long side over the short one, pixels, and bytes as decoded. Beyond it memory for a
 /// few frames becomes gigabytes.
-constexpr int kMostSide_px = 16384, kMostAspect = 64;
-constexpr int64_t kMostPixels = int64_t{8192} * 8192, kMostFrameBytes = int64_t{256} << 20;
+constexpr int kMostSide_px = 16384;
+constexpr int kMostAspect = 64;
+constexpr int64_t kMostPixels = int64_t{8192} * 8192;
+constexpr int64_t kMostFrameBytes = int64_t{256} << 20;
 /// A decoder of the stream with one thread that refuses larger pictures, also in mid-stream. Throws Error: no decoder for this codec.
 Codec open_decoder(const std::string& path, const AVStream& stream);
 /// Throws Error with the limit where a picture of these sides, or of those that the decoder met last, goes beyond it. Sides of 0: not known.

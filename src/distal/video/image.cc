@@ -6,7 +6,8 @@ namespace distal {
 
 std::string encode_jpeg(const torch::Tensor& frame) {
   using namespace ffmpeg;
-  const int height = static_cast<int>(frame.size(0)), width = static_cast<int>(frame.size(1));
+  const int height = static_cast<int>(frame.size(0));
+  const int width = static_cast<int>(frame.size(1));
   // The scaler reads whole vectors, past the last row too.
   const torch::Tensor rgb = torch::cat({frame.reshape({-1}), torch::zeros({AV_INPUT_BUFFER_PADDING_SIZE}, torch::kUInt8)});
   const AVCodec* jpeg = avcodec_find_encoder(AV_CODEC_ID_MJPEG);

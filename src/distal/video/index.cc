@@ -16,9 +16,14 @@ void Indexing::add(const SeenPacket& packet) { packets_.push_back(packet); }
 
 /// What an edit list leaves out lies before the first shown frame or after the last.
 bool Indexing::one_span() const {
-  int64_t first = INT64_MAX, last = INT64_MIN;
-  for (const auto& packet : packets_)
-    if (packet.shown) first = std::min(first, packet.pts), last = std::max(last, packet.pts);
+  int64_t first = INT64_MAX;
+  int64_t last = INT64_MIN;
+  for (const auto& packet : packets_) {
+    if (packet.shown) {
+      first = std::min(first, packet.pts);
+      last = std::max(last, packet.pts);
+    }
+  }
   return std::none_of(packets_.begin(), packets_.end(), [&](const SeenPacket& p) { return !p.shown && p.pts >= first && p.pts <= last; });
 }
 
@@ -28,7 +33,10 @@ std::string Indexing::doubt(const AVStream& stream, const AVInputFormat& format,
   if (std::string_view(format.name) == "mpeg") return "a program stream names few times";
   const auto at = [&](int64_t pts) { return static_cast<double>(pts - packets_.front().pts) * av_q2d(stream.time_base); };
   const bool joins = (format.flags & AVFMT_TS_DISCONT) != 0;
-  int64_t most = INT64_MIN, most_before_entry = INT64_MIN, dts = AV_NOPTS_VALUE, place = -1;
+  int64_t most = INT64_MIN;
+  int64_t most_before_entry = INT64_MIN;
+  int64_t dts = AV_NOPTS_VALUE;
+  int64_t place = -1;
   std::vector<int64_t> times;
   for (const auto& packet : packets_) {
     if (packet.pts == AV_NOPTS_VALUE) return "some of its packets carry no time";
@@ -41,7 +49,9 @@ std::string Indexing::doubt(const AVStream& stream, const AVInputFormat& format,
     if (joins && known && static_cast<double>(packet.dts - dts) * av_q2d(stream.time_base) > kJump_s - 1) {  // the decoder knows for how long the one before stays
       return fmt::format("for {:g} s and more no frame comes after {:.2f} s, as where recordings were put together", kJump_s - 1, at(most));
     }
-    most = std::max(most, packet.pts), dts = packet.dts, place = packet.place;
+    most = std::max(most, packet.pts);
+    dts = packet.dts;
+    place = packet.place;
     times.push_back(packet.pts);
   }
   std::sort(times.begin(), times.end());
@@ -71,8 +81,9 @@ Index Indexing::from_packets(const std::vector<PlayedFrame>& head) const {
 
 Index Indexing::from_frames(const Playback& playback, std::string doubt, const Bitstream& bitstream) const {
   std::unordered_map<int64_t, const SeenPacket*> by_time;
-  for (const auto& packet : packets_)
+  for (const auto& packet : packets_) {
     if (packet.shown) by_time.emplace(packet.pts, &packet);
+  }
   Index index{{}, std::move(doubt)};
   int64_t before = INT64_MIN;
   for (const auto& frame : playback.frames) {

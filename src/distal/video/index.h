@@ -11,7 +11,10 @@ namespace distal::ffmpeg {
 
 /// A packet of the video stream.
 struct SeenPacket {
-  int64_t pts = 0, dts = 0, duration = 0, place = -1;  // place: byte in the file, -1: unknown
+  int64_t pts = 0;
+  int64_t dts = 0;
+  int64_t duration = 0;
+  int64_t place = -1;    // byte in the file; -1: unknown
   bool flagged = false;  // by the container, as a key
   bool shown = true;     // false: an edit list leaves it out
   Bitstream::Said said;

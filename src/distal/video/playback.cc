@@ -76,7 +76,8 @@ class PacketTimes {
   bool joins_;
   double start_;                   // of the file, where packets without times begin
   int64_t shift_ = 0;              // ticks
-  double shown_ = 0, dts_ = 0;     // the end of the last frame, and where the last packet stands
+  double shown_ = 0;               // the end of the last frame
+  double dts_ = 0;                 // where the last packet stands
   double step_ = 0;                // of the last packet
   std::optional<double> next_;
 };
@@ -178,7 +179,9 @@ Playback play(const std::string& path, const Deadline& deadline) { return Player
 std::vector<double> ascending_ticks(const std::vector<PlayedFrame>& frames) {
   constexpr size_t kTurn = 16;  // frames within which one that is out of turn is overtaken
   std::vector<double> ticks;
-  double shift = 0, step = 1, most = 0;
+  double shift = 0;
+  double step = 1;
+  double most = 0;
   for (size_t i = 0; i < frames.size(); ++i) {
     const auto shifted = [&](size_t at) { return static_cast<double>(frames[at].time) + shift; };
     if (frames[i].time == AV_NOPTS_VALUE) {
@@ -191,7 +194,10 @@ std::vector<double> ascending_ticks(const std::vector<PlayedFrame>& frames) {
       }
       ticks.push_back(shifted(i));
     }
-    if (i == 0) most = ticks[0], step = frames[0].duration > 0 ? static_cast<double>(frames[0].duration) : step;
+    if (i == 0) {
+      most = ticks[0];
+      step = frames[0].duration > 0 ? static_cast<double>(frames[0].duration) : step;
+    }
     if (ticks[i] > most) step = frames[i].duration > 0 ? static_cast<double>(frames[i].duration) : ticks[i] - most;
     most = std::max(most, ticks[i]);
   }
@@ -199,7 +205,8 @@ std::vector<double> ascending_ticks(const std::vector<PlayedFrame>& frames) {
     if (ticks[i] > ticks[i - 1]) continue;
     size_t next = i;
     while (next < ticks.size() && ticks[next] <= ticks[i - 1]) ++next;
-    const double begin = ticks[i - 1], usual = i > 1 ? (begin - ticks[0]) / static_cast<double>(i - 1) : step;
+    const double begin = ticks[i - 1];
+    const double usual = i > 1 ? (begin - ticks[0]) / static_cast<double>(i - 1) : step;
     const double share = next < ticks.size() ? (ticks[next] - begin) / static_cast<double>(next - i + 1) : std::min(step, usual);
     for (size_t at = i; at < next; ++at) ticks[at] = begin + share * static_cast<double>(at - i + 1);
   }

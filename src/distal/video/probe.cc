@@ -23,9 +23,11 @@ struct Pass {
   int64_t packets = 0;          // of the video stream, those included that hold nothing
   int64_t indexed = 0;          // of them in the file's own index, before it was read on
   int64_t end_dts = 0;          // of the video stream
-  int64_t corrupt = 0, misshapen = 0;
+  int64_t corrupt = 0;
+  int64_t misshapen = 0;
   std::vector<int64_t> corrupt_packets;  // how many came before each
-  double first_corrupt_s = 0, end_s = 0;  // end_s: of any stream
+  double first_corrupt_s = 0;
+  double end_s = 0;             // of any stream
   int error = 0;                // what ended the pass, 0 at the end of the file
   Frame first = make_frame();   // the first frame that decodes
   std::vector<PlayedFrame> head;  // the first frames, as a decoder shows them
@@ -65,7 +67,8 @@ class Head {
 
 /// H.264 and HEVC in MP4 or Matroska: a packet is a row of units, each after its length; they must fill it exactly.
 bool units_fill(const AVPacket& packet, const AVCodecParameters& codec) {
-  const bool avc = codec.codec_id == AV_CODEC_ID_H264, hevc = codec.codec_id == AV_CODEC_ID_HEVC;
+  const bool avc = codec.codec_id == AV_CODEC_ID_H264;
+  const bool hevc = codec.codec_id == AV_CODEC_ID_HEVC;
   if (!(avc || hevc) || codec.extradata_size < 23 - 16 * avc || codec.extradata[0] != 1) return true;
   const int length_bytes = (codec.extradata[avc ? 4 : 21] & 3) + 1;
   int64_t at = 0;
@@ -94,7 +97,10 @@ class LastGroup {
   explicit LastGroup(const Input& input) : wanted_(counts_packets(*input.format->iformat)) {}
   void add(const AVPacket& packet, bool entry) {
     if (!wanted_) return;
-    if (entry) packets_.clear(), bytes_ = 0;
+    if (entry) {
+      packets_.clear();
+      bytes_ = 0;
+    }
     if (entry || !packets_.empty()) packets_.emplace_back(av_packet_clone(&packet));
     bytes_ += packet.size;
     if (bytes_ > kMost) packets_.clear();  // so long a group is believed
@@ -108,7 +114,10 @@ class LastGroup {
       for (int code; (code = avcodec_receive_frame(codec.get(), frame.get())) != AVERROR(EAGAIN) && code != AVERROR_EOF;)
         whole &= code >= 0 && (is_sound(*frame) || frame->pts < packets_.front()->pts);
     };
-    for (const auto& packet : packets_) whole &= packet && avcodec_send_packet(codec.get(), packet.get()) >= 0, receive();
+    for (const auto& packet : packets_) {
+      whole &= packet && avcodec_send_packet(codec.get(), packet.get()) >= 0;
+      receive();
+    }
     avcodec_send_packet(codec.get(), nullptr);
     receive();
     return whole;
@@ -152,7 +161,8 @@ int64_t promised_bytes(const std::string& path, const std::string& container, in
     return !marked && open ? int64_t{-1} : value;
   };
   for (constexpr int64_t kSegment = 0x18538067; at < there;) {
-    const int64_t name = number(true), bytes = number(false);
+    const int64_t name = number(true);
+    const int64_t bytes = number(false);
     if (name == kSegment) return bytes > 0 ? at + bytes : 0;
     if (name < 0 || bytes < 0) return 0;
     at += bytes;
@@ -178,7 +188,8 @@ Pass read_packets(const std::string& path, Input& input, Bitstream& bitstream, c
       if (packet->dts != AV_NOPTS_VALUE) pass.end_dts = std::max(pass.end_dts, packet->dts + packet->duration);
       note_damage(*packet, stream, pass);
       if (!is_empty(*packet)) {
-        const bool flagged = (packet->flags & AV_PKT_FLAG_KEY) != 0, shown = (packet->flags & AV_PKT_FLAG_DISCARD) == 0;
+        const bool flagged = (packet->flags & AV_PKT_FLAG_KEY) != 0;
+        const bool shown = (packet->flags & AV_PKT_FLAG_DISCARD) == 0;
         const Bitstream::Said said = bitstream.look(*packet);
         pass.index.add({packet->pts, packet->dts, packet->duration, packet->pos, flagged, shown, said});
         last.add(*packet, said.entry);
@@ -213,9 +224,12 @@ bool is_gapless(const Index& index, const std::vector<int64_t>& packets) {
   if (frames.empty()) return false;
   const int64_t last = std::ssize(frames) - 1;
   const double usual = (frames.back().tick - frames.front().tick) / static_cast<double>(std::max<int64_t>(1, last));
-  for (const int64_t packet : packets)
-    for (int64_t i = std::max<int64_t>(0, packet - kReordered); i < std::min(last, packet + kReordered); ++i)
+  for (const int64_t packet : packets) {
+    for (int64_t i = std::max<int64_t>(0, packet - kReordered);
+         i < std::min(last, packet + kReordered); ++i) {
       if (frames[static_cast<size_t>(i + 1)].tick - frames[static_cast<size_t>(i)].tick > 1.9 * usual) return false;
+    }
+  }
   return true;
 }
 
@@ -266,11 +280,13 @@ void describe(const Input& input, const AVFrame& first, VideoInfo& info) {
 /// Frames that are there of those that the header promises; promised 0: it promises nothing. An edit list may leave samples of an MP4 out. The
 /// empty chunks of an AVI, where nothing new was to be shown, count in its header and in its times, but are no packets.
 struct Promise {
-  int64_t there = 0, promised = 0;
+  int64_t there = 0;
+  int64_t promised = 0;
 };
 
 Promise promise_of(const Pass& pass, const Input& input, const std::string& container) {
-  const int64_t promised = input.video->nb_frames, indexed = avformat_index_get_entries_count(input.video);
+  const int64_t promised = input.video->nb_frames;
+  const int64_t indexed = avformat_index_get_entries_count(input.video);
   if (container == "mp4") return {pass.packets, std::min(promised, indexed)};
   if (container != "avi") return {pass.packets, promised};
   const bool has_index = pass.indexed >= pass.packets;  // it stands at the end
@@ -319,7 +335,8 @@ std::string hash_of(const std::string& path, const Deadline& deadline) {
   std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
   if (!file) fail("{}: cannot be read: {}", path, std::strerror(errno));
   std::vector<char> block(size_t{1} << 20);
-  uint64_t hash = 0x9e3779b97f4a7c15ULL, bytes = 0;
+  uint64_t hash = 0x9e3779b97f4a7c15ULL;
+  uint64_t bytes = 0;
   while (const size_t count = std::fread(block.data(), 1, block.size(), file.get())) {
     deadline.require_time(path, "reading");
     std::fill_n(block.begin() + static_cast<int64_t>(count), (8 - count % 8) % 8, 0);  // the last word of the file
@@ -355,7 +372,8 @@ VideoInfo probe(const std::string& path) {
   require_file(path);
   const auto stamp = FileStamp::of(path);
   if (!stamp) fail("{}: no such file; check its path", path);
-  const double reading_s = 10 + static_cast<double>(stamp->bytes) / 10e6, decoding_s = 60 + static_cast<double>(stamp->bytes) / 1e6;
+  const double reading_s = 10 + static_cast<double>(stamp->bytes) / 10e6;
+  const double decoding_s = 60 + static_cast<double>(stamp->bytes) / 1e6;
   const Deadline deadline(reading_s);
   Input input = open_input(path, deadline);
   require_size(path, input.video->codecpar->width, input.video->codecpar->height);

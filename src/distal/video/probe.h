@@ -26,7 +26,8 @@ namespace distal {
 
 /// Size and modification time of a file.
 struct FileStamp {
-  int64_t bytes = 0, modified_ns = 0;
+  int64_t bytes = 0;
+  int64_t modified_ns = 0;
   bool operator==(const FileStamp&) const = default;
   static std::optional<FileStamp> of(const std::string& path);  // nothing where there is no such file
 };
@@ -34,12 +35,16 @@ struct FileStamp {
 struct VideoInfo {
   std::string path;
   std::string id;               // content hash of the whole file, 16 hexadecimal digits
-  int64_t bytes = 0, modified_ns = 0;  // of the file when it was probed
+  // of the file when it was probed
+  int64_t bytes = 0;
+  int64_t modified_ns = 0;
   double duration_s = 0;        // end of the last frame
   std::vector<double> time_s;   // start of each shown frame, ascending, time_s[0] == 0
   std::vector<int64_t> pts;     // the same in the stream's time base, as the decoder reports them; not seekable: 0, 1, 2, ...
   std::vector<uint8_t> key;     // 1 where a decoder can start; in presentation order; all 0: only from the file's start
-  int64_t width = 0, height = 0;  // as shown: after rotation
+  // as shown: after rotation
+  int64_t width = 0;
+  int64_t height = 0;
   bool mirrored = false;        // the first frame is to be turned upside down before it is rotated
   int rotation = 0;             // degrees clockwise to apply to it: 0, 90, 180, 270
   bool seekable = true;         // false: frames are numbered as they are decoded from the file's start

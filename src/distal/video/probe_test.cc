@@ -149,7 +149,8 @@ TEST(Probe, DoesNotCallEmptyChunksOfAnAviDamage) {
   const TemporaryFolder folder;
   const VideoInfo whole = probe_of(folder / "v.avi", {.frames = 20, .codec = "mjpeg"});
   std::string bytes = bytes_of(whole.path);
-  const size_t rows = bytes.rfind("idx1"), frames = bytes.find("strh") + 8 + 32;  // the stream's length in frames
+  const size_t rows = bytes.rfind("idx1");
+  const size_t frames = bytes.find("strh") + 8 + 32;  // the stream's length in frames
   const std::string row("00dc\x10\0\0\0\0\0\0\0\0\0\0\0", 16);
   bytes[rows + 4] = static_cast<char>(bytes[rows + 4] + 3 * 16);  // 20 rows of 16 bytes are 0x140: no carry
   for (int i = 0; i < 3; ++i) bytes += row;

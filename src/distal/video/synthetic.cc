@@ -28,7 +28,9 @@ constexpr double kTurn = 2 * std::numbers::pi;
 // ---- motions -----------------------------------------------------------------------------------------------------------
 
 struct Motion {
-  double right = 0, down = 0;  // in units of speed
+  // in units of speed
+  double right = 0;
+  double down = 0;
   double turn = 0;             // clockwise
 };
 
@@ -85,18 +87,23 @@ double around(double from, double to, double length) { return std::remainder(fro
 /// A disc whose one half is lighter, with stripes along the border of the halves: every angle looks different.
 const Colour* blob_at(const Scene& scene, double right, double down, double radius_px, double cosine, double sine) {
   if (right * right + down * down > radius_px * radius_px) return nullptr;
-  const double along = (right * cosine + down * sine) / radius_px, across = (down * cosine - right * sine) / radius_px;
+  const double along = (right * cosine + down * sine) / radius_px;
+  const double across = (down * cosine - right * sine) / radius_px;
   const bool stripe = std::sin(along * scene.stripes * kTurn) > 0.5;
   return (across > 0) != stripe ? &scene.light : &scene.dark;
 }
 
 void paint_motion(const Scene& scene, const Motion& motion, int64_t frame, const std::vector<float>& texture,
                   const SyntheticOptions& options, std::vector<uint8_t>& rgb) {
-  const auto width = static_cast<double>(options.width), height = static_cast<double>(options.height);
+  const auto width = static_cast<double>(options.width);
+  const auto height = static_cast<double>(options.height);
   const auto t = static_cast<double>(frame);
-  const double x = (scene.x + motion.right * scene.speed * t) * width, y = (scene.y + motion.down * scene.speed * t) * height;
+  const double x = (scene.x + motion.right * scene.speed * t) * width;
+  const double y = (scene.y + motion.down * scene.speed * t) * height;
   const double angle = scene.angle + motion.turn * scene.turn_speed * t;  // y points down: growing angles turn clockwise
-  const double radius_px = scene.radius * std::min(width, height), cosine = std::cos(angle), sine = std::sin(angle);
+  const double radius_px = scene.radius * std::min(width, height);
+  const double cosine = std::cos(angle);
+  const double sine = std::sin(angle);
   size_t at = 0;
   for (int64_t row = 0; row < options.height; ++row) {
     const double down = around(static_cast<double>(row) + 0.5, y, height);
@@ -113,7 +120,8 @@ void paint_motion(const Scene& scene, const Motion& motion, int64_t frame, const
 // ---- numbers -----------------------------------------------------------------------------------------------------------
 
 constexpr int64_t kCells = 5;  // a grid of 5 x 5 cells: 4 corners that show which way is up, 16 bits, 5 check bits
-constexpr std::array<uint8_t, 3> kOne = {230, 200, 60}, kZero = {30, 40, 120};
+constexpr std::array<uint8_t, 3> kOne = {230, 200, 60};
+constexpr std::array<uint8_t, 3> kZero = {30, 40, 120};
 
 bool is_corner(int64_t cell) { return cell == 0 || cell == kCells - 1 || cell == kCells * (kCells - 1) || cell == kCells * kCells - 1; }
 
@@ -141,8 +149,10 @@ void paint_number(int64_t number, int64_t height, int64_t width, std::vector<uin
 /// Mean brightness of the middle half of a cell, 0 .. 255.
 double brightness(const uint8_t* rgb, int64_t height, int64_t width, int64_t row, int64_t column) {
   const auto edge = [](int64_t length, int64_t cell, int quarter) { return length * (4 * cell + quarter) / (4 * kCells); };
-  const int64_t top = edge(height, row, 1), left = edge(width, column, 1);
-  const int64_t bottom = std::max(top + 1, edge(height, row, 3)), right = std::max(left + 1, edge(width, column, 3));
+  const int64_t top = edge(height, row, 1);
+  const int64_t left = edge(width, column, 1);
+  const int64_t bottom = std::max(top + 1, edge(height, row, 3));
+  const int64_t right = std::max(left + 1, edge(width, column, 3));
   double sum = 0;
   for (int64_t y = top; y < bottom; ++y) {
     for (int64_t x = left; x < right; ++x) {

@@ -11,7 +11,9 @@ namespace distal {
 struct SyntheticOptions {
   int64_t frames = 32;          // 0: no video stream
   double rate = 25;             // frames per second
-  int64_t width = 64, height = 64;  // as shown: after rotation; odd sizes are stored as 4:4:4
+  // as shown: after rotation; odd sizes are stored as 4:4:4
+  int64_t width = 64;
+  int64_t height = 64;
   bool variable_rate = false;   // durations alternate irregularly around 1 / rate
   int64_t b_frames = 0;
   int64_t gop = 12;             // frames between key frames
@@ -40,7 +42,10 @@ int64_t read_number(const uint8_t* rgb, int64_t height, int64_t width);
 /// classes take turns; every video is a group of its own.
 struct SyntheticSet {
   std::vector<std::string> classes = {"left", "right", "up", "down"};
-  int64_t train = 60, pool = 120, test = 60;  // videos of each list, over all classes
+  // videos of each list, over all classes
+  int64_t train = 60;
+  int64_t pool = 120;
+  int64_t test = 60;
   uint64_t seed = 1;
   SyntheticOptions video;
   bool operator==(const SyntheticSet&) const = default;

@@ -33,7 +33,8 @@ torch::Tensor motion(const TemporaryFolder& folder, const std::string& name, uin
 
 /// Mean absolute difference between a frame and the next one moved back by (`dy`, `dx`) on the torus.
 double mismatch(const torch::Tensor& video, int64_t dy, int64_t dx) {
-  const torch::Tensor now = video.slice(0, 0, 12).to(torch::kFloat), later = video.slice(0, 4, 16).to(torch::kFloat);
+  const torch::Tensor now = video.slice(0, 0, 12).to(torch::kFloat);
+  const torch::Tensor later = video.slice(0, 4, 16).to(torch::kFloat);
   return (now - later.roll({-dy, -dx}, {1, 2})).abs().mean().item<double>();
 }
 
@@ -58,7 +59,8 @@ TEST(Synthetic, MovesAsItsClassSays) {
 
 TEST(Synthetic, TurnsTheOtherWayRound) {
   const TemporaryFolder folder;
-  const torch::Tensor clockwise = motion(folder, "clockwise", 5), counter = motion(folder, "counterclockwise", 5);
+  const torch::Tensor clockwise = motion(folder, "clockwise", 5);
+  const torch::Tensor counter = motion(folder, "counterclockwise", 5);
   EXPECT_TRUE(torch::equal(clockwise[0], counter[0]));
   EXPECT_FALSE(torch::equal(clockwise[3], counter[3]));
   EXPECT_FALSE(torch::equal(clockwise[0], clockwise[3]));
@@ -67,7 +69,8 @@ TEST(Synthetic, TurnsTheOtherWayRound) {
 TEST(Synthetic, AStillSaysNothingOfTheClass) {
   const TemporaryFolder folder;
   // The first frame of a seed is the same picture whatever the class; later places are uniform again (a torus).
-  const torch::Tensor left = motion(folder, "left", 9, {.frames = 2}), up = motion(folder, "up", 9, {.frames = 2});
+  const torch::Tensor left = motion(folder, "left", 9, {.frames = 2});
+  const torch::Tensor up = motion(folder, "up", 9, {.frames = 2});
   EXPECT_TRUE(torch::equal(left[0], up[0]));
   EXPECT_FALSE(torch::equal(left[1], up[1]));
 }
@@ -165,7 +168,8 @@ TEST(SyntheticSet, WritesOnlyWhatIsAbsent) {
   const TemporaryFolder folder;
   SyntheticSet set{.train = 4, .pool = 0, .test = 0, .video = {.frames = 4}};
   write_motion_set(folder.path(), set);
-  const std::string kept = folder / rows_of(folder / "train.csv")[1][0], removed = folder / rows_of(folder / "train.csv")[2][0];
+  const std::string kept = folder / rows_of(folder / "train.csv")[1][0];
+  const std::string removed = folder / rows_of(folder / "train.csv")[2][0];
   const auto written = std::filesystem::last_write_time(kept);
   const std::string bytes = bytes_of(removed);
   std::filesystem::remove(removed);

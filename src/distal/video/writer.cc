@@ -19,10 +19,20 @@ std::vector<uint8_t> turned_back(const std::vector<uint8_t>& rgb, int64_t height
   const int64_t columns = rotation % 180 == 0 ? width : height;
   for (int64_t y = 0; y < height; ++y) {
     for (int64_t x = 0; x < width; ++x) {
-      int64_t row = y, column = x;
-      if (rotation == 90) row = width - 1 - x, column = y;
-      if (rotation == 180) row = height - 1 - y, column = width - 1 - x;
-      if (rotation == 270) row = x, column = height - 1 - y;
+      int64_t row = y;
+      int64_t column = x;
+      if (rotation == 90) {
+        row = width - 1 - x;
+        column = y;
+      }
+      if (rotation == 180) {
+        row = height - 1 - y;
+        column = width - 1 - x;
+      }
+      if (rotation == 270) {
+        row = x;
+        column = height - 1 - y;
+      }
       std::memcpy(&lying[static_cast<size_t>(3 * (row * columns + column))], &rgb[static_cast<size_t>(3 * (y * width + x))], 3);
     }
   }

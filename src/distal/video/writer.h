@@ -49,11 +49,16 @@ class VideoWriter {
   std::string path_;
   std::optional<UnfinishedFile> part_;  // written by FFmpeg, so it goes after format_
   SyntheticOptions options_;
-  int64_t ticks_per_frame_ = 1, next_frame_ = 0, next_tick_ = 0, next_sample_ = 0;
-  int stored_width_ = 0, stored_height_ = 0;
+  int64_t ticks_per_frame_ = 1;
+  int64_t next_frame_ = 0;
+  int64_t next_tick_ = 0;
+  int64_t next_sample_ = 0;
+  int stored_width_ = 0;
+  int stored_height_ = 0;
   ffmpeg::OutputFormat format_;
   ffmpeg::Codec video_codec_, audio_codec_;
-  AVStream *video_ = nullptr, *audio_ = nullptr;
+  AVStream* video_ = nullptr;
+  AVStream* audio_ = nullptr;
   ffmpeg::Scaler scaler_;
   ffmpeg::Frame picture_, silence_;
   ffmpeg::Packet packet_;
