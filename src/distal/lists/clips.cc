@@ -33,7 +33,8 @@ struct Video {
 // As the list writes it; a list in Windows-1252 may name files whose names are UTF-8.
 std::string path_of(const std::string& folder, const std::string& written) {
   const auto in_folder = [&](const std::string& name) { return (std::filesystem::path(folder) / name).string(); };
-  const std::string path = in_folder(written), decoded = utf8_name(written);
+  const std::string path = in_folder(written);
+  const std::string decoded = utf8_name(written);
   std::error_code unknown;
   return decoded == written || std::filesystem::exists(path, unknown) || !std::filesystem::exists(in_folder(decoded), unknown) ? path : in_folder(decoded);
 }
@@ -101,8 +102,9 @@ int64_t milliseconds(double seconds) { return std::llround(seconds * 1000); }  /
 void require_one_label_of_spans(const std::vector<Video>& videos, const std::vector<Row>& rows) {
   std::map<std::tuple<std::string_view, int64_t, int64_t>, std::pair<const Video*, const Row*>> parts;
   std::unordered_map<std::string_view, int64_t> copies;
-  for (const Video& video : videos)
+  for (const Video& video : videos) {
     if (!video.made.clips.empty()) ++copies[content_of(video)];
+  }
   for (const Video& video : videos) {
     if (video.made.clips.empty()) continue;
     const std::string_view content = content_of(video);
@@ -138,7 +140,8 @@ void add_clip(Video& video, const VideoInfo& info, double start_s, double end_s,
 
 void add_segments(Video& video, const VideoInfo& info, const ClipOptions& options, const std::vector<Row>& rows, const Classes& classes) {
   for (int64_t k = 0;; ++k) {
-    const double start_s = static_cast<double>(k) * options.stride_s, end_s = std::min(start_s + options.length_s, info.duration_s);
+    const double start_s = static_cast<double>(k) * options.stride_s;
+    const double end_s = std::min(start_s + options.length_s, info.duration_s);
     if (k > 0 && end_s - start_s < options.length_s / 2) break;
     const double middle_s = (start_s + end_s) / 2;
     const auto span = std::find_if(video.spans.begin(), video.spans.end(), [&](const Span& s) { return s.start_s <= middle_s && middle_s < s.end_s; });
@@ -205,7 +208,8 @@ class Joining {
       most += video.made.clips.size();
       if (!video.made.clips.empty()) ++contents_[video.made.clips.front().video_id.str()].copies;
     }
-    all_.clips.reserve(most), all_.origins.reserve(most);
+    all_.clips.reserve(most);
+    all_.origins.reserve(most);
     for (Video& video : videos_) add(video);
     return std::move(all_);
   }
@@ -289,7 +293,8 @@ void require_one_label(const std::vector<RoleClips>& lists, const Classes& class
     for (int64_t i = 0; i < std::ssize(list.list->clips); ++i) {
       const Clip& clip = list.list->clips[i];
       if (clip.label < 0 || clip.video_id.empty()) continue;
-      const Seen here{&list, i}, first = seen.try_emplace(clip.key(), here).first->second;
+      const Seen here{&list, i};
+      const Seen first = seen.try_emplace(clip.key(), here).first->second;
       if (first.list->list->clips[first.clip].label != clip.label)
         refuse_two_labels(labelled(first, true), labelled(here, false), part_text(clip.start_s, clip.end_s));
     }

@@ -74,8 +74,9 @@ class CvatReader {
     for (const pugi::xml_node node : root.children("track")) track(node);
     for (const pugi::xml_node node : root.children("image")) image(node);
     ForeignList list;
-    for (Tally* tally : {&tracks_, &tags_, &shapes_, &attributes_})
+    for (Tally* tally : {&tracks_, &tags_, &shapes_, &attributes_}) {
       if (tally->total() > 0) list.tallies.push_back(*tally);
+    }
     if (rows_.empty()) {
       std::string found;
       for (const Tally& tally : list.tallies) found += "; " + tally.text();
@@ -118,7 +119,9 @@ class CvatReader {
 
   void track(const pugi::xml_node& node) {
     const std::string label = value(node, "label");
-    int64_t first = -1, last = -1;  // frames since it was last outside
+    // frames since it was last outside
+    int64_t first = -1;
+    int64_t last = -1;
     const size_t before = rows_.size();
     for (const pugi::xml_node shape : node.children()) {
       if (shape.type() != pugi::node_element) continue;
@@ -159,7 +162,9 @@ class CvatReader {
     if (video_.empty()) fail("{}: no <source> in <meta> names the video; only tasks of one video are read", lines_.of(owner));
     Row row{video_, utf8_name(label)};
     set_group_of_name(row);
-    row.start_frame = first, row.end_frame = last, row.place = lines_.of(owner);
+    row.start_frame = first;
+    row.end_frame = last;
+    row.place = lines_.of(owner);
     rows_.push_back(row);
   }
 
@@ -180,7 +185,10 @@ class CvatReader {
   std::string place_, video_;
   int64_t step_ = 1;  // CVAT showed every step-th frame of the file
   std::vector<Row> rows_;
-  Tally tracks_{"tracks"}, tags_{"tags of frames"}, shapes_{"shapes of images"}, attributes_{"attributes"};
+  Tally tracks_{"tracks"};
+  Tally tags_{"tags of frames"};
+  Tally shapes_{"shapes of images"};
+  Tally attributes_{"attributes"};
 };
 
 }  // namespace
@@ -192,9 +200,10 @@ ForeignList read_cvat(const std::string& text, const std::string& place) {
   pugi::xml_document document;
   const auto parsed = document.load_buffer(text.data(), text.size(), pugi::parse_default | pugi::parse_doctype, pugi::encoding_utf8);
   if (!parsed) fail("{}: no XML: {}; {}", lines.at(parsed.offset), reason_of(parsed.status), kExportAgain);
-  for (const pugi::xml_node node : document.children())
+  for (const pugi::xml_node node : document.children()) {
     if (node.type() == pugi::node_doctype && std::string_view(node.value()).find('[') != std::string_view::npos)
       fail("{}: a DOCTYPE that defines entities, which are not read; {}", lines.of(node), kExportAgain);
+  }
   DepthGuard guard(lines);
   document.traverse(guard);
   return CvatReader(text, place).read(document);

@@ -163,8 +163,9 @@ void ForeignList::add(Row row, Side side) {
 void ForeignList::append(ForeignList more) {
   std::move(more.rows.begin(), more.rows.end(), std::back_inserter(rows));
   std::move(more.sides.begin(), more.sides.end(), std::back_inserter(sides));
-  for (auto& note : more.notes)
+  for (auto& note : more.notes) {
     if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(std::move(note));
+  }
   for (Tally& tally : more.tallies) {
     const auto at = std::find_if(tallies.begin(), tallies.end(), [&](const Tally& known) { return known.what() == tally.what(); });
     if (at == tallies.end()) tallies.push_back(std::move(tally));
@@ -180,7 +181,8 @@ std::string recognised_format(const std::string& text, const std::string& file_n
   const auto lines = lines_of(text, file_name);
   const auto all = [&](const auto& holds) { return std::all_of(lines.begin(), lines.end(), holds); };
   const auto ends_in_number = [](const ListLine& line) { return counted(line.text).has_value(); };
-  static const Pattern hmdb_name(R"(.+_test_split\d+\.txt)", "HMDB51"), ucf_name(R"((train|test)list\d+\.txt)", "UCF101");
+  static const Pattern hmdb_name(R"(.+_test_split\d+\.txt)", "HMDB51");
+  static const Pattern ucf_name(R"((train|test)list\d+\.txt)", "UCF101");
   if (hmdb_name.matches_all(file_name) && all(ends_in_number)) return "hmdb51";
   const auto is_ucf = [](const ListLine& line) {
     const auto numbered = counted(line.text);
@@ -212,8 +214,10 @@ ForeignList read_kinetics(const std::string& text, const std::string& place, con
   const auto records = parse_csv(text, place);
   if (records.empty()) fail("{}:1: empty; the first line of a Kinetics list is label,youtube_id,time_start,time_end,split", place);
   const CsvRecord& header = records.front();
-  const int64_t label = column(header, "label", place), id = column(header, "youtube_id", place), start = column(header, "time_start", place),
-                end = column(header, "time_end", place);
+  const int64_t label = column(header, "label", place);
+  const int64_t id = column(header, "youtube_id", place);
+  const int64_t start = column(header, "time_start", place);
+  const int64_t end = column(header, "time_end", place);
   const auto split = std::find(header.fields.begin(), header.fields.end(), "split") - header.fields.begin();
   ForeignList list;
   Tally rows("rows");
@@ -222,7 +226,8 @@ ForeignList read_kinetics(const std::string& text, const std::string& place, con
     const auto& fields = record->fields;
     if (fields.size() != header.fields.size()) fail("{}: {} fields where the header has {}, quote a field that contains a comma", here, fields.size(), header.fields.size());
     if (fields[id].empty()) fail("{}: empty youtube_id, name a video or remove the line", here);
-    const double start_s = seconds(fields[start], "time_start", here), end_s = seconds(fields[end], "time_end", here);
+    const double start_s = seconds(fields[start], "time_start", here);
+    const double end_s = seconds(fields[end], "time_end", here);
     if (end_s <= start_s) fail("{}: time_end {} is not after time_start {}, correct them or remove the line", here, fields[end], fields[start]);
     if (fields[id].size() > kLongestName) fail("{}: a youtube_id of {} characters, name a video or remove the line", here, fields[id].size());
     if (fields[label].empty()) {
@@ -294,7 +299,8 @@ ForeignList read_hmdb51(const std::string& text, const std::string& place, const
 std::string csv_text(const std::vector<Row>& rows) {
   const auto framed = [](const Row& row) { return row.start_frame >= 0; };
   const auto timed = [&](const Row& row) { return !framed(row) && (row.start_s > 0 || std::isfinite(row.end_s)); };
-  const bool seconds = std::any_of(rows.begin(), rows.end(), timed), frames = std::any_of(rows.begin(), rows.end(), framed);
+  const bool seconds = std::any_of(rows.begin(), rows.end(), timed);
+  const bool frames = std::any_of(rows.begin(), rows.end(), framed);
   std::string text = fmt::format("path,label,group{}{}\n", seconds ? ",start_s,end_s" : "", frames ? ",start_frame,end_frame" : "");
   for (const Row& row : rows) {
     text += fmt::format("{},{},{}", csv_field(row.path), csv_field(row.label), csv_field(row.group));

@@ -213,7 +213,9 @@ std::string task(const std::string& annotation, const std::string& data = R"({"v
 
 // One task that cannot be read beside one that can: what the tally says of it. Alone it ends the import with the same reason.
 std::string left_out(const std::string& annotation, const std::string& data = R"({"video": "a.mp4"})") {
-  const std::string good = task(R"({"type": "choices", "value": {"choices": ["good"]}})", R"({"video": "b.mp4"})", 1), bad = task(annotation, data);
+  const std::string good =
+      task(R"({"type": "choices", "value": {"choices": ["good"]}})", R"({"video": "b.mp4"})", 1);
+  const std::string bad = task(annotation, data);
   const auto list = read_label_studio("[" + bad + "," + good + "]", "e.json", among({}), 0);
   EXPECT_THAT(labels(list), ElementsAre("good")) << annotation;
   EXPECT_EQ(list.tallies.at(0).total(), 2) << annotation;
@@ -313,8 +315,9 @@ TEST(Cvat, TagsOfFramesThatFollowEachOtherAreOneSpan) {
 TEST(Cvat, AnyXmlOfThatStructureIsRead) {
   const std::string plain = cvat(track("cut", {{3, 0}, {6, 1}}));
   std::string one_line;
-  for (const char c : plain)
+  for (const char c : plain) {
     if (c != '\n') one_line += c;
+  }
   const std::string other = "<!DOCTYPE annotations><?note x?>\n<annotations>\n\n  <!-- a <track> that is none -->\n"
                             "<meta><job><id>1</id></job><source><![CDATA[op1.mp4]]></source></meta>\n\n"
                             "<track\n  source='manual'   label = 'c&#117;t' id='0'><box\n\noutside=\"0\" frame='3' ><attribute name='how'>line one\n\nline three</attribute></box>"
@@ -426,9 +429,12 @@ TEST(CsvText, ReadsBackAsItWas) {
 
 TEST(CsvText, SecondsAndFramesGoIntoOneList) {
   Row timed, framed;
-  timed.path = framed.path = " a, b.mp4", timed.label = framed.label = "x", timed.group = framed.group = "g\n1";
+  timed.path = framed.path = " a, b.mp4";
+  timed.label = framed.label = "x";
+  timed.group = framed.group = "g\n1";
   timed.end_s = 3;
-  framed.start_frame = 2, framed.end_frame = 4;
+  framed.start_frame = 2;
+  framed.end_frame = 4;
   const auto again = reread({timed, framed});
   EXPECT_EQ(again.at(0).end_s, 3);
   EXPECT_EQ(again.at(0).start_frame, -1);

@@ -115,7 +115,8 @@ ForeignList rows_of_tree(const std::string& folder) {
     const fs::path relative = below(folder, entry.path());
     if (!relative.has_parent_path()) fail("{}: lies beside the class folders; a folder tree is CLASS/VIDEO", entry.path().string());
     Row row;
-    row.path = relative.string(), row.place = relative.string();
+    row.path = relative.string();
+    row.place = relative.string();
     row.label = utf8_name(relative.parent_path().filename().string());
     if (row.label.str().find_first_not_of(" \t") == std::string::npos) fail("{}: its class folder has a blank name; name the class", entry.path().string());
     set_group_of_name(row);
@@ -218,7 +219,8 @@ VideoFolder::~VideoFolder() = default;
 
 std::string VideoFolder::find(const std::string& name) {
   if (name.empty() || name.size() > kLongestPath) return "";
-  const std::string found = find_as_written(name), decoded = utf8_name(name);
+  const std::string found = find_as_written(name);
+  const std::string decoded = utf8_name(name);
   return found.empty() && decoded != name ? find_as_written(decoded) : found;
 }
 

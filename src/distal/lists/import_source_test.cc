@@ -62,7 +62,8 @@ TEST(ImportSource, AGroupIsWhatTheExpressionCaptures) {
 }
 
 TEST(ImportSource, RefusesTreesThatAreNone) {
-  const Files loose({"a.mp4"}), empty({});
+  const Files loose({"a.mp4"});
+  const Files empty({});
   EXPECT_THAT(error_of([&] { source(loose.path()); }), HasSubstr("lies beside the class folders"));
   EXPECT_THAT(error_of([&] { source(empty.path()); }), HasSubstr("no video below it"));
   EXPECT_THAT(error_of([&] { source(loose / "a.mp4"); }), HasSubstr("a video; give the folder"));
@@ -82,7 +83,10 @@ TEST(ImportSource, BothListsOfUcf101AreFoundFromOne) {
     EXPECT_THAT(ucf.list.sides, ElementsAre(Side::test, Side::training));
     EXPECT_THAT(ucf.missing, ElementsAre(files / "lists/trainlist01.txt" + ":2: Archery/v_Archery_g09_c01.avi"));
   }
-  const auto second = source(files / "lists", [&](ImportOptions& options) { options.videos = files / "videos", options.split = 2; });
+  const auto second = source(files / "lists", [&](ImportOptions& options) {
+    options.videos = files / "videos";
+    options.split = 2;
+  });
   EXPECT_THAT(second.list.sides, ElementsAre(Side::unsaid));  // alone: no split
   EXPECT_THAT(error_of([&] { source(files / "lists/trainlist01.txt"); }), HasSubstr("none of its 3 videos lies in"));
 }
@@ -105,10 +109,19 @@ TEST(ImportSource, ASecondListIsTheTestSet) {
   files.write("names.txt", "run\r\nwalk\n");
   files.write("train.txt", "a.mp4 0\n");
   files.write("val.txt", "b.mp4 1\n");
-  const auto both = source(files / "train.txt", [&](ImportOptions& options) { options.test = files / "val.txt", options.classes = files / "names.txt"; });
+  const auto both = source(files / "train.txt", [&](ImportOptions& options) {
+    options.test = files / "val.txt";
+    options.classes = files / "names.txt";
+  });
   EXPECT_THAT(both.list.sides, ElementsAre(Side::training, Side::test));
   EXPECT_EQ(both.list.rows[1].label, "walk");
-  EXPECT_THAT(error_of([&] { source(files.path(), [&](ImportOptions& options) { options.format = "tree", options.test = files / "val.txt"; }); }), StartsWith("--test goes with one list"));
+  EXPECT_THAT(error_of([&] {
+                source(files.path(), [&](ImportOptions& options) {
+                  options.format = "tree";
+                  options.test = files / "val.txt";
+                });
+              }),
+              StartsWith("--test goes with one list"));
 }
 
 TEST(ImportSource, SaysWhichFormatsThereAre) {

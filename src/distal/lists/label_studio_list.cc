@@ -17,7 +17,8 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kLongestUrl = 4096;
-constexpr double kMostFrames = 1e9, kMostSpanSeconds = 1e6;
+constexpr double kMostFrames = 1e9;
+constexpr double kMostSpanSeconds = 1e6;
 constexpr int64_t kMostJsonParts = 30'000'000;  // each takes 16 bytes and more
 
 // Why a task cannot be read; the others can.
@@ -114,8 +115,9 @@ const json* chosen(const json& annotations) {
 std::string only_label(const json& value, const std::string& type) {
   const json* labels = member(value, type.c_str());
   if (labels == nullptr || !labels->is_array() || labels->empty()) throw Unreadable{"with a span that has no label", shown(value)};
-  for (const json& label : *labels)
+  for (const json& label : *labels) {
     if (!label.is_string() || label.get_ref<const std::string&>().empty()) throw Unreadable{"with a label that is no text", shown(*labels)};
+  }
   if (labels->size() > 1) throw Unreadable{"with several labels on one span, where distal learns one; leave one", shown(*labels)};
   return labels->front().get<std::string>();
 }
@@ -220,7 +222,8 @@ class TaskReader {
     const json* ranges = member(value, "ranges");
     if (ranges == nullptr || !ranges->is_array() || ranges->empty()) throw Unreadable{"with timelinelabels that have no range", shown(value)};
     for (const json& range : *ranges) {
-      const int64_t first = frame_of(range, "start"), last = frame_of(range, "end");
+      const int64_t first = frame_of(range, "start");
+      const int64_t last = frame_of(range, "end");
       if (last < first) throw Unreadable{"with a range that ends before it starts", fmt::format("frames {} .. {}", first, last)};
       if (frame_rate_ > 0) {
         row.start_s = static_cast<double>(first - 1) / frame_rate_;
@@ -260,7 +263,8 @@ class TaskReader {
   const FindVideo& find_;
   double frame_rate_;
   ForeignList list_;
-  Tally tasks_{"tasks"}, regions_{"regions"};
+  Tally tasks_{"tasks"};
+  Tally regions_{"regions"};
   int64_t several_ = 0;
   bool framed_ = false;
 };

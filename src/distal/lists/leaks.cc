@@ -17,8 +17,9 @@ namespace {
 std::string normal_name(const std::string& group) {
   const std::string name = has_video_ending(group) ? std::filesystem::path(group).replace_extension().string() : group;
   std::filesystem::path normal;
-  for (const auto& part : std::filesystem::path(name).lexically_normal())
+  for (const auto& part : std::filesystem::path(name).lexically_normal()) {
     if (!part.empty() && part != "/" && part != ".") normal /= part;
+  }
   return normal.empty() ? name : normal.string();
 }
 
@@ -36,8 +37,9 @@ std::string file_of(const Footage& one) { return std::filesystem::path(one.video
 std::set<std::string> classes_in(std::span<const Footage> all) {
   std::set<std::string> classes;
   Interned last;
-  for (const Footage& one : all)
+  for (const Footage& one : all) {
     if (one.label != last) classes.insert(last = one.label);
+  }
   classes.erase("");
   return classes;
 }
@@ -63,7 +65,8 @@ bool numbers_files(std::span<const Footage> list) {
 
 bool same_base_counts(const Footage& a, const Footage& b, const std::set<std::string>& classes) {
   if (a.grouped && b.grouped) return false;
-  const std::string folder = class_folder(a, classes), other = class_folder(b, classes);
+  const std::string folder = class_folder(a, classes);
+  const std::string other = class_folder(b, classes);
   return folder.empty() || other.empty() || folder == other;
 }
 
@@ -75,7 +78,8 @@ class Sources {
     for (int64_t i = 0; i < std::ssize(list); ++i) {
       const Footage& one = list[i];
       if (i > 0 && one.video == last_video && one.group == last_group) continue;
-      last_video = one.video, last_group = one.group;
+      last_video = one.video;
+      last_group = one.group;
       contents_.try_emplace(one.content.empty() ? file_of(one) : one.content.str(), i);
       const std::string name = normal_name(one.group);
       groups_[one.grouped].try_emplace(name, i);
@@ -90,8 +94,9 @@ class Sources {
     if (const auto at = same_group(one)) return Leak{*at, index, list_[*at].group == one.group ? "they are of one group" : "their groups have one name"};
     if (numbered_) return std::nullopt;
     const auto [first, last] = bases_.equal_range(base_name(one));
-    for (auto at = first; at != last; ++at)
+    for (auto at = first; at != last; ++at) {
       if (same_base_counts(list_[at->second], one, classes_)) return Leak{at->second, index, "their videos have one name, and a list does not say the group"};
+    }
     return std::nullopt;
   }
 
@@ -108,8 +113,9 @@ class Sources {
       if (const auto at = find(groups_[grouped], name)) return at;
       if (!grouped && !one.grouped) continue;
       if (const auto at = find(ends_[grouped], name)) return at;
-      for (const std::string& end : ends_of(name))
+      for (const std::string& end : ends_of(name)) {
         if (const auto at = find(groups_[grouped], end)) return at;
+      }
     }
     return std::nullopt;
   }
@@ -146,7 +152,8 @@ class Sets {
     return i;
   }
   void join(size_t a, size_t b) {
-    const size_t one = first_of(a), other = first_of(b);
+    const size_t one = first_of(a);
+    const size_t other = first_of(b);
     parent_[std::max(one, other)] = std::min(one, other);
   }
 
@@ -160,16 +167,19 @@ std::optional<Leak> find_leak(std::span<const Footage> first, std::span<const Fo
   std::set<std::string> classes = classes_in(first);
   classes.merge(classes_in(second));
   const Sources sources(first, numbers_files(first) || numbers_files(second), std::move(classes));
-  for (int64_t i = 0; i < std::ssize(second); ++i)
+  for (int64_t i = 0; i < std::ssize(second); ++i) {
     if (auto leak = sources.shared_with(second[i], i)) return leak;
+  }
   return std::nullopt;
 }
 
 void require_disjoint(const RoleClips& first, const RoleClips& second, const Classes& classes) {
-  const auto one = footage_of(*first.list, classes), other = footage_of(*second.list, classes);
+  const auto one = footage_of(*first.list, classes);
+  const auto other = footage_of(*second.list, classes);
   const auto leak = find_leak(one, other);
   if (!leak) return;
-  const Footage &a = one[leak->first], &b = other[leak->second];
+  const Footage& a = one[leak->first];
+  const Footage& b = other[leak->second];
   fail("{} and {} show one source video, for {}; keep all clips of it on one side{}", described(b, second.role), described(a, first.role), leak->why,
        a.content == b.content && !a.content.empty() ? "" : ", or tell the two apart in a column group");
 }
@@ -192,9 +202,11 @@ int64_t join_sources(std::vector<Row>& rows, const std::vector<std::string>& con
     said[name] |= rows[i].grouped;
   }
   // Names that are the end of another.
-  for (const auto& [name, i] : with_name)
-    for (const std::string& end : ends_of(name))
+  for (const auto& [name, i] : with_name) {
+    for (const std::string& end : ends_of(name)) {
       if (const auto at = with_name.find(end); at != with_name.end() && (said[name] || said[end])) sets.join(i, at->second);
+    }
+  }
   // Base names, from list to list.
   std::set<std::string> classes;
   bool numbered = false;

@@ -15,7 +15,8 @@ Footage in_group(const std::string& video, const std::string& group, const std::
 Footage alone(const std::string& video, const std::string& label = "x") { return {video, "id of " + video, group_of_path(video), label, false, "l.csv:1"}; }
 
 std::string leak(const std::vector<Footage>& first, const std::vector<Footage>& second) {
-  const auto found = find_leak(first, second), back = find_leak(second, first);
+  const auto found = find_leak(first, second);
+  const auto back = find_leak(second, first);
   EXPECT_EQ(found.has_value(), back.has_value()) << "the order of the lists makes no difference";
   return found ? found->why : "";
 }
@@ -26,7 +27,8 @@ TEST(Leaks, OneGroupOrOneContent) {
   Footage copy = in_group("copy.mp4", "g2");
   copy.content = "id of a.mp4";
   EXPECT_EQ(leak({in_group("a.mp4", "g1")}, {copy}), "they have the same content");
-  Footage unknown = in_group("./d/../a.mp4", "g3"), first = in_group("a.mp4", "g1");
+  Footage unknown = in_group("./d/../a.mp4", "g3");
+  Footage first = in_group("a.mp4", "g1");
   unknown.content = first.content = Interned();
   EXPECT_EQ(leak({first}, {unknown}), "they are the same file");
 }
@@ -73,7 +75,8 @@ ClipList clips_of(const std::vector<Clip>& clips, bool grouped) {
 
 Clip clip(const std::string& video, const std::string& id, const std::string& group, int64_t label = 0) {
   Clip made{video, id, 0, 1};
-  made.group = group, made.label = label;
+  made.group = group;
+  made.label = label;
   return made;
 }
 
@@ -107,7 +110,10 @@ std::vector<Row> rows_of(const std::vector<std::string>& groups, bool grouped = 
   std::vector<Row> rows;
   for (const std::string& group : groups) {
     Row row;
-    row.path = group + ".mp4", row.label = "x", row.group = group, row.grouped = grouped;
+    row.path = group + ".mp4";
+    row.label = "x";
+    row.group = group;
+    row.grouped = grouped;
     rows.push_back(row);
   }
   return rows;

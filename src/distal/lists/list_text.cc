@@ -17,24 +17,32 @@ void append_utf8(std::string& out, char32_t code) {
   if (code < 0x80) {
     byte(code);
   } else if (code < 0x800) {
-    byte(0xC0 | code >> 6), byte(0x80 | (code & 0x3F));
+    byte(0xC0 | code >> 6);
+    byte(0x80 | (code & 0x3F));
   } else if (code < 0x10000) {
-    byte(0xE0 | code >> 12), byte(0x80 | (code >> 6 & 0x3F)), byte(0x80 | (code & 0x3F));
+    byte(0xE0 | code >> 12);
+    byte(0x80 | (code >> 6 & 0x3F));
+    byte(0x80 | (code & 0x3F));
   } else {
-    byte(0xF0 | code >> 18), byte(0x80 | (code >> 12 & 0x3F)), byte(0x80 | (code >> 6 & 0x3F)), byte(0x80 | (code & 0x3F));
+    byte(0xF0 | code >> 18);
+    byte(0x80 | (code >> 12 & 0x3F));
+    byte(0x80 | (code >> 6 & 0x3F));
+    byte(0x80 | (code & 0x3F));
   }
 }
 
 // RFC 2781; half a pair of surrogates becomes U+FFFD.
 std::string from_utf16(std::string_view text, bool big_endian) {
   const auto unit = [&](size_t i) -> char32_t {
-    const auto first = static_cast<unsigned char>(text[i]), second = static_cast<unsigned char>(text[i + 1]);
+    const auto first = static_cast<unsigned char>(text[i]);
+    const auto second = static_cast<unsigned char>(text[i + 1]);
     return big_endian ? static_cast<char32_t>(first << 8 | second) : static_cast<char32_t>(second << 8 | first);
   };
   std::string out;
   for (size_t i = 2; i + 1 < text.size(); i += 2) {
     char32_t code = unit(i);
-    const bool high = code >= 0xD800 && code < 0xDC00, low = code >= 0xDC00 && code < 0xE000;
+    const bool high = code >= 0xD800 && code < 0xDC00;
+    const bool low = code >= 0xDC00 && code < 0xE000;
     const char32_t next = high && i + 3 < text.size() ? unit(i + 2) : 0;
     if (high && next >= 0xDC00 && next < 0xE000) {
       code = 0x10000 + ((code - 0xD800) << 10) + (next - 0xDC00);

@@ -21,7 +21,8 @@ std::string text_of(const std::string& bytes) {
 std::string utf16(const std::u16string& text, bool big_endian) {
   std::string bytes = big_endian ? "\xFE\xFF" : "\xFF\xFE";
   for (const char16_t unit : text) {
-    const char high = static_cast<char>(unit >> 8), low = static_cast<char>(unit & 0xFF);
+    const char high = static_cast<char>(unit >> 8);
+    const char low = static_cast<char>(unit & 0xFF);
     bytes += big_endian ? high : low;
     bytes += big_endian ? low : high;
   }

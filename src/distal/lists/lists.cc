@@ -59,7 +59,8 @@ Number number(const std::string& text, const char* column, const Origin& place) 
 // Both ends of a span as written; nothing where both fields are empty or there are no such columns.
 std::optional<std::pair<std::string, std::string>> ends_of(const CsvRecord& record, int64_t start, int64_t end, const Origin& place) {
   if (start < 0) return std::nullopt;
-  const std::string first = trimmed(record.fields[start]), last = trimmed(record.fields[end]);
+  const std::string first = trimmed(record.fields[start]);
+  const std::string last = trimmed(record.fields[end]);
   if (first.empty() && last.empty()) return std::nullopt;
   if (first.empty() || last.empty()) fail("{}: a span with one end, give both ends or neither (the whole video)", place);
   return std::pair(first, last);

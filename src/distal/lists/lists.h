@@ -70,8 +70,11 @@ struct ClipList {
 struct Row {
   Interned path, label, group;             // path as written, relative to the data folder; label and group in UTF-8
   bool grouped = false;                    // the list says the group: it is not taken from the path
-  double start_s = 0, end_s = std::numeric_limits<double>::infinity();
-  int64_t start_frame = -1, end_frame = -1;  // inclusive; -1 where the list has no frame columns
+  double start_s = 0;
+  double end_s = std::numeric_limits<double>::infinity();
+  // inclusive; -1 where the list has no frame columns
+  int64_t start_frame = -1;
+  int64_t end_frame = -1;
   Origin place;
 };
 

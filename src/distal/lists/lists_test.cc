@@ -327,7 +327,10 @@ TEST(Lists, WhatAVideoDoesToTheProgramPutsItAside) {
 
 TEST(Lists, ProbesEachVideoOnce) {
   std::atomic<int> probes = 0;
-  const auto probe_video = [&](const std::string& path) { return ++probes, ten_seconds(path); };
+  const auto probe_video = [&](const std::string& path) {
+    ++probes;
+    return ten_seconds(path);
+  };
   clips("path,label,start_s,end_s\na.mp4,x,0,5\nb.mp4,x,0,5\na.mp4,y,5,10\n", {}, probe_video);
   EXPECT_EQ(probes, 2);
 }

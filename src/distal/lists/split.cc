@@ -16,7 +16,8 @@ struct Class {
   Sizes groups;
   int64_t rows = 0;
   double wanted = 0;
-  int64_t taken = 0, training_groups = 0;
+  int64_t taken = 0;
+  int64_t training_groups = 0;
 };
 
 class Splitter {

@@ -32,8 +32,9 @@ std::map<std::string, int64_t> tested(const Rows& rows, const GroupSplit& split)
 
 std::set<std::string> groups(const Rows& rows, const GroupSplit& split, bool test) {
   std::set<std::string> names;
-  for (size_t i = 0; i < rows.all.size(); ++i)
+  for (size_t i = 0; i < rows.all.size(); ++i) {
     if (split.test[i] == test) names.insert(rows.all[i].group);
+  }
   return names;
 }
 
@@ -48,8 +49,9 @@ void expect_whole_groups_and_training(const Rows& rows, const GroupSplit& split)
 // Seven phases in each of 20 operations: a draw of its own for each phase would hold out nearly all operations.
 TEST(GroupSplit, GroupsThatSpanAllClassesCountTowardsEachOfThem) {
   Rows rows;
-  for (int operation = 0; operation < 20; ++operation)
+  for (int operation = 0; operation < 20; ++operation) {
     for (int phase = 0; phase < 7; ++phase) rows.add("phase" + std::to_string(phase), "op" + std::to_string(operation), 1 + (operation + phase) % 3);
+  }
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     const GroupSplit split = split_by_group(rows.all, 0.25, seed);
     expect_whole_groups_and_training(rows, split);
@@ -95,8 +97,9 @@ TEST(GroupSplit, AClassWhoseGroupsAreAllNeededElsewhereIsNamed) {
 // CLASS/001.mp4: the numbers are no source videos, yet 001 is one group of all classes.
 TEST(GroupSplit, NumberedFilesOfEveryClassGiveEachItsShare) {
   Rows rows;
-  for (const char* label : {"jump", "run", "sit"})
+  for (const char* label : {"jump", "run", "sit"}) {
     for (int i = 1; i <= 40; ++i) rows.add(label, std::to_string(i));
+  }
   const GroupSplit split = split_by_group(rows.all, 0.25, 3);
   expect_whole_groups_and_training(rows, split);
   for (const auto& [label, count] : tested(rows, split)) EXPECT_EQ(count, 10) << label;
@@ -105,12 +108,13 @@ TEST(GroupSplit, NumberedFilesOfEveryClassGiveEachItsShare) {
 TEST(GroupSplit, SharesAreReachedWithinOneGroup) {
   Rows rows;
   int64_t largest = 0;
-  for (int label = 0; label < 5; ++label)
+  for (int label = 0; label < 5; ++label) {
     for (int group = 0; group < 25; ++group) {
       const int64_t size = 4 + (group * 7 + label) % 4;
       largest = std::max(largest, size);
       rows.add("class" + std::to_string(label), std::to_string(label) + "_g" + std::to_string(group), size);
     }
+  }
   for (const double share : {0.1, 0.25, 0.5}) {
     const GroupSplit split = split_by_group(rows.all, share, 7);
     expect_whole_groups_and_training(rows, split);
