@@ -34,7 +34,9 @@ struct Taps {
 
 // Colour as one affine map: out_c = own * in_c + grey * grey(in) + offset, in [-1, 1] units.
 struct Colour {
-  float own = 1, grey = 0, offset = 0;
+  float own = 1;
+  float grey = 0;
+  float offset = 0;
 };
 
 // Four pixels of a scaled row at a time: as many loads of three colours, then a transposition.
@@ -52,24 +54,33 @@ DISTAL_CLONES void scale_row(const float* row, const Taps& horizontal, float* re
   const auto pixel = [&](int64_t x) { return between(row + horizontal.low[x] * 3, row + horizontal.high[x] * 3, horizontal.weight[x]); };
   int64_t x = 0;
   for (; x + 4 <= size; x += 4) {
-    const Four p0 = pixel(x), p1 = pixel(x + 1), p2 = pixel(x + 2), p3 = pixel(x + 3);
-    const Four low01 = __builtin_shufflevector(p0, p1, 0, 4, 1, 5), low23 = __builtin_shufflevector(p2, p3, 0, 4, 1, 5);
-    const Four high01 = __builtin_shufflevector(p0, p1, 2, 6, 3, 7), high23 = __builtin_shufflevector(p2, p3, 2, 6, 3, 7);
-    const Four reds = __builtin_shufflevector(low01, low23, 0, 1, 4, 5), greens = __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
-               blues = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
+    const Four p0 = pixel(x);
+    const Four p1 = pixel(x + 1);
+    const Four p2 = pixel(x + 2);
+    const Four p3 = pixel(x + 3);
+    const Four low01 = __builtin_shufflevector(p0, p1, 0, 4, 1, 5);
+    const Four low23 = __builtin_shufflevector(p2, p3, 0, 4, 1, 5);
+    const Four high01 = __builtin_shufflevector(p0, p1, 2, 6, 3, 7);
+    const Four high23 = __builtin_shufflevector(p2, p3, 2, 6, 3, 7);
+    const Four reds = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
+    const Four greens = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
+    const Four blues = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
     std::memcpy(red + x, &reds, sizeof(Four));
     std::memcpy(green + x, &greens, sizeof(Four));
     std::memcpy(blue + x, &blues, sizeof(Four));
   }
   for (; x < size; ++x) {
     const Four one = pixel(x);
-    red[x] = one[0], green[x] = one[1], blue[x] = one[2];
+    red[x] = one[0];
+    green[x] = one[1];
+    blue[x] = one[2];
   }
 }
 
 DISTAL_CLONES void blend_rows(const uint8_t* above, const uint8_t* below, float weight, int64_t count, float* row) {
   for (int64_t i = 0; i < count; ++i) {
-    const float a = above[i], b = below[i];
+    const float a = above[i];
+    const float b = below[i];
     row[i] = (a + (b - a) * weight) * (1 / 127.5f) - 1;
   }
 }
@@ -96,7 +107,9 @@ Colour colour_of(const AugmentDraw& draw, const float* clip, int64_t plane) {
 }
 
 void recolour(float* clip, int64_t plane, const Colour& colour) {
-  float *red = clip, *green = clip + plane, *blue = clip + 2 * plane;
+  float* red = clip;
+  float* green = clip + plane;
+  float* blue = clip + 2 * plane;
   for (int64_t i = 0; i < plane; ++i) {
     const float base = colour.grey * (kRed * red[i] + kGreen * green[i] + kBlue * blue[i]) + colour.offset;
     red[i] = std::clamp(colour.own * red[i] + base, -1.f, 1.f);
@@ -162,7 +175,8 @@ void AugmentOptions::resolve(const Classes& classes) {
       if (flip_map[*index] != *index) fail("flip_labels: '{}' stands in two pairs, a class can become only one other", name);
       return *index;
     };
-    const int64_t a = find(pair.substr(0, colon)), b = find(pair.substr(colon + 1));
+    const int64_t a = find(pair.substr(0, colon));
+    const int64_t b = find(pair.substr(colon + 1));
     flip_map[a] = b;
     flip_map[b] = a;
   }
@@ -190,9 +204,11 @@ AugmentDraw centre_draw(int64_t height, int64_t width) {
 
 void apply_augment(const FrameView& frames, const AugmentDraw& draw, int64_t size_px, float* out) {
   expect(draw.side > 0 && draw.top + draw.side <= frames.height && draw.left + draw.side <= frames.width, "the crop lies within the frame");
-  const Taps vertical(draw.side, size_px, false), horizontal(draw.side, size_px, draw.flipped);
+  const Taps vertical(draw.side, size_px, false);
+  const Taps horizontal(draw.side, size_px, draw.flipped);
   std::vector<float> row(draw.side * 3 + 1);
-  const int64_t pixels = size_px * size_px, plane = frames.size() * pixels;
+  const int64_t pixels = size_px * size_px;
+  const int64_t plane = frames.size() * pixels;
   for (int64_t t = 0; t < frames.size(); ++t) {
     float* red = out + t * pixels;
     scale_frame(frames.frames[t], frames.width * 3, draw, vertical, horizontal, row, red, red + plane, red + 2 * plane);

@@ -21,7 +21,10 @@ struct AugmentOptions {
   std::vector<double> scales = {1, 0.875, 0.75};  // crop side over short side, drawn evenly; empty: centre crop
   double flip = 0;                      // probability of a horizontal flip
   std::vector<std::string> flip_labels; // "left:right" pairs that change places under a flip
-  double brightness = 0, contrast = 0, saturation = 0;  // +- range of the factor around 1
+  // +- range of the factor around 1
+  double brightness = 0;
+  double contrast = 0;
+  double saturation = 0;
   Choice<Augmentation> family{"none"};  // what happens to the clips of a batch after that; not yet `visit`ed: nothing
   void visit(OptionVisitor& v) const;
   bool operator==(const AugmentOptions&) const = default;
@@ -40,9 +43,14 @@ struct AugmentOptions {
 
 /// Where a clip is cut and how its colours change: one draw, used for each of its frames.
 struct AugmentDraw {
-  int64_t top = 0, left = 0, side = 0;  // px of the source
+  // px of the source
+  int64_t top = 0;
+  int64_t left = 0;
+  int64_t side = 0;
   bool flipped = false;
-  double brightness = 1, contrast = 1, saturation = 1;
+  double brightness = 1;
+  double contrast = 1;
+  double saturation = 1;
 };
 AugmentDraw draw_augment(int64_t height, int64_t width, const AugmentOptions& options, Random& random);
 AugmentDraw centre_draw(int64_t height, int64_t width);

@@ -18,7 +18,8 @@ torch::Tensor mixed_rows(const torch::Tensor& rows, const std::vector<int64_t>& 
   const float* in = rows.const_data_ptr<float>();
   float* out = mixed.mutable_data_ptr<float>();
   for (int64_t row = 0; row < rows.size(0); ++row) {
-    const float *own = in + row * classes, *other = in + with[row] * classes;
+    const float* own = in + row * classes;
+    const float* other = in + with[row] * classes;
     const double share = shares[row];
     for (int64_t k = 0; k < classes; ++k) *out++ = share == 1 ? own[k] : static_cast<float>(share * own[k] + (1 - share) * other[k]);
   }
@@ -46,8 +47,9 @@ std::vector<int64_t> partners(const Batch& batch, Random random) {
   std::map<std::pair<bool, bool>, std::vector<int64_t>> circles;
   for (const int64_t row : random.permutation(batch.clips.size(0))) circles[{known(batch.targets, row), known(batch.teacher, row)}].push_back(row);
   std::vector<int64_t> with(batch.clips.size(0));
-  for (const auto& [how, rows] : circles)
+  for (const auto& [how, rows] : circles) {
     for (size_t i = 0; i < rows.size(); ++i) with[rows[i]] = rows[(i + 1) % rows.size()];
+  }
   return with;
 }
 

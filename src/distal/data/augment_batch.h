@@ -12,7 +12,9 @@ namespace distal {
 
 /// A clip float32 [3, T, H, W] in memory.
 struct ClipSize {
-  int64_t frames = 0, height = 0, width = 0;
+  int64_t frames = 0;
+  int64_t height = 0;
+  int64_t width = 0;
   int64_t frame() const { return height * width; }       // pixels of a frame
   int64_t plane() const { return frames * frame(); }     // of a channel
   int64_t numbers() const { return 3 * plane(); }

@@ -33,8 +33,9 @@ FrameMap shuffled(int64_t frames, int64_t chunks, Random random) {
   std::iota(order.begin(), order.end(), 0);
   while (chunks > 1 && std::is_sorted(order.begin(), order.end())) order = random.permutation(chunks);
   FrameMap map;
-  for (const int64_t chunk : order)
+  for (const int64_t chunk : order) {
     for (int64_t i = chunk * frames / chunks; i < (chunk + 1) * frames / chunks; ++i) map.push_back(i);
+  }
   return map;
 }
 
@@ -47,8 +48,9 @@ FrameMap fast(int64_t frames, double speed, int64_t start) {
 }
 
 void pick_frames(const float* clip, const ClipSize& size, const FrameMap& map, float* out) {
-  for (int64_t c = 0; c < 3; ++c)
+  for (int64_t c = 0; c < 3; ++c) {
     for (int64_t i = 0; i < size.frames; ++i, out += size.frame()) std::copy_n(clip + c * size.plane() + map[i] * size.frame(), size.frame(), out);
+  }
 }
 
 void TransformOptions::visit(OptionVisitor& v) const {

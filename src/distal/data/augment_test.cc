@@ -38,9 +38,16 @@ TEST(Augment, ScalesAsBilinearInterpolationWithHalfPixelCentres) {
 TEST(Augment, TheSameRandomGivesTheSameClip) {
   const auto frames = noise(4, 20, 30);
   AugmentOptions options;
-  options.flip = 0.5, options.brightness = 0.3, options.contrast = 0.3, options.saturation = 0.3;
-  Random a(5), b(5), c(6);
-  const auto first = augment(frames, 16, options, a), again = augment(frames, 16, options, b), other = augment(frames, 16, options, c);
+  options.flip = 0.5;
+  options.brightness = 0.3;
+  options.contrast = 0.3;
+  options.saturation = 0.3;
+  Random a(5);
+  Random b(5);
+  Random c(6);
+  const auto first = augment(frames, 16, options, a);
+  const auto again = augment(frames, 16, options, b);
+  const auto other = augment(frames, 16, options, c);
   EXPECT_TRUE(first.clip.equal(again.clip));
   EXPECT_EQ(first.flipped, again.flipped);
   EXPECT_FALSE(first.clip.equal(other.clip));
@@ -50,7 +57,10 @@ TEST(Augment, EveryFrameOfAClipIsTreatedAlike) {
   const auto frame = noise(1, 20, 30);
   const auto still = frame.expand({5, 20, 30, 3}).contiguous();
   AugmentOptions options;
-  options.flip = 0.5, options.brightness = 0.4, options.contrast = 0.4, options.saturation = 0.4;
+  options.flip = 0.5;
+  options.brightness = 0.4;
+  options.contrast = 0.4;
+  options.saturation = 0.4;
   for (uint64_t seed = 0; seed < 20; ++seed) {
     Random random(seed);
     const auto clip = augment(still, 16, options, random).clip;
@@ -62,7 +72,8 @@ TEST(Augment, AFlipMirrorsTheCropAndTellsSo) {
   const auto frames = noise(2, 20, 20);
   AugmentOptions options;
   options.scales = {0.75};
-  Random a(3), b(3);
+  Random a(3);
+  Random b(3);
   const auto plain = augment(frames, 13, options, a);
   options.flip = 1;
   const auto mirrored = augment(frames, 13, options, b);
@@ -90,7 +101,9 @@ TEST(Augment, DrawsEveryScaleAndStaysInsideTheFrame) {
 TEST(Augment, ColourFollowsItsFormula) {
   const auto frames = noise(2, 8, 8);
   AugmentDraw draw = centre_draw(8, 8);
-  draw.brightness = 0.8, draw.contrast = 0.7, draw.saturation = 0.5;
+  draw.brightness = 0.8;
+  draw.contrast = 0.7;
+  draw.saturation = 0.5;
   auto clip = torch::empty({3, 2, 8, 8});
   apply_augment(FrameView::of(frames), draw, 8, clip.mutable_data_ptr<float>());
   const auto grey = [](const torch::Tensor& v) { return 0.299 * v[0] + 0.587 * v[1] + 0.114 * v[2]; };
@@ -125,7 +138,8 @@ TEST(Augment, AFlipMapExchangesTheNamedClasses) {
 
 TEST(Augment, WarnsOfFlipsWhereClassesNameASide) {
   AugmentOptions options;
-  const Classes sided{{"clap", "swipe_left", "TurnRight", "LEFT"}}, plain{{"upright", "leftover", "bright light"}};
+  const Classes sided{{"clap", "swipe_left", "TurnRight", "LEFT"}};
+  const Classes plain{{"upright", "leftover", "bright light"}};
   EXPECT_EQ(options.flip_warning(sided), "") << "nothing is flipped";
   options.flip = 0.5;
   EXPECT_THAT(options.flip_warning(sided), HasSubstr("the label of swipe_left, TurnRight, LEFT stays"));

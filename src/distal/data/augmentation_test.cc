@@ -127,7 +127,8 @@ TEST(FrameMaps, ALostFrameIsShownAsTheOneBeforeIt) {
 }
 
 TEST(TemporalSafe, KeepsTheOrderOfTheFrames) {
-  const Batch batch = numbered_clips(64, 8), after = augmented(batch, "temporal_safe");
+  const Batch batch = numbered_clips(64, 8);
+  const Batch after = augmented(batch, "temporal_safe");
   std::set<FrameMap> seen;
   for (int64_t row = 0; row < 64; ++row) {
     const FrameMap map = frames_of(after.clips[row]);
@@ -162,7 +163,8 @@ TEST(TaskAware, SaysWhichTransformationEachClipWentThrough) {
 
 TEST(TemporalNaive, DoesTheSameAndTellsNobody) {
   const Batch batch = numbered_clips(16, 8);
-  const Batch naive = augmented(batch, "temporal_naive"), aware = augmented(batch, "task_aware");
+  const Batch naive = augmented(batch, "temporal_naive");
+  const Batch aware = augmented(batch, "task_aware");
   EXPECT_TRUE(naive.clips.equal(aware.clips));
   EXPECT_FALSE(naive.transform.defined());
   EXPECT_TRUE(same(naive.targets, batch.targets)) << "the label stays";
@@ -218,7 +220,8 @@ TEST(Mixes, ChangeTruthAndTeacherByTheExactShareOfTheVoxels) {
 }
 
 TEST(Mixup, BlendsEveryVoxelAlike) {
-  const Batch batch = even_clips({0.75f, -0.25f}), mixed = augmented(batch, "mixup", "alpha: 1");
+  const Batch batch = even_clips({0.75f, -0.25f});
+  const Batch mixed = augmented(batch, "mixup", "alpha: 1");
   const double lambda = mixed.targets[0][0].item<double>();
   EXPECT_GT(lambda, 0);
   EXPECT_LT(lambda, 1);
@@ -231,7 +234,9 @@ TEST(Cutmix, PastesOneCuboidOfItsKind) {
     for (uint64_t seed = 0; seed < 40; ++seed) {
       const auto ones = augmented(even_clips({0, 1}, 5, 6, 9), "cutmix", "cuboid: [" + kind + "], alpha: 1", seed).clips[0];
       const auto count = [&](const torch::Tensor& axis) { return axis.gt(0).sum().item<int64_t>(); };
-      const auto t = count(ones[0].amax({1, 2})), y = count(ones[0].amax({0, 2})), x = count(ones[0].amax({0, 1}));
+      const auto t = count(ones[0].amax({1, 2}));
+      const auto y = count(ones[0].amax({0, 2}));
+      const auto x = count(ones[0].amax({0, 1}));
       EXPECT_EQ(count(ones), 3 * t * y * x) << "a cuboid, the same in every channel";
       if (t * y * x == 0) continue;
       ++pasted;
@@ -319,7 +324,8 @@ TEST(RandAugmentT, ColoursFollowTheirFormulas) {
   for (const std::string name : {"contrast", "saturation"}) {
     const auto after = augmented(batch, "randaugment_t", "operations: 1, of: [" + name + "]").clips;
     for (int64_t row = 0; row < 4; ++row) {
-      const auto v = batch.clips[row], about = name == "contrast" ? grey(v).mean().expand_as(v) : grey(v).expand_as(v);
+      const auto v = batch.clips[row];
+      const auto about = name == "contrast" ? grey(v).mean().expand_as(v) : grey(v).expand_as(v);
       const double factor = ((after[row] - about) / (v - about)).median().item<double>();
       EXPECT_TRUE(torch::allclose(after[row], about + (v - about) * factor, 0, 1e-5)) << name;
     }
@@ -385,7 +391,8 @@ class FamilyBatches : public ::testing::Test {
 
 TEST_F(FamilyBatches, AreTheSameForAnyNumberOfThreadsAndAfterARestart) {
   for (const std::string family : {"mixup", "task_aware"}) {
-    auto whole = batches(family, 0, 0), threads = batches(family, 0, 3);
+    auto whole = batches(family, 0, 0);
+    auto threads = batches(family, 0, 3);
     std::vector<Batch> seen;
     for (int step = 0; step < 6; ++step) {
       seen.push_back(whole->next());
@@ -397,7 +404,9 @@ TEST_F(FamilyBatches, AreTheSameForAnyNumberOfThreadsAndAfterARestart) {
 }
 
 TEST_F(FamilyBatches, ComeAfterTheSameCropsFlipsAndOrder) {
-  auto plain = batches("", 0, 1), none = batches("none", 0, 1), mixed = batches("mixup", 0, 1);
+  auto plain = batches("", 0, 1);
+  auto none = batches("none", 0, 1);
+  auto mixed = batches("mixup", 0, 1);
   for (int step = 0; step < 4; ++step) {
     const Batch batch = plain->next();
     EXPECT_TRUE(same(batch, none->next()));

@@ -10,7 +10,10 @@ torch::Tensor Buffers::take(at::IntArrayRef sizes) {
   {
     const std::lock_guard lock(free_->mutex);
     const auto at = std::find_if(free_->tensors.rbegin(), free_->tensors.rend(), [&](const torch::Tensor& tensor) { return tensor.sizes() == sizes; });
-    if (at != free_->tensors.rend()) buffer = std::move(*at), free_->tensors.erase(std::next(at).base());
+    if (at != free_->tensors.rend()) {
+      buffer = std::move(*at);
+      free_->tensors.erase(std::next(at).base());
+    }
   }
   if (!buffer.defined()) buffer = torch::empty(sizes, torch::kFloat32);
   const auto give_back = [free = free_, buffer](void*) {

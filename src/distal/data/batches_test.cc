@@ -97,8 +97,11 @@ TEST_F(Batches, HaveTheirShapesAndRange) {
 }
 
 TEST_F(Batches, AreTheSameForAnyNumberOfThreads) {
-  ClipReader one(input_, cache_), three(input_, {folder_ / "other", 1});
-  auto a = training(one, samples(), 4, 0, 1), b = training(three, samples(), 4, 0, 3), c = training(one, samples(), 4, 0, 0);
+  ClipReader one(input_, cache_);
+  ClipReader three(input_, {folder_ / "other", 1});
+  auto a = training(one, samples(), 4, 0, 1);
+  auto b = training(three, samples(), 4, 0, 3);
+  auto c = training(one, samples(), 4, 0, 0);
   for (int step = 0; step < 8; ++step) {
     const auto first = a->next();
     EXPECT_TRUE(equal(first, b->next())) << step;
@@ -135,7 +138,8 @@ TEST_F(Batches, EveryEpochVisitsEachSampleOnceInAFreshOrder) {
 TEST_F(Batches, AClipIsCutAnewEachTimeItIsSeen) {
   ClipReader reader(input_, cache_);
   auto batches = training(reader, samples(1), 1, 0, 1);
-  const auto first = batches->next(), second = batches->next();
+  const auto first = batches->next();
+  const auto second = batches->next();
   EXPECT_FALSE(first.clips.equal(second.clips));
 }
 
@@ -143,17 +147,24 @@ TEST_F(Batches, ClipsReadAheadForTrainingAreDecodedOnceForItAndForEvaluation) {
   const std::vector<Sample> all = samples();
   std::vector<Clip> clips;
   std::vector<ClipReader::Ahead> ahead;
-  for (const Sample& sample : all) clips.push_back(sample.clip), ahead.push_back({&sample.clip, true});
-  const Clip gone{*shared_ / "gone.mp4"}, mixed = mixed_clip(all[0].clip, all[1].clip, 0.5);
-  ahead.push_back({&gone, true}), ahead.push_back({&mixed, true});
+  for (const Sample& sample : all) {
+    clips.push_back(sample.clip);
+    ahead.push_back({&sample.clip, true});
+  }
+  const Clip gone{*shared_ / "gone.mp4"};
+  const Clip mixed = mixed_clip(all[0].clip, all[1].clip, 0.5);
+  ahead.push_back({&gone, true});
+  ahead.push_back({&mixed, true});
   const TemporaryFolder folder;
-  ClipReader reader(input_, {folder.path(), 1}), other(input_, cache_);
+  ClipReader reader(input_, {folder.path(), 1});
+  ClipReader other(input_, cache_);
   Progress quiet(Progress::Mode::quiet);
   read_ahead(reader, ahead, quiet, "reading");
   EXPECT_THAT(reader.quarantined(), SizeIs(1));
   const auto before = reader.counts();
   EXPECT_EQ(before.misses, 10);
-  auto batches = training(reader, all, 5, 0, 1), others = training(other, all, 5, 0, 1);
+  auto batches = training(reader, all, 5, 0, 1);
+  auto others = training(other, all, 5, 0, 1);
   for (int step = 0; step < 6; ++step) EXPECT_TRUE(equal(batches->next(), others->next()));
   EvaluationBatches evaluation(reader, clips, 2, 10, 0);
   EXPECT_EQ(evaluation.next()->rows.size(0), 10);
@@ -178,7 +189,8 @@ TEST_F(Batches, ABrokenVideoIsPutAsideOnceAndReplaced) {
   auto all = samples(4);
   all[2].clip.video = folder_ / "broken.mp4";
   ClipReader reader(input_, cache_);
-  auto one = training(reader, all, 4, 0, 1), three = training(reader, all, 4, 0, 3);
+  auto one = training(reader, all, 4, 0, 1);
+  auto three = training(reader, all, 4, 0, 3);
   for (int step = 0; step < 6; ++step) {
     const auto batch = one->next();
     EXPECT_THAT(rows_of(batch), Each(::testing::Ne(2)));
@@ -192,8 +204,10 @@ TEST_F(Batches, ABrokenVideoIsPutAsideOnceAndReplaced) {
 TEST_F(Batches, AQuarantinedVideoIsNotTriedAgainByAnyOfItsClipsOrBatches) {
   const std::string broken = folder_.write("broken.mp4", "this is no video");
   ClipReader reader(input_, cache_);
-  Clip first{broken}, second{broken};
-  first.end_s = 1, second.start_s = 1;
+  Clip first{broken};
+  Clip second{broken};
+  first.end_s = 1;
+  second.start_s = 1;
   const std::string reason = error_of([&] { reader.view(first, nullptr, false); });
   EXPECT_THAT(reason, HasSubstr("not a video"));
   std::filesystem::copy_file(path(0), broken, std::filesystem::copy_options::overwrite_existing);  // mended, too late for this run
@@ -255,7 +269,8 @@ TEST_F(Batches, AFlipMapsTheTarget) {
   auto batches = training(reader, samples(1), 16, 0, 1, false, augment);  // target 1, 0; half of them flipped
   const auto targets = batches->next().targets;
   AugmentOptions drawn;
-  drawn.flip = 0.5, drawn.brightness = 0.2;
+  drawn.flip = 0.5;
+  drawn.brightness = 0.2;
   int64_t flips = 0;
   for (int64_t row = 0; row < 16; ++row) {
     Random random = Random(7).stream("augment", row);
@@ -275,14 +290,16 @@ TEST_F(Batches, ATeachersWordStandsBesideTheTruthAndIsFlippedWithIt) {
   augment.resolve({{"a", "b"}});
   auto all = samples(3);
   all[0].teacher = {0.75f, 0.25f};
-  all[1].teacher = {0.25f, 0.75f}, all[1].target.clear();
+  all[1].teacher = {0.25f, 0.75f};
+  all[1].target.clear();
   const auto batch = training(reader, all, 30, 0, 1, false, augment)->next();
   int64_t flips = 0;
   for (int64_t row = 0; row < 30; ++row) {
     const int64_t sample = rows_of(batch)[row];
     Random random = Random(7).stream("augment", row);
     AugmentOptions drawn;
-    drawn.flip = 0.5, drawn.brightness = 0.2;
+    drawn.flip = 0.5;
+    drawn.brightness = 0.2;
     const bool flipped = draw_augment(37, 37, drawn, random).flipped;
     flips += flipped;
     EXPECT_EQ(batch.teacher[row].isnan().all().item<bool>(), sample == 2);
@@ -341,7 +358,8 @@ TEST_F(Batches, EvaluationGoesThroughTheClipsInOrder) {
   clips[3].label = 1;
   clips[4].video = folder_.write("broken.mp4", "this is no video");
   ClipReader reader(input_, cache_);
-  EvaluationBatches three(reader, clips, 2, 4, 3), none(reader, clips, 2, 4, 0);
+  EvaluationBatches three(reader, clips, 2, 4, 3);
+  EvaluationBatches none(reader, clips, 2, 4, 0);
   std::vector<int64_t> rows;
   while (const auto batch = three.next()) {
     EXPECT_TRUE(batch->clips.equal(none.next()->clips));
@@ -371,7 +389,8 @@ TEST_F(Batches, EvaluationOfNothingReadableEnds) {
 
 TEST(Order, EverySampleComesUpAmongTheAttempts) {
   const std::vector<int64_t> classes = {0, 1, 1, 2, 2, 2, -1};
-  const SampleOrder balanced(classes, Random(1)), plain(7, Random(1));
+  const SampleOrder balanced(classes, Random(1));
+  const SampleOrder plain(7, Random(1));
   for (const auto* order : {&balanced, &plain}) {
     for (int64_t position = 0; position < 20; ++position) {
       std::set<int64_t> seen;
@@ -382,7 +401,8 @@ TEST(Order, EverySampleComesUpAmongTheAttempts) {
 }
 
 TEST(Order, APositionIsTheSameSampleWhateverWasAskedBefore) {
-  const SampleOrder forward(50, Random(1)), backward(50, Random(1));
+  const SampleOrder forward(50, Random(1));
+  const SampleOrder backward(50, Random(1));
   std::vector<int64_t> there, back;
   for (int64_t p = 0; p < 500; ++p) there.push_back(forward.at(p, 0));
   for (int64_t p = 499; p >= 0; --p) back.insert(back.begin(), backward.at(p, 0));
@@ -413,7 +433,12 @@ TEST(Prefetch, StopsWhileThreadsAreAhead) {
   for (int i = 0; i < 20; ++i) {
     std::atomic<int64_t> made = 0;
     {
-      Prefetch prefetch([&](int64_t) { return ++made, Batch{}; }, 0, 1000000, 3);
+      Prefetch prefetch(
+          [&](int64_t) {
+            ++made;
+            return Batch{};
+          },
+          0, 1000000, 3);
       prefetch.next();
     }
     EXPECT_GE(made, 1);

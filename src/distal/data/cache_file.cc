@@ -25,7 +25,9 @@ constexpr auto kPoll = std::chrono::milliseconds(5);
 struct Header {
   char magic[8] = {'D', 'S', 'T', 'L', 'F', 'R', 'M', '\n'};
   int64_t version = 3;  // 1: frames of an index that was believed unseen; 2: with frames of VP8, VP9 and AV1 left out, and other streams of a file
-  int64_t frames = 0, height = 0, width = 0;
+  int64_t frames = 0;
+  int64_t height = 0;
+  int64_t width = 0;
   int64_t unused[3] = {};
   explicit Header(const CacheShape& shape) : frames(shape.frames), height(shape.height), width(shape.width) {}
 };
@@ -143,7 +145,9 @@ void CacheWriter::put(const void* bytes, int64_t count, int64_t at) {
     const ssize_t written = pwrite(fd_, from, count, at);
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) refuse(path_, written < 0 ? errno : ENOSPC);
-    from += written, at += written, count -= written;
+    from += written;
+    at += written;
+    count -= written;
   }
 }
 

@@ -16,7 +16,9 @@
 namespace distal {
 
 struct CacheShape {
-  int64_t frames = 0, height = 0, width = 0;
+  int64_t frames = 0;
+  int64_t height = 0;
+  int64_t width = 0;
   int64_t frame_bytes() const { return height * width * 3; }
   int64_t slots_at() const { return (64 + 8 * frames + 4095) / 4096 * 4096; }
   int64_t file_bytes() const { return slots_at() + frames * frame_bytes(); }

@@ -44,7 +44,8 @@ std::vector<File> files_by_use(const std::string& folder) {
 bool remove_idle(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
-  struct stat locked{}, there{};
+  struct stat locked = {};
+  struct stat there = {};
   const bool same = flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &locked) == 0 && stat(path.c_str(), &there) == 0 &&
                     locked.st_ino == there.st_ino && locked.st_dev == there.st_dev;
   const bool removed = same && unlink(path.c_str()) == 0;
@@ -72,9 +73,11 @@ bool is_old_partial(std::string_view name) {
 
 void clear_old_partials(const std::string& probes_folder) {
   std::error_code error, ignored;
-  for (std::filesystem::directory_iterator at(probes_folder, error), end; !error && at != end; at.increment(error))
+  for (std::filesystem::directory_iterator at(probes_folder, error), end; !error && at != end;
+       at.increment(error)) {
     if (is_old_partial(at->path().filename().string()) && at->symlink_status(ignored).type() == std::filesystem::file_type::regular)
       std::filesystem::remove(at->path(), ignored);
+  }
 }
 
 bool CacheFolder::may_be_full() const {

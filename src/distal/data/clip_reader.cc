@@ -10,7 +10,9 @@
 namespace distal {
 namespace {
 
-constexpr int64_t kMostProbes = 1024, kMostProbeBytes = int64_t{256} << 20;  // at either half of them are forgotten; the disk copies remain
+// at either half of them are forgotten; the disk copies remain
+constexpr int64_t kMostProbes = 1024;
+constexpr int64_t kMostProbeBytes = int64_t{256} << 20;
 
 }  // namespace
 
@@ -117,7 +119,8 @@ VideoInfo ClipReader::probe(const std::string& path) { return *state_->probe(pat
 FrameView ClipReader::view(const Clip& clip, Random* random, bool training) {
   if (clip.filmed()) return filmed_view(clip, random, training);
   Clip filmed = clip;
-  filmed.view = 0, filmed.mixed = nullptr;
+  filmed.view = 0;
+  filmed.mixed = nullptr;
   if (clip.mixed) return mix_views(view(filmed, nullptr, false), view(clip.mixed->other, nullptr, false), clip.mixed->lambda, clip.mixed->fade);
   Random drawn = Random(fnv1a(clip.key())).stream("view");
   const Random cut = drawn.stream("cut");  // before the frames are drawn

@@ -93,7 +93,8 @@ TEST_P(EveryAugmentation, IsAFunctionOfItsArguments) {
 }
 
 TEST_P(EveryAugmentation, LeavesItsInputAsItIs) {
-  const Batch batch = batch_of(noise({8, 3, 6, 8, 8})), before = copy_of(batch);
+  const Batch batch = batch_of(noise({8, 3, 6, 8, 8}));
+  const Batch before = copy_of(batch);
   family_->apply(batch, Random(5));
   EXPECT_TRUE(same(batch, before));
 }
@@ -112,7 +113,8 @@ TEST_P(EveryAugmentation, KeepsWhatIsKnownKnownAndSummingToOne) {
 }
 
 TEST_P(EveryAugmentation, KeepsRowsAndWeights) {
-  const Batch batch = batch_of(noise({8, 3, 6, 8, 8})), after = family_->apply(batch, Random(5));
+  const Batch batch = batch_of(noise({8, 3, 6, 8, 8}));
+  const Batch after = family_->apply(batch, Random(5));
   EXPECT_TRUE(after.rows.equal(batch.rows));
   EXPECT_TRUE(after.weights.equal(batch.weights));
 }
@@ -123,8 +125,9 @@ TEST_P(EveryAugmentation, TellsWhatItDidWhereAHeadAsks) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     const Batch after = family_->apply(batch_of(noise({8, 3, 6, 4, 4})), Random(seed));
     ASSERT_EQ(after.transform.defined(), classes > 0);
-    if (classes > 0)
+    if (classes > 0) {
       for (int64_t i = 0; i < 8; ++i) seen.insert(after.transform[i].item<int64_t>());
+    }
   }
   EXPECT_EQ(std::ssize(seen), classes) << "each of them is drawn";
   EXPECT_EQ(family_->head_weight() > 0, classes > 0);

@@ -10,7 +10,8 @@ using ::testing::HasSubstr;
 torch::Tensor grey(int64_t frames, int64_t height, int64_t width, int value) { return torch::full({frames, height, width, 3}, value, torch::kUInt8); }
 
 TEST(DerivedView, AMixIsTheRoundedShareOfBothCentres) {
-  auto a = torch::randint(0, 256, {3, 10, 16, 3}, torch::kUInt8), b = torch::randint(0, 256, {3, 12, 10, 3}, torch::kUInt8);
+  auto a = torch::randint(0, 256, {3, 10, 16, 3}, torch::kUInt8);
+  auto b = torch::randint(0, 256, {3, 12, 10, 3}, torch::kUInt8);
   const auto mix = mix_views(FrameView::of(a), FrameView::of(b), 0.3, 0).tensor();
   const auto expected = (0.3 * a.narrow(2, 3, 10).to(torch::kFloat64) + 0.7 * b.narrow(1, 1, 10).to(torch::kFloat64));
   ASSERT_EQ(mix.sizes(), (torch::IntArrayRef{3, 10, 10, 3}));
@@ -60,7 +61,8 @@ TEST(DerivedView, IsTheSameInEveryReadingAndInTrainingToo) {
   view.view = 2;
   const Clip mix = mixed_clip(a, b, 0.3);
   for (const Clip& clip : {view, mix}) {
-    Random first(1), second(2);
+    Random first(1);
+    Random second(2);
     const auto centre = reader.read(clip, nullptr, false);
     EXPECT_TRUE(centre.equal(reader.read(clip, &first, true)));
     EXPECT_TRUE(centre.equal(reader.read(clip, &second, true)));
@@ -86,7 +88,8 @@ TEST(DerivedView, AViewsFramesAndCutAreDrawnFromItsKey) {
 
 TEST(DerivedView, AMixOfABadVideoPutsThatVideoAside) {
   TemporaryFolder folder;
-  Clip good{numbered(folder, "good.mp4")}, bad{folder.write("bad.mp4", "this is no video")};
+  Clip good{numbered(folder, "good.mp4")};
+  Clip bad{folder.write("bad.mp4", "this is no video")};
   InputOptions input;
   input.sampling.frames = 4;
   ClipReader reader(input, {folder / "cache", 1});

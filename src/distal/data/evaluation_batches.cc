@@ -26,7 +26,8 @@ struct EvaluationBatches::State {
   }
 
   Batch make(int64_t step) {
-    const int64_t first = step * batch_size, end = std::min(first + batch_size, std::ssize(clips));
+    const int64_t first = step * batch_size;
+    const int64_t end = std::min(first + batch_size, std::ssize(clips));
     Batch batch = empty_batch(end - first, classes, reader.options(), buffers);
     int64_t rows = 0;
     for (int64_t index = first; index < end && !stopping; ++index) rows += read(batch, rows, index);

@@ -67,7 +67,8 @@ struct FrameCache::State {
 
   struct Open {
     std::shared_ptr<CacheMap> map;
-    Clock::time_point touched{}, used{};
+    Clock::time_point touched{};
+    Clock::time_point used{};
     int64_t viewed = 0;  // bytes, each look counted
   };
 
@@ -185,7 +186,10 @@ FrameView FrameCache::read(const VideoInfo& info, std::span<const int64_t> indic
     const std::lock_guard lock(state.mutex);
     ++(hit ? state.counts.hits : state.counts.misses);
     const int64_t bytes = std::ssize(indices) * place.shape.frame_bytes();
-    if (const auto open = state.maps.find(place.path); open != state.maps.end()) open->second.viewed += bytes, state.viewed += bytes;
+    if (const auto open = state.maps.find(place.path); open != state.maps.end()) {
+      open->second.viewed += bytes;
+      state.viewed += bytes;
+    }
   }
   if (!map) return state.past_the_cache(place, indices);
   FrameView view{{}, place.shape.height, place.shape.width, map};

@@ -48,7 +48,12 @@ class FrameCache {
   /// as `read`, but what fails within the video is left to it.
   void read_ahead(const VideoInfo& info, std::span<const int64_t> indices, int64_t short_side_px, double deadline_s);
   /// hits and misses: calls of `read` that found every frame, and that had to decode.
-  struct Counts { int64_t hits = 0, misses = 0, decoded_frames = 0; double decode_s = 0; };
+  struct Counts {
+    int64_t hits = 0;
+    int64_t misses = 0;
+    int64_t decoded_frames = 0;
+    double decode_s = 0;
+  };
   Counts counts() const;
  private:
   struct State;

@@ -109,7 +109,8 @@ TEST(FrameCache, AHitIsAViewIntoTheFile) {
   const auto video = probe(numbered(folder, "a.mp4"));
   FrameCache cache(options_of(folder));
   cache.read(video, Indices{4, 5, 6}, {}, 48, kDeadline_s);
-  const auto one = cache.read(video, Indices{4, 5, 6}, {}, 48, kDeadline_s), two = cache.read(video, Indices{5}, {}, 48, kDeadline_s);
+  const auto one = cache.read(video, Indices{4, 5, 6}, {}, 48, kDeadline_s);
+  const auto two = cache.read(video, Indices{5}, {}, 48, kDeadline_s);
   EXPECT_EQ(one.frames[1], two.frames[0]);
   EXPECT_EQ(one.tensor().const_data_ptr<uint8_t>(), one.frames[0]);  // frames in a row need no copy
 }
@@ -253,7 +254,8 @@ TEST(FrameCache, CountsProbesAndRemovesWhatDeadProcessesLeft) {
   std::filesystem::create_directories(folder / "cache/probes");
   const auto now = std::filesystem::file_time_type::clock::now();
   const auto old = folder.write("cache/probes/old.probe", std::string(200000, 'x'));
-  const auto dead = folder.write("cache/probes/" + unfinished_name("old.probe", 1), "x"), theirs = folder.write("cache/probes/film.1-0.partial", "x");
+  const auto dead = folder.write("cache/probes/" + unfinished_name("old.probe", 1), "x");
+  const auto theirs = folder.write("cache/probes/film.1-0.partial", "x");
   const UnfinishedFile fresh(folder / "cache/probes/new.probe");
   const auto older = folder.write("cache/probes/0123456789abcdef.probe.4711-0.partial", "x");
   std::vector<std::string> alike;
@@ -274,7 +276,8 @@ TEST(FrameCache, CountsProbesAndRemovesWhatDeadProcessesLeft) {
 
 TEST(FrameCache, LetsGoOfFilesThatOthersRemoved) {
   const TemporaryFolder folder;
-  const auto first = probe(numbered(folder, "a.mp4")), second = probe(numbered(folder, "b.mp4", 40));
+  const auto first = probe(numbered(folder, "a.mp4"));
+  const auto second = probe(numbered(folder, "b.mp4", 40));
   FrameCache cache(options_of(folder, 1e-5));
   cache.read(first, Indices{1}, {}, 48, kDeadline_s);
   const auto path = cache_files(folder).at(0);
@@ -326,7 +329,9 @@ TEST(FrameCache, WhatWasReadAheadIsThereForTheReader) {
 TEST(FrameCache, FramesForLaterAreNotChargedToTheClipAndWhatCameOfThemStays) {
   const TemporaryFolder folder;
   SyntheticOptions options;
-  options.frames = options.gop = 400, options.width = 320, options.height = 240;
+  options.frames = options.gop = 400;
+  options.width = 320;
+  options.height = 240;
   write_numbered(folder / "long.mp4", options);
   const auto video = probe(folder / "long.mp4");
   Indices all(400);

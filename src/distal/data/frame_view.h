@@ -11,7 +11,8 @@ namespace distal {
 
 struct FrameView {
   std::vector<const uint8_t*> frames;  // T pointers to uint8 [H, W, 3], RGB; read only
-  int64_t height = 0, width = 0;
+  int64_t height = 0;
+  int64_t width = 0;
   std::shared_ptr<const void> keep;    // the pointers are valid while this lives
 
   int64_t size() const { return static_cast<int64_t>(frames.size()); }

@@ -29,7 +29,8 @@ SampleOrder::Rows SampleOrder::permutation(const char* name, int64_t group, int6
 }
 
 int64_t SampleOrder::at(int64_t position, int64_t attempt) const {
-  const int64_t classes = std::ssize(groups_), block = position / classes;
+  const int64_t classes = std::ssize(groups_);
+  const int64_t block = position / classes;
   const int64_t group = classes == 1 ? 0 : (*permutation("classes", -1, block, classes))[position % classes];
   const auto& rows = groups_[group];
   const int64_t size = std::ssize(rows);

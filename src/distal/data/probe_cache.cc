@@ -22,12 +22,27 @@ using nlohmann::json;
 // The fields of VideoInfo, once for both directions.
 template <class Info, class Visit>
 void visit_fields(Info& info, Visit&& visit) {
-  visit("id", info.id), visit("bytes", info.bytes), visit("duration_s", info.duration_s), visit("time_s", info.time_s);
-  visit("pts", info.pts), visit("key", info.key), visit("width", info.width), visit("height", info.height);
-  visit("rotation", info.rotation), visit("constant_rate", info.constant_rate), visit("average_rate", info.average_rate);
-  visit("full_range", info.full_range), visit("codec", info.codec), visit("container", info.container);
-  visit("audio_streams", info.audio_streams), visit("damage", info.damage), visit("mirrored", info.mirrored);
-  visit("seekable", info.seekable), visit("doubt", info.doubt), visit("stopped_by", info.stopped_by), visit("stream", info.stream);
+  visit("id", info.id);
+  visit("bytes", info.bytes);
+  visit("duration_s", info.duration_s);
+  visit("time_s", info.time_s);
+  visit("pts", info.pts);
+  visit("key", info.key);
+  visit("width", info.width);
+  visit("height", info.height);
+  visit("rotation", info.rotation);
+  visit("constant_rate", info.constant_rate);
+  visit("average_rate", info.average_rate);
+  visit("full_range", info.full_range);
+  visit("codec", info.codec);
+  visit("container", info.container);
+  visit("audio_streams", info.audio_streams);
+  visit("damage", info.damage);
+  visit("mirrored", info.mirrored);
+  visit("seekable", info.seekable);
+  visit("doubt", info.doubt);
+  visit("stopped_by", info.stopped_by);
+  visit("stream", info.stream);
 }
 
 std::string absolute(const std::string& path) { return std::filesystem::absolute(path).lexically_normal().string(); }

@@ -19,7 +19,8 @@ struct Part {
 };
 
 Part part_of(int64_t i, int64_t n, int64_t frames) {
-  const int64_t first = i * n / frames, end = (i + 1) * n / frames;
+  const int64_t first = i * n / frames;
+  const int64_t end = (i + 1) * n / frames;
   return {first, std::max<int64_t>(end - first, 1)};
 }
 
@@ -44,14 +45,16 @@ std::pair<int64_t, int64_t> frames_of(const VideoInfo& info, const Clip& clip) {
   expect(info.frames() > 0, "a probed video has frames");
   // The first frame from t_s on, or one that begins up to kRounding_s before and is nearer: at 2000 frames per second both are near.
   const auto at = [&](double t_s) {
-    const auto begin = info.time_s.begin(), end = info.time_s.end();
+    const auto begin = info.time_s.begin();
+    const auto end = info.time_s.end();
     const auto after = std::lower_bound(begin, end, t_s);
     if (after == begin) return int64_t{0};
     const double before_s = t_s - *(after - 1);
     const bool nearer = before_s <= kRounding_s && before_s < (after == end ? info.duration_s : *after) - t_s;
     return (nearer ? after - 1 : after) - begin;
   };
-  const int64_t first = at(clip.start_s), end = at(clip.end_s);
+  const int64_t first = at(clip.start_s);
+  const int64_t end = at(clip.end_s);
   if (first < end) return {first, end};
   const int64_t shown = info.frame_at(clip.start_s);
   return {shown, shown + 1};

@@ -19,9 +19,12 @@ TEST(SecondViews, ShowTheSameClipsWithDrawsOfTheirOwn) {
   const auto batches = [&](int64_t first_step, int64_t threads, int64_t views) {
     return std::make_unique<TrainingBatches>(reader, samples, 1, 3, augment, false, Random(7), first_step, threads, views);
   };
-  const auto one = batches(0, 1, 1), two = batches(0, 2, 2), resumed = batches(1, 0, 2);
+  const auto one = batches(0, 1, 1);
+  const auto two = batches(0, 2, 2);
+  const auto resumed = batches(1, 0, 2);
   for (int step = 0; step < 3; ++step) {
-    const Batch single = one->next(), both = two->next();
+    const Batch single = one->next();
+    const Batch both = two->next();
     EXPECT_FALSE(single.second.defined());
     EXPECT_TRUE(both.clips.equal(single.clips));
     EXPECT_TRUE(both.rows.equal(single.rows));

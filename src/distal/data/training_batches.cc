@@ -99,8 +99,9 @@ TrainingBatches::TrainingBatches(ClipReader& reader, std::vector<Sample> samples
   expect(views == 1 || views == 2, "one view of a clip, or two");
   expect(views == 1 || !state.augment.family || state.augment.family.name == "none", "a family of augment works on batches of one view");
   expect(state.augment.flip_labels.empty() || std::ssize(state.augment.flip_map) == classes, "flip_labels are resolved");
-  for (const auto& sample : state.samples)
+  for (const auto& sample : state.samples) {
     for (const auto* known : {&sample.target, &sample.teacher}) expect(known->empty() || std::ssize(*known) == classes, "K probabilities");
+  }
   const Random order = random.stream("order");
   state.order = class_balanced ? std::make_unique<SampleOrder>(classes_of(state.samples), order)
                                : std::make_unique<SampleOrder>(std::ssize(state.samples), order);

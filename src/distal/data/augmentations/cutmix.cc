@@ -33,19 +33,22 @@ class Cutmix final : public Augmentation {
     return mix_each(batch, options_.probability, random, [&](const float* clip, const float* partner, float* out, Random draw) {
       const Cuboid cut = cuboid(size, draw);
       std::copy_n(clip, size.numbers(), out);
-      for (int64_t c = 0; c < 3; ++c)
-        for (int64_t t = cut.t.first; t < cut.t.end; ++t)
+      for (int64_t c = 0; c < 3; ++c) {
+        for (int64_t t = cut.t.first; t < cut.t.end; ++t) {
           for (int64_t y = cut.y.first; y < cut.y.end; ++y) {
             const int64_t at = c * size.plane() + t * size.frame() + y * size.width + cut.x.first;
             std::copy_n(partner + at, cut.x.length(), out + at);
           }
+        }
+      }
       return 1 - static_cast<double>(cut.t.length() * cut.y.length() * cut.x.length()) / static_cast<double>(size.plane());
     });
   }
 
  private:
   struct Span {
-    int64_t first = 0, end = 0;
+    int64_t first = 0;
+    int64_t end = 0;
     int64_t length() const { return end - first; }
   };
   struct Cuboid {
@@ -63,7 +66,8 @@ class Cutmix final : public Augmentation {
   }
 
   static Span span(int64_t length, double part, Random& draw) {
-    const int64_t wanted = std::llround(part * static_cast<double>(length)), first = draw.below(length) - wanted / 2;
+    const int64_t wanted = std::llround(part * static_cast<double>(length));
+    const int64_t first = draw.below(length) - wanted / 2;
     return {std::max<int64_t>(first, 0), std::min(first + wanted, length)};
   }
   Options options_;

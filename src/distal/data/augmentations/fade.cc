@@ -22,14 +22,22 @@ class Fade final : public Augmentation {
 
   Batch apply(const Batch& batch, Random random) const override {
     const ClipSize size = clip_size(batch);
-    return mix_each(batch, options_.probability, random, [&](const float* clip, const float* partner, float* out, Random draw) {
-      const double lambda = draw.beta(options_.alpha, options_.alpha), most = std::min(lambda, 1 - lambda), a = draw.uniform(-most, most);
-      for (int64_t t = 0; t < size.frames; ++t) {
-        const double at = size.frames > 1 ? 2 * static_cast<double>(t) / static_cast<double>(size.frames - 1) - 1 : 0;  // -1 .. 1
-        fade_frame(clip, partner, size, t, static_cast<float>(std::clamp(lambda + a * at, 0.0, 1.0)), out);
-      }
-      return lambda;
-    });
+    return mix_each(
+        batch, options_.probability, random,
+        [&](const float* clip, const float* partner, float* out, Random draw) {
+          const double lambda = draw.beta(options_.alpha, options_.alpha);
+          const double most = std::min(lambda, 1 - lambda);
+          const double a = draw.uniform(-most, most);
+          for (int64_t t = 0; t < size.frames; ++t) {
+            const double at =
+                size.frames > 1
+                    ? 2 * static_cast<double>(t) / static_cast<double>(size.frames - 1) - 1
+                    : 0;  // -1 .. 1
+            fade_frame(clip, partner, size, t,
+                       static_cast<float>(std::clamp(lambda + a * at, 0.0, 1.0)), out);
+          }
+          return lambda;
+        });
   }
 
  private:

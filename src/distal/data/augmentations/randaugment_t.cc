@@ -21,15 +21,19 @@ struct Moment {             // of one operation on one clip
   float* out;
   ClipSize size;
   int64_t t = 0;
-  double level = 0, sign = 1;
+  double level = 0;
+  double sign = 1;
   double grey = 0;          // the clip's mean
-  double x = 0, y = 0;      // a place in the frame, in [0, 1)
+  // a place in the frame, in [0, 1)
+  double x = 0;
+  double y = 0;
 };
 
 // out = change(v, grey of the pixel), for each channel of the frame.
 template <class Change>
 void recolour(const Moment& m, Change change) {
-  const int64_t plane = m.size.plane(), first = m.t * m.size.frame();
+  const int64_t plane = m.size.plane();
+  const int64_t first = m.t * m.size.frame();
   for (int64_t i = first; i < first + m.size.frame(); ++i) {
     const float grey = kRed * m.clip[i] + kGreen * m.clip[i + plane] + kBlue * m.clip[i + 2 * plane];
     for (int64_t c = 0; c < 3; ++c) m.out[i + c * plane] = std::clamp(change(m.clip[i + c * plane], grey), -1.f, 1.f);
@@ -65,7 +69,8 @@ void translate_y(const Moment& m) {
 }
 void scale(const Moment& m) {
   Window window = whole(m.size);
-  window.wide /= 1 + 0.3 * m.sign * m.level, window.high /= 1 + 0.3 * m.sign * m.level;
+  window.wide /= 1 + 0.3 * m.sign * m.level;
+  window.high /= 1 + 0.3 * m.sign * m.level;
   warp(m, window);
 }
 void rotate(const Moment& m) {
@@ -77,12 +82,14 @@ void rotate(const Moment& m) {
 void cutout(const Moment& m) {
   const auto& [frames, height, width] = m.size;
   const int64_t side = std::llround(m.level * static_cast<double>(std::min(height, width)) / 2);
-  const int64_t left = static_cast<int64_t>(m.x * static_cast<double>(width)) - side / 2, top = static_cast<int64_t>(m.y * static_cast<double>(height)) - side / 2;
+  const int64_t left = static_cast<int64_t>(m.x * static_cast<double>(width)) - side / 2;
+  const int64_t top = static_cast<int64_t>(m.y * static_cast<double>(height)) - side / 2;
   for (int64_t c = 0; c < 3; ++c) {
     const int64_t first = c * m.size.plane() + m.t * m.size.frame();
     std::copy_n(m.clip + first, m.size.frame(), m.out + first);
-    for (int64_t y = std::max<int64_t>(top, 0); y < std::min(top + side, height); ++y)
+    for (int64_t y = std::max<int64_t>(top, 0); y < std::min(top + side, height); ++y) {
       for (int64_t x = std::max<int64_t>(left, 0); x < std::min(left + side, width); ++x) m.out[first + y * width + x] = 0;
+    }
   }
 }
 
@@ -135,8 +142,10 @@ class RandAugmentT final : public Augmentation {
     const auto operation = std::find_if(std::begin(kOperations), std::end(kOperations), [&](const Operation& o) { return o.name == name; });
     Moment m{clip, out, size};
     m.sign = draw.uniform() < 0.5 ? -1 : 1;
-    const double first = draw.uniform(0, options_.magnitude) / 10, last = draw.uniform(0, options_.magnitude) / 10;
-    m.x = draw.uniform(), m.y = draw.uniform();
+    const double first = draw.uniform(0, options_.magnitude) / 10;
+    const double last = draw.uniform(0, options_.magnitude) / 10;
+    m.x = draw.uniform();
+    m.y = draw.uniform();
     m.grey = mean_grey(clip, size.plane());
     for (m.t = 0; m.t < size.frames; ++m.t) {
       m.level = first + (last - first) * static_cast<double>(m.t) / static_cast<double>(std::max<int64_t>(size.frames - 1, 1));

@@ -38,9 +38,11 @@ class Spatial final : public Augmentation {
     for (int attempt = 0; attempt < 10; ++attempt) {
       const double area = frame.wide * frame.high * draw.uniform(options_.area, 1);
       const double ratio = std::exp(draw.uniform(-std::log(options_.aspect), std::log(options_.aspect)));
-      const double wide = std::sqrt(area * ratio), high = std::sqrt(area / ratio);
+      const double wide = std::sqrt(area * ratio);
+      const double high = std::sqrt(area / ratio);
       if (wide > frame.wide || high > frame.high) continue;
-      const double left = draw.uniform(0, frame.wide - wide), top = draw.uniform(0, frame.high - high);
+      const double left = draw.uniform(0, frame.wide - wide);
+      const double top = draw.uniform(0, frame.high - high);
       window = {left + (wide - 1) / 2, top + (high - 1) / 2, wide, high};
       break;
     }

@@ -32,8 +32,10 @@ class TemporalSafe final : public Augmentation {
 
  private:
   FrameMap map(int64_t frames, Random draw) const {
-    const double speed = draw.uniform(options_.slowest, options_.fastest), most = options_.jitter * static_cast<double>(frames);
-    const FrameMap pace = paced(frames, speed, draw.uniform(-most, most)), shown = dropped(frames, options_.drop, draw.stream("drop"));
+    const double speed = draw.uniform(options_.slowest, options_.fastest);
+    const double most = options_.jitter * static_cast<double>(frames);
+    const FrameMap pace = paced(frames, speed, draw.uniform(-most, most));
+    const FrameMap shown = dropped(frames, options_.drop, draw.stream("drop"));
     FrameMap map;
     for (const int64_t i : shown) map.push_back(pace[i]);
     return map;
