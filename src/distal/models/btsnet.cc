@@ -21,7 +21,9 @@ std::vector<Dilation> dilations(const std::string& ops, int64_t branches) {
     for (int64_t m = 1; m < branches; ++m) all.push_back(Dilation(3, 1 + m));
     return all;
   }
-  const Dilation time = {4, 1, 1}, space = {1, 4, 4}, both = {4, 4, 4};
+  const Dilation time = {4, 1, 1};
+  const Dilation space = {1, 4, 4};
+  const Dilation both = {4, 4, 4};
   switch (branches) {
     case 2: return {kDense, time};
     case 3: return {kDense, time, space};
@@ -43,7 +45,8 @@ at::Tensor dilated(const Conv& conv, at::Tensor x, Dilation dilation) {
     x = x.to(conv.weight.scalar_type());
   }
   auto w = conv.weight;
-  auto stride = conv.shape().stride, padding = dilation;
+  auto stride = conv.shape().stride;
+  auto padding = dilation;
   for (size_t i = 0; i < dilation.size(); ++i) {
     const auto d = static_cast<int64_t>(i) + 2;
     if (x.size(d) > dilation[i]) continue;
@@ -137,7 +140,8 @@ class SelectiveConv final : public torch::nn::Module {
 class Unit final : public torch::nn::Module {
  public:
   Unit(int64_t in, int64_t planes, int64_t stride, bool selective, const BtsnetOptions& options) {
-    const int64_t out = 2 * planes, groups = options.cardinality;
+    const int64_t out = 2 * planes;
+    const int64_t groups = options.cardinality;
     const int64_t middle = groups * std::max<int64_t>(1, (planes + 16) / 32);
     conv1_ = register_module("conv1", std::make_shared<NormedConv>(cube(3, in, middle, 1)));
     ConvShape shape = cube(3, middle, middle, 3, stride);

@@ -35,7 +35,8 @@ struct BtsnetOptions {
   double width = 1;
   int64_t branches = 4;      // M
   int64_t cardinality = 32;  // groups of the middle convolutions
-  std::string fuse = "tc", ops = "O2";
+  std::string fuse = "tc";
+  std::string ops = "O2";
   bool alias_bug = false;
   double dropout = 0;
   void visit(OptionVisitor& v) const;

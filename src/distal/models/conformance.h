@@ -78,7 +78,9 @@ TEST_P(EveryBackbone, GivesEqualLogitsAfterSavingAndLoading) {
 }
 
 TEST_P(EveryBackbone, HasTheSameWeightsForTheSameSeedAndOthersForAnother) {
-  const auto first = state(*build(3)), second = state(*build(3)), third = state(*build(4));
+  const auto first = state(*build(3));
+  const auto second = state(*build(3));
+  const auto third = state(*build(4));
   bool differs = false;
   for (size_t i = 0; i < first.size(); ++i) {
     EXPECT_EQ(first[i].first, second[i].first);

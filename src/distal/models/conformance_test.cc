@@ -81,7 +81,8 @@ std::vector<float> change_by_the_last_frame(const std::string& base, bool online
   const auto net = make<Backbone>("tsm", fmt::format("base: {}, width: 0.25, online: {}", base, online))->build(4, Random(1));
   net->eval();
   const torch::NoGradGuard no_grad;
-  const auto clips = at::randn({1, 3, 4, 32, 32}), other = clips.clone();
+  const auto clips = at::randn({1, 3, 4, 32, 32});
+  const auto other = clips.clone();
   other.select(2, 3).neg_();
   const auto features = [&](const at::Tensor& input) {
     Taps taps;
@@ -94,7 +95,8 @@ std::vector<float> change_by_the_last_frame(const std::string& base, bool online
 
 TEST(FrameNets, OnlineTsmTellsNoFrameOfALaterOneAndTsmDoes) {
   for (const char* base : {"mobilenet_v2", "mobilenet_v1", "resnet18"}) {
-    const auto online = change_by_the_last_frame(base, true), both = change_by_the_last_frame(base, false);
+    const auto online = change_by_the_last_frame(base, true);
+    const auto both = change_by_the_last_frame(base, false);
     EXPECT_THAT(std::vector(online.begin(), online.begin() + 3), ::testing::Each(0.f)) << base;
     EXPECT_GT(online[3], 0) << base;
     EXPECT_THAT(both, ::testing::Each(::testing::Gt(0.f))) << base << ": with a shift in each of several blocks";
@@ -103,7 +105,8 @@ TEST(FrameNets, OnlineTsmTellsNoFrameOfALaterOneAndTsmDoes) {
 
 TEST(FrameNets, OnlineTsmPassesFramesOnAndHasTheSameParameters) {
   const auto build = [](const std::string& more) { return make<Backbone>("tsm", "base: mobilenet_v2, width: 0.25" + more)->build(4, Random(1)); };
-  const auto both = state(*build("")), online = state(*build(", online: true"));
+  const auto both = state(*build(""));
+  const auto online = state(*build(", online: true"));
   ASSERT_EQ(online.size(), both.size());
   for (size_t i = 0; i < both.size(); ++i) {
     EXPECT_EQ(online[i].first, both[i].first);
@@ -112,7 +115,8 @@ TEST(FrameNets, OnlineTsmPassesFramesOnAndHasTheSameParameters) {
   const auto net = build(", online: true");
   net->eval();
   const torch::NoGradGuard no_grad;
-  const auto clips = at::randn({1, 3, 4, 32, 32}), other = clips.clone();
+  const auto clips = at::randn({1, 3, 4, 32, 32});
+  const auto other = clips.clone();
   other.select(2, 0).neg_();
   Taps taps;
   net->forward(clips);

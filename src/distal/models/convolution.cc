@@ -26,7 +26,9 @@ struct Taps1d {
   template <class Visit>
   void each(const Visit& visit) const {  // (to, frame, tap, how many)
     for (int64_t to = 0; to < outputs(); ++to) {
-      const int64_t start = to * stride - padding, frame = std::max<int64_t>(start, 0), tap = frame - start;
+      const int64_t start = to * stride - padding;
+      const int64_t frame = std::max<int64_t>(start, 0);
+      const int64_t tap = frame - start;
       const int64_t count = std::min(frames - frame, kernel - tap);
       if (count > 0) visit(to, frame, tap, count);
     }
@@ -47,7 +49,8 @@ struct CastWeight : torch::autograd::Function<CastWeight> {
     return folded.flatten(2, 3).flatten(0, 1);
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
-    const auto sizes = context->saved_data["sizes"].toIntVector(), fold = context->saved_data["taps"].toIntVector();
+    const auto sizes = context->saved_data["sizes"].toIntVector();
+    const auto fold = context->saved_data["taps"].toIntVector();
     const auto options = gradients[0].options().dtype(context->saved_data["type"].toScalarType());
     at::Tensor gradient;
     if (fold[0] == 0) {

@@ -54,7 +54,8 @@ TEST_P(Convolution, IsLibTorchsWithItsGradients) {
     }
   }
   const torch::NoGradGuard no_grad;
-  const auto x = at::randn(one.input), w = at::randn(one.weight);
+  const auto x = at::randn(one.input);
+  const auto w = at::randn(one.weight);
   EXPECT_LT(difference(ours(x, w, {}), theirs(x, w, {})), 1e-5) << "without gradients";
 }
 
@@ -74,9 +75,18 @@ TEST_P(Convolution, CastsTheWeightAndGivesItsGradientInItsOwnType) {
       EXPECT_LT(difference(y, exact.output), 2e-2);
       if (!input_learns && !weight_learns) continue;
       std::vector<at::Tensor> leaves, wanted;
-      if (input_learns) leaves.push_back(x), wanted.push_back(exact.gradients[0]);
-      if (weight_learns) leaves.push_back(w), wanted.push_back(exact.gradients[1]);
-      if (weight_learns && one.bias) leaves.push_back(b), wanted.push_back(exact.gradients[2]);
+      if (input_learns) {
+        leaves.push_back(x);
+        wanted.push_back(exact.gradients[0]);
+      }
+      if (weight_learns) {
+        leaves.push_back(w);
+        wanted.push_back(exact.gradients[1]);
+      }
+      if (weight_learns && one.bias) {
+        leaves.push_back(b);
+        wanted.push_back(exact.gradients[2]);
+      }
       const auto got = torch::autograd::grad({y}, leaves, {at::randn(y.sizes(), at::kDouble).to(at::kBFloat16)});
       for (size_t i = 0; i < wanted.size(); ++i) EXPECT_LT(difference(got[i], wanted[i]), 2e-2) << "gradient " << i << " of " << wanted.size();
     }
@@ -99,7 +109,8 @@ TEST(Depthwise, TakesTapsApart) {
 
 TEST(Depthwise, IsTheSameOnAnyNumberOfThreads) {
   at::manual_seed(1);
-  const auto x = at::randn({3, 40, 4, 9, 9}).set_requires_grad(true), w = at::randn({40, 1, 3, 3, 3}).set_requires_grad(true);
+  const auto x = at::randn({3, 40, 4, 9, 9}).set_requires_grad(true);
+  const auto w = at::randn({40, 1, 3, 3, 3}).set_requires_grad(true);
   const int threads = at::get_num_threads();
   std::vector<std::vector<at::Tensor>> all;
   for (const int count : {1, 4}) {

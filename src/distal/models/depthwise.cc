@@ -98,17 +98,21 @@ using Contributions = std::vector<std::vector<Contribution>>;  // to each place 
 
 Contributions from_inputs(const Axis& axis) {
   Contributions all(axis.outputs());
-  for (int64_t to = 0; to < axis.outputs(); ++to)
-    for (int64_t tap = 0; tap < axis.kernel; ++tap)
+  for (int64_t to = 0; to < axis.outputs(); ++to) {
+    for (int64_t tap = 0; tap < axis.kernel; ++tap) {
       if (const int64_t at = axis.input(to, tap); at >= 0 && at < axis.inputs) all[to].push_back({at, tap});
+    }
+  }
   return all;
 }
 
 Contributions from_outputs(const Axis& axis) {
   Contributions all(axis.inputs);
-  for (int64_t to = 0; to < axis.outputs(); ++to)
-    for (int64_t tap = 0; tap < axis.kernel; ++tap)
+  for (int64_t to = 0; to < axis.outputs(); ++to) {
+    for (int64_t tap = 0; tap < axis.kernel; ++tap) {
       if (const int64_t at = axis.input(to, tap); at >= 0 && at < axis.inputs) all[at].push_back({to, tap});
+    }
+  }
   return all;
 }
 
@@ -132,15 +136,21 @@ at::Tensor channels_last(at::IntArrayRef sizes, const at::Tensor& like) {
 
 template <class Stored>
 void gather(const at::Tensor& from, const at::Tensor& weights, const Shape& shape, const Contributions (&parts)[3], at::Tensor& out) {
-  const int64_t channels = shape.channels, height = from.size(3), width = from.size(4);
-  const int64_t out_t = out.size(2), out_h = out.size(3), out_w = out.size(4);
+  const int64_t channels = shape.channels;
+  const int64_t height = from.size(3);
+  const int64_t width = from.size(4);
+  const int64_t out_t = out.size(2);
+  const int64_t out_h = out.size(3);
+  const int64_t out_w = out.size(4);
   const auto* const source = static_cast<const Stored*>(from.const_data_ptr());
   const float* const weight = weights.const_data_ptr<float>();
   auto* const target = static_cast<Stored*>(out.mutable_data_ptr());
   at::parallel_for(0, shape.clips * out_t * out_h, 1, [&](int64_t begin, int64_t end) {
     std::vector<Tap> taps;
     for (int64_t row = begin; row < end; ++row) {
-      const int64_t n = row / (out_t * out_h), t = row / out_h % out_t, h = row % out_h;
+      const int64_t n = row / (out_t * out_h);
+      const int64_t t = row / out_h % out_t;
+      const int64_t h = row % out_h;
       const Stored* clip = source + n * from.stride(0);
       for (int64_t w = 0; w < out_w; ++w) {
         const auto& across = parts[2][w];
@@ -150,10 +160,12 @@ void gather(const at::Tensor& from, const at::Tensor& weights, const Shape& shap
         } else {
           clip = source + n * from.stride(0);
           taps.clear();
-          for (const auto& [at_t, tap_t] : parts[0][t])
-            for (const auto& [at_h, tap_h] : parts[1][h])
+          for (const auto& [at_t, tap_t] : parts[0][t]) {
+            for (const auto& [at_h, tap_h] : parts[1][h]) {
               for (const auto& [at_w, tap_w] : across)
                 taps.push_back({((at_t * height + at_h) * width + at_w) * channels, ((tap_t * shape.axes[1].kernel + tap_h) * shape.axes[2].kernel + tap_w) * channels});
+            }
+          }
         }
         sum_taps_of(clip, weight, taps.data(), std::ssize(taps), channels, target + (row * out_w + w) * channels);
       }
@@ -165,19 +177,23 @@ void gather(const at::Tensor& from, const at::Tensor& weights, const Shape& shap
 template <class Stored>
 void weight_products(const at::Tensor& x, const at::Tensor& gradient, const Shape& shape, at::Tensor& sums) {
   const auto& [time, height, width] = shape.axes;
-  const int64_t channels = shape.channels, blocks = (channels + kLanes - 1) / kLanes;
+  const int64_t channels = shape.channels;
+  const int64_t blocks = (channels + kLanes - 1) / kLanes;
   const auto* const input = static_cast<const Stored*>(x.const_data_ptr());
   const auto* const output = static_cast<const Stored*>(gradient.const_data_ptr());
   float* const all = sums.mutable_data_ptr<float>();
-  const Contributions times = from_inputs(time), rows = from_inputs(height);
+  const Contributions times = from_inputs(time);
+  const Contributions rows = from_inputs(height);
   at::parallel_for(0, shape.clips * blocks, 1, [&](int64_t begin, int64_t end) {
     std::vector<float> taps(shape.taps() * kLanes);
     for (int64_t task = begin; task < end; ++task) {
-      const int64_t n = task / blocks, first = task % blocks * kLanes, c = std::min(first, channels - kLanes);
+      const int64_t n = task / blocks;
+      const int64_t first = task % blocks * kLanes;
+      const int64_t c = std::min(first, channels - kLanes);
       std::fill(taps.begin(), taps.end(), 0.f);
-      for (int64_t t = 0; t < time.outputs(); ++t)
-        for (int64_t h = 0; h < height.outputs(); ++h)
-          for (const auto& [at_t, tap_t] : times[t])
+      for (int64_t t = 0; t < time.outputs(); ++t) {
+        for (int64_t h = 0; h < height.outputs(); ++h) {
+          for (const auto& [at_t, tap_t] : times[t]) {
             for (const auto& [at_h, tap_h] : rows[h]) {
               const Stored* const y = output + n * gradient.stride(0) + (t * height.outputs() + h) * width.outputs() * channels + c;
               const Stored* const from = input + n * x.stride(0) + (at_t * height.inputs + at_h) * width.inputs * channels + c;
@@ -190,6 +206,9 @@ void weight_products(const at::Tensor& x, const at::Tensor& gradient, const Shap
                                 taps.data() + ((tap_t * height.kernel + tap_h) * width.kernel + tap_w) * kLanes);
               }
             }
+          }
+        }
+      }
       for (int64_t tap = 0; tap < shape.taps(); ++tap)
         std::copy_n(taps.data() + tap * kLanes + (first - c), c + kLanes - first, all + (n * shape.taps() + tap) * channels + first);
     }
@@ -210,7 +229,9 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
     expect(!at::GradMode::is_enabled(), "a depthwise convolution is differentiated once");
     const auto saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &weight = saved[1], dy = gradients[0].contiguous(at::MemoryFormat::ChannelsLast3d);
+    const at::Tensor& x = saved[0];
+    const at::Tensor& weight = saved[1];
+    const at::Tensor dy = gradients[0].contiguous(at::MemoryFormat::ChannelsLast3d);
     const Shape shape = shape_of(x, weight, context->saved_data["steps"].toIntVector());
     at::Tensor of_input, of_weight;
     if (context->needs_input_grad(0)) {

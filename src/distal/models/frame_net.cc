@@ -47,7 +47,8 @@ void FrameOptions::visit(OptionVisitor& v) const {
 
 Output FrameNet::forward(const at::Tensor& clips) {
   ClipLimits{options_.shift ? "tsm" : "tsn", 1, 32}.check(clips);
-  const int64_t count = clips.size(0), frames = clips.size(2);
+  const int64_t count = clips.size(0);
+  const int64_t frames = clips.size(2);
   const auto flat = clips.transpose(1, 2).flatten(0, 1).contiguous(at::MemoryFormat::ChannelsLast);
   const auto shift = [&, frames](const at::Tensor& x) { return temporal_shift(x, frames, options_.shift_div, options_.online); };
   const auto rows = pooled(features(flat, options_.shift ? Remap(shift) : Remap()));

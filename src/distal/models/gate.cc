@@ -116,8 +116,13 @@ void compare_once(const Conv::Call& call, GateReport::Row& row) {
   const std::lock_guard lock(mutex);
   const std::string key = fmt::format("{}, {}, {} threads", row.call, c10::toString(call.conv->weight.scalar_type()), at::get_num_threads());
   const auto at = Conv::bf16_fault() ? known.end() : known.find(key);
-  if (at == known.end()) compare(call, row);
-  else row.output_error = at->second.output_error, row.input_error = at->second.input_error, row.parameter_error = at->second.parameter_error;
+  if (at == known.end()) {
+    compare(call, row);
+  } else {
+    row.output_error = at->second.output_error;
+    row.input_error = at->second.input_error;
+    row.parameter_error = at->second.parameter_error;
+  }
   if (!Conv::bf16_fault()) known.emplace(key, row);
 }
 

@@ -21,7 +21,10 @@ struct GateReport {
     std::string layer;           // first layer with this call; names as in weight files
     std::string call;            // input shape, weight shape, stride, padding, groups, bias, layout
     int64_t layers = 1;          // how many layers make this call
-    double output_error = 0, input_error = 0, parameter_error = 0;  // |bf16 - f32| / |f32|; infinity where not finite
+    // |bf16 - f32| / |f32|; infinity where not finite
+    double output_error = 0;
+    double input_error = 0;
+    double parameter_error = 0;
     bool safe = true;            // false: now computes in float32
   };
   std::vector<Row> rows;

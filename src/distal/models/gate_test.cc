@@ -133,8 +133,10 @@ TEST(Gate, ItsVerdictDependsOnShapesAlone) {
 }
 
 TEST(Gate, ComparesACallOnceInAProcessAndSaysTheSameOfTheNextNet) {
-  OneConv net(cube(3, 3, 5, 3)), other(cube(3, 3, 5, 3));
-  const auto first = gate(net, {2, 3, 4, 16, 16}).rows.at(0), second = gate(other, {2, 3, 4, 16, 16}).rows.at(0);
+  OneConv net(cube(3, 3, 5, 3));
+  OneConv other(cube(3, 3, 5, 3));
+  const auto first = gate(net, {2, 3, 4, 16, 16}).rows.at(0);
+  const auto second = gate(other, {2, 3, 4, 16, 16}).rows.at(0);
   EXPECT_GT(first.output_error, 1e-5);
   EXPECT_EQ(second.output_error, first.output_error);
   EXPECT_EQ(second.input_error, first.input_error);
@@ -191,7 +193,8 @@ TEST(Gate, ComparesEachDistinctConvolutionOnceAndLeavesTheNetAlone) {
 }
 
 TEST(Bf16Scope, NestsAndEnds) {
-  const auto x = at::randn({2, 3}), w = at::randn({4, 3});
+  const auto x = at::randn({2, 3});
+  const auto w = at::randn({4, 3});
   {
     const Bf16Scope outer;
     {

@@ -20,7 +20,9 @@ thread_local Taps* taps = nullptr;
 std::pair<std::vector<int64_t>, std::vector<int64_t>> same_padding(const ConvShape& shape, at::IntArrayRef sizes) {
   std::vector<int64_t> before, after;
   for (size_t d = 0; d < shape.kernel.size(); ++d) {
-    const int64_t n = sizes[d + 2], k = shape.kernel[d], s = shape.stride[d];
+    const int64_t n = sizes[d + 2];
+    const int64_t k = shape.kernel[d];
+    const int64_t s = shape.stride[d];
     const int64_t total = std::max<int64_t>(((n + s - 1) / s - 1) * s + k - n, 0);
     before.push_back(total / 2);
     after.push_back(total - total / 2);
@@ -40,7 +42,8 @@ at::Tensor shifted(const at::Tensor& x, int64_t frames, int64_t fold, bool onlin
   const auto view = [&](const at::Tensor& t) {
     return t.unflatten(0, {x.size(0) / frames, frames});  // [N, T, C, H, W]
   };
-  const auto from = view(x), to = view(out);
+  const auto from = view(x);
+  const auto to = view(out);
   const auto move = [&](int64_t channel, int64_t source, int64_t target, int64_t empty_frame) {
     const auto target_channels = to.narrow(2, channel, fold);
     target_channels.narrow(1, target, frames - 1).copy_(from.narrow(2, channel, fold).narrow(1, source, frames - 1));
@@ -54,7 +57,8 @@ at::Tensor shifted(const at::Tensor& x, int64_t frames, int64_t fold, bool onlin
     take_next(back ? fold : 0);
     take_previous(back ? 0 : fold);
   }
-  const int64_t moved = online ? fold : 2 * fold, rest = x.size(1) - moved;
+  const int64_t moved = online ? fold : 2 * fold;
+  const int64_t rest = x.size(1) - moved;
   to.narrow(2, moved, rest).copy_(from.narrow(2, moved, rest));
   return out;
 }

@@ -17,7 +17,8 @@
 namespace distal {
 
 struct ConvShape {
-  int64_t in = 0, out = 0;                        // channels
+  int64_t in = 0;                                 // channels
+  int64_t out = 0;                                // channels
   std::vector<int64_t> kernel, stride, padding;   // one entry per dimension: H, W or T, H, W
   int64_t groups = 1;
   bool bias = false;
@@ -111,7 +112,8 @@ torch::Tensor temporal_shift(const torch::Tensor& x, int64_t frames, int64_t div
 /// What clips a net takes; `check` throws Error that says so.
 struct ClipLimits {
   const char* net;
-  int64_t frames_multiple = 1, smallest_px = 16;
+  int64_t frames_multiple = 1;
+  int64_t smallest_px = 16;
   void check(const torch::Tensor& clips) const;
 };
 

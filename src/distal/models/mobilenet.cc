@@ -65,7 +65,8 @@ class MobileNet final : public FrameNet {
   std::string next_name() { return fmt::format("op{:02}", next_++); }
 
   std::vector<Block> blocks_;
-  int64_t channels_ = 3, next_ = 0;
+  int64_t channels_ = 3;
+  int64_t next_ = 0;
 };
 
 int64_t scaled(int64_t channels, double width) { return rounded_channels(static_cast<double>(channels) * width); }
@@ -83,7 +84,8 @@ Model mobilenet_v1(const FrameOptions& options, int64_t classes) {
   net->begin(false);
   net->add(scaled(32, width), 3, 2, false, true);
   for (const auto& row : kRows) {
-    const int64_t in = net->channels(), out = scaled(row.out, width);
+    const int64_t in = net->channels();
+    const int64_t out = scaled(row.out, width);
     net->begin(row.stride == 1 && in == out);
     net->add(in, 3, row.stride, true, true);
     net->add(out, 1, 1, false, true);
@@ -103,7 +105,9 @@ Model mobilenet_v2(const FrameOptions& options, int64_t classes) {
   net->add(scaled(32, width), 3, 2, false, true);
   for (const auto& row : kRows) {
     for (int64_t b = 0; b < row.blocks; ++b) {
-      const int64_t in = net->channels(), out = scaled(row.out, width), stride = b == 0 ? row.stride : 1;
+      const int64_t in = net->channels();
+      const int64_t out = scaled(row.out, width);
+      const int64_t stride = b == 0 ? row.stride : 1;
       const bool shortcut = stride == 1 && in == out;
       net->begin(shortcut);
       if (row.expand > 1) net->add(in * row.expand, 1, 1, false, true);

@@ -44,7 +44,8 @@ bool of_head(const std::string& name) { return name.starts_with("fc."); }
 double share_filled(const Net& net, const Account& account) {
   const bool with_vectors = 2 * account.unused.size() > account.matched.size();
   const std::set<std::string> matched(account.matched.begin(), account.matched.end());
-  int64_t filled = 0, wanted = 0;
+  int64_t filled = 0;
+  int64_t wanted = 0;
   for (const auto& [name, tensor] : state(net)) {
     if (of_head(name) || (tensor.dim() < 2 && !with_vectors)) continue;
     ++wanted;

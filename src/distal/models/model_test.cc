@@ -107,7 +107,8 @@ TEST(WeightFile, WithAChecksumEveryChangeIsSeen) {
 
 // Programs that write a file again keep its remarks, not its order.
 TEST(WeightFile, AChecksumHoldsInAnotherOrderAndNotForOtherValues) {
-  const Tensors tensors = {{"a", at::ones({2})}, {"b", at::zeros({3})}}, turned = {tensors[1], tensors[0]};
+  const Tensors tensors = {{"a", at::ones({2})}, {"b", at::zeros({3})}};
+  const Tensors turned = {tensors[1], tensors[0]};
   EXPECT_EQ(checksum_of(tensors, {}), checksum_of(turned, {}));
   EXPECT_NE(checksum_of(tensors, {}), checksum_of(tensors, {{"a", "b"}}));
   EXPECT_NE(checksum_of({{"a", at::ones({2})}}, {}), checksum_of({{"a", at::ones({2, 1})}}, {}));
@@ -286,8 +287,10 @@ TEST(SavedModel, RefusesTheDescriptionOfAnotherModelOfTheSameShape) {
 TEST(SavedModel, IsTheOldOrTheNewOneWhereverSavingStops) {
   const TemporaryFolder folder;
   const auto recipe = options(kSmall);
-  const auto old_net = recipe.build(2, Random(7)), new_net = recipe.build(3, Random(8));
-  const std::string path = folder / "m.safetensors", beside = folder / "m.json";
+  const auto old_net = recipe.build(2, Random(7));
+  const auto new_net = recipe.build(3, Random(8));
+  const std::string path = folder / "m.safetensors";
+  const std::string beside = folder / "m.json";
   const auto weight = [](const Model& net) { return net->named_parameters()["fc.weight"]; };
   const auto save_new = [&] { return error_of([&] { save_model(path, *new_net, side_json(recipe, {"c", "d", "e"}, "")); }); };
   save_model(path, *old_net, side_json(recipe, {"a", "b"}, ""));

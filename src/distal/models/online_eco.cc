@@ -21,10 +21,12 @@ int64_t point(int64_t i, int64_t count) {
 
 std::vector<int64_t> OnlineEco::add_frame() {
   if (++frames_ % kSlotFrames != 0) return {};
-  const int64_t seen = frames_ / kSlotFrames, slots = std::min(seen, kSlots);
+  const int64_t seen = frames_ / kSlotFrames;
+  const int64_t slots = std::min(seen, kSlots);
   std::vector<int64_t> clip;
   for (int64_t s = 0; s < slots; ++s) {
-    const int64_t begin = (seen - slots + s) * kSlotFrames, count = kTable[slots - 1][s];
+    const int64_t begin = (seen - slots + s) * kSlotFrames;
+    const int64_t count = kTable[slots - 1][s];
     for (int64_t i = 0; i < count; ++i) clip.push_back(begin + point(i, count));
   }
   return clip;

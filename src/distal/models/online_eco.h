@@ -18,7 +18,9 @@ namespace distal {
 
 class OnlineEco {
  public:
-  static constexpr int64_t kSlotFrames = 16, kSlots = 5, kClipFrames = 16;
+  static constexpr int64_t kSlotFrames = 16;
+  static constexpr int64_t kSlots = 5;
+  static constexpr int64_t kClipFrames = 16;
 
   /// One more frame came in. If it completes a slot: the clip's kClipFrames positions in the stream (0 is the first frame), oldest
   /// first; otherwise nothing.

@@ -249,10 +249,11 @@ void add_tensors(Fingerprint& print, const Tensors& tensors) {
 }
 
 void require_finite(const std::string& path, const Tensors& tensors) {
-  for (const auto& [name, tensor] : tensors)
+  for (const auto& [name, tensor] : tensors) {
     if (const int64_t bad = not_finite(tensor); bad > 0)
       fail("{}: tensor {} holds {} values of {} that are NaN or infinite; the file is damaged or its training failed: copy it or train it again", path,
            name, bad, tensor.numel());
+  }
 }
 
 Tensors load_safetensors(const std::string& path, Metadata* metadata) {

@@ -35,7 +35,8 @@ class SqueezeExcitation final : public torch::nn::Module {
  public:
   explicit SqueezeExcitation(int64_t channels) {
     const int64_t squeezed = rounded_channels(kSqueeze * static_cast<double>(channels));
-    ConvShape in = unnormed(cube(3, channels, squeezed, 1), 2), out = unnormed(cube(3, squeezed, channels, 1), 1);
+    ConvShape in = unnormed(cube(3, channels, squeezed, 1), 2);
+    ConvShape out = unnormed(cube(3, squeezed, channels, 1), 1);
     in.bias = out.bias = true;
     const auto block = register_module("block", std::make_shared<Group>());
     squeeze_ = block->register_module("0", std::make_shared<Conv>(in));
