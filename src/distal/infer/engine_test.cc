@@ -141,7 +141,8 @@ TEST_F(Engines, AModelThatIsSoundAndNotOursIsToldFromOneThatIsBroken) {
   for (size_t at = 0; (at = renamed.find("embedding", at)) != std::string::npos;) renamed.replace(at, 9, "something");
   EXPECT_THAT(refusal(renamed), ::testing::AllOf(HasSubstr("m.onnx: takes f32 "), HasSubstr("something"), HasSubstr("where a model of distal takes f32 [N, 3, T, H, W] and gives logits, embedding")));
   OnnxModel pictures;
-  pictures.clip = {3, 8, 8}, pictures.classes = pictures.features = 192;
+  pictures.clip = {3, 8, 8};
+  pictures.classes = pictures.features = 192;
   pictures.nodes = {{"Flatten", {"clips"}, "logits", {{"axis", int64_t{1}}}}, {"Identity", {"logits"}, "embedding", {}}};
   EXPECT_THAT(refusal(pictures.serialised()), HasSubstr("m.onnx: takes f32 "));
   EXPECT_EQ(refusal(model.serialised()), "");

@@ -109,7 +109,8 @@ Ints joined(Ints before, const Ints& after) {
 
 // (input, weight, bias, stride, padding, dilation, ...)
 void convolution(Translation& t, size_t groups) {
-  const Ints weight = t.sizes(1), padding = t.ints(4);
+  const Ints weight = t.sizes(1);
+  const Ints padding = t.ints(4);
   std::vector<std::string> inputs = {t.name(0), t.name(1)};
   if (!t.none(2)) inputs.push_back(t.name(2));
   t.result(t.emit("Conv", inputs, {{"kernel_shape", Ints(weight.begin() + 2, weight.end())}, {"strides", t.ints(3)}, {"pads", joined(padding, padding)},
@@ -132,7 +133,9 @@ Ints padding_behind(const Ints& in, const Ints& out, const Ints& kernel, const I
 
 // (input, kernel, stride, padding, dilation, ceil_mode)
 void max_pool(Translation& t) {
-  const Ints kernel = t.ints(1), padding = t.ints(3), stride = t.ints(2).empty() ? kernel : t.ints(2);
+  const Ints kernel = t.ints(1);
+  const Ints padding = t.ints(3);
+  const Ints stride = t.ints(2).empty() ? kernel : t.ints(2);
   for (const int64_t d : t.ints(4)) {
     if (d != 1) t.refuse("is dilated");
   }
@@ -142,7 +145,9 @@ void max_pool(Translation& t) {
 
 // (input, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
 void average_pool(Translation& t) {
-  const Ints kernel = t.ints(1), padding = t.ints(3), stride = t.ints(2).empty() ? kernel : t.ints(2);
+  const Ints kernel = t.ints(1);
+  const Ints padding = t.ints(3);
+  const Ints stride = t.ints(2).empty() ? kernel : t.ints(2);
   if (!t.none(6) || t.truth(4)) t.refuse("rounds up or has a divisor of its own");
   t.result(t.emit("AveragePool", {t.name(0)}, {{"kernel_shape", kernel}, {"strides", stride}, {"pads", joined(padding, padding)},
                                                {"count_include_pad", static_cast<int64_t>(t.truth(5))}}));
@@ -194,7 +199,8 @@ void padded(Translation& t) {
   auto x = t.name(0);
   for (size_t i = 0; i < amounts.size() / 2; ++i) {
     const size_t d = dims - 1 - i;
-    const int64_t before = amounts[2 * i], behind = amounts[2 * i + 1];
+    const int64_t before = amounts[2 * i];
+    const int64_t behind = amounts[2 * i + 1];
     if (before < 0 || behind < 0) x = t.slice(x, d, std::max<int64_t>(-before, 0), behind < 0 ? behind : std::numeric_limits<int64_t>::max(), 1);
     pads[d] = std::max<int64_t>(before, 0);
     pads[dims + d] = std::max<int64_t>(behind, 0);

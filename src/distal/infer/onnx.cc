@@ -10,7 +10,9 @@ namespace distal {
 namespace {
 
 // Field numbers and enumerations: onnx.proto.
-constexpr int64_t kIrVersion = 8, kOpset = 17, kGraph = 7;
+constexpr int64_t kIrVersion = 8;
+constexpr int64_t kOpset = 17;
+constexpr int64_t kGraph = 7;
 
 int64_t data_type(c10::ScalarType type) {
   switch (type) {
@@ -73,7 +75,11 @@ std::optional<uint64_t> take_varint(std::string_view& rest) {
 }  // namespace
 
 bool is_onnx(std::string_view rest) {
-  constexpr uint64_t kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5;  // protobuf.dev, "Encoding"
+  // protobuf.dev, "Encoding"
+  constexpr uint64_t kVarint = 0;
+  constexpr uint64_t kFixed64 = 1;
+  constexpr uint64_t kBytes = 2;
+  constexpr uint64_t kFixed32 = 5;
   bool graph = false;
   while (!rest.empty()) {
     const auto key = take_varint(rest);

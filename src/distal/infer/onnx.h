@@ -26,7 +26,8 @@ struct OnnxModel {
   std::vector<OnnxNode> nodes;
   std::map<std::string, torch::Tensor> constants;  // float32, int64, int8 or uint8, by name
   std::vector<int64_t> clip;                       // [3, T, H, W] of the clips it takes
-  int64_t classes = 0, features = 0;               // K, D
+  int64_t classes = 0;                             // K
+  int64_t features = 0;                            // D
   std::map<std::string, std::string> metadata;     // name to text, for other programs
 
   /// The file's content. Throws Error above the format's 2 GB.

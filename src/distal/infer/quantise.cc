@@ -11,7 +11,9 @@
 namespace distal {
 namespace {
 
-constexpr int64_t kBatch = 4, kBins = 16384, kTrialClips = 32;
+constexpr int64_t kBatch = 4;
+constexpr int64_t kBins = 16384;
+constexpr int64_t kTrialClips = 32;
 
 bool quantisable(const OnnxNode& node) { return node.type == "Conv" || node.type == "Gemm"; }
 
@@ -19,7 +21,8 @@ bool quantisable(const OnnxNode& node) { return node.type == "Conv" || node.type
 int64_t bits_without_overflow() { return at::cpu::is_avx512_vnni_supported() ? 8 : 7; }
 
 struct Seen {
-  double least = 0, most = 0;
+  double least = 0;
+  double most = 0;
   at::Tensor counts;  // float64 [kBins]
 };
 
@@ -108,7 +111,10 @@ class Writer {
 
  private:
   std::string entering(const std::string& x, const Grid& grid) {
-    const std::string rounded = x + "_int8", back = x + "_float", scale = x + "_scale", zero = x + "_zero";
+    const std::string rounded = x + "_int8";
+    const std::string back = x + "_float";
+    const std::string scale = x + "_scale";
+    const std::string zero = x + "_zero";
     if (out_.constants.count(scale)) return back;  // another layer reads the same
     out_.constants[scale] = at::scalar_tensor(grid.scale, at::kFloat);
     out_.constants[zero] = at::scalar_tensor(0, grid.low == 0 ? at::kByte : at::kChar);
@@ -117,7 +123,10 @@ class Writer {
     return back;
   }
   std::string weight(const std::string& name) {
-    const std::string rounded = name + "_int8", back = name + "_float", scale = name + "_scale", zero = name + "_zero";
+    const std::string rounded = name + "_int8";
+    const std::string back = name + "_float";
+    const std::string scale = name + "_scale";
+    const std::string zero = name + "_zero";
     if (out_.constants.count(scale)) return back;
     const auto weight = model_.constants.at(name);
     const auto scales = weight_scales(weight, bits_);
@@ -158,10 +167,12 @@ class Trials {
   Quantised of(const std::vector<Layer>& layers, int64_t clips) const {
     Quantised result;
     result.model = Writer(model_, bits_).write(layers);
-    const auto answered = probabilities(result.model, clips_.narrow(0, 0, clips), threads_), expected = expected_.narrow(0, 0, clips);
+    const auto answered = probabilities(result.model, clips_.narrow(0, 0, clips), threads_);
+    const auto expected = expected_.narrow(0, 0, clips);
     result.change = ((answered - expected).abs().sum(1) / 2).mean().item<double>();
     result.flipped = (answered.argmax(1) != expected.argmax(1)).to(at::kDouble).mean().item<double>();
-    result.accuracy = accuracy(answered), result.float_accuracy = accuracy(expected);
+    result.accuracy = accuracy(answered);
+    result.float_accuracy = accuracy(expected);
     result.layers = std::ssize(layers);
     return result;
   }
@@ -169,7 +180,8 @@ class Trials {
  private:
   double accuracy(const at::Tensor& answered) const {
     if (!labels_.defined()) return std::numeric_limits<double>::quiet_NaN();
-    const auto labels = labels_.narrow(0, 0, answered.size(0)), right = answered.argmax(1) == labels;
+    const auto labels = labels_.narrow(0, 0, answered.size(0));
+    const auto right = answered.argmax(1) == labels;
     return right.sum().item<double>() / (labels >= 0).sum().item<double>();
   }
 
@@ -228,14 +240,18 @@ Grid grid_for(double least, double most, const at::Tensor& counts, const Quantis
   for (int64_t percent = 99; percent >= 30; --percent) {
     const Grid other = grid(largest * static_cast<double>(percent) / 100);
     const double other_noise = noise(values, counts, other);
-    if (other_noise < least_noise) best = other, least_noise = other_noise;
+    if (other_noise < least_noise) {
+      best = other;
+      least_noise = other_noise;
+    }
   }
   return best;
 }
 
 Quantised quantise(const OnnxModel& model, const at::Tensor& clips, const QuantiseOptions& options, int64_t threads, Progress& progress, const at::Tensor& labels) {
   if (clips.size(0) == 0) fail("int8: no clip to calibrate on; name some of the pool's");
-  const bool by_accuracy = options.accuracy_loss >= 0, labelled = labels.defined() && (labels >= 0).any().item<bool>();
+  const bool by_accuracy = options.accuracy_loss >= 0;
+  const bool labelled = labels.defined() && (labels >= 0).any().item<bool>();
   if (by_accuracy && !labelled) fail("int8.accuracy_loss: none of the clips has a label; give a list with a column label, or int8.tolerance instead");
   const auto meets = [&](const Quantised& result) {
     return by_accuracy ? result.float_accuracy - result.accuracy <= options.accuracy_loss + 1e-9 : result.change <= options.tolerance;
@@ -246,7 +262,9 @@ Quantised quantise(const OnnxModel& model, const at::Tensor& clips, const Quanti
   Quantised best = trials.of(layers, clips.size(0));
   if (meets(best)) return best;
   sort_by_change(layers, trials, std::min(kTrialClips, clips.size(0)), progress);
-  int64_t too_few = 0, enough = std::ssize(layers);  // layers left in float
+  // layers left in float
+  int64_t too_few = 0;
+  int64_t enough = std::ssize(layers);
   while (enough - too_few > 1) {
     Progress::check_interrupted();
     const int64_t left = (too_few + enough) / 2;

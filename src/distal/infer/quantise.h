@@ -30,7 +30,9 @@ struct Quantised {
   std::vector<std::string> left;  // layers left in float, those that change most first
   double change = 0;              // mean over the calibration clips of half the sum over classes of |p_int8 - p_float|
   double flipped = 0;             // share of the calibration clips whose class is another
-  double accuracy = std::numeric_limits<double>::quiet_NaN(), float_accuracy = accuracy;  // on the labelled ones; NaN where there are none
+  // on the labelled ones; NaN where there are none
+  double accuracy = std::numeric_limits<double>::quiet_NaN();
+  double float_accuracy = accuracy;
 };
 
 /// `clips` [M, 3, T, H, W] of the pool: what enters each layer is measured on them; `labels` int64 [M], below 0 where unknown, or undefined. All layers are
@@ -44,7 +46,9 @@ Quantised quantise(const OnnxModel& model, const torch::Tensor& clips, const Qua
 /// How one tensor of values becomes whole numbers: x / scale, rounded, between low and high.
 struct Grid {
   float scale = 1;
-  int64_t low = -127, high = 127;  // 0 and 255 where nothing is negative
+  // 0 and 255 where nothing is negative
+  int64_t low = -127;
+  int64_t high = 127;
 };
 /// A grid for values between `least` and `most` with the histogram `counts` (float64 [B], equal bins between them).
 Grid grid_for(double least, double most, const torch::Tensor& counts, const QuantiseOptions& options);

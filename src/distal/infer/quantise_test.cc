@@ -89,7 +89,8 @@ TEST_F(Int8, LeavesTheLayersThatLoseMostInFloatWhereTheToleranceIsSmall) {
 TEST_F(Int8, LeavesLayersInFloatUntilNoMoreAccuracyIsLostThanStated) {
   const auto many = at::randn({40, 3, 4, 32, 32});
   auto labels = net->forward(many).logits.detach().argmax(1).clone();  // all right in float
-  labels[0] = -1, labels[1] = (labels[1] + 1) % 4;                     // one unknown, one wrong
+  labels[0] = -1;                                                      // one unknown
+  labels[1] = (labels[1] + 1) % 4;                                     // one wrong
   QuantiseOptions coarse;
   const auto quantised = [&](double loss) {
     coarse.accuracy_loss = loss;
@@ -129,7 +130,8 @@ TEST_F(Int8, AutoTouchesOnlyWhatEightBitsLeave) {
   EXPECT_TRUE(at::equal(logits(model, "auto"), logits(model, "f32")));
   const auto capabilities = openvino_capabilities();
   const bool bf16 = std::find(capabilities.begin(), capabilities.end(), "BF16") != capabilities.end();
-  const auto automatic = logits(int8, "auto"), whole = logits(int8, "f32");
+  const auto automatic = logits(int8, "auto");
+  const auto whole = logits(int8, "f32");
   EXPECT_NE(at::equal(automatic, whole), bf16);
   EXPECT_TRUE(at::allclose(automatic, whole, 0.1, 0.1));
 }

@@ -85,7 +85,8 @@ void Trace::compare(const jit::Value* two, const jit::Value* three) {
   expect(sizes.size() == others.size(), "a net computes the same for every batch");
   for (size_t d = 0; d < sizes.size(); ++d) sizes[d] = sizes[d] == others[d] ? sizes[d] : -1;
   sizes_[two] = sizes;
-  const auto first = jit::toIValue(two), second = jit::toIValue(three);
+  const auto first = jit::toIValue(two);
+  const auto second = jit::toIValue(three);
   if (first && second && !alike(*first, *second)) varying_.insert(two);
 }
 
