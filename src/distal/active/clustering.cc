@@ -36,14 +36,22 @@ template <class Number, class Index>
 [[gnu::always_inline]] inline void smallest_of(const Number* dots, const Number* norms, int64_t n, Number* smallest, Number* others, int64_t* which) {
   using Row = Abreast<Number, Index>;
   constexpr Number kInfinity = std::numeric_limits<Number>::infinity();
-  typename Row::Numbers least = kInfinity - typename Row::Numbers{}, after = least, a{}, b{};
-  typename Row::Indices place{}, now{};
+  typename Row::Numbers least = kInfinity - typename Row::Numbers{};
+  typename Row::Numbers after = least;
+  typename Row::Numbers a{};
+  typename Row::Numbers b{};
+  typename Row::Indices place{};
+  typename Row::Indices now{};
   for (int64_t lane = 0; lane < Row::width; ++lane) now[lane] = static_cast<Index>(lane);
   for (int64_t i = 0; i < n; i += Row::width, now += static_cast<Index>(Row::width)) {
     if (i + Row::width <= n) {
-      std::memcpy(&a, dots + i, 32), std::memcpy(&b, norms + i, 32);
+      std::memcpy(&a, dots + i, 32);
+      std::memcpy(&b, norms + i, 32);
     } else {
-      for (int64_t lane = 0; lane < Row::width; ++lane) a[lane] = i + lane < n ? dots[i + lane] : 0, b[lane] = i + lane < n ? norms[i + lane] : kInfinity;
+      for (int64_t lane = 0; lane < Row::width; ++lane) {
+        a[lane] = i + lane < n ? dots[i + lane] : 0;
+        b[lane] = i + lane < n ? norms[i + lane] : kInfinity;
+      }
     }
     const auto value = b - 2 * a;
     const auto smaller = value < least;
@@ -53,9 +61,11 @@ template <class Number, class Index>
     place = smaller ? now : place;
   }
   int64_t best = 0;
-  for (int64_t lane = 1; lane < Row::width; ++lane)
+  for (int64_t lane = 1; lane < Row::width; ++lane) {
     if (least[lane] < least[best] || (least[lane] == least[best] && place[lane] < place[best])) best = lane;
-  *smallest = least[best], *which = place[best];
+  }
+  *smallest = least[best];
+  *which = place[best];
   least[best] = after[best];
   std::memcpy(others, &least, 32);
 }
@@ -70,13 +80,17 @@ DISTAL_CLONES void smallest_of(const double* dots, const double* norms, int64_t 
 template <class Number>
 Nearest nearest_of(const torch::Tensor& points, const torch::Tensor& lengths, const torch::Tensor& rows, const torch::Tensor& centres) {
   const auto norms = centres.square().sum(1);
-  const int64_t count = centres.size(0), block = std::clamp<int64_t>((int64_t{1} << 20) / count, 64, 4096);  // a table of 4 MiB of float32
+  const int64_t count = centres.size(0);
+  const int64_t block =
+      std::clamp<int64_t>((int64_t{1} << 20) / count, 64, 4096);  // a table of 4 MiB of float32
   constexpr int64_t kGroups = Abreast<Number, int64_t>::width;
   Nearest all{torch::empty({rows.size(0)}, torch::kInt64), torch::empty({rows.size(0)}, points.options()), torch::empty({rows.size(0), kGroups}, points.options())};
   const auto* row = rows.const_data_ptr<int64_t>();
-  const auto *norm = norms.const_data_ptr<Number>(), *length = lengths.const_data_ptr<Number>();
+  const auto* norm = norms.const_data_ptr<Number>();
+  const auto* length = lengths.const_data_ptr<Number>();
   auto* const which = all.centre.mutable_data_ptr<int64_t>();
-  auto *const distance = all.distance.mutable_data_ptr<Number>(), *const others = all.others.mutable_data_ptr<Number>();
+  auto* const distance = all.distance.mutable_data_ptr<Number>();
+  auto* const others = all.others.mutable_data_ptr<Number>();
   by_blocks(rows.size(0), block, [&](int64_t m, int64_t m_end) {
     const bool every = rows.size(0) == points.size(0);
     const auto dots = products(every ? points.slice(0, m, m_end) : points.index_select(0, rows.slice(0, m, m_end)), centres);
@@ -105,7 +119,8 @@ torch::Tensor unsure_of(Nearest& nearest, const torch::Tensor& way, double round
   auto unsure = torch::empty({nearest.centre.size(0)}, torch::kBool);
   auto* const out = unsure.mutable_data_ptr<bool>();
   const auto* const centre = nearest.centre.const_data_ptr<int64_t>();
-  auto *const distance = nearest.distance.mutable_data_ptr<Number>(), *const others = nearest.others.mutable_data_ptr<Number>();
+  auto* const distance = nearest.distance.mutable_data_ptr<Number>();
+  auto* const others = nearest.others.mutable_data_ptr<Number>();
   at::parallel_for(0, unsure.size(0), 4096, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       distance[i] += ways[centre[i]];
@@ -208,7 +223,8 @@ class Chains {  // of nearest neighbours, over the clusters that are left
 
   // The second joins the first; the last cluster takes its place.
   void merge(int64_t into, int64_t from) {
-    const auto a = static_cast<double>(sizes_[into]), b = static_cast<double>(sizes_[from]);
+    const auto a = static_cast<double>(sizes_[into]);
+    const auto b = static_cast<double>(sizes_[from]);
     means_[into].mul_(a / (a + b)).add_(means_[from], b / (a + b));
     sizes_[into] += sizes_[from];
     const int64_t last = left() - 1;
@@ -255,7 +271,8 @@ Clusters k_means(const torch::Tensor& all, const torch::Tensor& weights, int64_t
     auto unsure = unsure_rows(nearest, way, kRounding * length);
     if (4 * unsure.size(0) > 3 * points.size(0)) unsure = rows;  // to gather rows costs as much as their products
     const Nearest again = nearest_centres(points, lengths, unsure, centres);
-    const auto before = nearest.centre.index_select(0, unsure), changed = (before != again.centre).nonzero().flatten();
+    const auto before = nearest.centre.index_select(0, unsure);
+    const auto changed = (before != again.centre).nonzero().flatten();
     nearest.centre.index_copy_(0, unsure, again.centre);
     nearest.distance.index_copy_(0, unsure, again.distance);
     nearest.others.index_copy_(0, unsure, again.others);
@@ -268,7 +285,9 @@ Clusters k_means(const torch::Tensor& all, const torch::Tensor& weights, int64_t
 }
 
 torch::Tensor one_per_cluster(const torch::Tensor& points, const torch::Tensor& weights, int64_t count, const torch::Tensor& fixed, int64_t iterations, Random& random) {
-  const auto mean = points.mean(0, /*keepdim=*/true), centred = points - mean, norms = centred.square().sum(1);
+  const auto mean = points.mean(0, /*keepdim=*/true);
+  const auto centred = points - mean;
+  const auto norms = centred.square().sum(1);
   const auto clusters = k_means(centred, weights, count, fixed - mean, iterations, random);
   const auto mass = torch::zeros({clusters.centres.size(0)}, weights.options()).index_add(0, clusters.of_row, weights).slice(0, fixed.size(0));
   const auto order = mass.argsort(/*stable=*/true, /*dim=*/0, /*descending=*/true) + fixed.size(0);
@@ -291,7 +310,8 @@ std::vector<int64_t> average_linkage(const torch::Tensor& points, int64_t cluste
   int64_t left = points.size(0);
   for (const auto& [a, b, distance] : merges) {
     if (left <= clusters || distance > epsilon) break;
-    const int64_t first = root_of(parents, a), second = root_of(parents, b);
+    const int64_t first = root_of(parents, a);
+    const int64_t second = root_of(parents, b);
     parents[std::max(first, second)] = std::min(first, second);
     --left;
   }

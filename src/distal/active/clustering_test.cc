@@ -41,9 +41,14 @@ std::vector<int64_t> naive_linkage(const torch::Tensor& points, int64_t clusters
   const double* distance = table.const_data_ptr<double>();
   for (int64_t left = points.size(0); left > clusters; --left) {
     std::map<std::pair<int64_t, int64_t>, std::pair<double, int64_t>> sums;
-    for (size_t i = 0; i < of.size(); ++i)
-      for (size_t j = 0; j < of.size(); ++j)
-        if (of[i] < of[j]) sums[{of[i], of[j]}].first += distance[i * of.size() + j], ++sums[{of[i], of[j]}].second;
+    for (size_t i = 0; i < of.size(); ++i) {
+      for (size_t j = 0; j < of.size(); ++j) {
+        if (of[i] < of[j]) {
+          sums[{of[i], of[j]}].first += distance[i * of.size() + j];
+          ++sums[{of[i], of[j]}].second;
+        }
+      }
+    }
     const auto mean = [](const auto& row) { return row.second.first / static_cast<double>(row.second.second); };
     const auto best = std::min_element(sums.begin(), sums.end(), [&](const auto& a, const auto& b) { return mean(a) < mean(b); });
     if (mean(*best) > epsilon) break;
@@ -57,7 +62,8 @@ std::vector<int64_t> naive_linkage(const torch::Tensor& points, int64_t clusters
 TEST(KMeans, GivesEachPointToItsNearestCentre) {
   for (const auto type : {torch::kFloat32, torch::kFloat64}) {
     for (const int64_t count : {1, 2, 7, 8, 9, 17, 300}) {
-      const auto points = normal({500, 6}, 1).to(type), some = normal({(count + 1) / 2, 6}, 2).to(type);
+      const auto points = normal({500, 6}, 1).to(type);
+      const auto some = normal({(count + 1) / 2, 6}, 2).to(type);
       const auto fixed = torch::cat({some, some}).slice(0, 0, count);
       Random random(1);
       const auto of_row = k_means(points, torch::zeros({500}, torch::kFloat64).index_fill_(0, torch::tensor({0}), 1), 0, fixed, 3, random).of_row;
@@ -68,7 +74,9 @@ TEST(KMeans, GivesEachPointToItsNearestCentre) {
 }
 
 TEST(Kernels, AnswerAlikeWithAnyNumberOfThreads) {
-  const auto points = normal({40000, 12}, 5).to(torch::kFloat32), few = points.slice(0, 0, 1500).contiguous(), weights = torch::ones({40000}, torch::kFloat64);
+  const auto points = normal({40000, 12}, 5).to(torch::kFloat32);
+  const auto few = points.slice(0, 0, 1500).contiguous();
+  const auto weights = torch::ones({40000}, torch::kFloat64);
   const auto answers = [&](int threads) {
     at::set_num_threads(threads);
     Random random(3);
@@ -80,7 +88,8 @@ TEST(Kernels, AnswerAlikeWithAnyNumberOfThreads) {
     all.push_back(nearest.squared_distance());
     return all;
   };
-  const auto one = answers(1), four = answers(4);
+  const auto one = answers(1);
+  const auto four = answers(4);
   at::set_num_threads(1);
   for (size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(one[i].equal(four[i])) << i;
 }
@@ -116,7 +125,8 @@ Clusters plain_steps(const torch::Tensor& points, const torch::Tensor& weights, 
   torch::Tensor of_row = torch::cdist(points, centres).argmin(1);
   for (int64_t step = 0; step < steps; ++step) {
     for (int64_t c = 0; c < centres.size(0); ++c) {
-      const auto members = (of_row == c).nonzero().flatten(), w = weights.index_select(0, members).unsqueeze(1);
+      const auto members = (of_row == c).nonzero().flatten();
+      const auto w = weights.index_select(0, members).unsqueeze(1);
       if (members.size(0) > 0) centres[c].copy_((points.index_select(0, members) * w).sum(0) / w.sum());
     }
     const auto next = torch::cdist(points, centres).argmin(1);
@@ -131,9 +141,11 @@ TEST(KMeans, EqualsStepsThatLookAtEveryDistance) {
     const auto points = normal({2000, 6}, seed) + normal({8, 6}, seed + 10).repeat({250, 1}) * 3;
     const auto weights = normal({2000}, seed + 20).abs();
     for (const int64_t steps : {1, 5, 100}) {
-      Random random(seed), same(seed);
+      Random random(seed);
+      Random same(seed);
       const auto start = k_means(points, weights, 20, nothing(6), 0, same).centres;
-      const auto clusters = k_means(points, weights, 20, nothing(6), steps, random), plain = plain_steps(points, weights, start.clone(), steps);
+      const auto clusters = k_means(points, weights, 20, nothing(6), steps, random);
+      const auto plain = plain_steps(points, weights, start.clone(), steps);
       EXPECT_TRUE(clusters.of_row.equal(plain.of_row)) << "seed " << seed << ", " << steps << " steps";
       EXPECT_LT((clusters.centres - plain.centres).abs().max().item<double>(), 1e-9);
     }
@@ -202,7 +214,9 @@ TEST(LazyGreedy, ChoosesWhatAPlainGreedyLoopDoes) {
   std::fill(covered.begin(), covered.end(), false);
   for (const int64_t row : lazy) {
     int64_t best = 0;
-    for (int64_t other = 1; other < kRows; ++other) if (gain(other) > gain(best)) best = other;
+    for (int64_t other = 1; other < kRows; ++other) {
+      if (gain(other) > gain(best)) best = other;
+    }
     EXPECT_EQ(row, best);
     cover(row);
   }

@@ -16,7 +16,8 @@ namespace distal {
 namespace {
 
 constexpr int64_t kBlockQueries = 256;                     // rows whose neighbours are looked for together
-constexpr int64_t kBlockGains = 1024, kBlockAgain = 64;    // rows whose gain is computed together, at first and again
+constexpr int64_t kBlockGains = 1024;  // rows whose gain is computed together at first
+constexpr int64_t kBlockAgain = 64;    // and again
 
 // A sum is finite only if every term is (or it overflows, which the slow way settles): one pass without a mask, in blocks.
 void refuse_not_finite(const torch::Tensor& values, const char* strategy, const char* what, int64_t first_row = 0) {
@@ -142,8 +143,9 @@ class SmallestOfRows {
     at::parallel_for(0, table.size(0), 64, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         const Number* values = table.const_data_ptr<Number>() + row * table.stride(0);
-        for (int64_t i = 0; i < table.size(1); ++i)
+        for (int64_t i = 0; i < table.size(1); ++i) {
           if (values[i] < largest_[first + row]) replace(first + row, values[i]);
+        }
       }
     });
   }
@@ -152,8 +154,9 @@ class SmallestOfRows {
     at::parallel_for(0, table.size(1), 256, [&](int64_t begin, int64_t end) {
       for (int64_t i = 0; i < table.size(0); ++i) {
         const Number* values = table.const_data_ptr<Number>() + i * table.stride(0);
-        for (int64_t row = begin; row < end; ++row)
+        for (int64_t row = begin; row < end; ++row) {
           if (values[row] < largest_[first + row]) replace(first + row, values[row]);
+        }
       }
     });
   }
@@ -166,7 +169,8 @@ class SmallestOfRows {
 
  private:
   void replace(int64_t row, Number value) {
-    const auto begin = heaps_.begin() + row * kept_, end = begin + kept_;
+    const auto begin = heaps_.begin() + row * kept_;
+    const auto end = begin + kept_;
     std::pop_heap(begin, end);
     *(end - 1) = value;
     std::push_heap(begin, end);

@@ -84,7 +84,11 @@ std::vector<double> MixupOptions::lambdas() const {
 torch::Tensor blend(const torch::Tensor& clips, const std::vector<Mix>& mixes, double fade) {
   std::vector<int64_t> i, j;
   std::vector<double> lambdas;
-  for (const Mix& mix : mixes) i.push_back(mix.i), j.push_back(mix.j), lambdas.push_back(mix.lambda);
+  for (const Mix& mix : mixes) {
+    i.push_back(mix.i);
+    j.push_back(mix.j);
+    lambdas.push_back(mix.lambda);
+  }
   const auto weight = factor(torch::tensor(lambdas, torch::kFloat32), clips.sizes().slice(1), fade);
   return torch::lerp(picked(clips, torch::tensor(j, torch::kInt64)), picked(clips, torch::tensor(i, torch::kInt64)), weight);
 }
@@ -109,13 +113,15 @@ MixPool::MixPool(int64_t clips, const MixupOptions& options)
 }
 
 std::pair<int64_t, int64_t> MixPool::pair(int64_t number) const {
-  const int64_t k = number % clips_, shift = number / clips_ + 1;
+  const int64_t k = number % clips_;
+  const int64_t shift = number / clips_ + 1;
   return {k, (k + shift) % clips_};
 }
 
 bool MixPool::open(int64_t pair) const {
-  for (int64_t slot = pair * slots_; slot < (pair + 1) * slots_; ++slot)
+  for (int64_t slot = pair * slots_; slot < (pair + 1) * slots_; ++slot) {
     if (!used_[slot]) return true;
+  }
   return false;
 }
 
@@ -127,7 +133,8 @@ int64_t MixPool::left() const {
 
 // Selection sampling: D. Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S. In order and without a list of the pairs.
 void MixPool::visit_open(int64_t wanted, Random random, const std::function<void(int64_t pair)>& see) const {
-  int64_t open_pairs = left(), need = std::min(wanted, open_pairs);
+  int64_t open_pairs = left();
+  int64_t need = std::min(wanted, open_pairs);
   for (int64_t pair = 0; pair < pairs_ && need > 0; ++pair) {
     if (!open(pair)) continue;
     if (need == open_pairs || random.below(open_pairs) < need) {
@@ -158,7 +165,8 @@ MixSelection MixPool::select(const Confidence& confidence, int64_t count, Random
   expect(count >= 0, "a selection has a size");
   if (count == 0) return {};
   if (options_.criterion == "random") return draw(count, random);
-  const int64_t lambdas = std::ssize(lambdas_), at_once = std::max<int64_t>(1, options_.batch / lambdas);
+  const int64_t lambdas = std::ssize(lambdas_);
+  const int64_t at_once = std::max<int64_t>(1, options_.batch / lambdas);
   Least least(count);
   MixSelection selection;
   std::vector<int64_t> batch;
@@ -171,8 +179,9 @@ MixSelection MixPool::select(const Confidence& confidence, int64_t count, Random
         const int64_t best = std::min_element(row, row + lambdas) - row;
         least.see(row[best], first + best);
       } else {
-        for (int64_t t = 0; t < lambdas; ++t)
+        for (int64_t t = 0; t < lambdas; ++t) {
           if (!used_[first + t]) least.see(row[t], first + t);
+        }
       }
       row += lambdas;
     }
@@ -190,12 +199,16 @@ MixSelection MixPool::select(const Confidence& confidence, int64_t count, Random
 
 torch::Tensor MixPool::scores_of(const Confidence& confidence, const std::vector<int64_t>& numbers) const {
   std::vector<int64_t> i, j;
-  for (const int64_t number : numbers) i.push_back(pair(number).first), j.push_back(pair(number).second);
+  for (const int64_t number : numbers) {
+    i.push_back(pair(number).first);
+    j.push_back(pair(number).second);
+  }
   const auto lambdas = torch::tensor(lambdas_, torch::kFloat32);
   const auto scores = confidence(torch::tensor(i, torch::kInt64), torch::tensor(j, torch::kInt64), lambdas).to(torch::kFloat32).contiguous();
   expect(scores.dim() == 2 && scores.size(0) == std::ssize(i) && scores.size(1) == lambdas.size(0), "a confidence is given for every pair and lambda");
   if (scores.isnan().any().item<bool>()) {
-    const int64_t at = scores.isnan().flatten().nonzero()[0].item<int64_t>(), row = at / std::ssize(lambdas_);
+    const int64_t at = scores.isnan().flatten().nonzero()[0].item<int64_t>();
+    const int64_t row = at / std::ssize(lambdas_);
     fail("active mixup: the student's confidence in the mix of {} and {} at lambda {:.3g} is not a number; look for what broke the student", i[row], j[row],
          lambdas_[at % std::ssize(lambdas_)]);
   }
@@ -204,7 +217,8 @@ torch::Tensor MixPool::scores_of(const Confidence& confidence, const std::vector
 
 void MixPool::exclude(const std::vector<Mix>& mixes) {
   for (const Mix& mix : mixes) {
-    const int64_t shift = (mix.j - mix.i + clips_) % clips_, number = (shift - 1) * clips_ + mix.i;
+    const int64_t shift = (mix.j - mix.i + clips_) % clips_;
+    const int64_t number = (shift - 1) * clips_ + mix.i;
     expect(mix.i >= 0 && mix.i < clips_ && shift >= 1 && number < pairs_, "a mix is of a pair of the pool");
     int64_t slot = number * slots_;
     if (slots_ > 1) slot += std::clamp<int64_t>(std::llround((mix.lambda - options_.lambda_low) / options_.lambda_step), 0, slots_ - 1);

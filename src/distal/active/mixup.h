@@ -31,15 +31,20 @@ namespace distal {
 
 /// lambda x_i + (1 - lambda) x_j. score: the student's confidence, smaller is asked first (random: 0; unixkd: see there).
 struct Mix {
-  int64_t i = 0, j = 0;
-  double lambda = 0, score = 0;
+  int64_t i = 0;
+  int64_t j = 0;
+  double lambda = 0;
+  double score = 0;
 };
 
 struct MixupOptions {
   std::string criterion = "c2";
-  double lambda_low = 0.3, lambda_high = 0.7, lambda_step = 0.04;
+  double lambda_low = 0.3;
+  double lambda_high = 0.7;
+  double lambda_step = 0.04;
   double fade = 0;
-  int64_t pairs = 0, batch = 2048;
+  int64_t pairs = 0;
+  int64_t batch = 2048;
   std::string uncertainty = "least_confidence";  // of criterion unixkd, below
   void visit(OptionVisitor& v) const;
   bool operator==(const MixupOptions&) const = default;

@@ -23,7 +23,9 @@ using Row = std::tuple<int64_t, int64_t, double>;
 
 MixupOptions by(const std::string& criterion, int64_t batch = 2048, int64_t pairs = 0) {
   MixupOptions options;
-  options.criterion = criterion, options.batch = batch, options.pairs = pairs;
+  options.criterion = criterion;
+  options.batch = batch;
+  options.pairs = pairs;
   return options;
 }
 
@@ -34,9 +36,10 @@ torch::Tensor two_classes(const torch::Tensor& mixes) { return torch::cat({mixes
 Confidence scattered() {
   return [](const torch::Tensor& i, const torch::Tensor& j, const torch::Tensor& lambdas) {
     auto scores = torch::empty({i.size(0), lambdas.size(0)});
-    for (int64_t b = 0; b < i.size(0); ++b)
+    for (int64_t b = 0; b < i.size(0); ++b) {
       for (int64_t t = 0; t < lambdas.size(0); ++t)
         scores[b][t] = static_cast<float>(mix64(i[b].item<int64_t>() * 1000003 + j[b].item<int64_t>() * 101 + t) % 997) / 997;
+    }
     return scores;
   };
 }
@@ -69,7 +72,8 @@ TEST(Mixup, PairsAreDistinctAndOnlyAntipodesAreMissing) {
       EXPECT_NE(i, j);
       unordered.emplace(std::min(i, j), std::max(i, j));
     }
-    const int64_t all = clips * (clips - 1) / 2, antipodes = clips % 2 == 0 ? clips / 2 : 0;
+    const int64_t all = clips * (clips - 1) / 2;
+    const int64_t antipodes = clips % 2 == 0 ? clips / 2 : 0;
     EXPECT_EQ(std::ssize(unordered), pool.pairs());
     EXPECT_EQ(pool.pairs(), all - antipodes) << clips << " clips";
   }
@@ -141,7 +145,8 @@ TEST(Mixup, StreamKeepsWhatAFullSortWouldPutFirst) {
 }
 
 TEST(Mixup, NeverHoldsMoreThanABatchOfMixes) {
-  int64_t largest = 0, calls = 0;
+  int64_t largest = 0;
+  int64_t calls = 0;
   const Confidence watched = [&](const torch::Tensor& i, const torch::Tensor&, const torch::Tensor& lambdas) {
     largest = std::max(largest, i.size(0) * lambdas.size(0));
     ++calls;
@@ -175,7 +180,9 @@ TEST(Mixup, RoundsWithoutWhatWasAskedMakeUpOneLargeSelection) {
 
 TEST(Mixup, LooksAtDrawnPairsOnlyWhereThePoolIsLarge) {
   const MixPool pool(200, by("c2", 2048, 500));
-  const auto one = pool.select(scattered(), 500, Random(1)), again = pool.select(scattered(), 500, Random(1)), other = pool.select(scattered(), 500, Random(2));
+  const auto one = pool.select(scattered(), 500, Random(1));
+  const auto again = pool.select(scattered(), 500, Random(1));
+  const auto other = pool.select(scattered(), 500, Random(2));
   EXPECT_EQ(one.forwards, 5500);
   EXPECT_EQ(rows(one.mixes), rows(again.mixes));
   EXPECT_NE(rows(one.mixes), rows(other.mixes));
@@ -185,9 +192,11 @@ TEST(Mixup, LooksAtDrawnPairsOnlyWhereThePoolIsLarge) {
 TEST(Mixup, DrawsEveryPairEquallyOften) {
   std::vector<int64_t> seen(10, 0);
   const MixPool pool(5, by("random"));
-  for (uint64_t seed = 0; seed < 2000; ++seed)
-    for (const Mix& mix : pool.select(nullptr, 4, Random(seed)).mixes)
+  for (uint64_t seed = 0; seed < 2000; ++seed) {
+    for (const Mix& mix : pool.select(nullptr, 4, Random(seed)).mixes) {
       for (int64_t number = 0; number < 10; ++number) seen[number] += pool.pair(number) == Pair(mix.i, mix.j);
+    }
+  }
   for (const int64_t count : seen) EXPECT_NEAR(static_cast<double>(count), 800, 100);  // 4.5 standard deviations
 }
 
@@ -233,10 +242,14 @@ TEST(Mixup, ScoresTheMixThatIsAsked) {
 }
 
 TEST(Mixup, AffineFirstLayersMayBeComputedOncePerClip) {
-  const auto clips = torch::randn({7, 12}), weight = torch::randn({9, 12}), bias = torch::randn({9});
+  const auto clips = torch::randn({7, 12});
+  const auto weight = torch::randn({9, 12});
+  const auto bias = torch::randn({9});
   const auto first = [&](const torch::Tensor& x) { return torch::addmm(bias, x, weight.t()); };
   const auto rest = [](const torch::Tensor& x) { return x.relu().softmax(1); };
-  const auto i = torch::tensor({0, 5, 2}, torch::kInt64), j = torch::tensor({3, 1, 6}, torch::kInt64), lambdas = torch::tensor({0.3f, 0.46f, 0.7f});
+  const auto i = torch::tensor({0, 5, 2}, torch::kInt64);
+  const auto j = torch::tensor({3, 1, 6}, torch::kInt64);
+  const auto lambdas = torch::tensor({0.3f, 0.46f, 0.7f});
   const auto whole = confidence_of(clips, [&](const torch::Tensor& x) { return rest(first(x)); })(i, j, lambdas);
   EXPECT_TRUE(torch::allclose(confidence_of(first(clips), rest)(i, j, lambdas), whole, 1e-5, 1e-6));
 }

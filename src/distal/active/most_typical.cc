@@ -21,7 +21,8 @@ constexpr int64_t kFew = 512;        // rows among which the nearest neighbours 
 constexpr int64_t kGuesses = 16;     // rows next to the mean
 constexpr int64_t kQueries = 256;    // rows whose distances are computed together
 constexpr int64_t kMeasured = 64;    // rows that are measured together
-constexpr float kBoundSlack = 1e-4F, kRoundingOfLength = 1e-5F;  // of what the bound says: share of u, and of a row's squared length over u^2
+constexpr float kBoundSlack = 1e-4F;        // of what the bound says: share of u
+constexpr float kRoundingOfLength = 1e-5F;  // share of a row's squared length over u^2
 
 // Of the rows listed, the one whose K nearest are nearest, measured from differences: nothing cancels.
 int64_t nearest_company(const torch::Tensor& points, const torch::Tensor& rows, int64_t neighbours, bool squared) {
@@ -34,8 +35,12 @@ int64_t nearest_company(const torch::Tensor& points, const torch::Tensor& rows, 
     auto nearest = std::get<0>(distance.topk(neighbours, 1, /*largest=*/false)).to(torch::kFloat64);
     if (squared) nearest.square_();
     const auto mean = nearest.mean(1).contiguous();
-    for (int64_t i = 0; i < end - begin; ++i)
-      if (mean.const_data_ptr<double>()[i] < least) least = mean.const_data_ptr<double>()[i], best = some[i].item<int64_t>();
+    for (int64_t i = 0; i < end - begin; ++i) {
+      if (mean.const_data_ptr<double>()[i] < least) {
+        least = mean.const_data_ptr<double>()[i];
+        best = some[i].item<int64_t>();
+      }
+    }
   });
   return best;
 }
@@ -65,11 +70,14 @@ template <bool squared>
   Eight sums{};
   for (int64_t i = 0; i < n; i += 8) {
     Eight dot, norm, column;
-    std::memcpy(&dot, dots + i, 32), std::memcpy(&norm, norms + i, 32), std::memcpy(&column, columns + i, 32);
+    std::memcpy(&dot, dots + i, 32);
+    std::memcpy(&norm, norms + i, 32);
+    std::memcpy(&column, columns + i, 32);
     Eight below = base + (2 * dot - norm) * scale;  // t
     below = below > 0 ? below : Eight{};
     if (!squared) below = below * (below * (below * (below * 0.3125F + 0.0625F) + 0.125F) + 0.5F);
-    sums += below, column += below;
+    sums += below;
+    column += below;
     std::memcpy(columns + i, &column, 32);
   }
   float sum = 0;
@@ -94,9 +102,13 @@ std::vector<double> nearness(const torch::Tensor& rows, const torch::Tensor& nor
   std::vector<double> sums(n, 0);
   for (int64_t q = 0; q < n; q += kQueries) {
     by_blocks(all - q, kBlockRows, [&](int64_t after, int64_t after_end) {
-      const int64_t m = q + after, m_end = q + after_end, own = m == q ? kQueries : 0;  // columns of this block: pairs that come from either side
+      // columns of this block: pairs that come from either side
+      const int64_t m = q + after;
+      const int64_t m_end = q + after_end;
+      const int64_t own = m == q ? kQueries : 0;
       auto dots = products(rows.slice(0, q, q + kQueries), rows.slice(0, m, m_end));
-      if (own > 0) dots.diagonal().fill_(-std::numeric_limits<float>::infinity());  // the rows themselves
+      if (own > 0)
+        dots.diagonal().fill_(-std::numeric_limits<float>::infinity());  // the rows themselves
       at::parallel_for(q, std::min(q + kQueries, n), 16, [&](int64_t begin, int64_t end) {
         std::vector<float> twice(own);
         float* const later = columns[at::get_thread_num()].data() + m + own;
@@ -109,8 +121,9 @@ std::vector<double> nearness(const torch::Tensor& rows, const torch::Tensor& nor
       });
     });
   }
-  for (const auto& of_thread : columns)
+  for (const auto& of_thread : columns) {
     for (int64_t i = 0; i < n; ++i) sums[i] += of_thread[i];
+  }
   return sums;
 }
 
@@ -122,8 +135,10 @@ int64_t most_typical(const torch::Tensor& points, int64_t neighbours, bool as_pu
   if (n <= kFew || neighbours < 1 || neighbours >= n || points.scalar_type() != torch::kFloat32) return directly();
   // Rows of zeros, infinitely long, fill up the last block: oneDNN prepares a kernel for each shape, so there are few.
   const int64_t all = (n + kQueries - 1) / kQueries * kQueries;
-  const auto rows = torch::zeros({all, points.size(1)}, points.options()), lengths = torch::full({all}, std::numeric_limits<float>::infinity(), points.options());
-  auto centred = rows.slice(0, 0, n), norms = lengths.slice(0, 0, n);
+  const auto rows = torch::zeros({all, points.size(1)}, points.options());
+  const auto lengths = torch::full({all}, std::numeric_limits<float>::infinity(), points.options());
+  auto centred = rows.slice(0, 0, n);
+  auto norms = lengths.slice(0, 0, n);
   at::sub_out(centred, points, points.mean(0, /*keepdim=*/true));
   norms.copy_(centred.norm(2, 1).square_());
   const Guess guess = guess_of(centred, norms, neighbours, as_published);
@@ -133,7 +148,9 @@ int64_t most_typical(const torch::Tensor& points, int64_t neighbours, bool as_pu
   const auto sums = nearness(rows, lengths, n, level_squared, as_published);
   std::vector<int64_t> candidates;
   for (int64_t i = 0; i < n; ++i) {
-    const double least = 1 - sums[i] / static_cast<double>(neighbours), slack = kBoundSlack + kRoundingOfLength * norms.const_data_ptr<float>()[i] / level_squared;
+    const double least = 1 - sums[i] / static_cast<double>(neighbours);
+    const double slack =
+        kBoundSlack + kRoundingOfLength * norms.const_data_ptr<float>()[i] / level_squared;
     if (i == guess.row || least - slack <= guess.mean / level) candidates.push_back(i);
   }
   if (candidates.size() == 1) return guess.row;

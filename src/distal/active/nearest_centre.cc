@@ -59,7 +59,8 @@ typedef uint32_t Words __attribute__((vector_size(32)));
 template <class Stored, class Number, class Add>
 [[gnu::always_inline]] inline double sum(const Stored* x, const Number* c, int64_t n, Add add) {
   using Values = typename Lanes<Number>::Values;
-  constexpr int64_t width = Lanes<Number>::width, rows = 4;
+  constexpr int64_t width = Lanes<Number>::width;
+  constexpr int64_t rows = 4;
   Values sums[rows] = {};
   int64_t i = 0;
   for (; i + rows * width <= n; i += rows * width) {
@@ -112,7 +113,9 @@ void raise(std::atomic<double>& most, double value) {
 }  // namespace
 
 const NearestCentre::Arithmetic& NearestCentre::arithmetic_of(const torch::Tensor& points) {
-  static const Arithmetic f32{torch::kFloat32, dot_f32, squared_f32}, f64{torch::kFloat64, dot_f64, squared_f64}, bf16{torch::kFloat32, dot_bf16, squared_bf16};
+  static const Arithmetic f32{torch::kFloat32, dot_f32, squared_f32};
+  static const Arithmetic f64{torch::kFloat64, dot_f64, squared_f64};
+  static const Arithmetic bf16{torch::kFloat32, dot_bf16, squared_bf16};
   const auto type = points.scalar_type();
   expect(type == torch::kFloat32 || type == torch::kFloat64 || type == torch::kBFloat16, "NearestCentre takes float32, float64 and bfloat16");
   return type == torch::kFloat32 ? f32 : type == torch::kFloat64 ? f64 : bf16;
@@ -210,7 +213,10 @@ int64_t NearestCentre::best(const Value& value, double least, Random& random) co
   double found = kNone;
   const auto merge = [&](double mine, const std::vector<int64_t>& of_mine) {
     const std::lock_guard lock(mutex);
-    if (mine > found) found = mine, rows.clear();
+    if (mine > found) {
+      found = mine;
+      rows.clear();
+    }
     if (mine == found) rows.insert(rows.end(), of_mine.begin(), of_mine.end());
   };
   at::parallel_for(0, size(), kGrain, [&](int64_t begin, int64_t end) {
@@ -218,9 +224,14 @@ int64_t NearestCentre::best(const Value& value, double least, Random& random) co
     std::vector<int64_t> of_mine;
     for (int64_t row = begin; row < end; ++row) {
       check_now_and_then(row);
-      const double bar = std::max(mine, most.load(std::memory_order_relaxed)), worth = value(row, bar);
+      const double bar = std::max(mine, most.load(std::memory_order_relaxed));
+      const double worth = value(row, bar);
       if (worth < bar || worth == kNone) continue;
-      if (worth > mine) mine = worth, of_mine.clear(), raise(most, worth);
+      if (worth > mine) {
+        mine = worth;
+        of_mine.clear();
+        raise(most, worth);
+      }
       of_mine.push_back(row);
     }
     if (!of_mine.empty()) merge(mine, of_mine);
@@ -247,7 +258,8 @@ int64_t NearestCentre::draw(Random& random, const torch::Tensor& weights) {
   const uint64_t key = random();
   return best([&](int64_t row, double bar) {
     if (seen_[row] == kCentre) return kNone;
-    const double w = weight != nullptr ? weight[row] : 1, u = uniform_of(key, row);
+    const double w = weight != nullptr ? weight[row] : 1;
+    const double u = uniform_of(key, row);
     if (count_ == 0) return w / -std::log1p(-u);
     if (w * bound_[row] < bar * u) return kNone;  // -log(1 - u) >= u
     const double clock = -std::log1p(-u);

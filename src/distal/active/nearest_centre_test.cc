@@ -15,7 +15,8 @@ torch::Tensor normal(std::vector<int64_t> sizes, uint64_t seed, torch::ScalarTyp
 }
 
 TEST(NearestCentre, DistancesAreThoseOfCdist) {
-  const auto pool = normal({8300, 3}, 1, torch::kFloat64), centres = normal({300, 3}, 2, torch::kFloat64);
+  const auto pool = normal({8300, 3}, 1, torch::kFloat64);
+  const auto centres = normal({300, 3}, 2, torch::kFloat64);
   NearestCentre nearest({pool});
   nearest.add({centres});
   const auto want = torch::cdist(pool, centres).square().amin(1);
@@ -27,12 +28,18 @@ TEST(NearestCentre, DistancesAreThoseOfCdist) {
 }
 
 TEST(NearestCentre, FactorsStandForOuterProducts) {
-  const auto q = normal({40, 3}, 1, torch::kFloat64), h = normal({40, 5}, 2, torch::kFloat64);
+  const auto q = normal({40, 3}, 1, torch::kFloat64);
+  const auto h = normal({40, 5}, 2, torch::kFloat64);
   const auto outer = (q.unsqueeze(2) * h.unsqueeze(1)).flatten(1);
-  NearestCentre factors({q, h}), points({outer});
+  NearestCentre factors({q, h});
+  NearestCentre points({outer});
   EXPECT_LT((factors.squared_norm() - points.squared_norm()).abs().max().item<double>(), 1e-12);
-  for (const int64_t row : {3, 17}) factors.add_row(row), points.add_row(row);
-  factors.add({q.slice(0, 30), h.slice(0, 30)}), points.add({outer.slice(0, 30)});
+  for (const int64_t row : {3, 17}) {
+    factors.add_row(row);
+    points.add_row(row);
+  }
+  factors.add({q.slice(0, 30), h.slice(0, 30)});
+  points.add({outer.slice(0, 30)});
   EXPECT_LT((factors.squared_distance() - points.squared_distance()).abs().max().item<double>(), 1e-12);
 }
 
@@ -55,7 +62,10 @@ struct Naive {
       const double rate = weights[row].item<double>() * (std::isinf(distance) ? 1 : distance);
       const double uniform = (static_cast<double>(mix64(key + static_cast<uint64_t>(row) * 0x9e3779b97f4a7c15ULL) >> 11) + 0.5) / 9007199254740992.0;
       const double rings = -std::log(1 - uniform) / rate;
-      if (rate > 0 && rings < earliest) earliest = rings, best = row;
+      if (rate > 0 && rings < earliest) {
+        earliest = rings;
+        best = row;
+      }
     }
     random.below(1);  // among equally good ones
     return best;
@@ -77,7 +87,8 @@ TEST(NearestCentre, FarthestIsThatOfEveryDistance) {
     for (int pick = 0; pick < 120; ++pick) {
       const int64_t row = nearest.farthest(random);
       ASSERT_TRUE(pick == 0 || row == naive.farthest()) << "pick " << pick;
-      nearest.add_row(row), naive.add_row(row);
+      nearest.add_row(row);
+      naive.add_row(row);
     }
   }
 }
@@ -88,11 +99,13 @@ TEST(NearestCentre, DrawsAreThoseOfEveryDistance) {
       const auto weights = weighted ? normal({600}, 9, torch::kFloat64).abs() : torch::ones({600}, torch::kFloat64);
       NearestCentre nearest({pool});
       Naive naive(pool);
-      Random lazy_random(2), naive_random(2);
+      Random lazy_random(2);
+      Random naive_random(2);
       for (int pick = 0; pick < 120; ++pick) {
         const int64_t row = nearest.draw(lazy_random, weighted ? weights : torch::Tensor());
         ASSERT_EQ(row, naive.draw(naive_random, weights)) << "pick " << pick;
-        nearest.add_row(row), naive.add_row(row);
+        nearest.add_row(row);
+        naive.add_row(row);
       }
     }
   }
@@ -133,11 +146,19 @@ TEST(NearestCentre, EqualPointsAreDrawnEvenlyAndAllAreDrawn) {
 
 TEST(NearestCentre, UnitPointsAndBfloat16AreWhatTheyStandFor) {
   const auto pool = normal({300, 37}, 11) * 3 + 1;  // 37: a rest after the vectors of eight
-  NearestCentre unit({pool}, /*unit=*/true), same({pool / pool.norm(2, 1, true)});
+  NearestCentre unit({pool}, /*unit=*/true);
+  NearestCentre same({pool / pool.norm(2, 1, true)});
   const auto half = pool.to(torch::kBFloat16);
-  NearestCentre coarse({half}), wide({half.to(torch::kFloat32)});
-  for (const int64_t row : {5, 250}) unit.add_row(row), same.add_row(row), coarse.add_row(row), wide.add_row(row);
-  unit.add({pool.slice(0, 40, 60)}), same.add({(pool / pool.norm(2, 1, true)).slice(0, 40, 60)});
+  NearestCentre coarse({half});
+  NearestCentre wide({half.to(torch::kFloat32)});
+  for (const int64_t row : {5, 250}) {
+    unit.add_row(row);
+    same.add_row(row);
+    coarse.add_row(row);
+    wide.add_row(row);
+  }
+  unit.add({pool.slice(0, 40, 60)});
+  same.add({(pool / pool.norm(2, 1, true)).slice(0, 40, 60)});
   EXPECT_LT((unit.squared_distance() - same.squared_distance()).abs().max().item<double>(), 1e-5);
   EXPECT_EQ(unit.squared_distance().slice(0, 40, 60).abs().max().item<double>(), 0);  // a copy of a point is at its place
   EXPECT_TRUE(coarse.squared_distance().equal(wide.squared_distance()));

@@ -244,7 +244,9 @@ int64_t class_level(const Units& units, const Picker& picker, const std::vector<
 
 std::vector<int64_t> below_level(const Picker& picker, const std::vector<int64_t>& fit, int64_t level) {
   std::vector<int64_t> below;
-  for (const int64_t u : fit) if (picker.of_class(u) < level) below.push_back(u);
+  for (const int64_t u : fit) {
+    if (picker.of_class(u) < level) below.push_back(u);
+  }
   return below;
 }
 
@@ -270,7 +272,9 @@ std::vector<int64_t> order_of(const Strategy& strategy, const Units& units, cons
   }
   std::vector<bool> wanted(units.size(), false);
   for (const int64_t u : fit) wanted[u] = true;
-  for (const int64_t u : units.rank) if (wanted[u]) order.push_back(u);
+  for (const int64_t u : units.rank) {
+    if (wanted[u]) order.push_back(u);
+  }
   return order;
 }
 
@@ -291,7 +295,8 @@ std::vector<int64_t> take(const Strategy& strategy, const Units& units, double b
     Progress::check_interrupted();
     auto fit = picker.fitting();
     if (fit.empty()) return picker.taken();
-    int64_t count = affordable(units, fit, picker.left()), level = std::numeric_limits<int64_t>::max();
+    int64_t count = affordable(units, fit, picker.left());
+    int64_t level = std::numeric_limits<int64_t>::max();
     if (options.class_balance) {
       level = class_level(units, picker, fit, count);
       fit = below_level(picker, fit, level);
@@ -299,7 +304,9 @@ std::vector<int64_t> take(const Strategy& strategy, const Units& units, double b
     }
     const auto order = order_of(strategy, units, fit, picker.taken(), count, random.stream("select", asked));
     expect(!order.empty(), "a strategy returns at least one row of a pool that has some");
-    for (const int64_t u : order) if (picker.of_class(u) < level && picker.fits(u)) picker.take(u);
+    for (const int64_t u : order) {
+      if (picker.of_class(u) < level && picker.fits(u)) picker.take(u);
+    }
   }
 }
 
@@ -308,8 +315,9 @@ std::vector<int64_t> better_alone(const Units& units, const std::vector<double>&
   double sum = 0;
   for (const int64_t u : taken) sum += worth[u];
   int64_t best = -1;
-  for (const int64_t u : units.rank)
+  for (const int64_t u : units.rank) {
     if (units.cost_of(u) <= budget + kSlack && (best < 0 || worth[u] > worth[best])) best = u;
+  }
   return best >= 0 && worth[best] > sum ? std::vector<int64_t>{best} : std::vector<int64_t>();
 }
 
@@ -355,7 +363,9 @@ torch::Tensor select(const Strategy& strategy, const PoolScores& scores, double 
     if (!alone.empty()) taken = take(strategy, units, budget, options, random, alone);
   }
   std::vector<int64_t> rows;
-  for (const int64_t u : taken) for (const int64_t row : units.rows_of(u)) rows.push_back(row);
+  for (const int64_t u : taken) {
+    for (const int64_t row : units.rows_of(u)) rows.push_back(row);
+  }
   return torch::tensor(rows, torch::kInt64);
 }
 

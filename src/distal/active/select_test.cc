@@ -47,7 +47,10 @@ std::vector<int64_t> chosen(const Strategy& strategy, const PoolScores& scores, 
 
 SelectionOptions limits(const std::string& ask, const std::string& unit, int64_t per_video = 0, bool balance = false) {
   SelectionOptions options;
-  options.ask = ask, options.unit = unit, options.per_video = per_video, options.class_balance = balance;
+  options.ask = ask;
+  options.unit = unit;
+  options.per_video = per_video;
+  options.class_balance = balance;
   return options;
 }
 
@@ -112,7 +115,8 @@ TEST(Select, KeepsClipsOfOneVideoApart) {
   options.per_video = 1;
   EXPECT_THAT(chosen(ByFirstLogit(), scores, 6, options), ElementsAre(0, 4));
   const Recorder recorder;
-  options.per_video = 0, options.gap_s = 2;
+  options.per_video = 0;
+  options.gap_s = 2;
   EXPECT_THAT(chosen(recorder, scores, 6, options), ElementsAre(0, 2, 4, 5));
 }
 
@@ -137,16 +141,29 @@ TEST(Select, AKnapsackIsWorthHalfOfTheBestAndFits) {
   Random random(3);
   for (int trial = 0; trial < 60; ++trial) {
     std::vector<double> worth, seconds;
-    for (int i = 0; i < 9; ++i) worth.push_back(random.uniform(0, 5)), seconds.push_back(random.uniform(0.5, 6));
+    for (int i = 0; i < 9; ++i) {
+      worth.push_back(random.uniform(0, 5));
+      seconds.push_back(random.uniform(0.5, 6));
+    }
     const double budget = random.uniform(1, 12);
     double best = 0;
     for (int set = 0; set < 512; ++set) {
-      double value = 0, cost = 0;
-      for (int i = 0; i < 9; ++i) if (set >> i & 1) value += worth[i], cost += seconds[i];
+      double value = 0;
+      double cost = 0;
+      for (int i = 0; i < 9; ++i) {
+        if (set >> i & 1) {
+          value += worth[i];
+          cost += seconds[i];
+        }
+      }
       if (cost <= budget) best = std::max(best, value);
     }
-    double value = 0, cost = 0;
-    for (const int64_t row : chosen(ByFirstLogit(), pool(worth, {}, seconds), budget, knapsack())) value += worth[row], cost += seconds[row];
+    double value = 0;
+    double cost = 0;
+    for (const int64_t row : chosen(ByFirstLogit(), pool(worth, {}, seconds), budget, knapsack())) {
+      value += worth[row];
+      cost += seconds[row];
+    }
     EXPECT_LE(cost, budget);
     EXPECT_GE(value, best / 2 - 1e-6);
   }
@@ -235,7 +252,10 @@ TEST(Select, BalancesWithinVideosAndSecondsToo) {
   scores.duration_s = torch::tensor(seconds, torch::kFloat64);
   double spent = 0;
   std::vector<int64_t> of(2);
-  for (const int64_t row : chosen(ByFirstLogit(), scores, 20, limits("clip", "seconds", 2, true))) spent += seconds[row], ++of[classes[row]];
+  for (const int64_t row : chosen(ByFirstLogit(), scores, 20, limits("clip", "seconds", 2, true))) {
+    spent += seconds[row];
+    ++of[classes[row]];
+  }
   EXPECT_LE(spent, 20);
   EXPECT_GE(spent, 18);
   EXPECT_LE(std::abs(of[0] - of[1]), 3);

@@ -37,7 +37,8 @@ PoolScores subset(const PoolScores& scores, const std::vector<int64_t>& rows);
 
 /// What a strategy looks at, so that nothing else is computed.
 struct Needs {
-  bool logits = true, embeddings = false;  // embeddings: of the labelled clips too
+  bool logits = true;
+  bool embeddings = false;            // of the labelled clips too
   bool head = false;                  // head_weight
   bool labelled_logits = false;       // and labelled_targets
   bool teacher = false;               // a teacher that is free to ask

@@ -12,7 +12,9 @@ namespace {
 
 torch::Tensor tensor_of(const nlohmann::json& rows) {
   std::vector<double> values;
-  for (const auto& row : rows) for (const auto& value : row) values.push_back(value.get<double>());
+  for (const auto& row : rows) {
+    for (const auto& value : row) values.push_back(value.get<double>());
+  }
   return torch::tensor(values, torch::kFloat64).view({static_cast<int64_t>(rows.size()), -1});
 }
 
@@ -20,7 +22,9 @@ nlohmann::json parity_table(const std::string& name) {
   std::ifstream file(std::filesystem::path(DISTAL_SOURCE_DIR) / "../shared/reference/parity/losses_and_strategies.json");
   if (!file) return nullptr;
   const auto tables = nlohmann::json::parse(file)["tables"];
-  for (const auto& table : tables) if (table["name"] == name) return table;
+  for (const auto& table : tables) {
+    if (table["name"] == name) return table;
+  }
   return nullptr;
 }
 

@@ -32,7 +32,8 @@ class Boundary final : public Strategy {
     const auto between = torch::cdist(weight, weight, 2, /*compute_mode=*/2);  // [K, K] from differences: no cancellation
     const auto logits = scores.logits.to(torch::kFloat64);
     const auto [largest, predicted] = logits.max(1, /*keepdim=*/true);
-    const auto gap = largest - logits, length = between.index_select(0, predicted.squeeze(1));
+    const auto gap = largest - logits;
+    const auto length = between.index_select(0, predicted.squeeze(1));
     const auto none = torch::full_like(gap, std::numeric_limits<double>::infinity());
     auto distance = (gap / length).where(length > 0, none);
     distance = distance.where((length > 0).logical_or(gap > 0), torch::zeros_like(gap)).scatter(1, predicted, none);

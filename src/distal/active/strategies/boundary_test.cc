@@ -33,7 +33,9 @@ TEST(Boundary, IsHowFarAnEmbeddingMustMoveToChangeTheAnswer) {
     for (int64_t i = 0; i < values.numel(); ++i) values.data_ptr<double>()[i] = random.normal();
     return values;
   };
-  const auto weight = normal(4, 3), bias = normal(1, 4).squeeze(0), h = normal(1, 3);
+  const auto weight = normal(4, 3);
+  const auto bias = normal(1, 4).squeeze(0);
+  const auto h = normal(1, 3);
   const double distance = distances(h, weight, bias)[0];
   const auto answer = [&](const torch::Tensor& at) { return (at.mm(weight.t()) + bias).argmax(1); };
   const auto before = answer(h).item<int64_t>();

@@ -15,7 +15,9 @@ namespace distal::strategies {
 class ClusterMargin final : public Strategy {
  public:
   struct Options {
-    double candidates = 10, cluster_size = 10, epsilon = 0;
+    double candidates = 10;
+    double cluster_size = 10;
+    double epsilon = 0;
     bool whole_pool = false;
     void visit(OptionVisitor& v) const {
       v("candidates", candidates, "clips of the smallest margin for each that is chosen", at_least(1));
@@ -56,9 +58,11 @@ class ClusterMargin final : public Strategy {
 
   static std::vector<int64_t> in_turn(const std::vector<std::vector<int64_t>>& clusters, int64_t count) {
     std::vector<int64_t> picks;
-    for (size_t depth = 0; depth < clusters.back().size(); ++depth)
-      for (const auto& members : clusters)
+    for (size_t depth = 0; depth < clusters.back().size(); ++depth) {
+      for (const auto& members : clusters) {
         if (depth < members.size() && std::ssize(picks) < count) picks.push_back(members[depth]);
+      }
+    }
     return picks;
   }
 

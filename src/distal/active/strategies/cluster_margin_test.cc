@@ -30,8 +30,9 @@ TEST(ClusterMargin, TakesTurnsFromTheSmallestClusterOn) {
 
 TEST(ClusterMargin, ChoosesAmongTheSmallestMarginsOnly) {
   std::set<int64_t> seen;
-  for (uint64_t seed = 0; seed < 40; ++seed)
+  for (uint64_t seed = 0; seed < 40; ++seed) {
     for (const int64_t row : chosen(six_and_two(), 2, "candidates: 2", seed)) seen.insert(row);
+  }
   EXPECT_EQ(seen, (std::set<int64_t>{0, 1, 2, 3}));
 }
 

@@ -23,7 +23,8 @@ class Consistency final : public Strategy {
   std::optional<torch::Tensor> score(const PoolScores& scores, Random) const override {
     const auto passes = checked_passes(scores, "consistency");
     // Welford's running mean and sum of squares: one pass in memory at a time.
-    auto mean = torch::zeros(passes.front().sizes(), torch::kFloat64), squares = torch::zeros_like(mean);
+    auto mean = torch::zeros(passes.front().sizes(), torch::kFloat64);
+    auto squares = torch::zeros_like(mean);
     double seen = 0;
     for (const auto& pass : passes) {
       const auto step = pass.to(torch::kFloat64) - mean;

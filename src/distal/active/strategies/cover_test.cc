@@ -49,7 +49,8 @@ TEST(ProbCover, EqualsTheNaiveLoop) {
   scores.embeddings = normal({120, 3}, 4);
   scores.labelled_embeddings = normal({4, 3}, 5);
   const double delta = 0.4;
-  const auto x = unit_length(scores.embeddings), l = unit_length(scores.labelled_embeddings);
+  const auto x = unit_length(scores.embeddings);
+  const auto l = unit_length(scores.labelled_embeddings);
   const auto near = torch::cdist(x, x) < delta;
   auto open = (torch::cdist(x, l) >= delta).all(1);
   const auto rows = chosen("prob_cover", scores, 25, "delta: 0.4");

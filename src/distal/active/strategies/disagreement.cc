@@ -25,7 +25,8 @@ class Disagreement final : public Strategy {
   explicit Disagreement(const Options& options) : options_(options) {}
 
   std::optional<torch::Tensor> score(const PoolScores& scores, Random) const override {
-    const auto student = checked_probabilities(scores, "disagreement"), teacher = checked_teacher(scores, "disagreement");
+    const auto student = checked_probabilities(scores, "disagreement");
+    const auto teacher = checked_teacher(scores, "disagreement");
     if (options_.by == "kl") return divergence(teacher, scores.logits.to(torch::kFloat64).log_softmax(1));
     const auto middle = ((student + teacher) / 2).clamp_min(1e-300).log();
     return (divergence(teacher, middle) + divergence(student, middle)) / 2;

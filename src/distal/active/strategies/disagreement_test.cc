@@ -28,7 +28,8 @@ TEST(Disagreement, IsTheDivergenceOfTheTeacherFromTheStudent) {
 TEST(Disagreement, MayBeSymmetric) {
   // m = (0.7, 0.3): (0.087177 + 0.116322) / 2
   EXPECT_NEAR(scores_of(kStudent, kTeacher, "by: js")[0], 0.101749, 1e-6);
-  const auto there = scores_of(kStudent, kTeacher, "by: js"), back = scores_of(kTeacher.clamp_min(1e-12), kStudent, "by: js");
+  const auto there = scores_of(kStudent, kTeacher, "by: js");
+  const auto back = scores_of(kTeacher.clamp_min(1e-12), kStudent, "by: js");
   for (size_t i = 0; i < 3; ++i) EXPECT_NEAR(there[i], back[i], 1e-9);
 }
 

@@ -11,7 +11,8 @@
 namespace distal::strategies {
 namespace {
 
-constexpr int64_t kRows = 8192, kColumns = 1024;
+constexpr int64_t kRows = 8192;
+constexpr int64_t kColumns = 1024;
 
 torch::Tensor similarity(const torch::Tensor& a, const torch::Tensor& b) { return products(a, b).add_(1).mul_(0.5); }
 

@@ -27,7 +27,10 @@ std::vector<int64_t> naive(const torch::Tensor& pool, std::vector<torch::Tensor>
       if (std::find(rows.begin(), rows.end(), u) != rows.end()) continue;
       double nearest = std::numeric_limits<double>::infinity();
       for (const auto& centre : centres) nearest = std::min(nearest, (pool[u] - centre).norm().item<double>());
-      if (nearest > best) best = nearest, best_row = u;
+      if (nearest > best) {
+        best = nearest;
+        best_row = u;
+      }
     }
     rows.push_back(best_row);
     centres.push_back(pool[best_row]);
@@ -66,8 +69,12 @@ TEST(KCenter, EqualsTheNaiveLoop) {
     PoolScores scores;
     scores.embeddings = normal({80, 6}, 5) + 20;  // far from the origin: cancellation would show
     scores.labelled_embeddings = normal({9, 6}, 6) + 20;
-    auto pool = scores.embeddings.to(torch::kFloat64), labelled = scores.labelled_embeddings.to(torch::kFloat64);
-    if (normalize) pool = pool / pool.norm(2, 1, true), labelled = labelled / labelled.norm(2, 1, true);
+    auto pool = scores.embeddings.to(torch::kFloat64);
+    auto labelled = scores.labelled_embeddings.to(torch::kFloat64);
+    if (normalize) {
+      pool = pool / pool.norm(2, 1, true);
+      labelled = labelled / labelled.norm(2, 1, true);
+    }
     const auto rows = rows_of(make<Strategy>(normalize ? "k_center_cosine" : "k_center")->select(scores, 30, Random(1)));
     EXPECT_EQ(rows, naive(pool, labelled.unbind(0), 30));
   }

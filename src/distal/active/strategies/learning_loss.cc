@@ -53,7 +53,8 @@ class LearningLoss final : public Strategy {
     const auto known = torch::isfinite(losses).nonzero().squeeze(1);
     if (known.size(0) < 2) return unknown;
     const auto all = torch::cat({labelled, embeddings});
-    const auto mean = all.mean(0), deviation = all.std(0, /*unbiased=*/false).clamp_min(1e-6);
+    const auto mean = all.mean(0);
+    const auto deviation = all.std(0, /*unbiased=*/false).clamp_min(1e-6);
     const auto network = fitted(((labelled - mean) / deviation).index_select(0, known), losses.index_select(0, known), random);
     const torch::NoGradGuard no_grad;
     return predicted(network, (embeddings - mean) / deviation).to(torch::kFloat64);
@@ -79,7 +80,8 @@ class LearningLoss final : public Strategy {
     for (int64_t step = 0; step < options_.steps; ++step) {
       Progress::check_interrupted();
       const auto order = shuffled_rows(h.size(0), random);
-      const auto first = order.slice(0, 0, pairs), second = order.flip(0).slice(0, 0, pairs);
+      const auto first = order.slice(0, 0, pairs);
+      const auto second = order.flip(0).slice(0, 0, pairs);
       const auto larger = (losses.index_select(0, first) - losses.index_select(0, second)).sign().to(torch::kFloat32);
       const auto f = predicted(network, h);
       (options_.margin - larger * (f.index_select(0, first) - f.index_select(0, second))).clamp_min(0).mean().backward();

@@ -52,7 +52,8 @@ TEST(Committee, VotesGiveTheEntropyOfTheirShares) {
 
 TEST(Committee, ConsensusIsTheMeanDivergenceFromTheMean) {
   const auto logits = random_passes(4, 20, 3);
-  const auto p = logits.softmax(2), mean = p.mean(0);
+  const auto p = logits.softmax(2);
+  const auto mean = p.mean(0);
   const auto want = (p * (p / mean).log()).sum(2).mean(0);
   const auto got = scores_of("committee", logits, "by: consensus");
   for (int64_t i = 0; i < 20; ++i) EXPECT_NEAR(got[i], want[i].item<double>(), 1e-12);
@@ -64,8 +65,9 @@ TEST(Consistency, IsTheMeanSquaredDifferenceOverThePairs) {
   EXPECT_THAT(scores_of("consistency", hand), Pointwise(DoubleNear(1e-12), std::vector<double>{8.0 / 3}));
   const auto logits = random_passes(5, 20, 4) + 1000;  // far from 0: cancellation would show
   auto want = torch::zeros({20}, torch::kFloat64);
-  for (int64_t a = 0; a < 5; ++a)
+  for (int64_t a = 0; a < 5; ++a) {
     for (int64_t b = a + 1; b < 5; ++b) want += (logits[a] - logits[b]).square().mean(1) / 10;
+  }
   const auto got = scores_of("consistency", logits);
   for (int64_t i = 0; i < 20; ++i) EXPECT_NEAR(got[i], want[i].item<double>(), 1e-9);
 }

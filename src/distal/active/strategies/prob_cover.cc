@@ -15,14 +15,16 @@
 namespace distal::strategies {
 namespace {
 
-constexpr int64_t kRows = 8192, kColumns = 1024;
+constexpr int64_t kRows = 8192;
+constexpr int64_t kColumns = 1024;
 
 }  // namespace
 
 class ProbCover final : public Strategy {
  public:
   struct Options {
-    double delta = 0, purity = 0.95;
+    double delta = 0;
+    double purity = 0.95;
     int64_t iterations = 50;
     void visit(OptionVisitor& v) const {
       v("delta", delta, "radius of a ball among embeddings of length 1; 0: by purity", between(0, 2));

@@ -67,19 +67,26 @@ TEST(Rad, LeavesTheMostToAnAdversary) {
     for (size_t i = 0; i + kSpoilt < p.size(); ++i) sum += p[i];
     return sum;
   };
-  double best = 0, inverse = 0;
+  double best = 0;
+  double inverse = 0;
   std::vector<double> rad;
   for (size_t k = 1; k <= gains.size(); ++k) {
     inverse += 1 / gains[k - 1];
     std::vector<double> p(gains.size(), 0.0);
     for (size_t i = 0; i < k; ++i) p[i] = 1 / gains[i] / inverse;
-    if (worst_case(p) > best) best = worst_case(p), rad = p;
+    if (worst_case(p) > best) {
+      best = worst_case(p);
+      rad = p;
+    }
   }
   Random random(6);
   for (int trial = 0; trial < 20000; ++trial) {
     std::vector<double> p;
     double sum = 0;
-    for (size_t i = 0; i < gains.size(); ++i) p.push_back(-std::log(1 - random.uniform())), sum += p.back();
+    for (size_t i = 0; i < gains.size(); ++i) {
+      p.push_back(-std::log(1 - random.uniform()));
+      sum += p.back();
+    }
     for (double& share : p) share /= sum;
     EXPECT_LE(worst_case(p), best + 1e-12);
   }

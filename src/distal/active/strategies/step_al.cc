@@ -32,8 +32,11 @@ Videos videos_of(const PoolScores& scores) {
   const auto p = checked_probabilities(clips, "step_al");
   const auto embeddings = checked_embeddings(clips, "step_al");
   const auto row = scores.clips ? scores.row_of_clip : torch::arange(p.size(0));
-  const auto here = (row >= 0).nonzero().squeeze(1), video = row.index_select(0, here);
-  const int64_t videos = scores.size(), classes = p.size(1), features = embeddings.size(1);
+  const auto here = (row >= 0).nonzero().squeeze(1);
+  const auto video = row.index_select(0, here);
+  const int64_t videos = scores.size();
+  const int64_t classes = p.size(1);
+  const int64_t features = embeddings.size(1);
   const auto step = video * classes + p.index_select(0, here).argmax(1);
   const auto sums = torch::zeros({videos * classes, features}, embeddings.options()).index_add(0, step, embeddings.index_select(0, here));
   const auto entropy = torch::zeros({videos}, torch::kFloat64).index_add(0, video, entropy_of(p).index_select(0, here));

@@ -32,7 +32,8 @@ class TypiClust final : public Strategy {
   explicit TypiClust(const Options& options) : options_(options) {}
 
   torch::Tensor select(const PoolScores& scores, int64_t count, Random random) const override {
-    const auto embeddings = scaled(checked_embeddings(scores, "typiclust")), labelled = scaled(checked_labelled_embeddings(scores, "typiclust"));
+    const auto embeddings = scaled(checked_embeddings(scores, "typiclust"));
+    const auto labelled = scaled(checked_labelled_embeddings(scores, "typiclust"));
     const int64_t pool = embeddings.size(0);
     if (pool == 0 || count <= 0) return torch::empty({0}, torch::kInt64);
     count = std::min(count, pool);
@@ -50,7 +51,8 @@ class TypiClust final : public Strategy {
 
  private:
   struct Cluster {
-    int64_t size = 0, labelled = 0;
+    int64_t size = 0;
+    int64_t labelled = 0;
     std::vector<int64_t> open;
   };
 

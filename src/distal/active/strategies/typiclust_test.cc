@@ -13,7 +13,9 @@ using ::testing::ElementsAre;
 
 torch::Tensor tensor_of(const nlohmann::json& rows) {
   std::vector<double> values;
-  for (const auto& row : rows) for (const auto& value : row) values.push_back(value.get<double>());
+  for (const auto& row : rows) {
+    for (const auto& value : row) values.push_back(value.get<double>());
+  }
   return torch::tensor(values, torch::kFloat64).view({static_cast<int64_t>(rows.size()), -1});
 }
 
@@ -21,7 +23,9 @@ nlohmann::json parity_table(const std::string& name) {
   std::ifstream file(std::filesystem::path(DISTAL_SOURCE_DIR) / "../shared/reference/parity/losses_and_strategies.json");
   if (!file) return nullptr;
   const auto tables = nlohmann::json::parse(file)["tables"];
-  for (const auto& table : tables) if (table["name"] == name) return table;
+  for (const auto& table : tables) {
+    if (table["name"] == name) return table;
+  }
   return nullptr;
 }
 
@@ -70,7 +74,8 @@ TEST(TypiClust, TheMostTypicalClipIsFoundWithoutTheNeighboursOfEach) {
       for (const bool as_published : {false, true}) {
         const auto points = pools[i].contiguous();
         const auto mean = company(points, neighbours, as_published);
-        const double least = mean.min().item<double>(), found = mean[most_typical(points, neighbours, as_published)].item<double>();
+        const double least = mean.min().item<double>();
+        const double found = mean[most_typical(points, neighbours, as_published)].item<double>();
         EXPECT_LE(found, least * (1 + 1e-6)) << i << " " << neighbours << " " << as_published;
       }
     }
