@@ -165,7 +165,8 @@ TEST_P(EveryLoss, DoesNotDependOnTheOrderOfTheBatch) {
 }
 
 TEST_P(EveryLoss, CountsAClipOfWeightTwoAsTwoClips) {
-  Lesson twice = at(lesson_, torch::tensor({0, 1, 1, 2, 3, 4, 4, 5})), heavy = lesson_;
+  Lesson twice = at(lesson_, torch::tensor({0, 1, 1, 2, 3, 4, 4, 5}));
+  Lesson heavy = lesson_;
   twice.weights = torch::ones({8}, torch::kFloat64);
   heavy.weights = torch::tensor({1.0, 2.0, 1.0, 1.0, 2.0, 1.0}, torch::kFloat64);
   const double wanted = value(heavy);
@@ -243,7 +244,10 @@ TEST_P(EveryLoss, StaysFiniteWhereFeaturesCollapse) {
 
 TEST_P(EveryLoss, ItsNeedsAreTold) {
   Lesson bare = lesson_;
-  if (!loss_->needs_maps()) bare.student_maps.clear(), bare.teacher_maps.clear();
+  if (!loss_->needs_maps()) {
+    bare.student_maps.clear();
+    bare.teacher_maps.clear();
+  }
   if (!loss_->needs_teacher_network()) bare.teacher_embedding = torch::Tensor();
   EXPECT_EQ(value(bare), value(lesson_));
   EXPECT_TRUE(loss_->needs_teacher_network() || !loss_->needs_maps());

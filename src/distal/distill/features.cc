@@ -21,8 +21,9 @@ torch::Tensor one(const torch::Tensor& embedding, const Maps& maps, const std::s
   if (name == "embedding") return as_clips(embedding, clips);
   const auto found = maps.find(name);
   std::vector<std::string> known = {"embedding"};
-  for (const auto& [other, map] : maps)
+  for (const auto& [other, map] : maps) {
     if (as_clips(map, clips).defined()) known.push_back(other);
+  }
   const auto map = found == maps.end() ? torch::Tensor() : as_clips(found->second, clips);
   if (!map.defined()) fail("loss {}: the {} has no map '{}'; it has: {}", loss, side, name, fmt::join(known, ", "));
   return map;

@@ -20,16 +20,18 @@ inline std::optional<nlohmann::json> parity_table(const std::string& name) {
   std::ifstream file(folder / "losses_and_strategies.json");
   if (!file) return std::nullopt;
   const auto json = nlohmann::json::parse(file);
-  for (const auto& table : json.at("tables"))
+  for (const auto& table : json.at("tables")) {
     if (table.at("name") == name) return table;
+  }
   return std::nullopt;
 }
 
 inline void append_numbers(const nlohmann::json& lists, std::vector<double>& values) {
-  if (lists.is_array())
+  if (lists.is_array()) {
     for (const auto& inner : lists) append_numbers(inner, values);
-  else
+  } else {
     values.push_back(lists.get<double>());
+  }
 }
 
 /// Nested lists of numbers as float64.

@@ -76,7 +76,8 @@ class Crd final : public DistillLoss {
   }
 
  private:
-  static constexpr int kStudent = 0, kTeacher = 1;
+  static constexpr int kStudent = 0;
+  static constexpr int kTeacher = 1;
 
   struct Contrast final : torch::nn::Module {
     Contrast(std::array<int64_t, 2> in, int64_t size, int64_t samples, const Random& random) {
@@ -120,14 +121,16 @@ class Crd final : public DistillLoss {
   // The mean score of the known clips times n.
   static torch::Tensor normaliser(const Scores& scores, const torch::Tensor& known) {
     const auto of = known.unsqueeze(1) & scores.apart;
-    const auto sum = (scores.positive * known).sum() + (scores.negative * of).sum(), count = known.sum() + of.sum();
+    const auto sum = (scores.positive * known).sum() + (scores.negative * of).sum();
+    const auto count = known.sum() + of.sum();
     const auto mean = sum / count.clamp_min(1) * static_cast<double>(scores.samples);
     return torch::where(mean > 0, mean, torch::ones_like(mean)).detach();
   }
   static torch::Tensor rows(const Scores& scores, const torch::Tensor& z) {  // [N]
     constexpr double kEpsilon = 1e-7;
     const auto noise = scores.apart.sum(1).to(scores.positive.dtype()) / static_cast<double>(scores.samples);  // m / n
-    const auto positive = scores.positive / z, negative = scores.negative / z;
+    const auto positive = scores.positive / z;
+    const auto negative = scores.negative / z;
     const auto right = (positive / (positive + noise + kEpsilon)).log();
     const auto wrong = (noise.log() - (negative.t() + noise + kEpsilon).log()).t();
     return -right - torch::where(scores.apart, wrong, torch::zeros_like(wrong)).sum(1);

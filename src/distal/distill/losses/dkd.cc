@@ -29,7 +29,9 @@ class Dkd final : public DistillLoss {
   Losses losses(const Lesson& lesson) const override {
     const double squared = options_.tau * options_.tau;
     const auto z = at_least_float32(lesson.student.logits);
-    const auto has_teacher = known_rows(lesson.teacher), has_truth = known_rows(lesson.truth), either = has_truth | has_teacher;
+    const auto has_teacher = known_rows(lesson.teacher);
+    const auto has_truth = known_rows(lesson.truth);
+    const auto either = has_truth | has_teacher;
     const auto answers = torch::where(has_teacher.unsqueeze(1), lesson.teacher.detach(), torch::ones_like(lesson.teacher)).to(z.dtype());
     const Split student = split(z / options_.tau, likely_classes(lesson));
     const Split teacher = split(answers.clamp_min(1e-8).log() / options_.tau, likely_classes(lesson));
@@ -46,7 +48,8 @@ class Dkd final : public DistillLoss {
   };
   static Split split(const torch::Tensor& logits, const torch::Tensor& classes) {
     const auto without = logits - 1000 * torch::one_hot(classes, logits.size(1)).to(logits.dtype());
-    const auto whole = logits.logsumexp(1), rest = without.logsumexp(1);
+    const auto whole = logits.logsumexp(1);
+    const auto rest = without.logsumexp(1);
     const auto target = logits.gather(1, classes.unsqueeze(1)).squeeze(1);
     return {torch::stack({target - whole, rest - whole}, 1), without.log_softmax(1)};
   }

@@ -45,7 +45,8 @@ TEST(Sp, MatchesThePublishedCode) {
 }
 
 TEST(Sp, ComparesMapsFlattened) {
-  const auto student = normal({4, 2, 1, 2, 2}, 1), teacher = normal({4, 3, 1, 1, 1}, 2);
+  const auto student = normal({4, 2, 1, 2, 2}, 1);
+  const auto teacher = normal({4, 3, 1, 1, 1}, 2);
   EXPECT_NEAR(value(*make<DistillLoss>("sp", "map: map"), lesson_of_maps(student, teacher)),
               value(*make<DistillLoss>("sp"), lesson_of_features(student.flatten(1), teacher.flatten(1))), 1e-9);
 }
@@ -119,13 +120,15 @@ TEST_F(CrdTest, IsTheFormulaWrittenNaively) {
   for (const std::string side : {"student", "teacher"}) {
     const auto bank = buffer(side == "student" ? "teacher_bank" : "student_bank");
     const auto raw = (anchors.at(side).mm(bank.t()) / 0.5).exp();  // [3, 7]
-    const double z = raw.mean().item<double>() * 7, noise = 6.0 / 7;
+    const double z = raw.mean().item<double>() * 7;
+    const double noise = 6.0 / 7;
     double sum = 0;
-    for (int64_t i = 0; i < 3; ++i)
+    for (int64_t i = 0; i < 3; ++i) {
       for (int64_t j = 0; j < 7; ++j) {
         const double s = raw[i][j].item<double>() / z;
         sum -= j == lesson_.rows[i].item<int64_t>() ? std::log(s / (s + noise + 1e-7)) : std::log(noise / (s + noise + 1e-7));
       }
+    }
     EXPECT_NEAR(values_of(loss_->losses(lesson_)).at(side), sum / 3, 1e-10) << side;
   }
 }
@@ -135,11 +138,13 @@ TEST_F(CrdTest, KeepsEveryClipOfTheBatchThatTheTeacherAnsweredFor) {
   lesson_.rows = torch::tensor({2, 6, 0});
   lesson_.teacher = lesson_.teacher.clone();
   lesson_.teacher[1].fill_(kNaN);
-  const auto before = buffer("student_bank"), anchors = projected("student", lesson_.student.embedding);
+  const auto before = buffer("student_bank");
+  const auto anchors = projected("student", lesson_.student.embedding);
   const auto first = loss_->losses(lesson_);
   EXPECT_EQ(buffer("normaliser").abs().sum().item<double>(), 0) << "a loss by itself keeps nothing";
   remember();
-  const auto after = buffer("student_bank"), z = buffer("normaliser");
+  const auto after = buffer("student_bank");
+  const auto z = buffer("normaliser");
   EXPECT_GT(z.min().item<double>(), 0);
   for (int64_t clip = 0; clip < 7; ++clip) {
     const int64_t row = clip == 2 ? 0 : clip == 0 ? 2 : -1;
@@ -155,7 +160,8 @@ TEST_F(CrdTest, DrawsNegativesWhereThereAreMoreClipsThanWanted) {
   give("size: 5, negatives: 4", 40);
   remember();
   torch::manual_seed(3);
-  const double first = value(*loss_, lesson_), second = value(*loss_, lesson_);
+  const double first = value(*loss_, lesson_);
+  const double second = value(*loss_, lesson_);
   torch::manual_seed(3);
   EXPECT_EQ(value(*loss_, lesson_), first);
   EXPECT_NE(second, first);

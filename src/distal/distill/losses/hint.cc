@@ -34,7 +34,8 @@ class Hint final : public DistillLoss {
   Losses losses(const Lesson& lesson) const override {
     const Features maps = of_one_size(features(lesson, {options_.map, options_.teacher_map}, "hint"));
     const auto regressed = parts_of<Linear>(lesson).forward(maps.student.movedim(1, -1)).movedim(-1, 1);
-    const auto rows = (regressed - maps.teacher).pow(2).flatten(1).mean(1), known = known_rows(lesson.teacher);
+    const auto rows = (regressed - maps.teacher).pow(2).flatten(1).mean(1);
+    const auto known = known_rows(lesson.teacher);
     return {{"hint", options_.beta * weighted_mean(rows, lesson.weights, known, known)}};
   }
 

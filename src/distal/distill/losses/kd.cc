@@ -24,7 +24,8 @@ class Kd final : public DistillLoss {
 
   Losses losses(const Lesson& lesson) const override {
     const auto z = at_least_float32(lesson.student.logits);
-    const auto has_teacher = known_rows(lesson.teacher), has_truth = known_rows(lesson.truth);
+    const auto has_teacher = known_rows(lesson.teacher);
+    const auto has_truth = known_rows(lesson.truth);
     const auto share = 1 - (1 - options_.alpha) * has_truth.to(z.dtype());   // alpha, or 1
     const auto rest = 1 - options_.alpha * has_teacher.to(z.dtype());      // 1 - alpha, or 1
     const auto p = retemper(lesson.teacher.detach().to(z.dtype()), options_.tau);

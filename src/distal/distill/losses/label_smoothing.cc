@@ -20,7 +20,8 @@ class LabelSmoothing final : public DistillLoss {
   bool needs_teacher() const override { return false; }
   Losses losses(const Lesson& lesson) const override {
     const auto z = at_least_float32(lesson.student.logits);
-    const auto has_truth = known_rows(lesson.truth), has_teacher = known_rows(lesson.teacher) & ~has_truth;
+    const auto has_truth = known_rows(lesson.truth);
+    const auto has_teacher = known_rows(lesson.teacher) & ~has_truth;
     const int64_t classes = z.size(1);
     const auto guess = torch::one_hot(likely_classes(lesson), classes).to(z.dtype());
     const auto p = torch::where(has_truth.unsqueeze(1), lesson.truth.to(z.dtype()), guess);

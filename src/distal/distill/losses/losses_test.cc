@@ -25,10 +25,14 @@ TEST(Kd, MatchesThePublishedCode) {
 }
 
 TEST(Kd, SharesBetweenTruthAndTeacherWorkedByHand) {
-  const auto logits = f64({std::log(0.8), std::log(0.2)}, 2), teacher = f64({0.5, 0.5}, 2), truth = f64({1, 0}, 2), none = f64({kNaN, kNaN}, 2);
+  const auto logits = f64({std::log(0.8), std::log(0.2)}, 2);
+  const auto teacher = f64({0.5, 0.5}, 2);
+  const auto truth = f64({1, 0}, 2);
+  const auto none = f64({kNaN, kNaN}, 2);
   const auto loss = make<DistillLoss>("kd", "tau: 2, alpha: 0.75");
   // softened: sqrt(0.8) : sqrt(0.2) = 2 : 1, so the student is (2/3, 1/3) and the teacher (1/2, 1/2).
-  const double divergence = 4 * (0.5 * std::log(0.5 * 3 / 2) + 0.5 * std::log(0.5 * 3)), entropy = -std::log(0.8);
+  const double divergence = 4 * (0.5 * std::log(0.5 * 3 / 2) + 0.5 * std::log(0.5 * 3));
+  const double entropy = -std::log(0.8);
   const auto both = parts(*loss, logits, teacher, truth);
   EXPECT_NEAR(both.at("truth"), 0.25 * entropy, 1e-12);
   EXPECT_NEAR(both.at("teacher"), 0.75 * divergence, 1e-12);
@@ -49,7 +53,9 @@ TEST(Kd, TakesTeachersThatAreQuiteSure) {
 }
 
 TEST(BlackBox, IsTheCrossEntropyWithProbabilities) {
-  const auto logits = f64({std::log(0.8), std::log(0.2)}, 2), teacher = f64({0.3, 0.7}, 2), truth = f64({1, 0}, 2);
+  const auto logits = f64({std::log(0.8), std::log(0.2)}, 2);
+  const auto teacher = f64({0.3, 0.7}, 2);
+  const auto truth = f64({1, 0}, 2);
   const auto values = parts(*make<DistillLoss>("black_box"), logits, teacher, truth);
   EXPECT_NEAR(values.at("teacher"), -0.3 * std::log(0.8) - 0.7 * std::log(0.2), 1e-12);
   EXPECT_EQ(values.at("truth"), 0) << "the teacher's word goes before the truth";
@@ -59,7 +65,8 @@ TEST(BlackBox, IsTheCrossEntropyWithProbabilities) {
 
 TEST(BlackBox, WeighsEveryClipTheSameWhoeverAnsweredForIt) {
   const auto logits = f64({0.8, 0.2, 0.3, 0.7, 0.6, 0.4}, 2).log();
-  const auto truth = f64({kNaN, kNaN, kNaN, kNaN, 0, 1}, 2), teacher = f64({1, 0, 1, 0, kNaN, kNaN}, 2);
+  const auto truth = f64({kNaN, kNaN, kNaN, kNaN, 0, 1}, 2);
+  const auto teacher = f64({1, 0, 1, 0, kNaN, kNaN}, 2);
   const auto mixed = parts(*make<DistillLoss>("black_box"), logits, teacher, truth);
   EXPECT_NEAR(mixed.at("truth") + mixed.at("teacher"), -(std::log(0.8) + std::log(0.3) + std::log(0.4)) / 3, 1e-12);
 }
@@ -77,7 +84,8 @@ TEST(Hard, LearnsTheMostProbableClassWhereTheTeacherIsSure) {
 }
 
 TEST(LabelSmoothing, SpreadsEpsilonOverTheOtherClasses) {
-  const auto logits = f64({0.7, 0.2, 0.1}, 3).log(), none = f64({kNaN, kNaN, kNaN}, 3);
+  const auto logits = f64({0.7, 0.2, 0.1}, 3).log();
+  const auto none = f64({kNaN, kNaN, kNaN}, 3);
   const auto loss = make<DistillLoss>("label_smoothing", "epsilon: 0.1");
   const double want = -(0.05 * std::log(0.7) + 0.9 * std::log(0.2) + 0.05 * std::log(0.1));
   EXPECT_NEAR(parts(*loss, logits, none, f64({0, 1, 0}, 3)).at("truth"), want, 1e-12);
@@ -87,8 +95,12 @@ TEST(LabelSmoothing, SpreadsEpsilonOverTheOtherClasses) {
 }
 
 TEST(TfKd, RegularisesByAHandMadeTeacher) {
-  const auto q = f64({0.7, 0.2, 0.1}, 3), none = f64({kNaN, kNaN, kNaN}, 3);
-  const double sure = std::exp(0.9 / 2), other = std::exp(0.05 / 2), sum = sure + 2 * other;  // softmax((0.05, 0.9, 0.05) / 2)
+  const auto q = f64({0.7, 0.2, 0.1}, 3);
+  const auto none = f64({kNaN, kNaN, kNaN}, 3);
+  // softmax((0.05, 0.9, 0.05) / 2)
+  const double sure = std::exp(0.9 / 2);
+  const double other = std::exp(0.05 / 2);
+  const double sum = sure + 2 * other;
   const double divergence = sure / sum * std::log(sure / sum / 0.2) + other / sum * (std::log(other / sum / 0.7) + std::log(other / sum / 0.1));
   const auto values = parts(*make<DistillLoss>("tf_kd", "alpha: 0.3, tau: 2, correct: 0.9, multiplier: 5"), q.log(), none, f64({0, 1, 0}, 3));
   EXPECT_NEAR(values.at("truth"), -0.7 * std::log(0.2), 1e-12);
@@ -98,10 +110,12 @@ TEST(TfKd, RegularisesByAHandMadeTeacher) {
 
 // loss_kd_self of the published code: (1 - alpha) CE + alpha tau^2 multiplier KLDivLoss, the last divided by clips and classes.
 TEST(TfKd, SelfTrainingIsKdWithThePublishedMultiplier) {
-  const auto logits = normal({3, 100}, 1), teacher = normal({3, 100}, 2).softmax(1);
+  const auto logits = normal({3, 100}, 1);
+  const auto teacher = normal({3, 100}, 2).softmax(1);
   const auto truth = torch::one_hot(torch::tensor({4, 0, 99}), 100).to(torch::kFloat64);
   const auto values = parts(*make<DistillLoss>("tf_kd"), logits, teacher, truth);
-  const auto p = retemper(teacher, 6), q = (logits / 6).log_softmax(1);
+  const auto p = retemper(teacher, 6);
+  const auto q = (logits / 6).log_softmax(1);
   const double mean_reduced = (p * (p.log() - q)).mean().item<double>();
   EXPECT_NEAR(values.at("teacher"), 0.95 * 36 * 50 * mean_reduced, 1e-12);
   EXPECT_NEAR(values.at("truth"), 0.05 * soft_cross_entropy(logits, truth, torch::ones({3})).item<double>(), 1e-12);
@@ -121,7 +135,8 @@ TEST(Dkd, MatchesThePublishedCode) {
 // methods 12, note 2: KL(p_t || p_s) = TCKD + (1 - p_t[y]) NCKD, at the same temperature.
 TEST(Dkd, IsKdWhereItsPartsAreWeighedByTheTeachersDoubt) {
   for (int64_t clip = 0; clip < 4; ++clip) {
-    const auto logits = 2 * normal({1, 5}, 10 + static_cast<uint64_t>(clip)), teacher = (2 * normal({1, 5}, 20 + static_cast<uint64_t>(clip))).softmax(1);
+    const auto logits = 2 * normal({1, 5}, 10 + static_cast<uint64_t>(clip));
+    const auto teacher = (2 * normal({1, 5}, 20 + static_cast<uint64_t>(clip))).softmax(1);
     const auto truth = torch::one_hot(torch::tensor({clip}), 5).to(torch::kFloat64);
     for (const double tau : {1.0, 4.0}) {
       const double doubt = 1 - retemper(teacher, tau)[0][clip].item<double>();
@@ -133,7 +148,8 @@ TEST(Dkd, IsKdWhereItsPartsAreWeighedByTheTeachersDoubt) {
 }
 
 TEST(Dkd, TakesTheTeachersClassWhereTheTruthIsUnknown) {
-  const auto logits = normal({3, 4}, 1), teacher = (2 * normal({3, 4}, 2)).softmax(1);
+  const auto logits = normal({3, 4}, 1);
+  const auto teacher = (2 * normal({3, 4}, 2)).softmax(1);
   const auto guess = torch::one_hot(teacher.argmax(1), 4).to(torch::kFloat64);
   const auto loss = make<DistillLoss>("dkd", "truth: 0");
   EXPECT_EQ(parts(*loss, logits, teacher, unknown(teacher)), parts(*loss, logits, teacher, guess));

@@ -28,7 +28,8 @@ class Rkd final : public DistillLoss {
   Losses losses(const Lesson& lesson) const override {
     const Features both = embeddings(lesson);
     const auto w = taught_weights(lesson, both.student);
-    const auto s = offsets(both.student), t = offsets(both.teacher);
+    const auto s = offsets(both.student);
+    const auto t = offsets(both.teacher);
     Losses parts = {{"distance", options_.distance * mean_over_pairs(huber(distances(s, w), distances(t, w)), w)}};
     if (options_.angle > 0) parts.emplace_back("angle", options_.angle * mean_over_triples(huber(cosines(s), cosines(t)), w));
     return parts;
@@ -42,9 +43,11 @@ class Rkd final : public DistillLoss {
     return directions.bmm(directions.transpose(1, 2));
   }
   static torch::Tensor distances(const torch::Tensor& offsets, const torch::Tensor& weights) {  // [N, N]
-    const auto squares = offsets.pow(2).sum(2), apart = squares > 1e-12;
+    const auto squares = offsets.pow(2).sum(2);
+    const auto apart = squares > 1e-12;
     const auto d = torch::where(apart, squares.clamp_min(1e-12).sqrt(), torch::zeros_like(squares));
-    const auto w = weights.unsqueeze(0) * weights.unsqueeze(1) * apart, sum = (w * d).sum();
+    const auto w = weights.unsqueeze(0) * weights.unsqueeze(1) * apart;
+    const auto sum = (w * d).sum();
     return d * w.sum() / torch::where(sum > 0, sum, torch::ones_like(sum));
   }
   Options options_;

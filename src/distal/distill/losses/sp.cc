@@ -37,7 +37,8 @@ class Sp final : public DistillLoss {
  private:
   // Rows of G / |G|, the norm over weighted clips.
   static torch::Tensor similarity(const torch::Tensor& f, const torch::Tensor& w) {
-    const auto root = w.to(f.dtype()).sqrt(), gram = f.mm(f.t());
+    const auto root = w.to(f.dtype()).sqrt();
+    const auto gram = f.mm(f.t());
     return unit(gram * root, 1) / torch::where(root > 0, root, torch::ones_like(root));
   }
   Options options_;

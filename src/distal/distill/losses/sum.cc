@@ -24,8 +24,9 @@ class Sum final : public DistillLoss {
     void visit(OptionVisitor& v) const {
       v("weight", weight, "factor on all parts of this loss", at_least(0));
       v("warmup", warmup, "share of the steps over which it rises from 0, its part truth excepted", between(0, 1));
-      for (const auto& row : catalogue<DistillLoss>())
+      for (const auto& row : catalogue<DistillLoss>()) {
         if (row.name == name) loss = row.entry->make(v, options);
+      }
     }
     double factor(const std::string& part, double progress) const {
       return warmup == 0 || part == "truth" ? weight : weight * std::min(1.0, progress / warmup);
@@ -38,8 +39,9 @@ class Sum final : public DistillLoss {
 
     void visit(OptionVisitor& v) const {
       std::vector<std::string> names;
-      for (const auto& row : catalogue<DistillLoss>())
+      for (const auto& row : catalogue<DistillLoss>()) {
         if (row.name != "sum") names.push_back(row.name);
+      }
       v("of", of, "the losses to add up; each takes options under its name", one_of(names));
       if (of.empty() || std::set(of.begin(), of.end()).size() < of.size())
         throw UsageError(fmt::format("{}: loss sum: of must name at least one loss, each once", v.place()));
@@ -55,8 +57,9 @@ class Sum final : public DistillLoss {
 
   Losses losses(const Lesson& lesson) const override {
     Losses all;
-    for (const Term& term : terms_)
+    for (const Term& term : terms_) {
       for (const auto& [part, value] : term.loss->losses(lesson_of(term, lesson))) all.emplace_back(term.name + "." + part, term.factor(part, lesson.progress) * value);
+    }
     return all;
   }
 
@@ -67,8 +70,9 @@ class Sum final : public DistillLoss {
 
   std::shared_ptr<torch::nn::Module> parts(const Lesson& example, int64_t samples, Random random) const override {
     auto all = std::make_shared<Parts>();
-    for (const Term& term : terms_)
+    for (const Term& term : terms_) {
       if (const auto own = term.loss->parts(example, samples, random.stream(term.name))) all->register_module(term.name, own);
+    }
     return all->children().empty() ? nullptr : all;
   }
   void remember(const Lesson& lesson) const override {

@@ -22,7 +22,8 @@ std::string refusal(const std::string& options) {
 
 TEST(Sum, NamesAndWeighsThePartsOfItsLosses) {
   const Lesson lesson = example();
-  const auto kd = values_of(make<DistillLoss>("kd", "tau: 2")->losses(lesson)), rkd = values_of(make<DistillLoss>("rkd", "distance: 3")->losses(lesson));
+  const auto kd = values_of(make<DistillLoss>("kd", "tau: 2")->losses(lesson));
+  const auto rkd = values_of(make<DistillLoss>("rkd", "distance: 3")->losses(lesson));
   const auto sum = values_of(make<DistillLoss>("sum", "of: [kd, rkd], kd: {weight: 0.5, tau: 2}, rkd: {distance: 3, weight: 4}")->losses(lesson));
   ASSERT_EQ(sum.size(), 4u);
   EXPECT_DOUBLE_EQ(sum.at("kd.truth"), 0.5 * kd.at("truth"));

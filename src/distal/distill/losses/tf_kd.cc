@@ -36,7 +36,9 @@ class TfKd final : public DistillLoss {
   Losses losses(const Lesson& lesson) const override {
     const auto& o = options_;
     const auto z = at_least_float32(lesson.student.logits);
-    const auto has_teacher = known_rows(lesson.teacher), has_truth = known_rows(lesson.truth), either = has_truth | has_teacher;
+    const auto has_teacher = known_rows(lesson.teacher);
+    const auto has_truth = known_rows(lesson.truth);
+    const auto either = has_truth | has_teacher;
     const auto taught = has_teacher.to(z.dtype());
     const auto share = 1 - (1 - o.self_alpha) * has_truth.to(z.dtype());
     const auto rest = 1 - o.alpha - (o.self_alpha - o.alpha) * taught;  // 1 - alpha, or 1 - self_alpha
