@@ -93,8 +93,9 @@ void update_average(const Tensors& average, const Tensors& now, double ema, int6
 double clip_gradients(const std::vector<torch::Tensor>& parameters, double max_norm) {
   const torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> gradients;
-  for (const auto& parameter : parameters)
+  for (const auto& parameter : parameters) {
     if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+  }
   const double norm = torch::stack(at::_foreach_norm(gradients)).norm().item<double>();
   if (max_norm > 0 && norm > max_norm) at::_foreach_mul_(gradients, max_norm / (norm + 1e-6));
   return norm;
@@ -199,7 +200,8 @@ int64_t TrainingOptions::steps_for(int64_t samples) const {
 }
 
 double schedule(const TrainingOptions& options, int64_t step) {
-  const double warm = std::floor(options.warmup * static_cast<double>(options.steps)), s = static_cast<double>(step);
+  const double warm = std::floor(options.warmup * static_cast<double>(options.steps));
+  const double s = static_cast<double>(step);
   if (s < warm) return (s + 1) / warm;
   if (options.schedule == "constant") return 1;
   return 0.5 * (1 + std::cos(std::numbers::pi * (s - warm) / std::max(1.0, static_cast<double>(options.steps) - warm)));

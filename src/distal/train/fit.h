@@ -71,8 +71,10 @@ struct BatchStream {
 };
 
 struct FitReport {
-  int64_t steps = 0, resumed_from = 0;
-  double seconds = 0, waited_s = 0;     // wall time, and how much of it the loop waited for batches
+  int64_t steps = 0;
+  int64_t resumed_from = 0;
+  double seconds = 0;   // wall time
+  double waited_s = 0;  // how much of it the loop waited for batches
   Losses last_losses;
   std::string precision;                // what ran, and which convolutions took the safe path
 };

@@ -196,7 +196,8 @@ std::vector<std::string> differing(const Tensors& a, const Tensors& b) {
 std::vector<std::string> differing(const Net& a, const Net& b) { return differing(state(a), state(b)); }
 
 double distance(const Net& a, const Net& b) {
-  const auto first = state(a), second = state(b);
+  const auto first = state(a);
+  const auto second = state(b);
   double worst = 0;
   for (size_t i = 0; i < first.size(); ++i) worst = std::max(worst, (first[i].second - second[i].second).abs().max().item<double>());
   return worst;
@@ -285,7 +286,8 @@ TEST(Fit, SgdStepsAreNesterovs) {
   train(net, options, objective, slopes);
   const auto got = net.values();
   for (size_t i = 0; i < start.size(); ++i) {
-    double w = start[i], velocity = 0;
+    double w = start[i];
+    double velocity = 0;
     for (int64_t step = 0; step < 4; ++step) {
       const double gradient = slope(step, i) + (i < kWeights ? 0.05 * w : 0);
       velocity = 0.9 * velocity + gradient;
@@ -308,9 +310,13 @@ TEST(Fit, AdamwStepsAreThoseOfThePaper) {
   train(net, options, objective, slopes);
   const auto got = net.values();
   for (size_t i = 0; i < start.size(); ++i) {
-    double w = start[i], first = 0, second = 0;
+    double w = start[i];
+    double first = 0;
+    double second = 0;
     for (int64_t step = 0; step < 4; ++step) {
-      const double gradient = slope(step, i), rate = 0.1 * factors[step], count = static_cast<double>(step + 1);
+      const double gradient = slope(step, i);
+      const double rate = 0.1 * factors[step];
+      const double count = static_cast<double>(step + 1);
       if (i < kWeights) w -= rate * 0.05 * w;
       first = 0.9 * first + 0.1 * gradient;
       second = 0.999 * second + 0.001 * gradient * gradient;
@@ -367,7 +373,8 @@ TEST(Fit, TwoHalfBatchesMakeTheStepOfTheWholeOne) {
     options.max_gradient_norm = max_norm;
     Supervised objective(0.1);
     const TinyNet start(1, 0, false);
-    TinyNet whole(1, 0, false), halves(1, 0, false);
+    TinyNet whole(1, 0, false);
+    TinyNet halves(1, 0, false);
     train(whole, options, objective, drawn);
     options.accumulate = 2;
     int64_t asked = 0;
@@ -400,7 +407,8 @@ TEST(Fit, KeepsTheMovingAverageOfTheWeights) {
     train(net, options, objective, always({1, 1, 1, 1}, {1, 1}));
     const auto got = net.values();
     for (size_t i = 0; i < start.size(); ++i) {
-      double w = start[i], average = w;
+      double w = start[i];
+      double average = w;
       for (const double decay : decays) {
         w -= 1;
         average = decay * average + (1 - decay) * w;
@@ -411,7 +419,8 @@ TEST(Fit, KeepsTheMovingAverageOfTheWeights) {
 }
 
 TEST(Fit, LeavesWhatIsFrozenAndRefusesWhenNothingTrains) {
-  TinyNet net(1), start(1);
+  TinyNet net(1);
+  TinyNet start(1);
   net.named_parameters()["hidden.weight"].set_requires_grad(false);
   Supervised objective(0);
   const auto report = train(net, everything("sgd", 0, 1), objective, drawn);
@@ -425,7 +434,9 @@ TEST(Fit, LeavesWhatIsFrozenAndRefusesWhenNothingTrains) {
 }
 
 TEST(Fit, GivesTheSameWeightsForTheSameSeedAndOthersForAnother) {
-  TinyNet first(1), second(1), third(1);
+  TinyNet first(1);
+  TinyNet second(1);
+  TinyNet third(1);
   Supervised objective(0);
   const auto options = everything("sgd", 0, 1);
   train(first, options, objective, drawn, "", Random(1));
@@ -471,7 +482,11 @@ TEST_P(Resumption, GivesTheWeightsOfARunThatWasNotKilledBitForBit) {
   TrainingOptions options = everything(optimizer, ema, accumulate);
   options.checkpoint_every = 3;
   Supervised objective(0.1);
-  TinyNet straight(1), killed(1), killed_again(2), finished(3);  // what comes after the first is in the checkpoint
+  // what comes after the first is in the checkpoint
+  TinyNet straight(1);
+  TinyNet killed(1);
+  TinyNet killed_again(2);
+  TinyNet finished(3);
   train(straight, options, objective, drawn);
   const TemporaryFolder folder;
   const std::string checkpoint = folder / "fit.safetensors";
@@ -494,7 +509,8 @@ int stopped_by_a_signal() {
   const TemporaryFolder folder;
   TrainingOptions options = everything("adamw", 0.9, 1);
   Supervised objective(0.1);
-  TinyNet killed(1), stopped(1);
+  TinyNet killed(1);
+  TinyNet stopped(1);
   options.checkpoint_every = 3;
   try {
     train(killed, options, objective, drawn_but(3, be_killed), folder / "killed.safetensors");
@@ -527,7 +543,9 @@ TEST(NotFinite, ALossStopsTheRunWithStepAndVideosAndAGoodCheckpoint) {
     if (micro == 3) batch.clips[5][2] = kNan;
     return batch;
   };
-  TinyNet straight(1), net(1), continued(2);
+  TinyNet straight(1);
+  TinyNet net(1);
+  TinyNet continued(2);
   const std::string message = error_of([&] { train(net, options, objective, poisoned, checkpoint); });
   EXPECT_THAT(message, HasSubstr("training step 3: the loss is not finite (label="));
   EXPECT_THAT(message, HasSubstr("video_300.mp4, video_301.mp4"));

@@ -27,10 +27,12 @@ void Optimizer::zero_grad() {
 void Optimizer::step(double learning_rate) {
   const torch::NoGradGuard no_grad;
   std::vector<size_t> rows[2][2];  // [norms and biases, which have one dimension | matrices][stepped before | first step]
-  for (size_t i = 0; i < parameters_.size(); ++i)
+  for (size_t i = 0; i < parameters_.size(); ++i) {
     if (parameters_[i].grad().defined()) rows[parameters_[i].dim() > 1][!moments_[i].first.defined()].push_back(i);
-  for (const bool matrices : {false, true})
+  }
+  for (const bool matrices : {false, true}) {
     for (const bool fresh : {false, true}) step(rows[matrices][fresh], learning_rate, matrices ? weight_decay_ : 0, fresh);
+  }
 }
 
 void Optimizer::step(const std::vector<size_t>& rows, double learning_rate, double weight_decay, bool fresh) {
@@ -46,7 +48,10 @@ void Optimizer::step(const std::vector<size_t>& rows, double learning_rate, doub
     weights.push_back(parameters_[i]);
     gradients.push_back(parameters_[i].grad());
     first.push_back(moments.first);
-    if (adam_) second.push_back(moments.second), steps.push_back(moments.steps);
+    if (adam_) {
+      second.push_back(moments.second);
+      steps.push_back(moments.steps);
+    }
   }
   if (adam_) {
     at::_foreach_add_(steps, 1);
@@ -61,8 +66,10 @@ Tensors Optimizer::state() const {
   Tensors tensors;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const auto& [first, second, steps] = moments_[i];
-    for (const auto& [kind, tensor] : {std::pair("first", first), {"second", second}, {"steps", steps}})
+    for (const auto& [kind, tensor] :
+         {std::pair("first", first), {"second", second}, {"steps", steps}}) {
       if (tensor.defined()) tensors.emplace_back(fmt::format("optimizer.{}.{}", kind, names_[i]), tensor);
+    }
   }
   return tensors;
 }

@@ -21,8 +21,9 @@ class Counting final : public Classifier {
     add_head(5, 2, 0);
     initialise(*this, Random(2));
     const torch::NoGradGuard no_grad;
-    for (auto& parameter : parameters())
+    for (auto& parameter : parameters()) {
       if (parameter.dim() > 1) parameter.mul_(50);
+    }
   }
   Output forward(const at::Tensor& clips) override {
     ++passes;
@@ -45,7 +46,8 @@ class Scaled final : public Objective {
   torch::nn::Module* extra() override { return parts_.get(); }
   void starting(int64_t step, int64_t) override { started = step; }
   void stepped(Net&, int64_t step, int64_t) override { done = step; }
-  int64_t started = -1, done = -1;
+  int64_t started = -1;
+  int64_t done = -1;
 
  private:
   struct Parts final : torch::nn::Module {};
@@ -108,7 +110,10 @@ TEST(TaskAware, KeepsWhatTheObjectiveTrains) {
 TEST(TaskAware, IsTrainedByTheLoopAndContinuesFromItsCheckpoint) {
   const TemporaryFolder folder;
   TrainingOptions options;
-  options.steps = 8, options.precision = "f32", options.learning_rate = 0.1, options.checkpoint_every = 5;
+  options.steps = 8;
+  options.precision = "f32";
+  options.learning_rate = 0.1;
+  options.checkpoint_every = 5;
   Progress progress(Progress::Mode::quiet);
   const auto stream = [](int64_t end) {
     BatchStream stream;
@@ -132,7 +137,8 @@ TEST(TaskAware, IsTrainedByTheLoopAndContinuesFromItsCheckpoint) {
   EXPECT_THAT(error_of([&] { fit(killed.net, options, killed.objective, stream(6), Random(4), checkpoint, progress); }), HasSubstr("the end of this stream"));
   const FitReport report = fit(resumed.net, options, resumed.objective, stream(8), Random(4), checkpoint, progress);
   EXPECT_EQ(report.resumed_from, 5);
-  const Tensors a = state(*whole.objective.extra()), b = state(*resumed.objective.extra());
+  const Tensors a = state(*whole.objective.extra());
+  const Tensors b = state(*resumed.objective.extra());
   for (size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(a[i].second.equal(b[i].second)) << a[i].first;
   EXPECT_TRUE(state(whole.net)[0].second.equal(state(resumed.net)[0].second));
   EXPECT_GT(a[1].second.abs().sum().item<double>(), 0) << "the head has learned";

@@ -44,8 +44,9 @@ Losses Taught::losses(Net& net, const Batch& batch) {
   const Lesson now = lesson(net, batch);
   const FullPrecision full(c10::autocast_dispatch_keyset);
   Losses all = loss_->losses(now);
-  if (!loss_->teaches_classes())
+  if (!loss_->teaches_classes()) {
     for (const auto& part : answer_losses(now)) all.push_back(part);
+  }
   const torch::NoGradGuard no_grad;
   loss_->remember(now);
   return all;

@@ -197,7 +197,9 @@ TEST(Taught, AKilledRunContinuesBitForBitWithItsRegressorsAndItsBank) {
     fit(net, options, objective, stream_of(killed_at), Random(1), checkpoint, progress);
     return clone_of(*objective.extra());
   };
-  TinyNet straight(1, 6), killed(1, 6), continued(3, 6);
+  TinyNet straight(1, 6);
+  TinyNet killed(1, 6);
+  TinyNet continued(3, 6);
   const auto wanted = train(straight, -1, "");
   EXPECT_THROW(train(killed, 7, folder / "fit.safetensors"), Killed);
   const auto parts = train(continued, -1, folder / "fit.safetensors");
