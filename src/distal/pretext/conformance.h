@@ -52,7 +52,9 @@ TEST_P(EveryTask, MakesClipsOfAsManyFramesAsTheNetworkSees) {
 }
 
 TEST_P(EveryTask, DrawsAllItsLabelsAndTheSameOnesForTheSameRandom) {
-  Random first(5), second(5), third(6);
+  Random first(5);
+  Random second(5);
+  Random third(6);
   const auto labels = task_->draw(400, kFrames, first);
   EXPECT_TRUE(labels.equal(task_->draw(400, kFrames, second)));
   EXPECT_FALSE(labels.equal(task_->draw(400, kFrames, third)));
@@ -68,7 +70,8 @@ TEST_P(EveryTask, DrawsAllItsLabelsAndTheSameOnesForTheSameRandom) {
 
 TEST_P(EveryTask, LeavesItsViewsAsTheyWere) {
   Random random(1);
-  const auto views = moving_squares(8, task_->view_frames(kFrames), Random(2)), before = views.clone();
+  const auto views = moving_squares(8, task_->view_frames(kFrames), Random(2));
+  const auto before = views.clone();
   task_->transform(views, task_->draw(8, kFrames, random), kFrames, random);
   EXPECT_TRUE(views.equal(before));
 }

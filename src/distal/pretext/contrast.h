@@ -29,7 +29,8 @@ class ContrastBranch : public torch::nn::Module {
 };
 
 struct BranchSizes {
-  int64_t dim = 128, hidden = 256;  // d, and the width of hidden layers
+  int64_t dim = 128;                // d
+  int64_t hidden = 256;             // the width of hidden layers
   int64_t clips = 1;                // C
 };
 

@@ -23,9 +23,12 @@ TEST(Moco, IsInfoNceAgainstTheQueue) {
   EXPECT_NEAR(first.abs().max().item<double>(), 0, 1e-6) << "an empty queue has nothing to tell apart";
   // The queue holds (1, 0) of clip 10 and (0.6, 0.8) of clip 11.
   const auto second = branch->loss({rows({2, 0, 0, 1}), rows({0, 5, 0, -1}), ids({0, 1}), ids({12, 10})});
-  const double q = std::exp(0 / 0.5), a = std::exp(1 / 0.5), b = std::exp(0.6 / 0.5);
+  const double q = std::exp(0 / 0.5);
+  const double a = std::exp(1 / 0.5);
+  const double b = std::exp(0.6 / 0.5);
   EXPECT_NEAR(second[0].item<double>(), -std::log(q / (q + a + b)), 1e-5);
-  const double own = std::exp(-1 / 0.5), other = std::exp(0.8 / 0.5);
+  const double own = std::exp(-1 / 0.5);
+  const double other = std::exp(0.8 / 0.5);
   EXPECT_NEAR(second[1].item<double>(), -std::log(own / (own + other)), 1e-5) << "clip 10's own old key is no negative";
 }
 
@@ -48,7 +51,8 @@ TEST(Moco, RemembersNoMoreThanThePoolHas) {
 
 TEST(Moco, SendsNoGradientIntoKeys) {
   const auto branch = make<Contrast>("moco")->branch({2, 4, 8}, Random(1));
-  const auto keys = rows({0, 1, 1, 1}).requires_grad_(), queries = rows({1, 0, 1, 2}).requires_grad_();
+  const auto keys = rows({0, 1, 1, 1}).requires_grad_();
+  const auto queries = rows({1, 0, 1, 2}).requires_grad_();
   branch->loss({rows({1, 0}), rows({1, 3}), ids({0}), ids({1})});
   branch->loss({queries, keys, ids({0, 1}), ids({2, 3})}).sum().backward();
   EXPECT_FALSE(keys.grad().defined());
@@ -61,9 +65,11 @@ TEST(Simclr, IsTheCrossEntropyOfPairsBothWays) {
   const auto branch = make<Contrast>("simclr", "temperature: 0.5")->branch({2, 4, 8}, Random(1));
   // q1 (1, 0), q2 (0, 1); k1 (0.6, 0.8), k2 (0, 1).
   const auto loss = branch->loss({rows({2, 0, 0, 3}), rows({3, 4, 0, 1}), ids({0, 1}), ids({1, 2})});
-  const double first = -std::log(e(0.6) / (e(0.6) + e(0) + e(0))), back = -std::log(e(0.6) / (e(0.6) + e(0.8) + e(0.8)));
+  const double first = -std::log(e(0.6) / (e(0.6) + e(0) + e(0)));
+  const double back = -std::log(e(0.6) / (e(0.6) + e(0.8) + e(0.8)));
   EXPECT_NEAR(loss[0].item<double>(), (first + back) / 2, 1e-5);
-  const double second = -std::log(e(1) / (e(1) + e(0) + e(0.8))), back_again = -std::log(e(1) / (e(1) + e(0) + e(0.8)));
+  const double second = -std::log(e(1) / (e(1) + e(0) + e(0.8)));
+  const double back_again = -std::log(e(1) / (e(1) + e(0) + e(0.8)));
   EXPECT_NEAR(loss[1].item<double>(), (second + back_again) / 2, 1e-5);
 }
 
@@ -72,7 +78,8 @@ TEST(Simclr, TakesOtherKeysOfTheBatchAsNegativesButNotTheSameClipAgain) {
   const auto branch = make<Contrast>("simclr", "temperature: 1")->branch({2, 4, 8}, Random(1));
   // One query (1, 0) of clip 1; keys: its own (0, 1), another clip's (1, 0), and clip 1 once more (-1, 0).
   const auto loss = branch->loss({rows({1, 0}), rows({0, 1, 1, 0, -1, 0}), ids({0}), ids({1, 2, 1})});
-  const double there = -std::log(e(0) / (e(0) + e(1))), back = -std::log(e(0) / (e(0) + e(0)));
+  const double there = -std::log(e(0) / (e(0) + e(1)));
+  const double back = -std::log(e(0) / (e(0) + e(0)));
   EXPECT_NEAR(loss[0].item<double>(), (there + back) / 2, 1e-5);
 }
 
@@ -85,8 +92,12 @@ TEST(Byol, IsTheDistanceOfPredictionAndKey) {
     for (const int64_t i : place) value = value[i];
     return value.item<double>();
   };
-  const double query[] = {0.5, -1}, key[] = {3, 4};
-  double hidden[3], mean = 0, variance = 0, found[2];
+  const double query[] = {0.5, -1};
+  const double key[] = {3, 4};
+  double hidden[3];
+  double mean = 0;
+  double variance = 0;
+  double found[2];
   for (int j = 0; j < 3; ++j) {
     hidden[j] = at("predictor.0.bias", {j});
     for (int i = 0; i < 2; ++i) hidden[j] += at("predictor.0.weight", {j, i}) * query[i];

@@ -40,8 +40,9 @@ void require_no_labels(const PretextOptions& options, const std::string& place) 
 
 void TaskChoice::visit(OptionVisitor& v) const {
   v("weight", weight, "of this task's loss beside the contrastive one", at_least(0));
-  for (const auto& row : catalogue<PretextTask>())
+  for (const auto& row : catalogue<PretextTask>()) {
     if (row.name == name) task = row.entry->make(v, options_);
+  }
   expect(task != nullptr, "the task is known");
 }
 

@@ -33,7 +33,9 @@ struct PretextOptions {
   mutable std::vector<TaskChoice> chosen;   // one for each of `tasks`; made by `visit`
   std::string draw = "one";                 // one task per clip, or all
   std::string key = "plain";                // the key view: plain (variant A) or transformed (variant B)
-  int64_t dim = 128, hidden = 256;          // of projection heads; as published for video: 128 and 2048
+  // of projection heads; as published for video: 128 and 2048
+  int64_t dim = 128;
+  int64_t hidden = 256;
   int64_t stride = 1;                       // video frames from one frame of a view to the next
   TrainingOptions training;
   AugmentOptions augment;                   // of each view by itself

@@ -16,21 +16,25 @@ torch::Tensor range(int64_t first, int64_t count, const torch::Tensor& like) {
 
 void copy_weights(const torch::nn::Module& from, const torch::nn::Module& to) {
   const torch::NoGradGuard no_grad;
-  const auto sources = state(from), targets = state(to);
+  const auto sources = state(from);
+  const auto targets = state(to);
   expect(sources.size() == targets.size(), "the twin is built like the net");
   for (size_t i = 0; i < sources.size(); ++i) targets[i].second.copy_(sources[i].second);
 }
 
 void follow(const torch::nn::Module& leader, const torch::nn::Module& follower, double momentum) {
-  const auto ahead = leader.parameters(), behind = follower.parameters();
+  const auto ahead = leader.parameters();
+  const auto behind = follower.parameters();
   for (size_t i = 0; i < ahead.size(); ++i) behind[i].lerp_(ahead[i], 1 - momentum);
 }
 
 // Convolutions that must not compute in bf16 in the net must not in its twin either.
 void follow_gate(const Net& net, const Net& twin) {
-  const auto from = net.modules(/*include_self=*/false), to = twin.modules(/*include_self=*/false);
-  for (size_t i = 0; i < from.size(); ++i)
+  const auto from = net.modules(/*include_self=*/false);
+  const auto to = twin.modules(/*include_self=*/false);
+  for (size_t i = 0; i < from.size(); ++i) {
     if (const auto* conv = from[i]->as<Conv>()) to[i]->as<Conv>()->set_full_precision(conv->full_precision());
+  }
 }
 
 }  // namespace
@@ -39,8 +43,11 @@ Taco::Taco(PretextOptions options, const Net& net, const std::function<Model()>&
     : options_(std::move(options)), frames_(frames), all_(options_.draw == "all" && options_.transforms()), extra_(std::make_shared<Parts>()) {
   expect(static_cast<bool>(options_.contrast), "the options were read before they are used");
   const int64_t embedding = net.embedding_size();
-  if (options_.transforms()) for (const TaskChoice& task : options_.chosen) tasks_.push_back(task.task);
-  else tasks_.push_back(std::make_shared<NoTask>());
+  if (options_.transforms()) {
+    for (const TaskChoice& task : options_.chosen) tasks_.push_back(task.task);
+  } else {
+    tasks_.push_back(std::make_shared<NoTask>());
+  }
   if (options_.contrasts() && options_.contrast->momentum_encoder()) {
     encoder_ = extra_->register_module("encoder", twin());
     copy_weights(net, *encoder_);
@@ -83,7 +90,8 @@ Batch Taco::prepare(const Batch& views, const Random& random) const {
   const int64_t count = views.rows.size(0);
   const torch::Tensor order = all_ ? torch::arange(count, torch::kInt64).repeat({std::ssize(tasks_)})
                                    : torch::tensor(random.stream("order").permutation(count), torch::kInt64);
-  Random query = random.stream("query"), key = random.stream("key");
+  Random query = random.stream("query");
+  Random key = random.stream("key");
   std::vector<torch::Tensor> queries, keys, labels;
   for (const Group& group : groups(order.size(0))) {
     const PretextTask& task = *tasks_[group.task];
@@ -153,7 +161,8 @@ torch::Tensor Taco::contrast(Net& net, const Batch& batch, const std::vector<Gro
     keys = key_features(net, batch, groups);
   }
   const c10::impl::ExcludeDispatchKeyGuard full_precision(c10::autocast_dispatch_keyset);
-  const int64_t samples = batch.rows.size(0), count = keys.size(0);
+  const int64_t samples = batch.rows.size(0);
+  const int64_t count = keys.size(0);
   std::vector<torch::Tensor> queries, sums;
   for (const torch::Tensor& part : features) queries.push_back(part.mean(1));
   if (options_.mode != "both")
@@ -199,8 +208,9 @@ std::string Taco::account() const {
   std::string text;
   for (const auto& [part, mean] : recent_) {
     text += fmt::format("{}{} {:.3f}", text.empty() ? "" : ", ", part, mean);
-    for (const TaskChoice& task : options_.chosen)
+    for (const TaskChoice& task : options_.chosen) {
       if (task.name == part) text += fmt::format(" (chance {:.3f})", task.task->chance(frames_));
+    }
   }
   return text;
 }

@@ -55,7 +55,9 @@ class Taco final : public Objective {
   };
   struct Group {  // the share of a task in a prepared batch
     size_t task = 0;
-    int64_t first = 0, samples = 0, first_clip = 0;
+    int64_t first = 0;
+    int64_t samples = 0;
+    int64_t first_clip = 0;
   };
   std::vector<Group> groups(int64_t samples) const;
   int64_t views_of(int64_t samples) const;  // N of a prepared batch's M

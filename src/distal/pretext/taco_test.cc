@@ -18,8 +18,9 @@ std::vector<std::string> names(const Losses& losses) {
 }
 
 double value(const Losses& losses, const std::string& wanted) {
-  for (const auto& [name, loss] : losses)
+  for (const auto& [name, loss] : losses) {
     if (name == wanted) return loss.item<double>();
+  }
   return std::numeric_limits<double>::quiet_NaN();
 }
 
@@ -82,7 +83,8 @@ TEST(Tasks, DoWhatTheirLabelsSay) {
 TEST(Taco, SharesABatchOutOverItsTasks) {
   const auto net = small_net();
   const Taco taco = taco_for("tasks: [reverse, overlap, shuffle]", *net);
-  const Batch views = views_of(8, 8, Random(1), 40), prepared = taco.prepare(views, Random(2));
+  const Batch views = views_of(8, 8, Random(1), 40);
+  const Batch prepared = taco.prepare(views, Random(2));
   EXPECT_EQ(prepared.clips.sizes().vec(), (std::vector<int64_t>{3 + 2 * 3 + 2, 3, kFrames, kSize, kSize}));  // 3, 3 and 2 clips; overlap makes two of each
   EXPECT_EQ(prepared.second.sizes().vec(), (std::vector<int64_t>{8, 3, kFrames, kSize, kSize}));
   EXPECT_EQ(prepared.targets.sizes().vec(), (std::vector<int64_t>{8, 1}));
@@ -94,7 +96,8 @@ TEST(Taco, SharesABatchOutOverItsTasks) {
 TEST(Taco, GivesEveryTaskEveryClipWhereAllAreDrawn) {
   const auto net = small_net();
   const Taco taco = taco_for("draw: all, key: transformed, tasks: [reverse, overlap]", *net);
-  const Batch views = views_of(3, 8, Random(1)), prepared = taco.prepare(views, Random(2));
+  const Batch views = views_of(3, 8, Random(1));
+  const Batch prepared = taco.prepare(views, Random(2));
   EXPECT_EQ(prepared.clips.size(0), 3 + 6);
   EXPECT_EQ(prepared.second.size(0), 3 + 6);
   EXPECT_TRUE(prepared.rows.equal(views.rows.repeat({2})));
@@ -167,8 +170,9 @@ struct Killed {};
 std::vector<std::string> differing(const Tensors& a, const Tensors& b) {
   std::vector<std::string> names;
   if (a.size() != b.size()) names.push_back(fmt::format("{} and {} tensors", a.size(), b.size()));
-  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
     if (a[i].first != b[i].first || !at::equal(a[i].second, b[i].second)) names.push_back(a[i].first);
+  }
   return names;
 }
 

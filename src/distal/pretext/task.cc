@@ -36,7 +36,9 @@ torch::Tensor draw_windows(const torch::Tensor& views, const std::vector<int64_t
 }
 
 torch::Tensor pick_frames(const torch::Tensor& views, const torch::Tensor& numbers) {
-  const int64_t n = views.size(0), clips = numbers.dim() == 3 ? numbers.size(1) : 1, frames = numbers.size(-1);
+  const int64_t n = views.size(0);
+  const int64_t clips = numbers.dim() == 3 ? numbers.size(1) : 1;
+  const int64_t frames = numbers.size(-1);
   const auto wanted = numbers.reshape({n, 1, clips * frames, 1, 1}).expand({n, views.size(1), clips * frames, views.size(3), views.size(4)});
   const auto picked = views.gather(2, wanted);
   return clips == 1 ? picked : picked.unflatten(2, {clips, frames}).transpose(1, 2).flatten(0, 1);

@@ -13,7 +13,8 @@ namespace distal {
 // The nets of these tests are small: on a busy machine threads that wait for each other cost tenfold.
 [[maybe_unused]] inline const bool kOneThread = (at::set_num_threads(1), true);
 
-constexpr int64_t kFrames = 4, kSize = 16;
+constexpr int64_t kFrames = 4;
+constexpr int64_t kSize = 16;
 
 /// float32 [count, 3, frames, 16, 16]: a square that moves right and brightens with time, over a ground that is light above and
 /// dark below. So every frame shows which way is up, and every two which is the later.
@@ -23,7 +24,8 @@ inline torch::Tensor moving_squares(int64_t count, int64_t frames, Random random
   views.copy_(ground);
   for (int64_t i = 0; i < count; ++i) {
     const double first = random.uniform(-0.8, -0.7);
-    const int64_t left = random.below(kSize), top = random.below(kSize / 2);
+    const int64_t left = random.below(kSize);
+    const int64_t top = random.below(kSize / 2);
     for (int64_t t = 0; t < frames; ++t) {
       for (int64_t x = 0; x < kSize / 2; ++x)
         views[i].select(1, t).narrow(1, top, kSize / 2).select(2, (left + t + x) % kSize).fill_(first + 1.6 * static_cast<double>(t) / static_cast<double>(frames));

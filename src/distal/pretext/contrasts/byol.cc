@@ -18,7 +18,8 @@ class Predictor final : public ContrastBranch {
       : predictor_(register_module("predictor", std::make_shared<Mlp>(sizes.dim, sizes.hidden, sizes.dim, random))) {}
 
   torch::Tensor loss(const ContrastBatch& batch) override {
-    const torch::Tensor found = unit_rows(predictor_->forward(batch.queries)), keys = unit_rows(batch.keys).detach();
+    const torch::Tensor found = unit_rows(predictor_->forward(batch.queries));
+    const torch::Tensor keys = unit_rows(batch.keys).detach();
     return 2 - 2 * (found * keys.index_select(0, batch.positive)).sum(1);
   }
 

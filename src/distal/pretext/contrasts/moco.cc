@@ -23,7 +23,8 @@ class Queue final : public ContrastBranch {
         next_(register_buffer("next", torch::zeros({1}, torch::kInt64))) {}
 
   torch::Tensor loss(const ContrastBatch& batch) override {
-    const torch::Tensor queries = unit_rows(batch.queries), keys = unit_rows(batch.keys).detach();
+    const torch::Tensor queries = unit_rows(batch.queries);
+    const torch::Tensor keys = unit_rows(batch.keys).detach();
     const torch::Tensor own = (queries * keys.index_select(0, batch.positive)).sum(1, /*keepdim=*/true);
     const torch::Tensor clip = batch.clips.index_select(0, batch.positive).unsqueeze(1);
     const torch::Tensor left_out = clips_.eq(clip).logical_or(clips_.lt(0));
@@ -52,7 +53,8 @@ class Queue final : public ContrastBranch {
 class Moco final : public Contrast {
  public:
   struct Options {
-    double temperature = 0.1, momentum = 0.99;
+    double temperature = 0.1;
+    double momentum = 0.99;
     int64_t queue = 1024;
     void visit(OptionVisitor& v) const {
       v("temperature", temperature, "divides the similarities", between(0.01, 10));

@@ -19,9 +19,12 @@ class Pairs final : public ContrastBranch {
   explicit Pairs(double temperature) : temperature_(temperature) {}
 
   torch::Tensor loss(const ContrastBatch& batch) override {
-    const torch::Tensor queries = unit_rows(batch.queries), keys = unit_rows(batch.keys), own = keys.index_select(0, batch.positive);
+    const torch::Tensor queries = unit_rows(batch.queries);
+    const torch::Tensor keys = unit_rows(batch.keys);
+    const torch::Tensor own = keys.index_select(0, batch.positive);
     const torch::Tensor clip = batch.clips.index_select(0, batch.positive).unsqueeze(1);
-    const torch::Tensor same_key = clip.eq(batch.clips), same_query = clip.eq(clip.t());
+    const torch::Tensor same_key = clip.eq(batch.clips);
+    const torch::Tensor same_query = clip.eq(clip.t());
     return (one_way(queries, own, queries, same_query, keys, same_key) + one_way(own, queries, queries, same_query, keys, same_key)) / 2;
   }
 

@@ -35,8 +35,9 @@ class ClipOrder final : public PretextTask {
     for (int64_t i = 0; i < views.size(0); ++i) {
       const int64_t start = random.below(views.size(2) - view_frames(frames) + 1);
       rows.emplace_back();
-      for (const int64_t clip : orders_.at(labels[i].item<int64_t>()))
+      for (const int64_t clip : orders_.at(labels[i].item<int64_t>())) {
         for (int64_t t = 0; t < frames; ++t) rows.back().push_back(start + clip * step(frames) + t);
+      }
     }
     return pick_frames(views, table(rows).view({views.size(0), clips(), frames}));
   }

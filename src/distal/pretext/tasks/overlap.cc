@@ -25,8 +25,9 @@ class Overlap final : public PretextTask {
       const int64_t shift = std::llround((1 - labels[i].item<double>()) * static_cast<double>(frames));
       const int64_t start = random.below(views.size(2) - frames - shift + 1);
       rows.emplace_back();
-      for (const int64_t first : {start, start + shift})
+      for (const int64_t first : {start, start + shift}) {
         for (int64_t t = 0; t < frames; ++t) rows.back().push_back(first + t);
+      }
     }
     return pick_frames(views, table(rows).view({views.size(0), 2, frames}));
   }

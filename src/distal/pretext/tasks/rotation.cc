@@ -14,7 +14,8 @@ class Rotation final : public PretextTask {
 
   torch::Tensor transform(const torch::Tensor& views, const torch::Tensor& labels, int64_t frames, Random& random) const override {
     expect(views.size(3) == views.size(4), "a network's input is square");
-    const torch::Tensor clips = NoTask().transform(views, labels, frames, random), turned = torch::empty_like(clips);
+    const torch::Tensor clips = NoTask().transform(views, labels, frames, random);
+    const torch::Tensor turned = torch::empty_like(clips);
     for (int64_t i = 0; i < clips.size(0); ++i) turned[i].copy_(at::rot90(clips[i], labels[i].item<int64_t>(), {2, 3}));
     return turned;
   }

@@ -28,8 +28,9 @@ class Shuffle final : public PretextTask {
     Random random(0);
     std::vector<int64_t> order(options.chunks);
     std::iota(order.begin(), order.end(), 0);
-    for (; std::ssize(orders_) < options.orders; order = random.permutation(options.chunks))
+    for (; std::ssize(orders_) < options.orders; order = random.permutation(options.chunks)) {
       if (std::find(orders_.begin(), orders_.end(), order) == orders_.end()) orders_.push_back(order);
+    }
   }
 
   int64_t view_frames(int64_t frames) const override {
@@ -46,7 +47,8 @@ class Shuffle final : public PretextTask {
       const int64_t start = random.below(views.size(2) - view_frames(frames) + 1);
       rows.emplace_back();
       for (const int64_t chunk : order_of(labels[i].item<int64_t>(), random)) {
-        const int64_t first = chunk * frames / options_.chunks, end = (chunk + 1) * frames / options_.chunks;
+        const int64_t first = chunk * frames / options_.chunks;
+        const int64_t end = (chunk + 1) * frames / options_.chunks;
         for (int64_t t = first; t < end; ++t) rows.back().push_back(start + t + chunk * options_.gap);
       }
     }
