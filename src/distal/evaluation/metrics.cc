@@ -9,7 +9,8 @@
 namespace distal {
 namespace {
 
-constexpr int64_t kBins = 15, kWorst = 12;
+constexpr int64_t kBins = 15;
+constexpr int64_t kWorst = 12;
 
 double video_accuracy(const torch::Tensor& p, const torch::Tensor& rows, const std::vector<Clip>& test) {
   // The answer for a video with several true labels (phases) is not defined: it counts by (video, label).
@@ -51,7 +52,8 @@ Metrics measure(const torch::Tensor& logits, const torch::Tensor& rows, const st
   const int64_t clips = rows.defined() ? rows.size(0) : 0;
   if (clips == 0) fail("no clip of the test list could be read; see the quarantined videos");
   const int64_t classes = logits.size(1);
-  const torch::Tensor p = logits.to(torch::kFloat64).softmax(1).contiguous(), indices = rows.contiguous();
+  const torch::Tensor p = logits.to(torch::kFloat64).softmax(1).contiguous();
+  const torch::Tensor indices = rows.contiguous();
   Metrics metrics;
   metrics.confusion.assign(classes, std::vector<int64_t>(classes, 0));
   metrics.calibration.resize(kBins);

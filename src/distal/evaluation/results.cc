@@ -132,7 +132,8 @@ void read_fields(const json& value, Object& object) {
 }
 
 json to_value(const Metrics& metrics) {
-  json calibration = json::array(), worst = json::array();
+  json calibration = json::array();
+  json worst = json::array();
   for (const auto& bin : metrics.calibration) calibration.push_back({{"clips", bin.clips}, {"confidence", bin.confidence},
       {"accuracy", bin.accuracy}});
   for (const auto& row : metrics.worst) {
@@ -209,7 +210,8 @@ json per_class(const Metrics& metrics, const std::vector<std::string>& classes) 
   json rows = json::array();
   const auto& confusion = metrics.confusion;
   for (size_t k = 0; k < confusion.size() && k < classes.size(); ++k) {
-    int64_t clips = 0, predicted = 0;
+    int64_t clips = 0;
+    int64_t predicted = 0;
     for (const auto count : confusion[k]) clips += count;
     for (const auto& row : confusion) predicted += row.at(k);
     const auto hits = static_cast<double>(confusion[k].at(k));

@@ -25,7 +25,10 @@ struct Results {
   std::string budget_unit = "answers";   // answers or seconds: the x axis
   std::vector<Trial> trials;
   std::vector<Quarantined> quarantined;
-  int64_t unlabelled_segments = 0, pool_clips = 0, start_clips = 0, test_clips = 0;
+  int64_t unlabelled_segments = 0;
+  int64_t pool_clips = 0;
+  int64_t start_clips = 0;
+  int64_t test_clips = 0;
   std::string teacher;                   // one line: what answered, and its own test accuracy where known
   double teacher_accuracy = -1;
   double read_s = 0;                     // wall time of decoding every clip once, before the first arm

@@ -147,12 +147,13 @@ std::vector<std::vector<double>> penalty_matrix(const std::vector<std::vector<st
   std::vector<std::vector<double>> matrix(methods, std::vector<double>(methods, 0));
   if (methods == 0 || curves[0].empty()) return matrix;
   const size_t budgets = curves[0][0].size();
-  for (size_t i = 0; i < methods; ++i)
+  for (size_t i = 0; i < methods; ++i) {
     for (size_t j = 0; j < methods; ++j) {
       int64_t wins = 0;
       for (size_t budget = 0; budget < budgets; ++budget) wins += i != j && beats(curves[i], curves[j], budget);
       if (wins > 0) matrix[i][j] = static_cast<double>(wins) / static_cast<double>(budgets);
     }
+  }
   return matrix;
 }
 
@@ -163,7 +164,8 @@ Crossed crossed_bootstrap(const std::vector<std::vector<double>>& difference, co
   size_t next = 0;
   for (auto& [name, at] : index) at = next++;
   // Of many groups a few are drawn together: sums of independent groups are as independent, and their scatter is that of the groups.
-  const size_t seeds = difference.size(), groups = std::min(index.size(), kMostDrawn);
+  const size_t seeds = difference.size();
+  const size_t groups = std::min(index.size(), kMostDrawn);
   std::vector<double> clips(groups, 0);
   std::vector<std::vector<double>> sums(seeds, std::vector<double>(groups, 0));  // over the clips of a group
   for (size_t clip = 0; clip < group.size(); ++clip) {
@@ -175,7 +177,8 @@ Crossed crossed_bootstrap(const std::vector<std::vector<double>>& difference, co
   for (const auto& row : sums) total += std::accumulate(row.begin(), row.end(), 0.0);
   Crossed result{static_cast<int64_t>(seeds), std::ssize(index), total / static_cast<double>(seeds * group.size()), {-kInfinity, kInfinity}};
   if (seeds < 2 || groups < 2) return result;
-  std::vector<double> means(draws), drawn(groups);
+  std::vector<double> means(draws);
+  std::vector<double> drawn(groups);
   std::vector<int64_t> times(seeds);  // that a seed was drawn
   for (double& mean : means) {
     Progress::check_interrupted();
@@ -186,7 +189,8 @@ Crossed crossed_bootstrap(const std::vector<std::vector<double>>& difference, co
       if (times[s] == 0) continue;
       for (size_t g = 0; g < groups; ++g) drawn[g] += static_cast<double>(times[s]) * sums[s][g];
     }
-    double sum = 0, size = 0;
+    double sum = 0;
+    double size = 0;
     for (size_t i = 0; i < groups; ++i) {
       const int64_t g = random.below(static_cast<int64_t>(groups));
       sum += drawn[g];

@@ -12,7 +12,8 @@
 namespace distal {
 
 struct Interval {
-  double low = 0, high = 0;
+  double low = 0;
+  double high = 0;
 };
 
 // Student's t
@@ -27,7 +28,8 @@ double student_t_critical(double p, double freedom);
 /// interval is all numbers; with none the mean is NaN too.
 struct Summary95 {
   int64_t n = 0;
-  double mean = 0, sd = 0;
+  double mean = 0;
+  double sd = 0;
   Interval interval;
 };
 Summary95 summarise(const std::vector<double>& values);
@@ -73,7 +75,8 @@ std::vector<std::vector<double>> penalty_matrix(const std::vector<std::vector<st
 /// `difference` is [seed][clip], as +1, 0 or -1 for right and wrong; `group` names each clip's group. The interval is all numbers with
 /// fewer than two seeds or groups. O(draws * seeds * groups) time, whatever the number of clips; beyond 1,000 groups several are drawn together.
 struct Crossed {
-  int64_t seeds = 0, groups = 0;
+  int64_t seeds = 0;
+  int64_t groups = 0;
   double difference = 0;
   Interval interval;
 };

@@ -100,7 +100,8 @@ TEST(Statistics, CoversTheMeanNineteenTimesOfTwenty) {
 
 TEST(Statistics, RepeatsStudentsOwnPairedTest) {
   // Student 1908, hours of sleep gained by ten patients with two drugs; t and p as in every textbook since
-  const std::vector<double> a = {0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0}, b = {1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4};
+  const std::vector<double> a = {0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0};
+  const std::vector<double> b = {1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4};
   const auto test = paired_t_test(a, b);
   EXPECT_NEAR(test.difference.mean, -1.58, 1e-12);
   EXPECT_NEAR(test.difference.sd, 1.2299954832798732, 1e-12);
@@ -137,7 +138,8 @@ TEST(Statistics, MeasuresTheAreaUnderTheCurve) {
 }
 
 TEST(Statistics, FindsTheLabelsThatReachATarget) {
-  const std::vector<double> budget = {10, 20, 40}, accuracy = {0.4, 0.6, 0.7};
+  const std::vector<double> budget = {10, 20, 40};
+  const std::vector<double> accuracy = {0.4, 0.6, 0.7};
   EXPECT_DOUBLE_EQ(*labels_to_target(budget, accuracy, 0.5), 15);
   EXPECT_DOUBLE_EQ(*labels_to_target(budget, accuracy, 0.65), 30);
   EXPECT_DOUBLE_EQ(*labels_to_target(budget, accuracy, 0.7), 40);
@@ -151,7 +153,8 @@ TEST(Statistics, FindsTheLabelsThatReachATarget) {
 
 TEST(Statistics, CountsInRowIWhereMethodIBeatsMethodJ) {
   // two budgets; `good` is clearly above `bad` at the first only
-  const std::vector<std::vector<double>> good = {{0.80, 0.9}, {0.82, 0.8}, {0.81, 0.9}}, bad = {{0.50, 0.8}, {0.53, 0.9}, {0.51, 0.9}};
+  const std::vector<std::vector<double>> good = {{0.80, 0.9}, {0.82, 0.8}, {0.81, 0.9}};
+  const std::vector<std::vector<double>> bad = {{0.50, 0.8}, {0.53, 0.9}, {0.51, 0.9}};
   const auto matrix = penalty_matrix({good, bad});
   EXPECT_THAT(matrix[0], ElementsAre(0, 0.5));
   EXPECT_THAT(matrix[1], ElementsAre(0, 0));
@@ -183,8 +186,9 @@ TEST(Statistics, AddsTheScatterOfSeedsAndOfGroups) {
   std::vector<std::vector<double>> difference(10, std::vector<double>(40));
   std::vector<std::string> group(40);
   for (size_t g = 0; g < 40; ++g) group[g] = std::to_string(g);
-  for (size_t s = 0; s < 10; ++s)
+  for (size_t s = 0; s < 10; ++s) {
     for (size_t g = 0; g < 40; ++g) difference[s][g] = 0.1 + (s % 2 == 0 ? 0.1 : -0.1) + (g % 2 == 0 ? 0.2 : -0.2);
+  }
   const auto both = crossed_bootstrap(difference, group, Random(2));
   EXPECT_NEAR(both.difference, 0.1, 1e-12);
   EXPECT_NEAR(both.interval.low, 0.1 - 1.96 * std::sqrt(0.002), 0.011);  // steps of 0.02
@@ -215,7 +219,8 @@ TEST(Statistics, AddsTheScatterOfSeedsAndOfGroups) {
 
 Crossed crossed(double low, double high, int64_t groups = 56) { return {5, groups, (low + high) / 2, {low, high}}; }
 
-const std::vector<double> kClear = {2, 3, 2.5, 2.2, 2.8}, kVague = {2, -3, 2.5, -1, 0.3};
+const std::vector<double> kClear = {2, 3, 2.5, 2.2, 2.8};
+const std::vector<double> kVague = {2, -3, 2.5, -1, 0.3};
 
 TEST(Statistics, SaysBetterOnlyWhereSeedsAndGroupsDo) {
   const std::string better = verdict("entropy", "random", {kClear, 0.01, crossed(0.4, 4.6)}, "accuracy points");
@@ -270,7 +275,8 @@ TEST(Statistics, DoesNotTakeTheLeaningOfATestSetForAFinding) {
   Random random(12);
   std::vector<std::string> group(24);
   for (size_t g = 0; g < group.size(); ++g) group[g] = std::to_string(g);
-  int by_seeds = 0, by_both = 0;
+  int by_seeds = 0;
+  int by_both = 0;
   for (int experiment = 0; experiment < 300; ++experiment) {
     std::vector<double> leaning(group.size()), means;
     for (double& lean : leaning) lean = random.normal();
