@@ -14,7 +14,8 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 struct Extent {
-  double low = kInfinity, high = -kInfinity;
+  double low = kInfinity;
+  double high = -kInfinity;
   void add(double value) {
     if (!std::isfinite(value)) return;
     low = std::min(low, value);
@@ -178,7 +179,8 @@ std::string dot_chart(const DotChart& chart, double width_px) {
   if (chart.zero_line) extent.add(0);
   const bool beside = width_px >= 600;
   const double left = beside ? std::clamp(20 + 7.4 * static_cast<double>(std::min<size_t>(names, 24)), 70.0, 200.0) : 6;
-  const double row_px = beside ? 34 : 52, height = 14 + row_px * static_cast<double>(chart.rows.size()) + 48;
+  const double row_px = beside ? 34 : 52;
+  const double height = 14 + row_px * static_cast<double>(chart.rows.size()) + 48;
   const Scale x = nice_scale(extent.low, extent.high, beside ? 7 : 4, left + 8, width_px - (beside ? 190 : 12));
   const double bottom = height - 48;
   const int decimals = tick_decimals(x, 100);
@@ -214,8 +216,10 @@ std::string heat_map(const std::vector<std::vector<int64_t>>& counts, const std:
   size_t longest = 4;
   const auto name = [&](size_t i) { return i < classes.size() ? classes[i] : fmt::format("class {}", i); };
   for (size_t i = 0; i < k; ++i) longest = std::max(longest, std::min<size_t>(name(i).size(), 16));
-  const double left = 26 + 6.6 * static_cast<double>(longest), foot = 16 + 5.2 * static_cast<double>(longest);
-  const double side = std::clamp((width_px - left - 4) / static_cast<double>(k), 9.0, 46.0), extent = side * static_cast<double>(k);
+  const double left = 26 + 6.6 * static_cast<double>(longest);
+  const double foot = 16 + 5.2 * static_cast<double>(longest);
+  const double side = std::clamp((width_px - left - 4) / static_cast<double>(k), 9.0, 46.0);
+  const double extent = side * static_cast<double>(k);
   const bool written = side >= 26;
   std::string body = fmt::format("<g class=\"heat {}\">", style.name());
   for (size_t i = 0; i < k; ++i) {
@@ -226,8 +230,8 @@ std::string heat_map(const std::vector<std::vector<int64_t>>& counts, const std:
         svg::px(y + side / 2 + 4), side < 12 ? 8 : 12, escaped(shortened(name(i), 16)));
     for (size_t j = 0; j < counts[i].size() && j < k; ++j) {
       const int64_t count = counts[i][j];
-      const double share = total > 0 ? static_cast<double>(count) / static_cast<double>(total) : 0, x = left +
-          side * static_cast<double>(j);
+      const double share = total > 0 ? static_cast<double>(count) / static_cast<double>(total) : 0;
+      const double x = left + side * static_cast<double>(j);
       body += fmt::format("<g class=\"hit\"><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" class=\"{}\" style=\"fill-opacity:{:.3f}\"/>",
                           escaped(fmt::format("truth {}, predicted {}: {} of {} ({})", name(i), name(j),
                               number(static_cast<double>(count)), number(static_cast<double>(total)), percent(total > 0 ? share : NAN))),
@@ -252,16 +256,20 @@ std::string reliability_chart(const std::vector<ReliabilityBin>& bins, const Ser
     most = std::max(most, bin.clips);
   }
   if (!(total > 0)) return "";
-  const double side = width_px - 56, floor = 26 + side, height = floor + 96;
-  const Scale x = exact_scale(0, 100, 4, 44, 44 + side), y = exact_scale(0, 1, 4, floor, 26);
+  const double side = width_px - 56;
+  const double floor = 26 + side;
+  const double height = floor + 96;
+  const Scale x = exact_scale(0, 100, 4, 44, 44 + side);
+  const Scale y = exact_scale(0, 1, 4, floor, 26);
   std::string body = axes(x, y, "", "accuracy, %") + svg::line(x(0), y(0), x(100), y(1), "ideal") +
       fmt::format("<g class=\"series {}\">", style.name());
   std::string path, marks, shares;
   for (size_t i = 0; i < bins.size(); ++i) {
     const auto& bin = bins[i];
     if (!(bin.clips > 0) || !std::isfinite(bin.confidence) || !std::isfinite(bin.accuracy)) continue;
-    const double left = x(100.0 * static_cast<double>(i) / static_cast<double>(bins.size())),
-        wide = side / static_cast<double>(bins.size()) - 2, tall = 40 * bin.clips / most;
+    const double left = x(100.0 * static_cast<double>(i) / static_cast<double>(bins.size()));
+    const double wide = side / static_cast<double>(bins.size()) - 2;
+    const double tall = 40 * bin.clips / most;
     const std::string tip = fmt::format("{} clips: confidence {}, accuracy {}", number(bin.clips, 0), percent(bin.confidence),
         percent(bin.accuracy));
     path += (path.empty() ? "M" : "L") + svg::px(x(100 * bin.confidence)) + " " + svg::px(y(bin.accuracy));

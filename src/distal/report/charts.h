@@ -13,8 +13,11 @@
 namespace distal {
 
 struct CurvePoint {
-  double x = 0, y = 0;
-  double low = 0, high = 0;  // the interval; not finite where unknown
+  double x = 0;
+  double y = 0;
+  // the interval; not finite where unknown
+  double low = 0;
+  double high = 0;
   std::string tip;           // shown on hovering
 };
 struct Curve {
@@ -37,7 +40,9 @@ struct DotRow {
   double value = 0, low = 0, high = 0;
   std::vector<double> seeds;  // each seed's own value, drawn small
   std::string text, tip;      // text: the value in words, at the right
-  double wide_low = std::numeric_limits<double>::quiet_NaN(), wide_high = wide_low;  // a second interval, drawn as a thin line
+  // a second interval, drawn as a thin line
+  double wide_low = std::numeric_limits<double>::quiet_NaN();
+  double wide_high = wide_low;
 };
 struct DotChart {
   std::string label, x_title;
@@ -51,7 +56,11 @@ std::string dot_chart(const DotChart& chart, double width_px);
 std::string heat_map(const std::vector<std::vector<int64_t>>& counts, const std::vector<std::string>& classes, const SeriesStyle& style,
                      const std::string& label, double width_px);
 
-struct ReliabilityBin { double clips = 0, confidence = 0, accuracy = 0; };
+struct ReliabilityBin {
+  double clips = 0;
+  double confidence = 0;
+  double accuracy = 0;
+};
 /// Accuracy over confidence, with the share of clips in each bin beneath. Square.
 std::string reliability_chart(const std::vector<ReliabilityBin>& bins, const SeriesStyle& style, const std::string& label, double width_px);
 

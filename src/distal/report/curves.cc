@@ -21,7 +21,8 @@ std::vector<size_t> rounds_alike(const Summary& summary, const Pairs& pairs) {
   for (const auto& [a, b] : pairs) rounds = std::min({rounds, a->rounds.size(), b->rounds.size()});
   std::vector<size_t> alike;
   for (size_t r = 0; r < rounds; ++r) {
-    double mine = 0, theirs = 0;
+    double mine = 0;
+    double theirs = 0;
     for (const auto& [a, b] : pairs) {
       mine += summary.spent(a->rounds[r]);
       theirs += summary.spent(b->rounds[r]);
@@ -44,7 +45,8 @@ bool finite(const std::vector<double>& values) {
 /// The curves of two runs and the budgets both passed through; from >= to where there are none.
 struct CommonBudget {
   BudgetCurve a, b;
-  double from = 0, to = 0;
+  double from = 0;
+  double to = 0;
 };
 CommonBudget common_budget(const Summary& summary, const Trial& a, const Trial& b) {
   CommonBudget common{budget_curve(summary, a), budget_curve(summary, b)};
@@ -74,7 +76,8 @@ std::pair<double, double> duel(const Summary& summary, const ArmView& a, const A
   const std::vector<size_t> rounds = rounds_alike(summary, pairs);
   std::vector<std::vector<double>> first, second;  // [seed][round]
   for (const auto& [mine, theirs] : pairs) {
-    const auto of_a = accuracies(*mine, rounds), of_b = accuracies(*theirs, rounds);
+    const auto of_a = accuracies(*mine, rounds);
+    const auto of_b = accuracies(*theirs, rounds);
     if (!finite(of_a) || !finite(of_b)) continue;
     first.push_back(of_a);
     second.push_back(of_b);
@@ -140,7 +143,8 @@ double mean_between(const std::vector<double>& accuracy, const std::vector<doubl
   expect(x.front() <= from && from < to && to <= x.back(), "the part of a curve lies within it and has a width");
   double area = 0;
   for (size_t i = 0; i + 1 < x.size(); ++i) {
-    const double low = std::max(from, x[i]), high = std::min(to, x[i + 1]);
+    const double low = std::max(from, x[i]);
+    const double high = std::min(to, x[i + 1]);
     if (low >= high) continue;
     const double middle = ((low + high) / 2 - x[i]) / (x[i + 1] - x[i]);  // a straight line's mean is its middle
     area += (high - low) * (accuracy[i] + middle * (accuracy[i + 1] - accuracy[i]));
@@ -158,7 +162,9 @@ Thirds aubc_thirds(const std::vector<double>& accuracy) {
 
 Thirds aubc_thirds(const std::vector<double>& accuracy, const std::vector<double>& x) {
   expect(!x.empty(), "a curve has points");
-  const double range = x.back() - x.front(), first = x.front() + range / 3, second = x.front() + 2 * range / 3;
+  const double range = x.back() - x.front();
+  const double first = x.front() + range / 3;
+  const double second = x.front() + 2 * range / 3;
   return {mean_between(accuracy, x, x.front(), first), mean_between(accuracy, x, first, second), mean_between(accuracy, x, second, x.back())};
 }
 

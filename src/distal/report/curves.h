@@ -18,7 +18,9 @@ double mean_between(const std::vector<double>& accuracy, const std::vector<doubl
 /// arXiv 2301.10625). Arguments as for aubc: without x the points are equally spaced, and the mean of the thirds is
 /// aubc(accuracy); with x it is aubc(accuracy, x) divided by the range of x, which must have a width (`expect`).
 struct Thirds {
-  double low = 0, medium = 0, high = 0;
+  double low = 0;
+  double medium = 0;
+  double high = 0;
 };
 Thirds aubc_thirds(const std::vector<double>& accuracy);
 Thirds aubc_thirds(const std::vector<double>& accuracy, const std::vector<double>& x);

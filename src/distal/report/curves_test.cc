@@ -58,8 +58,9 @@ std::optional<nlohmann::json> published() {
   std::ifstream file(folder / "losses_and_strategies.json");
   if (!file) return std::nullopt;
   const auto all = nlohmann::json::parse(file);
-  for (const auto& table : all.at("tables"))
+  for (const auto& table : all.at("tables")) {
     if (table.at("name") == "AUBC") return table;
+  }
   ADD_FAILURE() << folder << ": no table AUBC";
   return std::nullopt;
 }
@@ -67,7 +68,8 @@ std::optional<nlohmann::json> published() {
 TEST(Curves, AreasAreThePublishedOnesAndThirdsAreTheirParts) {
   const auto table = published();
   if (!table) GTEST_SKIP() << "DISTAL_PARITY_DIR: no losses_and_strategies.json there";
-  const auto y = table->at("performance").get<std::vector<double>>(), x = table->at("x").get<std::vector<double>>();
+  const auto y = table->at("performance").get<std::vector<double>>();
+  const auto x = table->at("x").get<std::vector<double>>();
   const auto expected = [&](const char* name) { return table->at("expected").at(name).get<double>(); };
   EXPECT_NEAR(aubc(y), expected("default"), 1e-10);
   EXPECT_NEAR(aubc(y) * static_cast<double>(y.size() - 1), expected("dx_1"), 1e-10);
@@ -79,7 +81,8 @@ TEST(Curves, AreasAreThePublishedOnesAndThirdsAreTheirParts) {
 }
 
 TEST(Curves, MeansAreTakenOverPartsThatCutTheLines) {
-  const std::vector<double> x = {0, 1, 3}, y = {0, 1, 0};
+  const std::vector<double> x = {0, 1, 3};
+  const std::vector<double> y = {0, 1, 0};
   EXPECT_DOUBLE_EQ(mean_between(y, x, 0, 3), 0.5);
   EXPECT_DOUBLE_EQ(mean_between(y, x, 0.5, 2), 0.75);    // (0.5 * 0.75 + 1 * 0.75) / 1.5
   EXPECT_DOUBLE_EQ(mean_between(y, x, 1.5, 2.5), 0.5);   // within one line
@@ -97,7 +100,8 @@ TEST(Curves, ThirdsTellCurvesApartThatHaveOneArea) {
     EXPECT_NEAR(t.medium, medium, 1e-12);
     EXPECT_NEAR(t.high, high, 1e-12);
   };
-  const std::vector<double> early = {0.2, 0.8, 0.8, 0.8}, late = {0.5, 0.5, 0.8, 1.1};
+  const std::vector<double> early = {0.2, 0.8, 0.8, 0.8};
+  const std::vector<double> late = {0.5, 0.5, 0.8, 1.1};
   EXPECT_NEAR(aubc(early), aubc(late), 1e-12);
   is(aubc_thirds(early), 0.5, 0.8, 0.8);
   is(aubc_thirds(late), 0.5, 0.65, 0.95);
@@ -143,7 +147,8 @@ TEST(Curves, ComparesAreasSeedBySeed) {
   EXPECT_EQ(all[1].arm->name, "good");
   EXPECT_EQ(all[1].against->name, "plain");
   // x from 10 to 30: (0 + 2 (0.1 -+ 0.001) + (0.1 -+ 0.001)) / 4
-  const auto even = DoubleNear(0.07425, 1e-12), odd = DoubleNear(0.07575, 1e-12);
+  const auto even = DoubleNear(0.07425, 1e-12);
+  const auto odd = DoubleNear(0.07575, 1e-12);
   EXPECT_THAT(all[1].differences, ElementsAre(even, odd, even, odd));
   EXPECT_NEAR(all[0].difference.mean, 0.0125, 1e-12);
   EXPECT_EQ(all[1].shown(), Shown::other_groups);
@@ -220,14 +225,17 @@ TEST(Curves, HasNoPenaltyWhereArmsCannotBeCompared) {
   Results results = three_arms();
   for (auto& c : results.trials)
     if (c.arm == "good" && c.seed > 0) c.rounds[1].metrics.accuracy = kNan;
+  }
   EXPECT_TRUE(std::isnan(over_plain(results)));  // one seed is left
 
   results = three_arms();
   for (auto& c : results.trials)
     if (c.arm == "good") c.rounds[1].answers = 29;
+  }
   EXPECT_NEAR(over_plain(results), 0.5, 1e-12);  // the first and the last round remain
   for (auto& c : results.trials)
     if (c.arm == "good") c.rounds[2].answers = 60;
+  }
   EXPECT_TRUE(std::isnan(over_plain(results)));  // the first alone
 }
 

@@ -79,7 +79,12 @@ RoundResult sample_round(int64_t r, double lift, int64_t classes, Random& random
   return round;
 }
 
-struct Sample { size_t arms = 5; int64_t seeds = 5, rounds = 5, classes = 8; };
+struct Sample {
+  size_t arms = 5;
+  int64_t seeds = 5;
+  int64_t rounds = 5;
+  int64_t classes = 8;
+};
 
 /// Results as an experiment would give them: accuracy rises with the budget, arms differ by a known amount.
 Results sample(const Sample& size = {}) {
@@ -284,7 +289,8 @@ TEST(Report, SaysWhatAnArmSavesUpToATarget) {
 
 TEST(Report, OutcomesThatArmsShareStandInOneRow) {
   Results results = known_curves();
-  const std::string shared = "random, <svg class=\"key s0\"", row = "</th><td>0</td>" + typeset("<td>40.0 %</td><td>16</td>");
+  const std::string shared = "random, <svg class=\"key s0\"";
+  const std::string row = "</th><td>0</td>" + typeset("<td>40.0 %</td><td>16</td>");
   EXPECT_THAT(report_html(results, nullptr), Not(HasSubstr(shared)));  // other students, times and videos
   for (auto& trial : results.trials) {
     const auto of_random = std::find_if(results.trials.begin(), results.trials.end(), [&](const Trial& c) { return c.arm == "random" && c.seed == trial.seed; });
@@ -336,7 +342,8 @@ TEST(Report, PageTextAndJsonSayTheSameOfAComparison) {
   Results results = known_curves();
   for (const bool apart : {true, false}) {
     if (!apart) results.test_videos.assign(240, "one");
-    const std::string finding = apart ? "better" : "ahead on this test set", html = report_html(results, nullptr);
+    const std::string finding = apart ? "better" : "ahead on this test set";
+    const std::string html = report_html(results, nullptr);
     const auto json = nlohmann::json::parse(report_json(results));
     const auto& comparison = json.at("comparisons").at(0);
     EXPECT_EQ(comparison.at("arm"), "badge");

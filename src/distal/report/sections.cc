@@ -12,7 +12,8 @@
 namespace distal::sections {
 namespace {
 
-constexpr double kWide = 940, kNarrow = 350;
+constexpr double kWide = 940;
+constexpr double kNarrow = 350;
 
 template <class Draw>
 std::string figure(const Draw& draw, const std::string& caption, const std::string& more = "") {
@@ -78,7 +79,8 @@ std::string tests(const Summary& summary) {
     table.row({key(*c.arm) + (twins ? " − " + escaped(c.against->name) : ""), std::to_string(c.differences.size()), points(c.difference.mean) + interval_of_points(c.difference),
                escaped(p_value(c.p)), escaped(p_value(c.p_holm)), interval.empty() ? "–" : interval, c.crossed ? std::to_string(c.crossed->groups) : "–", finding(c)});
     chart.rows.push_back(dot_row(*c.arm, c.differences, "difference", true));
-    chart.rows.back().wide_low = both.low, chart.rows.back().wide_high = both.high;
+    chart.rows.back().wide_low = both.low;
+    chart.rows.back().wide_high = both.high;
   }
   return "<h3>Differences from " + escaped(summary.twin()) + "</h3>" +
          dots(chart, "Each small dot is one seed: both arms began with the same clips and the same weights. Broad bars are 95 % intervals over seeds (Student's t), which "

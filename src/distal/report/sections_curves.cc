@@ -98,8 +98,9 @@ std::string target_part(const Summary& summary) {
       const double needed = budget_of_mean(summary, arm, share * best);
       cells.push_back(std::isfinite(needed) ? number(needed, 0) : "not reached");
     }
-    for (const double share : kShares)
+    for (const double share : kShares) {
       if (summary.control) cells.push_back(saved(summary, arm, share * best));
+    }
     table.row(cells);
   }
   return "<h3>Budget to a target</h3>" + table.html() +
@@ -114,10 +115,12 @@ bool any_finite(const std::vector<double>& values) {
 std::string penalty_part(const Summary& summary) {
   const auto matrix = penalties(summary);
   std::vector<size_t> shown;
-  for (size_t i = 0; i < matrix.size(); ++i)
+  for (size_t i = 0; i < matrix.size(); ++i) {
     if (any_finite(matrix[i])) shown.push_back(i);
+  }
   if (shown.size() < 3) return "";
-  std::vector<std::string> headings{"arm"}, beaten{"is behind, mean"};
+  std::vector<std::string> headings{"arm"};
+  std::vector<std::string> beaten{"is behind, mean"};
   for (const size_t j : shown) {
     std::vector<double> column;
     for (const size_t i : shown) column.push_back(matrix[i][j]);
@@ -145,8 +148,9 @@ bool same(const Outcome& a, const Outcome& b) {
 /// The arms of the front whose outcome is this one: those that begin with the same student share their first.
 std::string arms_of(const Outcome& one, const std::vector<Outcome>& rows, const std::vector<size_t>& front) {
   std::string keys;
-  for (const size_t i : front)
+  for (const size_t i : front) {
     if (same(rows[i], one)) keys += (keys.empty() ? "" : ", ") + key(*rows[i].arm);
+  }
   return keys;
 }
 

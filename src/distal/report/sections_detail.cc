@@ -32,7 +32,8 @@ struct Rates { double recall, precision, f1, clips; };
 
 /// Rates of class k of one confusion matrix; not finite where nothing of the class was seen or said.
 Rates rates(const Counts& counts, size_t k) {
-  double clips = 0, said = 0;
+  double clips = 0;
+  double said = 0;
   for (const auto count : counts[k]) clips += static_cast<double>(count);
   for (const auto& row : counts) said += k < row.size() ? static_cast<double>(row[k]) : 0;
   const double hits = k < counts[k].size() ? static_cast<double>(counts[k][k]) : 0;
@@ -80,7 +81,9 @@ std::string class_table(const Summary& summary, const ArmView& arm, size_t count
 
 std::string f1_of_all(const Summary& summary, size_t count) {
   std::vector<std::string> headings{"class", "clips"};
-  for (const auto& arm : summary.arms) if (arm.ran()) headings.push_back(key(arm));
+  for (const auto& arm : summary.arms) {
+    if (arm.ran()) headings.push_back(key(arm));
+  }
   Table table("F1 of each class by arm, final round, mean over seeds", headings);
   for (size_t k = 0; k < count; ++k) {
     std::vector<std::string> cells{escaped(class_name(*summary.results, static_cast<int64_t>(k))), ""};
@@ -250,7 +253,8 @@ std::string worst(const Summary& summary, const ThumbnailFunction& thumbnail) {
   const size_t seeds = summary.best->trials.size();
   std::string items;
   for (const auto& hard : clips) {
-    const std::string truth = class_name(results, hard.clip.label), predicted = class_name(results, hard.predicted);
+    const std::string truth = class_name(results, hard.clip.label);
+    const std::string predicted = class_name(results, hard.predicted);
     items += "<li>" + picture(hard.clip, truth + ", taken for " + predicted, thumbnail) + "<p><span>truth <strong>" + escaped(truth) +
         "</strong></span><span>predicted <strong>" + escaped(predicted) + "</strong></span><span>probability of the truth " +
         percent(hard.probability) + "</span>";

@@ -62,7 +62,10 @@ Estimate estimate(const std::vector<double>& values) {
 
 Estimate estimate_share(const std::vector<double>& values) {
   Estimate share = estimate(values);
-  if (share.seeds > 1) share.low = std::max(share.low, 0.0), share.high = std::min(share.high, 1.0);
+  if (share.seeds > 1) {
+    share.low = std::max(share.low, 0.0);
+    share.high = std::min(share.high, 1.0);
+  }
   return share;
 }
 
@@ -207,7 +210,8 @@ std::string tested(const Summary& summary, const Comparison& c) {
   std::string sentence = c.sentence() + ".";
   if (sentence.starts_with("no ")) sentence[0] = 'N';
   const auto spent = [&](const ArmView& arm) { return estimate(final_values(arm, [&](const RoundResult& r) { return summary.spent(r); })).mean; };
-  const double mine = spent(*c.arm), theirs = spent(*c.against);
+  const double mine = spent(*c.arm);
+  const double theirs = spent(*c.against);
   if (spent_alike(mine, theirs)) return sentence;
   return sentence + fmt::format(" They did not spend the same: {} and {} {}.", number(mine, 0), number(theirs, 0), summary.unit());
 }
@@ -241,7 +245,8 @@ std::string saving(const Summary& summary) {
   const ArmView* twin = twin_of(summary, *summary.best);
   if (summary.rounds < 2 || twin == nullptr) return "";
   const double target = 0.95 * estimate(final_values(*summary.best, accuracy)).mean;
-  const double arm = budget_of_mean(summary, *summary.best, target), control = budget_of_mean(summary, *twin, target);
+  const double arm = budget_of_mean(summary, *summary.best, target);
+  const double control = budget_of_mean(summary, *twin, target);
   if (!std::isfinite(arm)) return "";
   return fmt::format("On the mean curves {} reaches {} with {} {}, {} {}.", summary.best->name, percent(target), number(arm, 0),
       summary.unit(), twin->name,
@@ -254,8 +259,9 @@ constexpr size_t kSpelledOut = 4;  // tests against controls of their own that g
 std::vector<std::string> own_controls(const Summary& summary) {
   std::vector<std::string> out;
   std::vector<const Comparison*> own, rest;
-  for (const auto& c : summary.comparisons)
+  for (const auto& c : summary.comparisons) {
     if (c.arm == summary.best || c.against != summary.control) own.push_back(&c);
+  }
   for (const Comparison* c : own) {
     if (own.size() <= kSpelledOut || c->arm == summary.best || c->shown() != Shown::nowhere) out.push_back(tested(summary, *c));
     else rest.push_back(c);
@@ -278,7 +284,9 @@ Evidence Comparison::evidence(double scale) const {
   for (double& d : known.differences) d *= scale;
   if (known.crossed) {
     auto& [seeds, groups, mean, interval] = *known.crossed;
-    mean *= scale, interval.low *= scale, interval.high *= scale;
+    mean *= scale;
+    interval.low *= scale;
+    interval.high *= scale;
   }
   return known;
 }

@@ -17,7 +17,9 @@ namespace distal {
 
 /// A mean over seeds with its 95 % interval (Student's t). Not finite where unknown; no interval with one seed.
 struct Estimate {
-  double mean = std::numeric_limits<double>::quiet_NaN(), low = mean, high = mean;
+  double mean = std::numeric_limits<double>::quiet_NaN();
+  double low = mean;
+  double high = mean;
   int64_t seeds = 0;
 };
 Estimate estimate(const std::vector<double>& values);
@@ -38,7 +40,8 @@ struct Comparison {
   const ArmView* against = nullptr; // its twin: the control, unless the recipe names another for it
   std::vector<double> differences;  // arm minus twin, per paired seed
   Estimate difference;              // interval by Student's t over the pairs
-  double p = std::numeric_limits<double>::quiet_NaN(), p_holm = p;
+  double p = std::numeric_limits<double>::quiet_NaN();
+  double p_holm = p;
   std::optional<Crossed> crossed;   // seeds and test groups resampled together; nullopt: which test clips were right is not known
   bool one_teacher = false;         // an arm of the two learned from a teacher, the same for every seed
   Evidence evidence(double scale = 1) const;  // the differences in units of 1 / scale

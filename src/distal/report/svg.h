@@ -11,7 +11,10 @@ namespace distal {
 
 /// A linear map of [low, high] to pixels, with ticks at 1, 2, 2.5 or 5 times a power of ten.
 struct Scale {
-  double low = 0, high = 1, from_px = 0, to_px = 1;
+  double low = 0;
+  double high = 1;
+  double from_px = 0;
+  double to_px = 1;
   std::vector<double> ticks;
   double operator()(double value) const { return from_px + (value - low) / (high - low) * (to_px - from_px); }
 };
