@@ -23,7 +23,9 @@ class StreamSampling {
   bool takes(double time_s);  // of the next frame
 
  private:
-  int64_t stride_, left_ = 0, tick_ = -1;  // thinned frames still to leave out; number of the last 1 / rate seconds
+  int64_t stride_;
+  int64_t left_ = 0;   // thinned frames still to leave out
+  int64_t tick_ = -1;  // number of the last 1 / rate seconds
   double rate_;
 };
 

@@ -51,11 +51,16 @@ std::vector<int64_t> values(const torch::Tensor& clip) {
 // A video of one picture, shown `count` times.
 VideoInfo still(const TemporaryFolder& folder, const std::string& name, int64_t count) {
   SyntheticOptions options;
-  options.width = 64, options.height = 48, options.crf = 0, options.frames = count;
+  options.width = 64;
+  options.height = 48;
+  options.crf = 0;
+  options.frames = count;
   std::vector<uint8_t> rgb;
-  for (int64_t y = 0; y < 48; ++y)
-    for (int64_t x = 0; x < 64; ++x)
+  for (int64_t y = 0; y < 48; ++y) {
+    for (int64_t x = 0; x < 64; ++x) {
       for (const int64_t value : {4 * x, 5 * y, (x / 8 + y / 8) % 2 * 200}) rgb.push_back(static_cast<uint8_t>(value));
+    }
+  }
   VideoWriter writer(folder / name, options);
   for (int64_t i = 0; i < count; ++i) writer.add(rgb);
   writer.finish();
@@ -82,7 +87,9 @@ TEST(EcoStream, ShowsTheNetEcosFramesThinnedEvenlyToItsNumber) {
 
 TEST(EcoStream, KeepsNoMoreFramesTheLongerTheStream) {
   Watched watched(input_of(8));
-  int64_t most = 0, most_later = 0, answers = 0;
+  int64_t most = 0;
+  int64_t most_later = 0;
+  int64_t answers = 0;
   for (int64_t i = 0; i < 4000; ++i) {
     answers += watched.scorer.add(grey(i % 200)).has_value();
     (i < 200 ? most : most_later) = std::max(i < 200 ? most : most_later, watched.scorer.kept());
@@ -116,13 +123,15 @@ TEST(EcoStream, SmoothsItsAnswers) {
 
 std::vector<int64_t> taken(StreamSampling sampling, int64_t frames, double rate) {
   std::vector<int64_t> indices;
-  for (int64_t i = 0; i < frames; ++i)
+  for (int64_t i = 0; i < frames; ++i) {
     if (sampling.takes(static_cast<double>(i) / rate)) indices.push_back(i);
+  }
   return indices;
 }
 
 TEST(StreamSampling, KeepsTheDistanceTheNetworkLearnedAndARate) {
-  const auto even = input_of(8).sampling, dense = input_of(8, "dense", 3).sampling;
+  const auto even = input_of(8).sampling;
+  const auto dense = input_of(8, "dense", 3).sampling;
   EXPECT_THAT(taken({even, 0}, 6, 25), ElementsAre(0, 1, 2, 3, 4, 5));
   EXPECT_THAT(taken({dense, 0}, 10, 25), ElementsAre(0, 3, 6, 9));
   EXPECT_THAT(taken({even, 5}, 20, 25), ElementsAre(0, 5, 10, 15));
