@@ -1,6 +1,6 @@
 # The only list of what distal needs. Included by the build it finds each entry; run as a script,
 #   cmake -P cmake/dependencies.cmake           prints the Debian packages
-#   cmake -DFUZZ=1 -P cmake/dependencies.cmake      prints those that `make fuzz` needs beside them
+#   cmake -DFOR=fuzz -P cmake/dependencies.cmake    prints those that `make fuzz` needs beside them; so for style and tidy
 #   cmake -DWHEELS=1 -P cmake/dependencies.cmake    prints the Python wheels that carry C++ libraries, but for those the user has
 # Debian 12 (bookworm) has every package at the version named here or newer.
 set(DISTAL_DEBIAN
@@ -14,7 +14,9 @@ set(DISTAL_DEBIAN
   libcpp-httplib-dev libssl-dev                            # teachers behind HTTP
   zlib1g-dev                                               # the images of reproduce/
   libgtest-dev libgmock-dev libbenchmark-dev ffmpeg)       # tests and benches
-set(DISTAL_DEBIAN_FUZZ clang-16 libclang-rt-16-dev llvm-16)  # `make fuzz` alone wants these: libFuzzer, and names in its reports
+set(DISTAL_DEBIAN_fuzz clang-16 libclang-rt-16-dev llvm-16)  # `make fuzz`, `make asan`: libFuzzer, and names in reports
+set(DISTAL_DEBIAN_style clang-format-16 universal-ctags)     # `make format`; lengths of functions in tests/style_test.py
+set(DISTAL_DEBIAN_tidy clang-tidy-16)                        # `make tidy`
 set(DISTAL_WHEELS torch==2.13.0 openvino==2026.4.1)        # C++ headers, libraries and CMake packages inside
 
 # cmake/setup.sh unpacks the wheels here.
@@ -44,8 +46,8 @@ distal_users_own(OpenVINO own_openvino)
 
 if(CMAKE_SCRIPT_MODE_FILE)
   set(lines ${DISTAL_DEBIAN})
-  if(FUZZ)
-    set(lines ${DISTAL_DEBIAN_FUZZ})
+  if(FOR)
+    set(lines ${DISTAL_DEBIAN_${FOR}})
   endif()
   if(WHEELS)
     set(lines ${DISTAL_WHEELS})

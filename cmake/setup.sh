@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what cmake/dependencies.cmake lists: Debian packages (as root or through sudo) and the wheels, unpacked
-# into .deps/ of this checkout. `setup.sh fuzz` installs what `make fuzz` needs too. Quiet and quick when everything is there.
+# into .deps/ of this checkout. `setup.sh fuzz` installs what `make fuzz` needs too, so `setup.sh tidy`; `setup.sh style` installs
+# the formatter and nothing else. Quiet and quick when everything is there.
 # A Torch_DIR, OpenVINO_DIR or CMAKE_PREFIX_PATH in the environment wins: what it names is not fetched.
 # Plain pip offers two builds of torch for x86-64 Linux: one with CUDA, of about a gigabyte, under the bare version, and one
 # for processors, the same version with +cpu behind it, from an index of its own. We ask for that one first; for pip to find it,
@@ -46,8 +47,12 @@ require_small() {  # WHEEL FILE
 }
 
 command -v cmake >/dev/null || install_packages cmake  # which reads the list
+if [ "${1:-}" = style ]; then
+  install_packages $(cmake -DFOR=style -P cmake/dependencies.cmake)
+  exit
+fi
 packages=$(cmake -P cmake/dependencies.cmake)
-[ "${1:-}" != fuzz ] || packages="$packages $(cmake -DFUZZ=1 -P cmake/dependencies.cmake)"
+[ -z "${1:-}" ] || packages="$packages $(cmake "-DFOR=$1" -P cmake/dependencies.cmake)"
 install_packages $packages
 
 wheels=$(cmake -DWHEELS=1 -P cmake/dependencies.cmake)
