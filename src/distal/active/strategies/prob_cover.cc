@@ -15,8 +15,8 @@
 namespace distal::strategies {
 namespace {
 
-constexpr int64_t kRows = 8192;
-constexpr int64_t kColumns = 1024;
+constexpr int64_t kCoverRows = 8192;
+constexpr int64_t kCoverColumns = 1024;
 
 }  // namespace
 
@@ -45,16 +45,16 @@ class ProbCover final : public Strategy {
     const double least = 1 - delta * delta / 2;  // <x, y> above this: |x - y| < delta
     const auto open = torch::ones({pool}, points.options());  // 0 where covered
     const auto cover = [&](const torch::Tensor& centres) {
-      by_blocks(pool, kRows, [&](int64_t m, int64_t m_end) {
+      by_blocks(pool, kCoverRows, [&](int64_t m, int64_t m_end) {
         open.slice(0, m, m_end).masked_fill_((products(points.slice(0, m, m_end), centres) > least).any(1), 0);
       });
     };
     const auto labelled = unit_length(checked_labelled_embeddings(scores, "prob_cover"));
-    by_blocks(labelled.size(0), kColumns, [&](int64_t l, int64_t l_end) { cover(labelled.slice(0, l, l_end)); });
+    by_blocks(labelled.size(0), kCoverColumns, [&](int64_t l, int64_t l_end) { cover(labelled.slice(0, l, l_end)); });
     const auto gains = [&](const torch::Tensor& candidates) {
       const auto centres = points.index_select(0, candidates);
       auto covered = torch::zeros({candidates.size(0)}, torch::kFloat64);
-      by_blocks(pool, kRows, [&](int64_t m, int64_t m_end) {
+      by_blocks(pool, kCoverRows, [&](int64_t m, int64_t m_end) {
         const auto near = products(points.slice(0, m, m_end), centres) > least;
         covered.add_(open.slice(0, m, m_end).unsqueeze(0).mm(near.to(points.dtype())).squeeze(0));
       });
@@ -70,9 +70,9 @@ class ProbCover final : public Strategy {
     const int64_t pool = points.size(0);
     const auto label = k_means(points, torch::ones({pool}, torch::kFloat64), classes, points.new_empty({0, points.size(1)}), options_.iterations, random).of_row;
     auto nearest = torch::full({pool}, -1.0, points.options());  // the largest <x, y> with a y of another label; -1: as far as can be
-    by_blocks(pool, kRows, [&](int64_t m, int64_t m_end) {
+    by_blocks(pool, kCoverRows, [&](int64_t m, int64_t m_end) {
       auto block = nearest.slice(0, m, m_end);
-      by_blocks(pool, kColumns, [&](int64_t c, int64_t c_end) {
+      by_blocks(pool, kCoverColumns, [&](int64_t c, int64_t c_end) {
         const auto same = label.slice(0, m, m_end).unsqueeze(1) == label.slice(0, c, c_end);
         block.copy_(block.maximum(products(points.slice(0, m, m_end), points.slice(0, c, c_end)).masked_fill_(same, -1).amax(1)));
       });
