@@ -10,64 +10,103 @@ namespace {
 constexpr const char* kColours = R"css(
 :root {
   color-scheme: light dark;
-  --paper: #fcfcfb; --card: #ffffff; --ink: #1b1f24; --soft: #545c66; --faint: #e6e7e4; --edge: #d3d5d1;
+  --paper: #fcfcfb; --card: #ffffff; --ink: #1b1f24; --soft: #545c66; --faint: #e6e7e4;
+    --edge: #d3d5d1;
   --accent: #0b5f95; --good: #0d6e4f; --bad: #b03a0c; --on-cell: #ffffff;
-  --s0: #0b6cab; --s1: #cf5300; --s2: #00805d; --s3: #b04a86; --s4: #94700a; --s5: #2a8bbd; --s6: #7b4bb7; --s7: #b3261e; --ctl: #6b7280;
+  --s0: #0b6cab; --s1: #cf5300; --s2: #00805d; --s3: #b04a86; --s4: #94700a; --s5: #2a8bbd;
+    --s6: #7b4bb7; --s7: #b3261e; --ctl: #6b7280;
 }
 @media (prefers-color-scheme: dark) { :root {
-  --paper: #14171a; --card: #1b1f23; --ink: #e8eaec; --soft: #a5adb6; --faint: #2b3036; --edge: #3a4149;
+  --paper: #14171a; --card: #1b1f23; --ink: #e8eaec; --soft: #a5adb6; --faint: #2b3036;
+    --edge: #3a4149;
   --accent: #7cc0f0; --good: #5fd0a5; --bad: #ff9d70; --on-cell: #0f1215;
-  --s0: #5ab2f2; --s1: #ff8f4d; --s2: #35c497; --s3: #ee9acb; --s4: #e8bd3f; --s5: #9fd6f5; --s6: #bd9cf2; --s7: #ff8a80; --ctl: #9aa3ad;
+  --s0: #5ab2f2; --s1: #ff8f4d; --s2: #35c497; --s3: #ee9acb; --s4: #e8bd3f; --s5: #9fd6f5;
+    --s6: #bd9cf2; --s7: #ff8a80; --ctl: #9aa3ad;
 } }
-.s0 { --c: var(--s0) } .s1 { --c: var(--s1) } .s2 { --c: var(--s2) } .s3 { --c: var(--s3) } .s4 { --c: var(--s4) }
+.s0 { --c: var(--s0) } .s1 { --c: var(--s1) } .s2 { --c: var(--s2) } .s3 { --c: var(--s3) }
+.s4 { --c: var(--s4) }
 .s5 { --c: var(--s5) } .s6 { --c: var(--s6) } .s7 { --c: var(--s7) } .ctl { --c: var(--ctl) }
 )css";
 
 constexpr const char* kText = R"css(
 * { box-sizing: border-box }
 html { -webkit-text-size-adjust: 100% }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "DejaVu Sans", sans-serif }
+body { margin: 0; background: var(--paper); color: var(--ink);
+  font: 16px/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans",
+  "DejaVu Sans", sans-serif }
 .wrap { max-width: 62rem; margin: 0 auto; padding: 0 1.5rem }
 header { padding: 3.5rem 0 1rem }
-.over { margin: 0 0 .6rem; color: var(--soft); font-size: .875rem; letter-spacing: .02em; overflow-wrap: anywhere }
-h1 { margin: 0; font-size: clamp(1.6rem, 1.1rem + 2.2vw, 2.5rem); line-height: 1.2; font-weight: 650; letter-spacing: -.018em; text-wrap: balance; overflow-wrap: anywhere }
-h2 { margin: 0 0 .35rem; font-size: 1.375rem; line-height: 1.3; font-weight: 650; letter-spacing: -.01em }
+.over { margin: 0 0 .6rem; color: var(--soft); font-size: .875rem; letter-spacing: .02em;
+  overflow-wrap: anywhere }
+h1 { margin: 0; font-size: clamp(1.6rem, 1.1rem + 2.2vw, 2.5rem); line-height: 1.2;
+  font-weight: 650; letter-spacing: -.018em; text-wrap: balance; overflow-wrap: anywhere }
+h2 { margin: 0 0 .35rem; font-size: 1.375rem; line-height: 1.3; font-weight: 650;
+  letter-spacing: -.01em }
 h3 { margin: 2rem 0 .4rem; font-size: 1rem; font-weight: 650; overflow-wrap: anywhere }
 p { margin: .35rem 0 .8rem; max-width: 44rem }
-.answer { margin: 1.3rem 0 0; padding-left: 1.1rem; border-left: 4px solid var(--accent); font-size: 1.2rem; line-height: 1.5; max-width: 48rem; overflow-wrap: anywhere }
+.answer { margin: 1.3rem 0 0; padding-left: 1.1rem; border-left: 4px solid var(--accent);
+  font-size: 1.2rem; line-height: 1.5; max-width: 48rem; overflow-wrap: anywhere }
 .answer p { margin: 0 0 .3rem; max-width: none }
 .note, figcaption, .sub { color: var(--soft); font-size: .9rem; line-height: 1.5 }
 section { padding: 2.4rem 0 0; margin-top: 2.4rem; border-top: 1px solid var(--faint) }
 a { color: var(--accent) }
 nav { margin: 1.8rem 0 0; font-size: .9rem; line-height: 2 }
-nav a { margin-right: 1.15rem; text-decoration: none; white-space: nowrap } nav a:hover { text-decoration: underline }
+nav a { margin-right: 1.15rem; text-decoration: none; white-space: nowrap }
+nav a:hover { text-decoration: underline }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
-.skip { position: absolute; left: -99rem } .skip:focus { left: 1rem; top: .5rem; background: var(--card); padding: .3rem .6rem }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 1px; margin: 2rem 0 0; background: var(--faint); border: 1px solid var(--faint); border-radius: 10px; overflow: hidden }
+.skip { position: absolute; left: -99rem }
+.skip:focus { left: 1rem; top: .5rem; background: var(--card); padding: .3rem .6rem }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 1px;
+  margin: 2rem 0 0; background: var(--faint); border: 1px solid var(--faint); border-radius: 10px;
+  overflow: hidden }
 .facts div { background: var(--card); padding: .9rem 1.1rem }
 .facts dt { color: var(--soft); font-size: .82rem; line-height: 1.35 }
-.facts dd { margin: .15rem 0 0; font-size: 1.45rem; font-weight: 620; letter-spacing: -.01em; line-height: 1.25; font-variant-numeric: tabular-nums }
-.facts dd small { display: block; font-size: .82rem; font-weight: 400; letter-spacing: 0; color: var(--soft); line-height: 1.4; overflow-wrap: anywhere }
-.notes { margin: 1.4rem 0 0; padding: .8rem 1.1rem; border: 1px solid var(--edge); border-left: 4px solid var(--s4); border-radius: 6px; background: var(--card); overflow-wrap: anywhere }
+.facts dd { margin: .15rem 0 0; font-size: 1.45rem; font-weight: 620; letter-spacing: -.01em;
+  line-height: 1.25; font-variant-numeric: tabular-nums }
+.facts dd small { display: block; font-size: .82rem; font-weight: 400; letter-spacing: 0;
+  color: var(--soft); line-height: 1.4; overflow-wrap: anywhere }
+.notes { margin: 1.4rem 0 0; padding: .8rem 1.1rem; border: 1px solid var(--edge);
+  border-left: 4px solid var(--s4); border-radius: 6px; background: var(--card);
+  overflow-wrap: anywhere }
 .notes ul { margin: .2rem 0; padding-left: 1.2rem }
 .scroll { overflow-x: auto; margin: .9rem 0 }
-table { border-collapse: collapse; width: 100%; font-size: .9rem; line-height: 1.4; font-variant-numeric: tabular-nums }
-caption { text-align: left; color: var(--soft); padding: 0 0 .5rem; font-size: .9rem } caption span { display: block; position: sticky; left: 0; width: max-content; max-width: min(44rem, calc(100vw - 3rem)) }
-th, td { padding: .42rem .7rem; text-align: right; vertical-align: top; border-bottom: 1px solid var(--faint); white-space: nowrap }
-th:first-child, td.words { text-align: left } th:first-child { padding-left: 0; position: sticky; left: 0; background: var(--paper); background-clip: padding-box } td.words { white-space: normal; overflow-wrap: anywhere }
-thead th { font-weight: 600; color: var(--soft); border-bottom: 1px solid var(--edge); vertical-align: bottom } thead .unit { display: block; font-weight: 400 }
-tbody th { font-weight: 500 } tbody tr:hover > * { background: color-mix(in srgb, var(--accent) 5%, var(--paper)) }
+table { border-collapse: collapse; width: 100%; font-size: .9rem; line-height: 1.4;
+  font-variant-numeric: tabular-nums }
+caption { text-align: left; color: var(--soft); padding: 0 0 .5rem; font-size: .9rem }
+caption span { display: block; position: sticky; left: 0; width: max-content;
+  max-width: min(44rem, calc(100vw - 3rem)) }
+th, td { padding: .42rem .7rem; text-align: right; vertical-align: top;
+  border-bottom: 1px solid var(--faint); white-space: nowrap }
+th:first-child, td.words { text-align: left }
+th:first-child { padding-left: 0; position: sticky; left: 0; background: var(--paper);
+  background-clip: padding-box }
+td.words { white-space: normal; overflow-wrap: anywhere }
+thead th { font-weight: 600; color: var(--soft); border-bottom: 1px solid var(--edge);
+  vertical-align: bottom }
+thead .unit { display: block; font-weight: 400 }
+tbody th { font-weight: 500 }
+tbody tr:hover > * { background: color-mix(in srgb, var(--accent) 5%, var(--paper)) }
 tr.strong th, tr.strong td { font-weight: 650 }
 .ci { color: var(--soft); font-size: .86em; font-weight: 400; margin-left: .45em }
 .better { color: var(--good); font-weight: 600 } .worse { color: var(--bad); font-weight: 600 }
-.key { display: inline-block; width: .95em; height: .95em; margin-right: .45em; vertical-align: -.1em }
-.shade { width: 5.2rem; margin: -.1rem 0 -.1rem auto; padding: .1rem .35rem; background: linear-gradient(color-mix(in srgb, var(--c) 24%, transparent) 0 0) left / var(--w) 100% no-repeat color-mix(in srgb, var(--c) 5%, transparent); border-radius: 2px }
-.data { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.4rem; margin: .9rem 0; font-size: .95rem }
-.data dt { color: var(--soft) } .data dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums }
+.key { display: inline-block; width: .95em; height: .95em; margin-right: .45em;
+  vertical-align: -.1em }
+.shade { width: 5.2rem; margin: -.1rem 0 -.1rem auto; padding: .1rem .35rem;
+  background: linear-gradient(color-mix(in srgb, var(--c) 24%, transparent) 0 0)
+    left / var(--w) 100% no-repeat color-mix(in srgb, var(--c) 5%, transparent);
+  border-radius: 2px }
+.data { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.4rem; margin: .9rem 0;
+  font-size: .95rem }
+.data dt { color: var(--soft) }
+.data dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums }
 details { margin: 1rem 0 } summary { cursor: pointer; color: var(--accent); font-size: .95rem } 
-pre { overflow-x: auto; padding: 1rem 1.2rem; background: var(--card); border: 1px solid var(--faint); border-radius: 8px; font: .84rem/1.55 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace }
-footer { margin: 3.5rem 0 3rem; padding-top: 1.2rem; border-top: 1px solid var(--faint); color: var(--soft); font-size: .85rem; overflow-wrap: anywhere }
-footer code { font: .95em ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace }
+pre { overflow-x: auto; padding: 1rem 1.2rem; background: var(--card);
+  border: 1px solid var(--faint); border-radius: 8px;
+  font: .84rem/1.55 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace }
+footer { margin: 3.5rem 0 3rem; padding-top: 1.2rem; border-top: 1px solid var(--faint);
+  color: var(--soft); font-size: .85rem; overflow-wrap: anywhere }
+footer code { font: .95em ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono",
+  monospace }
 )css";
 
 constexpr const char* kCharts = R"css(
@@ -75,38 +114,66 @@ figure { margin: 1.2rem 0 0 } figcaption { margin-top: .5rem; max-width: 44rem }
 svg { display: block; max-width: 100%; height: auto; overflow: visible }
 .narrow { display: none }
 svg text { font-size: 12.5px; fill: var(--soft); font-variant-numeric: tabular-nums }
-svg .halo { paint-order: stroke; stroke: var(--paper); stroke-width: 7; } svg .name { fill: var(--c); font-weight: 600; font-size: 13px } svg .value { fill: var(--ink); font-size: 13px }
-.grid { stroke: var(--faint) } .base, .tick { stroke: var(--edge) } .zero { stroke: var(--soft); stroke-width: 1.5 }
-.ideal { stroke: var(--soft); stroke-opacity: .6; stroke-dasharray: 4 4 } .gap { stroke: var(--c); stroke-width: 5; stroke-opacity: .2 }
-.curve { fill: none; stroke: var(--c); stroke-width: 2.2; stroke-linejoin: round } .ctl .curve { stroke-dasharray: 6 4 }
-.band { fill: var(--c); fill-opacity: 0; pointer-events: none } .lead { fill: none; stroke: var(--c); stroke-opacity: .45 }
-.whisker { stroke: var(--c); stroke-width: 1.6; stroke-opacity: .45 } .whisker.broad { stroke-width: 6; stroke-opacity: .28; stroke-linecap: round }
-.mark { fill: var(--c); stroke: var(--paper); stroke-width: 1.2 } .ctl .mark { fill: var(--paper); stroke: var(--c); stroke-width: 2 }
-.seed { fill: var(--c); fill-opacity: .4 } .share { fill: var(--c); fill-opacity: .4 } .reach { fill: transparent }
-.cell { fill: var(--c) } .hitting { stroke: var(--c); stroke-opacity: .6 } svg .count { fill: var(--ink); font-size: 12px } svg .dark { fill: var(--on-cell) }
-.hit:hover .mark { stroke: var(--ink); stroke-width: 2 } .hit:hover .cell { stroke: var(--ink); stroke-width: 2; stroke-opacity: 1 }
+svg .halo { paint-order: stroke; stroke: var(--paper); stroke-width: 7; }
+svg .name { fill: var(--c); font-weight: 600; font-size: 13px }
+svg .value { fill: var(--ink); font-size: 13px }
+.grid { stroke: var(--faint) } .base, .tick { stroke: var(--edge) }
+.zero { stroke: var(--soft); stroke-width: 1.5 }
+.ideal { stroke: var(--soft); stroke-opacity: .6; stroke-dasharray: 4 4 }
+.gap { stroke: var(--c); stroke-width: 5; stroke-opacity: .2 }
+.curve { fill: none; stroke: var(--c); stroke-width: 2.2; stroke-linejoin: round }
+.ctl .curve { stroke-dasharray: 6 4 }
+.band { fill: var(--c); fill-opacity: 0; pointer-events: none }
+.lead { fill: none; stroke: var(--c); stroke-opacity: .45 }
+.whisker { stroke: var(--c); stroke-width: 1.6; stroke-opacity: .45 }
+.whisker.broad { stroke-width: 6; stroke-opacity: .28; stroke-linecap: round }
+.mark { fill: var(--c); stroke: var(--paper); stroke-width: 1.2 }
+.ctl .mark { fill: var(--paper); stroke: var(--c); stroke-width: 2 }
+.seed { fill: var(--c); fill-opacity: .4 } .share { fill: var(--c); fill-opacity: .4 }
+.reach { fill: transparent }
+.cell { fill: var(--c) } .hitting { stroke: var(--c); stroke-opacity: .6 }
+svg .count { fill: var(--ink); font-size: 12px } svg .dark { fill: var(--on-cell) }
+.hit:hover .mark { stroke: var(--ink); stroke-width: 2 }
+.hit:hover .cell { stroke: var(--ink); stroke-width: 2; stroke-opacity: 1 }
 .series { transition: opacity .12s }
-.legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: .4rem 0 0; padding: 0; list-style: none; font-size: .9rem }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1rem 2.4rem }
+.legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: .4rem 0 0; padding: 0;
+  list-style: none; font-size: .9rem }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr));
+  gap: 1rem 2.4rem }
 .pair h3 { margin: 1rem 0 .6rem }
-.worst { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 1.2rem; margin: 1rem 0; padding: 0; list-style: none }
-.worst li { background: var(--card); border: 1px solid var(--faint); border-radius: 8px; overflow: hidden; font-size: .88rem; line-height: 1.45 }
-.worst img, .worst .blank { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: cover; background: var(--faint) }
+.worst { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 1.2rem;
+  margin: 1rem 0; padding: 0; list-style: none }
+.worst li { background: var(--card); border: 1px solid var(--faint); border-radius: 8px;
+  overflow: hidden; font-size: .88rem; line-height: 1.45 }
+.worst img, .worst .blank { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: cover;
+  background: var(--faint) }
 .worst .blank { display: grid; place-items: center; color: var(--soft) }
-.worst p { margin: 0; padding: .55rem .8rem .7rem; overflow-wrap: anywhere } .worst span { display: block } .worst .file { color: var(--soft); font-size: .8rem }
-#tip { position: fixed; z-index: 9; max-width: 20rem; padding: .35rem .6rem; border-radius: 6px; background: var(--ink); color: var(--paper); font-size: .82rem; line-height: 1.4; pointer-events: none; opacity: 0; transition: opacity .08s }
+.worst p { margin: 0; padding: .55rem .8rem .7rem; overflow-wrap: anywhere }
+.worst span { display: block } .worst .file { color: var(--soft); font-size: .8rem }
+#tip { position: fixed; z-index: 9; max-width: 20rem; padding: .35rem .6rem; border-radius: 6px;
+  background: var(--ink); color: var(--paper); font-size: .82rem; line-height: 1.4;
+  pointer-events: none; opacity: 0; transition: opacity .08s }
 @media (max-width: 46rem) {
-  .wrap { padding: 0 1rem } header { padding-top: 2rem } .wide { display: none } .narrow { display: block }
-  .answer { font-size: 1.06rem } .facts { grid-template-columns: 1fr 1fr } .facts div { padding: .7rem .8rem } .facts dd { font-size: 1.2rem }
-  .data { grid-template-columns: 1fr; gap: 0 } .data dd { margin-bottom: .5rem } .worst { grid-template-columns: 1fr 1fr; gap: .7rem }
+  .wrap { padding: 0 1rem } header { padding-top: 2rem } .wide { display: none }
+  .narrow { display: block }
+  .answer { font-size: 1.06rem } .facts { grid-template-columns: 1fr 1fr }
+  .facts div { padding: .7rem .8rem } .facts dd { font-size: 1.2rem }
+  .data { grid-template-columns: 1fr; gap: 0 } .data dd { margin-bottom: .5rem }
+  .worst { grid-template-columns: 1fr 1fr; gap: .7rem }
   section { padding-top: 1.6rem; margin-top: 1.8rem }
 }
 @media (prefers-reduced-motion: reduce) { * { transition: none !important } }
 @media print {
-  :root { color-scheme: light; --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --faint: #ddd; --edge: #aaa; --accent: #0b5f95; --good: #0d6e4f; --bad: #b03a0c; --on-cell: #fff;
-    --s0: #0b6cab; --s1: #cf5300; --s2: #00805d; --s3: #b04a86; --s4: #94700a; --s5: #2a8bbd; --s6: #7b4bb7; --s7: #b3261e; --ctl: #6b7280 }
-  body { font-size: 10.5pt; print-color-adjust: exact; -webkit-print-color-adjust: exact } .wrap { max-width: none; padding: 0 } header { padding-top: 0 } nav, .skip, #tip { display: none }
-  figure, tr, .worst li, .facts { break-inside: avoid } h2, h3, caption { break-after: avoid } section { margin-top: 1.4rem; padding-top: 1.4rem } .scroll { overflow: visible } pre { white-space: pre-wrap }
+  :root { color-scheme: light; --paper: #fff; --card: #fff; --ink: #000; --soft: #444;
+    --faint: #ddd; --edge: #aaa; --accent: #0b5f95; --good: #0d6e4f; --bad: #b03a0c;
+    --on-cell: #fff;
+    --s0: #0b6cab; --s1: #cf5300; --s2: #00805d; --s3: #b04a86; --s4: #94700a; --s5: #2a8bbd;
+      --s6: #7b4bb7; --s7: #b3261e; --ctl: #6b7280 }
+  body { font-size: 10.5pt; print-color-adjust: exact; -webkit-print-color-adjust: exact }
+  .wrap { max-width: none; padding: 0 } header { padding-top: 0 } nav, .skip, #tip { display: none }
+  figure, tr, .worst li, .facts { break-inside: avoid } h2, h3, caption { break-after: avoid }
+  section { margin-top: 1.4rem; padding-top: 1.4rem } .scroll { overflow: visible }
+  pre { white-space: pre-wrap }
 }
 )css";
 
@@ -128,11 +195,15 @@ constexpr const char* kScript = R"js(
     tip.textContent = mark.dataset.tip;
     const box = tip.getBoundingClientRect();
     tip.style.left = Math.max(4, Math.min(event.clientX + 14, innerWidth - box.width - 4)) + "px";
-    tip.style.top = (event.clientY + 18 + box.height > innerHeight ? event.clientY - box.height - 12 : event.clientY + 18) + "px";
+    const below = event.clientY + 18;
+    const above = event.clientY - box.height - 12;
+    tip.style.top = (below + box.height > innerHeight ? above : below) + "px";
   };
   document.addEventListener("pointermove", show);
   document.addEventListener("pointerdown", show);
-  addEventListener("beforeprint", () => { for (const d of document.querySelectorAll("details")) d.open = true; });
+  addEventListener("beforeprint", () => {
+    for (const d of document.querySelectorAll("details")) d.open = true;
+  });
 })();
 )js";
 
