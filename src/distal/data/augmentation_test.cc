@@ -80,7 +80,7 @@ TEST(Augmentations, NoneIsTheBatchItself) {
   EXPECT_TRUE(augmented(batch, "none").clips.is_same(batch.clips));
 }
 
-// ---- in time -----------------------------------------------------------------------------------------------------------
+// ---- in time ----------------------------------------------------------------
 
 TEST(FrameMaps, AreTheirFormulas) {
   EXPECT_THAT(paced(8, 1, 0), ElementsAre(0, 1, 2, 3, 4, 5, 6, 7));
@@ -170,7 +170,7 @@ TEST(TemporalNaive, DoesTheSameAndTellsNobody) {
   EXPECT_TRUE(same(naive.targets, batch.targets)) << "the label stays";
 }
 
-// ---- mixes -------------------------------------------------------------------------------------------------------------
+// ---- mixes ------------------------------------------------------------------
 
 TEST(Mixes, PartnersAreKnownAlikeAndTakeTurns) {
   Batch batch = batch_of(noise({9, 3, 1, 2, 2}));  // pairs 0 1, 2 3, 4 5, 6 7 are known alike, and 8 is as 0 and 1
@@ -257,7 +257,7 @@ TEST(Fade, MovesEvenlyFromOneLambdaToAnother) {
   }
 }
 
-// ---- in space ----------------------------------------------------------------------------------------------------------
+// ---- in space ---------------------------------------------------------------
 
 // 3 x 3 pixels 1 .. 9 over 10, one frame, three like channels.
 torch::Tensor nine() { return (torch::arange(1, 10, torch::kFloat32) / 10).view({1, 1, 1, 3, 3}).expand({1, 3, 1, 3, 3}).contiguous(); }
@@ -353,7 +353,7 @@ TEST(RandAugmentT, CutsOutASquareThatStaysInItsPlace) {
   }
 }
 
-// ---- in the batches of a training --------------------------------------------------------------------------------------
+// ---- in the batches of a training -------------------------------------------
 
 class FamilyBatches : public ::testing::Test {
  protected:

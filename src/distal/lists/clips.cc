@@ -61,7 +61,7 @@ int64_t label_of(const Row& row, const Classes& classes) {
   return *index;
 }
 
-// ---- one label a clip --------------------------------------------------------------------------------------------------
+// ---- one label a clip -------------------------------------------------------
 
 // Where a label was given.
 struct Labelled {
@@ -119,7 +119,7 @@ void require_one_label_of_spans(const std::vector<Video>& videos, const std::vec
   }
 }
 
-// ---- clips -------------------------------------------------------------------------------------------------------------
+// ---- clips ------------------------------------------------------------------
 
 // The row's span within the video, or nothing where the video ends before it begins.
 std::optional<std::pair<double, double>> span_of(const Row& row, const VideoInfo& info) {

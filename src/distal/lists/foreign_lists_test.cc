@@ -64,7 +64,7 @@ TEST(TallyTest, AddsUpAndNamesTheFirstOfEachReason) {
   EXPECT_THAT(tally.text(), HasSubstr("1 reason 9, 10 for 10 other reasons"));
 }
 
-// ---- Kinetics ----------------------------------------------------------------------------------------------------------
+// ---- Kinetics ---------------------------------------------------------------
 
 const char* kKinetics =
     "label,youtube_id,time_start,time_end,split,is_cc\n"
@@ -103,7 +103,7 @@ TEST(Kinetics, RefusesWithItsLine) {
   EXPECT_THAT(refusal("label,youtube_id,time_start,time_end\nrun," + std::string(300, 'a') + ",0,1\n"), StartsWith("k.csv:2: a youtube_id of 300 characters"));
 }
 
-// ---- MMAction2 ---------------------------------------------------------------------------------------------------------
+// ---- MMAction2 --------------------------------------------------------------
 
 TEST(MMAction2, ReadsPathAndNumber) {
   const auto list = read_mmaction2("some/path/000.mp4 1\r\nsome/my clip.mp4 0\n\n", "train.txt", {});
@@ -128,7 +128,7 @@ TEST(MMAction2, RefusesFramesAndSeveralLabels) {
   EXPECT_THAT(refusal("a.mp4\n"), StartsWith("t.txt:1: 'a.mp4' does not end in a class number"));
 }
 
-// ---- UCF101, HMDB51 ----------------------------------------------------------------------------------------------------
+// ---- UCF101, HMDB51 ---------------------------------------------------------
 
 TEST(Ucf101, ReadsBothKindsOfList) {
   const auto train = read_ucf101("ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1\nHandstandPushups/v_HandStandPushups_g25_c07.avi 37\n", "trainlist01.txt", Side::training);
@@ -152,16 +152,19 @@ TEST(Hmdb51, ReadsOneClassOfASplit) {
   EXPECT_THAT(error_of([] { read_hmdb51("a.avi 3\n", "x.txt", "x"); }), StartsWith("x.txt:1: 'a.avi 3' is not of an HMDB51 split"));
 }
 
-// ---- Label Studio ------------------------------------------------------------------------------------------------------
+// ---- Label Studio -----------------------------------------------------------
 
 const char* kLabelStudio = R"([
  {"id": 7, "data": {"video": "/data/upload/3/0a1b2c3d-op%201.mp4"}, "annotations": [
    {"was_cancelled": true, "result": []},
    {"result": [
-     {"type": "timelinelabels", "value": {"ranges": [{"start": 1, "end": 10}], "timelinelabels": ["cut"]}},
-     {"type": "timelinelabels", "value": {"ranges": [{"start": 11, "end": 11}], "timelinelabels": ["sew"]}},
+     {"type": "timelinelabels",
+      "value": {"ranges": [{"start": 1, "end": 10}], "timelinelabels": ["cut"]}},
+     {"type": "timelinelabels",
+      "value": {"ranges": [{"start": 11, "end": 11}], "timelinelabels": ["sew"]}},
      {"type": "videorectangle", "value": {"sequence": []}}]}], "predictions": [{"result": [
-     {"type": "timelinelabels", "value": {"ranges": [{"start": 1, "end": 99}], "timelinelabels": ["guessed"]}}]}]},
+     {"type": "timelinelabels",
+      "value": {"ranges": [{"start": 1, "end": 99}], "timelinelabels": ["guessed"]}}]}]},
  {"id": 8, "data": {"video": "http://host/data/local-files/?d=ward/op2.mp4"}, "annotations": [
    {"result": [{"type": "choices", "value": {"choices": ["rest"]}}]}]},
  {"id": 9, "data": {"video": "s3://bucket/op3.mp4"}, "annotations": []}
@@ -198,9 +201,12 @@ TEST(LabelStudio, TheGroundTruthWins) {
 }
 
 TEST(LabelStudio, LabelsWithStartAndEndAreSeconds) {
-  const auto list = read_label_studio(R"({"id": 1, "data": {"video": "a.mp4"}, "annotations": [{"result": [
-     {"type": "labels", "value": {"start": 0.1, "end": 0.5, "channel": 0, "labels": ["walk"]}, "to_name": "audio"},
-     {"type": "labels", "value": {"labels": ["walk"]}}]}]})", "e.json", among({}), 0);
+  const auto list =
+      read_label_studio(R"({"id": 1, "data": {"video": "a.mp4"}, "annotations": [{"result": [
+     {"type": "labels",
+      "value": {"start": 0.1, "end": 0.5, "channel": 0, "labels": ["walk"]}, "to_name": "audio"},
+     {"type": "labels", "value": {"labels": ["walk"]}}]}]})",
+                        "e.json", among({}), 0);
   ASSERT_THAT(labels(list), ElementsAre("walk"));
   EXPECT_EQ(list.rows[0].start_s, 0.1);
   EXPECT_EQ(list.rows[0].end_s, 0.5);
@@ -227,22 +233,37 @@ std::string left_out(const std::string& annotation, const std::string& data = R"
 }
 
 TEST(LabelStudio, ATaskThatCannotBeReadStopsOnlyItself) {
-  EXPECT_EQ(left_out(R"({"type": "timelinelabels", "value": {"ranges": [{"start": 1, "end": 2}], "timelinelabels": ["x", "y"]}})"),
-            R"(with several labels on one span, where distal learns one; leave one (task 5: ["x","y"]))");
-  EXPECT_EQ(left_out(R"({"type": "choices", "value": {"choices": ["x"]}}, {"type": "choices", "from_name": "mood", "value": {"choices": ["y"]}})"),
-            "with two classes for the whole video, where distal learns one; leave one (task 5: x and y (mood))");
+  EXPECT_EQ(left_out(R"({"type": "timelinelabels", "value": {"ranges": [{"start": 1, )"
+                     R"("end": 2}], "timelinelabels": ["x", "y"]}})"),
+            R"(with several labels on one span, )"
+            R"(where distal learns one; leave one (task 5: ["x","y"]))");
+  EXPECT_EQ(left_out(R"({"type": "choices", "value": {"choices": ["x"]}}, )"
+                     R"({"type": "choices", "from_name": "mood", )"
+                     R"("value": {"choices": ["y"]}})"),
+            "with two classes for the whole video, where distal learns one; leave one (task 5: x "
+            "and y (mood))");
   EXPECT_EQ(left_out(R"({"type": "choices", "value": {"choices": ["x", "y"]}})"), R"(with two classes for the whole video, where distal learns one; leave one (task 5: ["x","y"]))");
-  EXPECT_EQ(left_out(R"({"type": "timelinelabels", "value": {"ranges": [{"start": null, "end": 2}], "timelinelabels": ["x"]}})"),
+  EXPECT_EQ(left_out(R"({"type": "timelinelabels", "value": {"ranges": [{"start": null, )"
+                     R"("end": 2}], "timelinelabels": ["x"]}})"),
             "with a range whose ends are not frames counted from 1 (task 5: start is null)");
   for (const char* start : {"0", "-3", "1.5", "1e300", "\"2\"", "true", "[1]"}) {
-    EXPECT_THAT(left_out(fmt::format(R"({{"type": "timelinelabels", "value": {{"ranges": [{{"start": {}, "end": 2}}], "timelinelabels": ["x"]}}}})", start)),
-                StartsWith("with a range whose ends are not frames counted from 1 (task 5: start is ")) << start;
+    EXPECT_THAT(
+        left_out(fmt::format(R"({{"type": "timelinelabels", "value": {{"ranges": [{{"start": {}, )"
+                             R"("end": 2}}], "timelinelabels": ["x"]}}}})",
+                             start)),
+        StartsWith("with a range whose ends are not frames counted from 1 (task 5: start is "))
+        << start;
   }
-  EXPECT_EQ(left_out(R"({"type": "timelinelabels", "value": {"ranges": [{"start": 3, "end": 2}], "timelinelabels": ["x"]}})"),
+  EXPECT_EQ(left_out(R"({"type": "timelinelabels", "value": {"ranges": [{"start": 3, )"
+                     R"("end": 2}], "timelinelabels": ["x"]}})"),
             "with a range that ends before it starts (task 5: frames 3 .. 2)");
   EXPECT_EQ(left_out(R"({"type": "labels", "value": {"start": 3, "end": 2, "labels": ["x"]}})"), "with a range that ends before it starts (task 5: 3 .. 2 s)");
-  EXPECT_THAT(left_out(R"({"type": "labels", "value": {"start": 3, "end": 1e300, "labels": ["x"]}})"), StartsWith("with a range whose ends are not seconds (task 5: end is "));
-  EXPECT_THAT(left_out(R"({"type": "timelinelabels", "value": {"ranges": [], "timelinelabels": ["x"]}})"), StartsWith("with timelinelabels that have no range"));
+  EXPECT_THAT(left_out(R"({"type": "labels", "value": {"start": 3, "end": 1e300, )"
+                       R"("labels": ["x"]}})"),
+              StartsWith("with a range whose ends are not seconds (task 5: end is "));
+  EXPECT_THAT(left_out(R"({"type": "timelinelabels", "value": {"ranges": [], )"
+                       R"("timelinelabels": ["x"]}})"),
+              StartsWith("with timelinelabels that have no range"));
   EXPECT_THAT(left_out(R"({"type": "choices", "value": {"choices": [7]}})"), StartsWith("with a label that is no text"));
   EXPECT_THAT(left_out(R"({"type": "choices", "value": {"choices": "x"}})"), StartsWith("with a span that has no label"));
   EXPECT_THAT(left_out(R"({"type": "choices", "value": {"choices": ["x"]}})", R"({"clip": "a.mp4"})"), StartsWith("without a key `video` in their data"));
@@ -254,7 +275,8 @@ TEST(LabelStudio, ATaskThatCannotBeReadStopsOnlyItself) {
 }
 
 TEST(LabelStudio, WhatIsNotReadIsNamedWithItsCount) {
-  const std::string box = R"({"type": "videorectangle", "value": {"sequence": [], "labels": ["Car"]}})";
+  const std::string box = R"({"type": "videorectangle", "value": {"sequence": [], )"
+                          R"("labels": ["Car"]}})";
   const auto refusal = error_of([&] { read_label_studio("[" + task(box + "," + box + R"(, {"type": "textarea", "value": {"text": ["x"]}})") + "]", "e.json", among({}), 0); });
   EXPECT_EQ(refusal, "e.json: no task to read: 1 tasks: 0 read, 1 without an answer about time or class (task 5); 3 regions: 0 read, 2 videorectangle (boxes), 1 textarea; "
                      "read are timelinelabels (spans in frames), labels with start and end (spans in seconds) and choices (the whole video)");
@@ -263,7 +285,9 @@ TEST(LabelStudio, WhatIsNotReadIsNamedWithItsCount) {
 TEST(LabelStudio, OtherExportsAreRefusedByName) {
   const auto refusal = [](const std::string& text) { return error_of([&] { read_label_studio(text, "e.json", among({}), 0); }); };
   EXPECT_EQ(refusal(R"([{"video": "a.mp4", "label": "x"}])"), "e.json: its entries have no data and annotations; export from Label Studio as JSON");
-  EXPECT_THAT(refusal(R"([{"video": "a.mp4", "choice": "x", "annotator": 1, "annotation_id": 2}])"), StartsWith("e.json: its entries are of a JSON-MIN export"));
+  EXPECT_THAT(refusal(R"([{"video": "a.mp4", "choice": "x", "annotator": 1, )"
+                      R"("annotation_id": 2}])"),
+              StartsWith("e.json: its entries are of a JSON-MIN export"));
   EXPECT_THAT(refusal(R"([{"data": {"video": "a.mp4"}, "completions": []}])"), StartsWith("e.json: its entries are of a Label Studio before 1.0"));
   EXPECT_THAT(refusal("[]"), StartsWith("e.json: no list of tasks"));
   EXPECT_THAT(refusal("[1, "), StartsWith("e.json: line 1, column "));
@@ -272,7 +296,7 @@ TEST(LabelStudio, OtherExportsAreRefusedByName) {
               StartsWith("e.csv:1: a CSV export of Label Studio"));
 }
 
-// ---- CVAT --------------------------------------------------------------------------------------------------------------
+// ---- CVAT -------------------------------------------------------------------
 
 std::string cvat(const std::string& body, const std::string& filter = "") {
   return "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<annotations>\n  <version>1.1</version>\n  <meta>\n    <task>\n      <id>3</id>\n      <name>a &amp; b</name>\n"
@@ -337,7 +361,11 @@ TEST(Cvat, EveryShapeOfATrackIsRead) {
     EXPECT_THAT(frames(list), ElementsAre(Frames{2, 3})) << shape;
     EXPECT_THAT(tallies(list), ElementsAre("1 tracks: 1 read")) << shape;
   }
-  const auto skeleton = [](int frame, int a, int b) { return fmt::format(R"(<skeleton frame="{}"><points label="1" outside="{}"/><points label="2" outside="{}"/></skeleton>)", frame, a, b); };
+  const auto skeleton = [](int frame, int a, int b) {
+    return fmt::format(R"(<skeleton frame="{}"><points label="1" outside="{}"/>)"
+                       R"(<points label="2" outside="{}"/></skeleton>)",
+                       frame, a, b);
+  };
   EXPECT_THAT(frames(of(skeleton(2, 0, 1) + skeleton(3, 0, 0) + skeleton(5, 1, 1))), ElementsAre(Frames{2, 4}));
 }
 
@@ -381,7 +409,7 @@ TEST(Cvat, RefusesWhatItDoesNotUnderstandWithItsLine) {
   EXPECT_THAT(refusal("<annotations>\n  <meta>\n    <project></project></meta></annotations>"), StartsWith("a.xml:3: a project; export its tasks one by one"));
 }
 
-// ---- recognition, writing ----------------------------------------------------------------------------------------------
+// ---- recognition, writing ---------------------------------------------------
 
 TEST(ForeignLists, AreRecognisedByContent) {
   EXPECT_EQ(recognised_format(kKinetics, "train.csv"), "kinetics");

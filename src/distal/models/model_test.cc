@@ -141,15 +141,31 @@ TEST(WeightFile, RefusesWhatIsBroken) {
   EXPECT_THAT(refusal(safetensors(header, "1234567")), HasSubstr("cut or damaged"));
   EXPECT_THAT(refusal(safetensors(header, "123456789")), HasSubstr("end at byte 8 of 9"));
   EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", "12345678")), HasSubstr("[3]"));
-  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4]}})", "1234")), HasSubstr("does not fit"));
-  EXPECT_THAT(refusal(safetensors(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})", "123")), HasSubstr("overlap"));
+  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"F32","shape":[4611686018427387905],)"
+                                  R"("data_offsets":[0,4]}})",
+                                  "1234")),
+              HasSubstr("does not fit"));
+  EXPECT_THAT(refusal(safetensors(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},)"
+                                  R"("b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})",
+                                  "123")),
+              HasSubstr("overlap"));
   const std::string deep = std::string(300000, '[') + std::string(300000, ']');
   EXPECT_THAT(refusal(safetensors(R"({"w":)" + deep + "}", "")), HasSubstr("nested deeper than 64"));
-  EXPECT_THAT(refusal(safetensors(R"({"a":{"dtype":"F32","shape":[0,4611686018427387904,4611686018427387904],"data_offsets":[0,0]}})", "")), HasSubstr("does not fit"));
-  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "12")), HasSubstr("'w' stands twice"));
+  EXPECT_THAT(refusal(safetensors(R"({"a":{"dtype":"F32",)"
+                                  R"("shape":[0,4611686018427387904,4611686018427387904],)"
+                                  R"("data_offsets":[0,0]}})",
+                                  "")),
+              HasSubstr("does not fit"));
+  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                                  R"("w":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
+                                  "12")),
+              HasSubstr("'w' stands twice"));
   EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"U8","shape":[1],"data_offsets":[0,-1]}})", "1")), HasSubstr("data_offsets of tensor w in its header is of another type"));
   EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"U8","shape":[1e0],"data_offsets":[0,1]}})", "1")), HasSubstr("shape of tensor w"));
-  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"U8","shape":[18446744073709551615],"data_offsets":[0,1]}})", "1")), HasSubstr("does not fit"));
+  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"U8","shape":[18446744073709551615],)"
+                                  R"("data_offsets":[0,1]}})",
+                                  "1")),
+              HasSubstr("does not fit"));
   EXPECT_THAT(refusal(safetensors(R"({"w":7})", "")), HasSubstr("tensor w of its header has no dtype"));
   std::string ones = "1";
   for (int i = 0; i < 100; ++i) ones += ",1";
@@ -184,8 +200,10 @@ TEST(WeightFile, AHeadersBytesAndValuesAreBounded) {
 TEST(WeightFile, AcceptsEmptyTensorsWhereverTheyStand) {
   const TemporaryFolder folder;
   const std::string path = folder / "x.safetensors";
-  write(path, safetensors(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"end":{"dtype":"U8","shape":[0],"data_offsets":[2,2]},)"
-                          R"("none":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]}})", "12"));
+  write(path, safetensors(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},)"
+                          R"("end":{"dtype":"U8","shape":[0],"data_offsets":[2,2]},)"
+                          R"("none":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]}})",
+                          "12"));
   const auto tensors = load_safetensors(path);
   ASSERT_THAT(tensors, SizeIs(3));
   EXPECT_EQ(tensors[0].second.numel(), 2);

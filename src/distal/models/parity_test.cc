@@ -196,7 +196,7 @@ at::Tensor clips_of(const Json& input) {
   return input.at("layout").get<std::string>().starts_with("N,T") ? values.transpose(1, 2) : values;
 }
 
-// ---- a fixture's model as one of ours ----------------------------------------------------------------------------------
+// ---- a fixture's model as one of ours ---------------------------------------
 
 // Constructors' arguments that are options here, and those that have one value here; of a scalar argument beside them nothing is known.
 const std::map<std::string, std::string> kOptions = {{"M", "branches"}, {"cardinality", "cardinality"}, {"fuse_layer", "fuse"}, {"ops_type", "ops"},

@@ -25,7 +25,7 @@ namespace {
 using Colour = std::array<double, 3>;
 constexpr double kTurn = 2 * std::numbers::pi;
 
-// ---- motions -----------------------------------------------------------------------------------------------------------
+// ---- motions ----------------------------------------------------------------
 
 struct Motion {
   // in units of speed
@@ -117,7 +117,7 @@ void paint_motion(const Scene& scene, const Motion& motion, int64_t frame, const
   }
 }
 
-// ---- numbers -----------------------------------------------------------------------------------------------------------
+// ---- numbers ----------------------------------------------------------------
 
 constexpr int64_t kCells = 5;  // a grid of 5 x 5 cells: 4 corners that show which way is up, 16 bits, 5 check bits
 constexpr std::array<uint8_t, 3> kOne = {230, 200, 60};
@@ -163,7 +163,7 @@ double brightness(const uint8_t* rgb, int64_t height, int64_t width, int64_t row
   return sum / static_cast<double>((bottom - top) * (right - left));
 }
 
-// ---- sets --------------------------------------------------------------------------------------------------------------
+// ---- sets -------------------------------------------------------------------
 
 std::string fingerprint(const SyntheticSet& set) {
   const SyntheticOptions& o = set.video;
