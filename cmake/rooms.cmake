@@ -5,6 +5,9 @@
 #   makes libdistal.so of all rooms, the target distal::distal.
 # distal_catalogue(ROOM FOLDER TYPE HEADER)
 #   writes the table of a family from its folder: one file, one method, the file's name is the method's name.
+# distal_commands()
+#   writes the table of the program's commands from src/distal/cli/commands/: one file, one
+#   command, the file's name is the command's name.
 
 if(NOT DISTAL_FUZZ)
   find_package(GTest REQUIRED)
@@ -136,4 +139,28 @@ ${rows}  };
 ")
   set_source_files_properties(${out} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)  # its specialisation comes before any use
   target_sources(distal_${room} PRIVATE ${out})
+endfunction()
+
+function(distal_commands)
+  file(GLOB files CONFIGURE_DEPENDS distal/cli/commands/*.cc)
+  list(FILTER files EXCLUDE REGEX "_test\\.cc$")
+  set(externs "")
+  set(rows "")
+  foreach(file ${files})
+    get_filename_component(command ${file} NAME_WE)
+    string(APPEND externs "extern const Command ${command}_command;\n")
+    string(APPEND rows "      {\"${command}\", &${command}_command},\n")
+  endforeach()
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/cli_commands.cc)
+  file(CONFIGURE OUTPUT ${out} @ONLY CONTENT
+"// Written by the build from src/distal/cli/commands/.
+#include \"distal/cli/command.h\"
+namespace distal {
+${externs}std::vector<CommandRow> command_files() {
+  return {
+${rows}  };
+}
+}  // namespace distal
+")
+  target_sources(distal_cli PRIVATE ${out})
 endfunction()

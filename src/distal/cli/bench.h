@@ -50,6 +50,7 @@ double seconds(const Work& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+void add_bench_decode(CLI::App& bench);
 void add_bench_score(CLI::App& bench);
 void add_bench_train(CLI::App& bench);
 

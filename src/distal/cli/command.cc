@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
@@ -20,17 +19,19 @@ namespace {
 
 constexpr double kMostWhole = 9e15;  // that a double holds exactly, and a little less
 
-
 void print_plan(const Plan& plan, bool json) { fmt::print("{}", json ? json_text(plan_json(plan), 2) + "\n" : plan.text); }
 
 }  // namespace
 
-const std::vector<Command>& commands() {
-  static const std::vector<Command> table = {
-      {"demo", add_demo},     {"probe", add_probe},   {"import", add_import}, {"shrink", add_shrink}, {"new", add_new},   {"train", add_train}, {"run", add_run},       {"sweep", add_sweep},
-      {"report", add_report}, {"predict", add_predict}, {"export", add_export}, {"select", add_select}, {"list", add_list}, {"bench", add_bench}, {"doctor", add_doctor},
-  };
-  return table;
+const std::vector<CommandRow>& commands() {
+  static const std::vector<CommandRow> rows = [] {
+    std::vector<CommandRow> all = command_files();
+    std::stable_sort(all.begin(), all.end(), [](const CommandRow& a, const CommandRow& b) {
+      return a.command->order < b.command->order;
+    });
+    return all;
+  }();
+  return rows;
 }
 
 CLI::Validator number_from(double low, double high) {

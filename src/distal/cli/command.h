@@ -1,6 +1,6 @@
 #pragma once
-// A subcommand is a function that adds itself to the program; main.cc is their table. Each prints its result to stdout (or
-// as JSON), progress to stderr, and throws Error for main.cc to print.
+// What the commands share. A command prints its result to stdout, perhaps as JSON, and progress to
+// stderr. It throws Error, which program.cc prints.
 
 #include <limits>
 #include <memory>
@@ -17,27 +17,26 @@
 
 namespace distal {
 
+/// A command of the program. The file cli/commands/NAME.cc defines `distal NAME`, and ends with
+///
+///   extern const Command NAME_command;
+///   const Command NAME_command{order, add_NAME};
+///
+/// in the namespace distal. The build writes the table of commands from the folder
+/// (cmake/rooms.cmake).
 struct Command {
-  const char* name;
-  void (*add)(CLI::App& app);
+  int order;                       // place in `distal --help`: ascending, then by name
+  void (*add)(CLI::App* command);  // its description, arguments, flags and callback
 };
-const std::vector<Command>& commands();
 
-void add_bench(CLI::App& app);
-void add_demo(CLI::App& app);
-void add_doctor(CLI::App& app);
-void add_export(CLI::App& app);
-void add_import(CLI::App& app);
-void add_list(CLI::App& app);
-void add_new(CLI::App& app);
-void add_predict(CLI::App& app);
-void add_probe(CLI::App& app);
-void add_report(CLI::App& app);
-void add_run(CLI::App& app);
-void add_select(CLI::App& app);
-void add_shrink(CLI::App& app);
-void add_sweep(CLI::App& app);
-void add_train(CLI::App& app);
+struct CommandRow {
+  const char* name;  // of its file
+  const Command* command;
+};
+/// One row a file, sorted by name. The build writes it.
+std::vector<CommandRow> command_files();
+/// All commands, in the order of `distal --help`.
+const std::vector<CommandRow>& commands();
 
 /// What a number on the command line must be, said in our words; CLI11's own limits let NaN pass and are written with 300 digits. Both ends count. For
 /// transform(): a whole number may be written as in recipes (+3, 1e3).

@@ -35,7 +35,7 @@ void complain(const std::string& message) {
 // CLI11 would only say that the word was not expected.
 void suggest(const std::string& word) {
   std::vector<std::string> names;
-  for (const Command& command : commands()) names.push_back(command.name);
+  for (const CommandRow& row : commands()) names.push_back(row.name);
   if (word.starts_with("-") || std::find(names.begin(), names.end(), word) != names.end()) return;
   const auto near = nearest(word, names);
   throw UsageError(fmt::format("{} is no command; {}", excerpt(word, 60), near ? "did you mean " + *near + "?" : "distal --help lists them"));
@@ -154,7 +154,7 @@ int run_program(int argc, char** argv) {
   app.set_version_flag("--version", fmt::format("distal {}", revision()), "print the revision that this program was built from");
   std::string taken;  // above; here for --help
   app.add_option(kPlugin, taken, "shared library with methods of yours; may be repeated");
-  for (const Command& command : commands()) command.add(app);
+  for (const CommandRow& row : commands()) row.command->add(app.add_subcommand(row.name));
   try {
     if (words.size() > 1) suggest(words[1]);
     std::vector<char*> pointers;

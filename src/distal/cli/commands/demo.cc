@@ -2,9 +2,10 @@
 #include "distal/cli/demo_recipe.h"
 
 namespace distal {
+namespace {
 
-void add_demo(CLI::App& app) {
-  auto* command = app.add_subcommand("demo", "the whole loop on H.264 videos it generates: a teacher, its student, three strategies; one to four minutes");
+void add_demo(CLI::App* command) {
+  command->description("the whole loop on H.264 videos it generates: a teacher, its student, three strategies; one to four minutes");
   const auto arguments = std::make_shared<RecipeArguments>();
   arguments->out = "demo";
   command->add_option("--out", arguments->out, "folder of videos, store and report")->capture_default_str();
@@ -17,5 +18,10 @@ void add_demo(CLI::App& app) {
     run_and_report(arguments->allowed(read_study(Document::text(kDemoRecipe, "recipes/demo.yaml").with(overrides), "demo")), *arguments);
   });
 }
+
+}  // namespace
+
+extern const Command demo_command;
+const Command demo_command{10, add_demo};
 
 }  // namespace distal

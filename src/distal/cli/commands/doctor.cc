@@ -100,10 +100,8 @@ void doctor(const RecipeArguments& arguments) {
   if (arguments.json) fmt::print("{}\n", json_text(found, 2));
 }
 
-}  // namespace
-
-void add_doctor(CLI::App& app) {
-  auto* command = app.add_subcommand("doctor", "what this machine has, and whether a recipe fits it; or how much a data set depends on the order of its frames");
+void add_doctor(CLI::App* command) {
+  command->description("what this machine has, and whether a recipe fits it; or how much a data set depends on the order of its frames");
   const auto arguments = std::make_shared<RecipeArguments>();
   arguments->add_to(*command);
   command->get_option("recipe")->required(false);
@@ -116,5 +114,10 @@ void add_doctor(CLI::App& app) {
     doctor_order(*arguments);
   });
 }
+
+}  // namespace
+
+extern const Command doctor_command;
+const Command doctor_command{150, add_doctor};
 
 }  // namespace distal

@@ -173,12 +173,9 @@ std::string settings_help() {
   return "Options, with --set:\n" + help_text([&](OptionVisitor& v) { all.visit(v); });
 }
 
-}  // namespace
-
-void add_export(CLI::App& app) {
+void add_export(CLI::App* command) {
   const std::vector<std::string> names = words_of_targets(name_of);
-  auto* command = app.add_subcommand(
-      "export",
+  command->description(
       fmt::format("a trained model as a file for other programs: {}, perhaps in eight bits",
                   either_of(words_of_targets(title_of))));
   const auto arguments = std::make_shared<ExportArguments>();
@@ -215,5 +212,10 @@ void add_export(CLI::App& app) {
   command->footer(settings_help());
   command->callback([arguments] { export_as_told(*arguments); });
 }
+
+}  // namespace
+
+extern const Command export_command;
+const Command export_command{110, add_export};
 
 }  // namespace distal

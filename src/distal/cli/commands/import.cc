@@ -244,11 +244,10 @@ void import(const ImportArguments& arguments) {
   else fmt::print("{}", printable_lines(as_text(stock, arguments.dry_run)));
 }
 
-}  // namespace
-
-void add_import(CLI::App& app) {
-  auto* command = app.add_subcommand("import", "takes stock of videos: reads a folder or a list, probes each video, records it, writes train.csv and "
-                                               "test.csv that share no group");
+void add_import(CLI::App* command) {
+  command->description(
+      "takes stock of videos: reads a folder or a list, probes each video, records it, writes train.csv and "
+      "test.csv that share no group");
   const auto arguments = std::make_shared<ImportArguments>();
   ImportOptions& source = arguments->source;
   command->add_option("path", source.path, "folder of CLASS/VIDEO, a CSV with path,label[,group], or a list of another tool")->required();
@@ -270,5 +269,10 @@ void add_import(CLI::App& app) {
   command->add_flag("--json", arguments->json, "the summary as JSON on stdout");
   command->callback([arguments] { import(*arguments); });
 }
+
+}  // namespace
+
+extern const Command import_command;
+const Command import_command{30, add_import};
 
 }  // namespace distal

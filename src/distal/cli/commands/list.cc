@@ -57,11 +57,8 @@ struct ListArguments {
   bool json = false;
 };
 
-}  // namespace
-
-void add_list(CLI::App& app) {
-  auto* command = app.add_subcommand(
-      "list", "the methods, each with its paper; with a method's name also its options");
+void add_list(CLI::App* command) {
+  command->description("the methods, each with its paper; with a method's name also its options");
   const auto arguments = std::make_shared<ListArguments>();
   auto* what = command->add_option("what", arguments->wanted,
                                    "backbones, strategies, losses, augmentations, tasks, "
@@ -72,10 +69,15 @@ void add_list(CLI::App& app) {
                    "folder to write the reference of recipes, methods and commands into instead, "
                    "as Markdown")
       ->excludes(what, json);
-  command->callback([arguments, &app] {
+  command->callback([arguments, command] {
     if (arguments->reference.empty()) return list(arguments->wanted, arguments->json);
-    write_reference(app, arguments->reference);
+    write_reference(*command->get_parent(), arguments->reference);
   });
 }
+
+}  // namespace
+
+extern const Command list_command;
+const Command list_command{130, add_list};
 
 }  // namespace distal

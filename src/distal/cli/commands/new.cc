@@ -46,10 +46,8 @@ void make_recipe(const NewArguments& arguments) {
   fmt::print("{}", printable_lines(fmt::format("{}\n{}next: {}\n", arguments.recipe, proposal.plan.text, next)));
 }
 
-}  // namespace
-
-void add_new(CLI::App& app) {
-  auto* command = app.add_subcommand("new", "a commented recipe for a folder with train.csv and test.csv, with the minutes it will take here");
+void add_new(CLI::App* command) {
+  command->description("a commented recipe for a folder with train.csv and test.csv, with the minutes it will take here");
   const auto arguments = std::make_shared<NewArguments>();
   command->add_option("recipe", arguments->recipe, "file to write")->required();
   command->add_option("--data", arguments->data, "folder with train.csv and test.csv [of the store's last import, else this folder]");
@@ -59,5 +57,10 @@ void add_new(CLI::App& app) {
   command->add_flag("--quiet", arguments->quiet, "no progress");
   command->callback([arguments] { make_recipe(*arguments); });
 }
+
+}  // namespace
+
+extern const Command new_command;
+const Command new_command{50, add_new};
 
 }  // namespace distal

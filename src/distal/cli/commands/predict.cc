@@ -224,10 +224,8 @@ void predict_stream(const PredictArguments& arguments) {
   if (before < 0) fail("{}: {} frames count and an answer takes {}; leave out --stream, or give a higher --rate", info.path, frames, OnlineEco::kSlotFrames);
 }
 
-}  // namespace
-
-void add_predict(CLI::App& app) {
-  auto* command = app.add_subcommand("predict", "what a trained model says of videos: class and probability of each, of their segments, or as a stream goes on");
+void add_predict(CLI::App* command) {
+  command->description("what a trained model says of videos: class and probability of each, of their segments, or as a stream goes on");
   const auto arguments = std::make_shared<PredictArguments>();
   command->add_option("model", arguments->model, "a .safetensors that run or train wrote, with its description beside or in it, or an .onnx or .xml that export wrote")->required();
   command->add_option("videos", arguments->videos, "video files");
@@ -255,5 +253,10 @@ void add_predict(CLI::App& app) {
     predict_stream(*arguments);
   });
 }
+
+}  // namespace
+
+extern const Command predict_command;
+const Command predict_command{100, add_predict};
 
 }  // namespace distal

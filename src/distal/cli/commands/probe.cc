@@ -29,10 +29,8 @@ nlohmann::json as_json(const VideoInfo& info) {
           {"audio_streams", info.audio_streams}, {"damage", info.damage}, {"seekable", info.seekable}, {"doubt", info.doubt}};
 }
 
-}  // namespace
-
-void add_probe(CLI::App& app) {
-  auto* command = app.add_subcommand("probe", "what is in video files: streams, frame rate (constant or not), damage");
+void add_probe(CLI::App* command) {
+  command->description("what is in video files: streams, frame rate (constant or not), damage");
   const auto paths = std::make_shared<std::vector<std::string>>();
   const auto json = std::make_shared<bool>(false);
   command->add_option("videos", *paths, "video files")->required();
@@ -57,5 +55,10 @@ void add_probe(CLI::App& app) {
     if (bad > 0) fail("{} of {} files cannot be used", bad, paths->size());
   });
 }
+
+}  // namespace
+
+extern const Command probe_command;
+const Command probe_command{20, add_probe};
 
 }  // namespace distal

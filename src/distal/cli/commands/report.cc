@@ -149,10 +149,8 @@ Results read_all(const std::vector<std::string>& folders) {
   return runs.size() == 1 ? runs.front().results : merged(runs);
 }
 
-}  // namespace
-
-void add_report(CLI::App& app) {
-  auto* command = app.add_subcommand("report", "one static page from finished runs; several on the same test set are laid side by side");
+void add_report(CLI::App* command) {
+  command->description("one static page from finished runs; several on the same test set are laid side by side");
   const auto folders = std::make_shared<std::vector<std::string>>();
   const auto out = std::make_shared<std::string>("report.html");
   const auto json = std::make_shared<bool>(false);
@@ -165,5 +163,10 @@ void add_report(CLI::App& app) {
     fmt::print("{}\n", *json ? report_json(results) : *out);
   });
 }
+
+}  // namespace
+
+extern const Command report_command;
+const Command report_command{90, add_report};
 
 }  // namespace distal

@@ -185,10 +185,8 @@ void select_rows(const SelectArguments& arguments) {
   fmt::print("{}\n", arguments.json ? nlohmann::ordered_json{{"rows", list}, {"seconds", seconds}}.dump() : fmt::format("{}", fmt::join(list, "\n")));
 }
 
-}  // namespace
-
-void add_select(CLI::App& app) {
-  auto* command = app.add_subcommand("select", "which rows of your own features to label next: any strategy of this program over .npy files (M clips, K classes, D features)");
+void add_select(CLI::App* command) {
+  command->description("which rows of your own features to label next: any strategy of this program over .npy files (M clips, K classes, D features)");
   const auto arguments = std::make_shared<SelectArguments>();
   command->add_option("--strategy", arguments->strategy, "a name of distal list strategies")->capture_default_str();
   command->add_option("--set", arguments->sets, "key=value as in a recipe, e.g. strategy.normalize=false or selection.per_video=2; may be repeated")->take_all()->delimiter('\0');
@@ -213,5 +211,10 @@ void add_select(CLI::App& app) {
   command->add_flag("--json", arguments->json, "{\"rows\": [...], \"seconds\": of the selection} to stdout");
   command->callback([arguments] { select_rows(*arguments); });
 }
+
+}  // namespace
+
+extern const Command select_command;
+const Command select_command{120, add_select};
 
 }  // namespace distal

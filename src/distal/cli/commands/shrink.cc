@@ -235,10 +235,8 @@ void print(const ShrinkArguments& arguments, const OutcomeOfShrink& outcome) {
   fmt::print("{}", printable_lines(outcome_text(arguments, outcome)));
 }
 
-}  // namespace
-
-void add_shrink(CLI::App& app) {
-  auto* command = app.add_subcommand("shrink", "copies of videos that are quick to read: smaller, with many key frames; the lists beside them; run it again to continue");
+void add_shrink(CLI::App* command) {
+  command->description("copies of videos that are quick to read: smaller, with many key frames; the lists beside them; run it again to continue");
   const auto arguments = std::make_shared<ShrinkArguments>();
   ShrinkOptions& options = arguments->options;
   command->add_option("folder", arguments->folder, "of the lists and the videos")->required();
@@ -256,5 +254,10 @@ void add_shrink(CLI::App& app) {
     print(*arguments, Shrinking(*arguments, progress).run());
   });
 }
+
+}  // namespace
+
+extern const Command shrink_command;
+const Command shrink_command{40, add_shrink};
 
 }  // namespace distal

@@ -1,7 +1,4 @@
 #include "distal/cli/command.h"
-
-#include <thread>
-
 #include "distal/cli/pretrain.h"
 #include "distal/study/pretraining_alone.h"
 
@@ -16,32 +13,10 @@ void refuse_what_train_sets(const RecipeArguments& arguments) {
   }
 }
 
-}  // namespace
-
-void add_run(CLI::App& app) {
-  auto* command = app.add_subcommand("run", "the loop of a recipe: arms x seeds x rounds, then the report; continues where it was stopped");
-  const auto arguments = std::make_shared<RecipeArguments>();
-  arguments->add_to(*command);
-  arguments->add_jobs(*command);
-  command->callback([arguments] { run_and_report(arguments->read(), *arguments); });
-}
-
-void add_sweep(CLI::App& app) {
-  auto* command = app.add_subcommand("sweep", "a grid of pool sizes, rounds and answers (the recipe's sweep section), cells in parallel processes; as run in all else");
-  const auto arguments = std::make_shared<RecipeArguments>();
-  arguments->add_to(*command);
-  arguments->add_jobs(*command);
-  command->callback([arguments] {
-    if (arguments->jobs == 0 && arguments->threads > 0) arguments->jobs = std::max<int64_t>(1, std::thread::hardware_concurrency() / arguments->threads);
-    if (!Document::file(arguments->recipe).with(arguments->overrides()).section("sweep"))
-      throw UsageError(fmt::format("{}: has no sweep section; give lists of pool, rounds or answers, or use distal run", arguments->recipe));
-    run_and_report(arguments->read(), *arguments);
-  });
-}
-
-void add_train(CLI::App& app) {
-  auto* command = app.add_subcommand("train", "one model on all labels of data.pool (whatever start and rounds say): a teacher, or a student alone; one per seed. "
-                                               "Of a pool without labels: pre-training alone (student.pretext), with the first seed");
+void add_train(CLI::App* command) {
+  command->description(
+      "one model on all labels of data.pool (whatever start and rounds say): a teacher, or a student alone; one per seed. "
+      "Of a pool without labels: pre-training alone (student.pretext), with the first seed");
   const auto arguments = std::make_shared<RecipeArguments>();
   arguments->add_to(*command);
   command->callback([arguments] {
@@ -52,5 +27,10 @@ void add_train(CLI::App& app) {
     run_and_report(study, *arguments);
   });
 }
+
+}  // namespace
+
+extern const Command train_command;
+const Command train_command{60, add_train};
 
 }  // namespace distal

@@ -1,0 +1,19 @@
+#include "distal/cli/bench.h"
+
+namespace distal {
+namespace {
+
+void add_bench(CLI::App* command) {
+  command->description("how fast this program is here, as a ratio in one run: distal bench decode, score or train");
+  command->require_subcommand(1);
+  add_bench_decode(*command);
+  add_bench_score(*command);
+  add_bench_train(*command);
+}
+
+}  // namespace
+
+extern const Command bench_command;
+const Command bench_command{140, add_bench};
+
+}  // namespace distal
