@@ -1,13 +1,23 @@
 #pragma once
-// Signals where Progress::check_interrupted cannot be asked: in libraries.
+// SIGINT and SIGTERM end work at a safe point: a program keeps the signal, and its loops ask.
 
 namespace distal {
 
-/// Whether SIGINT or SIGTERM arrived since Progress::catch_signals. For libraries that ask whether to go on, where nothing may be thrown.
+/// Keeps the first SIGINT or SIGTERM for check_interrupted. A second one ends the program at once.
+/// A program calls it once, at its start. Without it a signal ends the program as the system does.
+void catch_signals();
+
+/// Throws Interrupted (base/error.h) if a signal arrived since catch_signals. A loop that may take
+/// longer than a second calls it once a turn. Safe from several threads.
+void check_interrupted();
+
+/// Whether a signal arrived since catch_signals. For libraries that ask whether to go on, where
+/// nothing may be thrown.
 bool interrupted();
 
-/// While one lives, a signal ends the program at once, with the message and exit code of Interrupted: for commands that make nothing, so that
-/// nothing is lost whatever library is at work. Throws Interrupted where a signal came before.
+/// While one lives, a signal ends the program at once, with the message and exit code of
+/// Interrupted. For commands that make nothing: nothing is lost, whatever library is at work.
+/// Throws Interrupted where a signal came before.
 class EndAtOnce {
  public:
   EndAtOnce();

@@ -1,28 +1,16 @@
 #include "distal/base/progress.h"
 
-#include <csignal>
 #include <cstdio>
-#include <string_view>
 
 #include <unistd.h>
 
 #include <fmt/format.h>
 
-#include "distal/base/error.h"
 #include "distal/base/interrupted.h"
 #include "distal/base/text.h"
 
 namespace distal {
 namespace {
-
-volatile std::sig_atomic_t g_signal = 0;
-volatile std::sig_atomic_t g_at_once = 0;
-
-void end_at_once(int signal) {  // what a handler may call, and the words of main.cc
-  const std::string_view words = signal == SIGINT ? "distal: stopped by signal 2; the same command continues\n" : "distal: stopped by signal 15; the same command continues\n";
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, words.data(), words.size());
-  ::_exit(128 + signal);
-}
 
 // A stderr that cannot be written stops nothing.
 void to_stderr(const std::string& text) {
@@ -90,35 +78,6 @@ void Progress::draw(bool last) {
   } else {
     to_stderr(text + "\n");
   }
-}
-
-// No SA_RESTART: a read that blocks returns. The first signal gives both back to the system, so that the second ends the program where
-// nothing of ours runs: in one step of a large network, or in a library.
-void Progress::catch_signals() {
-  struct sigaction action {};
-  action.sa_handler = [](int signal) {
-    if (g_at_once > 0) end_at_once(signal);
-    g_signal = signal;
-    std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGTERM, SIG_DFL);
-  };
-  sigemptyset(&action.sa_mask);
-  for (const int signal : {SIGINT, SIGTERM}) ::sigaction(signal, &action, nullptr);
-}
-
-bool interrupted() { return g_signal != 0; }
-
-EndAtOnce::EndAtOnce() {
-  g_at_once = g_at_once + 1;
-  if (!interrupted()) return;
-  g_at_once = g_at_once - 1;
-  throw Interrupted(g_signal);
-}
-
-EndAtOnce::~EndAtOnce() { g_at_once = g_at_once - 1; }
-
-void Progress::check_interrupted() {
-  if (g_signal != 0) throw Interrupted(g_signal);
 }
 
 }  // namespace distal

@@ -1,12 +1,14 @@
 #pragma once
 // Progress of long work: a bar with rate and remaining time on a terminal, plain lines every 10 s elsewhere, nothing
-// under --quiet. Writes to stderr only. Also where SIGINT and SIGTERM become `Interrupted` at a safe point.
+// under --quiet. Writes to stderr only.
 // Safe to call from several threads.
 
 #include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <string>
+
+#include "distal/base/interrupted.h"
 
 namespace distal {
 
@@ -21,10 +23,8 @@ class Progress {
   void end();
   void say(const std::string& line);                       // a line of its own: warnings, rounds
 
-  /// Keeps the first SIGINT or SIGTERM for check_interrupted; a second one ends the program at once. Called once by cli/main.cc.
-  static void catch_signals();
-  /// Throws Interrupted if a signal arrived. Every loop that may take longer than a second asks once a turn.
-  static void check_interrupted();
+  static void catch_signals() { distal::catch_signals(); }
+  static void check_interrupted() { distal::check_interrupted(); }
 
  private:
   void draw(bool last);
@@ -37,5 +37,7 @@ class Progress {
   std::chrono::steady_clock::time_point began_{};
   std::chrono::steady_clock::time_point drawn_{};
 };
+
+using ConsoleProgress = Progress;
 
 }  // namespace distal
