@@ -1,153 +1,11 @@
-#include <fstream>
-#include <iterator>
-#include <set>
-
 #include "distal/base/files.h"
 #include "distal/cli/command.h"
+#include "distal/evaluation/runs.h"
 #include "distal/report/report.h"
 #include "distal/report/thumbnail.h"
 
 namespace distal {
 namespace {
-
-namespace fs = std::filesystem;
-
-struct Named {
-  std::string folder, name;  // as given; its last parts, as many as tell it from the others
-  Results results;
-};
-
-Results read_results(const std::string& folder) {
-  const std::string path = (fs::path(folder) / "report.json").string();
-  std::error_code unknown;
-  if (!fs::exists(path, unknown)) fail("{}: no finished run here; distal run writes it (--out names the folder)", path);
-  const std::string text = read_file(path);
-  try {
-    return results_from_json(text);
-  } catch (const Error& error) {
-    fail("{}: {}", path, error.what());
-  }
-}
-
-std::string last_parts(const fs::path& path, int64_t count) {
-  fs::path name;
-  auto part = path.end();
-  for (; count > 0 && part != path.begin(); --count) --part;
-  for (; part != path.end(); ++part) name /= *part;
-  return name.string();
-}
-
-std::vector<std::string> names_of(const std::vector<std::string>& folders) {
-  std::vector<fs::path> paths;
-  for (const auto& folder : folders) {
-    const fs::path path = fs::weakly_canonical(folder);
-    if (std::find(paths.begin(), paths.end(), path) != paths.end()) throw UsageError(fmt::format("{}: given twice; name each run once", folder));
-    paths.push_back(path);
-  }
-  std::vector<std::string> names;
-  for (int64_t count = 1; std::set(names.begin(), names.end()).size() < folders.size(); ++count) {
-    names.clear();
-    for (const auto& path : paths) names.push_back(last_parts(path, count));
-  }
-  return names;
-}
-
-// What must be equal for accuracies to mean the same thing.
-void require_comparable(const Named& first, const Named& other) {
-  const auto refuse = [&](const std::string& what) {
-    fail("{} and {} differ in {}; such numbers cannot stand side by side: run both on the same data", first.folder, other.folder, what);
-  };
-  const auto differs = [](const std::vector<std::string>& a, const std::vector<std::string>& b, const char* what) {
-    if (a.size() != b.size()) return fmt::format("{} ({} and {})", what, a.size(), b.size());
-    const auto [x, y] = std::mismatch(a.begin(), a.end(), b.begin());
-    return fmt::format("{} (number {}: {} and {})", what, x - a.begin() + 1, *x, *y);
-  };
-  const Results &a = first.results, &b = other.results;
-  if (a.classes != b.classes) refuse(differs(a.classes, b.classes, "their classes"));
-  if (a.test_videos != b.test_videos) refuse(differs(a.test_videos, b.test_videos, "the videos of their test clips"));
-  if (!a.test_id.empty() && !b.test_id.empty() && a.test_id != b.test_id)
-    refuse("their test clips (of the same videos, but with other spans, labels, content or order)");
-  if (a.budget_unit != b.budget_unit) refuse(fmt::format("what their budget counts ({} and {})", a.budget_unit, b.budget_unit));
-}
-
-void prefix(Named& run) {
-  for (Trial& trial : run.results.trials) {
-    trial.arm = run.name + "/" + trial.arm;
-    if (!trial.against.empty()) trial.against = run.name + "/" + trial.against;
-  }
-  for (Quarantined& video : run.results.quarantined) video.reason = run.name + ": " + video.reason;
-  for (std::string& note : run.results.notes) note = run.name + ": " + note;
-}
-
-// One line for all runs where they agree, else each run's own.
-std::string joined(const std::vector<Named>& runs, std::string Results::* field, const char* between) {
-  const auto same = [&](const Named& run) { return run.results.*field == runs.front().results.*field; };
-  if (std::all_of(runs.begin(), runs.end(), same)) return runs.front().results.*field;
-  std::string text;
-  for (const Named& run : runs) text += (text.empty() ? "" : between) + run.name + ": " + run.results.*field;
-  return text;
-}
-
-void note_difference(Results& all, const std::vector<Named>& runs, int64_t Results::* field, const char* what) {
-  const auto same = [&](const Named& run) { return run.results.*field == runs.front().results.*field; };
-  if (std::all_of(runs.begin(), runs.end(), same)) return;
-  std::string text;
-  for (const Named& run : runs) text += fmt::format("{}{} in {}", text.empty() ? "" : ", ", run.results.*field, run.name);
-  all.notes.push_back(fmt::format("The runs differ in {}: {}; below stands the first.", what, text));
-}
-
-// Results from before there was a test_id are comparable as far as can be seen; the reader is told how far that is.
-void note_unknown_clips(Results& all, const std::vector<Named>& runs) {
-  std::string names;
-  for (const Named& run : runs)
-    if (run.results.test_id.empty()) names += (names.empty() ? "" : ", ") + run.name;
-  if (names.empty()) return;
-  all.notes.push_back(fmt::format("An older version wrote {} and did not say which clips were tested: that they come from the same videos as the "
-                                  "other runs' was checked, that they are the same clips was not.", names));
-}
-
-Results merged(std::vector<Named>& runs) {
-  for (Named& run : runs) prefix(run);
-  Results all = runs.front().results;
-  for (auto run = runs.begin() + 1; run != runs.end(); ++run) {
-    const Results& more = run->results;
-    all.trials.insert(all.trials.end(), more.trials.begin(), more.trials.end());
-    all.quarantined.insert(all.quarantined.end(), more.quarantined.begin(), more.quarantined.end());
-    all.notes.insert(all.notes.end(), more.notes.begin(), more.notes.end());
-    if (more.teacher_accuracy != all.teacher_accuracy) all.teacher_accuracy = -1;
-    all.read_s += more.read_s;
-  }
-  for (const auto field : {&Results::question, &Results::name, &Results::teacher, &Results::revision, &Results::machine, &Results::command,
-                           &Results::date, &Results::start_draw}) {
-    all.*field = joined(runs, field, "; ");
-  }
-  all.recipe.clear();
-  for (const Named& run : runs) all.recipe += fmt::format("# run {}\n{}\n", run.name, run.results.recipe);
-  note_difference(all, runs, &Results::pool_clips, "clips of the pool");
-  note_difference(all, runs, &Results::start_clips, "clips to start from");
-  note_difference(all, runs, &Results::unlabelled_segments, "segments without a label");
-  note_unknown_clips(all, runs);
-  return all;
-}
-
-void refuse_duplicates(const Results& results, const std::string& place) {
-  std::set<std::pair<std::string, int64_t>> seen;
-  for (const Trial& trial : results.trials) {
-    if (!seen.emplace(trial.arm, trial.seed).second)
-      fail("{}: arm {} has seed {} twice; each pair may count once: run it again into an empty folder", place, trial.arm, trial.seed);
-  }
-}
-
-Results read_all(const std::vector<std::string>& folders) {
-  const std::vector<std::string> names = names_of(folders);
-  std::vector<Named> runs;
-  for (size_t i = 0; i < folders.size(); ++i) {
-    runs.push_back({folders[i], names[i], read_results(folders[i])});
-    refuse_duplicates(runs.back().results, folders[i]);
-    for (size_t earlier = 0; earlier < i; ++earlier) require_comparable(runs[earlier], runs[i]);  // the first may lack a test_id
-  }
-  return runs.size() == 1 ? runs.front().results : merged(runs);
-}
 
 void add_report(CLI::App* command) {
   command->description("one static page from finished runs; several on the same test set are laid side by side");
@@ -158,7 +16,7 @@ void add_report(CLI::App* command) {
   command->add_option("--out", *out, "the page to write")->capture_default_str();
   command->add_flag("--json", *json, "the results as JSON on stdout, beside the page");
   command->callback([=] {
-    const Results results = read_all(*folders);
+    const Results results = read_runs(*folders);
     write_atomically(*out, report_html(results, thumbnail));
     fmt::print("{}\n", *json ? report_json(results) : *out);
   });
