@@ -28,6 +28,7 @@
 
 #include "distal/active/mixup.h"
 #include "distal/base/files.h"
+#include "distal/base/interrupted.h"
 #include "distal/base/revision.h"
 #include "distal/models/weights.h"
 #include "distal/train/taught.h"
@@ -140,7 +141,7 @@ torch::Tensor flipped_mixes(const torch::Tensor& pixels, const std::vector<Mix>&
 
 Confidence interruptible(Confidence confidence) {
   return [confidence = std::move(confidence)](const auto&... arguments) {
-    Progress::check_interrupted();
+    check_interrupted();
     return confidence(arguments...);
   };
 }
@@ -247,7 +248,7 @@ Model Reproduction::trained(const std::string& width, const TrainingOptions& tra
   std::unique_ptr<Objective> objective;
   if (taught) objective = std::make_unique<Taught>(make<DistillLoss>("black_box"));
   else objective = std::make_unique<Supervised>(training.label_smoothing);
-  Progress quiet(Progress::Mode::quiet);
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   LenetTraining quick(net);
   fit(quick, fitted, *objective, stream_of(examples, fitted.batch_size, padding, random.stream("batches")), random.stream("fit"), "", quiet);
   return net;
@@ -342,7 +343,7 @@ void run_program(const Arguments& arguments) {
   }
   make_folder(arguments.out);
   const FileLock lock(arguments.out + "/.lock", arguments.out, "wait for it, or give another --out");
-  Progress progress;
+  ConsoleProgress progress;
   Reproduction reproduction(settings, arguments.data, arguments.out, arguments.validate, progress);
   reproduction.run(arguments.arms, arguments.seeds, arguments.threads);
   const Evidence shown = evidence(reproduction.rows(), settings.real == 2000 && !arguments.validate);
@@ -378,7 +379,7 @@ int main(int argc, char** argv) {
   using namespace distal;
   mallopt(M_MMAP_MAX, 0);  // as in cli/main.cc: a training step takes and frees the same blocks again and again
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-  Progress::catch_signals();
+  catch_signals();
   CLI::App app("Active Mixup on Fashion-MNIST: LeNet-5 teaches LeNet-5-Half from 2,000 real images", "reproduce_active_mixup");
   reproduce::Arguments arguments;
   reproduce::add_options(app, arguments);

@@ -5,7 +5,7 @@
 #include <ATen/Parallel.h>
 
 #include "distal/active/mixup.h"
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 #include "lenet_confidence.h"
 
 namespace distal::reproduce {
@@ -47,7 +47,7 @@ int64_t streamed(const Confidence& confidence, int64_t clips, int64_t pairs, int
   MixupOptions options;
   options.pairs = pairs, options.batch = batch;
   const Confidence watched = [&](const auto&... arguments) {
-    Progress::check_interrupted();
+    check_interrupted();
     return confidence(arguments...);
   };
   return MixPool(clips, options).select(watched, 10'000, Random(1)).forwards;
@@ -66,7 +66,7 @@ int64_t two_arrays(Net& net, const torch::Tensor& pixels) {
   for (const double lambda : lambdas) {
     std::vector<torch::Tensor> of_lambda;
     for (int64_t at = 0; at < pool.pairs(); at += 128) {
-      Progress::check_interrupted();
+      check_interrupted();
       const auto mixes = lambda * first.slice(0, at, at + 128) + (1 - lambda) * second.slice(0, at, at + 128);
       of_lambda.push_back(net.forward(mixes.view({-1, 1, 1, kSide, kSide}).expand({-1, 3, -1, -1, -1})).logits.softmax(1).amax(1));
     }

@@ -10,7 +10,7 @@
 #include "distal/active/kernels.h"
 #include "distal/base/clones.h"
 #include "distal/base/error.h"
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 
 namespace distal {
 namespace {
@@ -193,7 +193,7 @@ class Chains {  // of nearest neighbours, over the clusters that are left
   std::vector<Merge> merges() {
     std::vector<Merge> all;
     while (left() > 1) {
-      Progress::check_interrupted();
+      check_interrupted();
       if (chain_.empty()) chain_.push_back(0);
       const auto [near, distance] = nearest(chain_.back());
       if (chain_.size() > 1 && near == chain_[chain_.size() - 2]) {
@@ -264,7 +264,7 @@ Clusters k_means(const torch::Tensor& all, const torch::Tensor& weights, int64_t
   Masses masses{torch::zeros_like(centres, torch::kFloat64), torch::zeros({centres.size(0)}, torch::kFloat64)};
   masses.add(points, weights, rows, nearest.centre, 1);
   for (int64_t step = 0; step < iterations; ++step) {
-    Progress::check_interrupted();
+    check_interrupted();
     const auto moved = masses.means(centres, fixed.size(0));
     const auto way = (moved - centres).norm(2, 1);
     centres = moved;
@@ -294,7 +294,7 @@ torch::Tensor one_per_cluster(const torch::Tensor& points, const torch::Tensor& 
   auto free = torch::zeros({points.size(0)}, points.options());  // infinite where taken
   std::vector<int64_t> rows;
   for (int64_t i = 0; i < order.size(0); ++i) {
-    Progress::check_interrupted();
+    check_interrupted();
     const auto distance = norms - 2 * centred.mv(clusters.centres[order[i].item<int64_t>()]) + free;
     rows.push_back(distance.argmin().item<int64_t>());
     free[rows.back()] = std::numeric_limits<double>::infinity();

@@ -10,7 +10,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include "distal/base/error.h"
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 
 namespace distal {
 namespace {
@@ -115,7 +115,7 @@ torch::Tensor unit_length(const torch::Tensor& points) { return points / points.
 
 void by_blocks(int64_t rows, int64_t size, const std::function<void(int64_t begin, int64_t end)>& work) {
   for (int64_t begin = 0; begin < rows; begin += size) {
-    Progress::check_interrupted();
+    check_interrupted();
     work(begin, std::min(begin + size, rows));
   }
 }
@@ -233,7 +233,7 @@ std::vector<int64_t> lazy_greedy(int64_t pool, int64_t count, const std::functio
   });
   const auto settled = [&](const Bound& bound) { return bound.asked == std::ssize(taken) || bound.gain <= 0; };
   while (std::ssize(taken) < std::min(count, pool)) {
-    Progress::check_interrupted();
+    check_interrupted();
     std::vector<int64_t> stale;
     for (; !bounds.empty() && !settled(bounds.top()) && std::ssize(stale) < kBlockAgain; bounds.pop()) stale.push_back(bounds.top().row);
     if (!stale.empty()) {

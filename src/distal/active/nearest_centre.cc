@@ -10,7 +10,7 @@
 
 #include "distal/base/clones.h"
 #include "distal/base/error.h"
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 
 namespace distal {
 
@@ -27,7 +27,7 @@ constexpr int32_t kCentre = std::numeric_limits<int32_t>::max();
 constexpr int64_t kGrain = 16384;  // rows a thread looks at in one go
 
 void check_now_and_then(int64_t row) {
-  if (row % 1024 == 0) Progress::check_interrupted();
+  if (row % 1024 == 0) check_interrupted();
 }
 
 constexpr int64_t kWidest = 1 << 16;

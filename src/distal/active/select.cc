@@ -7,7 +7,7 @@
 
 #include "distal/active/strategy.h"
 #include "distal/base/error.h"
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 
 namespace distal {
 namespace {
@@ -292,7 +292,7 @@ std::vector<int64_t> take(const Strategy& strategy, const Units& units, double b
   Picker picker(units, budget, options);
   for (const int64_t u : first) picker.take(u);
   for (uint64_t asked = 0;; ++asked) {
-    Progress::check_interrupted();
+    check_interrupted();
     auto fit = picker.fitting();
     if (fit.empty()) return picker.taken();
     int64_t count = affordable(units, fit, picker.left());

@@ -30,7 +30,7 @@ BenchClips::BenchClips(const BenchArguments& arguments) {
   auto rows = read_rows(arguments.data + "/" + recipe.list.csv, recipe.list.groups);
   classes = classes_of(rows);
   rows.resize(std::min(rows.size(), static_cast<size_t>(arguments.clips)));
-  Progress quiet(Progress::Mode::quiet);
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   clips = make_clips(rows, arguments.data, {}, classes, [&](const std::string& path) { return reader->probe(path); }, quiet).clips;
 }
 

@@ -23,7 +23,7 @@ void bench_decode(const DecodeArguments& arguments) {
   int64_t frames = 0, bad = 0;
   nlohmann::ordered_json means = nlohmann::ordered_json::object();
   for (const Row& row : read_rows(arguments.data + "/" + arguments.list, "", /*labelled=*/false)) {
-    Progress::check_interrupted();
+    check_interrupted();
     if (means.contains(row.path)) continue;
     try {
       VideoInfo info;

@@ -26,7 +26,7 @@ struct Contender {
 template <class Next> at::Tensor logits_of(Engine& engine, Next next) {
   std::vector<std::future<Output>> answers;
   while (const auto clips = next()) {
-    Progress::check_interrupted();
+    check_interrupted();
     answers.push_back(engine.submit(*clips));
   }
   std::vector<at::Tensor> logits;
@@ -42,7 +42,7 @@ class ScoreBench {
     const auto net = of_.recipe.model.build(of_.classes.size(), Random(1));
     net->eval();
     for (auto batches = evaluation(); const auto batch = batches->next();) {  // decodes what is not cached
-      Progress::check_interrupted();
+      check_interrupted();
       ready_.push_back(batch->clips);
     }
     if (ready_.empty()) fail("{}: no clip of it can be read", of_.recipe.list.csv);
@@ -75,7 +75,7 @@ class ScoreBench {
   }
   // What this machine or this build cannot do is a remark, no end.
   void add(const std::string& name, const std::function<std::unique_ptr<Engine>()>& make) {
-    Progress::check_interrupted();
+    check_interrupted();
     try {
       std::unique_ptr<Engine> engine;
       const double ready_s = seconds([&] { engine = make(); });
@@ -90,7 +90,7 @@ class ScoreBench {
     }
   }
   void time(Contender& contender) {
-    Progress::check_interrupted();
+    check_interrupted();
     const double count = static_cast<double>(expected_.size(0));
     contender.bare.push_back(count / seconds([&] { logits_of(*contender.engine, from_memory()); }));
     contender.whole.push_back(count / seconds([&] {
@@ -126,7 +126,7 @@ class ScoreBench {
   at::Tensor expected_;
   std::vector<Contender> contenders_;
   std::vector<std::string> remarks_;
-  Progress progress_{Progress::Mode::quiet};
+  ConsoleProgress progress_{ConsoleProgress::Mode::quiet};
 };
 
 }  // namespace

@@ -73,7 +73,7 @@ void bench_train(const TrainArguments& arguments) {
     make_folder(arguments.out);
     save_safetensors(arguments.out + "/weights.safetensors", state(*net));
   }
-  Progress quiet(Progress::Mode::quiet);
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   Watched first, timed;
   fit(*net, training, first, stream, Random(3), "", quiet);
   const FitReport report = fit(*net, training, timed, stream, Random(3), "", quiet);

@@ -65,7 +65,7 @@ struct RecipeArguments {
   Study allowed(Study study) const;  // itself; throws UsageError for what --untrusted refuses
   RunOptions run_options(const Study& study) const;  // in --out, default runs/NAME
   std::string folder(const Study& study) const;  // where this process works: a job has its own
-  Progress::Mode progress() const { return quiet ? Progress::Mode::quiet : Progress::Mode::automatic; }
+  ConsoleProgress::Mode progress() const { return quiet ? ConsoleProgress::Mode::quiet : ConsoleProgress::Mode::automatic; }
   void set_threads() const;                       // before the first network; several jobs share the processor
 };
 

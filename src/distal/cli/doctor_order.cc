@@ -28,7 +28,7 @@ void doctor_order(const RecipeArguments& arguments) {
   if (arguments.jobs > 1) throw UsageError("--jobs: not with --order; run DIR/recipe.yaml with distal run --jobs afterwards, or leave it out");
   const std::string name = std::filesystem::path(arguments.recipe).stem().string() + "-order";
   const Study study = arguments.allowed(order_study(Document::file(arguments.recipe).with(arguments.overrides()), name));
-  Progress progress(arguments.progress());
+  ConsoleProgress progress(arguments.progress());
   if (arguments.dry_run) {
     const Plan planned = plan(study, progress);
     return fmt::print("{}", arguments.json ? json_text(plan_json(planned), 2) + "\n" : planned.text);

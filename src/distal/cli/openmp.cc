@@ -7,7 +7,7 @@
 #include <ATen/Parallel.h>
 #include <unistd.h>
 
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 #include "distal/cli/command.h"
 
 namespace distal {
@@ -35,7 +35,7 @@ struct HeldSignals {
 // waits for the program that is started.
 void start_again() {
   const HeldSignals held;
-  Progress::check_interrupted();
+  check_interrupted();
   std::vector<char*> words;
   for (std::string& word : command_words()) words.push_back(word.data());
   words.push_back(nullptr);

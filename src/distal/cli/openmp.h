@@ -12,7 +12,7 @@ void keep_threads_fixed();
 /// Throws Interrupted where a signal has arrived.
 void wait_briefly();
 
-/// Signals that arrived while the program started itself again are held back until this, after Progress::catch_signals.
+/// Signals that arrived while the program started itself again are held back until this, after catch_signals.
 void hear_held_signals();
 
 }  // namespace distal

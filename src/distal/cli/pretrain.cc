@@ -13,7 +13,7 @@ void pretrain_and_print(const Study& study, const RecipeArguments& arguments) {
     fmt::print("{}", pretraining_plan(study.shared, learner));
     return;
   }
-  Progress progress(arguments.progress());
+  ConsoleProgress progress(arguments.progress());
   const RunOptions options = arguments.run_options(study);
   const RunPlace place = place_of(options);
   make_folder(place.folder);

@@ -11,6 +11,7 @@
 #include <malloc.h>
 
 #include "distal/base/files.h"
+#include "distal/base/interrupted.h"
 #include "distal/base/machine.h"
 #include "distal/base/plugin.h"
 #include "distal/base/revision.h"
@@ -227,7 +228,7 @@ int run_main(int argc, char** argv) {
   command_words().assign(argv, argv + argc);
   keep_threads_fixed();
   keep_freed_memory();
-  Progress::catch_signals();
+  catch_signals();
   hear_held_signals();
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is then an error with a message, as on a full disk
   Silent silent;

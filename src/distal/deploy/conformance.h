@@ -81,7 +81,7 @@ class EveryExportTarget : public ::testing::TestWithParam<std::string> {
     ExportOptions options;
     options.model = model;
     options.out = out_;
-    Progress progress(Progress::Mode::quiet);
+    ConsoleProgress progress(ConsoleProgress::Mode::quiet);
     export_model(options, progress);
   }
 
@@ -208,7 +208,7 @@ TEST_P(EveryExportTarget, HoldsEightBitsOrRefusesThem) {
   const SavedModel saved = load_model(model_);
   QuantiseOptions all_layers;
   all_layers.tolerance = 1;
-  Progress progress(Progress::Mode::quiet);
+  ConsoleProgress progress(ConsoleProgress::Mode::quiet);
   const OnnxModel graph = freeze(*saved.net, clip_sizes(export_suite::small_input()));
   const Quantised int8 =
       quantise(graph, export_suite::noise(16, 3), all_layers, /*threads=*/1, progress);

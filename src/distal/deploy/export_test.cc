@@ -98,7 +98,7 @@ class ExportToLoud : public ::testing::Test {
     read_options(options_.target, "{factor: " + factor + "}", "--set");
   }
   ExportReport run() const {
-    Progress progress(Progress::Mode::quiet);
+    ConsoleProgress progress(ConsoleProgress::Mode::quiet);
     return export_model(options_, progress);
   }
 

@@ -1,7 +1,7 @@
 #include "distal/deploy/stream.h"
 
 #include "distal/base/error.h"
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 #include "distal/data/augment.h"
 #include "distal/video/decoder.h"
 
@@ -70,7 +70,7 @@ int64_t score_stream(const VideoInfo& info, StreamScorer& scorer, const InputOpt
   Decoder decoder(info, input.deadline_s);
   int64_t counted = 0;
   for (int64_t index = 0; index < info.frames(); ++index) {
-    Progress::check_interrupted();
+    check_interrupted();
     const double time_s = info.time_s[static_cast<size_t>(index)];
     if (!sampling.takes(time_s)) continue;
     ++counted;

@@ -10,7 +10,7 @@
 #include <boost/math/distributions/students_t.hpp>
 
 #include "distal/base/error.h"
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 
 namespace distal {
 namespace {
@@ -181,7 +181,7 @@ Crossed crossed_bootstrap(const std::vector<std::vector<double>>& difference, co
   std::vector<double> drawn(groups);
   std::vector<int64_t> times(seeds);  // that a seed was drawn
   for (double& mean : means) {
-    Progress::check_interrupted();
+    check_interrupted();
     std::fill(times.begin(), times.end(), 0);
     std::fill(drawn.begin(), drawn.end(), 0.0);
     for (size_t i = 0; i < seeds; ++i) ++times[random.below(result.seeds)];

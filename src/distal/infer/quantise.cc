@@ -6,6 +6,7 @@
 #include <ATen/cpu/Utils.h>
 
 #include "distal/base/error.h"
+#include "distal/base/interrupted.h"
 #include "distal/infer/openvino.h"
 
 namespace distal {
@@ -266,7 +267,7 @@ Quantised quantise(const OnnxModel& model, const at::Tensor& clips, const Quanti
   int64_t too_few = 0;
   int64_t enough = std::ssize(layers);
   while (enough - too_few > 1) {
-    Progress::check_interrupted();
+    check_interrupted();
     const int64_t left = (too_few + enough) / 2;
     Quantised result = trials.of({layers.begin() + left, layers.end()}, clips.size(0));
     const bool met = meets(result);

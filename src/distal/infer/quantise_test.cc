@@ -59,7 +59,7 @@ class Int8 : public ::testing::Test {
     clips = at::randn({10, 3, 4, 32, 32});
     model = freeze(*net, {3, 4, 32, 32});
   }
-  Progress progress{Progress::Mode::quiet};
+  ConsoleProgress progress{ConsoleProgress::Mode::quiet};
   Model net;
   at::Tensor clips;
   OnnxModel model;

@@ -30,7 +30,7 @@ class TrainerOnDevice : public ::testing::Test {
     read_options(learner, learner_yaml, "test");
     learner.training.device = device;
     if (learner.pretext) learner.pretext->training.device = device;
-    Progress quiet(Progress::Mode::quiet);
+    ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
     ClipReader reader(input_, {folder_ / "frames", 1});
     const auto all = [&] { return clips_; };
     NetworkTrainer trainer(reader, {{"left", "right"}}, all,

@@ -4,7 +4,7 @@
 #include <torch/optim/lbfgs.h>
 
 #include "distal/base/error.h"
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 #include "distal/distill/loss.h"
 
 namespace distal {
@@ -32,7 +32,7 @@ LinearProbe linear_probe(const torch::Tensor& features, const torch::Tensor& pro
   const auto options = torch::optim::LBFGSOptions(1).max_iter(500).history_size(20).tolerance_grad(1e-7).tolerance_change(1e-12).line_search_fn("strong_wolfe");
   torch::optim::LBFGS optimizer({weight, bias}, options);
   optimizer.step([&] {
-    Progress::check_interrupted();
+    check_interrupted();
     optimizer.zero_grad();
     const torch::Tensor loss = ((w * cross_entropy_rows(at::linear(x, weight, bias), p)).sum() + weight.square().sum() / (2 * c)) / mass;
     loss.backward();

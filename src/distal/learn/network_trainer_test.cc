@@ -28,7 +28,7 @@ class LearningTest : public ::testing::Test {
   struct Start {
     Start(const LearningTest& test, const std::string& name)
         : reader(test.input_, {test.folder_ / "frames", 1}), learning(reader, {{"left", "right"}}, [clips = test.clips_] { return clips; }, test.folder_ / name, progress) {}
-    Progress progress{Progress::Mode::quiet};
+    ConsoleProgress progress{ConsoleProgress::Mode::quiet};
     ClipReader reader;
     NetworkTrainer learning;
   };

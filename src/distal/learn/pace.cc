@@ -6,7 +6,7 @@
 
 #include <ATen/Parallel.h>
 
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 #include "distal/train/precision.h"
 
 namespace distal {
@@ -16,7 +16,7 @@ SameThreads::~SameThreads() { at::set_num_threads(count_); }
 
 double seconds_a_call(const std::function<void()>& work) {
   const auto once = [&] {
-    Progress::check_interrupted();
+    check_interrupted();
     const auto began = std::chrono::steady_clock::now();
     work();
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
@@ -27,7 +27,7 @@ double seconds_a_call(const std::function<void()>& work) {
 }
 
 Pace measured_pace(const Learner& learner, const InputOptions& input, int64_t classes) {
-  Progress::check_interrupted();
+  check_interrupted();
   const Model net = learner.model.build(classes, Random(0));
   const int64_t batch = learner.training.batch_size;
   const torch::Tensor clips = torch::randn({batch, 3, input.sampling.frames, input.size_px, input.size_px});

@@ -78,7 +78,7 @@ void Pretraining::require_long_enough(ClipReader& reader) {
   const int64_t wanted = (sampling.frames - 1) * sampling.stride + 1;
   int64_t readable = 0, short_ones = 0;
   for (const Clip& clip : pool_) {
-    Progress::check_interrupted();
+    check_interrupted();
     try {
       const auto [first, end] = frames_of(reader.probe(clip.video), clip);
       ++readable;

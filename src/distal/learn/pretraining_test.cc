@@ -44,7 +44,7 @@ class PretrainingTest : public ::testing::Test {
   InputOptions input_;
   Learner learner_;
   Choice<DistillLoss> loss_{"black_box"};
-  Progress quiet_{Progress::Mode::quiet};
+  ConsoleProgress quiet_{ConsoleProgress::Mode::quiet};
 };
 
 TEST_F(PretrainingTest, DependsOnClipsOptionsAndSeedAndIsFoundAgain) {

@@ -9,8 +9,8 @@
 #include <fmt/ranges.h>
 
 #include "distal/base/error.h"
+#include "distal/base/interrupted.h"
 #include "distal/base/pattern.h"
-#include "distal/base/progress.h"
 #include "distal/lists/list_text.h"
 
 namespace distal {
@@ -52,7 +52,7 @@ void walk(const std::string& folder, const Visit& visit) {
   Iterator at(folder, deep ? fs::directory_options::skip_permission_denied : fs::directory_options::none, error);
   if (error) fail("{}: the folder cannot be read ({}); check its name and its permissions", folder, error.message());
   for (const Iterator end; at != end; at.increment(error)) {
-    Progress::check_interrupted();
+    check_interrupted();
     visit(*at);
   }
   if (error) fail("{}: cannot be read to its end ({}); check the disk", folder, error.message());

@@ -4,7 +4,7 @@
 
 #include <gmock/gmock.h>
 
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 #include "distal/base/testing.h"
 
 namespace distal {
@@ -187,7 +187,7 @@ TEST(ImportSourceDeathTest, AWalkHearsSignals) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const Files files({"run/a.mp4", "walk/b.mp4"});
   const auto stopped = [&](const auto& work) {
-    Progress::catch_signals();
+    catch_signals();
     std::raise(SIGINT);
     int code = 90;
     try {

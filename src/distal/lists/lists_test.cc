@@ -28,7 +28,7 @@ std::vector<Row> rows(const std::string& csv, const std::string& groups = "", bo
 
 ClipList clips(const std::string& csv, const ClipOptions& options, const std::function<VideoInfo(const std::string&)>& probe_video) {
   const auto all = rows(csv);
-  Progress quiet(Progress::Mode::quiet);
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   return make_clips(all, "data", options, classes_of(all), probe_video, quiet);
 }
 
@@ -107,7 +107,7 @@ TEST(Lists, RefusesWithFileLineAndCure) {
 }
 
 TEST(Lists, APoolNeedsNoLabels) {
-  Progress quiet(Progress::Mode::quiet);
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   for (const char* csv : {"path\na.mp4\nb.mp4\n", "path,label\na.mp4,\nb.mp4, \n", "path,label\na.mp4,x\nb.mp4,\n"}) {
     const auto all = rows(csv, "", false);
     ASSERT_EQ(all.size(), 2u) << csv;
@@ -189,7 +189,7 @@ TEST(Lists, TwoLabelsAreFoundHoweverTheSameRangeIsWritten) {
 
 TEST(Lists, ACopyLendsItsLabelToARowWithoutOne) {
   const auto all = rows("path,label\na.mp4,\na.mp4,x\n", "", false);
-  Progress quiet(Progress::Mode::quiet);
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   const auto list = make_clips(all, "data", {}, {{"x"}}, ten_seconds, quiet);
   ASSERT_EQ(list.clips.size(), 1u);
   EXPECT_EQ(list.clips[0].label, 0);
@@ -227,7 +227,7 @@ TEST(Lists, NamesThatAreNoUtf8AreWindowsNames) {
 TEST(Lists, AFileNamedInUtf8IsFoundFromAListInWindows1252) {
   const TemporaryFolder folder;
   const auto all = rows("path,label\ncaf\xE9.mp4,x\nno\xE9.mp4,x\n");
-  Progress quiet(Progress::Mode::quiet);
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   folder.write("caf\xC3\xA9.mp4", "");
   const auto list = make_clips(all, folder.path(), {}, classes_of(all), ten_seconds, quiet);
   EXPECT_EQ(list.clips[0].video, folder / "caf\xC3\xA9.mp4");
@@ -342,7 +342,7 @@ TEST(Lists, ABugWhileProbingIsNotTakenForABadVideo) {
 
 TEST(Lists, RefusesAnUnknownLabelWithItsLine) {
   const auto all = rows("path,label\na.mp4,jump\nb.mp4,jmup\n");
-  Progress quiet(Progress::Mode::quiet);
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   const auto message = error_of([&] { make_clips(all, "data", {}, {{"jump", "run"}}, ten_seconds, quiet); });
   EXPECT_THAT(message, HasSubstr("list.csv:3: unknown label 'jmup', did you mean 'jump'? the classes are jump, run"));
 }

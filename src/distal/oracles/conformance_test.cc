@@ -99,7 +99,7 @@ class OracleConformance : public ::testing::TestWithParam<std::string> {
     explicit Start(const std::string& url) : store(url) {}
     std::unique_ptr<ClipReader> reader;
     Store store;
-    Progress progress{Progress::Mode::quiet};
+    ConsoleProgress progress{ConsoleProgress::Mode::quiet};
     std::unique_ptr<Ledger> ledger;
   };
   std::unique_ptr<Start> start(const OracleOptions& options, const std::string& name = "store.db") {

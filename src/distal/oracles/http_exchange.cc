@@ -16,7 +16,7 @@
 #include <httplib.h>
 
 #include "distal/base/error.h"
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 
 namespace distal {
 namespace {
@@ -245,7 +245,7 @@ HttpReply HttpServer::exchange(HttpRequest wanted) {
   std::string trouble;
   try {
     while (trouble.empty() && ended.wait_for(exchange->headers_there ? kLook : kLookAtHeaders) != std::future_status::ready) {
-      Progress::check_interrupted();
+      check_interrupted();
       const int64_t read = state_->line->received();  // before it is asked what was made of it: else the body would count as headers
       if (ExchangeClock::now() >= end) trouble = state_->no_answer();
       else if (read > kMostHeaderBytes && !exchange->headers_there) trouble = fmt::format("its headers exceed {} kB", kMostHeaderBytes >> 10);

@@ -10,8 +10,8 @@
 #include <fmt/ranges.h>
 
 #include "distal/base/error.h"
+#include "distal/base/interrupted.h"
 #include "distal/base/json.h"
-#include "distal/base/progress.h"
 #include "distal/base/text.h"
 #include "distal/oracles/http_exchange.h"
 #include "distal/oracles/protocol.h"
@@ -33,7 +33,7 @@ Clock::time_point after(double seconds) { return Clock::now() + std::chrono::dur
 
 void sleep_until(Clock::time_point when) {
   while (Clock::now() < when) {
-    Progress::check_interrupted();
+    check_interrupted();
     std::this_thread::sleep_for(std::min<Clock::duration>(when - Clock::now(), std::chrono::milliseconds(100)));
   }
 }

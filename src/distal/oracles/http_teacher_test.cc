@@ -12,7 +12,7 @@
 
 #include <gmock/gmock.h>
 
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 #include "distal/base/testing.h"
 #include "distal/oracles/http_teacher.h"
 #include "distal/oracles/protocol.h"
@@ -557,7 +557,7 @@ TEST(HttpTeacherDeathTest, LetsASignalThroughWhileItWaits) {
     options.timeout_s = 60;
     if (waits) server.fail_next(9, 429, "50");
     else server.stall_next(1, 30);
-    Progress::catch_signals();
+    catch_signals();
     std::thread([] {
       std::this_thread::sleep_for(std::chrono::milliseconds(300));
       std::raise(SIGTERM);

@@ -79,7 +79,7 @@ class LedgerTest : public ::testing::Test {
     explicit Start(const std::string& url) : store(url) {}
     std::unique_ptr<ClipReader> reader;
     Store store;
-    Progress progress{Progress::Mode::quiet};
+    ConsoleProgress progress{ConsoleProgress::Mode::quiet};
     std::unique_ptr<Ledger> ledger;
   };
   AskedClips asked(ClipReader& reader) const {
@@ -460,7 +460,7 @@ TEST_F(AnswersLaterTest, AsksTheStoreAHandfulOfTimesAboutAPoolOf100000) {
     pool.push_back(clip);
   }
   ClipReader reader(input_, CacheOptions{folder_ / "cache", 1});
-  Progress quiet(Progress::Mode::quiet);
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   const AskedClips asked{{{"left", "right"}}, reader, []() -> FilmedClips {
                            ADD_FAILURE() << "every clip is at hand";
                            return {};

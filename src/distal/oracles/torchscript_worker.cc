@@ -21,7 +21,7 @@
 #include <torch/script.h>
 
 #include "distal/base/error.h"
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 #include "distal/base/text.h"
 
 extern char** environ;
@@ -346,7 +346,7 @@ struct TorchscriptWorker::Process {
 
   void end_if_interrupted() {
     try {
-      Progress::check_interrupted();
+      check_interrupted();
     } catch (const Interrupted&) {
       end();
       throw;

@@ -137,7 +137,7 @@ TEST_P(EveryTask, FallsWithinThirtySteps) {
     };
   };
   stream.describe = [](const torch::Tensor&) { return std::string("squares"); };
-  Progress progress(Progress::Mode::quiet);
+  ConsoleProgress progress(ConsoleProgress::Mode::quiet);
   fit(*net, training, recorded, stream, Random(1), "", progress);
   EXPECT_LT(recorded.mean(25, 5), 0.75 * task_->chance(kFrames)) << "first five " << recorded.mean(0, 5);
 }

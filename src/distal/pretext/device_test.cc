@@ -68,7 +68,7 @@ Trained train(const std::string& yaml, const torch::Device& device) {
     };
   };
   stream.describe = [](const torch::Tensor&) { return std::string("squares"); };
-  Progress progress(Progress::Mode::quiet);
+  ConsoleProgress progress(ConsoleProgress::Mode::quiet);
   fit(*net, training, noting, stream, Random(1), "", progress);
   for (const torch::nn::Module* module :
        {static_cast<torch::nn::Module*>(net.get()), taco.extra()}) {

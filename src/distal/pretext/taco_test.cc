@@ -200,7 +200,7 @@ class KilledPretraining : public ::testing::TestWithParam<const char*> {
       };
     };
     stream.describe = [](const torch::Tensor&) { return std::string("squares"); };
-    Progress progress(Progress::Mode::quiet);
+    ConsoleProgress progress(ConsoleProgress::Mode::quiet);
     const FitReport report = fit(*net, training, taco, stream, Random(1), checkpoint, progress);
     return {state(*net), state(*taco.extra()), report.resumed_from};
   }

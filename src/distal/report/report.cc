@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "distal/base/files.h"
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 #include "distal/lists/csv.h"
 #include "distal/report/html.h"
 #include "distal/report/page.h"
@@ -55,7 +55,7 @@ std::string report_html(const Results& results, const ThumbnailFunction& thumbna
   }
   body += "</nav></header>\n<main id=\"main\">\n";
   for (const auto& part : parts) body += part.html;
-  Progress::check_interrupted();  // pictures that a signal cut short are no page
+  check_interrupted();  // pictures that a signal cut short are no page
   const std::string title = !results.question.empty() ? results.question : !results.name.empty() ? results.name : "Experiment";
   return page(title, body + "</main>\n" + sections::provenance(summary) + "</div>\n");
 }
@@ -119,7 +119,7 @@ void write_report(const std::string& folder, const Results& results, const Thumb
   make_folder(folder);
   const double now_s = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   const auto write = [&](const char* name, const std::string& bytes) {
-    Progress::check_interrupted();
+    check_interrupted();
     write_atomically(folder + "/" + name, bytes);
   };
   write("report.json", report_json(results));

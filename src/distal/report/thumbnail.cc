@@ -1,13 +1,13 @@
 #include "distal/report/thumbnail.h"
 
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 #include "distal/video/decoder.h"
 #include "distal/video/image.h"
 
 namespace distal {
 
 std::optional<Thumbnail> thumbnail(const Clip& clip) {
-  Progress::check_interrupted();
+  check_interrupted();
   try {
     const VideoInfo info = probe(clip.video);
     const double middle_s = 0.5 * (clip.start_s + std::min(clip.end_s, info.duration_s));

@@ -9,7 +9,7 @@
 #include <limits>
 #include <thread>
 
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 #include "distal/base/random.h"
 #include "distal/store/store_test_helpers.h"
 
@@ -235,7 +235,7 @@ TEST_F(StoreTest, SaysDiskFullAlsoAfterASignal) {
   const int64_t run = make_run(url());
   EXPECT_EQ(wait_for(child([&] {
     Store store(url());
-    Progress::catch_signals();
+    catch_signals();
     std::raise(SIGINT);
     std::signal(SIGXFSZ, SIG_IGN);
     rlimit limit{};
@@ -256,7 +256,7 @@ TEST_F(StoreTest, WritesAPaidAnswerAlthoughASignalCameWhileAnotherProcessWrote) 
     Store store(url());
     const auto request = store.open_request("o", "v", {"a", "b"});
     const LockHolder holder(path());
-    Progress::catch_signals();
+    catch_signals();
     std::raise(SIGINT);
     const auto answer = [&] { store.put_answers({{"a", "o", "v", {1}, 2, 1}}, request.key, {{"b", "nan", 2, ""}}); };
     const std::string stopped = "stopped by signal 2";

@@ -7,7 +7,6 @@
 
 #include "distal/base/error.h"
 #include "distal/base/interrupted.h"
-#include "distal/base/progress.h"
 #include "distal/store/dialect.h"
 #include "distal/store/schema.h"
 
@@ -121,7 +120,7 @@ std::string refusal(int code) {
     case SQLITE_PERM:
       return "cannot be opened; check that you may write the file and its directory";
     case SQLITE_BUSY:
-      Progress::check_interrupted();  // a signal ended the wait: nobody who holds the lock did
+      check_interrupted();  // a signal ended the wait: nobody who holds the lock did
       [[fallthrough]];
     case SQLITE_LOCKED:
       return fmt::format("another process kept it locked for {} s; stop that process, then repeat",

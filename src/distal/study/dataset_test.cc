@@ -8,7 +8,7 @@ namespace {
 // Frames decoded by the first pass over 20 clips of the pool and 4 of the test list, 8 frames each, of which evaluation looks at 2.
 int64_t decoded_first(const std::string& yaml, double gigabytes = 1) {
   const TemporaryFolder folder;
-  Progress quiet(Progress::Mode::quiet);
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   Study study = generated_study(folder, "input: {size_px: 32, sampling: {frames: 2}}\nno_random_arm: a test\nstrategy: margin\n" + yaml);
   study.shared.cache.gigabytes = gigabytes;
   Dataset dataset = open_dataset(study, quiet);

@@ -16,6 +16,7 @@
 #include "distal/base/error.h"
 #include "distal/base/files.h"
 #include "distal/base/in_use.h"
+#include "distal/base/interrupted.h"
 
 extern char** environ;
 
@@ -98,7 +99,7 @@ void wait_for_owner(const std::string& folder, Progress& progress) {
     } catch (const InUse& busy) {
       if (!said) progress.say(fmt::format("waiting: {}", busy.what()));
     }
-    Progress::check_interrupted();
+    check_interrupted();
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
 }
@@ -127,7 +128,7 @@ void run_jobs(const std::vector<std::string>& command, const std::string& folder
     for (bool running = true; running;) {
       running = any_running(started);
       for (Started& job : started) say_new_lines(job, progress);
-      Progress::check_interrupted();
+      check_interrupted();
       if (running) std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
   } catch (...) {

@@ -34,7 +34,7 @@ class MatchingTest : public ::testing::Test {
   }
 
   Model train(const std::string& loss, const std::vector<Sample>& samples, const Model& teacher, const std::string& folder) {
-    Progress progress(Progress::Mode::quiet);
+    ConsoleProgress progress(ConsoleProgress::Mode::quiet);
     ClipReader reader(input_, {folder_ / "frames", 1});
     std::vector<Clip> clips;
     for (const Sample& sample : samples) clips.push_back(sample.clip);

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <set>
 
+#include "distal/base/interrupted.h"
+
 namespace distal {
 namespace {
 
@@ -71,7 +73,7 @@ ChosenMixes choose_mixes(Trainer& trainer, const ArmOptions& arm, const Model& s
     MixPool pool(std::ssize(mixable.clips), options);
     pool.exclude(in_pool(before, std::ssize(mixable.clips)));
     const auto predict = [&](const torch::Tensor& pixels) {
-      Progress::check_interrupted();
+      check_interrupted();
       return trainer.probabilities(*student, pixels);
     };
     const MixSelection selection = pool.select(student ? confidence_of(mixable.values, predict, options.fade) : nullptr, count, random);

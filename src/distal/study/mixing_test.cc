@@ -68,7 +68,7 @@ class MixingTest : public ::testing::Test {
   Arm arm_;
   OracleOptions teacher_;
   Store store_{"sqlite:" + (folder_ / "store.db")};
-  Progress progress_{Progress::Mode::quiet};
+  ConsoleProgress progress_{ConsoleProgress::Mode::quiet};
   int64_t spent_ = 0;
 };
 
@@ -162,7 +162,7 @@ TEST_F(MixingTest, WhatARunFoundIsReportedByALaterProcessToo) {
 
 TEST(Mixes, AndViewsAreEachPaidForInThePlan) {
   const TemporaryFolder folder;
-  Progress quiet(Progress::Mode::quiet);
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   std::string spans = "path,label,start_s,end_s\n";
   for (int i = 0; i < 6; ++i) spans += fmt::format("own/{}.mp4,{},0,0.16\n", i, i % 2 ? "left" : "right");
   folder.write("spans.csv", spans);
@@ -177,7 +177,7 @@ TEST(Mixes, AndViewsAreEachPaidForInThePlan) {
 
 TEST(Views, AreAnsweredAsTheyAreLearned) {
   const TemporaryFolder folder;
-  Progress quiet(Progress::Mode::quiet);
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   const Study study = generated_study(folder, "oracle: {kind: teacher}\nteacher: {train: {csv: train.csv}, input: {sampling: {jitter_steps: 3}}}\n"
                                                              "start: 4\nrounds: 1\nbudget: 4\nanswers_per_clip: 2");
   EXPECT_THAT(error_of([&] { open_dataset(study, quiet); }),

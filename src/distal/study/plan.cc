@@ -48,7 +48,7 @@ std::vector<Row> rows_to_come(const DataOptions& data, const SyntheticSet& set, 
 
 // The dataset of videos that may not be there yet, without its readers: nothing is generated or written.
 Dataset dataset_to_come(const SharedOptions& shared, const InfoOf& info_of) {
-  Progress quiet(Progress::Mode::quiet);  // nothing is probed
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);  // nothing is probed
   const DataOptions& data = shared.data;
   const SyntheticSet set = data.synthetic->videos(shared.seed);
   require_own_lists(data.root, set);
@@ -76,7 +76,7 @@ double decode_s(Dataset& dataset, const InputOptions& input) {
   const size_t tried = std::min(kClips, dataset.pool.size());
   double seconds = 0, decoded = 0;
   for (size_t i = 0; i < tried; ++i) {
-    Progress::check_interrupted();
+    check_interrupted();
     const Clip& clip = dataset.pool[i * dataset.pool.size() / tried];
     try {
       const VideoInfo info = dataset.reader->probe(clip.video);
@@ -101,7 +101,7 @@ int64_t frame_bytes(const std::vector<Clip>& clips, const InputOptions& input, b
   int64_t bytes = 0;
   for (const Clip& clip : clips) {
     if (path != clip.video) {
-      Progress::check_interrupted();
+      check_interrupted();
       info = info_of(path = clip.video);
     }
     const auto [height, width] = Resize{input.cached_short_side_px()}.apply(info.height, info.width);
@@ -217,7 +217,7 @@ class Planner {
     options.strategy.method = simulated(*arm.options.strategy);
     SimulatedSource oracle(shared_.oracle, dataset_.classes.size());
     SimulatedRecord record(shared_.seed);
-    Progress quiet(Progress::Mode::quiet);
+    ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
     const auto teacher = [&] { return shared_.teacher ? teacher_.untrained(shared_.teacher->learner) : nullptr; };
     const double before_s = trainer_.seconds();
     trainer_.begin(arm.name, dataset_.initial_clips(options));

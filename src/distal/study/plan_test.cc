@@ -38,7 +38,7 @@ class PlanTest : public ::testing::Test {
   }
 
   TemporaryFolder folder_;
-  Progress quiet_{Progress::Mode::quiet};
+  ConsoleProgress quiet_{ConsoleProgress::Mode::quiet};
 };
 
 TEST_F(PlanTest, CountsTheStepsOfEveryTraining) {
@@ -120,7 +120,7 @@ class StoppedBackbone final : public Backbone {
 };
 
 [[noreturn]] void measure_until_stopped(bool at_once) {
-  Progress::catch_signals();
+  catch_signals();
   Learner learner;
   learner.training.precision = "f32";
   learner.model.backbone.method = std::make_shared<StoppedBackbone>();

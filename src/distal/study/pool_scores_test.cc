@@ -53,7 +53,7 @@ class PoolScoresTest : public ::testing::Test {
   Dataset dataset_;
   OracleOptions teacher_;
   Store store_{"sqlite:" + (folder_ / "store.db")};
-  Progress progress_{Progress::Mode::quiet};
+  ConsoleProgress progress_{ConsoleProgress::Mode::quiet};
 };
 
 std::vector<int64_t> sizes(const torch::Tensor& tensor) { return tensor.sizes().vec(); }
@@ -174,7 +174,7 @@ TEST(UnmetNeeds, AreRefusedWhenTheRecipeIsRead) {
 
 TEST(UnmetNeeds, ATeachersErrorsAreNotCountedOnWhatItLearned) {
   const TemporaryFolder folder;
-  Progress quiet(Progress::Mode::quiet);
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   const auto opening = [&](const std::string& strategy) {
     const Study study = generated_study(folder, "oracle: {kind: teacher}\nteacher: {train: {csv: train.csv}}\nask_start: true\nstart: 4\nrounds: 1\nbudget: 1\n"
                                                                "strategy: " + strategy, ", start: {csv: train.csv}");

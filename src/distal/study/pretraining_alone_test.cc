@@ -19,7 +19,7 @@ constexpr const char* kLearner =
 
 TEST(PretrainingAlone, StandsOnAPoolWithoutLabels) {
   const TemporaryFolder folder;
-  Progress quiet{Progress::Mode::quiet};
+  ConsoleProgress quiet{ConsoleProgress::Mode::quiet};
   small_clips(folder, 8, 12);
   const auto list = [&](const std::string& name, int first, int end, bool labelled) {
     std::ofstream file(folder / name);

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "distal/base/interrupted.h"
 #include "distal/base/text.h"
 
 namespace distal {
@@ -47,7 +48,7 @@ double segment_s(const Dataset& dataset) {
   std::vector<double> rows, videos;
   std::set<std::string> seen;
   for (const Clip& clip : dataset.pool) {
-    Progress::check_interrupted();
+    check_interrupted();
     rows.push_back(clip.duration_s());
     if (seen.insert(clip.video).second) videos.push_back(dataset.reader->probe(clip.video).duration_s);
   }

@@ -35,7 +35,7 @@ class ProposalTest : public ::testing::Test {
   SharedOptions read(const Proposal& proposal) { return read_study(Document::text(proposal.text, "r.yaml"), "r").shared; }
 
   TemporaryFolder folder_;
-  Progress quiet_{Progress::Mode::quiet};
+  ConsoleProgress quiet_{ConsoleProgress::Mode::quiet};
 };
 
 TEST_F(ProposalTest, TakesMinutesWhateverThePace) {

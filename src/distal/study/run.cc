@@ -4,6 +4,7 @@
 #include <set>
 #include <thread>
 
+#include "distal/base/interrupted.h"
 #include "distal/learn/network_trainer.h"
 #include "distal/models/weights.h"
 #include "distal/oracles/ledger.h"
@@ -61,7 +62,7 @@ class Worker {
       if (leased == 0) return std::move(done_);
       if (!said) setup_.progress.say(fmt::format("waiting: {} trials are at work in other processes", leased));
       said = true;
-      Progress::check_interrupted();
+      check_interrupted();
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
     }
   }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 
 namespace distal {
 namespace {
@@ -53,7 +53,7 @@ SimulatedTrainer::SimulatedTrainer(InputOptions input, int64_t classes, int64_t 
 
 // A step is one of the optimiser.
 Pace SimulatedTrainer::pace(const Learner& learner) {
-  Progress::check_interrupted();
+  check_interrupted();
   Pace pace = pace_of_(learner, input_, classes_);
   pace.step_s *= static_cast<double>(learner.training.accumulate);
   return pace;

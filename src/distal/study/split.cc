@@ -13,6 +13,7 @@
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 
+#include "distal/base/interrupted.h"
 #include "distal/learn/pace.h"
 #include "distal/models/gate.h"
 
@@ -179,7 +180,7 @@ ProcessorSplit measured_split(const Study& study, Progress& progress, double lar
     }
     StepTimes& times = networks.emplace_back(StepTimes{student.trials, {}});
     for (const ProcessorSplit& split : splits) {
-      Progress::check_interrupted();
+      check_interrupted();
       times.step_s.push_back(step_s(learner, input, split));
     }
   }

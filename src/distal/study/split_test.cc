@@ -43,7 +43,7 @@ class MeasuredSplit : public ::testing::Test {
   ~MeasuredSplit() override { at::set_num_threads(threads_); }
   std::string said(const Study& study, double large_s) {
     ::testing::internal::CaptureStderr();
-    Progress progress;
+    ConsoleProgress progress;
     chosen_ = measured_split(study, progress, large_s);
     return ::testing::internal::GetCapturedStderr();
   }

@@ -51,7 +51,7 @@ TEST(Sweep, AnArmIsRandomByWhatItDoesNotByItsName) {
 
 TEST(Sweep, APoolSizeTooSmallForTheRoundsIsRefusedByPlanAndRunAlike) {
   const TemporaryFolder folder;
-  Progress quiet(Progress::Mode::quiet);
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   for (const auto& [yaml, words] : {std::pair("pool_size: 10\nstart: 4\nrounds: 2\nbudget: 4", "2 rounds of 4 answers exceed the pool's 6"),
                                     {"pool_size: 10\nstart: 12\nrounds: 0", "start = 12 exceeds the 10 "}}) {
     const Study study = generated_study(folder, yaml);

@@ -189,7 +189,7 @@ Trained train(const TrainingOptions& options, Collective& collective, uint64_t s
               const std::string& checkpoint = "") {
   TinyNet net(seed);
   Noting objective;
-  Progress progress(Progress::Mode::quiet);
+  ConsoleProgress progress(ConsoleProgress::Mode::quiet);
   fit(net, options, objective, stream_of(collective), Random(1), checkpoint, progress, collective);
   Trained trained{objective.noted, state(net)};
   for (const auto& row : state(*objective.extra())) trained.weights.push_back(row);

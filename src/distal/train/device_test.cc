@@ -113,7 +113,7 @@ Tensors train(const TrainingOptions& options, const MakeObjective& objective_for
   TinyNet net(1, 6, way.type);
   net.to(way.device);
   const auto objective = objective_for(net);
-  Progress progress(Progress::Mode::quiet);
+  ConsoleProgress progress(ConsoleProgress::Mode::quiet);
   const FitReport report =
       fit(net, options, *objective, stream_of(way), Random(1), way.checkpoint, progress);
   EXPECT_EQ(report.precision, way.device.is_cpu() ? "f32" : "f32 on hpu:0");
@@ -201,7 +201,7 @@ TEST(DeviceFit, TrainsABackboneOfConvolutionsAsTheCpuDoes) {
       };
     };
     Supervised objective;
-    Progress progress(Progress::Mode::quiet);
+    ConsoleProgress progress(ConsoleProgress::Mode::quiet);
     fit(*net, options, objective, stream, Random(1), "", progress);
     return on_cpu(net->head_weight());
   };
@@ -222,7 +222,7 @@ TEST(DeviceFit, NamesTheVideosOfABatchThatCannotBeLearned) {
     TinyNet net(1, 6, at::kDouble);
     net.to(device);
     Supervised objective;
-    Progress progress(Progress::Mode::quiet);
+    ConsoleProgress progress(ConsoleProgress::Mode::quiet);
     const std::string said =
         error_of([&] { fit(net, everything("sgd"), objective, stream, Random(1), "", progress); });
     EXPECT_THAT(said, AllOf(StartsWith("training step 0: the loss is not finite"),

@@ -9,6 +9,7 @@
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/interrupted.h"
 #include "distal/data/testing.h"
 #include "distal/models/layers.h"
 #include "distal/models/weights.h"
@@ -158,7 +159,7 @@ BatchStream stream_of(const Source& source) {
 
 FitReport train(Net& net, const TrainingOptions& options, Objective& objective, const Source& source, const std::string& checkpoint = "",
                 Random random = Random(1)) {
-  Progress progress(Progress::Mode::quiet);
+  ConsoleProgress progress(ConsoleProgress::Mode::quiet);
   return fit(net, options, objective, stream_of(source), random, checkpoint, progress);
 }
 
@@ -517,7 +518,7 @@ int stopped_by_a_signal() {
   } catch (const Killed&) {
   }
   options.checkpoint_every = 1000;
-  Progress::catch_signals();
+  catch_signals();
   try {
     train(stopped, options, objective, drawn_but(2, [] { std::raise(SIGTERM); }), folder / "stopped.safetensors");
     return 1;

@@ -14,7 +14,7 @@ namespace {
 TEST(Kept, IsWhatWasWrittenOrNothingAndDamagedFilesGo) {
   const TemporaryFolder folder;
   const std::string path = folder / "kept.safetensors";
-  Progress quiet(Progress::Mode::quiet);
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   EXPECT_FALSE(load_kept(path, quiet));
   EXPECT_FALSE(load_kept("", quiet));
   save_checked(path, {{"w", at::ones({8})}});
@@ -34,7 +34,7 @@ TEST(Kept, SaysWhatItThrowsAway) {
   const std::string path = folder / "kept.safetensors";
   std::ofstream(path) << "no weights";
   ::testing::internal::CaptureStderr();
-  Progress progress;
+  ConsoleProgress progress;
   load_kept(path, progress);
   const std::string said = ::testing::internal::GetCapturedStderr();
   EXPECT_THAT(said, ::testing::HasSubstr("kept.safetensors"));

@@ -193,7 +193,7 @@ TEST(Taught, AKilledRunContinuesBitForBitWithItsRegressorsAndItsBank) {
   const auto train = [&](TinyNet& net, int64_t killed_at, const std::string& checkpoint) {
     Taught objective(make<DistillLoss>("sum", "of: [kd, hint, crd], hint: {map: hidden, warmup: 0.5, beta: 1}, crd: {size: 5, negatives: 6}"), 0.1, teacher);
     objective.prepare(net, one_clip(), 20, Random(1));
-    Progress progress(Progress::Mode::quiet);
+    ConsoleProgress progress(ConsoleProgress::Mode::quiet);
     fit(net, options, objective, stream_of(killed_at), Random(1), checkpoint, progress);
     return clone_of(*objective.extra());
   };

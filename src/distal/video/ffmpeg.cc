@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "distal/base/interrupted.h"
-#include "distal/base/progress.h"
 
 namespace distal::ffmpeg {
 namespace {
@@ -176,7 +175,7 @@ bool Deadline::passed() const {
 }
 
 void Deadline::require_time(const std::string& path, const char* what) const {
-  Progress::check_interrupted();
+  check_interrupted();
   if (passed()) fail("{}: {} took longer than {:g} s (deadline)", path, what, budget_s_);
 }
 

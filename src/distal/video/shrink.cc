@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 #include "distal/video/decoder.h"
 #include "distal/video/writer.h"
 
@@ -62,7 +62,7 @@ void shrink(const VideoInfo& info, const std::string& path, const ShrinkOptions&
   write([&] { writer.emplace(path, format, CopyTiming{times.tick, mark(info.stamp(), options)}); });
   std::vector<uint8_t> rgb(static_cast<size_t>(even(height) * even(width) * 3));
   for (int64_t first = 0; first < info.frames(); first += kChunk) {
-    Progress::check_interrupted();
+    check_interrupted();
     std::vector<int64_t> indices(static_cast<size_t>(std::min(kChunk, info.frames() - first)));
     std::iota(indices.begin(), indices.end(), first);
     const auto frames = decoder.at_frames(indices, resize, kDeadline_s).frames.slice(1, 0, even(height)).slice(2, 0, even(width)).contiguous();

@@ -14,8 +14,8 @@
 
 #include "distal/base/error.h"
 #include "distal/base/files.h"
+#include "distal/base/interrupted.h"
 #include "distal/base/leftovers.h"
-#include "distal/base/progress.h"
 #include "distal/base/random.h"
 #include "distal/video/writer.h"
 
@@ -188,7 +188,7 @@ void write_videos(const std::filesystem::path& folder, const std::vector<Synthet
   const auto work = [&](std::exception_ptr& error) {
     try {
       for (size_t i = next++; i < videos.size(); i = next++) {
-        Progress::check_interrupted();
+        check_interrupted();
         const auto path = folder / videos[i].path;
         if (!std::filesystem::exists(path)) write_motion(path.string(), videos[i].label, videos[i].seed, options);
       }

@@ -14,7 +14,7 @@
 
 #include "distal/active/kernels.h"
 #include "distal/base/error.h"
-#include "distal/base/progress.h"
+#include "distal/base/interrupted.h"
 
 namespace distal::strategies {
 namespace {
@@ -78,7 +78,7 @@ class LearningLoss final : public Strategy {
     for (auto& weight : network) velocity.push_back(torch::zeros_like(weight.set_requires_grad(true)));
     const int64_t pairs = h.size(0) / 2;
     for (int64_t step = 0; step < options_.steps; ++step) {
-      Progress::check_interrupted();
+      check_interrupted();
       const auto order = shuffled_rows(h.size(0), random);
       const auto first = order.slice(0, 0, pairs);
       const auto second = order.flip(0).slice(0, 0, pairs);

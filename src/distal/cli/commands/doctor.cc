@@ -87,7 +87,7 @@ void doctor(const RecipeArguments& arguments) {
   if (!arguments.json) fmt::print("{}", text_of(found));
   if (!arguments.recipe.empty()) {
     const Study study = arguments.read();
-    Progress progress(arguments.progress());
+    ConsoleProgress progress(arguments.progress());
     const Plan planned = plan(study, progress);
     const auto trouble = troubles(planned, study.shared.cache, found["memory_free_bytes"].get<int64_t>());
     found["plan"] = plan_json(planned);

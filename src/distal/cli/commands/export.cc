@@ -141,7 +141,7 @@ nlohmann::ordered_json report_json(const ExportReport& report) {
 void export_as_told(const ExportArguments& arguments) {
   const ExportOptions options = options_of(arguments);
   if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
-  Progress progress(arguments.quiet ? Progress::Mode::quiet : Progress::Mode::automatic);
+  ConsoleProgress progress(arguments.quiet ? ConsoleProgress::Mode::quiet : ConsoleProgress::Mode::automatic);
   const ExportReport report = export_model(options, progress);
   fmt::print("{}", arguments.json ? json_text(report_json(report)) + "\n" : report_text(report));
 }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "distal/base/files.h"
+#include "distal/base/interrupted.h"
 #include "distal/base/json.h"
 #include "distal/base/text.h"
 #include "distal/cli/command.h"
@@ -81,7 +82,7 @@ void take_stock(Stock& stock, ClipReader& reader, Progress& progress) {
   std::vector<Side> kept_sides;
   for (size_t i = 0; i < rows.size(); ++i) {
     if (!kept[i]) continue;
-    Progress::check_interrupted();
+    check_interrupted();
     contents.push_back(reader.probe((fs::path(stock.source.folder) / rows[i].path.str()).string()).id);
     lists.push_back(sides[i] == Side::test);
     kept_rows.push_back(rows[i]);
@@ -183,7 +184,7 @@ void record(const Stock& stock, Store& store, ClipReader& reader) {
   std::set<std::string> stored;
   for (const Clip& clip : stock.clips.clips) {
     if (!stored.insert(clip.video).second) continue;
-    Progress::check_interrupted();
+    check_interrupted();
     store.put_video({clip.video_id, clip.video, reader.probe(clip.video).duration_s, 1, ""});
   }
   for (const Quarantined& video : stock.clips.quarantined)
@@ -227,7 +228,7 @@ nlohmann::json as_json(const Stock& stock, bool dry_run) {
 void import(const ImportArguments& arguments) {
   Stock stock{read_source(arguments.source)};
   stock.notes = stock.source.list.notes;
-  Progress progress(arguments.quiet ? Progress::Mode::quiet : Progress::Mode::automatic);
+  ConsoleProgress progress(arguments.quiet ? ConsoleProgress::Mode::quiet : ConsoleProgress::Mode::automatic);
   ClipReader reader({}, {});
   take_stock(stock, reader, progress);
   divide(stock, arguments);

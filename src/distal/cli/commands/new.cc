@@ -36,7 +36,7 @@ void make_recipe(const NewArguments& arguments) {
     throw UsageError(fmt::format("--init {}: missing; give a safetensors file of mobilenet_v2", arguments.init));
   const std::string folder = folder_of(arguments);
   const std::string init = arguments.init.empty() ? "" : fs::absolute(arguments.init).lexically_normal().string();
-  Progress progress(arguments.quiet ? Progress::Mode::quiet : Progress::Mode::automatic);
+  ConsoleProgress progress(arguments.quiet ? ConsoleProgress::Mode::quiet : ConsoleProgress::Mode::automatic);
   const Proposal proposal = [&] {
     const EndAtOnce nothing_yet;
     return propose({folder, init, fs::path(arguments.recipe).stem().string()}, progress);

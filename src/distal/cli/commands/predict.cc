@@ -75,7 +75,7 @@ std::vector<Line> lines_of_rows(const PredictArguments& arguments, ClipReader& r
   const auto rows = rows_of(arguments.list, arguments.videos);
   std::vector<Line> lines;
   std::set<std::string> damaged;  // said once each
-  Progress inner(Progress::Mode::quiet);
+  ConsoleProgress inner(ConsoleProgress::Mode::quiet);
   progress.begin("probing", std::ssize(rows), "videos");
   for (size_t i = 0; i < rows.size(); ++i) {
     const ClipList made = make_clips({rows[i]}, folder, options, {}, probe_video, inner);
@@ -149,7 +149,7 @@ void predict_clips(const PredictArguments& arguments) {
   auto makes_nothing = std::make_optional<EndAtOnce>();  // but a file at the end
   const OpenedModel model = open_model(arguments.model);
   const Format format{model.saved.classes, arguments.all, arguments.json};
-  Progress progress(arguments.quiet ? Progress::Mode::quiet : Progress::Mode::automatic);
+  ConsoleProgress progress(arguments.quiet ? ConsoleProgress::Mode::quiet : ConsoleProgress::Mode::automatic);
   ClipReader reader(model.input, {});
   std::vector<Line> lines = lines_of_rows(arguments, reader, progress);
   std::vector<Clip> clips;

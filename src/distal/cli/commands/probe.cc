@@ -39,7 +39,7 @@ void add_probe(CLI::App* command) {
     const EndAtOnce makes_nothing;
     int64_t bad = 0;
     for (const auto& path : *paths) {
-      Progress::check_interrupted();
+      check_interrupted();
       try {
         const VideoInfo info = probe(path);
         print_now(*json ? json_text(as_json(info)) + "\n" : printable_lines(describe(info)));

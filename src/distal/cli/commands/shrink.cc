@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "distal/base/files.h"
+#include "distal/base/interrupted.h"
 #include "distal/base/leftovers.h"
 #include "distal/base/parallel.h"
 #include "distal/base/text.h"
@@ -175,7 +176,7 @@ class Shrinking {
     constexpr size_t kVideos = 16;
     constexpr int64_t kFrames = 16;
     for (size_t i = 0; i < std::min(kVideos, videos_.size()); ++i) {
-      Progress::check_interrupted();
+      check_interrupted();
       const auto& path = videos_[i * videos_.size() / std::min(kVideos, videos_.size())];
       if (std::any_of(outcome_.bad.begin(), outcome_.bad.end(), [&](const auto& video) { return video.path == path; })) continue;
       const auto stamp = FileStamp::of(source(path));
@@ -250,7 +251,7 @@ void add_shrink(CLI::App* command) {
   command->add_flag("--quiet", arguments->quiet, "no progress");
   command->add_flag("--json", arguments->json, "the outcome as JSON on stdout");
   command->callback([arguments] {
-    Progress progress(arguments->quiet ? Progress::Mode::quiet : Progress::Mode::automatic);
+    ConsoleProgress progress(arguments->quiet ? ConsoleProgress::Mode::quiet : ConsoleProgress::Mode::automatic);
     print(*arguments, Shrinking(*arguments, progress).run());
   });
 }
