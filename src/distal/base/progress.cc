@@ -25,11 +25,17 @@ std::string clock(double seconds) {
 
 }  // namespace
 
-Progress::Progress(Mode mode) : quiet_(mode == Mode::quiet), terminal_(isatty(STDERR_FILENO)) {}
+void Progress::step(int64_t done, const std::string& note) {
+  check_interrupted();
+  stepped(done, note);
+}
 
-Progress::~Progress() { end(); }
+ConsoleProgress::ConsoleProgress(Mode mode)
+    : quiet_(mode == Mode::quiet), terminal_(isatty(STDERR_FILENO)) {}
 
-void Progress::begin(const std::string& what, int64_t total, const std::string& unit) {
+ConsoleProgress::~ConsoleProgress() { ConsoleProgress::end(); }
+
+void ConsoleProgress::begin(const std::string& what, int64_t total, const std::string& unit) {
   const std::lock_guard lock(mutex_);
   what_ = what;
   unit_ = unit;
@@ -40,8 +46,7 @@ void Progress::begin(const std::string& what, int64_t total, const std::string& 
   began_ = drawn_ = std::chrono::steady_clock::now();
 }
 
-void Progress::step(int64_t done, const std::string& note) {
-  check_interrupted();
+void ConsoleProgress::stepped(int64_t done, const std::string& note) {
   const std::lock_guard lock(mutex_);
   if (quiet_ || what_.empty()) return;
   if (first_ < 0) first_ = done;
@@ -55,18 +60,18 @@ void Progress::step(int64_t done, const std::string& note) {
   }
 }
 
-void Progress::end() {
+void ConsoleProgress::end() {
   const std::lock_guard lock(mutex_);
   if (!quiet_ && terminal_ && !what_.empty() && done_ > 0) draw(true);
   what_.clear();
 }
 
-void Progress::say(const std::string& line) {
+void ConsoleProgress::say(const std::string& line) {
   const std::lock_guard lock(mutex_);
   if (!quiet_) to_stderr(fmt::format("{}{}\n", terminal_ ? "\r\033[K" : "", printable_lines(line)));
 }
 
-void Progress::draw(bool last) {
+void ConsoleProgress::draw(bool last) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
   const double rate = seconds > 0 ? static_cast<double>(done_ - std::max<int64_t>(first_, 0)) / seconds : 0;
   const std::string left = rate > 0 && total_ > done_ ? fmt::format(", {} left", clock(static_cast<double>(total_ - done_) / rate)) : "";
