@@ -27,15 +27,8 @@ class Progress {
   virtual void say(const std::string& line) = 0;
 
  private:
-  void draw(bool last);
-  std::mutex mutex_;
-  bool quiet_, terminal_;
-  std::string what_, unit_, note_;
-  int64_t total_ = 0;
-  int64_t done_ = 0;
-  int64_t first_ = -1;
-  std::chrono::steady_clock::time_point began_{};
-  std::chrono::steady_clock::time_point drawn_{};
+  /// What `step` tells the sink, unless a signal arrived.
+  virtual void stepped(int64_t done, const std::string& note) = 0;
 };
 
 /// Writes to stderr: on a terminal a bar with rate and remaining time, elsewhere a line every 10 s;

@@ -158,7 +158,7 @@ TEST_F(Batches, ClipsReadAheadForTrainingAreDecodedOnceForItAndForEvaluation) {
   const TemporaryFolder folder;
   ClipReader reader(input_, {folder.path(), 1});
   ClipReader other(input_, cache_);
-  Progress quiet(Progress::Mode::quiet);
+  ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   read_ahead(reader, ahead, quiet, "reading");
   EXPECT_THAT(reader.quarantined(), SizeIs(1));
   const auto before = reader.counts();

@@ -131,6 +131,7 @@ WhoAnswers who_answers(const Study& study, Dataset& dataset, const RunPlace& pla
 }  // namespace
 
 OpenedStudy open_study(const Study& study, const RunPlace& place, Progress& progress) {
+  const Store refused_early(place.store_url);  // before anything is read
   if (!place.dataset.empty()) return {load_dataset(study, place.dataset), 0};
   OpenedStudy opened{open_dataset(study, progress), 0};
   opened.read_s = drop_unreadable(study, opened.dataset, progress);

@@ -114,7 +114,7 @@ TEST(TaskAware, IsTrainedByTheLoopAndContinuesFromItsCheckpoint) {
   options.precision = "f32";
   options.learning_rate = 0.1;
   options.checkpoint_every = 5;
-  Progress progress(Progress::Mode::quiet);
+  ConsoleProgress progress(ConsoleProgress::Mode::quiet);
   const auto stream = [](int64_t end) {
     BatchStream stream;
     stream.open = [end](int64_t first) {
