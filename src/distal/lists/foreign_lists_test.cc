@@ -242,7 +242,9 @@ TEST(LabelStudio, ATaskThatCannotBeReadStopsOnlyItself) {
                      R"("value": {"choices": ["y"]}})"),
             "with two classes for the whole video, where distal learns one; leave one (task 5: x "
             "and y (mood))");
-  EXPECT_EQ(left_out(R"({"type": "choices", "value": {"choices": ["x", "y"]}})"), R"(with two classes for the whole video, where distal learns one; leave one (task 5: ["x","y"]))");
+  EXPECT_EQ(left_out(R"({"type": "choices", "value": {"choices": ["x", "y"]}})"),
+            R"(with two classes for the whole video, )"
+            R"(where distal learns one; leave one (task 5: ["x","y"]))");
   EXPECT_EQ(left_out(R"({"type": "timelinelabels", "value": {"ranges": [{"start": null, )"
                      R"("end": 2}], "timelinelabels": ["x"]}})"),
             "with a range whose ends are not frames counted from 1 (task 5: start is null)");
