@@ -1,9 +1,11 @@
 # make        set up and build            make test   set up, build, run every test
 # make demo   set up, build, run the whole loop on videos it generates
 # make PRESET=asan test                   the same under another preset of CMakePresets.json
-# make format   write the format of .clang-format; make format-check: list what is not in it, and fail
-# make tidy     run clang-tidy over what differs from the last release; ALL=1: over all; PATHS=src/distal/data: over these
-# make asan     tests of base, lists, data and store and of what reads safetensors, under AddressSanitizer
+# make format   write the format of .clang-format
+# make format-check                       list what is not in that format, and fail
+# make tidy     run clang-tidy over what differs from the last release
+# make tidy ALL=1                         over all; PATHS=src/distal/data: over these
+# make asan     tests of what reads foreign bytes, under AddressSanitizer
 # make fuzz SECONDS=60                    give each reader of foreign bytes (fuzz/) wrong ones for so long, others each time; SEED=1: the same
 PRESET ?= release
 JOBS   ?= $(shell nproc)

@@ -1,6 +1,6 @@
 # The only list of what distal needs. Included by the build it finds each entry; run as a script,
 #   cmake -P cmake/dependencies.cmake           prints the Debian packages
-#   cmake -DFOR=fuzz -P cmake/dependencies.cmake    prints those that `make fuzz` needs beside them; so for style and tidy
+#   cmake -DFOR=fuzz -P cmake/dependencies.cmake    prints those of `make fuzz`; so for style, tidy
 #   cmake -DWHEELS=1 -P cmake/dependencies.cmake    prints the Python wheels that carry C++ libraries, but for those the user has
 # Debian 12 (bookworm) has every package at the version named here or newer.
 set(DISTAL_DEBIAN
@@ -14,9 +14,11 @@ set(DISTAL_DEBIAN
   libcpp-httplib-dev libssl-dev                            # teachers behind HTTP
   zlib1g-dev                                               # the images of reproduce/
   libgtest-dev libgmock-dev libbenchmark-dev ffmpeg)       # tests and benches
-set(DISTAL_DEBIAN_fuzz clang-16 libclang-rt-16-dev llvm-16)  # `make fuzz`, `make asan`: libFuzzer, and names in reports
-set(DISTAL_DEBIAN_style clang-format-16 universal-ctags)     # `make format`; lengths of functions in tests/style_test.py
-set(DISTAL_DEBIAN_tidy clang-tidy-16)                        # `make tidy`
+# `make fuzz` and `make asan`: libFuzzer, and names in reports. `make format`, and the lengths of
+# functions in tests/style_test.py. `make tidy`.
+set(DISTAL_DEBIAN_fuzz clang-16 libclang-rt-16-dev llvm-16)
+set(DISTAL_DEBIAN_style clang-format-16 universal-ctags)
+set(DISTAL_DEBIAN_tidy clang-tidy-16)
 set(DISTAL_WHEELS torch==2.13.0 openvino==2026.4.1)        # C++ headers, libraries and CMake packages inside
 
 # cmake/setup.sh unpacks the wheels here.

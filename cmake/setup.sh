@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what cmake/dependencies.cmake lists: Debian packages (as root or through sudo) and the wheels, unpacked
-# into .deps/ of this checkout. `setup.sh fuzz` installs what `make fuzz` needs too, so `setup.sh tidy`; `setup.sh style` installs
-# the formatter and nothing else. Quiet and quick when everything is there.
+# into .deps/ of this checkout. `setup.sh fuzz` and `setup.sh tidy` install what `make fuzz` and
+# `make tidy` need too; `setup.sh style` installs what `make format` needs and nothing else. Quiet
+# and quick when everything is there.
 # A Torch_DIR, OpenVINO_DIR or CMAKE_PREFIX_PATH in the environment wins: what it names is not fetched.
 # Plain pip offers two builds of torch for x86-64 Linux: one with CUDA, of about a gigabyte, under the bare version, and one
 # for processors, the same version with +cpu behind it, from an index of its own. We ask for that one first; for pip to find it,

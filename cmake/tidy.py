@@ -1,16 +1,17 @@
 """Runs clang-tidy (.clang-tidy) over our C++ sources.
 
-  tidy.py BUILD                  over what differs from the last release: the newest tag, or what --since names
+  tidy.py BUILD                  over what differs from the last release: the newest tag, or
+                                 the commit that --since names
   tidy.py BUILD --all            over all
   tidy.py BUILD [PATH...]        over these files and folders
   tidy.py BUILD --jobs N         N at once
 
-BUILD is a configured build whose compile_commands.json does without unity builds: the preset `tidy`. Nothing of it needs to be
-compiled; the precompiled header is read as a header.
+BUILD is a configured build whose compile_commands.json does without unity builds: the preset
+`tidy`. Nothing of it needs to be compiled; the precompiled header is read as a header.
 
-clang-tidy takes half a minute for what a file includes of LibTorch, whatever the file holds. So the sources of a room are looked at
-as one, as in a unity build, and those of its tests; files that do not go together, since two give one name to two things, go
-apart again. A header is looked at in the sources that include it, and by itself where it changed alone.
+clang-tidy takes half a minute for what a file includes of LibTorch, whatever the file holds. So up
+to MOST sources of a room are looked at as one, as in a unity build, and so are its tests. Files
+that do not go together, since two give one name to two things, go apart again.
 """
 import argparse
 import collections
@@ -26,7 +27,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FIRST = '597bed4'  # what stands for the last release until there is a tag
 TIDY = os.environ.get('CLANG_TIDY', 'clang-tidy-16')
-MOST = 12  # files at once: what a batch takes in memory and time beyond that outweighs what it saves
+MOST = 12  # files in one run
+TESTS = ('_test.cc', 'testing.h', 'conformance.h', '_test_helpers.h')
 
 
 def git(*arguments):
@@ -44,7 +46,7 @@ def chosen(arguments, ours):
         return ours
     if arguments.paths:
         wanted = [os.path.relpath(pathlib.Path(path).resolve(), ROOT) for path in arguments.paths]
-        return [name for name in ours if any(name == path or name.startswith(path + '/') for path in wanted)]
+        return [name for name in ours if (name + '/').startswith(tuple(p + '/' for p in wanted))]
     since = arguments.since or last_release()
     changed = git('diff', '--name-only', '--diff-filter=d', since, '--')
     if changed is None:
@@ -79,11 +81,10 @@ def batches(names, flags):
     groups = collections.defaultdict(list)
     for name in names:
         room = pathlib.PurePath(name).parts[:3]
-        kind = 'test' if name.endswith('_test.cc') or name.endswith(('testing.h', 'conformance.h', '_test_helpers.h')) else 'source'
-        own = flags.get(name) or flags_of_room(room, kind, flags)
-        if own:
-            together = room[:2] == ('src', 'distal') and not name.endswith('/main.cc')
-            groups[(room, kind) if together else name].append((name, own))
+        kind = 'test' if name.endswith(TESTS) else 'source'
+        own = flags.get(name) or nearest(name, kind, flags)
+        together = room[:2] == ('src', 'distal') and not name.endswith('/main.cc')
+        groups[(room, kind) if together else name].append((name, own))
     for group in groups.values():
         size = -(-len(group) // -(-len(group) // MOST))
         for first in range(0, len(group), size):
@@ -91,25 +92,27 @@ def batches(names, flags):
             yield part[0][1], [name for name, _ in part]
 
 
-def flags_of_room(room, kind, flags):
-    """Of any source of a header's room and kind."""
-    near = [name for name in flags if name.startswith('/'.join(room) + '/')]
-    near.sort(key=lambda name: name.endswith('_test.cc') != (kind == 'test'))
-    return flags[near[0]] if near else None
+def nearest(name, kind, flags):
+    """The flags of the source whose path has most in common; of the same kind before others."""
+    def nearness(other):
+        alike = other.endswith('_test.cc') == (kind == 'test')
+        return len(os.path.commonprefix([name, other])), alike
+    return flags[max(sorted(flags), key=nearness)]
 
 
 def look_at(build, flags, names, wanted):
-    """(findings, names looked at): one run of clang-tidy, or several where the files do not go together."""
+    """What clang-tidy says: of one run, or of several where the files do not go together."""
     folder = build / 'batches'
     folder.mkdir(exist_ok=True)
     batch = folder / (re.sub(r'\W', '_', names[0]) + f'_{len(names)}.cc')
     batch.write_text(''.join(f'#include "{ROOT / name}"  // NOLINT\n' for name in names))
     lines = json.dumps([{'name': str(name)} for name in sorted(wanted)])
-    done = subprocess.run([TIDY, '--quiet', f'--config-file={ROOT}/.clang-tidy', f'--line-filter={lines}', str(batch), '--', *flags],
-                          cwd=ROOT, capture_output=True, text=True)
+    command = [TIDY, '--quiet', f'--config-file={ROOT}/.clang-tidy', f'--line-filter={lines}']
+    done = subprocess.run([*command, batch, '--', *flags], cwd=ROOT, capture_output=True, text=True)
     if '[clang-diagnostic-error]' in done.stdout and len(names) > 1:
         half = len(names) // 2
-        return look_at(build, flags, names[:half], wanted) + look_at(build, flags, names[half:], wanted)
+        parts = names[:half], names[half:]
+        return ''.join(look_at(build, flags, part, wanted) for part in parts)
     text = done.stdout.replace(str(ROOT) + '/', '')
     if done.returncode != 0 and not text.strip():
         text = done.stderr
@@ -133,7 +136,8 @@ def main():
     print(f'{len(names)} files, {len(work)} runs of {TIDY}', flush=True)
     findings = 0
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        for done in concurrent.futures.as_completed(pool.submit(look_at, build, flags, group, set(names)) for flags, group in work):
+        looks = [pool.submit(look_at, build, flags, group, set(names)) for flags, group in work]
+        for done in concurrent.futures.as_completed(looks):
             text = done.result().strip()
             findings += len(re.findall(r'^\S+:\d+:\d+: (?:warning|error):', text, re.M))
             if text:

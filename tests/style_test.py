@@ -1,15 +1,17 @@
 """What the formatter does not see, in the project's own C++ sources:
 
 * a line of more than 100 columns;
-* statements joined by commas, `a = 1, b = 2;`, and declarations that initialise two variables or more;
+* statements joined by commas, `a = 1, b = 2;`, and declarations that initialise two variables or
+  more;
 * a control statement without braces around another one;
-* functions that are long: the median has at most 6 lines, nine of ten at most 20, the longest at most 60.
+* functions that are long: the median has at most 6 lines, nine of ten at most 20, the longest at
+  most 60.
 
   style_test.py [ROOT]             prints each finding as file:line and fails where there is one
-  style_test.py --report [ROOT]    prints the findings, how many they are and the lengths of functions, and does not fail
+  style_test.py --report [ROOT]    prints the findings and the same numbers, and does not fail
 
-Lengths are counted by universal-ctags, the line of the name and the closing brace among them. Without that program they are
-not checked.
+Lengths are counted by universal-ctags, the line of the name and the closing brace among them; those
+of tests are not. Without that program they are not checked.
 """
 import argparse
 import collections
@@ -23,10 +25,15 @@ import sys
 COLUMNS = 100
 MEDIAN, TENTH, LONGEST = 6, 20, 60
 CONTROL = {"if", "for", "while", "switch", "do", "try", "else"}
+BEFORE_BLOCKS = {"const", "override", "final", "noexcept", "else", "do", "try", "mutable"}
+DECLARE_BLOCKS = {"struct", "class", "union", "enum", "namespace", "extern", "concept", "requires"}
+NO_TYPES = {"return", "throw", "co_return", "delete", "goto", "template"}
+NO_STATEMENTS = {"using", "template", "typedef", "enum", "friend", "namespace"}
 
 TOKEN = re.compile(
     r'(?P<comment>//[^\n]*|/\*.*?\*/)'
-    r'|(?P<text>(?:u8|[uUL])?R"(?P<tag>[^()\\\s]*)\(.*?\)(?P=tag)"|(?:u8|[uUL])?"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\')'
+    r'|(?P<text>(?:u8|[uUL])?R"(?P<tag>[^()\\\s]*)\(.*?\)(?P=tag)"'
+    r'|(?:u8|[uUL])?"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\')'
     r'|(?P<directive>(?m:^[ \t]*)\#(?:\\\n|[^\n])*)'
     r'|(?P<word>[A-Za-z_]\w*)'
     r'|(?P<number>\.?\d(?:[eEpP][+-]|\'\d|[\w.])*)'
@@ -80,7 +87,8 @@ def statement_end(tokens, at):
         if first == "do":
             while tokens[end].text != ";":
                 end += 1
-        while first in ("if", "else", "try") and end + 1 < len(tokens) and tokens[end + 1].text in ("else", "catch"):
+        more = first in ("if", "else", "try")
+        while more and end + 1 < len(tokens) and tokens[end + 1].text in ("else", "catch"):
             begin = end + 2 if tokens[end + 1].text == "else" else closing(tokens, end + 2) + 1
             end = statement_end(tokens, begin)
         return end
@@ -91,7 +99,7 @@ def statement_end(tokens, at):
 
 
 def nested_without_braces(tokens):
-    """(index of the outer control statement, index of its body): the body is a control statement without braces around it."""
+    """(index of a control statement, index of its body) where the body is one without braces."""
     found = []
     for i, token in enumerate(tokens):
         if token.kind != "word" or token.text not in ("if", "for", "while", "else"):
@@ -108,7 +116,7 @@ def nested_without_braces(tokens):
 
 
 def mixed_chains(tokens):
-    """(index of if or else, index of its body): a branch without braces where the branch before or after it has them."""
+    """(index of if or else, index of its body) of branches without braces beside some with them."""
     found = []
     for i, token in enumerate(tokens):
         if token.kind != "word" or token.text != "if":
@@ -139,9 +147,9 @@ def is_end_of_do(tokens, at):
 
 
 def statements(tokens, first=0, past=None):
-    """(first, last) of each stretch between `;`, `{` and `}` that ends with `;`, brackets within it passed over.
+    """(first, last) of each stretch between `;`, `{` and `}` that ends with `;`.
 
-    Bodies of lambdas among arguments are gone through too.
+    Brackets within it are passed over, but for the bodies of lambdas.
     """
     past = len(tokens) if past is None else past
     begin = i = first
@@ -170,7 +178,7 @@ def statements_in_blocks(tokens, first, past):
 
 
 def is_value(tokens, at):
-    """Whether the brace at `at` begins a value, not a block: after =, a comma, `return`, a name or a closing angle bracket."""
+    """Whether the brace at `at` begins a value: after =, a comma, `return`, a name or a >."""
     before = tokens[at - 1] if at else None
     if before is None:
         return False
@@ -178,16 +186,16 @@ def is_value(tokens, at):
         return before.text != ":"
     if before.text == ">":
         return True
-    if before.kind != "word" or before.text in ("const", "override", "final", "noexcept", "else", "do", "try", "mutable"):
+    if before.kind != "word" or before.text in BEFORE_BLOCKS:
         return False
     return not introduces_block(tokens, at)
 
 
 def introduces_block(tokens, at):
-    """Whether the words before the brace at `at` declare a class, an enumeration, a union or a namespace, or end a header of a function."""
+    """Whether the words before the brace at `at` declare a class or such, or head a function."""
     i = at - 1
     while i >= 0 and tokens[i].text not in (";", "{", "}", "(", ")", "="):
-        if tokens[i].text in ("struct", "class", "union", "enum", "namespace", "extern", "concept", "requires"):
+        if tokens[i].text in DECLARE_BLOCKS:
             variable = at - i == 3 and tokens[at - 1].text != "final"  # struct stat found{}
             return not variable
         i -= 1
@@ -206,7 +214,7 @@ def body_of(tokens, first):
 
 
 def split_at_commas(tokens, first, last):
-    """The (first, past) of each part between commas outside brackets; template arguments count as brackets."""
+    """The (first, past) of each part between commas outside brackets, those of templates too."""
     parts = []
     begin = i = first
     while i < last:
@@ -255,7 +263,7 @@ def top_level(tokens, first, past, wanted):
 
 
 def is_declaration(tokens, first, past):
-    """Whether a part between commas begins with a type: two words or more, or a word and a template, before the name."""
+    """Whether a part between commas begins with a type: words or a template before the name."""
     equal = top_level(tokens, first, past, {"="})
     end = equal if equal >= 0 else past
     if equal < 0:
@@ -263,10 +271,11 @@ def is_declaration(tokens, first, past):
             if tokens[i].text in ("{", "("):
                 end = i
                 break
-    if tokens[first].text in ("return", "throw", "co_return", "delete", "using", "goto", "typedef", "template", "friend"):
+    if tokens[first].text in NO_TYPES:
         return False
     bracket = top_level(tokens, first, end, {"["})
-    names = [t for t in tokens[first:bracket if bracket >= 0 else end] if t.kind in ("word", "mark")]
+    end = bracket if bracket >= 0 else end
+    names = [t for t in tokens[first:end] if t.kind in ("word", "mark")]
     if len(names) < 2 or names[-1].kind != "word":
         return False
     if any(t.kind == "mark" and t.text not in ("::", "<", ">", ",", "*", "&", "&&") for t in names):
@@ -277,10 +286,10 @@ def is_declaration(tokens, first, past):
 
 
 def joined(tokens):
-    """("comma" or "declared", parts) of each statement that joins several, or several initialised variables, by commas."""
+    """("comma", parts) of statements joined by commas, ("declared", parts) of variables."""
     for first, last in statements(tokens):
         first = body_of(tokens, first)
-        if first >= last or tokens[first].text in ("using", "template", "typedef", "enum", "friend", "namespace"):
+        if first >= last or tokens[first].text in NO_STATEMENTS:
             continue
         parts = split_at_commas(tokens, first, last)
         if len(parts) < 2:
@@ -288,7 +297,7 @@ def joined(tokens):
         if is_declaration(tokens, *parts[0]):
             if sum(initialised(tokens, part) for part in parts) >= 2:
                 yield "declared", parts
-        elif not looks_declared(tokens, parts) and top_level(tokens, *parts[0], {"<<"}) < 0:  # SOCI: sql << text, use(a), into(b)
+        elif not looks_declared(tokens, parts) and not streams(tokens, parts):
             yield "comma", parts
 
 
@@ -297,8 +306,13 @@ def initialised(tokens, part):
 
 
 def looks_declared(tokens, parts):
-    """Functions and constructors: an initialiser list, parameters, a template's head."""
-    return any(t.text in ("operator", "template", "requires") for t in tokens[parts[0][0]:parts[0][1]])
+    first = tokens[parts[0][0]:parts[0][1]]
+    return any(t.text in ("operator", "template", "requires") for t in first)
+
+
+def streams(tokens, parts):
+    """SOCI's own commas: sql << text, use(a), into(b)."""
+    return top_level(tokens, *parts[0], {"<<"}) >= 0
 
 
 def findings_of(name, text):
@@ -308,32 +322,40 @@ def findings_of(name, text):
         if len(line) > COLUMNS:
             found.append((number, "long", f"{len(line)} columns"))
     tokens = tokens_of(text)
-    line_of = lambda token: text.count("\n", 0, token.at) + 1
+
+    def find(at, kind, words):
+        found.append((text.count("\n", 0, tokens[at].at) + 1, kind, words))
+
     for outer, body in nested_without_braces(tokens):
-        found.append((line_of(tokens[outer]), "braces", f"`{tokens[outer].text}` around `{tokens[body].text}` without braces"))
+        words = f"`{tokens[outer].text}` around `{tokens[body].text}` without braces"
+        find(outer, "braces", words)
     for outer, _ in sorted(set(mixed_chains(tokens))):
-        found.append((line_of(tokens[outer]), "braces", f"`{tokens[outer].text}` without braces beside a branch with them"))
+        find(outer, "braces", f"`{tokens[outer].text}` without braces beside a branch with them")
     for kind, parts in joined(tokens):
-        words = " ".join(text[tokens[parts[0][0]].at:tokens[parts[-1][1] - 1].end].split())
-        found.append((line_of(tokens[parts[0][0]]), kind, words))
+        words = text[tokens[parts[0][0]].at:tokens[parts[-1][1] - 1].end]
+        find(parts[0][0], kind, " ".join(words.split()))
     return sorted(found)
 
 
 def sources_of(root):
-    listed = subprocess.run(["git", "-C", root, "ls-files", "*.cc", "*.h"], capture_output=True, text=True)
+    command = ["git", "-C", root, "ls-files", "*.cc", "*.h"]
+    listed = subprocess.run(command, capture_output=True, text=True)
     if listed.returncode == 0 and listed.stdout:
         names = listed.stdout.split("\n")
         return sorted(name for name in names if name and (root / name).is_file())
     folders = ("src", "tests", "fuzz", "bench", "reproduce", "cmake")
-    return sorted(str(file.relative_to(root)) for folder in folders for file in (root / folder).rglob("*") if file.suffix in (".cc", ".h"))
+    files = [file for folder in folders for file in (root / folder).rglob("*")]
+    return sorted(str(file.relative_to(root)) for file in files if file.suffix in (".cc", ".h"))
 
 
 def function_lengths(root, names):
     """[(lines, file, line, function)], or none without universal-ctags."""
     if not shutil.which("ctags"):
         return []
-    listed = subprocess.run(["ctags", "--languages=C++", "--langmap=C++:.cc.h", "--kinds-C++=f", "--fields=+ne", "--output-format=json",
-                             "-f", "-", "-L", "-"], cwd=root, input="\n".join(names), capture_output=True, text=True)
+    command = ["ctags", "--languages=C++", "--langmap=C++:.cc.h", "--kinds-C++=f", "--fields=+ne",
+               "--output-format=json", "-f", "-", "-L", "-"]
+    listed = subprocess.run(command, cwd=root, input="\n".join(names), capture_output=True,
+                            text=True)
     if listed.returncode != 0:
         return []
     lengths = []
@@ -346,7 +368,8 @@ def function_lengths(root, names):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("root", nargs="?", default=pathlib.Path(__file__).resolve().parent.parent, type=pathlib.Path)
+    root = pathlib.Path(__file__).resolve().parent.parent
+    parser.add_argument("root", nargs="?", default=root, type=pathlib.Path)
     parser.add_argument("--report", action="store_true")
     arguments = parser.parse_args()
     names = sources_of(arguments.root)
@@ -355,7 +378,8 @@ def main():
         for line, kind, words in findings_of(name, (arguments.root / name).read_text()):
             counts[kind] += 1
             print(f"{name}:{line}: {kind}: {words}")
-    lengths = function_lengths(arguments.root, [name for name in names if not name.endswith("_test.cc")])
+    sources = [name for name in names if not name.endswith("_test.cc")]
+    lengths = function_lengths(arguments.root, sources)
     failed = bool(counts)
     if lengths:
         lines = [length for length, *_ in lengths]
@@ -364,8 +388,10 @@ def main():
             if length > LONGEST:
                 print(f"{name}:{line}: function: {function} has {length} lines, at most {LONGEST}")
         failed |= median > MEDIAN or tenth > TENTH or lines[0] > LONGEST
-        print(f"{len(lengths)} functions: median {median} lines (at most {MEDIAN}), nine of ten {tenth} ({TENTH}), longest {lines[0]} ({LONGEST})")
-    print(f"{len(names)} files, findings: " + (", ".join(f"{kind} {count}" for kind, count in sorted(counts.items())) or "none"))
+        print(f"{len(lengths)} functions: median {median} lines (at most {MEDIAN}), "
+              f"nine of ten {tenth} ({TENTH}), longest {lines[0]} ({LONGEST})")
+    by_kind = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
+    print(f"{len(names)} files, findings: {by_kind or 'none'}")
     return 0 if arguments.report or not failed else 1
 
 
