@@ -1,4 +1,5 @@
-// data/probe_cache.h and data/cache_file.h: what lies in the cache's folder. A record of a probe, then, where it is one, a file of frames.
+// data/probe_cache.h and data/cache_file.h: what lies in the cache's folder. A record of a probe,
+// then, where it is one, a file of frames.
 #include <filesystem>
 #include <fstream>
 
@@ -12,7 +13,9 @@ namespace {
 
 class Folder {
  public:
-  Folder() : path_(fmt::format("/dev/shm/distal_fuzz_{}", getpid())) { std::filesystem::create_directories(path_); }
+  Folder() : path_(fmt::format("/dev/shm/distal_fuzz_{}", getpid())) {
+    std::filesystem::create_directories(path_);
+  }
   ~Folder() { std::filesystem::remove_all(path_); }
   const std::string& path() const { return path_; }
 

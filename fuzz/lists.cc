@@ -1,5 +1,6 @@
-// lists/lists.h and lists/foreign_lists.h: lists that are lines of text. The input's first byte chooses the format. Zero bytes are left out, since
-// list_text (lists/list_text.h) lets none through.
+// lists/lists.h and lists/foreign_lists.h: lists that are lines of text. The input's first byte
+// chooses the format. Zero bytes are left out, since list_text (lists/list_text.h) lets none
+// through.
 #include <cmath>
 
 #include "distal/lists/foreign_lists.h"
@@ -15,8 +16,10 @@ const FindVideo kEverywhere = [](const std::string& name) { return name; };
 void require_rows(const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     fuzz::require(!row.path.empty(), "a row names a video");
-    fuzz::require(!std::isnan(row.start_s) && row.end_s > row.start_s, "a span in seconds has a length");
-    fuzz::require(row.start_frame < 0 || row.end_frame >= row.start_frame, "a span in frames has a length");
+    fuzz::require(!std::isnan(row.start_s) && row.end_s > row.start_s,
+                  "a span in seconds has a length");
+    fuzz::require(row.start_frame < 0 || row.end_frame >= row.start_frame,
+                  "a span in frames has a length");
   }
 }
 
@@ -33,7 +36,8 @@ void write_and_read(const ForeignList& list) {
   if (list.rows.empty()) return;
   const fuzz::MemoryFile file(csv);
   try {
-    fuzz::require(read_rows(file.path(), "").size() == list.rows.size(), "what was written is read, row by row");
+    fuzz::require(read_rows(file.path(), "").size() == list.rows.size(),
+                  "what was written is read, row by row");
   } catch (const Error& error) {
     fuzz::require(false, error.what());
   }

@@ -1,4 +1,5 @@
-// base/options.h: YAML and overrides, read into one field of each kind. What stands behind a zero byte are overrides, one a line.
+// base/options.h: YAML and overrides, read into one field of each kind. What stands behind a zero
+// byte are overrides, one a line.
 #include "distal/base/options.h"
 
 #include <sstream>
@@ -61,9 +62,11 @@ DISTAL_FUZZ_TARGET(input) {
   const size_t zero = input.find('\0');
   fuzz::attempt(input, [&] {
     Document document = Document::text(std::string(input.substr(0, zero)), "recipe.yaml");
-    if (zero != std::string_view::npos) document = document.with(overrides_of(input.substr(zero + 1)));
+    if (zero != std::string_view::npos)
+      document = document.with(overrides_of(input.substr(zero + 1)));
     document.dump();
-    for (const auto& [name, arm] : document.entries("arms")) document.without("arms").overlaid_by(arm).dump();
+    for (const auto& [name, arm] : document.entries("arms"))
+      document.without("arms").overlaid_by(arm).dump();
     Options options;
     document.read(options);
     Options again;

@@ -1,4 +1,5 @@
-// oracles/protocol.h: what a server answers. The first byte says how long the JSON is, in 16ths of the message; 'J': all of it.
+// oracles/protocol.h: what a server answers. The first byte says how long the JSON is, in 16ths of
+// the message; 'J': all of it.
 #include "distal/oracles/protocol.h"
 
 #include "distal/oracles/teacher.h"
@@ -23,7 +24,11 @@ DISTAL_FUZZ_TARGET(input) {
     protocol::text_of(message.json, "model_version");
     const auto answer = protocol::tensor(message, "outputs", "probabilities");
     for (const bool logits : {false, true}) {
-      fuzz::attempt(input, [&] { fuzz::require(checked_answer(answer, logits, kClips, kClasses, "teacher").size(1) == kClasses, "an answer has a column a class"); });
+      fuzz::attempt(input, [&] {
+        fuzz::require(
+            checked_answer(answer, logits, kClips, kClasses, "teacher").size(1) == kClasses,
+            "an answer has a column a class");
+      });
     }
   });
 }

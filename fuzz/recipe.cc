@@ -1,4 +1,5 @@
-// study/recipe.h: whole recipes with arms and sweeps. What stands behind a zero byte are overrides, one a line.
+// study/recipe.h: whole recipes with arms and sweeps. What stands behind a zero byte are overrides,
+// one a line.
 #include "distal/study/recipe.h"
 
 #include <sstream>

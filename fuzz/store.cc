@@ -1,4 +1,5 @@
-// store/store.h: what a database holds, when others have written to it. The input is the text of an answer, of a round and of an event.
+// store/store.h: what a database holds, when others have written to it. The input is the text of an
+// answer, of a round and of an event.
 #include "distal/store/store.h"
 
 #include <filesystem>
@@ -12,7 +13,8 @@ using namespace distal;
 
 namespace {
 
-/// A store with a run of one round, one answer and one event, and a second connection that spoils them.
+/// A store with a run of one round, one answer and one event, and a second connection that spoils
+/// them.
 class Spoiled {
  public:
   Spoiled() : path_(fmt::format("/dev/shm/distal_fuzz_{}.db", getpid())) {
@@ -31,7 +33,9 @@ class Spoiled {
     remove();
   }
   void spoil(std::string_view text) {
-    for (const char* statement : {"UPDATE answers SET probabilities = ?", "UPDATE rounds SET metrics_json = ?, picks_json = ?1", "UPDATE events SET text = ?"}) {
+    for (const char* statement :
+         {"UPDATE answers SET probabilities = ?",
+          "UPDATE rounds SET metrics_json = ?, picks_json = ?1", "UPDATE events SET text = ?"}) {
       sqlite3_stmt* prepared = nullptr;
       sqlite3_prepare_v2(other_, statement, -1, &prepared, nullptr);
       sqlite3_bind_text(prepared, 1, text.data(), static_cast<int>(text.size()), SQLITE_STATIC);

@@ -1,7 +1,8 @@
 #pragma once
-// What fuzz targets share. A target gives bytes to one reader of a room, which reads them or refuses them with an Error that a
-// person can use. Whatever else leaves the reader is a finding: another exception, a broken promise, a sanitizer's report, more than
-// ten seconds or two gigabytes.
+// What fuzz targets share. A target gives bytes to one reader of a room, which reads them or
+// refuses them with an Error that a person can use. Whatever else leaves the reader is a finding:
+// another exception, a broken promise, a sanitizer's report, more than ten seconds or two
+// gigabytes.
 
 #include <array>
 #include <cstdint>
@@ -18,21 +19,27 @@
 
 namespace distal::fuzz {
 
-/// A promise that the reader makes; a broken one ends the program, which libFuzzer keeps as a finding.
+/// A promise that the reader makes; a broken one ends the program, which libFuzzer keeps as a
+/// finding.
 inline void require(bool holds, const char* promise) {
   if (holds) return;
   std::fprintf(stderr, "fuzz: broken promise: %s\n", promise);
   std::abort();
 }
 
-/// A refusal is said in our words. A phrase that the input itself holds may be quoted, as it is printed, and a colon of ours may follow it.
+/// A refusal is said in our words. A phrase that the input itself holds may be quoted, as it is
+/// printed, and a colon of ours may follow it.
 inline void require_own_words(std::string_view message, std::string_view bytes) {
   const std::string input = printable(bytes);
-  constexpr std::array<std::string_view, 5> kForeign = {"[json.exception", "yaml-cpp", "std::", "Exception raised from", "basic_string"};
+  constexpr std::array<std::string_view, 5> kForeign = {
+      "[json.exception", "yaml-cpp", "std::", "Exception raised from", "basic_string"};
   require(!message.empty(), "an Error says something");
   for (const auto phrase : kForeign) {
-    if (message.find(phrase) == std::string_view::npos || input.find(phrase.substr(0, phrase.size() - 1)) != std::string::npos) continue;
-    std::fprintf(stderr, "fuzz: a library's words in the message: %.*s\n", static_cast<int>(message.size()), message.data());
+    if (message.find(phrase) == std::string_view::npos ||
+        input.find(phrase.substr(0, phrase.size() - 1)) != std::string::npos)
+      continue;
+    std::fprintf(stderr, "fuzz: a library's words in the message: %.*s\n",
+                 static_cast<int>(message.size()), message.data());
     std::abort();
   }
 }
@@ -51,7 +58,9 @@ void attempt(std::string_view input, const Read& read) {
 class MemoryFile {
  public:
   explicit MemoryFile(std::string_view bytes) : file_(memfd_create("fuzz", MFD_CLOEXEC)) {
-    require(file_ >= 0 && write(file_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()), "a file in memory can be made");
+    require(file_ >= 0 &&
+                write(file_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()),
+            "a file in memory can be made");
     path_ = fmt::format("/proc/self/fd/{}", file_);
   }
   ~MemoryFile() { close(file_); }
@@ -66,10 +75,10 @@ class MemoryFile {
 }  // namespace distal::fuzz
 
 /// Defines the target: a function of `std::string_view input`.
-#define DISTAL_FUZZ_TARGET(input)                                                                       \
-  static void fuzz_one(std::string_view input);                                                         \
-  extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {                             \
-    fuzz_one({reinterpret_cast<const char*>(data), size});                                              \
-    return 0;                                                                                           \
-  }                                                                                                     \
+#define DISTAL_FUZZ_TARGET(input)                                           \
+  static void fuzz_one(std::string_view input);                             \
+  extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) { \
+    fuzz_one({reinterpret_cast<const char*>(data), size});                  \
+    return 0;                                                               \
+  }                                                                         \
   static void fuzz_one(std::string_view input)

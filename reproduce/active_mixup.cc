@@ -1,17 +1,20 @@
-// Active Mixup's Fashion-MNIST row: a LeNet-5 that answers with probabilities alone teaches a LeNet-5-Half from N = 2,000 real
-// images and their mixes. Arms, all with the same first weights and real images for a seed:
+// Active Mixup's Fashion-MNIST row: a LeNet-5 that answers with probabilities alone teaches a
+// LeNet-5-Half from N = 2,000 real images and their mixes. Arms, all with the same first weights
+// and real images for a seed:
 //
 //   teacher   LeNet-5 on all training labels; one for all seeds
 //   labels    the true labels of the N real images
 //   kd        the teacher's answers about them, nothing else: the student before the first round
-//   random    and about mixes drawn by chance, at 10,000, 20,000 and 40,000 answers (those about real images included)
-//   c1, c2    and about mixes chosen round by round by the student of the round before (active/mixup.h)
-//   best      40,000 answers spent as well as we know: see Best
+//   random    and about mixes drawn by chance, at 10,000, 20,000 and 40,000 answers (those about
+//   real images included) c1, c2    and about mixes chosen round by round by the student of the
+//   round before (active/mixup.h) best      40,000 answers spent as well as we know: see Best
 //
-// Every student is trained from new weights, cross entropy with the answers at temperature 1 (losses/black_box.cc), SGD with momentum
-// 0.9 and weight decay 5e-4, batches of 128, images flipped and shifted at every step. Deviations from the published code: a
-// cosine schedule by steps for 200 epochs in four phases; of the pairs `pairs` drawn ones are scored in a round; the last
-// step counts, nothing is chosen on test images (the settings were, with --validate, on 5,000 training images held out).
+// Every student is trained from new weights, cross entropy with the answers at temperature 1
+// (losses/black_box.cc), SGD with momentum 0.9 and weight decay 5e-4, batches of 128, images
+// flipped and shifted at every step. Deviations from the published code: a cosine schedule by steps
+// for 200 epochs in four phases; of the pairs `pairs` drawn ones are scored in a round; the last
+// step counts, nothing is chosen on test images (the settings were, with --validate, on 5,000
+// training images held out).
 
 #include <atomic>
 #include <csignal>
@@ -22,8 +25,8 @@
 #include <malloc.h>
 
 #include <ATen/Parallel.h>
-#include <CLI/CLI.hpp>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "distal/active/mixup.h"
@@ -48,7 +51,8 @@ TrainingOptions lenet_training(int64_t steps, double learning_rate) {
   return training;
 }
 
-// Random mixes of two images that were flipped and shifted before, over nearly all shares, learned for longer.
+// Random mixes of two images that were flipped and shifted before, over nearly all shares, learned
+// for longer.
 struct Best {
   TrainingOptions training = lenet_training(16'000, 0.1);
   double lambda_low = 0.1, lambda_high = 0.9;
@@ -83,7 +87,8 @@ struct Settings {
 
 class Reproduction {
  public:
-  Reproduction(Settings settings, const std::string& data, std::string out, bool validate, Progress& progress);
+  Reproduction(Settings settings, const std::string& data, std::string out, bool validate,
+               Progress& progress);
   void run(const std::vector<std::string>& arms, int64_t seeds, int64_t threads);
   std::vector<Row> rows() const;  // of these settings
 
@@ -98,10 +103,16 @@ class Reproduction {
   void keep(const std::vector<Row>& rows);
 
   Net& teacher();
-  Images real(uint64_t seed) const { return train_.rows(balanced_rows(train_.labels, settings_.real / kClasses, Random(seed).stream("real"))); }
-  Model trained(const std::string& width, const TrainingOptions& training, const Examples& examples, int64_t padding, Random random) const;
+  Images real(uint64_t seed) const {
+    return train_.rows(
+        balanced_rows(train_.labels, settings_.real / kClasses, Random(seed).stream("real")));
+  }
+  Model trained(const std::string& width, const TrainingOptions& training, const Examples& examples,
+                int64_t padding, Random random) const;
   Model kept_or_trained(const std::string& name, const std::function<Model()>& train) const;
-  Model student(uint64_t seed, const Examples& examples) const { return trained("width: 0.5", settings_.student, examples, settings_.padding, Random(seed)); }
+  Model student(uint64_t seed, const Examples& examples) const {
+    return trained("width: 0.5", settings_.student, examples, settings_.padding, Random(seed));
+  }
   Model first_student(uint64_t seed);
   Examples ask(const torch::Tensor& pixels) { return answered(pixels, predict(teacher(), pixels)); }
   std::vector<Row> rounds(const std::string& criterion, uint64_t seed);
@@ -118,24 +129,37 @@ class Reproduction {
   std::vector<Row> rows_;
 };
 
-double seconds_since(std::chrono::steady_clock::time_point begin) { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); }
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
 
-Examples joined(const Examples& a, const Examples& b) { return {torch::cat({a.pixels, b.pixels}), torch::cat({a.targets, b.targets}), torch::cat({a.teacher, b.teacher})}; }
+Examples joined(const Examples& a, const Examples& b) {
+  return {torch::cat({a.pixels, b.pixels}), torch::cat({a.targets, b.targets}),
+          torch::cat({a.teacher, b.teacher})};
+}
 
 // The mixes as they are stored and asked about: uint8 [M, 32, 32], rounded.
 torch::Tensor mixed(const torch::Tensor& pixels, const std::vector<Mix>& mixes) {
   std::vector<torch::Tensor> parts;
   for (size_t at = 0; at < mixes.size(); at += 4096)
-    parts.push_back(blend(pixels, {mixes.begin() + static_cast<int64_t>(at), mixes.begin() + static_cast<int64_t>(std::min(at + 4096, mixes.size()))}).round_().to(torch::kUInt8));
+    parts.push_back(
+        blend(pixels, {mixes.begin() + static_cast<int64_t>(at),
+                       mixes.begin() + static_cast<int64_t>(std::min(at + 4096, mixes.size()))})
+            .round_()
+            .to(torch::kUInt8));
   return torch::cat(parts);
 }
 
-torch::Tensor flipped_mixes(const torch::Tensor& pixels, const std::vector<Mix>& mixes, int64_t padding, const Random& random) {
+torch::Tensor flipped_mixes(const torch::Tensor& pixels, const std::vector<Mix>& mixes,
+                            int64_t padding, const Random& random) {
   std::vector<int64_t> i, j;
   std::vector<float> lambdas;
-  for (const Mix& mix : mixes) i.push_back(mix.i), j.push_back(mix.j), lambdas.push_back(static_cast<float>(mix.lambda));
-  const auto a = augmented(pixels, torch::tensor(i, torch::kInt64), padding, random.stream("first"), 0);
-  const auto b = augmented(pixels, torch::tensor(j, torch::kInt64), padding, random.stream("second"), 0);
+  for (const Mix& mix : mixes)
+    i.push_back(mix.i), j.push_back(mix.j), lambdas.push_back(static_cast<float>(mix.lambda));
+  const auto a =
+      augmented(pixels, torch::tensor(i, torch::kInt64), padding, random.stream("first"), 0);
+  const auto b =
+      augmented(pixels, torch::tensor(j, torch::kInt64), padding, random.stream("second"), 0);
   return stored(torch::lerp(b, a, torch::tensor(lambdas).view({-1, 1, 1})));
 }
 
@@ -146,8 +170,13 @@ Confidence interruptible(Confidence confidence) {
   };
 }
 
-Reproduction::Reproduction(Settings settings, const std::string& data, std::string out, bool validate, Progress& progress)
-    : settings_(std::move(settings)), out_(std::move(out)), validate_(validate), progress_(progress), train_(read_images(data, "train")) {
+Reproduction::Reproduction(Settings settings, const std::string& data, std::string out,
+                           bool validate, Progress& progress)
+    : settings_(std::move(settings)),
+      out_(std::move(out)),
+      validate_(validate),
+      progress_(progress),
+      train_(read_images(data, "train")) {
   if (validate_) {
     const auto held_out = balanced_rows(train_.labels, 500, Random(0).stream("held out"));
     auto kept = torch::ones({train_.size()}, torch::kBool);
@@ -162,16 +191,23 @@ Reproduction::Reproduction(Settings settings, const std::string& data, std::stri
   for (const auto& row : nlohmann::json::parse(known)) rows_.push_back(row_from(row));
 }
 
-// What decides an arm's numbers, hashed: results of other settings or of another program may stand in the same folder.
+// What decides an arm's numbers, hashed: results of other settings or of another program may stand
+// in the same folder.
 std::string Reproduction::settings_of(const std::string& arm) const {
   Settings copy = settings_;
-  const bool taught = arm != "labels", mixes = taught && arm != "kd", chosen = arm == "c1" || arm == "c2";
+  const bool taught = arm != "labels", mixes = taught && arm != "kd",
+             chosen = arm == "c1" || arm == "c2";
   std::string all = fmt::format("{} {}", revision(), validate_);
   if (taught) all += resolved(copy.teacher);
-  if (arm == "teacher") all += fmt::format("padding {}", copy.padding);
-  else if (arm == "best") all += resolved(copy.best) + fmt::format("real {} answers {} padding {}", copy.real, copy.answers.back(), copy.padding);
-  else all += resolved(copy.student) + fmt::format("real {} padding {}", copy.real, copy.padding);
-  if (mixes && arm != "best" && arm != "teacher") all += fmt::format("answers {}", fmt::join(copy.answers, ","));
+  if (arm == "teacher")
+    all += fmt::format("padding {}", copy.padding);
+  else if (arm == "best")
+    all += resolved(copy.best) + fmt::format("real {} answers {} padding {}", copy.real,
+                                             copy.answers.back(), copy.padding);
+  else
+    all += resolved(copy.student) + fmt::format("real {} padding {}", copy.real, copy.padding);
+  if (mixes && arm != "best" && arm != "teacher")
+    all += fmt::format("answers {}", fmt::join(copy.answers, ","));
   if (chosen) all += fmt::format("pairs {}", copy.pairs);
   return fmt::format("{:016x}", fnv1a(all));
 }
@@ -186,7 +222,8 @@ std::vector<Row> Reproduction::rows() const {
 
 bool Reproduction::done(const Task& task) const {
   const auto known = rows();
-  return std::any_of(known.begin(), known.end(), [&](const Row& row) { return row.arm == task.arm && row.seed == task.seed; });
+  return std::any_of(known.begin(), known.end(),
+                     [&](const Row& row) { return row.arm == task.arm && row.seed == task.seed; });
 }
 
 void Reproduction::keep(const std::vector<Row>& rows) {
@@ -229,39 +266,48 @@ std::vector<Row> Reproduction::carry_out(const Task& task) {
   std::vector<Row> rows;
   if (arm == "teacher") rows = {{.accuracy = accuracy(teacher(), test_)}};
   if (arm == "labels") rows = {{.accuracy = accuracy(*student(seed, labelled(real(seed))), test_)}};
-  if (arm == "kd") rows = {{.answers = settings_.real, .accuracy = accuracy(*first_student(seed), test_)}};
+  if (arm == "kd")
+    rows = {{.answers = settings_.real, .accuracy = accuracy(*first_student(seed), test_)}};
   if (arm == "random" || arm == "c1" || arm == "c2") rows = rounds(arm, seed);
   if (arm == "best") rows = best(seed);
   for (Row& row : rows) {
     row.arm = arm, row.seed = seed, row.settings = settings_of(arm);
     if (row.seconds == 0) row.seconds = seconds_since(began);
-    progress_.say(fmt::format("{} seed {} with {} answers: {:.2f} %, {:.0f} s", arm, seed, row.answers, row.accuracy, row.seconds));
+    progress_.say(fmt::format("{} seed {} with {} answers: {:.2f} %, {:.0f} s", arm, seed,
+                              row.answers, row.accuracy, row.seconds));
   }
   return rows;
 }
 
-Model Reproduction::trained(const std::string& width, const TrainingOptions& training, const Examples& examples, int64_t padding, Random random) const {
+Model Reproduction::trained(const std::string& width, const TrainingOptions& training,
+                            const Examples& examples, int64_t padding, Random random) const {
   const Model net = make<Backbone>("lenet5", width)->build(kClasses, random.stream("weights"));
   TrainingOptions fitted = training;
   fitted.steps = training.steps_for(examples.pixels.size(0));
   const bool taught = !examples.teacher.isnan().all().item<bool>();
   std::unique_ptr<Objective> objective;
-  if (taught) objective = std::make_unique<Taught>(make<DistillLoss>("black_box"));
-  else objective = std::make_unique<Supervised>(training.label_smoothing);
+  if (taught)
+    objective = std::make_unique<Taught>(make<DistillLoss>("black_box"));
+  else
+    objective = std::make_unique<Supervised>(training.label_smoothing);
   ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   LenetTraining quick(net);
-  fit(quick, fitted, *objective, stream_of(examples, fitted.batch_size, padding, random.stream("batches")), random.stream("fit"), "", quiet);
+  fit(quick, fitted, *objective,
+      stream_of(examples, fitted.batch_size, padding, random.stream("batches")),
+      random.stream("fit"), "", quiet);
   return net;
 }
 
-Model Reproduction::kept_or_trained(const std::string& name, const std::function<Model()>& train) const {
+Model Reproduction::kept_or_trained(const std::string& name,
+                                    const std::function<Model()>& train) const {
   const std::string path = fmt::format("{}/{}.safetensors", out_, name);
   if (!std::filesystem::exists(path)) {
     const Model net = train();
     save_safetensors(path, state(*net));
     return net;
   }
-  const Model net = make<Backbone>("lenet5", name.starts_with("teacher") ? "" : "width: 0.5")->build(kClasses, Random(0));
+  const Model net = make<Backbone>("lenet5", name.starts_with("teacher") ? "" : "width: 0.5")
+                        ->build(kClasses, Random(0));
   load_into(*net, load_safetensors(path));
   net->eval();
   return net;
@@ -269,13 +315,16 @@ Model Reproduction::kept_or_trained(const std::string& name, const std::function
 
 Net& Reproduction::teacher() {
   std::call_once(once_, [&] {
-    teacher_ = kept_or_trained("teacher-" + settings_of("teacher"), [&] { return trained("", settings_.teacher, labelled(train_), settings_.padding, Random(0)); });
+    teacher_ = kept_or_trained("teacher-" + settings_of("teacher"), [&] {
+      return trained("", settings_.teacher, labelled(train_), settings_.padding, Random(0));
+    });
   });
   return *teacher_;
 }
 
 Model Reproduction::first_student(uint64_t seed) {
-  return kept_or_trained(fmt::format("kd-{}-{}", seed, settings_of("kd")), [&] { return student(seed, ask(real(seed).pixels)); });
+  return kept_or_trained(fmt::format("kd-{}-{}", seed, settings_of("kd")),
+                         [&] { return student(seed, ask(real(seed).pixels)); });
 }
 
 std::vector<Row> Reproduction::rounds(const std::string& criterion, uint64_t seed) {
@@ -289,12 +338,18 @@ std::vector<Row> Reproduction::rounds(const std::string& criterion, uint64_t see
   int64_t forwards = 0;
   for (const int64_t answers : settings_.answers) {
     const auto began = std::chrono::steady_clock::now();
-    const Confidence confidence = net && criterion != "random" ? interruptible(LenetConfidence(*net, pixels)) : nullptr;
-    const auto selection = pool.select(confidence, answers - known.pixels.size(0), Random(seed).stream("select", static_cast<uint64_t>(answers)));
+    const Confidence confidence =
+        net && criterion != "random" ? interruptible(LenetConfidence(*net, pixels)) : nullptr;
+    const auto selection =
+        pool.select(confidence, answers - known.pixels.size(0),
+                    Random(seed).stream("select", static_cast<uint64_t>(answers)));
     pool.exclude(selection.mixes);
     known = joined(known, ask(mixed(pixels, selection.mixes)));
     net = student(seed, known);
-    rows.push_back({.answers = answers, .accuracy = accuracy(*net, test_), .forwards = forwards += selection.forwards, .seconds = seconds_since(began)});
+    rows.push_back({.answers = answers,
+                    .accuracy = accuracy(*net, test_),
+                    .forwards = forwards += selection.forwards,
+                    .seconds = seconds_since(began)});
   }
   return rows;
 }
@@ -303,24 +358,39 @@ std::vector<Row> Reproduction::best(uint64_t seed) {
   const Best& best = settings_.best;
   const torch::Tensor pixels = real(seed).pixels;
   MixupOptions options;
-  options.criterion = "random", options.lambda_low = best.lambda_low, options.lambda_high = best.lambda_high;
+  options.criterion = "random", options.lambda_low = best.lambda_low,
+  options.lambda_high = best.lambda_high;
   const int64_t answers = settings_.answers.back();
-  const auto mixes = MixPool(pixels.size(0), options).select(nullptr, answers - pixels.size(0), Random(seed).stream("select")).mixes;
-  const auto images = best.flipped_mixes ? flipped_mixes(pixels, mixes, best.padding, Random(seed).stream("mixes")) : mixed(pixels, mixes);
-  const Model net = trained("width: 0.5", best.training, joined(ask(pixels), ask(images)), best.padding, Random(seed));
+  const auto mixes = MixPool(pixels.size(0), options)
+                         .select(nullptr, answers - pixels.size(0), Random(seed).stream("select"))
+                         .mixes;
+  const auto images = best.flipped_mixes
+                          ? flipped_mixes(pixels, mixes, best.padding, Random(seed).stream("mixes"))
+                          : mixed(pixels, mixes);
+  const Model net = trained("width: 0.5", best.training, joined(ask(pixels), ask(images)),
+                            best.padding, Random(seed));
   return {{.answers = answers, .accuracy = accuracy(*net, test_)}};
 }
 
 void require(const Settings& settings, int64_t images) {
-  if (settings.real % kClasses != 0 || settings.real > images / 2) throw UsageError(fmt::format("settings: real = {}; give a multiple of {} up to {}", settings.real, kClasses, images / 2));
+  if (settings.real % kClasses != 0 || settings.real > images / 2)
+    throw UsageError(fmt::format("settings: real = {}; give a multiple of {} up to {}",
+                                 settings.real, kClasses, images / 2));
   int64_t before = settings.real;
   for (const int64_t answers : settings.answers) {
-    if (answers <= before) throw UsageError(fmt::format("settings: answers = [{}]; they rise, and begin above the {} real images", fmt::join(settings.answers, ", "), settings.real));
+    if (answers <= before)
+      throw UsageError(
+          fmt::format("settings: answers = [{}]; they rise, and begin above the {} real images",
+                      fmt::join(settings.answers, ", "), settings.real));
     before = answers;
   }
   const int64_t mixes = MixPool(settings.real, MixupOptions()).pairs();
-  if (before - settings.real > mixes) throw UsageError(fmt::format("settings: answers = [{}]; {} real images give at most {} mixes, one a pair", fmt::join(settings.answers, ", "), settings.real, mixes));
-  if (settings.answers.empty()) throw UsageError("settings: answers is empty; give at least one number");
+  if (before - settings.real > mixes)
+    throw UsageError(
+        fmt::format("settings: answers = [{}]; {} real images give at most {} mixes, one a pair",
+                    fmt::join(settings.answers, ", "), settings.real, mixes));
+  if (settings.answers.empty())
+    throw UsageError("settings: answers is empty; give at least one number");
 }
 
 struct Arguments {
@@ -339,14 +409,17 @@ void run_program(const Arguments& arguments) {
   require(settings, 50'000);
   if (arguments.memory) {
     at::set_num_threads(static_cast<int>(arguments.threads));
-    return measure_memory(read_images(arguments.data, "train"), {settings.real, arguments.fraction});
+    return measure_memory(read_images(arguments.data, "train"),
+                          {settings.real, arguments.fraction});
   }
   make_folder(arguments.out);
-  const FileLock lock(arguments.out + "/.lock", arguments.out, "wait for it, or give another --out");
+  const FileLock lock(arguments.out + "/.lock", arguments.out,
+                      "wait for it, or give another --out");
   ConsoleProgress progress;
   Reproduction reproduction(settings, arguments.data, arguments.out, arguments.validate, progress);
   reproduction.run(arguments.arms, arguments.seeds, arguments.threads);
-  const Evidence shown = evidence(reproduction.rows(), settings.real == 2000 && !arguments.validate);
+  const Evidence shown =
+      evidence(reproduction.rows(), settings.real == 2000 && !arguments.validate);
   if (arguments.validate) fmt::print("on 5,000 training images held out, not on test images\n");
   fmt::print("{}", text(shown));
   if (arguments.json.empty()) return;
@@ -359,15 +432,29 @@ void run_program(const Arguments& arguments) {
 
 void add_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--data", arguments.data, "folder of the four idx files")->capture_default_str();
-  app.add_option("--out", arguments.out, "folder of results and weights; a second call continues")->capture_default_str();
-  app.add_option("--arms", arguments.arms, "which arms")->delimiter(',')->check(CLI::IsMember(kArms))->capture_default_str();
-  app.add_option("--seeds", arguments.seeds, "paired seeds, 1 to this")->check(CLI::Range(1, 1000))->capture_default_str();
-  app.add_option("--threads", arguments.threads, "trainings side by side")->check(CLI::Range(1, 64))->capture_default_str();
-  app.add_option("--set", arguments.sets, "key=value over the settings below; may be repeated")->take_all()->delimiter('\0');
+  app.add_option("--out", arguments.out, "folder of results and weights; a second call continues")
+      ->capture_default_str();
+  app.add_option("--arms", arguments.arms, "which arms")
+      ->delimiter(',')
+      ->check(CLI::IsMember(kArms))
+      ->capture_default_str();
+  app.add_option("--seeds", arguments.seeds, "paired seeds, 1 to this")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--threads", arguments.threads, "trainings side by side")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option("--set", arguments.sets, "key=value over the settings below; may be repeated")
+      ->take_all()
+      ->delimiter('\0');
   app.add_option("--json", arguments.json, "the evidence as a JSON file");
-  app.add_flag("--validate", arguments.validate, "measure on 5,000 training images held out from teacher and student: for choosing settings");
+  app.add_flag(
+      "--validate", arguments.validate,
+      "measure on 5,000 training images held out from teacher and student: for choosing settings");
   app.add_flag("--memory", arguments.memory, "measure memory and rate of the scoring instead");
-  app.add_option("--fraction", arguments.fraction, "with --memory: share of the pairs")->check(CLI::Range(1e-6, 1.0))->capture_default_str();
+  app.add_option("--fraction", arguments.fraction, "with --memory: share of the pairs")
+      ->check(CLI::Range(1e-6, 1.0))
+      ->capture_default_str();
   Settings defaults;
   app.footer("Settings:\n" + help_text([&](OptionVisitor& v) { defaults.visit(v); }));
 }
@@ -377,10 +464,12 @@ void add_options(CLI::App& app, Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace distal;
-  mallopt(M_MMAP_MAX, 0);  // as in cli/main.cc: a training step takes and frees the same blocks again and again
+  mallopt(M_MMAP_MAX,
+          0);  // as in cli/main.cc: a training step takes and frees the same blocks again and again
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   catch_signals();
-  CLI::App app("Active Mixup on Fashion-MNIST: LeNet-5 teaches LeNet-5-Half from 2,000 real images", "reproduce_active_mixup");
+  CLI::App app("Active Mixup on Fashion-MNIST: LeNet-5 teaches LeNet-5-Half from 2,000 real images",
+               "reproduce_active_mixup");
   reproduce::Arguments arguments;
   reproduce::add_options(app, arguments);
   try {

@@ -1,6 +1,6 @@
 #pragma once
-// Fashion-MNIST in memory, and what fit() needs of it. Images are padded from 28 x 28 to 32 x 32 with zeros, the size that
-// LeNet-5 takes. One thread uses a stream; the rest are pure functions.
+// Fashion-MNIST in memory, and what fit() needs of it. Images are padded from 28 x 28 to 32 x 32
+// with zeros, the size that LeNet-5 takes. One thread uses a stream; the rest are pure functions.
 
 #include <string>
 
@@ -18,24 +18,29 @@ struct Images {
   torch::Tensor pixels;  // uint8 [N, 32, 32]
   torch::Tensor labels;  // int64 [N]
   int64_t size() const { return pixels.size(0); }
-  Images rows(const torch::Tensor& rows) const { return {pixels.index_select(0, rows), labels.index_select(0, rows)}; }
+  Images rows(const torch::Tensor& rows) const {
+    return {pixels.index_select(0, rows), labels.index_select(0, rows)};
+  }
 };
 
-/// `part` train (60,000) or t10k (10,000), from the four idx files of Debian's dataset-fashion-mnist. H. Xiao, K. Rasul,
-/// R. Vollgraf, Fashion-MNIST, 2017, arXiv 1708.07747. Throws Error: a file is missing or damaged.
+/// `part` train (60,000) or t10k (10,000), from the four idx files of Debian's
+/// dataset-fashion-mnist. H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST, 2017, arXiv 1708.07747.
+/// Throws Error: a file is missing or damaged.
 Images read_images(const std::string& folder, const std::string& part);
 
 /// `per_class` rows of every class, drawn; int64, in random order. Throws Error: a class has fewer.
 torch::Tensor balanced_rows(const torch::Tensor& labels, int64_t per_class, Random random);
 
-/// x / 127.5 - 1 of images [N, 32, 32], as the network takes it: float32 [N, 3, 1, 32, 32], the channels all one.
+/// x / 127.5 - 1 of images [N, 32, 32], as the network takes it: float32 [N, 3, 1, 32, 32], the
+/// channels all one.
 torch::Tensor clips_of(const torch::Tensor& pixels);
 /// Back to what is stored: float32 [N, 32, 32] in [-1, 1] to uint8, rounded.
 torch::Tensor stored(const torch::Tensor& values);
 
-/// Those rows flipped by chance and shifted by -padding .. padding pixels in each direction: float32 [N, 32, 32] in [-1, 1].
-/// What happens to the n-th depends on (random, first + n) alone.
-torch::Tensor augmented(const torch::Tensor& pixels, const torch::Tensor& rows, int64_t padding, const Random& random, int64_t first);
+/// Those rows flipped by chance and shifted by -padding .. padding pixels in each direction:
+/// float32 [N, 32, 32] in [-1, 1]. What happens to the n-th depends on (random, first + n) alone.
+torch::Tensor augmented(const torch::Tensor& pixels, const torch::Tensor& rows, int64_t padding,
+                        const Random& random, int64_t first);
 
 /// What is learned from. NaN rows where unknown.
 struct Examples {

@@ -28,11 +28,14 @@ MapRow map_row(const float* image, int64_t y, const float* weight, float bias) {
   return sum;
 }
 
-// Two rows of a map to one of relu(max over 2 x 2), and where in the image the winner's 5 x 5 window begins; kNone: none above 0.
+// Two rows of a map to one of relu(max over 2 x 2), and where in the image the winner's 5 x 5
+// window begins; kNone: none above 0.
 void pool(const MapRow& top, const MapRow& bottom, int64_t y, float* out, int16_t* winner) {
   for (int64_t x = 0; x < kPooled; ++x) {
-    const bool right_top = top[2 * x + 1] > top[2 * x], right_bottom = bottom[2 * x + 1] > bottom[2 * x];
-    const float upper = right_top ? top[2 * x + 1] : top[2 * x], lower = right_bottom ? bottom[2 * x + 1] : bottom[2 * x];
+    const bool right_top = top[2 * x + 1] > top[2 * x],
+               right_bottom = bottom[2 * x + 1] > bottom[2 * x];
+    const float upper = right_top ? top[2 * x + 1] : top[2 * x],
+                lower = right_bottom ? bottom[2 * x + 1] : bottom[2 * x];
     const bool low = lower > upper;
     const float largest = low ? lower : upper;
     const int64_t column = 2 * x + (low ? right_bottom : right_top);
@@ -41,20 +44,26 @@ void pool(const MapRow& top, const MapRow& bottom, int64_t y, float* out, int16_
   }
 }
 
-// images [N, 32, 32] (no gradient), weight [C, 1, 5, 5], bias [C] to relu(max pool(convolution)) [N, C, 14, 14].
+// images [N, 32, 32] (no gradient), weight [C, 1, 5, 5], bias [C] to relu(max pool(convolution))
+// [N, C, 14, 14].
 struct FirstLayer : torch::autograd::Function<FirstLayer> {
-  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& images, const torch::Tensor& weight, const torch::Tensor& bias) {
+  static torch::Tensor forward(torch::autograd::AutogradContext* context,
+                               const torch::Tensor& images, const torch::Tensor& weight,
+                               const torch::Tensor& bias) {
     const int64_t count = images.size(0), channels = weight.size(0);
     auto maps = torch::empty({count, channels, kPooled, kPooled});
     auto winners = torch::empty(maps.sizes(), torch::kInt16);
-    const float *pixels = images.const_data_ptr<float>(), *w = weight.const_data_ptr<float>(), *b = bias.const_data_ptr<float>();
+    const float *pixels = images.const_data_ptr<float>(), *w = weight.const_data_ptr<float>(),
+                *b = bias.const_data_ptr<float>();
     float* out = maps.mutable_data_ptr<float>();
     int16_t* winner = winners.mutable_data_ptr<int16_t>();
     for (int64_t map = 0; map < count * channels; ++map) {
       const float* image = pixels + map / channels * kSide * kSide;
       const int64_t channel = map % channels;
       for (int64_t y = 0; y < kMap; y += 2, out += kPooled, winner += kPooled) {
-        const auto row = [&](int64_t at) { return map_row(image, at, w + channel * kKernel * kKernel, b[channel]); };
+        const auto row = [&](int64_t at) {
+          return map_row(image, at, w + channel * kKernel * kKernel, b[channel]);
+        };
         pool(row(y), row(y + 1), y, out, winner);
       }
     }
@@ -62,36 +71,43 @@ struct FirstLayer : torch::autograd::Function<FirstLayer> {
     return maps;
   }
 
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, const torch::autograd::variable_list& gradients) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& gradients) {
     const auto saved = context->get_saved_variables();
     const auto gradient = gradients[0].contiguous();
     const int64_t count = gradient.size(0), channels = gradient.size(1);
-    const auto pixels = torch::constant_pad_nd(saved[0].flatten(), {0, kLanes});  // the last row of the last window is read in full lanes
+    const auto pixels = torch::constant_pad_nd(
+        saved[0].flatten(), {0, kLanes});  // the last row of the last window is read in full lanes
     auto weight = torch::zeros({channels, kKernel, kLanes}), bias = torch::zeros({channels});
     const float *from = gradient.const_data_ptr<float>(), *source = pixels.const_data_ptr<float>();
     const int16_t* winner = saved[1].const_data_ptr<int16_t>();
     float *to = weight.mutable_data_ptr<float>(), *to_bias = bias.mutable_data_ptr<float>();
     for (int64_t map = 0; map < count * channels; ++map, from += kPlaces, winner += kPlaces) {
       const int64_t channel = map % channels;
-      add(source + map / channels * kSide * kSide, from, winner, to + channel * kKernel * kLanes, to_bias + channel);
+      add(source + map / channels * kSide * kSide, from, winner, to + channel * kKernel * kLanes,
+          to_bias + channel);
     }
     return {torch::Tensor(), weight.slice(2, 0, kKernel).unsqueeze(1).contiguous(), bias};
   }
 
-  static void add(const float* image, const float* gradient, const int16_t* winner, float* weight, float* bias) {
+  static void add(const float* image, const float* gradient, const int16_t* winner, float* weight,
+                  float* bias) {
     std::array<float, kKernel * kLanes> sum{};
     for (int64_t place = 0; place < kPlaces; ++place) {
       if (winner[place] == kNone) continue;
       const float factor = gradient[place];
       *bias += factor;
       for (int64_t down = 0; down < kKernel; ++down)
-        for (int64_t lane = 0; lane < kLanes; ++lane) sum[down * kLanes + lane] += factor * image[winner[place] + down * kSide + lane];
+        for (int64_t lane = 0; lane < kLanes; ++lane)
+          sum[down * kLanes + lane] += factor * image[winner[place] + down * kSide + lane];
     }
     for (size_t at = 0; at < sum.size(); ++at) weight[at] += sum[at];
   }
 };
 
-torch::Tensor second_pool(const torch::Tensor& maps) { return torch::max_pool2d(maps, {2, 2}, {2, 2}).relu_(); }
+torch::Tensor second_pool(const torch::Tensor& maps) {
+  return torch::max_pool2d(maps, {2, 2}, {2, 2}).relu_();
+}
 
 }  // namespace
 
@@ -119,12 +135,14 @@ void LenetTraining::check() {
     const auto logits = net.forward(clips).logits;
     logits.square().mean().backward();
     std::vector<torch::Tensor> all = {logits.detach().flatten()};
-    for (const auto& parameter : net_->parameters()) all.push_back(parameter.grad().flatten().clone());
+    for (const auto& parameter : net_->parameters())
+      all.push_back(parameter.grad().flatten().clone());
     net_->zero_grad();
     return torch::cat(all);
   };
   const auto expected = seen(*net_);
-  expect(torch::allclose(seen(*this), expected, 1e-4, 1e-4), "the quick LeNet-5 computes what the net does");
+  expect(torch::allclose(seen(*this), expected, 1e-4, 1e-4),
+         "the quick LeNet-5 computes what the net does");
 }
 
 }  // namespace distal::reproduce

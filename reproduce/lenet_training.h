@@ -1,7 +1,8 @@
 #pragma once
-// A LeNet-5 that trains in half the time on grey images of 32 x 32: the same parameters and the same function up to the order of
-// sums. LibTorch's convolution from 1 channel to 3, its pool and the gradient of its weights are most of a step; here they are one
-// pass, in which only the places that won their pool have a gradient.
+// A LeNet-5 that trains in half the time on grey images of 32 x 32: the same parameters and the
+// same function up to the order of sums. LibTorch's convolution from 1 channel to 3, its pool and
+// the gradient of its weights are most of a step; here they are one pass, in which only the places
+// that won their pool have a gradient.
 
 #include <torch/types.h>
 
@@ -11,8 +12,9 @@ namespace distal::reproduce {
 
 class LenetTraining final : public Net {
  public:
-  /// net: a `lenet5` of any width without dropout, whose parameters are trained. Throws std::logic_error where the logits or the
-  /// gradients of the two differ by more than 1e-4: checked on a few images.
+  /// net: a `lenet5` of any width without dropout, whose parameters are trained. Throws
+  /// std::logic_error where the logits or the gradients of the two differ by more than 1e-4:
+  /// checked on a few images.
   explicit LenetTraining(Model net);
   /// clips: float32 [N, 3, 1, 32, 32], the three channels all one.
   Output forward(const torch::Tensor& clips) override;
@@ -22,7 +24,8 @@ class LenetTraining final : public Net {
  private:
   void check();
   Model net_;
-  torch::Tensor first_, first_bias_, second_, second_bias_, third_, third_bias_, hidden_, hidden_bias_;
+  torch::Tensor first_, first_bias_, second_, second_bias_, third_, third_bias_, hidden_,
+      hidden_bias_;
 };
 
 }  // namespace distal::reproduce

@@ -1,5 +1,6 @@
 #pragma once
-// What was measured and what it shows: means with intervals beside their bars, paired tests over seeds with Holm's correction.
+// What was measured and what it shows: means with intervals beside their bars, paired tests over
+// seeds with Holm's correction.
 
 #include <string>
 #include <vector>
@@ -13,12 +14,12 @@ namespace distal::reproduce {
 /// One trained network.
 struct Row {
   std::string arm;
-  std::string settings;   // hash of everything that decides the numbers, but for the seed
+  std::string settings;  // hash of everything that decides the numbers, but for the seed
   uint64_t seed = 0;
-  int64_t answers = 0;    // of the teacher, those about real images among them; 0: labels alone
-  double accuracy = 0;    // per cent, last step
-  int64_t forwards = 0;   // mixes the student scored to choose these answers, all rounds
-  double seconds = 0;     // selection, answers and training of this row
+  int64_t answers = 0;   // of the teacher, those about real images among them; 0: labels alone
+  double accuracy = 0;   // per cent, last step
+  int64_t forwards = 0;  // mixes the student scored to choose these answers, all rounds
+  double seconds = 0;    // selection, answers and training of this row
 };
 nlohmann::ordered_json to_json(const Row& row);
 Row row_from(const nlohmann::json& json);
@@ -31,7 +32,7 @@ struct Cell {
   std::vector<double> accuracy;  // one per seed
   int64_t forwards = 0;          // mean
   Summary95 summary;
-  std::optional<double> bar;     // accuracy to reach
+  std::optional<double> bar;  // accuracy to reach
   bool met() const { return !bar || summary.mean >= *bar; }
 };
 /// Two cells at the seeds they share.

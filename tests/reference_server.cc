@@ -1,5 +1,6 @@
-// The reference server as a program, for tests that kill distal: `reference_server WORK_S DROP_EVERY` prints its address and
-// serves until its standard input ends. Two classes; an answer depends on its clip alone.
+// The reference server as a program, for tests that kill distal: `reference_server WORK_S
+// DROP_EVERY` prints its address and serves until its standard input ends. Two classes; an answer
+// depends on its clip alone.
 
 #include <cmath>
 #include <cstdio>
@@ -23,8 +24,10 @@ torch::Tensor by_brightness(const torch::Tensor& clips) {
 
 int main(int count, char** arguments) {
   if (count != 3) return std::fputs("usage: reference_server WORK_S DROP_EVERY\n", stderr), 2;
-  const distal::ReferenceServer server(by_brightness, {.work_s = std::atof(arguments[1]), .drop_every = std::atoll(arguments[2])});
+  const distal::ReferenceServer server(
+      by_brightness, {.work_s = std::atof(arguments[1]), .drop_every = std::atoll(arguments[2])});
   std::puts(server.url().c_str());
   std::fflush(stdout);
-  while (std::getchar() != EOF) {}
+  while (std::getchar() != EOF) {
+  }
 }

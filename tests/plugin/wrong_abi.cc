@@ -7,8 +7,8 @@ void never(void*) { __builtin_trap(); }
 struct {
   const char* abi;
   void (*add)(void*);
-} const kPlugin = {
-    "distal 0.0.1 (headers 0123456789abcdef), LibTorch 1.0.0, C++ ABI 1002.0", never};
+} const kPlugin = {"distal 0.0.1 (headers 0123456789abcdef), LibTorch 1.0.0, C++ ABI 1002.0",
+                   never};
 
 }  // namespace
 

@@ -28,11 +28,11 @@ nlohmann::json nested(const torch::Tensor& tensor) {
 }  // namespace
 
 struct ReferenceServer::State {
-  struct Kept {                 // what a key was answered with
-    uint64_t request = 0;       // hash of the first request's body
-    bool done = false;          // false: still worked on
+  struct Kept {            // what a key was answered with
+    uint64_t request = 0;  // hash of the first request's body
+    bool done = false;     // false: still worked on
     std::string body;
-    size_t json_bytes = 0;      // of a body that goes on with raw bytes; 0: all of it is JSON
+    size_t json_bytes = 0;  // of a body that goes on with raw bytes; 0: all of it is JSON
   };
   Answer answer;
   Options options;
@@ -51,30 +51,40 @@ struct ReferenceServer::State {
   Bill bill;
 
   nlohmann::json metadata() const {
-    return {{"name", options.model}, {"versions", {options.version}}, {"platform", "distal_reference"},
-            {"inputs", {{{"name", options.input}, {"datatype", "FP32"}, {"shape", {-1, 3, -1, -1, -1}}}}},
+    return {{"name", options.model},
+            {"versions", {options.version}},
+            {"platform", "distal_reference"},
+            {"inputs",
+             {{{"name", options.input}, {"datatype", "FP32"}, {"shape", {-1, 3, -1, -1, -1}}}}},
             {"outputs", {{{"name", options.output}, {"datatype", "FP32"}, {"shape", {-1, -1}}}}}};
   }
 
   void route() {
     const std::string model = "/v2/models/" + options.model;
     server.Get("/v2", [this](const auto&, auto& response) {
-      reply(response, 200, {{"name", "distal_reference"}, {"version", "1"}, {"extensions", options.binary ? nlohmann::json{protocol::kBinaryExtension} : nlohmann::json::array()}});
+      reply(response, 200,
+            {{"name", "distal_reference"},
+             {"version", "1"},
+             {"extensions", options.binary ? nlohmann::json{protocol::kBinaryExtension}
+                                           : nlohmann::json::array()}});
     });
     server.Get("/bill", [this](const auto&, auto& response) {
       const std::lock_guard lock(mutex);
-      reply(response, 200, {{"arrived", requests.size()}, {"requests", bill.requests}, {"clips", bill.clips}});
+      reply(response, 200,
+            {{"arrived", requests.size()}, {"requests", bill.requests}, {"clips", bill.clips}});
     });
     for (const auto& path : {model, model + "/versions/" + options.version}) {
       server.Get(path, [this](const auto&, auto& response) { reply(response, 200, metadata()); });
-      server.Post(path + "/infer", [this](const auto& request, auto& response) { infer(request, response); });
+      server.Post(path + "/infer",
+                  [this](const auto& request, auto& response) { infer(request, response); });
     }
   }
 
   void infer(const httplib::Request& request, httplib::Response& response) {
     try {
       std::optional<size_t> json_bytes;
-      if (request.has_header(protocol::kLengthHeader)) json_bytes = std::stoull(request.get_header_value(protocol::kLengthHeader));
+      if (request.has_header(protocol::kLengthHeader))
+        json_bytes = std::stoull(request.get_header_value(protocol::kLengthHeader));
       const auto message = protocol::parse(request.body, json_bytes);
       const auto clips = protocol::tensor(message, "inputs", options.input);
       const std::string key = request.get_header_value("Idempotency-Key");
@@ -82,8 +92,12 @@ struct ReferenceServer::State {
       note(request, message, clips.size(0));
       if (fails > 0) return refuse(response);
       if (const auto known = key.empty() ? kept.end() : kept.find(key); known != kept.end()) {
-        if (known->second.request != fnv1a(request.body)) return reply(response, 422, {{"error", "this Idempotency-Key belongs to another request"}});
-        if (!known->second.done) return reply(response, 409, {{"error", "the first request of this Idempotency-Key is still worked on"}});
+        if (known->second.request != fnv1a(request.body))
+          return reply(response, 422,
+                       {{"error", "this Idempotency-Key belongs to another request"}});
+        if (!known->second.done)
+          return reply(response, 409,
+                       {{"error", "the first request of this Idempotency-Key is still worked on"}});
         return send(known->second, response);
       }
       send(work(lock, key, request.body, message, clips), response);
@@ -94,7 +108,9 @@ struct ReferenceServer::State {
 
   void note(const httplib::Request& request, const protocol::Message& message, int64_t clips) {
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - began;
-    requests.push_back({protocol::text_of(message.json, "id"), request.get_header_value("Idempotency-Key"), request.get_header_value("Authorization"), clips, !message.raw.empty(), time.count()});
+    requests.push_back(
+        {protocol::text_of(message.json, "id"), request.get_header_value("Idempotency-Key"),
+         request.get_header_value("Authorization"), clips, !message.raw.empty(), time.count()});
   }
 
   void refuse(httplib::Response& response) {
@@ -103,8 +119,10 @@ struct ReferenceServer::State {
     reply(response, fail_status, {{"error", "told to fail"}});
   }
 
-  /// Works on a request that is new, bills it and keeps the response. Others are served while it takes its time.
-  Kept work(std::unique_lock<std::mutex>& lock, const std::string& key, const std::string& body, const protocol::Message& message, const torch::Tensor& clips) {
+  /// Works on a request that is new, bills it and keeps the response. Others are served while it
+  /// takes its time.
+  Kept work(std::unique_lock<std::mutex>& lock, const std::string& key, const std::string& body,
+            const protocol::Message& message, const torch::Tensor& clips) {
     const double takes_s = options.work_s + (stalls > 0 ? stall_s : 0);
     stalls = std::max<int64_t>(stalls - 1, 0);
     if (!key.empty()) kept[key].request = fnv1a(body);
@@ -143,25 +161,31 @@ struct ReferenceServer::State {
     const char* type = done.json_bytes > 0 ? "application/octet-stream" : "application/json";
     if (drop) {
       drops = std::max<int64_t>(drops - 1, 0);
-      return response.set_content_provider(1, type, [](size_t, size_t, httplib::DataSink&) { return false; });
+      return response.set_content_provider(
+          1, type, [](size_t, size_t, httplib::DataSink&) { return false; });
     }
     if (texts > 0) {
       --texts;
       return response.set_content(text, "application/json");
     }
-    if (done.json_bytes > 0) response.set_header(protocol::kLengthHeader, fmt::format("{}", done.json_bytes));
+    if (done.json_bytes > 0)
+      response.set_header(protocol::kLengthHeader, fmt::format("{}", done.json_bytes));
     if (dribbles == 0) return response.set_content(done.body, type);
     --dribbles;
-    response.set_content_provider(done.body.size(), type, [body = done.body, pause = std::chrono::duration<double>(dribble_s)](size_t offset, size_t, httplib::DataSink& sink) {
-      std::this_thread::sleep_for(pause);
-      return sink.write(&body[offset], 1);
-    });
+    response.set_content_provider(
+        done.body.size(), type,
+        [body = done.body, pause = std::chrono::duration<double>(dribble_s)](
+            size_t offset, size_t, httplib::DataSink& sink) {
+          std::this_thread::sleep_for(pause);
+          return sink.write(&body[offset], 1);
+        });
   }
 };
 
 ReferenceServer::ReferenceServer(Answer answer) : ReferenceServer(std::move(answer), Options()) {}
 
-ReferenceServer::ReferenceServer(Answer answer, Options options) : state_(std::make_unique<State>()) {
+ReferenceServer::ReferenceServer(Answer answer, Options options)
+    : state_(std::make_unique<State>()) {
   state_->answer = std::move(answer);
   state_->options = std::move(options);
   state_->server.set_keep_alive_timeout(1);  // stopping waits for idle connections
@@ -177,7 +201,9 @@ ReferenceServer::~ReferenceServer() {
   state_->thread.join();
 }
 
-std::string ReferenceServer::url() const { return fmt::format("http://127.0.0.1:{}/v2/models/{}", state_->port, state_->options.model); }
+std::string ReferenceServer::url() const {
+  return fmt::format("http://127.0.0.1:{}/v2/models/{}", state_->port, state_->options.model);
+}
 
 void ReferenceServer::fail_next(int64_t times, int status, const std::string& retry_after) {
   const std::lock_guard lock(state_->mutex);

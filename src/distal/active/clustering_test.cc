@@ -21,15 +21,20 @@ torch::Tensor normal(std::vector<int64_t> sizes, uint64_t seed) {
   return values;
 }
 
-torch::Tensor line(std::vector<double> places) { return torch::tensor(places, torch::kFloat64).unsqueeze(1); }
-std::vector<int64_t> rows_of(const torch::Tensor& rows) { return {rows.data_ptr<int64_t>(), rows.data_ptr<int64_t>() + rows.numel()}; }
+torch::Tensor line(std::vector<double> places) {
+  return torch::tensor(places, torch::kFloat64).unsqueeze(1);
+}
+std::vector<int64_t> rows_of(const torch::Tensor& rows) {
+  return {rows.data_ptr<int64_t>(), rows.data_ptr<int64_t>() + rows.numel()};
+}
 torch::Tensor nothing(int64_t features) { return torch::empty({0, features}, torch::kFloat64); }
 
 /// Numbered in the order of their first members, so that partitions can be compared.
 std::vector<int64_t> numbered(const std::vector<int64_t>& clusters) {
   std::map<int64_t, int64_t> number;
   std::vector<int64_t> all;
-  for (const int64_t cluster : clusters) all.push_back(number.emplace(cluster, std::ssize(number)).first->second);
+  for (const int64_t cluster : clusters)
+    all.push_back(number.emplace(cluster, std::ssize(number)).first->second);
   return all;
 }
 
@@ -49,8 +54,11 @@ std::vector<int64_t> naive_linkage(const torch::Tensor& points, int64_t clusters
         }
       }
     }
-    const auto mean = [](const auto& row) { return row.second.first / static_cast<double>(row.second.second); };
-    const auto best = std::min_element(sums.begin(), sums.end(), [&](const auto& a, const auto& b) { return mean(a) < mean(b); });
+    const auto mean = [](const auto& row) {
+      return row.second.first / static_cast<double>(row.second.second);
+    };
+    const auto best = std::min_element(
+        sums.begin(), sums.end(), [&](const auto& a, const auto& b) { return mean(a) < mean(b); });
     if (mean(*best) > epsilon) break;
     const auto [a, b] = best->first;
     std::replace(of.begin(), of.end(), b, a);
@@ -66,9 +74,16 @@ TEST(KMeans, GivesEachPointToItsNearestCentre) {
       const auto some = normal({(count + 1) / 2, 6}, 2).to(type);
       const auto fixed = torch::cat({some, some}).slice(0, 0, count);
       Random random(1);
-      const auto of_row = k_means(points, torch::zeros({500}, torch::kFloat64).index_fill_(0, torch::tensor({0}), 1), 0, fixed, 3, random).of_row;
-      const auto distance = torch::cdist(points.to(torch::kFloat64), fixed.to(torch::kFloat64), 2, /*compute_mode=*/2);
-      EXPECT_TRUE(torch::allclose(distance.gather(1, of_row.unsqueeze(1)).squeeze(1), distance.amin(1), 1e-6, 0)) << count << " " << type;
+      const auto of_row =
+          k_means(points,
+                  torch::zeros({500}, torch::kFloat64).index_fill_(0, torch::tensor({0}), 1), 0,
+                  fixed, 3, random)
+              .of_row;
+      const auto distance = torch::cdist(points.to(torch::kFloat64), fixed.to(torch::kFloat64), 2,
+                                         /*compute_mode=*/2);
+      EXPECT_TRUE(torch::allclose(distance.gather(1, of_row.unsqueeze(1)).squeeze(1),
+                                  distance.amin(1), 1e-6, 0))
+          << count << " " << type;
     }
   }
 }
@@ -82,9 +97,11 @@ TEST(Kernels, AnswerAlikeWithAnyNumberOfThreads) {
     Random random(3);
     std::vector<torch::Tensor> all;
     const auto clusters = k_means(points, weights, 20, points.slice(0, 0, 0), 10, random);
-    all.insert(all.end(), {clusters.centres, clusters.of_row, neighbour_distances(few, 5), torch::tensor(most_typical(few, 5, false))});
+    all.insert(all.end(), {clusters.centres, clusters.of_row, neighbour_distances(few, 5),
+                           torch::tensor(most_typical(few, 5, false))});
     NearestCentre nearest({points});
-    for (int i = 0; i < 20; ++i) nearest.add_row(i % 2 == 0 ? nearest.farthest(random) : nearest.draw(random));
+    for (int i = 0; i < 20; ++i)
+      nearest.add_row(i % 2 == 0 ? nearest.farthest(random) : nearest.draw(random));
     all.push_back(nearest.squared_distance());
     return all;
   };
@@ -106,7 +123,8 @@ TEST(KMeans, MovesCentresToWeightedMeans) {
 
 TEST(KMeans, FixedCentresComeFirstAndStay) {
   Random random(1);
-  const auto clusters = k_means(line({0, 1, 2, 20, 22}), torch::ones({5}, torch::kFloat64), 1, line({0.5}), 20, random);
+  const auto clusters = k_means(line({0, 1, 2, 20, 22}), torch::ones({5}, torch::kFloat64), 1,
+                                line({0.5}), 20, random);
   EXPECT_NEAR(clusters.centres[0].item<double>(), 0.5, 1e-12);
   EXPECT_NEAR(clusters.centres[1].item<double>(), 21, 1e-12);
   EXPECT_THAT(rows_of(clusters.of_row), ElementsAre(0, 0, 0, 1, 1));
@@ -115,19 +133,25 @@ TEST(KMeans, FixedCentresComeFirstAndStay) {
 TEST(KMeans, EachPointBelongsToItsNearestCentreAcrossBlocks) {
   Random random(3);
   const auto points = normal({8300, 2}, 4);
-  const auto clusters = k_means(points, torch::ones({8300}, torch::kFloat64), 300, nothing(2), 3, random);
+  const auto clusters =
+      k_means(points, torch::ones({8300}, torch::kFloat64), 300, nothing(2), 3, random);
   const auto distance = torch::cdist(points, clusters.centres);
-  EXPECT_LT((distance.gather(1, clusters.of_row.unsqueeze(1)).squeeze(1) - distance.amin(1)).max().item<double>(), 1e-6);
+  EXPECT_LT((distance.gather(1, clusters.of_row.unsqueeze(1)).squeeze(1) - distance.amin(1))
+                .max()
+                .item<double>(),
+            1e-6);
 }
 
 /// Lloyd's steps without any shortcut, from given centres.
-Clusters plain_steps(const torch::Tensor& points, const torch::Tensor& weights, torch::Tensor centres, int64_t steps) {
+Clusters plain_steps(const torch::Tensor& points, const torch::Tensor& weights,
+                     torch::Tensor centres, int64_t steps) {
   torch::Tensor of_row = torch::cdist(points, centres).argmin(1);
   for (int64_t step = 0; step < steps; ++step) {
     for (int64_t c = 0; c < centres.size(0); ++c) {
       const auto members = (of_row == c).nonzero().flatten();
       const auto w = weights.index_select(0, members).unsqueeze(1);
-      if (members.size(0) > 0) centres[c].copy_((points.index_select(0, members) * w).sum(0) / w.sum());
+      if (members.size(0) > 0)
+        centres[c].copy_((points.index_select(0, members) * w).sum(0) / w.sum());
     }
     const auto next = torch::cdist(points, centres).argmin(1);
     if (next.equal(of_row)) break;
@@ -146,7 +170,8 @@ TEST(KMeans, EqualsStepsThatLookAtEveryDistance) {
       const auto start = k_means(points, weights, 20, nothing(6), 0, same).centres;
       const auto clusters = k_means(points, weights, 20, nothing(6), steps, random);
       const auto plain = plain_steps(points, weights, start.clone(), steps);
-      EXPECT_TRUE(clusters.of_row.equal(plain.of_row)) << "seed " << seed << ", " << steps << " steps";
+      EXPECT_TRUE(clusters.of_row.equal(plain.of_row))
+          << "seed " << seed << ", " << steps << " steps";
       EXPECT_LT((clusters.centres - plain.centres).abs().max().item<double>(), 1e-9);
     }
   }
@@ -154,24 +179,35 @@ TEST(KMeans, EqualsStepsThatLookAtEveryDistance) {
 
 TEST(KMeans, TakesEqualPointsAndWeightsOfNothing) {
   Random random(1);
-  EXPECT_EQ(k_means(torch::ones({5, 2}, torch::kFloat64), torch::zeros({5}, torch::kFloat64), 3, nothing(2), 5, random).centres.size(0), 3);
+  EXPECT_EQ(k_means(torch::ones({5, 2}, torch::kFloat64), torch::zeros({5}, torch::kFloat64), 3,
+                    nothing(2), 5, random)
+                .centres.size(0),
+            3);
 }
 
 TEST(OnePerCluster, TakesTheNearestToEachCentreHeaviestFirst) {
   Random random(1);
   const auto points = line({0, 1, 2, 30, 31, 32, 33, 34});
-  const auto rows = one_per_cluster(points, torch::ones({8}, torch::kFloat64), 2, nothing(1), 20, random);
+  const auto rows =
+      one_per_cluster(points, torch::ones({8}, torch::kFloat64), 2, nothing(1), 20, random);
   EXPECT_THAT(rows_of(rows), ElementsAre(5, 1));
-  EXPECT_THAT(rows_of(one_per_cluster(points, torch::ones({8}, torch::kFloat64), 1, line({32}), 20, random)), ElementsAre(1));
-  EXPECT_THAT(rows_of(one_per_cluster(line({7, 7, 7}), torch::ones({3}, torch::kFloat64), 9, nothing(1), 20, random)), UnorderedElementsAre(0, 1, 2));
+  EXPECT_THAT(rows_of(one_per_cluster(points, torch::ones({8}, torch::kFloat64), 1, line({32}), 20,
+                                      random)),
+              ElementsAre(1));
+  EXPECT_THAT(rows_of(one_per_cluster(line({7, 7, 7}), torch::ones({3}, torch::kFloat64), 9,
+                                      nothing(1), 20, random)),
+              UnorderedElementsAre(0, 1, 2));
 }
 
 TEST(AverageLinkage, EqualsItsDefinition) {
   const double inf = std::numeric_limits<double>::infinity();
   for (const uint64_t seed : {1, 2, 3}) {
     const auto points = unit_length(normal({30, 3}, seed));
-    for (const int64_t clusters : {1, 2, 5, 12, 29, 30}) EXPECT_EQ(average_linkage(points, clusters, inf), naive_linkage(points, clusters, inf)) << clusters;
-    for (const double epsilon : {0.01, 0.1, 0.5, 2.0}) EXPECT_EQ(average_linkage(points, 1, epsilon), naive_linkage(points, 1, epsilon)) << epsilon;
+    for (const int64_t clusters : {1, 2, 5, 12, 29, 30})
+      EXPECT_EQ(average_linkage(points, clusters, inf), naive_linkage(points, clusters, inf))
+          << clusters;
+    for (const double epsilon : {0.01, 0.1, 0.5, 2.0})
+      EXPECT_EQ(average_linkage(points, 1, epsilon), naive_linkage(points, 1, epsilon)) << epsilon;
   }
 }
 
@@ -201,12 +237,15 @@ TEST(LazyGreedy, ChoosesWhatAPlainGreedyLoopDoes) {
   std::vector<int64_t> width;
   for (int64_t row = 0; row < kRows; ++row) width.push_back(1 + random.below(40));
   std::vector<bool> covered(kRows + 40, false);
-  const auto gain = [&](int64_t row) { return std::count(covered.begin() + row, covered.begin() + row + width[row], false); };
+  const auto gain = [&](int64_t row) {
+    return std::count(covered.begin() + row, covered.begin() + row + width[row], false);
+  };
   const auto cover = [&](int64_t row) { std::fill_n(covered.begin() + row, width[row], true); };
   int64_t computed = 0;
   const auto gains = [&](const torch::Tensor& rows) {
     auto values = torch::empty({rows.size(0)}, torch::kFloat64);
-    for (int64_t i = 0; i < rows.size(0); ++i, ++computed) values[i] = static_cast<double>(gain(rows[i].item<int64_t>()));
+    for (int64_t i = 0; i < rows.size(0); ++i, ++computed)
+      values[i] = static_cast<double>(gain(rows[i].item<int64_t>()));
     return values;
   };
   const auto lazy = lazy_greedy(kRows, 60, gains, cover);

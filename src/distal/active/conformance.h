@@ -4,7 +4,8 @@
 //
 //   #include <distal/active/conformance.h>
 //   namespace distal {
-//   INSTANTIATE_TEST_SUITE_P(Mine, EveryStrategy, ::testing::Values("mine"));  // names in the catalogue
+//   INSTANTIATE_TEST_SUITE_P(Mine, EveryStrategy, ::testing::Values("mine"));  // names in the
+//   catalogue
 //   }
 //
 // Load a plugin before InitGoogleTest. Each strategy is tested with its default options.
@@ -33,7 +34,8 @@ class EveryStrategy : public ::testing::TestWithParam<std::string> {
   static torch::Tensor normal(std::vector<int64_t> sizes, uint64_t seed) {
     Random random(seed);
     torch::Tensor values = torch::empty(sizes);
-    for (int64_t i = 0; i < values.numel(); ++i) values.data_ptr<float>()[i] = static_cast<float>(random.normal());
+    for (int64_t i = 0; i < values.numel(); ++i)
+      values.data_ptr<float>()[i] = static_cast<float>(random.normal());
     return values;
   }
 
@@ -81,7 +83,8 @@ class EveryStrategy : public ::testing::TestWithParam<std::string> {
 
 TEST_P(EveryStrategy, ReturnsDistinctRowsAndMeetsTheBudget) {
   const auto scores = pool_of(60);
-  for (const int64_t count : {1, 7, 60}) expect_distinct(rows_of(strategy_->select(scores, count, Random(3))), 60, count);
+  for (const int64_t count : {1, 7, 60})
+    expect_distinct(rows_of(strategy_->select(scores, count, Random(3))), 60, count);
 }
 
 TEST_P(EveryStrategy, ReturnsNothingForABudgetOfNothing) {
@@ -99,7 +102,8 @@ TEST_P(EveryStrategy, ReturnsNothingFromAnEmptyPool) {
 
 TEST_P(EveryStrategy, ReturnsTheSameRowsForTheSameSeed) {
   const auto scores = pool_of(60);
-  EXPECT_EQ(rows_of(strategy_->select(scores, 20, Random(9))), rows_of(strategy_->select(scores, 20, Random(9))));
+  EXPECT_EQ(rows_of(strategy_->select(scores, 20, Random(9))),
+            rows_of(strategy_->select(scores, 20, Random(9))));
 }
 
 TEST_P(EveryStrategy, BreaksTiesBySeedNotByPosition) {
@@ -136,7 +140,8 @@ TEST_P(EveryStrategy, RefusesNaNInWhatItUses) {
       {"teacher", needs.teacher, [](PoolScores& s) { return s.teacher[13]; }},
   };
   for (const auto& field : fields) {
-    for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    for (const float bad :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
       auto scores = pool_of(20);
       field.row(scores)[2] = bad;
       try {
@@ -191,7 +196,8 @@ TEST_P(EveryStrategy, ObeysEveryLimitAtOnce) {
     std::map<std::string, std::vector<double>> of_video;
     for (const int64_t row : rows) {
       auto& starts = of_video[scores.video[row]];
-      for (const double start : starts) EXPECT_GE(std::abs(start - scores.start_s[row].item<double>()), 3);
+      for (const double start : starts)
+        EXPECT_GE(std::abs(start - scores.start_s[row].item<double>()), 3);
       starts.push_back(scores.start_s[row].item<double>());
       EXPECT_LE(starts.size(), 2u);
     }
@@ -207,7 +213,8 @@ TEST_P(EveryStrategy, AsksForWholeVideosWithinSeconds) {
   std::map<std::string, int> of_video;
   for (const int64_t row : rows) ++of_video[scores.video[row]];
   EXPECT_EQ(of_video.size(), 3u);
-  for (const auto& [video, clips] : of_video) EXPECT_EQ(clips, std::count(scores.video.begin(), scores.video.end(), video));
+  for (const auto& [video, clips] : of_video)
+    EXPECT_EQ(clips, std::count(scores.video.begin(), scores.video.end(), video));
 }
 
 }  // namespace distal

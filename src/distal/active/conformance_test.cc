@@ -11,7 +11,8 @@ std::vector<std::string> names() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Catalogue, EveryStrategy, ::testing::ValuesIn(names()), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Catalogue, EveryStrategy, ::testing::ValuesIn(names()),
+                         [](const auto& info) { return info.param; });
 
 /// The other tests of this room work on tiny tensors too.
 class OneThread : public ::testing::Environment {
@@ -20,8 +21,27 @@ class OneThread : public ::testing::Environment {
 const auto* const kOneThread = ::testing::AddGlobalTestEnvironment(new OneThread);
 
 TEST(Strategies, AreFoundByTheirFileNames) {
-  EXPECT_THAT(names(), ::testing::IsSupersetOf({"badge", "bald", "boundary", "clue", "cluster_margin", "committee", "consistency", "disagreement", "ensemble", "entropy", "facility_location", "k_center", "k_center_cosine",
-                                                "learning_loss", "least_confidence", "margin", "prob_cover", "rad", "random", "step_al", "typiclust"}));
+  EXPECT_THAT(names(), ::testing::IsSupersetOf({"badge",
+                                                "bald",
+                                                "boundary",
+                                                "clue",
+                                                "cluster_margin",
+                                                "committee",
+                                                "consistency",
+                                                "disagreement",
+                                                "ensemble",
+                                                "entropy",
+                                                "facility_location",
+                                                "k_center",
+                                                "k_center_cosine",
+                                                "learning_loss",
+                                                "least_confidence",
+                                                "margin",
+                                                "prob_cover",
+                                                "rad",
+                                                "random",
+                                                "step_al",
+                                                "typiclust"}));
 }
 
 }  // namespace

@@ -15,42 +15,54 @@
 namespace distal {
 namespace {
 
-constexpr int64_t kBlockQueries = 256;                     // rows whose neighbours are looked for together
-constexpr int64_t kBlockGains = 1024;  // rows whose gain is computed together at first
-constexpr int64_t kBlockAgain = 64;    // and again
+constexpr int64_t kBlockQueries = 256;  // rows whose neighbours are looked for together
+constexpr int64_t kBlockGains = 1024;   // rows whose gain is computed together at first
+constexpr int64_t kBlockAgain = 64;     // and again
 
-// A sum is finite only if every term is (or it overflows, which the slow way settles): one pass without a mask, in blocks.
-void refuse_not_finite(const torch::Tensor& values, const char* strategy, const char* what, int64_t first_row = 0) {
+// A sum is finite only if every term is (or it overflows, which the slow way settles): one pass
+// without a mask, in blocks.
+void refuse_not_finite(const torch::Tensor& values, const char* strategy, const char* what,
+                       int64_t first_row = 0) {
   if (values.numel() == 0) return;
   by_blocks(values.size(0), kBlockRows, [&](int64_t m, int64_t m_end) {
     const auto block = values.slice(0, m, m_end);
     if (std::isfinite(block.sum().item<double>())) return;
     const auto bad = torch::isfinite(block).all(1).logical_not().nonzero();
     if (bad.numel() == 0) return;
-    fail("{}: row {} of the {} is not finite; leave the clip out of the pool or look for what broke its scores", strategy, first_row + m + bad[0].item<int64_t>(), what);
+    fail("{}: row {} of the {} is not finite; leave the clip out of the pool or look for what "
+         "broke its scores",
+         strategy, first_row + m + bad[0].item<int64_t>(), what);
   });
 }
 
-torch::Tensor widened(const torch::Tensor& values) { return values.scalar_type() == torch::kBFloat16 ? values.to(torch::kFloat32) : values; }
+torch::Tensor widened(const torch::Tensor& values) {
+  return values.scalar_type() == torch::kBFloat16 ? values.to(torch::kFloat32) : values;
+}
 
 }  // namespace
 
-torch::Tensor checked_probabilities(const PoolScores& scores, const char* strategy, int64_t begin, int64_t end) {
-  if (!scores.logits.defined()) fail("{}: needs the logits of the pool, and there are none", strategy);
-  if (scores.logits.dim() != 2 || scores.logits.size(1) < 2) fail("{}: logits must be clips x classes with at least 2 classes", strategy);
+torch::Tensor checked_probabilities(const PoolScores& scores, const char* strategy, int64_t begin,
+                                    int64_t end) {
+  if (!scores.logits.defined())
+    fail("{}: needs the logits of the pool, and there are none", strategy);
+  if (scores.logits.dim() != 2 || scores.logits.size(1) < 2)
+    fail("{}: logits must be clips x classes with at least 2 classes", strategy);
   const auto p = scores.logits.slice(0, begin, end).to(torch::kFloat64).softmax(1);
   refuse_not_finite(p, strategy, "logits", begin);
   return p;
 }
 
 torch::Tensor stored_embeddings(const PoolScores& scores, const char* strategy) {
-  if (!scores.embeddings.defined()) fail("{}: needs the embeddings of the pool, and there are none", strategy);
+  if (!scores.embeddings.defined())
+    fail("{}: needs the embeddings of the pool, and there are none", strategy);
   if (scores.embeddings.dim() != 2) fail("{}: embeddings must be clips x features", strategy);
   refuse_not_finite(scores.embeddings, strategy, "embeddings");
   return scores.embeddings;
 }
 
-torch::Tensor checked_embeddings(const PoolScores& scores, const char* strategy) { return widened(stored_embeddings(scores, strategy)); }
+torch::Tensor checked_embeddings(const PoolScores& scores, const char* strategy) {
+  return widened(stored_embeddings(scores, strategy));
+}
 
 torch::Tensor checked_labelled_embeddings(const PoolScores& scores, const char* strategy) {
   const auto& labelled = scores.labelled_embeddings;
@@ -58,23 +70,30 @@ torch::Tensor checked_labelled_embeddings(const PoolScores& scores, const char* 
   const auto type = widened(scores.embeddings.slice(0, 0, 0)).scalar_type();
   if (!labelled.defined() || labelled.numel() == 0) return torch::empty({0, features}, type);
   if (labelled.dim() != 2 || labelled.size(1) != features)
-    fail("{}: labelled embeddings have {} features, those of the pool {}; score both with one model", strategy, labelled.size(-1), features);
+    fail(
+        "{}: labelled embeddings have {} features, those of the pool {}; score both with one model",
+        strategy, labelled.size(-1), features);
   refuse_not_finite(labelled, strategy, "labelled embeddings");
   return labelled.to(type);
 }
 
 std::vector<torch::Tensor> checked_passes(const PoolScores& scores, const char* strategy) {
-  if (!scores.passes.defined()) fail("{}: needs the logits of several passes over the pool, and there are none", strategy);
+  if (!scores.passes.defined())
+    fail("{}: needs the logits of several passes over the pool, and there are none", strategy);
   const auto& all = scores.passes;
-  if (all.dim() != 3 || all.size(0) < 2 || all.size(2) < 2) fail("{}: passes must be passes x clips x classes, with at least 2 passes and 2 classes", strategy);
+  if (all.dim() != 3 || all.size(0) < 2 || all.size(2) < 2)
+    fail("{}: passes must be passes x clips x classes, with at least 2 passes and 2 classes",
+         strategy);
   auto passes = all.unbind(0);
   for (const auto& pass : passes) refuse_not_finite(pass, strategy, "passes");
   return passes;
 }
 
 torch::Tensor checked_teacher(const PoolScores& scores, const char* strategy) {
-  if (!scores.teacher.defined()) fail("{}: needs a teacher's probabilities for the pool, and there are none", strategy);
-  if (scores.logits.defined() && scores.teacher.sizes() != scores.logits.sizes()) fail("{}: the teacher's probabilities must be clips x classes, as the logits are", strategy);
+  if (!scores.teacher.defined())
+    fail("{}: needs a teacher's probabilities for the pool, and there are none", strategy);
+  if (scores.logits.defined() && scores.teacher.sizes() != scores.logits.sizes())
+    fail("{}: the teacher's probabilities must be clips x classes, as the logits are", strategy);
   refuse_not_finite(scores.teacher, strategy, "teacher's probabilities");
   return scores.teacher.to(torch::kFloat64);
 }
@@ -93,14 +112,20 @@ torch::Tensor mutual_information(const std::vector<torch::Tensor>& passes) {
 }
 
 torch::Tensor products(const torch::Tensor& a, const torch::Tensor& b) {
-  using Linear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, c10::string_view, c10::List<std::optional<at::Scalar>>, std::optional<c10::string_view>);
-  static const auto linear = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+  using Linear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                            c10::string_view, c10::List<std::optional<at::Scalar>>,
+                            std::optional<c10::string_view>);
+  static const auto linear =
+      c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
   const bool whole = a.size(0) > 0 && a.size(1) > 0 && b.size(0) > 0;
-  if (!linear || !whole || a.scalar_type() != torch::kFloat32 || b.scalar_type() != torch::kFloat32) return a.mm(b.t());
-  return linear->typed<Linear>().call(a.contiguous(), b.contiguous(), std::nullopt, "none", c10::List<std::optional<at::Scalar>>(), "");
+  if (!linear || !whole || a.scalar_type() != torch::kFloat32 || b.scalar_type() != torch::kFloat32)
+    return a.mm(b.t());
+  return linear->typed<Linear>().call(a.contiguous(), b.contiguous(), std::nullopt, "none",
+                                      c10::List<std::optional<at::Scalar>>(), "");
 }
 
-torch::Tensor farthest_first(const PoolScores& scores, int64_t count, bool normalize, Random random, const char* strategy) {
+torch::Tensor farthest_first(const PoolScores& scores, int64_t count, bool normalize, Random random,
+                             const char* strategy) {
   NearestCentre nearest({stored_embeddings(scores, strategy)}, normalize);
   nearest.add({checked_labelled_embeddings(scores, strategy)});
   std::vector<int64_t> rows;
@@ -111,9 +136,12 @@ torch::Tensor farthest_first(const PoolScores& scores, int64_t count, bool norma
   return torch::tensor(rows, torch::kInt64);
 }
 
-torch::Tensor unit_length(const torch::Tensor& points) { return points / points.norm(2, 1, /*keepdim=*/true).clamp_min(1e-12); }
+torch::Tensor unit_length(const torch::Tensor& points) {
+  return points / points.norm(2, 1, /*keepdim=*/true).clamp_min(1e-12);
+}
 
-void by_blocks(int64_t rows, int64_t size, const std::function<void(int64_t begin, int64_t end)>& work) {
+void by_blocks(int64_t rows, int64_t size,
+               const std::function<void(int64_t begin, int64_t end)>& work) {
   for (int64_t begin = 0; begin < rows; begin += size) {
     check_interrupted();
     work(begin, std::min(begin + size, rows));
@@ -122,13 +150,18 @@ void by_blocks(int64_t rows, int64_t size, const std::function<void(int64_t begi
 
 torch::Tensor in_large_pages(const torch::Tensor& like) {
   const size_t bytes = like.nbytes();
-  void* const pages = bytes < (size_t{64} << 20) ? MAP_FAILED : mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* const pages = bytes < (size_t{64} << 20) ? MAP_FAILED
+                                                 : mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                                                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) return torch::empty(like.sizes(), like.options());
   madvise(pages, bytes, MADV_HUGEPAGE);
-  return torch::from_blob(pages, like.sizes(), [bytes](void* at) { munmap(at, bytes); }, like.options());
+  return torch::from_blob(
+      pages, like.sizes(), [bytes](void* at) { munmap(at, bytes); }, like.options());
 }
 
-torch::Tensor shuffled_rows(int64_t n, Random& random) { return torch::tensor(random.permutation(n), torch::kInt64); }
+torch::Tensor shuffled_rows(int64_t n, Random& random) {
+  return torch::tensor(random.permutation(n), torch::kInt64);
+}
 
 namespace {
 
@@ -136,7 +169,10 @@ namespace {
 template <class Number>
 class SmallestOfRows {
  public:
-  SmallestOfRows(int64_t rows, int64_t kept) : kept_(kept), heaps_(rows * kept, std::numeric_limits<Number>::infinity()), largest_(rows, kept > 0 ? heaps_[0] : 0) {}
+  SmallestOfRows(int64_t rows, int64_t kept)
+      : kept_(kept),
+        heaps_(rows * kept, std::numeric_limits<Number>::infinity()),
+        largest_(rows, kept > 0 ? heaps_[0] : 0) {}
 
   // table [m, n]: of rows first .. first + m - 1, n values each.
   void see_rows(int64_t first, const torch::Tensor& table) {
@@ -162,7 +198,8 @@ class SmallestOfRows {
   }
   torch::Tensor sorted(const torch::Tensor& like) && {  // [rows, kept]
     const auto to = like.new_empty({std::ssize(largest_), kept_});
-    for (int64_t at = 0; at < std::ssize(heaps_); at += kept_) std::sort_heap(heaps_.begin() + at, heaps_.begin() + at + kept_);
+    for (int64_t at = 0; at < std::ssize(heaps_); at += kept_)
+      std::sort_heap(heaps_.begin() + at, heaps_.begin() + at + kept_);
     std::copy(heaps_.begin(), heaps_.end(), to.template mutable_data_ptr<Number>());
     return to;
   }
@@ -188,13 +225,19 @@ torch::Tensor neighbour_distances_of(const torch::Tensor& points, int64_t kept) 
   SmallestOfRows<Number> nearest(n, kept);
   by_blocks(n, kBlockQueries, [&](int64_t q, int64_t q_end) {
     const auto see = [&](int64_t m, int64_t m_end, bool own) {
-      auto distance = products(points.slice(0, q, q_end), points.slice(0, m, m_end)).mul_(-2).add_(norms.slice(0, m, m_end)).add_(norms.slice(0, q, q_end).unsqueeze(1)).clamp_min_(0);
-      if (own) distance.diagonal().fill_(std::numeric_limits<double>::infinity());  // the rows themselves
+      auto distance = products(points.slice(0, q, q_end), points.slice(0, m, m_end))
+                          .mul_(-2)
+                          .add_(norms.slice(0, m, m_end))
+                          .add_(norms.slice(0, q, q_end).unsqueeze(1))
+                          .clamp_min_(0);
+      if (own)
+        distance.diagonal().fill_(std::numeric_limits<double>::infinity());  // the rows themselves
       nearest.see_rows(q, distance);
       if (!own) nearest.see_columns(m, distance);
     };
     see(q, q_end, true);
-    by_blocks(n - q_end, kBlockRows, [&](int64_t m, int64_t m_end) { see(q_end + m, q_end + m_end, false); });
+    by_blocks(n - q_end, kBlockRows,
+              [&](int64_t m, int64_t m_end) { see(q_end + m, q_end + m_end, false); });
   });
   return std::move(nearest).sorted(points);
 }
@@ -203,8 +246,10 @@ torch::Tensor neighbour_distances_of(const torch::Tensor& points, int64_t kept) 
 
 torch::Tensor neighbour_distances(const torch::Tensor& points, int64_t count) {
   const int64_t kept = std::clamp<int64_t>(count, 0, std::max<int64_t>(points.size(0) - 1, 0));
-  const auto centred = points - points.mean(0, /*keepdim=*/true);  // distances do not change, cancellation shrinks
-  return points.scalar_type() == torch::kFloat64 ? neighbour_distances_of<double>(centred, kept) : neighbour_distances_of<float>(centred, kept);
+  const auto centred =
+      points - points.mean(0, /*keepdim=*/true);  // distances do not change, cancellation shrinks
+  return points.scalar_type() == torch::kFloat64 ? neighbour_distances_of<double>(centred, kept)
+                                                 : neighbour_distances_of<float>(centred, kept);
 }
 
 torch::Tensor typicality(const torch::Tensor& points, int64_t neighbours, bool as_published) {
@@ -213,29 +258,37 @@ torch::Tensor typicality(const torch::Tensor& points, int64_t neighbours, bool a
   return as_published ? 1 / (squared.mean(1) + 1e-5) : 1 / squared.sqrt().mean(1);
 }
 
-std::vector<int64_t> lazy_greedy(int64_t pool, int64_t count, const std::function<torch::Tensor(const torch::Tensor&)>& gains,
+std::vector<int64_t> lazy_greedy(int64_t pool, int64_t count,
+                                 const std::function<torch::Tensor(const torch::Tensor&)>& gains,
                                  const std::function<void(int64_t)>& take) {
   struct Bound {
     double gain;
     int64_t row, asked;  // how many rows were taken when it was computed
-    bool operator<(const Bound& other) const { return gain != other.gain ? gain < other.gain : row > other.row; }
+    bool operator<(const Bound& other) const {
+      return gain != other.gain ? gain < other.gain : row > other.row;
+    }
   };
   std::priority_queue<Bound> bounds;
   std::vector<int64_t> taken;
   const auto compute = [&](const std::vector<int64_t>& rows) {
     const auto values = gains(torch::tensor(rows, torch::kInt64)).to(torch::kFloat64).contiguous();
-    for (size_t i = 0; i < rows.size(); ++i) bounds.push({values.const_data_ptr<double>()[i], rows[i], std::ssize(taken)});
+    for (size_t i = 0; i < rows.size(); ++i)
+      bounds.push({values.const_data_ptr<double>()[i], rows[i], std::ssize(taken)});
   };
   by_blocks(pool, kBlockGains, [&](int64_t begin, int64_t end) {
     std::vector<int64_t> rows(end - begin);
     std::iota(rows.begin(), rows.end(), begin);
     compute(rows);
   });
-  const auto settled = [&](const Bound& bound) { return bound.asked == std::ssize(taken) || bound.gain <= 0; };
+  const auto settled = [&](const Bound& bound) {
+    return bound.asked == std::ssize(taken) || bound.gain <= 0;
+  };
   while (std::ssize(taken) < std::min(count, pool)) {
     check_interrupted();
     std::vector<int64_t> stale;
-    for (; !bounds.empty() && !settled(bounds.top()) && std::ssize(stale) < kBlockAgain; bounds.pop()) stale.push_back(bounds.top().row);
+    for (; !bounds.empty() && !settled(bounds.top()) && std::ssize(stale) < kBlockAgain;
+         bounds.pop())
+      stale.push_back(bounds.top().row);
     if (!stale.empty()) {
       compute(stale);
       continue;

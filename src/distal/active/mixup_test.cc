@@ -1,5 +1,5 @@
-// Active Mixup by hand: the pool's pairs counted, the least confident lambda from a student in closed form, the stream
-// against a full sort.
+// Active Mixup by hand: the pool's pairs counted, the least confident lambda from a student in
+// closed form, the stream against a full sort.
 
 #include <set>
 
@@ -38,7 +38,10 @@ Confidence scattered() {
     auto scores = torch::empty({i.size(0), lambdas.size(0)});
     for (int64_t b = 0; b < i.size(0); ++b) {
       for (int64_t t = 0; t < lambdas.size(0); ++t)
-        scores[b][t] = static_cast<float>(mix64(i[b].item<int64_t>() * 1000003 + j[b].item<int64_t>() * 101 + t) % 997) / 997;
+        scores[b][t] =
+            static_cast<float>(
+                mix64(i[b].item<int64_t>() * 1000003 + j[b].item<int64_t>() * 101 + t) % 997) /
+            997;
     }
     return scores;
   };
@@ -82,15 +85,17 @@ TEST(Mixup, PairsAreDistinctAndOnlyAntipodesAreMissing) {
 }
 
 TEST(Mixup, GridIsThePublishedOne) {
-  EXPECT_THAT(MixupOptions().lambdas(), Pointwise(DoubleNear(1e-12), {.30, .34, .38, .42, .46, .50, .54, .58, .62, .66, .70}));
+  EXPECT_THAT(MixupOptions().lambdas(), Pointwise(DoubleNear(1e-12), {.30, .34, .38, .42, .46, .50,
+                                                                      .54, .58, .62, .66, .70}));
   MixupOptions coarse;
   coarse.lambda_step = 0.1;
   EXPECT_THAT(coarse.lambdas(), SizeIs(5));
 }
 
 TEST(Mixup, TakesTheLeastConfidentLambdaOfEachPair) {
-  // Pairs (0, 1), (1, 2), (2, 0) of x = 0.8, 0, 0.4. The mix 0.8 lambda is nearest to 0.5 at 0.62: 0.496. 0.4 (1 - lambda) is
-  // at most 0.28, at 0.3; 0.4 lambda + 0.8 (1 - lambda) = 0.8 - 0.4 lambda at least 0.52, at 0.7.
+  // Pairs (0, 1), (1, 2), (2, 0) of x = 0.8, 0, 0.4. The mix 0.8 lambda is nearest to 0.5 at 0.62:
+  // 0.496. 0.4 (1 - lambda) is at most 0.28, at 0.3; 0.4 lambda + 0.8 (1 - lambda) = 0.8 - 0.4
+  // lambda at least 0.52, at 0.7.
   const auto x = torch::tensor({0.8f, 0.0f, 0.4f}).unsqueeze(1);
   const auto selection = MixPool(3, by("c2")).select(confidence_of(x, two_classes), 3, Random(1));
   ASSERT_THAT(selection.mixes, SizeIs(3));
@@ -128,18 +133,24 @@ TEST(Mixup, StreamKeepsWhatAFullSortWouldPutFirst) {
       const auto scores = confidence(torch::tensor({i}), torch::tensor({j}), lambdas)[0];
       std::vector<std::tuple<float, int64_t, int64_t>> of_pair;
       for (int64_t t = 0; t < 11; ++t) of_pair.emplace_back(scores[t].item<float>(), number, t);
-      if (criterion == "c2") all.push_back(*std::min_element(of_pair.begin(), of_pair.end()));
-      else all.insert(all.end(), of_pair.begin(), of_pair.end());
+      if (criterion == "c2")
+        all.push_back(*std::min_element(of_pair.begin(), of_pair.end()));
+      else
+        all.insert(all.end(), of_pair.begin(), of_pair.end());
     }
     std::sort(all.begin(), all.end());
     for (const int64_t count : {1, 100, 465}) {
       std::vector<Row> first;
       for (int64_t row = 0; row < count; ++row) {
         const auto [score, number, t] = all[row];
-        first.emplace_back(pool.pair(number).first, pool.pair(number).second, MixupOptions().lambdas()[t]);
+        first.emplace_back(pool.pair(number).first, pool.pair(number).second,
+                           MixupOptions().lambdas()[t]);
       }
       for (const int64_t batch : {1, 100, 2048})
-        EXPECT_EQ(rows(MixPool(31, by(criterion, batch)).select(confidence, count, Random(1)).mixes), first) << criterion << ", " << count << " by " << batch;
+        EXPECT_EQ(
+            rows(MixPool(31, by(criterion, batch)).select(confidence, count, Random(1)).mixes),
+            first)
+            << criterion << ", " << count << " by " << batch;
     }
   }
 }
@@ -147,7 +158,8 @@ TEST(Mixup, StreamKeepsWhatAFullSortWouldPutFirst) {
 TEST(Mixup, NeverHoldsMoreThanABatchOfMixes) {
   int64_t largest = 0;
   int64_t calls = 0;
-  const Confidence watched = [&](const torch::Tensor& i, const torch::Tensor&, const torch::Tensor& lambdas) {
+  const Confidence watched = [&](const torch::Tensor& i, const torch::Tensor&,
+                                 const torch::Tensor& lambdas) {
     largest = std::max(largest, i.size(0) * lambdas.size(0));
     ++calls;
     return torch::rand({i.size(0), lambdas.size(0)});
@@ -194,10 +206,12 @@ TEST(Mixup, DrawsEveryPairEquallyOften) {
   const MixPool pool(5, by("random"));
   for (uint64_t seed = 0; seed < 2000; ++seed) {
     for (const Mix& mix : pool.select(nullptr, 4, Random(seed)).mixes) {
-      for (int64_t number = 0; number < 10; ++number) seen[number] += pool.pair(number) == Pair(mix.i, mix.j);
+      for (int64_t number = 0; number < 10; ++number)
+        seen[number] += pool.pair(number) == Pair(mix.i, mix.j);
     }
   }
-  for (const int64_t count : seen) EXPECT_NEAR(static_cast<double>(count), 800, 100);  // 4.5 standard deviations
+  for (const int64_t count : seen)
+    EXPECT_NEAR(static_cast<double>(count), 800, 100);  // 4.5 standard deviations
 }
 
 TEST(Mixup, RandomIsDistinctPairsAtLambdasOfTheGrid) {
@@ -216,24 +230,37 @@ TEST(Mixup, RandomIsDistinctPairsAtLambdasOfTheGrid) {
 
 TEST(Mixup, BlendsInTheScaleOfTheClips) {
   const auto bytes = torch::tensor({0, 100, 200}, torch::kUInt8).unsqueeze(1);
-  EXPECT_TRUE(torch::allclose(blend(bytes, {{1, 2, 0.25}, {2, 0, 0.5}}), torch::tensor({175.0f, 100.0f}).unsqueeze(1)));
+  EXPECT_TRUE(torch::allclose(blend(bytes, {{1, 2, 0.25}, {2, 0, 0.5}}),
+                              torch::tensor({175.0f, 100.0f}).unsqueeze(1)));
 }
 
 TEST(Mixup, FadesFromOneClipToTheOther) {
   const auto clips = torch::cat({torch::ones({1, 3, 5, 2, 2}), torch::zeros({1, 3, 5, 2, 2})});
-  const auto share = [&](double lambda, double fade) { return blend(clips, {{0, 1, lambda}}, fade)[0][0].select(1, 0).select(1, 0); };
+  const auto share = [&](double lambda, double fade) {
+    return blend(clips, {{0, 1, lambda}}, fade)[0][0].select(1, 0).select(1, 0);
+  };
   EXPECT_TRUE(torch::allclose(share(0.5, 0), torch::full({5}, 0.5)));
-  EXPECT_TRUE(torch::allclose(share(0.5, 1), torch::tensor({0.0, 0.25, 0.5, 0.75, 1.0}).to(torch::kFloat32)));
-  EXPECT_TRUE(torch::allclose(share(0.7, 0.5), torch::tensor({0.55, 0.625, 0.7, 0.775, 0.85}).to(torch::kFloat32)));
-  EXPECT_TRUE(torch::allclose(blend(clips.narrow(2, 0, 1), {{0, 1, 0.3}}, 1), torch::full({1, 3, 1, 2, 2}, 0.3))) << "one frame";
-  EXPECT_THAT(error_of([] { blend(torch::ones({2, 4}), {{0, 1, 0.5}}, 0.5); }), HasSubstr("set fade to 0"));
+  EXPECT_TRUE(torch::allclose(share(0.5, 1),
+                              torch::tensor({0.0, 0.25, 0.5, 0.75, 1.0}).to(torch::kFloat32)));
+  EXPECT_TRUE(torch::allclose(share(0.7, 0.5),
+                              torch::tensor({0.55, 0.625, 0.7, 0.775, 0.85}).to(torch::kFloat32)));
+  EXPECT_TRUE(torch::allclose(blend(clips.narrow(2, 0, 1), {{0, 1, 0.3}}, 1),
+                              torch::full({1, 3, 1, 2, 2}, 0.3)))
+      << "one frame";
+  EXPECT_THAT(error_of([] {
+                blend(torch::ones({2, 4}), {{0, 1, 0.5}}, 0.5);
+              }),
+              HasSubstr("set fade to 0"));
 }
 
 TEST(Mixup, ScoresTheMixThatIsAsked) {
   const auto clips = torch::rand({6, 3, 4, 2, 2});
   for (const double fade : {0.0, 0.8}) {
-    const auto student = [](const torch::Tensor& mixes) { return mixes.flatten(1).slice(1, 0, 10).softmax(1); };
-    const auto chosen = MixPool(6, by("c2")).select(confidence_of(clips, student, fade), 5, Random(1));
+    const auto student = [](const torch::Tensor& mixes) {
+      return mixes.flatten(1).slice(1, 0, 10).softmax(1);
+    };
+    const auto chosen =
+        MixPool(6, by("c2")).select(confidence_of(clips, student, fade), 5, Random(1));
     EXPECT_THAT(chosen.mixes, SizeIs(5));
     for (const Mix& mix : chosen.mixes) {
       EXPECT_NEAR(mix.score, student(blend(clips, {mix}, fade)).max().item<double>(), 1e-6);
@@ -250,21 +277,26 @@ TEST(Mixup, AffineFirstLayersMayBeComputedOncePerClip) {
   const auto i = torch::tensor({0, 5, 2}, torch::kInt64);
   const auto j = torch::tensor({3, 1, 6}, torch::kInt64);
   const auto lambdas = torch::tensor({0.3f, 0.46f, 0.7f});
-  const auto whole = confidence_of(clips, [&](const torch::Tensor& x) { return rest(first(x)); })(i, j, lambdas);
+  const auto whole =
+      confidence_of(clips, [&](const torch::Tensor& x) { return rest(first(x)); })(i, j, lambdas);
   EXPECT_TRUE(torch::allclose(confidence_of(first(clips), rest)(i, j, lambdas), whole, 1e-5, 1e-6));
 }
 
 TEST(Mixup, RefusesAConfidenceThatIsNotANumber) {
-  const Confidence broken = [](const torch::Tensor& i, const torch::Tensor&, const torch::Tensor& lambdas) {
+  const Confidence broken = [](const torch::Tensor& i, const torch::Tensor&,
+                               const torch::Tensor& lambdas) {
     auto scores = torch::zeros({i.size(0), lambdas.size(0)});
     scores[1][5] = std::nan("");
     return scores;
   };
-  EXPECT_THAT(error_of([&] { MixPool(5, by("c2")).select(broken, 1, Random(1)); }), HasSubstr("mix of 1 and 2 at lambda 0.5"));
+  EXPECT_THAT(error_of([&] { MixPool(5, by("c2")).select(broken, 1, Random(1)); }),
+              HasSubstr("mix of 1 and 2 at lambda 0.5"));
 }
 
 TEST(Unixkd, MixesTheMostUncertainRowsWithOthers) {
-  const auto p = torch::tensor({0.90f, 0.05f, 0.05f, 0.40f, 0.35f, 0.25f, 0.50f, 0.50f, 0.00f, 0.34f, 0.33f, 0.33f}).view({4, 3});
+  const auto p = torch::tensor({0.90f, 0.05f, 0.05f, 0.40f, 0.35f, 0.25f, 0.50f, 0.50f, 0.00f,
+                                0.34f, 0.33f, 0.33f})
+                     .view({4, 3});
   const auto order = [&](const std::string& uncertainty) {
     std::vector<int64_t> order;
     for (const Mix& mix : unixkd(p, 4, uncertainty, {}, Random(1))) order.push_back(mix.i);
@@ -273,7 +305,8 @@ TEST(Unixkd, MixesTheMostUncertainRowsWithOthers) {
   EXPECT_THAT(order("least_confidence"), ElementsAre(3, 1, 2, 0));  // 0.66, 0.60, 0.50, 0.10
   EXPECT_THAT(order("margin"), ElementsAre(2, 3, 1, 0));            // 0, -0.01, -0.05, -0.85
   EXPECT_THAT(order("entropy"), ElementsAre(3, 1, 2, 0));           // 1.10, 1.08, 0.69, 0.39
-  EXPECT_THAT(error_of([&] { unixkd(p, 4, "enropy", {}, Random(1)); }), HasSubstr("there is no uncertainty enropy"));
+  EXPECT_THAT(error_of([&] { unixkd(p, 4, "enropy", {}, Random(1)); }),
+              HasSubstr("there is no uncertainty enropy"));
 }
 
 TEST(Unixkd, PartnersAreOtherRowsAndLambdasOfTheGrid) {
@@ -288,7 +321,8 @@ TEST(Unixkd, PartnersAreOtherRowsAndLambdasOfTheGrid) {
   EXPECT_THAT(unixkd(p, 99, "entropy", {}, Random(5)), SizeIs(32));
   auto broken = p.clone();
   broken[3][1] = std::nan("");
-  EXPECT_THAT(error_of([&] { unixkd(broken, 8, "entropy", {}, Random(5)); }), HasSubstr("not a number"));
+  EXPECT_THAT(error_of([&] { unixkd(broken, 8, "entropy", {}, Random(5)); }),
+              HasSubstr("not a number"));
 }
 
 }  // namespace

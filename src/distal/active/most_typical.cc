@@ -1,10 +1,12 @@
-// The largest typicality has the smallest mean distance to the K nearest rows. For any level u the K nearest of a row are on average at
-// least u - sum over all rows of max(0, u - d) / K away, since each is at least u - max(0, u - d) away. So one pass over the distances,
-// which looks for no neighbours, leaves the few rows that may be better than a good guess; with u the distance of the guess's own K-th
-// neighbour the bound is exact for the guess. Those few are measured.
+// The largest typicality has the smallest mean distance to the K nearest rows. For any level u the
+// K nearest of a row are on average at least u - sum over all rows of max(0, u - d) / K away, since
+// each is at least u - max(0, u - d) away. So one pass over the distances, which looks for no
+// neighbours, leaves the few rows that may be better than a good guess; with u the distance of the
+// guess's own K-th neighbour the bound is exact for the guess. Those few are measured.
 //
-// A row's share of the sum is 1 - sqrt(1 - t) in units of u, t = 1 - d^2 / u^2. Taken for it is t/2 + t^2/8 + t^3/16 + 5 t^4/16, the root's
-// series with all that follows its third term put into the fourth: never less, and at most a twenty-fifth more for d > 0.75 u.
+// A row's share of the sum is 1 - sqrt(1 - t) in units of u, t = 1 - d^2 / u^2. Taken for it is t/2
+// + t^2/8 + t^3/16 + 5 t^4/16, the root's series with all that follows its third term put into the
+// fourth: never less, and at most a twenty-fifth more for d > 0.75 u.
 
 #include <cmath>
 #include <cstring>
@@ -17,15 +19,18 @@
 namespace distal {
 namespace {
 
-constexpr int64_t kFew = 512;        // rows among which the nearest neighbours of every row are looked for
-constexpr int64_t kGuesses = 16;     // rows next to the mean
-constexpr int64_t kQueries = 256;    // rows whose distances are computed together
-constexpr int64_t kMeasured = 64;    // rows that are measured together
+constexpr int64_t kFew =
+    512;  // rows among which the nearest neighbours of every row are looked for
+constexpr int64_t kGuesses = 16;            // rows next to the mean
+constexpr int64_t kQueries = 256;           // rows whose distances are computed together
+constexpr int64_t kMeasured = 64;           // rows that are measured together
 constexpr float kBoundSlack = 1e-4F;        // of what the bound says: share of u
 constexpr float kRoundingOfLength = 1e-5F;  // share of a row's squared length over u^2
 
-// Of the rows listed, the one whose K nearest are nearest, measured from differences: nothing cancels.
-int64_t nearest_company(const torch::Tensor& points, const torch::Tensor& rows, int64_t neighbours, bool squared) {
+// Of the rows listed, the one whose K nearest are nearest, measured from differences: nothing
+// cancels.
+int64_t nearest_company(const torch::Tensor& points, const torch::Tensor& rows, int64_t neighbours,
+                        bool squared) {
   double least = std::numeric_limits<double>::infinity();
   int64_t best = -1;
   by_blocks(rows.size(0), kMeasured, [&](int64_t begin, int64_t end) {
@@ -51,22 +56,30 @@ struct Guess {
 };
 
 // The one of the rows next to the mean whose K nearest are nearest. `norms`: squared lengths.
-Guess guess_of(const torch::Tensor& centred, const torch::Tensor& norms, int64_t neighbours, bool squared) {
+Guess guess_of(const torch::Tensor& centred, const torch::Tensor& norms, int64_t neighbours,
+               bool squared) {
   const auto rows = std::get<1>(norms.topk(kGuesses, 0, /*largest=*/false));
-  auto distance = products(centred.index_select(0, rows), centred).mul_(-2).add_(norms).add_(norms.index_select(0, rows).unsqueeze(1)).clamp_min_(0);
+  auto distance = products(centred.index_select(0, rows), centred)
+                      .mul_(-2)
+                      .add_(norms)
+                      .add_(norms.index_select(0, rows).unsqueeze(1))
+                      .clamp_min_(0);
   distance.scatter_(1, rows.unsqueeze(1), std::numeric_limits<float>::infinity());
   auto nearest = std::get<0>(distance.topk(neighbours, 1, /*largest=*/false)).to(torch::kFloat64);
   if (!squared) nearest.sqrt_();
   const auto mean = nearest.mean(1);
   const auto best = mean.argmin().item<int64_t>();
-  return {rows[best].item<int64_t>(), mean[best].item<double>(), nearest[best].max().item<double>()};
+  return {rows[best].item<int64_t>(), mean[best].item<double>(),
+          nearest[best].max().item<double>()};
 }
 
 typedef float Eight __attribute__((vector_size(32)));
 
-// Adds to each of `n` columns, a multiple of 8, and returns the sum of, what lies below the level: t = base + (2 dot - norm) scale.
+// Adds to each of `n` columns, a multiple of 8, and returns the sum of, what lies below the level:
+// t = base + (2 dot - norm) scale.
 template <bool squared>
-[[gnu::always_inline]] inline float add_below(const float* dots, const float* norms, float base, float scale, int64_t n, float* columns) {
+[[gnu::always_inline]] inline float add_below(const float* dots, const float* norms, float base,
+                                              float scale, int64_t n, float* columns) {
   Eight sums{};
   for (int64_t i = 0; i < n; i += 8) {
     Eight dot, norm, column;
@@ -84,16 +97,20 @@ template <bool squared>
   for (int64_t lane = 0; lane < 8; ++lane) sum += sums[lane];
   return sum;
 }
-DISTAL_CLONES float add_below_distances(const float* dots, const float* norms, float base, float scale, int64_t n, float* columns) {
+DISTAL_CLONES float add_below_distances(const float* dots, const float* norms, float base,
+                                        float scale, int64_t n, float* columns) {
   return add_below<false>(dots, norms, base, scale, n, columns);
 }
-DISTAL_CLONES float add_below_squares(const float* dots, const float* norms, float base, float scale, int64_t n, float* columns) {
+DISTAL_CLONES float add_below_squares(const float* dots, const float* norms, float base,
+                                      float scale, int64_t n, float* columns) {
   return add_below<true>(dots, norms, base, scale, n, columns);
 }
 
-// For each of the first n rows the sum over the others of what they are nearer than u, in units of u (or its square). Each pair once, for
-// both its rows; the last bits depend on the number of threads. Rows from n on are infinitely long.
-std::vector<double> nearness(const torch::Tensor& rows, const torch::Tensor& norms, int64_t n, float level_squared, bool squared) {
+// For each of the first n rows the sum over the others of what they are nearer than u, in units of
+// u (or its square). Each pair once, for both its rows; the last bits depend on the number of
+// threads. Rows from n on are infinitely long.
+std::vector<double> nearness(const torch::Tensor& rows, const torch::Tensor& norms, int64_t n,
+                             float level_squared, bool squared) {
   const int64_t all = rows.size(0);
   const auto add = squared ? add_below_squares : add_below_distances;
   const float scale = 1 / level_squared;
@@ -131,9 +148,13 @@ std::vector<double> nearness(const torch::Tensor& rows, const torch::Tensor& nor
 
 int64_t most_typical(const torch::Tensor& points, int64_t neighbours, bool as_published) {
   const int64_t n = points.size(0);
-  const auto directly = [&] { return typicality(points, neighbours, as_published).argmax().item<int64_t>(); };
-  if (n <= kFew || neighbours < 1 || neighbours >= n || points.scalar_type() != torch::kFloat32) return directly();
-  // Rows of zeros, infinitely long, fill up the last block: oneDNN prepares a kernel for each shape, so there are few.
+  const auto directly = [&] {
+    return typicality(points, neighbours, as_published).argmax().item<int64_t>();
+  };
+  if (n <= kFew || neighbours < 1 || neighbours >= n || points.scalar_type() != torch::kFloat32)
+    return directly();
+  // Rows of zeros, infinitely long, fill up the last block: oneDNN prepares a kernel for each
+  // shape, so there are few.
   const int64_t all = (n + kQueries - 1) / kQueries * kQueries;
   const auto rows = torch::zeros({all, points.size(1)}, points.options());
   const auto lengths = torch::full({all}, std::numeric_limits<float>::infinity(), points.options());
@@ -155,7 +176,8 @@ int64_t most_typical(const torch::Tensor& points, int64_t neighbours, bool as_pu
   }
   if (candidates.size() == 1) return guess.row;
   if (std::ssize(candidates) > n / 8) return directly();
-  return nearest_company(points, torch::tensor(candidates, torch::kInt64), neighbours, as_published);
+  return nearest_company(points, torch::tensor(candidates, torch::kInt64), neighbours,
+                         as_published);
 }
 
 }  // namespace distal

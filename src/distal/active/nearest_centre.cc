@@ -32,7 +32,8 @@ void check_now_and_then(int64_t row) {
 
 constexpr int64_t kWidest = 1 << 16;
 
-// 32 bytes of numbers at a time. The sum of four such rows of numbers is the same on every processor.
+// 32 bytes of numbers at a time. The sum of four such rows of numbers is the same on every
+// processor.
 template <class Number>
 struct Lanes {
   typedef Number Values __attribute__((vector_size(32)));
@@ -40,9 +41,13 @@ struct Lanes {
 };
 
 template <class Number>
-[[gnu::always_inline]] inline void load(const Number* from, typename Lanes<Number>::Values& to) { std::memcpy(&to, from, 32); }
+[[gnu::always_inline]] inline void load(const Number* from, typename Lanes<Number>::Values& to) {
+  std::memcpy(&to, from, 32);
+}
 template <class Number>
-[[gnu::always_inline]] inline Number number(Number value) { return value; }
+[[gnu::always_inline]] inline Number number(Number value) {
+  return value;
+}
 
 // bfloat16 is the upper half of a float32.
 typedef uint16_t Halves __attribute__((vector_size(16)));
@@ -53,7 +58,9 @@ typedef uint32_t Words __attribute__((vector_size(32)));
   const Words words = __builtin_convertvector(halves, Words) << 16;
   std::memcpy(&to, &words, 32);
 }
-[[gnu::always_inline]] inline float number(uint16_t bf16) { return std::bit_cast<float>(static_cast<uint32_t>(bf16) << 16); }
+[[gnu::always_inline]] inline float number(uint16_t bf16) {
+  return std::bit_cast<float>(static_cast<uint32_t>(bf16) << 16);
+}
 
 // The sum of what add(sum, x_i, c_i) adds.
 template <class Stored, class Number, class Add>
@@ -80,34 +87,59 @@ template <class Stored, class Number, class Add>
 
 template <class Stored, class Number>
 [[gnu::always_inline]] inline double dot(const void* x, const void* c, int64_t n) {
-  return sum(static_cast<const Stored*>(x), static_cast<const Number*>(c), n, [](auto& sum, const auto& a, const auto& b) __attribute__((always_inline)) { sum += a * b; });
+  return sum(
+      static_cast<const Stored*>(x), static_cast<const Number*>(c), n,
+      [](auto& sum, const auto& a, const auto& b) __attribute__((always_inline)) { sum += a * b; });
 }
 template <class Stored, class Number>
-[[gnu::always_inline]] inline double squared(const void* x, const void* c, int64_t n, double scale) {
+[[gnu::always_inline]] inline double squared(const void* x, const void* c, int64_t n,
+                                             double scale) {
   const auto s = static_cast<Number>(scale);
-  return sum(static_cast<const Stored*>(x), static_cast<const Number*>(c), n, [s](auto& sum, const auto& a, const auto& b) __attribute__((always_inline)) { sum += (a * s - b) * (a * s - b); });
+  return sum(
+      static_cast<const Stored*>(x), static_cast<const Number*>(c),
+      n, [s](auto& sum, const auto& a, const auto& b) __attribute__((always_inline)) {
+        sum += (a * s - b) * (a * s - b);
+      });
 }
 
-DISTAL_CLONES double dot_f32(const void* x, const void* c, int64_t n) { return dot<float, float>(x, c, n); }
-DISTAL_CLONES double dot_f64(const void* x, const void* c, int64_t n) { return dot<double, double>(x, c, n); }
-DISTAL_CLONES double dot_bf16(const void* x, const void* c, int64_t n) { return dot<uint16_t, float>(x, c, n); }
-DISTAL_CLONES double squared_f32(const void* x, const void* c, int64_t n, double scale) { return squared<float, float>(x, c, n, scale); }
-DISTAL_CLONES double squared_f64(const void* x, const void* c, int64_t n, double scale) { return squared<double, double>(x, c, n, scale); }
-DISTAL_CLONES double squared_bf16(const void* x, const void* c, int64_t n, double scale) { return squared<uint16_t, float>(x, c, n, scale); }
+DISTAL_CLONES double dot_f32(const void* x, const void* c, int64_t n) {
+  return dot<float, float>(x, c, n);
+}
+DISTAL_CLONES double dot_f64(const void* x, const void* c, int64_t n) {
+  return dot<double, double>(x, c, n);
+}
+DISTAL_CLONES double dot_bf16(const void* x, const void* c, int64_t n) {
+  return dot<uint16_t, float>(x, c, n);
+}
+DISTAL_CLONES double squared_f32(const void* x, const void* c, int64_t n, double scale) {
+  return squared<float, float>(x, c, n, scale);
+}
+DISTAL_CLONES double squared_f64(const void* x, const void* c, int64_t n, double scale) {
+  return squared<double, double>(x, c, n, scale);
+}
+DISTAL_CLONES double squared_bf16(const void* x, const void* c, int64_t n, double scale) {
+  return squared<uint16_t, float>(x, c, n, scale);
+}
 
 const void* row_of(const torch::Tensor& points, int64_t row) {
-  return static_cast<const char*>(points.const_data_ptr()) + row * points.size(1) * static_cast<int64_t>(points.element_size());
+  return static_cast<const char*>(points.const_data_ptr()) +
+         row * points.size(1) * static_cast<int64_t>(points.element_size());
 }
 
 double unit_scale(double squared_norm) { return 1 / std::max(std::sqrt(squared_norm), 1e-12); }
 
 // Uniform in (0, 1), from the draw's key and the row alone.
 double uniform_of(uint64_t key, int64_t row) {
-  return (static_cast<double>(mix64(key + static_cast<uint64_t>(row) * 0x9e3779b97f4a7c15ULL) >> 11) + 0.5) * 0x1p-53;
+  return (static_cast<double>(mix64(key + static_cast<uint64_t>(row) * 0x9e3779b97f4a7c15ULL) >>
+                              11) +
+          0.5) *
+         0x1p-53;
 }
 
 void raise(std::atomic<double>& most, double value) {
-  for (double now = most.load(std::memory_order_relaxed); now < value && !most.compare_exchange_weak(now, value, std::memory_order_relaxed);) {}
+  for (double now = most.load(std::memory_order_relaxed);
+       now < value && !most.compare_exchange_weak(now, value, std::memory_order_relaxed);) {
+  }
 }
 
 }  // namespace
@@ -117,15 +149,18 @@ const NearestCentre::Arithmetic& NearestCentre::arithmetic_of(const torch::Tenso
   static const Arithmetic f64{torch::kFloat64, dot_f64, squared_f64};
   static const Arithmetic bf16{torch::kFloat32, dot_bf16, squared_bf16};
   const auto type = points.scalar_type();
-  expect(type == torch::kFloat32 || type == torch::kFloat64 || type == torch::kBFloat16, "NearestCentre takes float32, float64 and bfloat16");
+  expect(type == torch::kFloat32 || type == torch::kFloat64 || type == torch::kBFloat16,
+         "NearestCentre takes float32, float64 and bfloat16");
   return type == torch::kFloat32 ? f32 : type == torch::kFloat64 ? f64 : bf16;
 }
 
 NearestCentre::NearestCentre(Factors points, bool unit) : points_(std::move(points)), unit_(unit) {
-  expect(!points_.empty() && !(unit && points_.size() > 1), "NearestCentre gets points, of length 1 in one factor only");
+  expect(!points_.empty() && !(unit && points_.size() > 1),
+         "NearestCentre gets points, of length 1 in one factor only");
   const int64_t rows = points_.front().size(0);
   for (auto& factor : points_) {
-    expect(factor.dim() == 2 && factor.size(0) == rows && factor.size(1) <= kWidest, "NearestCentre gets as many rows of each factor, of at most 65536 numbers");
+    expect(factor.dim() == 2 && factor.size(0) == rows && factor.size(1) <= kWidest,
+           "NearestCentre gets as many rows of each factor, of at most 65536 numbers");
     factor = factor.contiguous();
     arithmetic_.push_back(&arithmetic_of(factor));
     centres_.push_back(torch::empty({0, factor.size(1)}, arithmetic_.back()->centres));
@@ -135,7 +170,8 @@ NearestCentre::NearestCentre(Factors points, bool unit) : points_(std::move(poin
   if (!unit && points_.size() == 1) return;
   scale_.resize(rows);
   at::parallel_for(0, rows, kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) scale_[row] = unit ? unit_scale(norm(row)) : norm(row);
+    for (int64_t row = begin; row < end; ++row)
+      scale_[row] = unit ? unit_scale(norm(row)) : norm(row);
   });
 }
 
@@ -162,9 +198,11 @@ torch::Tensor NearestCentre::squared_norm() const {
 double NearestCentre::distance(int64_t row, int64_t centre) const {
   const auto x = [&](size_t f) { return row_of(points_[f], row); };
   const auto c = [&](size_t f) { return row_of(centres_[f], centre); };
-  if (points_.size() == 1) return arithmetic_[0]->squared(x(0), c(0), points_[0].size(1), unit_ ? scale_[row] : 1);
+  if (points_.size() == 1)
+    return arithmetic_[0]->squared(x(0), c(0), points_[0].size(1), unit_ ? scale_[row] : 1);
   double product = 1;
-  for (size_t f = 0; f < points_.size(); ++f) product *= arithmetic_[f]->dot(x(f), c(f), points_[f].size(1));
+  for (size_t f = 0; f < points_.size(); ++f)
+    product *= arithmetic_[f]->dot(x(f), c(f), points_[f].size(1));
   return std::max(scale_[row] + centre_norm_[centre] - 2 * product, 0.0);
 }
 
@@ -182,19 +220,24 @@ void NearestCentre::add(const Factors& centres) {
   if (more == 0) return;
   for (size_t f = 0; f < centres_.size(); ++f) {
     auto& all = centres_[f];
-    if (count_ + more > all.size(0)) all = torch::cat({all, all.new_empty({std::max(count_ + more, 2 * all.size(0)) - all.size(0), all.size(1)})});
+    if (count_ + more > all.size(0))
+      all = torch::cat({all, all.new_empty({std::max(count_ + more, 2 * all.size(0)) - all.size(0),
+                                            all.size(1)})});
     all.narrow(0, count_, more).copy_(centres[f]);
   }
   for (int64_t c = count_; c < count_ + more; ++c) {
     double product = 1;
     for (const auto& factor : centres_) product *= norm(factor, c);
-    if (unit_) centres_.front()[c].mul_(unit_scale(product));
-    else centre_norm_.push_back(product);
+    if (unit_)
+      centres_.front()[c].mul_(unit_scale(product));
+    else
+      centre_norm_.push_back(product);
   }
   count_ += more;
 }
 
-// Looks at further centres until the row knows all of them, or its bound falls below `enough`. Whether it knows all.
+// Looks at further centres until the row knows all of them, or its bound falls below `enough`.
+// Whether it knows all.
 bool NearestCentre::up_to_date(int64_t row, double enough) {
   for (; seen_[row] < count_; ++seen_[row]) {
     if (bound_[row] < enough) return false;
@@ -203,8 +246,9 @@ bool NearestCentre::up_to_date(int64_t row, double enough) {
   return true;
 }
 
-// The row of the largest value, at random among equal ones; -1 where none has any. value(row, bar): what the row is worth, exactly where that is `bar`
-// or more, else anything below. `least`: no row is the answer that is worth less.
+// The row of the largest value, at random among equal ones; -1 where none has any. value(row, bar):
+// what the row is worth, exactly where that is `bar` or more, else anything below. `least`: no row
+// is the answer that is worth less.
 template <class Value>
 int64_t NearestCentre::best(const Value& value, double least, Random& random) const {
   std::atomic<double> most = least;
@@ -243,29 +287,36 @@ int64_t NearestCentre::best(const Value& value, double least, Random& random) co
 
 int64_t NearestCentre::farthest(Random& random) {
   double least = kNone;
-  if (count_ > 0 && size() > 0) {  // what had the largest bound is likely to be far still: most others need no look
+  if (count_ > 0 &&
+      size() >
+          0) {  // what had the largest bound is likely to be far still: most others need no look
     const auto row = std::max_element(bound_.begin(), bound_.end()) - bound_.begin();
     if (up_to_date(row, kNone) && bound_[row] >= 0) least = bound_[row];
   }
-  return best([this](int64_t row, double bar) {
-    return bound_[row] >= std::max(bar, 0.0) && up_to_date(row, bar) ? bound_[row] : kNone;
-  }, least, random);
+  return best(
+      [this](int64_t row, double bar) {
+        return bound_[row] >= std::max(bar, 0.0) && up_to_date(row, bar) ? bound_[row] : kNone;
+      },
+      least, random);
 }
 
 int64_t NearestCentre::draw(Random& random, const torch::Tensor& weights) {
-  const auto all_weights = weights.defined() ? weights.to(torch::kFloat64).contiguous() : torch::Tensor();
+  const auto all_weights =
+      weights.defined() ? weights.to(torch::kFloat64).contiguous() : torch::Tensor();
   const double* weight = weights.defined() ? all_weights.const_data_ptr<double>() : nullptr;
   const uint64_t key = random();
-  return best([&](int64_t row, double bar) {
-    if (seen_[row] == kCentre) return kNone;
-    const double w = weight != nullptr ? weight[row] : 1;
-    const double u = uniform_of(key, row);
-    if (count_ == 0) return w / -std::log1p(-u);
-    if (w * bound_[row] < bar * u) return kNone;  // -log(1 - u) >= u
-    const double clock = -std::log1p(-u);
-    if (w <= 0) return 0.0;
-    return up_to_date(row, bar * clock / w) ? w * bound_[row] / clock : kNone;
-  }, 0, random);
+  return best(
+      [&](int64_t row, double bar) {
+        if (seen_[row] == kCentre) return kNone;
+        const double w = weight != nullptr ? weight[row] : 1;
+        const double u = uniform_of(key, row);
+        if (count_ == 0) return w / -std::log1p(-u);
+        if (w * bound_[row] < bar * u) return kNone;  // -log(1 - u) >= u
+        const double clock = -std::log1p(-u);
+        if (w <= 0) return 0.0;
+        return up_to_date(row, bar * clock / w) ? w * bound_[row] / clock : kNone;
+      },
+      0, random);
 }
 
 torch::Tensor NearestCentre::squared_distance() {

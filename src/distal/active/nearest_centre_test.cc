@@ -7,7 +7,8 @@
 namespace distal {
 namespace {
 
-torch::Tensor normal(std::vector<int64_t> sizes, uint64_t seed, torch::ScalarType dtype = torch::kFloat32) {
+torch::Tensor normal(std::vector<int64_t> sizes, uint64_t seed,
+                     torch::ScalarType dtype = torch::kFloat32) {
   Random random(seed);
   torch::Tensor values = torch::empty(sizes, torch::kFloat64);
   for (int64_t i = 0; i < values.numel(); ++i) values.data_ptr<double>()[i] = random.normal();
@@ -24,7 +25,8 @@ TEST(NearestCentre, DistancesAreThoseOfCdist) {
   nearest.add_row(8299);
   EXPECT_EQ(nearest.squared_distance()[8299].item<double>(), -1);
   const auto both = torch::minimum(want, (pool - pool[8299]).square().sum(1)).slice(0, 0, 8299);
-  EXPECT_LT((nearest.squared_distance().slice(0, 0, 8299) - both).abs().max().item<double>(), 1e-12);
+  EXPECT_LT((nearest.squared_distance().slice(0, 0, 8299) - both).abs().max().item<double>(),
+            1e-12);
 }
 
 TEST(NearestCentre, FactorsStandForOuterProducts) {
@@ -40,13 +42,17 @@ TEST(NearestCentre, FactorsStandForOuterProducts) {
   }
   factors.add({q.slice(0, 30), h.slice(0, 30)});
   points.add({outer.slice(0, 30)});
-  EXPECT_LT((factors.squared_distance() - points.squared_distance()).abs().max().item<double>(), 1e-12);
+  EXPECT_LT((factors.squared_distance() - points.squared_distance()).abs().max().item<double>(),
+            1e-12);
 }
 
 /// Every distance of every pick, and the draw as the header describes it.
 struct Naive {
   torch::Tensor points, nearest;
-  explicit Naive(const torch::Tensor& all) : points(all.to(torch::kFloat64)), nearest(torch::full({all.size(0)}, std::numeric_limits<double>::infinity(), torch::kFloat64)) {}
+  explicit Naive(const torch::Tensor& all)
+      : points(all.to(torch::kFloat64)),
+        nearest(
+            torch::full({all.size(0)}, std::numeric_limits<double>::infinity(), torch::kFloat64)) {}
 
   void add_row(int64_t row) {
     nearest = torch::minimum(nearest, (points - points[row]).square().sum(1));
@@ -60,7 +66,11 @@ struct Naive {
     for (int64_t row = 0; row < points.size(0); ++row) {
       const double distance = nearest[row].item<double>();
       const double rate = weights[row].item<double>() * (std::isinf(distance) ? 1 : distance);
-      const double uniform = (static_cast<double>(mix64(key + static_cast<uint64_t>(row) * 0x9e3779b97f4a7c15ULL) >> 11) + 0.5) / 9007199254740992.0;
+      const double uniform =
+          (static_cast<double>(mix64(key + static_cast<uint64_t>(row) * 0x9e3779b97f4a7c15ULL) >>
+                               11) +
+           0.5) /
+          9007199254740992.0;
       const double rings = -std::log(1 - uniform) / rate;
       if (rate > 0 && rings < earliest) {
         earliest = rings;
@@ -96,7 +106,8 @@ TEST(NearestCentre, FarthestIsThatOfEveryDistance) {
 TEST(NearestCentre, DrawsAreThoseOfEveryDistance) {
   for (const auto& pool : hard_pools()) {
     for (const bool weighted : {false, true}) {
-      const auto weights = weighted ? normal({600}, 9, torch::kFloat64).abs() : torch::ones({600}, torch::kFloat64);
+      const auto weights =
+          weighted ? normal({600}, 9, torch::kFloat64).abs() : torch::ones({600}, torch::kFloat64);
       NearestCentre nearest({pool});
       Naive naive(pool);
       Random lazy_random(2);
@@ -121,7 +132,9 @@ TEST(NearestCentre, DrawsInProportionToTheSquaredDistance) {
     ++drawn[nearest.draw(random)];
   }
   EXPECT_EQ(drawn[0], 0);
-  for (const int row : {1, 2, 3}) EXPECT_NEAR(drawn[row], 1000 * row * row, 5 * std::sqrt(14000 * row * row / 14.0 * (1 - row * row / 14.0)));
+  for (const int row : {1, 2, 3})
+    EXPECT_NEAR(drawn[row], 1000 * row * row,
+                5 * std::sqrt(14000 * row * row / 14.0 * (1 - row * row / 14.0)));
 }
 
 TEST(NearestCentre, EqualPointsAreDrawnEvenlyAndAllAreDrawn) {
@@ -141,7 +154,8 @@ TEST(NearestCentre, EqualPointsAreDrawnEvenlyAndAllAreDrawn) {
     EXPECT_EQ(nearest.farthest(random), -1);
     EXPECT_EQ(nearest.draw(random), -1);
   }
-  for (const int row : {0, 1, 3, 4}) EXPECT_NEAR(first[row], 125, 5 * 9.7);  // sqrt(500 * 1/4 * 3/4)
+  for (const int row : {0, 1, 3, 4})
+    EXPECT_NEAR(first[row], 125, 5 * 9.7);  // sqrt(500 * 1/4 * 3/4)
 }
 
 TEST(NearestCentre, UnitPointsAndBfloat16AreWhatTheyStandFor) {
@@ -160,7 +174,8 @@ TEST(NearestCentre, UnitPointsAndBfloat16AreWhatTheyStandFor) {
   unit.add({pool.slice(0, 40, 60)});
   same.add({(pool / pool.norm(2, 1, true)).slice(0, 40, 60)});
   EXPECT_LT((unit.squared_distance() - same.squared_distance()).abs().max().item<double>(), 1e-5);
-  EXPECT_EQ(unit.squared_distance().slice(0, 40, 60).abs().max().item<double>(), 0);  // a copy of a point is at its place
+  EXPECT_EQ(unit.squared_distance().slice(0, 40, 60).abs().max().item<double>(),
+            0);  // a copy of a point is at its place
   EXPECT_TRUE(coarse.squared_distance().equal(wide.squared_distance()));
 }
 

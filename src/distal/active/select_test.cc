@@ -15,14 +15,18 @@ using ::testing::UnorderedElementsAre;
 /// Scores by the first logit.
 class ByFirstLogit : public Strategy {
  public:
-  std::optional<torch::Tensor> score(const PoolScores& scores, Random) const override { return scores.logits.select(1, 0).to(torch::kFloat64); }
+  std::optional<torch::Tensor> score(const PoolScores& scores, Random) const override {
+    return scores.logits.select(1, 0).to(torch::kFloat64);
+  }
 };
 
 /// A set strategy that returns rows in order and remembers what it was shown.
 class Recorder : public Strategy {
  public:
   torch::Tensor select(const PoolScores& scores, int64_t count, Random) const override {
-    asked.push_back({scores.size(), count, scores.labelled_embeddings.defined() ? scores.labelled_embeddings.size(0) : 0});
+    asked.push_back(
+        {scores.size(), count,
+         scores.labelled_embeddings.defined() ? scores.labelled_embeddings.size(0) : 0});
     seen.push_back(scores);
     return torch::arange(std::min(count, scores.size()));
   }
@@ -30,7 +34,8 @@ class Recorder : public Strategy {
   mutable std::vector<PoolScores> seen;
 };
 
-PoolScores pool(std::vector<double> first_logit, std::vector<Interned> videos = {}, std::vector<double> seconds = {}) {
+PoolScores pool(std::vector<double> first_logit, std::vector<Interned> videos = {},
+                std::vector<double> seconds = {}) {
   PoolScores scores;
   const auto first = torch::tensor(first_logit);
   scores.logits = torch::stack({first, torch::zeros_like(first)}, 1);
@@ -40,12 +45,14 @@ PoolScores pool(std::vector<double> first_logit, std::vector<Interned> videos = 
   return scores;
 }
 
-std::vector<int64_t> chosen(const Strategy& strategy, const PoolScores& scores, double budget, const SelectionOptions& options, uint64_t seed = 1) {
+std::vector<int64_t> chosen(const Strategy& strategy, const PoolScores& scores, double budget,
+                            const SelectionOptions& options, uint64_t seed = 1) {
   const auto rows = select(strategy, scores, budget, options, Random(seed));
   return {rows.data_ptr<int64_t>(), rows.data_ptr<int64_t>() + rows.numel()};
 }
 
-SelectionOptions limits(const std::string& ask, const std::string& unit, int64_t per_video = 0, bool balance = false) {
+SelectionOptions limits(const std::string& ask, const std::string& unit, int64_t per_video = 0,
+                        bool balance = false) {
   SelectionOptions options;
   options.ask = ask;
   options.unit = unit;
@@ -67,27 +74,37 @@ TEST(Select, TakesTheBestRowsOfThePool) {
 
 TEST(Select, SkipsClipsOfAVideoThatHasGivenItsShare) {
   const auto scores = pool({9, 8, 7, 6, 5, 4}, {"a", "a", "a", "b", "a", "b"});
-  EXPECT_THAT(chosen(ByFirstLogit(), scores, 4, limits("clip", "answers", 2)), ElementsAre(0, 1, 3, 5));
-  EXPECT_THAT(chosen(ByFirstLogit(), scores, 4, limits("clip", "answers", 1)), ElementsAre(0, 3)) << "no third video to ask";
+  EXPECT_THAT(chosen(ByFirstLogit(), scores, 4, limits("clip", "answers", 2)),
+              ElementsAre(0, 1, 3, 5));
+  EXPECT_THAT(chosen(ByFirstLogit(), scores, 4, limits("clip", "answers", 1)), ElementsAre(0, 3))
+      << "no third video to ask";
 }
 
 TEST(Select, NeverExceedsSecondsAndFillsThemByRank) {
   const auto scores = pool({5, 4, 3, 2, 1}, {}, {6, 5, 3, 2, 1});
-  EXPECT_THAT(chosen(ByFirstLogit(), scores, 10, limits("clip", "seconds")), ElementsAre(0, 2, 4));  // 5 s does not fit in 4, 2 not in 1
-  EXPECT_THAT(chosen(ByFirstLogit(), scores, 17, limits("clip", "seconds")), ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_THAT(chosen(ByFirstLogit(), scores, 10, limits("clip", "seconds")),
+              ElementsAre(0, 2, 4));  // 5 s does not fit in 4, 2 not in 1
+  EXPECT_THAT(chosen(ByFirstLogit(), scores, 17, limits("clip", "seconds")),
+              ElementsAre(0, 1, 2, 3, 4));
   EXPECT_THAT(chosen(ByFirstLogit(), scores, 0.5, limits("clip", "seconds")), ElementsAre());
 }
 
 TEST(Select, MeetsSecondsThatAddUpOnlyNearly) {
-  EXPECT_EQ(chosen(ByFirstLogit(), pool(std::vector<double>(400, 0.0), {}, std::vector<double>(400, 0.1)), 30, limits("clip", "seconds")).size(), 300u);
+  EXPECT_EQ(
+      chosen(ByFirstLogit(), pool(std::vector<double>(400, 0.0), {}, std::vector<double>(400, 0.1)),
+             30, limits("clip", "seconds"))
+          .size(),
+      300u);
 }
 
 TEST(Select, RanksVideosByTheMeanOfTheirClips) {
   const auto scores = pool({9, 0, 5, 5, 6, 1}, {"a", "a", "b", "b", "c", "a"});
   // means: a 10/3, b 5, c 6
   EXPECT_THAT(chosen(ByFirstLogit(), scores, 3, limits("video", "answers")), ElementsAre(4, 2, 3));
-  EXPECT_THAT(chosen(ByFirstLogit(), scores, 4, limits("video", "answers")), ElementsAre(4, 2, 3)) << "three clips of a do not fit in one answer";
-  EXPECT_THAT(chosen(ByFirstLogit(), scores, 6, limits("video", "answers")), ElementsAre(4, 2, 3, 0, 1, 5));
+  EXPECT_THAT(chosen(ByFirstLogit(), scores, 4, limits("video", "answers")), ElementsAre(4, 2, 3))
+      << "three clips of a do not fit in one answer";
+  EXPECT_THAT(chosen(ByFirstLogit(), scores, 6, limits("video", "answers")),
+              ElementsAre(4, 2, 3, 0, 1, 5));
 }
 
 TEST(Select, RanksVideosByTheLargestOrTheMeanOfTheLargest) {
@@ -133,8 +150,10 @@ TEST(Select, FillsSecondsByScorePerSecond) {
   // 3 a second, but then 10 s do not fit any more: the one clip is worth more.
   EXPECT_THAT(chosen(ByFirstLogit(), pool({3, 10}, {}, {1, 10}), 10, knapsack()), ElementsAre(1));
   // Scores below 0 count from the smallest: 0, 1 and 3.
-  EXPECT_THAT(chosen(ByFirstLogit(), pool({-4, -3, -1}, {}, {1, 1, 4}), 2, knapsack()), ElementsAre(1, 0));
-  EXPECT_THAT(chosen(ByFirstLogit(), pool({1, 2}, {}, {0, 1}), 1, knapsack()), ElementsAre(0, 1)) << "what costs nothing comes first";
+  EXPECT_THAT(chosen(ByFirstLogit(), pool({-4, -3, -1}, {}, {1, 1, 4}), 2, knapsack()),
+              ElementsAre(1, 0));
+  EXPECT_THAT(chosen(ByFirstLogit(), pool({1, 2}, {}, {0, 1}), 1, knapsack()), ElementsAre(0, 1))
+      << "what costs nothing comes first";
 }
 
 TEST(Select, AKnapsackIsWorthHalfOfTheBestAndFits) {
@@ -176,7 +195,8 @@ TEST(Select, ShowsSetStrategiesTheMeanOfEachVideo) {
   EXPECT_THAT(chosen(recorder, scores, 5, limits("video", "seconds")), ElementsAre(0, 1));
   const auto& seen = recorder.seen.front();
   EXPECT_TRUE(torch::allclose(seen.embeddings, torch::tensor({1.0, 8.0}).view({2, 1})));
-  EXPECT_TRUE(torch::allclose(seen.logits.softmax(1).to(torch::kFloat32), torch::tensor({0.4, 0.6, 0.9, 0.1}).view({2, 2})));
+  EXPECT_TRUE(torch::allclose(seen.logits.softmax(1).to(torch::kFloat32),
+                              torch::tensor({0.4, 0.6, 0.9, 0.1}).view({2, 2})));
   ASSERT_NE(seen.clips, nullptr);
   EXPECT_EQ(seen.clips->size(), 3);
   EXPECT_TRUE(seen.row_of_clip.equal(torch::tensor({0, 0, 1})));
@@ -200,12 +220,17 @@ TEST(Subset, KeepsEveryFieldOfItsRows) {
 TEST(Select, ShowsSetStrategiesTheMeanOfEveryPassAndOfTheTeacher) {
   const Recorder recorder;
   auto scores = pool({0, 2, 8}, {"a", "a", "b"});
-  scores.passes = torch::tensor({0.2, 0.8, 0.6, 0.4, 0.9, 0.1, 0.1, 0.9, 0.3, 0.7, 0.5, 0.5}).view({2, 3, 2}).log();
+  scores.passes = torch::tensor({0.2, 0.8, 0.6, 0.4, 0.9, 0.1, 0.1, 0.9, 0.3, 0.7, 0.5, 0.5})
+                      .view({2, 3, 2})
+                      .log();
   scores.teacher = torch::tensor({1.0, 0.0, 0.0, 1.0, 0.3, 0.7}).view({3, 2});
   chosen(recorder, scores, 3, limits("video", "answers"));
   const auto& seen = recorder.seen.front();
-  EXPECT_TRUE(torch::allclose(seen.passes.softmax(2).to(torch::kFloat32), torch::tensor({0.4, 0.6, 0.9, 0.1, 0.2, 0.8, 0.5, 0.5}).view({2, 2, 2})));
-  EXPECT_TRUE(torch::allclose(seen.teacher.to(torch::kFloat32), torch::tensor({0.5, 0.5, 0.3, 0.7}).view({2, 2})));
+  EXPECT_TRUE(
+      torch::allclose(seen.passes.softmax(2).to(torch::kFloat32),
+                      torch::tensor({0.4, 0.6, 0.9, 0.1, 0.2, 0.8, 0.5, 0.5}).view({2, 2, 2})));
+  EXPECT_TRUE(torch::allclose(seen.teacher.to(torch::kFloat32),
+                              torch::tensor({0.5, 0.5, 0.3, 0.7}).view({2, 2})));
 }
 
 TEST(Select, AsksSetStrategiesAgainWithTheirChoiceAsLabelled) {
@@ -213,23 +238,29 @@ TEST(Select, AsksSetStrategiesAgainWithTheirChoiceAsLabelled) {
   auto scores = pool({0, 1, 2, 3, 4, 5}, {"a", "a", "a", "b", "b", "c"});
   scores.labelled_embeddings = torch::zeros({4, 1});
   EXPECT_THAT(chosen(recorder, scores, 3, limits("clip", "answers", 1)), ElementsAre(0, 3, 5));
-  // First ask: 3 of 6 rows, all of a; one is taken. Then 2 of the 3 rows of b and c, both of b. Then c.
-  EXPECT_THAT(recorder.asked, ElementsAre(ElementsAre(6, 3, 4), ElementsAre(3, 2, 5), ElementsAre(1, 1, 6)));
+  // First ask: 3 of 6 rows, all of a; one is taken. Then 2 of the 3 rows of b and c, both of b.
+  // Then c.
+  EXPECT_THAT(recorder.asked,
+              ElementsAre(ElementsAre(6, 3, 4), ElementsAre(3, 2, 5), ElementsAre(1, 1, 6)));
   EXPECT_EQ(recorder.seen[2].chosen->logits.size(0), 2);
   EXPECT_EQ(recorder.seen[0].chosen, nullptr);
-  EXPECT_TRUE(torch::equal(recorder.seen[2].labelled_embeddings.slice(0, 4), torch::tensor({0.0, 3.0}).view({2, 1})));
+  EXPECT_TRUE(torch::equal(recorder.seen[2].labelled_embeddings.slice(0, 4),
+                           torch::tensor({0.0, 3.0}).view({2, 1})));
 }
 
 TEST(Select, BalancesPredictedClassesAsFarAsThePoolHasThem) {
   PoolScores scores;
   std::vector<int64_t> classes = {0, 0, 0, 0, 0, 0, 1, 1, 1, 2};
-  scores.logits = torch::one_hot(torch::tensor(classes), 3).to(torch::kFloat32) + torch::linspace(0.9, 0, 10).unsqueeze(1);
+  scores.logits = torch::one_hot(torch::tensor(classes), 3).to(torch::kFloat32) +
+                  torch::linspace(0.9, 0, 10).unsqueeze(1);
   const auto counts = [&](const Strategy& strategy, double budget) {
     std::vector<int64_t> of(3);
-    for (const int64_t row : chosen(strategy, scores, budget, limits("clip", "answers", 0, true))) ++of[classes[row]];
+    for (const int64_t row : chosen(strategy, scores, budget, limits("clip", "answers", 0, true)))
+      ++of[classes[row]];
     return of;
   };
-  for (const Strategy* strategy : {static_cast<const Strategy*>(new ByFirstLogit), static_cast<const Strategy*>(new Recorder)}) {
+  for (const Strategy* strategy : {static_cast<const Strategy*>(new ByFirstLogit),
+                                   static_cast<const Strategy*>(new Recorder)}) {
     const std::unique_ptr<const Strategy> owner(strategy);
     EXPECT_THAT(counts(*strategy, 3), ElementsAre(1, 1, 1));
     EXPECT_THAT(counts(*strategy, 5), ElementsAre(2, 2, 1));
@@ -267,26 +298,34 @@ TEST(Select, RandomVideosDoNotFavourShortOnes) {
   const auto scores = pool(std::vector<double>(24, 0.0), videos);
   const auto random = make<Strategy>("random");
   int taken = 0;
-  for (uint64_t seed = 0; seed < 200; ++seed) taken += chosen(*random, scores, 20, limits("video", "answers"), seed).front() == 0;
+  for (uint64_t seed = 0; seed < 200; ++seed)
+    taken += chosen(*random, scores, 20, limits("video", "answers"), seed).front() == 0;
   EXPECT_NEAR(taken, 40, 5 * 5.7);  // one of five videos first; sqrt(200 * 0.2 * 0.8) = 5.7
 }
 
 TEST(Select, RefusalsSayWhatWouldBeRight) {
   const auto scores = pool({1, 2}, {"a"});
-  EXPECT_THAT(refusal(scores, 1, limits("clip", "answers", 1)), HasSubstr("video of every clip, there are 1 for 2 clips"));
+  EXPECT_THAT(refusal(scores, 1, limits("clip", "answers", 1)),
+              HasSubstr("video of every clip, there are 1 for 2 clips"));
   EXPECT_THAT(refusal(pool({1, 2}), 1, limits("clip", "seconds")), HasSubstr("give durations"));
-  EXPECT_THAT(refusal(pool({1, 2}, {}, {1, -1}), 1, limits("clip", "seconds")), HasSubstr("row 1 lasts -1 s"));
-  EXPECT_THAT(refusal(pool({1, 2}, {}, {INFINITY, 1}), 1, limits("clip", "seconds")), HasSubstr("row 0 lasts inf s"));
+  EXPECT_THAT(refusal(pool({1, 2}, {}, {1, -1}), 1, limits("clip", "seconds")),
+              HasSubstr("row 1 lasts -1 s"));
+  EXPECT_THAT(refusal(pool({1, 2}, {}, {INFINITY, 1}), 1, limits("clip", "seconds")),
+              HasSubstr("row 0 lasts inf s"));
   EXPECT_THAT(refusal(pool({1, 2}), -1, {}), HasSubstr("budget is -1"));
   EXPECT_THAT(refusal(pool({1, 2}), std::nan(""), {}), HasSubstr("budget is nan"));
-  EXPECT_THAT(refusal(pool({1, 2}, {"a", "b"}), 1, limits("video", "answers", 1)), HasSubstr("whole videos"));
+  EXPECT_THAT(refusal(pool({1, 2}, {"a", "b"}), 1, limits("video", "answers", 1)),
+              HasSubstr("whole videos"));
   EXPECT_THAT(refusal(pool({1, std::nan("")}), 1, {}), HasSubstr("row 1 is NaN"));
-  EXPECT_THAT(refusal(pool({1, 2}), 1, limits("frame", "answers")), HasSubstr("neither clip nor video"));
+  EXPECT_THAT(refusal(pool({1, 2}), 1, limits("frame", "answers")),
+              HasSubstr("neither clip nor video"));
   auto options = limits("video", "answers");
   options.gap_s = 2;
-  EXPECT_THAT(refusal(pool({1, 2}, {"a", "b"}), 1, options), HasSubstr("gap_s = 2 cannot hold when whole videos"));
+  EXPECT_THAT(refusal(pool({1, 2}, {"a", "b"}), 1, options),
+              HasSubstr("gap_s = 2 cannot hold when whole videos"));
   options.ask = "clip";
-  EXPECT_THAT(refusal(pool({1, 2}, {"a", "b"}), 1, options), HasSubstr("gap_s needs the start of every clip"));
+  EXPECT_THAT(refusal(pool({1, 2}, {"a", "b"}), 1, options),
+              HasSubstr("gap_s needs the start of every clip"));
   EXPECT_THAT(refusal(pool({1, 2}), 1, knapsack()), HasSubstr("give durations"));
 }
 
@@ -305,7 +344,10 @@ TEST(Select, SaysWhatCannotHoldTogetherBeforeAnythingIsScored) {
 
 TEST(Select, OptionsAreReadFromARecipe) {
   SelectionOptions options;
-  read_options(options, "{ask: video, aggregate: top_m, top_m: 5, unit: seconds, fill: knapsack, per_video: 3, gap_s: 1.5, class_balance: true}", "r.yaml");
+  read_options(options,
+               "{ask: video, aggregate: top_m, top_m: 5, unit: seconds, fill: knapsack, per_video: "
+               "3, gap_s: 1.5, class_balance: true}",
+               "r.yaml");
   EXPECT_EQ(options.ask, "video");
   EXPECT_EQ(options.unit, "seconds");
   EXPECT_EQ(options.per_video, 3);

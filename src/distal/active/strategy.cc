@@ -5,8 +5,10 @@
 namespace distal {
 namespace {
 
-torch::Tensor rows_of_clips(const torch::Tensor& row_of_clip, int64_t rows, const torch::Tensor& kept) {
-  const auto now = torch::full({rows + 1}, -1, torch::kInt64);  // the last: clips that belong to none
+torch::Tensor rows_of_clips(const torch::Tensor& row_of_clip, int64_t rows,
+                            const torch::Tensor& kept) {
+  const auto now =
+      torch::full({rows + 1}, -1, torch::kInt64);  // the last: clips that belong to none
   now.index_copy_(0, kept, torch::arange(kept.size(0)));
   return now.index_select(0, row_of_clip.where(row_of_clip >= 0, rows));
 }
@@ -23,11 +25,14 @@ int64_t PoolScores::size() const {
 PoolScores subset(const PoolScores& scores, const std::vector<int64_t>& rows) {
   PoolScores part = scores;
   const auto index = torch::tensor(rows, torch::kInt64);
-  for (auto* field : {&part.logits, &part.embeddings, &part.teacher, &part.duration_s, &part.start_s}) {
+  for (auto* field :
+       {&part.logits, &part.embeddings, &part.teacher, &part.duration_s, &part.start_s}) {
     if (field->defined()) *field = field->index_select(0, index.to(field->device()));
   }
-  if (part.passes.defined()) part.passes = part.passes.index_select(1, index.to(part.passes.device()));
-  if (part.row_of_clip.defined()) part.row_of_clip = rows_of_clips(part.row_of_clip, scores.size(), index);
+  if (part.passes.defined())
+    part.passes = part.passes.index_select(1, index.to(part.passes.device()));
+  if (part.row_of_clip.defined())
+    part.row_of_clip = rows_of_clips(part.row_of_clip, scores.size(), index);
   if (!scores.video.empty()) {
     part.video.clear();
     for (const int64_t row : rows) part.video.push_back(scores.video[row]);
@@ -40,10 +45,13 @@ torch::Tensor Strategy::select(const PoolScores& scores, int64_t count, Random r
   if (pool == 0 || count <= 0) return torch::empty({0}, torch::kInt64);
   const auto values = score(scores, random.stream("score"));
   expect(values.has_value(), "a strategy without scores has a select of its own");
-  if (values->isnan().any().item<bool>()) fail("selection: the score of row {} is NaN; look for what broke its logits or embedding", values->isnan().nonzero()[0].item<int64_t>());
+  if (values->isnan().any().item<bool>())
+    fail("selection: the score of row {} is NaN; look for what broke its logits or embedding",
+         values->isnan().nonzero()[0].item<int64_t>());
   // A stable sort of shuffled rows: equal scores come in random order.
   const auto shuffled = torch::tensor(random.permutation(pool), torch::kInt64);
-  const auto order = values->index_select(0, shuffled).argsort(/*stable=*/true, /*dim=*/0, /*descending=*/true);
+  const auto order =
+      values->index_select(0, shuffled).argsort(/*stable=*/true, /*dim=*/0, /*descending=*/true);
   return shuffled.index_select(0, order.slice(0, 0, std::min(count, pool)));
 }
 

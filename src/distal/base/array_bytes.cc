@@ -7,7 +7,8 @@ std::optional<int64_t> array_bytes(std::span<const int64_t> sizes, int64_t eleme
   int64_t bytes = 0;
   bool empty = false;
   for (const int64_t size : sizes) {
-    if (size < 0 || (size > 0 && __builtin_mul_overflow(elements, size, &elements))) return std::nullopt;
+    if (size < 0 || (size > 0 && __builtin_mul_overflow(elements, size, &elements)))
+      return std::nullopt;
     empty |= size == 0;
   }
   if (empty) return 0;

@@ -35,13 +35,13 @@ struct Outer {
 
 std::string refusal(const std::string& yaml, const std::vector<Override>& overrides = {}) {
   Outer outer;
-  return error_of<UsageError>([&] {
-    Document::text(yaml, "r.yaml").with(overrides).read(outer);
-  });
+  return error_of<UsageError>([&] { Document::text(yaml, "r.yaml").with(overrides).read(outer); });
 }
 
 TEST(Options, RefuseAKeyThatStandsTwice) {
-  EXPECT_THAT(refusal("epochs: 3\ninner:\n  rate: 0.1\n  rate: 0.2\n"), HasSubstr("r.yaml:4:3: 'rate' stands here for the second time, the first is in line 3, column 3; keep one"));
+  EXPECT_THAT(refusal("epochs: 3\ninner:\n  rate: 0.1\n  rate: 0.2\n"),
+              HasSubstr("r.yaml:4:3: 'rate' stands here for the second time, the first is in line "
+                        "3, column 3; keep one"));
 }
 
 TEST(Options, ReadsNestedSectionsAndKeepsDefaults) {
@@ -55,8 +55,10 @@ TEST(Options, ReadsNestedSectionsAndKeepsDefaults) {
 
 TEST(Options, RefusalsNameLineColumnAndCure) {
   EXPECT_EQ(refusal("epochs: 0\n"), "r.yaml:1:9: epochs = 0 lies outside [1, 1000000000]");
-  EXPECT_THAT(refusal("mode: fats\n"), HasSubstr("r.yaml:1:7: mode = 'fats' is not one of: fast, slow; did you mean fast?"));
-  EXPECT_THAT(refusal("epochs: 2\ninner:\n  rat: 1\n"), HasSubstr("r.yaml:3:3: inner.rat is no option here; did you mean rate?"));
+  EXPECT_THAT(refusal("mode: fats\n"),
+              HasSubstr("r.yaml:1:7: mode = 'fats' is not one of: fast, slow; did you mean fast?"));
+  EXPECT_THAT(refusal("epochs: 2\ninner:\n  rat: 1\n"),
+              HasSubstr("r.yaml:3:3: inner.rat is no option here; did you mean rate?"));
   EXPECT_THAT(refusal("epochs: many\n"), HasSubstr("is not a whole number"));
   EXPECT_THAT(refusal("epochs: 1.5\n"), HasSubstr("is not a whole number"));
   EXPECT_THAT(refusal("epochs: [1\n"), HasSubstr("not YAML"));
@@ -86,11 +88,14 @@ TEST(Options, AScalarIsShortForTheNameOfASection) {
 
 TEST(Options, OverridesWinAndAreNamedInErrors) {
   Outer outer;
-  Document::text("inner: {rate: 0.1}", "r.yaml").with({{"inner.rate", "0.9"}, {"maybe.rate", "0.2"}, {"sizes", "[4]"}}).read(outer);
+  Document::text("inner: {rate: 0.1}", "r.yaml")
+      .with({{"inner.rate", "0.9"}, {"maybe.rate", "0.2"}, {"sizes", "[4]"}})
+      .read(outer);
   EXPECT_DOUBLE_EQ(outer.inner.rate, 0.9);
   EXPECT_DOUBLE_EQ(outer.maybe->rate, 0.2);
   EXPECT_EQ(outer.sizes, std::vector<int64_t>{4});
-  EXPECT_EQ(refusal("epochs: 2\n", {{"epochs", "0"}}), "--set epochs: epochs = 0 lies outside [1, 1000000000]");
+  EXPECT_EQ(refusal("epochs: 2\n", {{"epochs", "0"}}),
+            "--set epochs: epochs = 0 lies outside [1, 1000000000]");
 }
 
 TEST(Options, NumbersAreDecimalAndFinite) {
@@ -102,9 +107,15 @@ TEST(Options, NumbersAreDecimalAndFinite) {
     Document::text(fmt::format("inner: {{rate: {}}}", text), "r.yaml").read(outer);
     EXPECT_NEAR(outer.inner.rate, 0, 1e-300) << text;
   }
-  for (const char* text : {".inf", "inf", ".nan", "nan", "1e400", "0x10", "0o17", "010", "1_000", "1,5", "--1", "+-3", "-+3", "++3", "+", "+inf", "9e15000", "", "~", "[1]", "{a: 1}"}) {
-    EXPECT_THAT(refusal(fmt::format("epochs: {}", text)), HasSubstr("a whole number, in decimal digits and finite")) << text;
-    EXPECT_THAT(refusal(fmt::format("inner:\n  rate: {}", text)), HasSubstr("a number, in decimal digits and finite")) << text;
+  for (const char* text :
+       {".inf", "inf", ".nan", "nan", "1e400", "0x10",    "0o17", "010", "1_000", "1,5",   "--1",
+        "+-3",  "-+3", "++3",  "+",   "+inf",  "9e15000", "",     "~",   "[1]",   "{a: 1}"}) {
+    EXPECT_THAT(refusal(fmt::format("epochs: {}", text)),
+                HasSubstr("a whole number, in decimal digits and finite"))
+        << text;
+    EXPECT_THAT(refusal(fmt::format("inner:\n  rate: {}", text)),
+                HasSubstr("a number, in decimal digits and finite"))
+        << text;
   }
   EXPECT_THAT(refusal("epochs: 9e15"), HasSubstr("lies outside [1, 1000000000]"));
   EXPECT_THAT(refusal("epochs: 1e300"), HasSubstr("is not a whole number"));
@@ -115,20 +126,32 @@ TEST(Options, AnythingWhereSomethingElseIsDueIsRefusedAtItsPlace) {
   EXPECT_THAT(refusal("hello", {{"epochs", "3"}}), HasSubstr("r.yaml:1:1: must be a section"));
   EXPECT_THAT(refusal("[1]", {{"epochs", "3"}}), HasSubstr("r.yaml:1:1: must be a section"));
   EXPECT_THAT(refusal("sizes: {a: 1}"), HasSubstr("r.yaml:1:8: sizes must be a list"));
-  EXPECT_THAT(refusal("sizes:\n- 1\n- [2]"), HasSubstr("r.yaml:3:3: sizes = a list is not a whole number"));
-  EXPECT_THAT(refusal("mode: [fast]", {{"sizes", "1"}}), HasSubstr("r.yaml:1:7: mode = a list is not text")) << "the file's place, although something was set";
-  EXPECT_THAT(refusal("epochs: 1", {{"sizes", "[1, [2]]"}}), HasSubstr("--set sizes: sizes = a list"));
+  EXPECT_THAT(refusal("sizes:\n- 1\n- [2]"),
+              HasSubstr("r.yaml:3:3: sizes = a list is not a whole number"));
+  EXPECT_THAT(refusal("mode: [fast]", {{"sizes", "1"}}),
+              HasSubstr("r.yaml:1:7: mode = a list is not text"))
+      << "the file's place, although something was set";
+  EXPECT_THAT(refusal("epochs: 1", {{"sizes", "[1, [2]]"}}),
+              HasSubstr("--set sizes: sizes = a list"));
   EXPECT_THAT(refusal("inner: 3"), HasSubstr("inner.name is no option here"));
-  EXPECT_THAT(refusal("epochs: 1", {{"inner..rate", "1"}}), HasSubstr("--set inner..rate: is no key"));
-  EXPECT_THAT(refusal("epochs: 1", {{std::string(200, 'a') + std::string(200, '.'), "1"}}), HasSubstr("is no key"));
-  EXPECT_THAT(refusal("epochs: 1", {{"mode", "&a [*a]"}}), HasSubstr("--set mode:1:5: an alias ('*') within what it stands for has no end"));
+  EXPECT_THAT(refusal("epochs: 1", {{"inner..rate", "1"}}),
+              HasSubstr("--set inner..rate: is no key"));
+  EXPECT_THAT(refusal("epochs: 1", {{std::string(200, 'a') + std::string(200, '.'), "1"}}),
+              HasSubstr("is no key"));
+  EXPECT_THAT(refusal("epochs: 1", {{"mode", "&a [*a]"}}),
+              HasSubstr("--set mode:1:5: an alias ('*') within what it stands for has no end"));
   EXPECT_EQ(refusal("inner: ~\nmaybe:\n"), "");
 }
 
 TEST(Options, ALiteralValueIsNoYaml) {
   WithNamed options;
-  for (const std::string path : {"a: b", "[x]", "#1", "*a", "~", "it's \"it\"", "two\nlines", "!tag", "old\x7f" "name", "a\r", "d\u00e9j\u00e0"}) {
-    const auto document = Document::text("{}", "r.yaml").with({{"method.name", path, /*literal=*/true}});
+  for (const std::string path :
+       {"a: b", "[x]", "#1", "*a", "~", "it's \"it\"", "two\nlines", "!tag",
+        "old\x7f"
+        "name",
+        "a\r", "d\u00e9j\u00e0"}) {
+    const auto document =
+        Document::text("{}", "r.yaml").with({{"method.name", path, /*literal=*/true}});
     document.read(options);
     EXPECT_EQ(options.method.name, path);
     Document::text(document.dump(), "again").read(options);
@@ -138,7 +161,8 @@ TEST(Options, ALiteralValueIsNoYaml) {
 
 TEST(Options, ALiteralThatARecipeCannotHoldIsRefusedBeforeAnythingIsMade) {
   EXPECT_EQ(refusal("epochs: 1", {{"mode", "d\xe9j\xe0", /*literal=*/true}}),
-            "mode = d\uFFFDj\uFFFD: has the byte 0xe9 in it, which is no UTF-8, and a recipe is written in UTF-8; rename it, or give a link to it that has a plain name");
+            "mode = d\uFFFDj\uFFFD: has the byte 0xe9 in it, which is no UTF-8, and a recipe is "
+            "written in UTF-8; rename it, or give a link to it that has a plain name");
 }
 
 TEST(Options, TextOfAnyKindReadsBackWhenItIsResolved) {
@@ -153,11 +177,15 @@ TEST(Options, TextOfAnyKindReadsBackWhenItIsResolved) {
 TEST(Options, EntriesKeepTheirPlacesAndMustBeSections) {
   const auto document = Document::text("arms:\n  random: random\n", "r.yaml");
   EXPECT_THAT(error_of<UsageError>([&] { document.entries("arms"); }),
-              HasSubstr("r.yaml:2:11: arms.random must be a section")) << "a scalar is no arm";
-  const auto arms = Document::text("arms:\n  a: {epochs: 0}\n  b:\n", "r.yaml").with({{"x", "1"}}).entries("arms");
+              HasSubstr("r.yaml:2:11: arms.random must be a section"))
+      << "a scalar is no arm";
+  const auto arms = Document::text("arms:\n  a: {epochs: 0}\n  b:\n", "r.yaml")
+                        .with({{"x", "1"}})
+                        .entries("arms");
   ASSERT_EQ(arms.size(), 2u);
   EXPECT_EQ(arms[0].second.at(), "r.yaml:2:6");
-  const auto again = Document::text("{}", "r.yaml").with_entries("arms", {{"a \"quoted\" one", arms[0].second}});
+  const auto again =
+      Document::text("{}", "r.yaml").with_entries("arms", {{"a \"quoted\" one", arms[0].second}});
   EXPECT_EQ(again.entries("arms")[0].first, "a \"quoted\" one");
   EXPECT_EQ(again.entries("arms")[0].second.at(), "r.yaml:2:6");
 }
@@ -175,7 +203,8 @@ TEST(Options, ResolvedTextReadsBackToTheSameValues) {
 
 TEST(Options, AnArmIsADifferenceAndAnotherMethodDropsTheOldOnesOptions) {
   const auto base = Document::text("a: 1\nm: {name: x, t: 2}\n", "r.yaml");
-  EXPECT_EQ(base.overlaid_by(Document::text("m: {t: 3}", "arm")).dump(), "a: 1\nm: {name: x, t: 3}\n");
+  EXPECT_EQ(base.overlaid_by(Document::text("m: {t: 3}", "arm")).dump(),
+            "a: 1\nm: {name: x, t: 3}\n");
   EXPECT_EQ(base.overlaid_by(Document::text("m: {name: y}", "arm")).dump(), "a: 1\nm: {name: y}\n");
 }
 
@@ -193,7 +222,9 @@ TEST(Random, StreamsAreNamedIndependentAndRepeatable) {
 
 TEST(Random, MatchesThePublishedConstants) {
   EXPECT_EQ(fnv1a("input"), 0x1ebbae8f5810b65bULL);
-  EXPECT_DOUBLE_EQ(static_cast<double>(mix64(fnv1a("input") + 0x9e3779b97f4a7c15ULL) >> 11) * 0x1.0p-53, 0.0978183426575382);
+  EXPECT_DOUBLE_EQ(
+      static_cast<double>(mix64(fnv1a("input") + 0x9e3779b97f4a7c15ULL) >> 11) * 0x1.0p-53,
+      0.0978183426575382);
 }
 
 TEST(Random, DistributionsHaveTheirMoments) {
@@ -239,7 +270,9 @@ TEST(Clip, WhatIsMadeOfFilmedClipsIsFoundByItsKey) {
     EXPECT_EQ(found->filmed(), clip.filmed());
   }
   EXPECT_EQ(find_clip(fading.key(), filmed)->mixed->lambda, 0.3333);
-  for (const char* stranger : {"cc@0-2500", "cc@0-2500#1", "aa@0-2500*0.3+cc@0-1", "aa@0-2500*", "aa@0-2500#", ""}) EXPECT_FALSE(find_clip(stranger, filmed)) << stranger;
+  for (const char* stranger :
+       {"cc@0-2500", "cc@0-2500#1", "aa@0-2500*0.3+cc@0-1", "aa@0-2500*", "aa@0-2500#", ""})
+    EXPECT_FALSE(find_clip(stranger, filmed)) << stranger;
 }
 
 }  // namespace

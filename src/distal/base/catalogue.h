@@ -3,7 +3,8 @@
 // family's table from the folder (cmake/rooms.cmake). A method's file ends with
 //
 //   extern const Entry<Strategy> entropy;
-//   const Entry<Strategy> entropy = entry<Strategy, Entropy>("one sentence", "authors, title, venue, year, equation");
+//   const Entry<Strategy> entropy = entry<Strategy, Entropy>("one sentence", "authors, title,
+//   venue, year, equation");
 //
 // in the namespace of the folder. A method without options needs no `visit`; one with options has a
 // nested `struct Options { ...; void visit(OptionVisitor&) const; }` and a constructor from it.
@@ -51,10 +52,14 @@ const Catalogue<Family>& catalogue() {
 
 template <class Family, class Method>
 constexpr Entry<Family> entry(const char* summary, const char* source) {
-  return {summary, source, [](OptionVisitor& visitor, std::shared_ptr<const void>& kept) -> std::shared_ptr<const Family> {
+  return {summary, source,
+          [](OptionVisitor& visitor,
+             std::shared_ptr<const void>& kept) -> std::shared_ptr<const Family> {
             if constexpr (requires { typename Method::Options; }) {
               using Options = typename Method::Options;
-              const auto options = kept ? std::make_shared<Options>(*static_cast<const Options*>(kept.get())) : std::make_shared<Options>();
+              const auto options =
+                  kept ? std::make_shared<Options>(*static_cast<const Options*>(kept.get()))
+                       : std::make_shared<Options>();
               options->visit(visitor);
               visitor.done();
               kept = options;
@@ -71,7 +76,8 @@ constexpr Entry<Family> entry(const char* summary, const char* source) {
 template <class Family>
 struct Choice {
   std::string name;
-  mutable std::shared_ptr<const Family> method;  // follows from the name and the options; made by `visit`
+  mutable std::shared_ptr<const Family>
+      method;  // follows from the name and the options; made by `visit`
 
   Choice() = default;
   explicit Choice(const char* name) : name(name) {}
@@ -100,7 +106,9 @@ struct Choice {
   }
 
   /// The same method with the same options.
-  bool operator==(const Choice& other) const { return name == other.name && resolved(*this) == resolved(other); }
+  bool operator==(const Choice& other) const {
+    return name == other.name && resolved(*this) == resolved(other);
+  }
 
  private:
   mutable std::shared_ptr<const void> options_;  // the method's own; made by `visit`
@@ -111,7 +119,8 @@ struct Choice {
 template <class Family>
 std::shared_ptr<const Family> make(const std::string& name, const std::string& yaml = "") {
   Choice<Family> choice;
-  read_options(choice, yaml.empty() ? "{name: " + name + "}" : "{name: " + name + ", " + yaml + "}", "options");
+  read_options(choice, yaml.empty() ? "{name: " + name + "}" : "{name: " + name + ", " + yaml + "}",
+               "options");
   return choice.method;
 }
 

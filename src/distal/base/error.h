@@ -1,6 +1,7 @@
 #pragma once
-// Errors. `Error` is what a person can mend: its message says place, what is wrong, and what would be right, in one
-// line. `expect` guards a promise between our functions; a failure is a bug of distal. Only cli/main.cc catches.
+// Errors. `Error` is what a person can mend: its message says place, what is wrong, and what would
+// be right, in one line. `expect` guards a promise between our functions; a failure is a bug of
+// distal. Only cli/main.cc catches.
 
 #include <source_location>
 #include <stdexcept>
@@ -24,7 +25,8 @@ class UsageError : public Error {
 /// SIGINT or SIGTERM arrived; thrown at the next safe point, after a checkpoint.
 class Interrupted : public Error {
  public:
-  explicit Interrupted(int signal) : Error(fmt::format("stopped by signal {}", signal)), signal(signal) {}
+  explicit Interrupted(int signal)
+      : Error(fmt::format("stopped by signal {}", signal)), signal(signal) {}
   int signal;
 };
 
@@ -33,8 +35,11 @@ template <class... Args>
   throw Error(fmt::format(format, std::forward<Args>(args)...));
 }
 
-inline void expect(bool condition, const char* promise, std::source_location at = std::source_location::current()) {
-  if (!condition) throw std::logic_error(fmt::format("bug in distal: {}:{}: {}", at.file_name(), at.line(), promise));
+inline void expect(bool condition, const char* promise,
+                   std::source_location at = std::source_location::current()) {
+  if (!condition)
+    throw std::logic_error(
+        fmt::format("bug in distal: {}:{}: {}", at.file_name(), at.line(), promise));
 }
 
 }  // namespace distal

@@ -1,6 +1,6 @@
 #pragma once
-// The name of what a result depends on: equal inputs in equal order have equal fingerprints. Kept weights, trials of the store and
-// features are found again by it.
+// The name of what a result depends on: equal inputs in equal order have equal fingerprints. Kept
+// weights, trials of the store and features are found again by it.
 
 #include <cstdint>
 #include <string>
@@ -12,7 +12,8 @@ namespace distal {
 
 class Fingerprint {
  public:
-  /// Begins with what computes: distal's sources (computation_id), loaded plugins, LibTorch's version.
+  /// Begins with what computes: distal's sources (computation_id), loaded plugins, LibTorch's
+  /// version.
   Fingerprint();
 
   Fingerprint& add(std::string_view bytes);
@@ -21,8 +22,10 @@ class Fingerprint {
   Fingerprint& add(uint64_t number);
   /// Every option, resolved.
   template <class Options>
-    requires requires(Options& options, OptionVisitor& v) { options.visit(v); }
-  Fingerprint& add(const Options& options) { return add(std::string_view(resolved(options))); }
+  requires requires(Options& options, OptionVisitor& v) { options.visit(v); }
+  Fingerprint& add(const Options& options) {
+    return add(std::string_view(resolved(options)));
+  }
 
   std::string hex() const;  // 16 digits
 

@@ -10,7 +10,10 @@ Interned::Interned(std::string_view text) {
     using is_transparent = void;
   };
   static std::mutex mutex;
-  static auto& known = *new std::unordered_set<std::string, Hash, std::equal_to<>>;  // never freed: names outlive all else; its nodes stay where they are
+  static auto& known =
+      *new std::unordered_set<std::string, Hash,
+                              std::equal_to<>>;  // never freed: names outlive all else; its nodes
+                                                 // stay where they are
   static const auto& empty = *new std::string;
   if (text.empty()) {
     text_ = &empty;

@@ -1,6 +1,7 @@
 #pragma once
-// A string that many things share: one word wide, kept once for as long as the program runs. For names that are few beside what bears them:
-// a pool of 100,000 clips names 5,000 videos. Reads as a std::string; thread-safe.
+// A string that many things share: one word wide, kept once for as long as the program runs. For
+// names that are few beside what bears them: a pool of 100,000 clips names 5,000 videos. Reads as a
+// std::string; thread-safe.
 
 #include <compare>
 #include <concepts>
@@ -24,13 +25,17 @@ class Interned {
   bool empty() const { return text_->empty(); }
 
   friend bool operator==(const Interned& a, const Interned& b) { return a.text_ == b.text_; }
-  friend std::strong_ordering operator<=>(const Interned& a, const Interned& b) { return a.text_ == b.text_ ? std::strong_ordering::equal : *a.text_ <=> *b.text_; }
+  friend std::strong_ordering operator<=>(const Interned& a, const Interned& b) {
+    return a.text_ == b.text_ ? std::strong_ordering::equal : *a.text_ <=> *b.text_;
+  }
   template <class Text>
-    requires(std::convertible_to<const Text&, std::string_view> && !std::same_as<Text, Interned>)
+  requires(std::convertible_to<const Text&, std::string_view> && !std::same_as<Text, Interned>)
   friend bool operator==(const Interned& a, const Text& b) {
     return *a.text_ == std::string_view(b);
   }
-  friend std::ostream& operator<<(std::ostream& out, const Interned& name) { return out << *name.text_; }
+  friend std::ostream& operator<<(std::ostream& out, const Interned& name) {
+    return out << *name.text_;
+  }
 
  private:
   const std::string* text_;

@@ -15,9 +15,9 @@ volatile std::sig_atomic_t g_at_once = 0;
 
 // What a handler may call, and the words that the program has for Interrupted.
 void end_at_once(int signal) {
-  const std::string_view words =
-      signal == SIGINT ? "distal: stopped by signal 2; the same command continues\n"
-                       : "distal: stopped by signal 15; the same command continues\n";
+  const std::string_view words = signal == SIGINT
+                                     ? "distal: stopped by signal 2; the same command continues\n"
+                                     : "distal: stopped by signal 15; the same command continues\n";
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, words.data(), words.size());
   ::_exit(128 + signal);
 }

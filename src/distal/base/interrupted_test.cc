@@ -48,8 +48,10 @@ void stop_at_once(int signal) {
 
 TEST(InterruptedDeathTest, WhereNothingIsLostTheFirstEndsIt) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_EXIT(stop_at_once(SIGINT), ::testing::ExitedWithCode(130), "distal: stopped by signal 2; the same command continues");
-  EXPECT_EXIT(stop_at_once(SIGTERM), ::testing::ExitedWithCode(143), "distal: stopped by signal 15; the same command continues");
+  EXPECT_EXIT(stop_at_once(SIGINT), ::testing::ExitedWithCode(130),
+              "distal: stopped by signal 2; the same command continues");
+  EXPECT_EXIT(stop_at_once(SIGTERM), ::testing::ExitedWithCode(143),
+              "distal: stopped by signal 15; the same command continues");
 }
 
 TEST(InterruptedDeathTest, AReadThatBlocksReturns) {

@@ -21,10 +21,12 @@ TEST(Json, DepthIsBounded) {
 }
 
 TEST(Json, MessagesNameLineAndColumn) {
-  EXPECT_THAT(refusal("{\"a\": 1,\n \"b\": x}"), testing::StartsWith("a.json: line 2, column 7: not JSON from 'x}'"));
+  EXPECT_THAT(refusal("{\"a\": 1,\n \"b\": x}"),
+              testing::StartsWith("a.json: line 2, column 7: not JSON from 'x}'"));
   EXPECT_THAT(refusal("[1, 2"), testing::HasSubstr("ends too early"));
   EXPECT_EQ(refusal("  "), "a.json: empty; JSON was expected: copy or write it again");
-  EXPECT_EQ(refusal("[1e999]"), "a.json: a number in its JSON is out of range, beyond 1.8e+308; give a smaller one");
+  EXPECT_EQ(refusal("[1e999]"),
+            "a.json: a number in its JSON is out of range, beyond 1.8e+308; give a smaller one");
   EXPECT_THAT(refusal("\"\xFF\""), testing::HasSubstr("not JSON"));
 }
 

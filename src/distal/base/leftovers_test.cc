@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <set>
 
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,7 +28,8 @@ class Leftovers : public ::testing::Test {
     return found;
   }
   // A process that begins to write `path`, says so, and then dies, or waits for a byte from `end`.
-  pid_t writer(const std::string& path, const std::vector<std::string>& endings, int end = -1) const {
+  pid_t writer(const std::string& path, const std::vector<std::string>& endings,
+               int end = -1) const {
     int said[2];
     EXPECT_EQ(::pipe(said), 0);
     const pid_t child = ::fork();
@@ -51,15 +52,20 @@ class Leftovers : public ::testing::Test {
 
 TEST(LeftoverNames, AreOursAndNobodyElses) {
   for (const char* name : {"a.csv", "film.mp4", "0123.probe", "a b", "x.distal-1", ".lock"}) {
-    for (const int64_t number : {1, 2, 1000}) EXPECT_TRUE(is_unfinished(unfinished_name(name, number))) << name;
+    for (const int64_t number : {1, 2, 1000})
+      EXPECT_TRUE(is_unfinished(unfinished_name(name, number))) << name;
   }
   const std::string ours = unfinished_name("m", 1);
   EXPECT_TRUE(ours.starts_with("m.distal-1-") && ours.ends_with(".tmp"));
   for (const char* ending : {".onnx", ".xml", ".bin"}) EXPECT_TRUE(is_unfinished(ours + ending));
-  for (const std::string& other : {"my " + ours, ours + ".mp4", ours + "~", ours.substr(1), "M" + ours.substr(1), ours.substr(0, ours.size() - 4), std::string("m.distal-1-00000000.tmp")})
+  for (const std::string& other :
+       {"my " + ours, ours + ".mp4", ours + "~", ours.substr(1), "M" + ours.substr(1),
+        ours.substr(0, ours.size() - 4), std::string("m.distal-1-00000000.tmp")})
     EXPECT_FALSE(is_unfinished(other)) << other;
-  for (const char* other : {"notes.20230115.tmp", "backup.99999999.part", "thesis.4000000.unfinished.docx", "a.1-0.partial", "a.tmp", ".tmp", "tmp", "", ".distal-1", "a.distal-.tmp",
-                            "a.distal-0-12345678.tmp", "a.distal-99999999999999999999-12345678.tmp", "a.distal-x.tmp"})
+  for (const char* other :
+       {"notes.20230115.tmp", "backup.99999999.part", "thesis.4000000.unfinished.docx",
+        "a.1-0.partial", "a.tmp", ".tmp", "tmp", "", ".distal-1", "a.distal-.tmp",
+        "a.distal-0-12345678.tmp", "a.distal-99999999999999999999-12345678.tmp", "a.distal-x.tmp"})
     EXPECT_FALSE(is_unfinished(other)) << other;
 }
 
@@ -73,7 +79,9 @@ TEST_F(Leftovers, OfTheDeadGoAndAllElseStays) {
   for (const char* name : {"a", "b.mp4", "deep/c"}) writer(folder_ / name, {""});
   writer(folder_ / "m", {".xml", ".bin"});
   EXPECT_EQ(names().size(), 5u);
-  const std::set<std::string> theirs = {"notes.20230115.tmp", "backup.99999999.part", "thesis.4000000.unfinished.docx", "a.csv", "x.distal-1-12345678.tmp"};
+  const std::set<std::string> theirs = {"notes.20230115.tmp", "backup.99999999.part",
+                                        "thesis.4000000.unfinished.docx", "a.csv",
+                                        "x.distal-1-12345678.tmp"};
   for (const std::string& name : theirs) put(name);
   put("deep/report.20240101.tmp");
   std::set<std::string> stay = theirs;
@@ -94,7 +102,8 @@ TEST_F(Leftovers, WhatIsBeingWrittenStays) {
   const UnfinishedFile mine(folder_ / "m", {".xml", ".bin"});
   const std::string first = unfinished_name("m", 1);
   const std::string second = unfinished_name("m", 2);
-  const std::set<std::string> all = {first + ".xml", first + ".bin", second + ".xml", second + ".bin"};
+  const std::set<std::string> all = {first + ".xml", first + ".bin", second + ".xml",
+                                     second + ".bin"};
   EXPECT_EQ(names(), all) << "two that write the same file do so apart";
   clear_leftovers(folder_.path(), /*deep=*/true);
   clear_leftovers_of(folder_ / "m");

@@ -12,7 +12,8 @@ namespace {
 int64_t number_in(const std::string& text) {
   const size_t from = text.find_first_of("0123456789");
   int64_t number = -1;
-  if (from != std::string::npos) std::from_chars(text.data() + from, text.data() + text.size(), number);
+  if (from != std::string::npos)
+    std::from_chars(text.data() + from, text.data() + text.size(), number);
   return number;
 }
 
@@ -25,28 +26,37 @@ int64_t field_in(const std::string& path, const std::string& field) {
   return -1;
 }
 
-int64_t meminfo(const std::string& field) { return std::max<int64_t>(0, field_in("/proc/meminfo", field + ":")) * 1024; }
+int64_t meminfo(const std::string& field) {
+  return std::max<int64_t>(0, field_in("/proc/meminfo", field + ":")) * 1024;
+}
 
 // What the two versions of control groups call their files and fields.
 struct GroupWords {
   const char *limit, *used, *inactive, *active;
 };
-constexpr GroupWords kFirst = {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ", "total_active_file "};
+constexpr GroupWords kFirst = {"memory.limit_in_bytes", "memory.usage_in_bytes",
+                               "total_inactive_file ", "total_active_file "};
 constexpr GroupWords kSecond = {"memory.max", "memory.current", "inactive_file ", "active_file "};
 
 int64_t least(int64_t a, int64_t b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
 
 // The group `path` below `root` and all above it: the limit of any of them holds.
-void look_at(GroupMemory& memory, const std::filesystem::path& root, const std::string& path, const GroupWords& words) {
-  for (std::filesystem::path group = std::filesystem::path(path).relative_path();; group = group.parent_path()) {
+void look_at(GroupMemory& memory, const std::filesystem::path& root, const std::string& path,
+             const GroupWords& words) {
+  for (std::filesystem::path group = std::filesystem::path(path).relative_path();;
+       group = group.parent_path()) {
     const std::filesystem::path folder = root / group;
     const int64_t limit = field_in((folder / words.limit).string(), "");
     const int64_t used = field_in((folder / words.used).string(), "");
     if (limit >= 0) {
       memory.bytes = least(memory.bytes, limit);
-      const auto cached = [&](const char* field) { return std::max<int64_t>(0, field_in((folder / "memory.stat").string(), field)); };
-      const int64_t kept = std::max<int64_t>(0, used - cached(words.inactive) - cached(words.active));  // what cannot be freed at once
-      if (used >= 0) memory.free_bytes = least(memory.free_bytes, std::max<int64_t>(0, limit - kept));
+      const auto cached = [&](const char* field) {
+        return std::max<int64_t>(0, field_in((folder / "memory.stat").string(), field));
+      };
+      const int64_t kept = std::max<int64_t>(
+          0, used - cached(words.inactive) - cached(words.active));  // what cannot be freed at once
+      if (used >= 0)
+        memory.free_bytes = least(memory.free_bytes, std::max<int64_t>(0, limit - kept));
     }
     if (group.empty()) return;
   }
@@ -54,8 +64,9 @@ void look_at(GroupMemory& memory, const std::filesystem::path& root, const std::
 
 }  // namespace
 
-// Lines ID:CONTROLLERS:PATH; version 2 is the one of ID 0, which names no controllers. In a container the path may be one of the host that is not
-// there: then what counts is the root, which is the container's own.
+// Lines ID:CONTROLLERS:PATH; version 2 is the one of ID 0, which names no controllers. In a
+// container the path may be one of the host that is not there: then what counts is the root, which
+// is the container's own.
 GroupMemory group_memory(const std::string& groups, const std::string& mount) {
   GroupMemory memory;
   std::ifstream file(groups);
@@ -65,8 +76,10 @@ GroupMemory group_memory(const std::string& groups, const std::string& mount) {
     if (second == std::string::npos) continue;
     const std::string controllers = fmt::format(",{},", line.substr(first + 1, second - first - 1));
     const std::string path = line.substr(second + 1);
-    if (controllers == ",,") look_at(memory, mount, path, kSecond);
-    else if (controllers.find(",memory,") != std::string::npos) look_at(memory, mount + "/memory", path, kFirst);
+    if (controllers == ",,")
+      look_at(memory, mount, path, kSecond);
+    else if (controllers.find(",memory,") != std::string::npos)
+      look_at(memory, mount + "/memory", path, kFirst);
   }
   return memory;
 }

@@ -41,7 +41,8 @@ TEST_F(ControlGroups, OfTheSecondVersionHoldWithinEachOther) {
 TEST_F(ControlGroups, OfTheFirstVersionHoldToo) {
   put("fs/memory/docker/abc/memory.limit_in_bytes", "2000");
   put("fs/memory/docker/abc/memory.usage_in_bytes", "1900");
-  put("fs/memory/docker/abc/memory.stat", "inactive_file 1\ntotal_inactive_file 40\ntotal_active_file 10");
+  put("fs/memory/docker/abc/memory.stat",
+      "inactive_file 1\ntotal_inactive_file 40\ntotal_active_file 10");
   put("fs/memory/memory.limit_in_bytes", "9223372036854771712");
   put("fs/memory/memory.usage_in_bytes", "5000");
   const GroupMemory first = memory("5:cpu,cpuacct:/docker/abc\n4:memory:/docker/abc\n0::/");

@@ -12,9 +12,13 @@ namespace distal {
 
 std::string Clip::key() const {
   const auto milliseconds = [](double s) { return std::isinf(s) ? -1 : std::llround(s * 1000); };
-  std::string key = fmt::format("{}@{}-{}", video_id.empty() ? video : video_id, milliseconds(start_s), milliseconds(end_s));
+  std::string key = fmt::format("{}@{}-{}", video_id.empty() ? video : video_id,
+                                milliseconds(start_s), milliseconds(end_s));
   if (view > 0) key += fmt::format("#{}", view);
-  if (mixed) key += fmt::format("*{:.4g}{}+{}", mixed->lambda, mixed->fade > 0 ? fmt::format("~{:.4g}", mixed->fade) : "", mixed->other.key());
+  if (mixed)
+    key +=
+        fmt::format("*{:.4g}{}+{}", mixed->lambda,
+                    mixed->fade > 0 ? fmt::format("~{:.4g}", mixed->fade) : "", mixed->other.key());
   return key;
 }
 
@@ -28,7 +32,8 @@ ClipRefs refs_of(std::span<const Clip> clips) {
 Clip mixed_clip(Clip clip, const Clip& other, double lambda, double fade) {
   const auto as_named = [](double value) { return std::stod(fmt::format("{:.4g}", value)); };
   clip.label = -1;
-  clip.mixed = std::make_shared<const Clip::Mixed>(Clip::Mixed{other, as_named(lambda), as_named(fade)});
+  clip.mixed =
+      std::make_shared<const Clip::Mixed>(Clip::Mixed{other, as_named(lambda), as_named(fade)});
   return clip;
 }
 
@@ -50,13 +55,17 @@ std::optional<Clip> find_unmixed(const std::string& key, const FilmedClips& film
 
 std::optional<Clip> find_clip(const std::string& key, const FilmedClips& filmed) {
   if (auto clip = find_unmixed(key, filmed)) return clip;
-  static const Pattern mix(R"((.*?@-?\d+--?\d+(?:#\d+)?)\*(\d[\d.e-]{0,15})(?:~(\d[\d.e-]{0,15}))?\+(.*))", "a mix's key");
+  static const Pattern mix(
+      R"((.*?@-?\d+--?\d+(?:#\d+)?)\*(\d[\d.e-]{0,15})(?:~(\d[\d.e-]{0,15}))?\+(.*))",
+      "a mix's key");
   const auto part = mix.match(key);
   if (!part) return std::nullopt;
   const auto clip = find_unmixed((*part)[1], filmed);
   const auto other = find_unmixed((*part)[4], filmed);
   if (!clip || !other) return std::nullopt;
-  const auto number = [](const std::string& text) { return std::strtod(text.c_str(), nullptr); };  // "" is 0
+  const auto number = [](const std::string& text) {
+    return std::strtod(text.c_str(), nullptr);
+  };  // "" is 0
   return mixed_clip(*clip, *other, number((*part)[2]), number((*part)[3]));
 }
 

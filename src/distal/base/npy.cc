@@ -23,9 +23,10 @@ constexpr size_t kMostHeaderBytes = 64 << 10;
 constexpr size_t kMostDimensions = 64;
 
 const std::map<std::string, torch::ScalarType>& types() {
-  static const std::map<std::string, torch::ScalarType> table = {{"<f2", torch::kFloat16}, {"<f4", torch::kFloat32}, {"<f8", torch::kFloat64},
-                                                                 {"<i4", torch::kInt32},   {"<i8", torch::kInt64},   {"|b1", torch::kBool},
-                                                                 {"<V2", torch::kBFloat16}, {"|V2", torch::kBFloat16}};
+  static const std::map<std::string, torch::ScalarType> table = {
+      {"<f2", torch::kFloat16},  {"<f4", torch::kFloat32}, {"<f8", torch::kFloat64},
+      {"<i4", torch::kInt32},    {"<i8", torch::kInt64},   {"|b1", torch::kBool},
+      {"<V2", torch::kBFloat16}, {"|V2", torch::kBFloat16}};
   return table;
 }
 
@@ -35,8 +36,9 @@ struct Header {
   std::vector<int64_t> sizes;
 };
 
-// The literal of a Python dictionary that numpy.save writes: {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }, its keys in any
-// order. Nothing where it is anything else, such as a structure of several fields.
+// The literal of a Python dictionary that numpy.save writes: {'descr': '<f4', 'fortran_order':
+// False, 'shape': (2, 3), }, its keys in any order. Nothing where it is anything else, such as a
+// structure of several fields.
 class HeaderText {
  public:
   explicit HeaderText(std::string_view text) : rest_(text) {}
@@ -50,10 +52,14 @@ class HeaderText {
     while (!take("}")) {
       const auto key = quoted();
       if (!key || !take(":")) return std::nullopt;
-      if (*key == "descr" && !type) type = read_type(header);
-      else if (*key == "fortran_order" && !order) order = read_order(header);
-      else if (*key == "shape" && !shape) shape = read_sizes(header);
-      else return std::nullopt;
+      if (*key == "descr" && !type)
+        type = read_type(header);
+      else if (*key == "fortran_order" && !order)
+        order = read_order(header);
+      else if (*key == "shape" && !shape)
+        shape = read_sizes(header);
+      else
+        return std::nullopt;
       if (!take(",") && !rest_.starts_with('}')) return std::nullopt;
     }
     skip_spaces();
@@ -62,7 +68,9 @@ class HeaderText {
   }
 
  private:
-  void skip_spaces() { rest_.remove_prefix(std::min(rest_.find_first_not_of(" \n"), rest_.size())); }
+  void skip_spaces() {
+    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \n"), rest_.size()));
+  }
   bool take(std::string_view word) {
     skip_spaces();
     if (!rest_.starts_with(word)) return false;
@@ -105,10 +113,16 @@ class HeaderText {
 };
 
 Header read_header(std::string_view text, const std::string& path) {
-  if (text.size() > kMostHeaderBytes) fail("{}: a header of {} bytes, at most {} are read; save one array of numbers with numpy.save", path, text.size(), kMostHeaderBytes);
+  if (text.size() > kMostHeaderBytes)
+    fail("{}: a header of {} bytes, at most {} are read; save one array of numbers with numpy.save",
+         path, text.size(), kMostHeaderBytes);
   const auto header = HeaderText(text).read();
-  if (!header) fail("{}: holds no plain array (its header is {}); save one array of numbers", path, excerpt(text.substr(0, text.find_last_not_of(" \n") + 1)));
-  if (header->sizes.size() > kMostDimensions) fail("{}: an array of {} dimensions, at most {} are read; reshape it", path, header->sizes.size(), kMostDimensions);
+  if (!header)
+    fail("{}: holds no plain array (its header is {}); save one array of numbers", path,
+         excerpt(text.substr(0, text.find_last_not_of(" \n") + 1)));
+  if (header->sizes.size() > kMostDimensions)
+    fail("{}: an array of {} dimensions, at most {} are read; reshape it", path,
+         header->sizes.size(), kMostDimensions);
   return *header;
 }
 
@@ -117,11 +131,13 @@ std::string_view header_text(const MappedFile& file, const std::string& path) {
   const auto refuse = [&] { fail("{}: is no .npy file; write one with numpy.save", path); };
   if (file.size() < 12 || std::memcmp(file.data(), kMagic, kMagicBytes) != 0) refuse();
   const int version = static_cast<unsigned char>(file.data()[6]);
-  if (version < 1 || version > 3) fail("{}: .npy format {}, and 1 to 3 are known; write it with numpy.save", path, version);
+  if (version < 1 || version > 3)
+    fail("{}: .npy format {}, and 1 to 3 are known; write it with numpy.save", path, version);
   uint32_t length = 0;
   std::memcpy(&length, file.data() + 8, version == 1 ? 2 : 4);
   const size_t at = version == 1 ? 10 : 12;
-  if (length > file.size() - at) fail("{}: is cut off within its header; copy or save it again", path);
+  if (length > file.size() - at)
+    fail("{}: is cut off within its header; copy or save it again", path);
   return {file.data() + at, length};
 }
 
@@ -132,21 +148,35 @@ torch::Tensor map_npy(const std::string& path) {
   const std::string_view text = header_text(*file, path);
   const Header header = read_header(text, path);
   const auto type = types().find(header.type);
-  if (type == types().end()) fail("{}: holds numbers of type {}; save them with .astype('float32')", path, excerpt(header.type, 60));
-  if (header.fortran && header.sizes.size() > 1) fail("{}: is in Fortran order; save numpy.ascontiguousarray of it", path);
+  if (type == types().end())
+    fail("{}: holds numbers of type {}; save them with .astype('float32')", path,
+         excerpt(header.type, 60));
+  if (header.fortran && header.sizes.size() > 1)
+    fail("{}: is in Fortran order; save numpy.ascontiguousarray of it", path);
   char* const data = const_cast<char*>(text.data() + text.size());
   const int64_t there = file->data() + file->size() - data;
-  const auto bytes = array_bytes(header.sizes, static_cast<int64_t>(c10::elementSize(type->second)));
-  if (!bytes || *bytes > there) fail("{}: is cut off: {} bytes do not hold an array of {}; copy or save it again", path, there, fmt::join(header.sizes, " x "));
-  if (*bytes < there) fail("{}: {} bytes follow its array of {}; save one array a file", path, there - *bytes, fmt::join(header.sizes, " x "));
-  return torch::from_blob(data, header.sizes, [file](void*) {}, type->second);
+  const auto bytes =
+      array_bytes(header.sizes, static_cast<int64_t>(c10::elementSize(type->second)));
+  if (!bytes || *bytes > there)
+    fail("{}: is cut off: {} bytes do not hold an array of {}; copy or save it again", path, there,
+         fmt::join(header.sizes, " x "));
+  if (*bytes < there)
+    fail("{}: {} bytes follow its array of {}; save one array a file", path, there - *bytes,
+         fmt::join(header.sizes, " x "));
+  return torch::from_blob(
+      data, header.sizes, [file](void*) {}, type->second);
 }
 
 void write_npy(const std::string& path, const torch::Tensor& array) {
   const auto values = array.to(torch::kCPU).contiguous();
-  const auto* type = values.scalar_type() == torch::kFloat32 ? "<f4" : values.scalar_type() == torch::kFloat64 ? "<f8" : "<i8";
-  expect(*type != 0 && (values.scalar_type() == torch::kInt64 || values.is_floating_point()), "write_npy takes float32, float64 and int64");
-  std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", type, fmt::join(values.sizes(), ", "), values.dim() == 1 ? "," : "");
+  const auto* type = values.scalar_type() == torch::kFloat32   ? "<f4"
+                     : values.scalar_type() == torch::kFloat64 ? "<f8"
+                                                               : "<i8";
+  expect(*type != 0 && (values.scalar_type() == torch::kInt64 || values.is_floating_point()),
+         "write_npy takes float32, float64 and int64");
+  std::string text =
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", type,
+                  fmt::join(values.sizes(), ", "), values.dim() == 1 ? "," : "");
   text.append(kAlignment - 1 - (kMagicBytes + 4 + text.size()) % kAlignment, ' ');
   text += '\n';
   const auto length = static_cast<uint16_t>(text.size());

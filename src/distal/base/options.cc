@@ -21,7 +21,8 @@ namespace {
 constexpr int64_t kMostFileBytes = int64_t{16} << 20;  // of a recipe, its comments included
 
 std::optional<bool> truth_of(std::string word) {
-  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   for (const char* yes : {"true", "yes", "on", "y"}) {
     if (word == yes) return true;
   }
@@ -33,10 +34,22 @@ std::optional<bool> truth_of(std::string word) {
 
 template <class T>
 struct Kind;
-template <> struct Kind<bool> { static constexpr const char* name = "true or false"; };
-template <> struct Kind<int64_t> { static constexpr const char* name = "a whole number, in decimal digits and finite"; };
-template <> struct Kind<double> { static constexpr const char* name = "a number, in decimal digits and finite"; };
-template <> struct Kind<std::string> { static constexpr const char* name = "text"; };
+template <>
+struct Kind<bool> {
+  static constexpr const char* name = "true or false";
+};
+template <>
+struct Kind<int64_t> {
+  static constexpr const char* name = "a whole number, in decimal digits and finite";
+};
+template <>
+struct Kind<double> {
+  static constexpr const char* name = "a number, in decimal digits and finite";
+};
+template <>
+struct Kind<std::string> {
+  static constexpr const char* name = "text";
+};
 
 template <class T>
 std::optional<T> converted(const std::string& text) {
@@ -46,9 +59,12 @@ std::optional<T> converted(const std::string& text) {
     return truth_of(text);
   } else {
     const auto number = number_of(text);
-    if constexpr (std::is_same_v<T, double>) return number;
-    else if (!number || std::abs(*number) > 9e15 || *number != std::floor(*number)) return std::nullopt;  // 1e3 is a whole number too
-    else return static_cast<int64_t>(*number);
+    if constexpr (std::is_same_v<T, double>)
+      return number;
+    else if (!number || std::abs(*number) > 9e15 || *number != std::floor(*number))
+      return std::nullopt;  // 1e3 is a whole number too
+    else
+      return static_cast<int64_t>(*number);
   }
 }
 
@@ -57,10 +73,13 @@ class Reader final : public OptionVisitor {
   Reader(const Yaml& node, std::string prefix) : node_(&node), prefix_(std::move(prefix)) {
     if (node.is_section()) return;
     made_ = Yaml::section(node.place);
-    if (node.is_text() && !prefix_.empty()) made_.set("name", node);  // `strategy: badge` is short for `strategy: {name: badge}`
+    if (node.is_text() && !prefix_.empty())
+      made_.set("name", node);  // `strategy: badge` is short for `strategy: {name: badge}`
     else if (!node.is_nothing())
-      throw UsageError(fmt::format("{}: {} must be a section of key: value lines, not {}", node.place.text(),
-                                   prefix_.empty() ? "what stands here" : prefix_.substr(0, prefix_.size() - 1), yaml_excerpt(node)));
+      throw UsageError(
+          fmt::format("{}: {} must be a section of key: value lines, not {}", node.place.text(),
+                      prefix_.empty() ? "what stands here" : prefix_.substr(0, prefix_.size() - 1),
+                      yaml_excerpt(node)));
     node_ = &made_;
   }
   Reader(const Reader&) = delete;
@@ -70,8 +89,10 @@ class Reader final : public OptionVisitor {
       if (seen_.contains(entry.key)) continue;
       const std::vector<std::string> known(seen_.begin(), seen_.end());
       const auto near = nearest(entry.key, known);
-      throw UsageError(fmt::format("{}: {}{} is no option here; {}", entry.place.text(), prefix_, excerpt(entry.key, 60),
-                                   near ? fmt::format("did you mean {}?", *near) : fmt::format("known: {}", fmt::join(known, ", "))));
+      throw UsageError(fmt::format("{}: {}{} is no option here; {}", entry.place.text(), prefix_,
+                                   excerpt(entry.key, 60),
+                                   near ? fmt::format("did you mean {}?", *near)
+                                        : fmt::format("known: {}", fmt::join(known, ", "))));
     }
   }
 
@@ -89,7 +110,8 @@ class Reader final : public OptionVisitor {
   void section(const char* name, const char*, const Section& section) override {
     seen_.insert(name);
     const Yaml* at = node_->find(name);
-    // A section that is not written is still visited when it has defaults: the method behind a Choice must be made.
+    // A section that is not written is still visited when it has defaults: the method behind a
+    // Choice must be made.
     if ((at == nullptr || at->is_nothing()) && !section.present()) return;
     const Yaml absent = Yaml::section(node_->place);
     Reader inner(at != nullptr ? *at : absent, prefix_ + name + ".");
@@ -102,29 +124,38 @@ class Reader final : public OptionVisitor {
   template <class T>
   static T scalar(const Yaml& at, const std::string& key, const std::string& spot) {
     const auto value = at.is_text() ? converted<T>(at.text) : std::nullopt;
-    if (!value) throw UsageError(fmt::format("{}: {} = {} is not {}", spot, key, yaml_excerpt(at), Kind<T>::name));
+    if (!value)
+      throw UsageError(
+          fmt::format("{}: {} = {} is not {}", spot, key, yaml_excerpt(at), Kind<T>::name));
     return *value;
   }
   template <class T>
-  static void check(const T& value, const std::string& key, const std::string& spot, Range range, const OneOf& words) {
+  static void check(const T& value, const std::string& key, const std::string& spot, Range range,
+                    const OneOf& words) {
     if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
       const auto number = static_cast<double>(value);
       if (!(number >= range.low && number <= range.high))
-        throw UsageError(fmt::format("{}: {} = {} lies outside [{}, {}]", spot, key, value, range.low, range.high));
+        throw UsageError(fmt::format("{}: {} = {} lies outside [{}, {}]", spot, key, value,
+                                     range.low, range.high));
     } else if constexpr (std::is_same_v<T, std::string>) {
-      if (words.words.empty() || std::find(words.words.begin(), words.words.end(), value) != words.words.end()) return;
+      if (words.words.empty() ||
+          std::find(words.words.begin(), words.words.end(), value) != words.words.end())
+        return;
       const auto near = nearest(value, words.words);
-      throw UsageError(fmt::format("{}: {} = '{}' is not one of: {}{}", spot, key, excerpt(value, 60), fmt::join(words.words, ", "),
+      throw UsageError(fmt::format("{}: {} = '{}' is not one of: {}{}", spot, key,
+                                   excerpt(value, 60), fmt::join(words.words, ", "),
                                    near ? fmt::format("; did you mean {}?", *near) : ""));
     }
   }
   template <class T>
-  static void read(const Yaml& at, T& target, const std::string& key, const std::string& spot, Range range, const OneOf& words) {
+  static void read(const Yaml& at, T& target, const std::string& key, const std::string& spot,
+                   Range range, const OneOf& words) {
     target = scalar<T>(at, key, spot);
     check(target, key, spot, range, words);
   }
   template <class T>
-  static void read(const Yaml& at, std::optional<T>& target, const std::string& key, const std::string& spot, Range range, const OneOf& words) {
+  static void read(const Yaml& at, std::optional<T>& target, const std::string& key,
+                   const std::string& spot, Range range, const OneOf& words) {
     if (at.is_nothing()) {
       target.reset();
       return;
@@ -133,7 +164,8 @@ class Reader final : public OptionVisitor {
     check(*target, key, spot, range, words);
   }
   template <class T>
-  static void read(const Yaml& at, std::vector<T>& target, const std::string& key, const std::string& spot, Range range, const OneOf& words) {
+  static void read(const Yaml& at, std::vector<T>& target, const std::string& key,
+                   const std::string& spot, Range range, const OneOf& words) {
     target.clear();
     if (at.is_text()) {
       target.push_back(scalar<T>(at, key, spot));
@@ -169,11 +201,17 @@ class Writer final : public OptionVisitor {
 
  private:
   template <class T>
-  static Yaml yaml(const T& value) { return Yaml::of_text(fmt::format("{}", value), {}); }
+  static Yaml yaml(const T& value) {
+    return Yaml::of_text(fmt::format("{}", value), {});
+  }
   template <class T>
-  void write(const char* name, const T& source) { made.set(name, yaml(source)); }
+  void write(const char* name, const T& source) {
+    made.set(name, yaml(source));
+  }
   template <class T>
-  void write(const char* name, const std::optional<T>& source) { if (source) write(name, *source); }
+  void write(const char* name, const std::optional<T>& source) {
+    if (source) write(name, *source);
+  }
   template <class T>
   void write(const char* name, const std::vector<T>& source) {
     Yaml list;
@@ -226,14 +264,17 @@ class Describer final : public OptionVisitor {
         field);
   }
   void section(const char* name, const char* help, const Section& section) override {
-    rows_.push_back({.key = prefix_ + name, .help = help, .section = true, .present = section.present()});
+    rows_.push_back(
+        {.key = prefix_ + name, .help = help, .section = true, .present = section.present()});
     Describer inner(rows_, prefix_ + name + ".");
     section.visit(inner);
   }
 
  private:
   template <class T>
-  static std::string type(const T&) { return TypeWords<T>::one; }
+  static std::string type(const T&) {
+    return TypeWords<T>::one;
+  }
   template <class T>
   static std::string type(const std::optional<T>&) {
     return fmt::format("{} or none", TypeWords<T>::one);
@@ -243,7 +284,9 @@ class Describer final : public OptionVisitor {
     return fmt::format("list of {}", TypeWords<T>::many);
   }
   template <class T>
-  static std::string show(const T& source) { return fmt::format("{}", source); }
+  static std::string show(const T& source) {
+    return fmt::format("{}", source);
+  }
   template <class T>
   static std::string show(const std::optional<T>& source) {
     return source ? show(*source) : "none";
@@ -268,7 +311,8 @@ std::string bracketed_limits(const OptionRow& row) {
 // Maps merge, everything else is replaced.
 Yaml laid_over(const Yaml& base, const Yaml& difference) {
   const Yaml* is = difference.find("name");
-  if (base.is_text() && difference.is_section() && is == nullptr) {  // `loss: kd` under `loss: {tau: 2}`
+  if (base.is_text() && difference.is_section() &&
+      is == nullptr) {  // `loss: kd` under `loss: {tau: 2}`
     Yaml named = difference;
     named.set("name", base);
     return named;
@@ -283,7 +327,10 @@ Yaml laid_over(const Yaml& base, const Yaml& difference) {
   merged.flow = base.flow;
   for (const YamlEntry& entry : base.entries) {
     const auto over = above.find(entry.key);
-    merged.entries.push_back(over == above.end() ? entry : YamlEntry{entry.key, over->second->place, laid_over(entry.value, over->second->value)});
+    merged.entries.push_back(over == above.end()
+                                 ? entry
+                                 : YamlEntry{entry.key, over->second->place,
+                                             laid_over(entry.value, over->second->value)});
     if (over != above.end()) above.erase(over);
   }
   for (const YamlEntry& entry : difference.entries) {
@@ -292,14 +339,17 @@ Yaml laid_over(const Yaml& base, const Yaml& difference) {
   return merged;
 }
 
-// Sets what lies under `words` (a path) to `value`; a scalar on the way becomes a section whose `name` it was.
+// Sets what lies under `words` (a path) to `value`; a scalar on the way becomes a section whose
+// `name` it was.
 void set_below(Yaml& node, std::span<const std::string> words, const Yaml& value) {
   if (words.empty()) {
     node = value;
     return;
   }
   if (node.is_list())
-    throw UsageError(fmt::format("{}: a list stands here, and {} sets an option of a section; write key: value lines", node.place.text(), value.place.text()));
+    throw UsageError(fmt::format(
+        "{}: a list stands here, and {} sets an option of a section; write key: value lines",
+        node.place.text(), value.place.text()));
   if (!node.is_section()) {
     Yaml made = Yaml::section(value.place);
     if (node.is_text()) made.set("name", node);
@@ -318,24 +368,31 @@ std::vector<std::string> words_of(const std::string& key) {
     words.push_back(key.substr(at, dot - at));
     at = dot + 1;
   }
-  const bool gap = std::any_of(words.begin(), words.end(), [](const std::string& word) { return word.empty(); });
+  const bool gap =
+      std::any_of(words.begin(), words.end(), [](const std::string& word) { return word.empty(); });
   if (gap || words.size() > static_cast<size_t>(kMostYamlDepth))
-    throw UsageError(fmt::format("--set {}: is no key; keys are words with a dot between them, such as student.training.steps", excerpt(key, 60)));
+    throw UsageError(fmt::format("--set {}: is no key; keys are words with a dot between them, "
+                                 "such as student.training.steps",
+                                 excerpt(key, 60)));
   return words;
 }
 
 }  // namespace
 
 std::optional<double> number_of(std::string_view text) {
-  const std::string_view digits = text.substr(text.starts_with('-') || text.starts_with('+') ? 1 : 0);
+  const std::string_view digits =
+      text.substr(text.starts_with('-') || text.starts_with('+') ? 1 : 0);
   if (text.starts_with('+')) text = digits;
   const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  if (digits.empty() || !(digit(digits[0]) || digits[0] == '.')) return std::nullopt;  // no "inf", "nan" or second sign
-  if (digits.size() > 1 && digits[0] == '0' && digit(digits[1])) return std::nullopt;  // 010 is 8 to YAML 1.1 and 10 to others
+  if (digits.empty() || !(digit(digits[0]) || digits[0] == '.'))
+    return std::nullopt;  // no "inf", "nan" or second sign
+  if (digits.size() > 1 && digits[0] == '0' && digit(digits[1]))
+    return std::nullopt;  // 010 is 8 to YAML 1.1 and 10 to others
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc::invalid_argument || end != text.data() + text.size()) return std::nullopt;
-  if (error == std::errc::result_out_of_range) number = std::strtod(std::string(text).c_str(), nullptr);  // infinite, or about 0
+  if (error == std::errc::result_out_of_range)
+    number = std::strtod(std::string(text).c_str(), nullptr);  // infinite, or about 0
   if (!std::isfinite(number)) return std::nullopt;
   return number + 0.0;  // -0 is 0
 }
@@ -343,16 +400,19 @@ std::optional<double> number_of(std::string_view text) {
 Override Override::parse(const std::string& text) {
   const auto equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
-    throw UsageError(fmt::format("--set {}: needs key=value, for example training.epochs=10", excerpt(text)));
+    throw UsageError(
+        fmt::format("--set {}: needs key=value, for example training.epochs=10", excerpt(text)));
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-Document::Document(Yaml node, std::string place) : node_(std::make_shared<const Yaml>(std::move(node))), place_(std::move(place)) {}
+Document::Document(Yaml node, std::string place)
+    : node_(std::make_shared<const Yaml>(std::move(node))), place_(std::move(place)) {}
 
 Document Document::file(const std::string& path) {
   std::error_code unknown;
   if (!std::filesystem::exists(path, unknown) && !unknown)
-    throw UsageError(fmt::format("{}: no such recipe; `ls recipes` shows those that come with distal", excerpt(path)));
+    throw UsageError(fmt::format(
+        "{}: no such recipe; `ls recipes` shows those that come with distal", excerpt(path)));
   std::string content;
   try {
     content = read_file(path, kMostFileBytes);
@@ -365,7 +425,8 @@ Document Document::file(const std::string& path) {
 Document Document::text(const std::string& yaml, const std::string& place) {
   Yaml node = parse_yaml(yaml, place);
   if (!node.is_section() && !node.is_nothing())
-    throw UsageError(fmt::format("{}: must be a section of key: value lines, not {}", node.place.text(), yaml_excerpt(node)));
+    throw UsageError(fmt::format("{}: must be a section of key: value lines, not {}",
+                                 node.place.text(), yaml_excerpt(node)));
   return {std::move(node), place};
 }
 
@@ -375,13 +436,19 @@ Document Document::with(const std::vector<Override>& overrides) const {
     const auto words = words_of(key);
     const std::string source = "--set " + key;
     if (const std::string unfit = literal ? no_yaml_text(value) : ""; !unfit.empty())
-      throw UsageError(fmt::format("{} = {}: has {}, and a recipe is written in UTF-8; rename it, or give a link to it that has a plain name", key, excerpt(value, 60), unfit));
-    set_below(changed, words, literal ? Yaml::of_text(value, {std::make_shared<const std::string>(source)}) : parse_yaml(value, source, /*lines=*/false));
+      throw UsageError(fmt::format("{} = {}: has {}, and a recipe is written in UTF-8; rename it, "
+                                   "or give a link to it that has a plain name",
+                                   key, excerpt(value, 60), unfit));
+    set_below(changed, words,
+              literal ? Yaml::of_text(value, {std::make_shared<const std::string>(source)})
+                      : parse_yaml(value, source, /*lines=*/false));
   }
   return {std::move(changed), place_};
 }
 
-Document Document::overlaid_by(const Document& difference) const { return {laid_over(*node_, *difference.node_), place_}; }
+Document Document::overlaid_by(const Document& difference) const {
+  return {laid_over(*node_, *difference.node_), place_};
+}
 
 std::optional<Document> Document::section(const std::string& dotted_key) const {
   const Yaml* at = node_.get();
@@ -403,19 +470,25 @@ std::vector<std::pair<std::string, Document>> Document::entries(const std::strin
   const auto all = section(key);
   if (!all) return found;
   if (!all->node_->is_section())
-    throw UsageError(fmt::format("{}: {} must be a section: a name, then what differs; not {}", all->at(), key, yaml_excerpt(*all->node_)));
+    throw UsageError(fmt::format("{}: {} must be a section: a name, then what differs; not {}",
+                                 all->at(), key, yaml_excerpt(*all->node_)));
   for (const YamlEntry& entry : all->node_->entries) {
     const Yaml& body = entry.value;
     if (!body.is_section() && !body.is_nothing())
-      throw UsageError(fmt::format("{}: {}.{} must be a section of what differs, such as {{strategy: margin}}, not {}", body.place.text(), key, excerpt(entry.key, 60), yaml_excerpt(body)));
-    found.emplace_back(entry.key, Document(body.is_nothing() ? Yaml::section(body.place) : body, place_));
+      throw UsageError(fmt::format(
+          "{}: {}.{} must be a section of what differs, such as {{strategy: margin}}, not {}",
+          body.place.text(), key, excerpt(entry.key, 60), yaml_excerpt(body)));
+    found.emplace_back(entry.key,
+                       Document(body.is_nothing() ? Yaml::section(body.place) : body, place_));
   }
   return found;
 }
 
-Document Document::with_entries(const std::string& key, const std::vector<std::pair<std::string, Document>>& entries) const {
+Document Document::with_entries(
+    const std::string& key, const std::vector<std::pair<std::string, Document>>& entries) const {
   Yaml all = Yaml::section(node_->place);
-  for (const auto& [name, body] : entries) all.entries.push_back({name, body.node_->place, *body.node_});
+  for (const auto& [name, body] : entries)
+    all.entries.push_back({name, body.node_->place, *body.node_});
   Yaml more = node_->is_nothing() ? Yaml::section(node_->place) : *node_;
   more.set(key, std::move(all));
   return {std::move(more), place_};
@@ -447,8 +520,8 @@ std::vector<OptionRow> option_rows(const std::function<void(OptionVisitor&)>& vi
 std::string help_text(const std::vector<OptionRow>& rows) {
   std::string out;
   for (const OptionRow& row : rows)
-    out += fmt::format("  {:<34} {:<14} {}{}\n", row.key, row.value, row.help,
-                       bracketed_limits(row));
+    out +=
+        fmt::format("  {:<34} {:<14} {}{}\n", row.key, row.value, row.help, bracketed_limits(row));
   return out;
 }
 

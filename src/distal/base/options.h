@@ -1,7 +1,9 @@
 #pragma once
-// Options, declared once. An options struct lives with its owner, gives each field its default, and lists it in
+// Options, declared once. An options struct lives with its owner, gives each field its default, and
+// lists it in
 //
-//   void visit(OptionVisitor& v) const { v("epochs", epochs, "passes over the labelled clips", at_least(1)); }
+//   void visit(OptionVisitor& v) const { v("epochs", epochs, "passes over the labelled clips",
+//   at_least(1)); }
 //
 // Visitors read a recipe (unknown key, wrong type, out of range: refused as
 // `file:line:column: what, cure`), write the resolved values back as YAML, and describe the options
@@ -24,7 +26,8 @@ namespace distal {
 
 struct Yaml;
 
-/// No option is meant to be larger, unless it says so: beyond it, products of two overflow and nothing ends.
+/// No option is meant to be larger, unless it says so: beyond it, products of two overflow and
+/// nothing ends.
 inline constexpr double kMostNumber = 1e9;
 
 struct Range {  // inclusive
@@ -41,33 +44,34 @@ inline OneOf one_of(std::vector<std::string> words) { return {std::move(words)};
 
 class OptionVisitor {
  public:
-  using Field = std::variant<const bool*, const int64_t*, const double*, const std::string*, const std::optional<int64_t>*,
-                             const std::optional<double>*, const std::optional<std::string>*, const std::vector<int64_t>*,
+  using Field = std::variant<const bool*, const int64_t*, const double*, const std::string*,
+                             const std::optional<int64_t>*, const std::optional<double>*,
+                             const std::optional<std::string>*, const std::vector<int64_t>*,
                              const std::vector<double>*, const std::vector<std::string>*>;
   virtual ~OptionVisitor() = default;
 
   template <class T>
-    requires std::constructible_from<Field, const T*>
+  requires std::constructible_from<Field, const T*>
   void operator()(const char* name, const T& field, const char* help) {
     value(name, &field, help, {}, {});
   }
   template <class T>
-    requires std::constructible_from<Field, const T*>
+  requires std::constructible_from<Field, const T*>
   void operator()(const char* name, const T& field, const char* help, Range range) {
     value(name, &field, help, range, {});
   }
   template <class T>
-    requires std::constructible_from<Field, const T*>
+  requires std::constructible_from<Field, const T*>
   void operator()(const char* name, const T& field, const char* help, const OneOf& words) {
     value(name, &field, help, {}, words);
   }
   template <class T>
-    requires requires(const T& section, OptionVisitor& v) { section.visit(v); }
+  requires requires(const T& section, OptionVisitor& v) { section.visit(v); }
   void operator()(const char* name, const T& options, const char* help) {
     section(name, help, Present<T>(options));
   }
   template <class T>
-    requires requires(const T& section, OptionVisitor& v) { section.visit(v); }
+  requires requires(const T& section, OptionVisitor& v) { section.visit(v); }
   void operator()(const char* name, const std::optional<T>& options, const char* help) {
     section(name, help, Optional<T>(options));
   }
@@ -89,10 +93,12 @@ class OptionVisitor {
     virtual void make() const = 0;
   };
 
-  virtual void value(const char* name, Field field, const char* help, Range range, const OneOf& words) = 0;
+  virtual void value(const char* name, Field field, const char* help, Range range,
+                     const OneOf& words) = 0;
   virtual void section(const char* name, const char* help, const Section& section) = 0;
 
-  /// For readers. Options are visited const, since most visitors only look; a reader was given options that are not (Document::read).
+  /// For readers. Options are visited const, since most visitors only look; a reader was given
+  /// options that are not (Document::read).
   template <class T>
   static T& writable(const T& field) {
     return const_cast<T&>(field);
@@ -125,7 +131,8 @@ class OptionVisitor {
   };
 };
 
-/// A number as people write it, in recipes and on the command line: decimal, perhaps with an exponent. Nothing where the text is none, or not finite.
+/// A number as people write it, in recipes and on the command line: decimal, perhaps with an
+/// exponent. Nothing where the text is none, or not finite.
 std::optional<double> number_of(std::string_view text);
 
 /// One `key.sub.key=value` of the command line.
@@ -135,24 +142,31 @@ struct Override {
   static Override parse(const std::string& text);  // throws UsageError without an '='
 };
 
-/// A YAML document with its place, already merged with overrides; what it may hold at most says base/yaml.h. Each value keeps the place
-/// it came from: a line of the file, or `--set key`.
+/// A YAML document with its place, already merged with overrides; what it may hold at most says
+/// base/yaml.h. Each value keeps the place it came from: a line of the file, or `--set key`.
 class Document {
  public:
-  static Document file(const std::string& path);                      // throws UsageError: missing, no regular file, not YAML (line, column)
-  static Document text(const std::string& yaml, const std::string& place);  // throws UsageError: no key: value lines
-  Document with(const std::vector<Override>& overrides) const;        // overrides win
-  /// The section `key` laid over this document (maps merge, everything else is replaced), without `key` itself.
+  static Document file(const std::string& path);  // throws UsageError: missing, no regular file,
+                                                  // not YAML (line, column)
+  static Document text(const std::string& yaml,
+                       const std::string& place);  // throws UsageError: no key: value lines
+  Document with(const std::vector<Override>& overrides) const;  // overrides win
+  /// The section `key` laid over this document (maps merge, everything else is replaced), without
+  /// `key` itself.
   Document overlaid_by(const Document& difference) const;
   std::optional<Document> section(const std::string& dotted_key) const;
   Document without(const std::string& key) const;
-  std::vector<std::pair<std::string, Document>> entries(const std::string& key) const;  // a map of sections, in order
-  Document with_entries(const std::string& key, const std::vector<std::pair<std::string, Document>>& entries) const;
+  std::vector<std::pair<std::string, Document>> entries(
+      const std::string& key) const;  // a map of sections, in order
+  Document with_entries(const std::string& key,
+                        const std::vector<std::pair<std::string, Document>>& entries) const;
   std::string dump() const;
 
   /// Reads every field of `options`; throws UsageError.
   template <class T>
-  void read(T& options) const { read_with([&](OptionVisitor& v) { options.visit(v); }); }
+  void read(T& options) const {
+    read_with([&](OptionVisitor& v) { options.visit(v); });
+  }
   void read_with(const std::function<void(OptionVisitor&)>& visit) const;
   const std::string& place() const { return place_; }  // the file
   std::string at() const;                              // `file:line:column` of its first line
@@ -168,8 +182,8 @@ std::string resolved_yaml(const std::function<void(OptionVisitor&)>& visit);
 
 /// A section or an option as data.
 struct OptionRow {
-  std::string key;                 // dotted, from the section that is visited: `training.steps`
-  std::string help;                // one sentence
+  std::string key;   // dotted, from the section that is visited: `training.steps`
+  std::string help;  // one sentence
   bool section = false;
   bool present = true;             // a section: false where it is absent by default
   std::string type;                // an option: `whole number`, `list of numbers`, `text or none`
@@ -184,7 +198,9 @@ std::string help_text(const std::vector<OptionRow>& rows);
 std::string help_text(const std::function<void(OptionVisitor&)>& visit);
 
 template <class T>
-void read_options(T& options, const std::string& yaml, const std::string& place) { Document::text(yaml, place).read(options); }
+void read_options(T& options, const std::string& yaml, const std::string& place) {
+  Document::text(yaml, place).read(options);
+}
 template <class T>
 std::string resolved(const T& options) {
   return resolved_yaml([&](OptionVisitor& v) { options.visit(v); });

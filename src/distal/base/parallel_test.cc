@@ -20,9 +20,10 @@ TEST(ForEach, EveryIndexOnceOnAnyNumberOfThreads) {
 
 TEST(ForEach, TheFirstErrorEndsItAndComesOut) {
   std::atomic<int64_t> calls = 0;
-  EXPECT_THROW(for_each(1000000, 2, [&](int64_t) {
-                 if (++calls == 10) throw std::runtime_error("ten");
-               }),
+  EXPECT_THROW(for_each(1000000, 2,
+                        [&](int64_t) {
+                          if (++calls == 10) throw std::runtime_error("ten");
+                        }),
                std::runtime_error);
   EXPECT_LT(calls, 1000000);
 }

@@ -25,7 +25,9 @@ const char* reason_of(const re2::RE2& pattern) {
     case re2::RE2::ErrorRepeatOp: return "two of * + ? {} follow each other";
     case re2::RE2::ErrorRepeatSize: return "a {} repeats too often, 1000 times at most";
     case re2::RE2::ErrorTrailingBackslash: return "it ends in a backslash";
-    case re2::RE2::ErrorBadEscape: return "a \\ stands before a sign that has no meaning then (\\1 and other back-references do not exist here)";
+    case re2::RE2::ErrorBadEscape:
+      return "a \\ stands before a sign that has no meaning then (\\1 and other back-references do "
+             "not exist here)";
     case re2::RE2::ErrorBadNamedCapture: return "a name of a group is wrong";
     case re2::RE2::ErrorPatternTooLarge: return "it is too large";
     default: return "it is not understood";
@@ -40,9 +42,12 @@ bool looks_around(const std::string& expression) {
   return false;
 }
 
-std::optional<std::vector<std::string>> captures(const re2::RE2& pattern, std::string_view text, re2::RE2::Anchor anchor) {
+std::optional<std::vector<std::string>> captures(const re2::RE2& pattern, std::string_view text,
+                                                 re2::RE2::Anchor anchor) {
   std::vector<re2::StringPiece> found(static_cast<size_t>(pattern.NumberOfCapturingGroups()) + 1);
-  if (!pattern.Match(piece(text), 0, text.size(), anchor, found.data(), static_cast<int>(found.size()))) return std::nullopt;
+  if (!pattern.Match(piece(text), 0, text.size(), anchor, found.data(),
+                     static_cast<int>(found.size())))
+    return std::nullopt;
   std::vector<std::string> all;
   for (const auto& part : found) all.emplace_back(part.data() != nullptr ? part.as_string() : "");
   return all;
@@ -56,11 +61,15 @@ std::string rewrite_of(const std::string& replacement, int captures) {
     const char next = i + 1 < replacement.size() ? replacement[i + 1] : '\0';
     if (c == '\\') {
       out += "\\\\";
-    } else if (c == '$' && (next == '$' || next == '&' || std::isdigit(static_cast<unsigned char>(next)))) {
+    } else if (c == '$' &&
+               (next == '$' || next == '&' || std::isdigit(static_cast<unsigned char>(next)))) {
       ++i;
-      if (next == '$') out += '$';
-      else if (next == '&') out += "\\0";
-      else if (next - '0' <= captures) out += {'\\', next};
+      if (next == '$')
+        out += '$';
+      else if (next == '&')
+        out += "\\0";
+      else if (next - '0' <= captures)
+        out += {'\\', next};
     } else {
       out += c;
     }
@@ -74,25 +83,39 @@ Pattern::Pattern(const std::string& expression, const std::string& what) {
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_encoding(re2::RE2::Options::EncodingLatin1);
-  if (expression.size() > kLongestExpression) throw UsageError(fmt::format("{}: a regular expression of {} characters, at most {} are read; write a shorter one", what, expression.size(), kLongestExpression));
+  if (expression.size() > kLongestExpression)
+    throw UsageError(fmt::format(
+        "{}: a regular expression of {} characters, at most {} are read; write a shorter one", what,
+        expression.size(), kLongestExpression));
   compiled_ = std::make_shared<const re2::RE2>(piece(expression), options);
   if (compiled_->ok()) return;
-  const char* why = looks_around(expression) ? "(?= (?! (?<= (?<! look ahead or back, which could take for ever; say what is wanted without them"
+  const char* why = looks_around(expression) ? "(?= (?! (?<= (?<! look ahead or back, which could "
+                                               "take for ever; say what is wanted without them"
                                              : reason_of(*compiled_);
-  throw UsageError(fmt::format("{}: '{}' is not a regular expression: {}; write one such as 'g0[1-7]', with a \\ before a sign meant as itself", what,
-                               excerpt(expression), why));
+  throw UsageError(fmt::format("{}: '{}' is not a regular expression: {}; write one such as "
+                               "'g0[1-7]', with a \\ before a sign meant as itself",
+                               what, excerpt(expression), why));
 }
 
-bool Pattern::found_in(std::string_view text) const { return re2::RE2::PartialMatch(piece(text), *compiled_); }
+bool Pattern::found_in(std::string_view text) const {
+  return re2::RE2::PartialMatch(piece(text), *compiled_);
+}
 
-bool Pattern::matches_all(std::string_view text) const { return re2::RE2::FullMatch(piece(text), *compiled_); }
+bool Pattern::matches_all(std::string_view text) const {
+  return re2::RE2::FullMatch(piece(text), *compiled_);
+}
 
-std::optional<std::vector<std::string>> Pattern::find(std::string_view text) const { return captures(*compiled_, text, re2::RE2::UNANCHORED); }
+std::optional<std::vector<std::string>> Pattern::find(std::string_view text) const {
+  return captures(*compiled_, text, re2::RE2::UNANCHORED);
+}
 
-std::optional<std::vector<std::string>> Pattern::match(std::string_view text) const { return captures(*compiled_, text, re2::RE2::ANCHOR_BOTH); }
+std::optional<std::vector<std::string>> Pattern::match(std::string_view text) const {
+  return captures(*compiled_, text, re2::RE2::ANCHOR_BOTH);
+}
 
 std::string Pattern::replaced(std::string text, const std::string& replacement) const {
-  re2::RE2::GlobalReplace(&text, *compiled_, piece(rewrite_of(replacement, compiled_->NumberOfCapturingGroups())));
+  re2::RE2::GlobalReplace(&text, *compiled_,
+                          piece(rewrite_of(replacement, compiled_->NumberOfCapturingGroups())));
   return text;
 }
 

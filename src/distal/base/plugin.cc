@@ -47,12 +47,14 @@ const Plugin& open_plugin(const std::string& file) {
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     refuse(file, fmt::format("cannot be loaded ({}); give a shared library that was built against "
-                             "this distal, {}", loader_words(path), DISTAL_ABI));
+                             "this distal, {}",
+                             loader_words(path), DISTAL_ABI));
   }
   void* symbol = ::dlsym(library, kSymbol);
   if (symbol == nullptr) {
     refuse(file, fmt::format("has no symbol {}, so it is no plugin of distal; write DISTAL_PLUGIN "
-                             "of <distal/base/plugin.h> in one of its sources", kSymbol));
+                             "of <distal/base/plugin.h> in one of its sources",
+                             kSymbol));
   }
   const Plugin* plugin = reinterpret_cast<const Plugin* (*)()>(symbol)();
   if (plugin == nullptr || plugin->abi == nullptr) {
@@ -79,7 +81,8 @@ void PluginMethods::add_row(const std::string& name, std::type_index family, boo
   for (size_t i = 0; i < names_.size(); ++i) taken |= names_[i] == name && families_[i] == family;
   if (taken) {
     fail("its method {} has the name of another of that family (distal list shows them); "
-         "give it another name", name);
+         "give it another name",
+         name);
   }
   names_.push_back(name);
   families_.push_back(family);

@@ -32,7 +32,7 @@
 #define DISTAL_TEXT(value) DISTAL_TEXT_OF(value)
 /// What must be equal in distal and in a plugin: version and public headers of distal, version of
 /// LibTorch, and the C++ ABI (its number, and whether std::string is that of C++11).
-#define DISTAL_ABI                                                               \
+#define DISTAL_ABI                                                                    \
   "distal " DISTAL_VERSION " (headers " DISTAL_INTERFACE "), LibTorch " TORCH_VERSION \
   ", C++ ABI " DISTAL_TEXT(__GXX_ABI_VERSION) "." DISTAL_TEXT(_GLIBCXX_USE_CXX11_ABI)
 

@@ -20,7 +20,8 @@ void to_stderr(const std::string& text) {
 
 std::string clock(double seconds) {
   const auto s = static_cast<int64_t>(seconds + 0.5);
-  return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60) : fmt::format("{}:{:02}", s / 60, s % 60);
+  return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+                   : fmt::format("{}:{:02}", s / 60, s % 60);
 }
 
 }  // namespace
@@ -72,13 +73,20 @@ void ConsoleProgress::say(const std::string& line) {
 }
 
 void ConsoleProgress::draw(bool last) {
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
-  const double rate = seconds > 0 ? static_cast<double>(done_ - std::max<int64_t>(first_, 0)) / seconds : 0;
-  const std::string left = rate > 0 && total_ > done_ ? fmt::format(", {} left", clock(static_cast<double>(total_ - done_) / rate)) : "";
-  const std::string text = printable(fmt::format("{} {}/{} {} {:.3g}/s{} {}", what_, done_, total_, unit_, rate, left, note_));
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+  const double rate =
+      seconds > 0 ? static_cast<double>(done_ - std::max<int64_t>(first_, 0)) / seconds : 0;
+  const std::string left =
+      rate > 0 && total_ > done_
+          ? fmt::format(", {} left", clock(static_cast<double>(total_ - done_) / rate))
+          : "";
+  const std::string text = printable(
+      fmt::format("{} {}/{} {} {:.3g}/s{} {}", what_, done_, total_, unit_, rate, left, note_));
   if (terminal_) {
     const int64_t width = 20, full = total_ > 0 ? std::min(width, width * done_ / total_) : 0;
-    to_stderr(fmt::format("\r\033[K[{}{}] {}{}", std::string(full, '='), std::string(width - full, ' '), text, last ? "\n" : ""));
+    to_stderr(fmt::format("\r\033[K[{}{}] {}{}", std::string(full, '='),
+                          std::string(width - full, ' '), text, last ? "\n" : ""));
   } else {
     to_stderr(text + "\n");
   }

@@ -20,9 +20,15 @@ std::string varint(uint64_t value) {
   return out + static_cast<char>(value);
 }
 
-std::string varint_field(int field, int64_t value) { return key(field, kVarint) + varint(static_cast<uint64_t>(value)); }
-std::string fixed32_field(int field, uint32_t bits) { return key(field, kFixed32) + little_endian(bits, 4); }
-std::string fixed64_field(int field, uint64_t bits) { return key(field, kFixed64) + little_endian(bits, 8); }
+std::string varint_field(int field, int64_t value) {
+  return key(field, kVarint) + varint(static_cast<uint64_t>(value));
+}
+std::string fixed32_field(int field, uint32_t bits) {
+  return key(field, kFixed32) + little_endian(bits, 4);
+}
+std::string fixed64_field(int field, uint64_t bits) {
+  return key(field, kFixed64) + little_endian(bits, 8);
+}
 
 std::string bytes_field(int field, std::string_view bytes) {
   std::string out = key(field, kBytes) + varint(bytes.size());

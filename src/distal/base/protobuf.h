@@ -1,6 +1,7 @@
 #pragma once
-// The wire format of Protocol Buffers (protobuf.dev, "Encoding"), written: what TensorBoard's events and ONNX files are made of. A message is
-// its fields, one after the other; a message inside a message is a bytes field.
+// The wire format of Protocol Buffers (protobuf.dev, "Encoding"), written: what TensorBoard's
+// events and ONNX files are made of. A message is its fields, one after the other; a message inside
+// a message is a bytes field.
 
 #include <cstdint>
 #include <string>

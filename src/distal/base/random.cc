@@ -51,7 +51,8 @@ double Random::beta(double a, double b) {
     for (;;) {
       const double x = normal();
       const double v = std::pow(1 + c * x, 3);
-      if (v > 0 && std::log(1 - uniform()) < 0.5 * x * x + d - d * v + d * std::log(v)) return boost * d * v;
+      if (v > 0 && std::log(1 - uniform()) < 0.5 * x * x + d - d * v + d * std::log(v))
+        return boost * d * v;
     }
   };
   const double x = gamma(a);

@@ -1,7 +1,8 @@
 #pragma once
-// Named random streams. Each consumer draws from a stream of its own, so that adding one draw somewhere changes nothing
-// elsewhere, and a stream needs no state to resume: `Random(seed).stream("augment", step)` is the same for ever.
-// Generator: splitmix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
+// Named random streams. Each consumer draws from a stream of its own, so that adding one draw
+// somewhere changes nothing elsewhere, and a stream needs no state to resume:
+// `Random(seed).stream("augment", step)` is the same for ever. Generator: splitmix64 (Steele, Lea,
+// Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
 
 #include <cstdint>
 #include <string_view>
@@ -14,7 +15,8 @@ class Random {
   using result_type = uint64_t;
   explicit Random(uint64_t seed) : state_(seed) {}
 
-  /// An independent stream that depends on this one's state as it is now (drawing changes it), the name and the index.
+  /// An independent stream that depends on this one's state as it is now (drawing changes it), the
+  /// name and the index.
   Random stream(std::string_view name, uint64_t index = 0) const;
 
   uint64_t operator()();                    // uniform over all 64-bit values

@@ -10,7 +10,8 @@
 
 namespace distal {
 
-/// A new empty folder under the system's temporary folder, removed with everything in it at the end.
+/// A new empty folder under the system's temporary folder, removed with everything in it at the
+/// end.
 class TemporaryFolder {
  public:
   TemporaryFolder() {

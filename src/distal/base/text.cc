@@ -38,7 +38,10 @@ size_t utf8_length(std::string_view text) {
   if (text.empty()) return 0;
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   if (byte(0) < 0x80) return 1;
-  const size_t length = byte(0) >= 0xC2 && byte(0) <= 0xDF ? 2 : (byte(0) & 0xF0) == 0xE0 ? 3 : byte(0) >= 0xF0 && byte(0) <= 0xF4 ? 4 : 0;
+  const size_t length = byte(0) >= 0xC2 && byte(0) <= 0xDF   ? 2
+                        : (byte(0) & 0xF0) == 0xE0           ? 3
+                        : byte(0) >= 0xF0 && byte(0) <= 0xF4 ? 4
+                                                             : 0;
   if (length == 0 || text.size() < length) return 0;
   for (size_t i = 1; i < length; ++i) {
     if ((byte(i) & 0xC0) != 0x80) return 0;
@@ -73,7 +76,10 @@ std::string excerpt(std::string_view text, size_t most) {
 std::string slug(std::string_view text) {
   constexpr size_t kMost = 80;
   constexpr size_t kDigits = 9;
-  const auto stands = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == '-'; };
+  const auto stands = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+           c == '_' || c == '-';
+  };
   std::string name;
   bool told = true;  // whether the name still says all of the text
   for (const char c : text) {
@@ -86,10 +92,12 @@ std::string slug(std::string_view text) {
   }
   const size_t first = name.find_first_not_of(".-");
   const size_t last = name.find_last_not_of(".-");
-  const std::string trimmed = first == std::string::npos ? "" : name.substr(first, last - first + 1);
+  const std::string trimmed =
+      first == std::string::npos ? "" : name.substr(first, last - first + 1);
   told &= trimmed == name && !name.empty() && name.size() <= kMost;
   if (told) return name;
-  return fmt::format("{}{}{:08x}", trimmed.substr(0, kMost - kDigits), trimmed.empty() ? "" : "-", static_cast<uint32_t>(mix64(fnv1a(text))));
+  return fmt::format("{}{}{:08x}", trimmed.substr(0, kMost - kDigits), trimmed.empty() ? "" : "-",
+                     static_cast<uint32_t>(mix64(fnv1a(text))));
 }
 
 }  // namespace distal

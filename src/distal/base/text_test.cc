@@ -11,7 +11,9 @@ namespace {
 TEST(Text, ControlCharactersBecomeDots) {
   EXPECT_EQ(printable("\x1b]0;PWNED\x07\x1b[31mred"), ".]0;PWNED..[31mred");
   EXPECT_EQ(printable("a\nb\tc\rd\x7f"), "a.b.c.d.");
-  EXPECT_EQ(printable("\xC2\x9B" "31m"), ".31m");  // CSI as one C1 character
+  EXPECT_EQ(printable("\xC2\x9B"
+                      "31m"),
+            ".31m");  // CSI as one C1 character
   EXPECT_EQ(printable_lines("a\nb\tc\rd"), "a\nb\tc.d");
 }
 
@@ -36,8 +38,27 @@ TEST(Text, ASlugIsTheNameOfAFile) {
   EXPECT_THAT(slug("a/b"), testing::MatchesRegex("a-b-[0-9a-f]{8}"));
   EXPECT_THAT(slug("手術"), testing::MatchesRegex("[0-9a-f]{8}"));
   EXPECT_THAT(slug(std::string(300, 'x')), testing::MatchesRegex("x{71}-[0-9a-f]{8}"));
-  const std::vector<std::string> texts = {"", ".", "..", "...", "-", "--out", "a/b", "a\\b", "a?b", "a\"b", "a\nb", std::string("a\0b", 3), "手術", "手", " a", "a ", ".hidden", "a.", std::string(300, 'x'),
-                                          std::string(301, 'x'), "a-b"};
+  const std::vector<std::string> texts = {"",
+                                          ".",
+                                          "..",
+                                          "...",
+                                          "-",
+                                          "--out",
+                                          "a/b",
+                                          "a\\b",
+                                          "a?b",
+                                          "a\"b",
+                                          "a\nb",
+                                          std::string("a\0b", 3),
+                                          "手術",
+                                          "手",
+                                          " a",
+                                          "a ",
+                                          ".hidden",
+                                          "a.",
+                                          std::string(300, 'x'),
+                                          std::string(301, 'x'),
+                                          "a-b"};
   std::set<std::string> slugs;
   for (const std::string& text : texts) {
     const std::string file = slug(text);

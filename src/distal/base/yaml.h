@@ -1,6 +1,6 @@
 #pragma once
-// A YAML text as a tree of values: recipes, --set, and what a model's description says of itself. Trees are values: copies share
-// nothing, and none can hold itself.
+// A YAML text as a tree of values: recipes, --set, and what a model's description says of itself.
+// Trees are values: copies share nothing, and none can hold itself.
 
 #include <cstdint>
 #include <memory>
@@ -10,8 +10,8 @@
 
 namespace distal {
 
-/// Bounds of a text, within which reading it takes less than a second. Lines that begin with '#' do not count. An alias (`*a`) stands for
-/// a copy of what its anchor (`&a`) marks, and counts as one.
+/// Bounds of a text, within which reading it takes less than a second. Lines that begin with '#' do
+/// not count. An alias (`*a`) stands for a copy of what its anchor (`&a`) marks, and counts as one.
 inline constexpr int64_t kMostYamlBytes = int64_t{256} << 10;
 inline constexpr int64_t kMostYamlValues = 50'000;
 inline constexpr int kMostYamlDepth = 64;
@@ -21,7 +21,7 @@ struct YamlPlace {
   // from 1; 0: the source as a whole
   int line = 0;
   int column = 0;
-  std::string text() const;                   // `file:line:column`
+  std::string text() const;  // `file:line:column`
 };
 
 struct YamlEntry;
@@ -29,8 +29,8 @@ struct YamlEntry;
 struct Yaml {
   enum class Kind { nothing, text, list, section };
   Kind kind = Kind::nothing;
-  bool flow = false;               // a list or section in brackets
-  std::string text;                // of a scalar, without its quotes; nothing: empty
+  bool flow = false;  // a list or section in brackets
+  std::string text;   // of a scalar, without its quotes; nothing: empty
   YamlPlace place;
   std::vector<Yaml> items;         // of a list
   std::vector<YamlEntry> entries;  // of a section, in the order of the text; keys differ
@@ -52,15 +52,18 @@ struct YamlEntry {
   Yaml value;
 };
 
-/// Parses one document. Throws UsageError `place:line:column: what; cure`: no UTF-8, no YAML, a key twice, a key that is no plain
-/// text, an anchor within itself, tags, merge keys, a second document, and what exceeds the bounds above.
-/// `lines`: false where a value's own place is `place` alone (--set).
+/// Parses one document. Throws UsageError `place:line:column: what; cure`: no UTF-8, no YAML, a key
+/// twice, a key that is no plain text, an anchor within itself, tags, merge keys, a second
+/// document, and what exceeds the bounds above. `lines`: false where a value's own place is `place`
+/// alone (--set).
 Yaml parse_yaml(std::string_view text, const std::string& place, bool lines = true);
 
-/// What keeps a text from being written as YAML and read again as it was, such as "the byte 0xe9 in it, which is no UTF-8"; empty: nothing.
+/// What keeps a text from being written as YAML and read again as it was, such as "the byte 0xe9 in
+/// it, which is no UTF-8"; empty: nothing.
 std::string no_yaml_text(std::string_view text);
 
-/// As text that parse_yaml reads to the same values, where no_yaml_text has nothing against their texts.
+/// As text that parse_yaml reads to the same values, where no_yaml_text has nothing against their
+/// texts.
 std::string yaml_text(const Yaml& value);
 /// Of one line, for messages: at most 60 bytes.
 std::string yaml_excerpt(const Yaml& value);

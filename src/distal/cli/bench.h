@@ -31,8 +31,8 @@ struct BenchArguments {
   void add_to(CLI::App& command);
 };
 
-/// ResNet3D on clips of 16 x 112 x 112, batches of 8, unless --set says otherwise; the first `clips` rows of DATA/list.csv.
-/// Sets the number of threads. Throws Error: no row.
+/// ResNet3D on clips of 16 x 112 x 112, batches of 8, unless --set says otherwise; the first
+/// `clips` rows of DATA/list.csv. Sets the number of threads. Throws Error: no row.
 struct BenchClips {
   BenchRecipe recipe;
   std::optional<ClipReader> reader;

@@ -30,7 +30,8 @@ void bench_decode(const DecodeArguments& arguments) {
       probe_s += seconds([&] { info = probe(arguments.data + "/" + row.path.str()); });
       std::vector<int64_t> indices;
       const int64_t count = arguments.frames > 0 ? arguments.frames : info.frames();
-      for (int64_t k = 0; k < count; ++k) indices.push_back((2 * k + 1) * info.frames() / (2 * count));
+      for (int64_t k = 0; k < count; ++k)
+        indices.push_back((2 * k + 1) * info.frames() / (2 * count));
       Frames read;
       read_s += seconds([&] { read = Decoder(info).at_frames(indices, {}); });
       means[row.path] = read.frames.mean(at::kDouble).item<double>();
@@ -42,21 +43,30 @@ void bench_decode(const DecodeArguments& arguments) {
     }
   }
   if (arguments.json) {
-    fmt::print("{}\n", json_text(nlohmann::ordered_json{{"seconds", read_s}, {"probe_s", probe_s}, {"frames", frames}, {"bad", bad}, {"means", means}}));
+    fmt::print("{}\n", json_text(nlohmann::ordered_json{{"seconds", read_s},
+                                                        {"probe_s", probe_s},
+                                                        {"frames", frames},
+                                                        {"bad", bad},
+                                                        {"means", means}}));
     return;
   }
-  fmt::print("{} frames of {} videos, one thread: {:.2f} s, {:.0f} frames/s; probed before in {:.2f} s; {} videos cannot be read\n", frames, means.size(), read_s,
-             static_cast<double>(frames) / read_s, probe_s, bad);
+  fmt::print("{} frames of {} videos, one thread: {:.2f} s, {:.0f} frames/s; probed before in "
+             "{:.2f} s; {} videos cannot be read\n",
+             frames, means.size(), read_s, static_cast<double>(frames) / read_s, probe_s, bad);
 }
 
 }  // namespace
 
 void add_bench_decode(CLI::App& bench) {
-  auto* command = bench.add_subcommand("decode", "frames a second of the decoder, from the file, without the cache; against others: bench/decode.py");
+  auto* command =
+      bench.add_subcommand("decode", "frames a second of the decoder, from the file, without the "
+                                     "cache; against others: bench/decode.py");
   const auto arguments = std::make_shared<DecodeArguments>();
   command->add_option("--data", arguments->data, "folder of the list and the videos")->required();
   command->add_option("--list", arguments->list, "list in it")->capture_default_str();
-  command->add_option("--frames", arguments->frames, "of each video, spread evenly; 0: all")->capture_default_str()->transform(number_from(0));
+  command->add_option("--frames", arguments->frames, "of each video, spread evenly; 0: all")
+      ->capture_default_str()
+      ->transform(number_from(0));
   command->add_flag("--json", arguments->json, "seconds and the mean pixel of each video");
   command->callback([arguments] { bench_decode(*arguments); });
 }

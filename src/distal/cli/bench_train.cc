@@ -25,13 +25,15 @@ class Watched final : public Objective {
   void stepped(Net& net, int64_t step, int64_t steps) override {
     if (ended_.empty()) {
       for (const auto& parameter : net.named_parameters())
-        if (parameter.value().grad().defined()) gradients_.emplace_back(parameter.key(), parameter.value().grad().clone());
+        if (parameter.value().grad().defined())
+          gradients_.emplace_back(parameter.key(), parameter.value().grad().clone());
     }
     ended_.push_back(std::chrono::steady_clock::now());
   }
   double step_s() const {
     std::vector<double> took;
-    for (size_t i = 1; i < ended_.size(); ++i) took.push_back(std::chrono::duration<double>(ended_[i] - ended_[i - 1]).count());
+    for (size_t i = 1; i < ended_.size(); ++i)
+      took.push_back(std::chrono::duration<double>(ended_[i] - ended_[i - 1]).count());
     return median(took);
   }
   const Batch& first() const { return first_; }
@@ -51,7 +53,8 @@ class Watched final : public Objective {
   Tensors gradients_;
 };
 
-// The training loop on augmented clips from the frame cache, twice over the same ones: the first time decodes them.
+// The training loop on augmented clips from the frame cache, twice over the same ones: the first
+// time decodes them.
 void bench_train(const TrainArguments& arguments) {
   BenchClips of(arguments);
   TrainingOptions training = of.recipe.training;
@@ -64,7 +67,9 @@ void bench_train(const TrainArguments& arguments) {
   }
   BatchStream stream;
   stream.open = [&](int64_t first) {
-    const auto batches = std::make_shared<TrainingBatches>(*of.reader, samples, of.classes.size(), training.batch_size, AugmentOptions{}, false, Random(2), first, training.threads);
+    const auto batches = std::make_shared<TrainingBatches>(
+        *of.reader, samples, of.classes.size(), training.batch_size, AugmentOptions{}, false,
+        Random(2), first, training.threads);
     return [batches] { return batches->next(); };
   };
   stream.describe = [](const torch::Tensor&) { return std::string("those of the bench"); };
@@ -84,22 +89,36 @@ void bench_train(const TrainArguments& arguments) {
   }
   const double stalled = report.waited_s / report.seconds;
   if (arguments.json) {
-    fmt::print("{}\n", nlohmann::ordered_json{{"step_s", timed.step_s()}, {"stalled", stalled}, {"precision", report.precision}, {"loss", first.loss()}, {"gradient_norm", first.gradient_norm()}}.dump());
+    fmt::print("{}\n", nlohmann::ordered_json{{"step_s", timed.step_s()},
+                                              {"stalled", stalled},
+                                              {"precision", report.precision},
+                                              {"loss", first.loss()},
+                                              {"gradient_norm", first.gradient_norm()}}
+                           .dump());
     return;
   }
-  fmt::print("batches of {} clips {}, {}, {} threads: {:.3f} s a step, median of {}; {:.1f} % of the time the step waited for clips\n", arguments.batch,
-             fmt::join(first.first().clips.sizes().slice(1), "x"), report.precision, torch::get_num_threads(), timed.step_s(), arguments.steps - 1, 100 * stalled);
-  fmt::print("the first batch: loss {:.6f}, norm of the gradient {:.6f}\n", first.loss(), first.gradient_norm());
+  fmt::print("batches of {} clips {}, {}, {} threads: {:.3f} s a step, median of {}; {:.1f} % of "
+             "the time the step waited for clips\n",
+             arguments.batch, fmt::join(first.first().clips.sizes().slice(1), "x"),
+             report.precision, torch::get_num_threads(), timed.step_s(), arguments.steps - 1,
+             100 * stalled);
+  fmt::print("the first batch: loss {:.6f}, norm of the gradient {:.6f}\n", first.loss(),
+             first.gradient_norm());
 }
 
 }  // namespace
 
 void add_bench_train(CLI::App& bench) {
-  auto* command = bench.add_subcommand("train", "seconds a training step, from the frame cache on; against others: bench/train.py");
+  auto* command = bench.add_subcommand(
+      "train", "seconds a training step, from the frame cache on; against others: bench/train.py");
   const auto arguments = std::make_shared<TrainArguments>();
   arguments->add_to(*command);
-  command->add_option("--steps", arguments->steps, "the median of all but the first counts")->capture_default_str()->transform(number_from(2, 100000));
-  command->add_option("--out", arguments->out, "folder for the first weights, the first batch (float32 [N, 3, T, H, W]), its targets and its gradients");
+  command->add_option("--steps", arguments->steps, "the median of all but the first counts")
+      ->capture_default_str()
+      ->transform(number_from(2, 100000));
+  command->add_option("--out", arguments->out,
+                      "folder for the first weights, the first batch (float32 [N, 3, T, H, W]), "
+                      "its targets and its gradients");
   command->callback([arguments] { bench_train(*arguments); });
 }
 

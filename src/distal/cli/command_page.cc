@@ -104,9 +104,8 @@ std::string footer_of(const CLI::App& app, const std::string& recipe_help) {
 std::string command_text(const CLI::App& app, const std::string& above, const std::string& marks,
                          const std::string& recipe_help) {
   const std::string path = above + " " + app.get_name();
-  std::string text =
-      fmt::format("{} {}\n\n{}\n\n```\n{}\n```\n\n", marks, path,
-                  markdown_text(app.get_description()), usage_of(app, path));
+  std::string text = fmt::format("{} {}\n\n{}\n\n```\n{}\n```\n\n", marks, path,
+                                 markdown_text(app.get_description()), usage_of(app, path));
   text += arguments_table(app) + flags_table(app) + footer_of(app, recipe_help);
   for (const CLI::App* command : shown_commands(app))
     text += command_text(*command, path, marks + "#", recipe_help);

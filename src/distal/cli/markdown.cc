@@ -11,8 +11,10 @@ namespace {
 std::string anchor_of(const std::string& heading) {
   std::string anchor;
   for (const char c : heading) {
-    if (c == ' ') anchor += '-';
-    else if (c != '.') anchor += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (c == ' ')
+      anchor += '-';
+    else if (c != '.')
+      anchor += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   }
   return anchor;
 }
@@ -23,8 +25,10 @@ std::string markdown_text(const std::string& text) {
   std::string out;
   for (const char c : text) {
     if (c == '|' || c == '*') out += '\\';
-    if (c == '<') out += "&lt;";
-    else out += c;
+    if (c == '<')
+      out += "&lt;";
+    else
+      out += c;
   }
   return out;
 }

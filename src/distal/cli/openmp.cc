@@ -13,8 +13,9 @@
 namespace distal {
 namespace {
 
-// GNU OpenMP's own is 300,000. Two threads on two idle cores lose nothing by it (a small 3D network, 16 clips of 8 x 32 x 32: 80 ms a step
-// instead of 96; asleep at once, 86); bench/busy.py says what is gained beside others.
+// GNU OpenMP's own is 300,000. Two threads on two idle cores lose nothing by it (a small 3D
+// network, 16 clips of 8 x 32 x 32: 80 ms a step instead of 96; asleep at once, 86); bench/busy.py
+// says what is gained beside others.
 constexpr const char* kSpins = "1000";
 
 void hold_signals(int how) {
@@ -31,8 +32,8 @@ struct HeldSignals {
   HeldSignals(const HeldSignals&) = delete;
 };
 
-// Returns where that is impossible: the program then goes on as it is. A signal that came before is not forgotten, one that comes from now on
-// waits for the program that is started.
+// Returns where that is impossible: the program then goes on as it is. A signal that came before is
+// not forgotten, one that comes from now on waits for the program that is started.
 void start_again() {
   const HeldSignals held;
   check_interrupted();
@@ -53,7 +54,8 @@ void keep_threads_fixed() {
 void hear_held_signals() { hold_signals(SIG_UNBLOCK); }
 
 void wait_briefly() {
-  if (at::get_num_threads() < 2 || std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
+  if (at::get_num_threads() < 2 || std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT"))
+    return;
   ::setenv("GOMP_SPINCOUNT", kSpins, 0);
   start_again();
 }

@@ -21,7 +21,10 @@ bool of_a_write(int reason) {
 }  // namespace
 
 StdoutError::StdoutError(int reason)
-    : Error(fmt::format("stdout: cannot be written ({}); not all of the output is there: free some space, or send it elsewhere", std::strerror(reason))), reason(reason) {}
+    : Error(fmt::format("stdout: cannot be written ({}); not all of the output is there: free some "
+                        "space, or send it elsewhere",
+                        std::strerror(reason))),
+      reason(reason) {}
 
 bool StdoutError::reader_left() const { return reason == EPIPE; }
 
@@ -32,7 +35,8 @@ void print_now(std::string_view text) {
 }
 
 void flush_stdout() {
-  const bool lost = std::ferror(stdout) != 0;  // before; errno is then of that write where nothing came between
+  const bool lost =
+      std::ferror(stdout) != 0;  // before; errno is then of that write where nothing came between
   const int before = errno;
   if (std::fflush(stdout) != 0) throw StdoutError(errno);
   if (lost) throw StdoutError(of_a_write(before) ? before : EIO);
@@ -45,7 +49,10 @@ void print_error(std::string_view text) {
 
 void guard_standard_files() {
   for (const int file : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
-    if (::fcntl(file, F_GETFD) < 0) ::open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);  // takes the lowest free number, which is `file`
+    if (::fcntl(file, F_GETFD) < 0)
+      ::open("/dev/null", file == STDIN_FILENO
+                              ? O_WRONLY
+                              : O_RDONLY);  // takes the lowest free number, which is `file`
   std::signal(SIGPIPE, SIG_IGN);
 }
 

@@ -24,10 +24,12 @@
 namespace distal {
 namespace {
 
-const char* kPurpose = "distal trains a light video student from few labels: it chooses what to ask, asks a teacher or a person, "
+const char* kPurpose = "distal trains a light video student from few labels: it chooses what to "
+                       "ask, asks a teacher or a person, "
                        "trains, measures, and repeats.";
 
-// Messages carry names of files and words of servers, which may carry anything, of any length: one line, and an end.
+// Messages carry names of files and words of servers, which may carry anything, of any length: one
+// line, and an end.
 void complain(const std::string& message) {
   constexpr size_t kMost = 4000;
   print_error(fmt::format("distal: {}\n", excerpt(message, kMost)));
@@ -39,23 +41,29 @@ void suggest(const std::string& word) {
   for (const CommandRow& row : commands()) names.push_back(row.name);
   if (word.starts_with("-") || std::find(names.begin(), names.end(), word) != names.end()) return;
   const auto near = nearest(word, names);
-  throw UsageError(fmt::format("{} is no command; {}", excerpt(word, 60), near ? "did you mean " + *near + "?" : "distal --help lists them"));
+  throw UsageError(fmt::format("{} is no command; {}", excerpt(word, 60),
+                               near ? "did you mean " + *near + "?" : "distal --help lists them"));
 }
 
 std::string help_meant(const CLI::App& app) {
   const auto given = app.get_subcommands();
-  return fmt::format("; distal {}--help lists what it takes", given.empty() ? "" : given.front()->get_name() + " ");
+  return fmt::format("; distal {}--help lists what it takes",
+                     given.empty() ? "" : given.front()->get_name() + " ");
 }
 
 std::string out_of_memory(const std::string& what) {
-  return fmt::format("not enough memory: {}, and {:.1f} GB are free; lower training.batch_size, input.size_px or input.sampling.frames, or stop what else runs", what,
-                     static_cast<double>(free_memory_bytes()) / 1e9);
+  return fmt::format("not enough memory: {}, and {:.1f} GB are free; lower training.batch_size, "
+                     "input.size_px or input.sampling.frames, or stop what else runs",
+                     what, static_cast<double>(free_memory_bytes()) / 1e9);
 }
 
 // What nobody foresaw. The library's own words are of use to who mends distal alone.
 int bug(const std::string& words) {
   if (std::getenv("DISTAL_DEBUG") != nullptr) print_error(printable_lines(words) + "\n");
-  complain(fmt::format("{}: stopped by what distal does not foresee, which is a bug of distal; please report the command and its input, with what it prints under DISTAL_DEBUG=1", excerpt(command_line())));
+  complain(
+      fmt::format("{}: stopped by what distal does not foresee, which is a bug of distal; please "
+                  "report the command and its input, with what it prints under DISTAL_DEBUG=1",
+                  excerpt(command_line())));
   return 1;
 }
 
@@ -80,22 +88,36 @@ std::string subcommands_meant(const CLI::App& app) {
   for (; !last->get_subcommands().empty(); path += " " + last->get_name())
     last = last->get_subcommands().front();
   std::vector<std::string> names;
-  for (const CLI::App* command : last->get_subcommands([](const CLI::App*) { return true; })) names.push_back(command->get_name());
-  return names.empty() ? "" : fmt::format("; {} takes one of {}, and {} --help says what each does", path, fmt::join(names, ", "), path);
+  for (const CLI::App* command : last->get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  return names.empty() ? ""
+                       : fmt::format("; {} takes one of {}, and {} --help says what each does",
+                                     path, fmt::join(names, ", "), path);
 }
 
 // What CLI11 found wrong, in our words: its own speak of types and counts.
 std::string in_words(const CLI::App& app, const CLI::ParseError& error) {
-  const std::string text = error.what(), name = text.substr(0, text.find_first_of(": ")), rest = text.substr(std::min(text.find(": "), text.size()));
+  const std::string text = error.what(), name = text.substr(0, text.find_first_of(": ")),
+                    rest = text.substr(std::min(text.find(": "), text.size()));
   if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
-    const std::string pair = rest.empty() ? text : rest.substr(2);  // "Could not convert: --jobs = x"
-    return fmt::format("{}: not a value it takes, such as a whole number{}", excerpt(pair), help_meant(app));
+    const std::string pair =
+        rest.empty() ? text : rest.substr(2);  // "Could not convert: --jobs = x"
+    return fmt::format("{}: not a value it takes, such as a whole number{}", excerpt(pair),
+                       help_meant(app));
   }
-  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) return fmt::format("{}: a value is missing, or there is one too many{}", excerpt(name), help_meant(app));
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr)
+    return fmt::format("{}: a value is missing, or there is one too many{}", excerpt(name),
+                       help_meant(app));
   const auto unexpected = app.remaining(/*recurse=*/true);
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return fmt::format("{} is not expected here{}", excerpt(fmt::format("{}", fmt::join(unexpected, " "))), flag_meant(app));
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
+    return fmt::format("{} is not expected here{}",
+                       excerpt(fmt::format("{}", fmt::join(unexpected, " "))), flag_meant(app));
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr)
-    return text.starts_with("A subcommand") ? (unexpected.empty() ? "a command is missing" : excerpt(unexpected.front(), 60) + " is no command here") + subcommands_meant(app) : fmt::format("{} is missing{}", excerpt(name), help_meant(app));
+    return text.starts_with("A subcommand")
+               ? (unexpected.empty() ? "a command is missing"
+                                     : excerpt(unexpected.front(), 60) + " is no command here") +
+                     subcommands_meant(app)
+               : fmt::format("{} is missing{}", excerpt(name), help_meant(app));
   return excerpt(text) + help_meant(app);
 }
 
@@ -152,7 +174,8 @@ int run_program(int argc, char** argv) {
 
   CLI::App app(kPurpose, "distal");
   app.require_subcommand(1);
-  app.set_version_flag("--version", fmt::format("distal {}", revision()), "print the revision that this program was built from");
+  app.set_version_flag("--version", fmt::format("distal {}", revision()),
+                       "print the revision that this program was built from");
   std::string taken;  // above; here for --help
   app.add_option(kPlugin, taken, "shared library with methods of yours; may be repeated");
   for (const CommandRow& row : commands()) row.command->add(app.add_subcommand(row.name));
@@ -175,15 +198,17 @@ struct Silent final : c10::WarningHandler {
   void process(const c10::Warning&) override {}
 };
 
-// A training step frees and takes the same large blocks again: given back to the system they cost a page fault every 4 KiB.
-// TSM on MobileNetV2, 4 x 96 x 96, batch 16, one thread: 38 s without this, 24 s with it.
+// A training step frees and takes the same large blocks again: given back to the system they cost a
+// page fault every 4 KiB. TSM on MobileNetV2, 4 x 96 x 96, batch 16, one thread: 38 s without this,
+// 24 s with it.
 void keep_freed_memory() {
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   mallopt(M_TOP_PAD, 64 << 20);
 }
 
-// The exit code where stdout failed: a reader that left ends the program as SIGPIPE would, without a word.
+// The exit code where stdout failed: a reader that left ends the program as SIGPIPE would, without
+// a word.
 int without_stdout(const StdoutError& error) {
   if (error.reader_left()) return 128 + SIGPIPE;
   complain(error.what());
@@ -204,9 +229,11 @@ int exit_code(int argc, char** argv) {
   } catch (const Error& error) {
     complain(error.what());
   } catch (const std::filesystem::filesystem_error& error) {
-    complain(fmt::format("{}: {}; {}", error.path1().string(), error.code().message(), cure_of(error.code().value())));
+    complain(fmt::format("{}: {}; {}", error.path1().string(), error.code().message(),
+                         cure_of(error.code().value())));
   } catch (const std::system_error& error) {
-    if (std::ferror(stdout)) return without_stdout(StdoutError(error.code().value()));  // of fmt::print
+    if (std::ferror(stdout))
+      return without_stdout(StdoutError(error.code().value()));  // of fmt::print
     return bug(error.what());
   } catch (const std::bad_alloc&) {
     complain(out_of_memory("a part of it could not be had"));
@@ -224,13 +251,16 @@ int exit_code(int argc, char** argv) {
 
 int run_main(int argc, char** argv) {
   guard_standard_files();
-  std::signal(SIGCHLD, SIG_DFL);  // whoever started this program may ignore it, and then nobody could wait for children
+  std::signal(SIGCHLD, SIG_DFL);  // whoever started this program may ignore it, and then nobody
+                                  // could wait for children
   command_words().assign(argv, argv + argc);
   keep_threads_fixed();
   keep_freed_memory();
   catch_signals();
   hear_held_signals();
-  std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is then an error with a message, as on a full disk
+  std::signal(
+      SIGXFSZ,
+      SIG_IGN);  // a file at its size limit is then an error with a message, as on a full disk
   Silent silent;
   c10::WarningUtils::set_warning_handler(&silent);
   const int code = exit_code(argc, argv);

@@ -69,9 +69,8 @@ std::string allowed_words(const OptionRow& row, const std::vector<FamilyRow>& al
 }
 
 std::string option_table(const std::vector<OptionRow>& rows, const std::vector<FamilyRow>& all) {
-  std::string text =
-      "| option | type | default | allowed | meaning |\n"
-      "|---|---|---|---|---|\n";
+  std::string text = "| option | type | default | allowed | meaning |\n"
+                     "|---|---|---|---|---|\n";
   for (const OptionRow& row : rows) {
     // A method may have a section, such as one for each term of a sum of losses.
     const std::string type = row.section ? "section" : row.type;
@@ -127,8 +126,8 @@ class RecipePage {
     std::string text = fmt::format("{} {}\n\n{}", top ? "##" : "###", section, sentence(section));
     const std::string& told = told_at(section);
     if (told != section)
-      return text + fmt::format("It has the options and the defaults of {}.\n\n",
-                                link_to(told, "", told));
+      return text +
+             fmt::format("It has the options and the defaults of {}.\n\n", link_to(told, "", told));
     text += table(section) + method_sentence(section);
     for (const OptionRow& row : rows_)
       if (row.section && is_directly_under(row.key, section)) text += chapter(row.key);
@@ -243,10 +242,8 @@ std::string recipe_page(const std::vector<FamilyRow>& all) {
 // Methods.
 
 std::string method_text(const MethodRow& method, const std::vector<FamilyRow>& all) {
-  std::string text =
-      fmt::format("### {}\n\n{}\n\n", method.name, markdown_text(method.summary));
-  if (method.source != "-")
-    text += fmt::format("Source: {}\n\n", markdown_text(method.source));
+  std::string text = fmt::format("### {}\n\n{}\n\n", method.name, markdown_text(method.summary));
+  if (method.source != "-") text += fmt::format("Source: {}\n\n", markdown_text(method.source));
   return method.options.empty() ? text : text + option_table(method.options, all);
 }
 

@@ -15,7 +15,8 @@
 namespace distal {
 namespace {
 
-// Bilinear taps of one axis: out[i] = in[low[i]] * (1 - weight[i]) + in[high[i]] * weight[i], half-pixel centres.
+// Bilinear taps of one axis: out[i] = in[low[i]] * (1 - weight[i]) + in[high[i]] * weight[i],
+// half-pixel centres.
 struct Taps {
   std::vector<int64_t> low, high;
   std::vector<float> weight;
@@ -23,7 +24,8 @@ struct Taps {
   Taps(int64_t in, int64_t out, bool reversed) : low(out), high(out), weight(out) {
     const double scale = static_cast<double>(in) / static_cast<double>(out);
     for (int64_t i = 0; i < out; ++i) {
-      const double at = std::clamp((static_cast<double>(i) + 0.5) * scale - 0.5, 0.0, static_cast<double>(in - 1));
+      const double at = std::clamp((static_cast<double>(i) + 0.5) * scale - 0.5, 0.0,
+                                   static_cast<double>(in - 1));
       const int64_t to = reversed ? out - 1 - i : i;
       low[to] = static_cast<int64_t>(at);
       high[to] = std::min(low[to] + 1, in - 1);
@@ -49,9 +51,12 @@ Four between(const float* left, const float* right, float weight) {
   return a + (b - a) * weight;
 }
 
-DISTAL_CLONES void scale_row(const float* row, const Taps& horizontal, float* red, float* green, float* blue) {
+DISTAL_CLONES void scale_row(const float* row, const Taps& horizontal, float* red, float* green,
+                             float* blue) {
   const auto size = std::ssize(horizontal.weight);
-  const auto pixel = [&](int64_t x) { return between(row + horizontal.low[x] * 3, row + horizontal.high[x] * 3, horizontal.weight[x]); };
+  const auto pixel = [&](int64_t x) {
+    return between(row + horizontal.low[x] * 3, row + horizontal.high[x] * 3, horizontal.weight[x]);
+  };
   int64_t x = 0;
   for (; x + 4 <= size; x += 4) {
     const Four p0 = pixel(x);
@@ -77,7 +82,8 @@ DISTAL_CLONES void scale_row(const float* row, const Taps& horizontal, float* re
   }
 }
 
-DISTAL_CLONES void blend_rows(const uint8_t* above, const uint8_t* below, float weight, int64_t count, float* row) {
+DISTAL_CLONES void blend_rows(const uint8_t* above, const uint8_t* below, float weight,
+                              int64_t count, float* row) {
   for (int64_t i = 0; i < count; ++i) {
     const float a = above[i];
     const float b = below[i];
@@ -86,24 +92,28 @@ DISTAL_CLONES void blend_rows(const uint8_t* above, const uint8_t* below, float 
 }
 
 // `row` holds a row of the crop and one number more.
-void scale_frame(const uint8_t* frame, int64_t row_bytes, const AugmentDraw& draw, const Taps& vertical, const Taps& horizontal,
-                 std::vector<float>& row, float* red, float* green, float* blue) {
+void scale_frame(const uint8_t* frame, int64_t row_bytes, const AugmentDraw& draw,
+                 const Taps& vertical, const Taps& horizontal, std::vector<float>& row, float* red,
+                 float* green, float* blue) {
   const auto size = std::ssize(vertical.weight);
   const uint8_t* corner = frame + draw.top * row_bytes + draw.left * 3;
   for (int64_t y = 0; y < size; ++y, red += size, green += size, blue += size) {
-    blend_rows(corner + vertical.low[y] * row_bytes, corner + vertical.high[y] * row_bytes, vertical.weight[y], draw.side * 3, row.data());
+    blend_rows(corner + vertical.low[y] * row_bytes, corner + vertical.high[y] * row_bytes,
+               vertical.weight[y], draw.side * 3, row.data());
     scale_row(row.data(), horizontal, red, green, blue);
   }
 }
 
-// In [0, 255]: brightness v *= b; contrast v = (v - mean) c + mean, mean the clip's grey after brightness; saturation
-// v = grey + (v - grey) s. All three keep or scale grey, so together they are one map of (v, grey(v)).
+// In [0, 255]: brightness v *= b; contrast v = (v - mean) c + mean, mean the clip's grey after
+// brightness; saturation v = grey + (v - grey) s. All three keep or scale grey, so together they
+// are one map of (v, grey(v)).
 Colour colour_of(const AugmentDraw& draw, const float* clip, int64_t plane) {
   const double gain = draw.brightness * draw.contrast;
-  const double mean = draw.contrast == 1 ? 0 : (mean_grey(clip, plane) + 1) * draw.brightness;  // in units of 127.5
+  const double mean =
+      draw.contrast == 1 ? 0 : (mean_grey(clip, plane) + 1) * draw.brightness;  // in units of 127.5
   const double shift = mean * (1 - draw.contrast);
-  return {static_cast<float>(gain * draw.saturation), static_cast<float>(gain * (1 - draw.saturation)),
-          static_cast<float>(gain - 1 + shift)};
+  return {static_cast<float>(gain * draw.saturation),
+          static_cast<float>(gain * (1 - draw.saturation)), static_cast<float>(gain - 1 + shift)};
 }
 
 void recolour(float* clip, int64_t plane, const Colour& colour) {
@@ -111,7 +121,8 @@ void recolour(float* clip, int64_t plane, const Colour& colour) {
   float* green = clip + plane;
   float* blue = clip + 2 * plane;
   for (int64_t i = 0; i < plane; ++i) {
-    const float base = colour.grey * (kRed * red[i] + kGreen * green[i] + kBlue * blue[i]) + colour.offset;
+    const float base =
+        colour.grey * (kRed * red[i] + kGreen * green[i] + kBlue * blue[i]) + colour.offset;
     red[i] = std::clamp(colour.own * red[i] + base, -1.f, 1.f);
     green[i] = std::clamp(colour.own * green[i] + base, -1.f, 1.f);
     blue[i] = std::clamp(colour.own * blue[i] + base, -1.f, 1.f);
@@ -144,9 +155,11 @@ torch::Tensor applied(const FrameView& view, const AugmentDraw& draw, int64_t si
 }  // namespace
 
 void AugmentOptions::visit(OptionVisitor& v) const {
-  v("scales", scales, "crop side over the short side, drawn evenly; empty: centre crop", between(0.05, 1));
+  v("scales", scales, "crop side over the short side, drawn evenly; empty: centre crop",
+    between(0.05, 1));
   v("flip", flip, "probability of a horizontal flip", between(0, 1));
-  v("flip_labels", flip_labels, "pairs of classes that change places under a flip, such as [\"left:right\"]");
+  v("flip_labels", flip_labels,
+    "pairs of classes that change places under a flip, such as [\"left:right\"]");
   v("brightness", brightness, "range of the brightness factor around 1", between(0, 1));
   v("contrast", contrast, "range of the contrast factor around 1", between(0, 1));
   v("saturation", saturation, "range of the saturation factor around 1", between(0, 1));
@@ -158,7 +171,9 @@ std::string AugmentOptions::flip_warning(const Classes& classes) const {
   std::vector<std::string> sided;
   std::copy_if(classes.names.begin(), classes.names.end(), std::back_inserter(sided), names_a_side);
   if (sided.empty()) return "";
-  return fmt::format("augment.flip mirrors clips, and the label of {} stays as it is; augment.flip_labels says which classes change places.", fmt::join(sided, ", "));
+  return fmt::format("augment.flip mirrors clips, and the label of {} stays as it is; "
+                     "augment.flip_labels says which classes change places.",
+                     fmt::join(sided, ", "));
 }
 
 void AugmentOptions::resolve(const Classes& classes) {
@@ -168,11 +183,15 @@ void AugmentOptions::resolve(const Classes& classes) {
   std::iota(flip_map.begin(), flip_map.end(), 0);
   for (const auto& pair : flip_labels) {
     const auto colon = pair.find(':');
-    if (colon == std::string::npos) fail("flip_labels: '{}' is not a pair, write two classes as 'left:right'", pair);
+    if (colon == std::string::npos)
+      fail("flip_labels: '{}' is not a pair, write two classes as 'left:right'", pair);
     const auto find = [&](const std::string& name) {
       const auto index = classes.index(name);
-      if (!index) fail("flip_labels: '{}' in '{}' is no class, the classes are {}", name, pair, fmt::join(classes.names, ", "));
-      if (flip_map[*index] != *index) fail("flip_labels: '{}' stands in two pairs, a class can become only one other", name);
+      if (!index)
+        fail("flip_labels: '{}' in '{}' is no class, the classes are {}", name, pair,
+             fmt::join(classes.names, ", "));
+      if (flip_map[*index] != *index)
+        fail("flip_labels: '{}' stands in two pairs, a class can become only one other", name);
       return *index;
     };
     const int64_t a = find(pair.substr(0, colon));
@@ -182,11 +201,13 @@ void AugmentOptions::resolve(const Classes& classes) {
   }
 }
 
-AugmentDraw draw_augment(int64_t height, int64_t width, const AugmentOptions& options, Random& random) {
+AugmentDraw draw_augment(int64_t height, int64_t width, const AugmentOptions& options,
+                         Random& random) {
   AugmentDraw draw = centre_draw(height, width);
   if (!options.scales.empty()) {
     const double scale = options.scales[random.below(std::ssize(options.scales))];
-    draw.side = std::clamp<int64_t>(std::llround(scale * static_cast<double>(draw.side)), 1, draw.side);
+    draw.side =
+        std::clamp<int64_t>(std::llround(scale * static_cast<double>(draw.side)), 1, draw.side);
     draw.top = random.below(height - draw.side + 1);
     draw.left = random.below(width - draw.side + 1);
   }
@@ -203,7 +224,9 @@ AugmentDraw centre_draw(int64_t height, int64_t width) {
 }
 
 void apply_augment(const FrameView& frames, const AugmentDraw& draw, int64_t size_px, float* out) {
-  expect(draw.side > 0 && draw.top + draw.side <= frames.height && draw.left + draw.side <= frames.width, "the crop lies within the frame");
+  expect(draw.side > 0 && draw.top + draw.side <= frames.height &&
+             draw.left + draw.side <= frames.width,
+         "the crop lies within the frame");
   const Taps vertical(draw.side, size_px, false);
   const Taps horizontal(draw.side, size_px, draw.flipped);
   std::vector<float> row(draw.side * 3 + 1);
@@ -211,12 +234,15 @@ void apply_augment(const FrameView& frames, const AugmentDraw& draw, int64_t siz
   const int64_t plane = frames.size() * pixels;
   for (int64_t t = 0; t < frames.size(); ++t) {
     float* red = out + t * pixels;
-    scale_frame(frames.frames[t], frames.width * 3, draw, vertical, horizontal, row, red, red + plane, red + 2 * plane);
+    scale_frame(frames.frames[t], frames.width * 3, draw, vertical, horizontal, row, red,
+                red + plane, red + 2 * plane);
   }
-  if (draw.brightness != 1 || draw.contrast != 1 || draw.saturation != 1) recolour(out, plane, colour_of(draw, out, plane));
+  if (draw.brightness != 1 || draw.contrast != 1 || draw.saturation != 1)
+    recolour(out, plane, colour_of(draw, out, plane));
 }
 
-Augmented augment(const torch::Tensor& frames, int64_t size_px, const AugmentOptions& options, Random& random) {
+Augmented augment(const torch::Tensor& frames, int64_t size_px, const AugmentOptions& options,
+                  Random& random) {
   const auto view = FrameView::of(frames);
   const auto draw = draw_augment(view.height, view.width, options, random);
   return {applied(view, draw, size_px), draw.flipped};

@@ -7,7 +7,8 @@ namespace distal {
 
 double mean_grey(const float* clip, int64_t plane) {
   double sum[3] = {};
-  for (int64_t c = 0; c < 3; ++c) sum[c] = std::accumulate(clip + c * plane, clip + (c + 1) * plane, 0.0);
+  for (int64_t c = 0; c < 3; ++c)
+    sum[c] = std::accumulate(clip + c * plane, clip + (c + 1) * plane, 0.0);
   return (kRed * sum[0] + kGreen * sum[1] + kBlue * sum[2]) / static_cast<double>(plane);
 }
 
@@ -30,7 +31,8 @@ Affine affine_of(const Window& window, const ClipSize& size) {
   return from;
 }
 
-void warp_frame(const float* clip, const ClipSize& size, int64_t t, const Affine& from, float* out) {
+void warp_frame(const float* clip, const ClipSize& size, int64_t t, const Affine& from,
+                float* out) {
   const auto last_x = static_cast<double>(size.width - 1);
   const auto last_y = static_cast<double>(size.height - 1);
   constexpr double kHalf = 0.5 + 1e-9;

@@ -1,5 +1,6 @@
 #pragma once
-// Pixels of clips in [-1, 1]: grey, and frames moved, turned and scaled. Plain loops, no tensor operations. Thread-safe.
+// Pixels of clips in [-1, 1]: grey, and frames moved, turned and scaled. Plain loops, no tensor
+// operations. Thread-safe.
 
 #include "distal/data/augment_batch.h"
 
@@ -13,7 +14,8 @@ constexpr float kBlue = 0.114f;
 /// Mean grey of a clip whose channels have `plane` pixels.
 double mean_grey(const float* clip, int64_t plane);
 
-/// Where a pixel comes from: that at (x, y) from (xx x + xy y + x0, yx x + yy y + y0), in pixels; 0 is the centre of the first.
+/// Where a pixel comes from: that at (x, y) from (xx x + xy y + x0, yx x + yy y + y0), in pixels; 0
+/// is the centre of the first.
 struct Affine {
   double xx = 1;
   double xy = 0;

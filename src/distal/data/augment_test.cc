@@ -19,7 +19,9 @@ torch::Tensor noise(int64_t frames, int64_t height, int64_t width, uint64_t seed
   return tensor;
 }
 
-torch::Tensor normalised(const torch::Tensor& frames) { return frames.permute({3, 0, 1, 2}).to(torch::kFloat32) / 127.5 - 1; }
+torch::Tensor normalised(const torch::Tensor& frames) {
+  return frames.permute({3, 0, 1, 2}).to(torch::kFloat32) / 127.5 - 1;
+}
 
 TEST(Augment, ACentreCropOfTheSameSizeOnlyNormalises) {
   const auto frames = noise(3, 16, 22);
@@ -30,7 +32,8 @@ TEST(Augment, ScalesAsBilinearInterpolationWithHalfPixelCentres) {
   for (const int64_t size : {2, 7, 12, 14, 16, 21, 40}) {
     const auto frames = noise(2, 16, 16);
     const auto planes = normalised(frames).permute({1, 0, 2, 3}).contiguous();
-    const auto expected = at::upsample_bilinear2d(planes, {size, size}, /*align_corners=*/false).permute({1, 0, 2, 3});
+    const auto expected = at::upsample_bilinear2d(planes, {size, size}, /*align_corners=*/false)
+                              .permute({1, 0, 2, 3});
     EXPECT_TRUE(torch::allclose(centre(frames, size), expected, 1e-5, 1e-5)) << size;
   }
 }
@@ -106,7 +109,9 @@ TEST(Augment, ColourFollowsItsFormula) {
   draw.saturation = 0.5;
   auto clip = torch::empty({3, 2, 8, 8});
   apply_augment(FrameView::of(frames), draw, 8, clip.mutable_data_ptr<float>());
-  const auto grey = [](const torch::Tensor& v) { return 0.299 * v[0] + 0.587 * v[1] + 0.114 * v[2]; };
+  const auto grey = [](const torch::Tensor& v) {
+    return 0.299 * v[0] + 0.587 * v[1] + 0.114 * v[2];
+  };
   auto v = frames.permute({3, 0, 1, 2}).to(torch::kFloat64) * 0.8;
   v = (v - grey(v).mean()) * 0.7 + grey(v).mean();
   v = grey(v) + (v - grey(v)) * 0.5;
@@ -120,7 +125,8 @@ TEST(Augment, ReadsFramesThatDoNotFollowOneAnother) {
   picked.frames = {view.frames[4], view.frames[1]};
   const auto expected = frames.index_select(0, torch::tensor({4, 1}));
   EXPECT_TRUE(picked.tensor().equal(expected));
-  EXPECT_TRUE(torch::allclose(centre(frames.slice(0, 1, 6, 2), 16), normalised(frames.slice(0, 1, 6, 2)), 0, 1e-6));
+  EXPECT_TRUE(torch::allclose(centre(frames.slice(0, 1, 6, 2), 16),
+                              normalised(frames.slice(0, 1, 6, 2)), 0, 1e-6));
 }
 
 TEST(Augment, AFlipMapExchangesTheNamedClasses) {
@@ -129,11 +135,20 @@ TEST(Augment, AFlipMapExchangesTheNamedClasses) {
   options.resolve({{"down", "left", "right", "up"}});
   EXPECT_EQ(options.flip_map, (std::vector<int64_t>{0, 2, 1, 3}));
   options.flip_labels = {"left-right"};
-  EXPECT_THAT(error_of([&] { options.resolve({{"left", "right"}}); }), HasSubstr("'left-right' is not a pair"));
+  EXPECT_THAT(error_of([&] {
+                options.resolve({{"left", "right"}});
+              }),
+              HasSubstr("'left-right' is not a pair"));
   options.flip_labels = {"left:wright"};
-  EXPECT_THAT(error_of([&] { options.resolve({{"left", "right"}}); }), HasSubstr("'wright' in 'left:wright' is no class, the classes are left, right"));
+  EXPECT_THAT(error_of([&] {
+                options.resolve({{"left", "right"}});
+              }),
+              HasSubstr("'wright' in 'left:wright' is no class, the classes are left, right"));
   options.flip_labels = {"a:b", "b:c"};
-  EXPECT_THAT(error_of([&] { options.resolve({{"a", "b", "c"}}); }), HasSubstr("'b' stands in two pairs"));
+  EXPECT_THAT(error_of([&] {
+                options.resolve({{"a", "b", "c"}});
+              }),
+              HasSubstr("'b' stands in two pairs"));
 }
 
 TEST(Augment, WarnsOfFlipsWhereClassesNameASide) {
@@ -142,7 +157,8 @@ TEST(Augment, WarnsOfFlipsWhereClassesNameASide) {
   const Classes plain{{"upright", "leftover", "bright light"}};
   EXPECT_EQ(options.flip_warning(sided), "") << "nothing is flipped";
   options.flip = 0.5;
-  EXPECT_THAT(options.flip_warning(sided), HasSubstr("the label of swipe_left, TurnRight, LEFT stays"));
+  EXPECT_THAT(options.flip_warning(sided),
+              HasSubstr("the label of swipe_left, TurnRight, LEFT stays"));
   EXPECT_EQ(options.flip_warning(plain), "");
   options.flip_labels = {"swipe_left:TurnRight"};
   EXPECT_EQ(options.flip_warning(sided), "");

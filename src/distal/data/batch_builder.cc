@@ -9,7 +9,9 @@ torch::Tensor Buffers::take(at::IntArrayRef sizes) {
   torch::Tensor buffer;
   {
     const std::lock_guard lock(free_->mutex);
-    const auto at = std::find_if(free_->tensors.rbegin(), free_->tensors.rend(), [&](const torch::Tensor& tensor) { return tensor.sizes() == sizes; });
+    const auto at =
+        std::find_if(free_->tensors.rbegin(), free_->tensors.rend(),
+                     [&](const torch::Tensor& tensor) { return tensor.sizes() == sizes; });
     if (at != free_->tensors.rend()) {
       buffer = std::move(*at);
       free_->tensors.erase(std::next(at).base());
@@ -31,7 +33,8 @@ Batch empty_batch(int64_t rows, int64_t classes, const InputOptions& options, Bu
   batch.weights = torch::empty({rows}, torch::kFloat32);
   batch.teacher = torch::empty({rows, classes}, torch::kFloat32);
   for (auto* known : {&batch.targets, &batch.teacher})
-    std::fill_n(known->mutable_data_ptr<float>(), rows * classes, std::numeric_limits<float>::quiet_NaN());
+    std::fill_n(known->mutable_data_ptr<float>(), rows * classes,
+                std::numeric_limits<float>::quiet_NaN());
   std::fill_n(batch.weights.mutable_data_ptr<float>(), rows, 1.f);
   return batch;
 }
@@ -47,7 +50,8 @@ Batch Batch::to(const torch::Device& device) const {
 
 Batch first_rows(const Batch& batch, int64_t rows) {
   if (rows == batch.rows.size(0)) return batch;
-  return {batch.clips.narrow(0, 0, rows), batch.targets.narrow(0, 0, rows), batch.rows.narrow(0, 0, rows), batch.weights.narrow(0, 0, rows),
+  return {batch.clips.narrow(0, 0, rows), batch.targets.narrow(0, 0, rows),
+          batch.rows.narrow(0, 0, rows), batch.weights.narrow(0, 0, rows),
           batch.teacher.narrow(0, 0, rows)};
 }
 
@@ -55,9 +59,12 @@ int64_t Sample::likely() const {
   return known().empty() ? -1 : std::max_element(known().begin(), known().end()) - known().begin();
 }
 
-float* clip_at(Batch& batch, int64_t row) { return batch.clips.mutable_data_ptr<float>() + row * batch.clips.stride(0); }
+float* clip_at(Batch& batch, int64_t row) {
+  return batch.clips.mutable_data_ptr<float>() + row * batch.clips.stride(0);
+}
 
-std::optional<FrameView> view_or_reason(ClipReader& reader, const Clip& clip, Random* random, bool training, std::string& reason) {
+std::optional<FrameView> view_or_reason(ClipReader& reader, const Clip& clip, Random* random,
+                                        bool training, std::string& reason) {
   try {
     return reader.view(clip, random, training);
   } catch (const CacheError&) {

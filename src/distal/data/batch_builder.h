@@ -11,8 +11,9 @@
 
 namespace distal {
 
-/// Large tensors, as batches are read, that are used again once their last view is gone. Freed, small blocks that live longer would settle in
-/// their place, and with every video that is opened the process would grow by a batch. Thread-safe; what was taken may outlive it.
+/// Large tensors, as batches are read, that are used again once their last view is gone. Freed,
+/// small blocks that live longer would settle in their place, and with every video that is opened
+/// the process would grow by a batch. Thread-safe; what was taken may outlive it.
 class Buffers {
  public:
   torch::Tensor take(at::IntArrayRef sizes);  // float32, not filled
@@ -34,8 +35,9 @@ Batch first_rows(const Batch& batch, int64_t rows);
 /// Where row `row` of a batch lies: float [3, T, H, W].
 float* clip_at(Batch& batch, int64_t row);
 
-/// ClipReader::view; nothing where the video is in quarantine, now or before: `reason` then says why, unless it said
-/// something already. Throws CacheError, Interrupted.
-std::optional<FrameView> view_or_reason(ClipReader& reader, const Clip& clip, Random* random, bool training, std::string& reason);
+/// ClipReader::view; nothing where the video is in quarantine, now or before: `reason` then says
+/// why, unless it said something already. Throws CacheError, Interrupted.
+std::optional<FrameView> view_or_reason(ClipReader& reader, const Clip& clip, Random* random,
+                                        bool training, std::string& reason);
 
 }  // namespace distal

@@ -23,11 +23,15 @@ std::vector<int64_t> rows_of(const Batch& batch) {
 }
 
 bool equal(const Batch& a, const Batch& b) {
-  const auto same = [](const torch::Tensor& x, const torch::Tensor& y) { return x.nan_to_num(-1).equal(y.nan_to_num(-1)); };
-  return a.clips.equal(b.clips) && a.rows.equal(b.rows) && same(a.targets, b.targets) && a.weights.equal(b.weights) && same(a.teacher, b.teacher);
+  const auto same = [](const torch::Tensor& x, const torch::Tensor& y) {
+    return x.nan_to_num(-1).equal(y.nan_to_num(-1));
+  };
+  return a.clips.equal(b.clips) && a.rows.equal(b.rows) && same(a.targets, b.targets) &&
+         a.weights.equal(b.weights) && same(a.teacher, b.teacher);
 }
 
-// Ten short videos of two classes (0: 0 .. 7, 1: 8, 9), shared by the tests of this file, and a cache of their own.
+// Ten short videos of two classes (0: 0 .. 7, 1: 8, 9), shared by the tests of this file, and a
+// cache of their own.
 class Batches : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -54,11 +58,13 @@ class Batches : public ::testing::Test {
     return all;
   }
 
-  std::unique_ptr<TrainingBatches> training(ClipReader& reader, std::vector<Sample> all, int64_t batch_size, int64_t first_step, int64_t threads,
+  std::unique_ptr<TrainingBatches> training(ClipReader& reader, std::vector<Sample> all,
+                                            int64_t batch_size, int64_t first_step, int64_t threads,
                                             bool balanced = false, AugmentOptions augment = {}) {
     augment.flip = 0.5;
     augment.brightness = 0.2;
-    return std::make_unique<TrainingBatches>(reader, std::move(all), 2, batch_size, augment, balanced, Random(7), first_step, threads);
+    return std::make_unique<TrainingBatches>(reader, std::move(all), 2, batch_size, augment,
+                                             balanced, Random(7), first_step, threads);
   }
 
   static TemporaryFolder* shared_;
@@ -210,7 +216,9 @@ TEST_F(Batches, AQuarantinedVideoIsNotTriedAgainByAnyOfItsClipsOrBatches) {
   second.start_s = 1;
   const std::string reason = error_of([&] { reader.view(first, nullptr, false); });
   EXPECT_THAT(reason, HasSubstr("not a video"));
-  std::filesystem::copy_file(path(0), broken, std::filesystem::copy_options::overwrite_existing);  // mended, too late for this run
+  std::filesystem::copy_file(
+      path(0), broken,
+      std::filesystem::copy_options::overwrite_existing);  // mended, too late for this run
   EXPECT_EQ(error_of([&] { reader.view(second, nullptr, true); }), reason);
   auto all = samples(2);
   all[1].clip = second;
@@ -246,16 +254,19 @@ TEST_F(Batches, AreRefusedWhenNoClipCanBeRead) {
   ClipReader reader(input_, cache_);
   for (const bool balanced : {false, true}) {
     auto batches = training(reader, all, 4, 0, 2, balanced);
-    EXPECT_THAT(error_of([&] { batches->next(); }), StartsWith("none of the 2 training clips can be read (the first: "));
+    EXPECT_THAT(error_of([&] { batches->next(); }),
+                StartsWith("none of the 2 training clips can be read (the first: "));
   }
-  EXPECT_THAT(error_of([&] { training(reader, {}, 4, 0, 2); }), HasSubstr("there is no clip to train on"));
+  EXPECT_THAT(error_of([&] { training(reader, {}, 4, 0, 2); }),
+              HasSubstr("there is no clip to train on"));
 }
 
 TEST_F(Batches, AFaultOfTheCacheStopsTheRun) {
   ClipReader reader(input_, cache_);
   const auto video = reader.probe(path(0));
   // A folder stands where the cache file should be.
-  std::filesystem::create_directories(fmt::format("{}/cache/{}_{}.frames", folder_.path(), video.id, input_.cached_short_side_px()));
+  std::filesystem::create_directories(fmt::format("{}/cache/{}_{}.frames", folder_.path(), video.id,
+                                                  input_.cached_short_side_px()));
   auto batches = training(reader, samples(1), 1, 0, 1);
   EXPECT_THROW(batches->next(), CacheError);
   EXPECT_TRUE(reader.quarantined().empty());
@@ -266,7 +277,8 @@ TEST_F(Batches, AFlipMapsTheTarget) {
   AugmentOptions augment;
   augment.flip_labels = {"a:b"};
   augment.resolve({{"a", "b"}});
-  auto batches = training(reader, samples(1), 16, 0, 1, false, augment);  // target 1, 0; half of them flipped
+  auto batches =
+      training(reader, samples(1), 16, 0, 1, false, augment);  // target 1, 0; half of them flipped
   const auto targets = batches->next().targets;
   AugmentOptions drawn;
   drawn.flip = 0.5;
@@ -394,7 +406,8 @@ TEST(Order, EverySampleComesUpAmongTheAttempts) {
   for (const auto* order : {&balanced, &plain}) {
     for (int64_t position = 0; position < 20; ++position) {
       std::set<int64_t> seen;
-      for (int64_t attempt = 0; attempt < order->attempts(); ++attempt) seen.insert(order->at(position, attempt));
+      for (int64_t attempt = 0; attempt < order->attempts(); ++attempt)
+        seen.insert(order->at(position, attempt));
       EXPECT_EQ(seen.size(), 7u);
     }
   }

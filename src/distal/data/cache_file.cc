@@ -24,31 +24,37 @@ constexpr auto kPoll = std::chrono::milliseconds(5);
 
 struct Header {
   char magic[8] = {'D', 'S', 'T', 'L', 'F', 'R', 'M', '\n'};
-  int64_t version = 3;  // 1: frames of an index that was believed unseen; 2: with frames of VP8, VP9 and AV1 left out, and other streams of a file
+  int64_t version = 3;  // 1: frames of an index that was believed unseen; 2: with frames of VP8,
+                        // VP9 and AV1 left out, and other streams of a file
   int64_t frames = 0;
   int64_t height = 0;
   int64_t width = 0;
   int64_t unused[3] = {};
-  explicit Header(const CacheShape& shape) : frames(shape.frames), height(shape.height), width(shape.width) {}
+  explicit Header(const CacheShape& shape)
+      : frames(shape.frames), height(shape.height), width(shape.width) {}
 };
 static_assert(sizeof(Header) == kHeaderBytes);
 
 // Whether the open file is a cache file of this shape.
 bool matches(int fd, const CacheShape& shape) {
-  struct stat file{};
+  struct stat file {};
   uint8_t bytes[kHeaderBytes];
   const Header header(shape);
-  return fstat(fd, &file) == 0 && file.st_size == shape.file_bytes() && pread(fd, bytes, kHeaderBytes, 0) == kHeaderBytes &&
+  return fstat(fd, &file) == 0 && file.st_size == shape.file_bytes() &&
+         pread(fd, bytes, kHeaderBytes, 0) == kHeaderBytes &&
          std::memcmp(bytes, &header, kHeaderBytes) == 0;
 }
 
 [[noreturn]] void refuse(const std::string& path, int error) {
   const auto folder = std::filesystem::path(path).parent_path().string();
   if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
-    throw CacheError(fmt::format("{}: no room for decoded frames ({}), free some space, lower cache.gigabytes, "
-                                 "or name another folder in cache.folder", folder, std::strerror(error)));
+    throw CacheError(
+        fmt::format("{}: no room for decoded frames ({}), free some space, lower cache.gigabytes, "
+                    "or name another folder in cache.folder",
+                    folder, std::strerror(error)));
   }
-  throw CacheError(fmt::format("{}: {}, name a folder that can be written in cache.folder", path, std::strerror(error)));
+  throw CacheError(fmt::format("{}: {}, name a folder that can be written in cache.folder", path,
+                               std::strerror(error)));
 }
 
 }  // namespace
@@ -60,16 +66,21 @@ uint64_t frame_checksum(const uint8_t* bytes, int64_t count) {
 std::shared_ptr<CacheMap> CacheMap::open(const std::string& path, const CacheShape& shape) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return nullptr;
-  struct stat file{};
+  struct stat file {};
   void* base = MAP_FAILED;
-  if (matches(fd, shape) && fstat(fd, &file) == 0) base = mmap(nullptr, shape.file_bytes(), PROT_READ, MAP_SHARED, fd, 0);
+  if (matches(fd, shape) && fstat(fd, &file) == 0)
+    base = mmap(nullptr, shape.file_bytes(), PROT_READ, MAP_SHARED, fd, 0);
   close(fd);
   if (base == MAP_FAILED) return nullptr;
   return std::shared_ptr<CacheMap>(new CacheMap(static_cast<const uint8_t*>(base), shape, file));
 }
 
 CacheMap::CacheMap(const uint8_t* base, const CacheShape& shape, const struct stat& file)
-    : base_(base), shape_(shape), inode_(file.st_ino), device_(file.st_dev), verified_(shape.frames) {}
+    : base_(base),
+      shape_(shape),
+      inode_(file.st_ino),
+      device_(file.st_dev),
+      verified_(shape.frames) {}
 
 CacheMap::~CacheMap() { munmap(const_cast<uint8_t*>(base_), shape_.file_bytes()); }
 
@@ -88,14 +99,17 @@ bool CacheMap::ready(int64_t index) {
   return true;
 }
 
-std::unique_ptr<CacheWriter> CacheWriter::open(const std::string& path, const CacheShape& shape, double patience_s) {
+std::unique_ptr<CacheWriter> CacheWriter::open(const std::string& path, const CacheShape& shape,
+                                               double patience_s) {
   const auto began = std::chrono::steady_clock::now();
   std::unique_ptr<CacheWriter> writer(new CacheWriter(path, shape));
   for (;;) {
     const Lock lock = writer->lock();
     if (lock == Lock::held) return writer;
     if (lock == Lock::gone) continue;
-    if (std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() > patience_s) return nullptr;
+    if (std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() >
+        patience_s)
+      return nullptr;
     std::this_thread::sleep_for(kPoll);
   }
 }
@@ -104,8 +118,9 @@ CacheWriter::~CacheWriter() {
   if (fd_ >= 0) close(fd_);
 }
 
-// Locks the file that stands at the path; `gone` where it must be tried again at once, because another took it away meanwhile
-// or because it was no cache file of this shape. Such a file is unlinked, not truncated: somebody may have it mapped.
+// Locks the file that stands at the path; `gone` where it must be tried again at once, because
+// another took it away meanwhile or because it was no cache file of this shape. Such a file is
+// unlinked, not truncated: somebody may have it mapped.
 CacheWriter::Lock CacheWriter::lock() {
   if (fd_ >= 0) close(fd_);
   fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
@@ -114,7 +129,7 @@ CacheWriter::Lock CacheWriter::lock() {
     if (errno == EWOULDBLOCK || errno == EINTR) return Lock::busy;
     refuse(path_, errno);
   }
-  struct stat file{};
+  struct stat file {};
   if (fstat(fd_, &file) != 0) refuse(path_, errno);
   if (file.st_nlink == 0) return Lock::gone;
   if (file.st_size == 0) initialise();

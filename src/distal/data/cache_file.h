@@ -1,5 +1,6 @@
 #pragma once
-// One file of the frame cache: header, a checksum per frame, a slot per frame. Layout, all little-endian:
+// One file of the frame cache: header, a checksum per frame, a slot per frame. Layout, all
+// little-endian:
 //   0        Header (64 bytes): magic, version, frames, height, width
 //   64       uint64 checksum of each frame, 0 = absent
 //   slots_at uint8 [frames][height][width][3], page-aligned start
@@ -39,7 +40,9 @@ class CacheMap {
   bool ready(int64_t frame);
   /// Whether the frame was written, sound or not.
   bool present(int64_t frame) const;
-  const uint8_t* frame(int64_t index) const { return base_ + shape_.slots_at() + index * shape_.frame_bytes(); }
+  const uint8_t* frame(int64_t index) const {
+    return base_ + shape_.slots_at() + index * shape_.frame_bytes();
+  }
   const CacheShape& shape() const { return shape_; }
   bool is(const struct stat& file) const { return file.st_ino == inode_ && file.st_dev == device_; }
 
@@ -56,8 +59,10 @@ class CacheMap {
 /// A cache file locked for writing; created or rebuilt where it is absent or not of this shape.
 class CacheWriter {
  public:
-  /// Tries for `patience_s` to get the lock (once at least); null where another holds it longer. Throws CacheError.
-  static std::unique_ptr<CacheWriter> open(const std::string& path, const CacheShape& shape, double patience_s);
+  /// Tries for `patience_s` to get the lock (once at least); null where another holds it longer.
+  /// Throws CacheError.
+  static std::unique_ptr<CacheWriter> open(const std::string& path, const CacheShape& shape,
+                                           double patience_s);
   ~CacheWriter();
   CacheWriter(const CacheWriter&) = delete;
 

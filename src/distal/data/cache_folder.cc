@@ -21,11 +21,13 @@ struct File {
 
 void collect(const std::string& folder, std::vector<File>& files) {
   std::error_code error;
-  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    struct stat file{};
+  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+       at.increment(error)) {
+    struct stat file {};
     const auto ending = at->path().extension();
     if (stat(at->path().c_str(), &file) != 0 || !S_ISREG(file.st_mode)) continue;
-    if (ending == kFramesEnding || ending == kProbeEnding) files.push_back({at->path().string(), file.st_blocks * 512, file.st_mtim});
+    if (ending == kFramesEnding || ending == kProbeEnding)
+      files.push_back({at->path().string(), file.st_blocks * 512, file.st_mtim});
   }
 }
 
@@ -46,8 +48,9 @@ bool remove_idle(const std::string& path) {
   if (fd < 0) return false;
   struct stat locked = {};
   struct stat there = {};
-  const bool same = flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &locked) == 0 && stat(path.c_str(), &there) == 0 &&
-                    locked.st_ino == there.st_ino && locked.st_dev == there.st_dev;
+  const bool same = flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &locked) == 0 &&
+                    stat(path.c_str(), &there) == 0 && locked.st_ino == there.st_ino &&
+                    locked.st_dev == there.st_dev;
   const bool removed = same && unlink(path.c_str()) == 0;
   close(fd);
   return removed;
@@ -66,7 +69,8 @@ bool is_old_partial(std::string_view name) {
     return there;
   };
   const char* digits = "0123456789";
-  return take("0123456789abcdef") == 16 && word(kProbeEnding) && word(".") && take(digits) > 0 && word("-") && take(digits) > 0 && word(".partial") && name.empty();
+  return take("0123456789abcdef") == 16 && word(kProbeEnding) && word(".") && take(digits) > 0 &&
+         word("-") && take(digits) > 0 && word(".partial") && name.empty();
 }
 
 }  // namespace
@@ -75,13 +79,15 @@ void clear_old_partials(const std::string& probes_folder) {
   std::error_code error, ignored;
   for (std::filesystem::directory_iterator at(probes_folder, error), end; !error && at != end;
        at.increment(error)) {
-    if (is_old_partial(at->path().filename().string()) && at->symlink_status(ignored).type() == std::filesystem::file_type::regular)
+    if (is_old_partial(at->path().filename().string()) &&
+        at->symlink_status(ignored).type() == std::filesystem::file_type::regular)
       std::filesystem::remove(at->path(), ignored);
   }
 }
 
 bool CacheFolder::may_be_full() const {
-  return measured_bytes_ < 0 || measured_bytes_ + written_bytes_ > cap_bytes_ || written_bytes_ > cap_bytes_ / 16;
+  return measured_bytes_ < 0 || measured_bytes_ + written_bytes_ > cap_bytes_ ||
+         written_bytes_ > cap_bytes_ / 16;
 }
 
 void CacheFolder::keep_to_cap(const std::function<bool(const std::string&)>& spare) {

@@ -4,7 +4,8 @@
 //
 //   #include <distal/data/conformance.h>
 //   namespace distal {
-//   INSTANTIATE_TEST_SUITE_P(Mine, EveryAugmentation, ::testing::Values("mine"));  // names in the catalogue
+//   INSTANTIATE_TEST_SUITE_P(Mine, EveryAugmentation, ::testing::Values("mine"));  // names in the
+//   catalogue
 //   }
 //
 // Load a plugin before InitGoogleTest. Each family is tested with its default options.
@@ -28,7 +29,8 @@ inline torch::Tensor noise(std::vector<int64_t> sizes, uint64_t seed = 1) {
   Random random(seed);
   auto values = torch::empty(sizes, torch::kFloat32);
   auto* numbers = values.mutable_data_ptr<float>();
-  for (int64_t i = 0; i < values.numel(); ++i) numbers[i] = static_cast<float>(random.uniform(-1, 1));
+  for (int64_t i = 0; i < values.numel(); ++i)
+    numbers[i] = static_cast<float>(random.uniform(-1, 1));
   return values;
 }
 
@@ -54,15 +56,17 @@ inline Batch batch_of(const torch::Tensor& clips) {
 }
 
 inline bool same(const torch::Tensor& a, const torch::Tensor& b) {
-  return a.defined() == b.defined() && (!a.defined() || (a.sizes() == b.sizes() && a.nan_to_num(-9).equal(b.nan_to_num(-9))));
+  return a.defined() == b.defined() &&
+         (!a.defined() || (a.sizes() == b.sizes() && a.nan_to_num(-9).equal(b.nan_to_num(-9))));
 }
 inline bool same(const Batch& a, const Batch& b) {
-  return same(a.clips, b.clips) && same(a.targets, b.targets) && same(a.teacher, b.teacher) && same(a.rows, b.rows) && same(a.weights, b.weights) &&
-         same(a.transform, b.transform);
+  return same(a.clips, b.clips) && same(a.targets, b.targets) && same(a.teacher, b.teacher) &&
+         same(a.rows, b.rows) && same(a.weights, b.weights) && same(a.transform, b.transform);
 }
 inline Batch copy_of(const Batch& batch) {
   Batch copy = batch;
-  for (auto* column : {&copy.clips, &copy.targets, &copy.rows, &copy.weights, &copy.teacher}) *column = column->clone();
+  for (auto* column : {&copy.clips, &copy.targets, &copy.rows, &copy.weights, &copy.teacher})
+    *column = column->clone();
   return copy;
 }
 inline torch::Tensor unknown(const torch::Tensor& rows) { return rows.isnan().any(1); }
@@ -73,7 +77,8 @@ class EveryAugmentation : public ::testing::TestWithParam<std::string> {
 };
 
 TEST_P(EveryAugmentation, KeepsShapesAndRange) {
-  for (const auto& sizes : std::vector<std::vector<int64_t>>{{8, 3, 4, 8, 8}, {3, 3, 7, 6, 10}, {2, 3, 1, 5, 5}, {1, 3, 2, 1, 1}}) {
+  for (const auto& sizes : std::vector<std::vector<int64_t>>{
+           {8, 3, 4, 8, 8}, {3, 3, 7, 6, 10}, {2, 3, 1, 5, 5}, {1, 3, 2, 1, 1}}) {
     for (uint64_t seed = 0; seed < 8; ++seed) {
       const Batch batch = family_->apply(batch_of(noise(sizes, seed)), Random(seed));
       EXPECT_EQ(batch.clips.sizes(), torch::IntArrayRef(sizes));
@@ -88,7 +93,8 @@ TEST_P(EveryAugmentation, IsAFunctionOfItsArguments) {
   const Batch first = family_->apply(batch, Random(5));
   EXPECT_TRUE(same(first, family_->apply(copy_of(batch), Random(5))));
   std::set<bool> differs;
-  for (uint64_t seed = 6; seed < 12; ++seed) differs.insert(!same(first.clips, family_->apply(batch, Random(seed)).clips));
+  for (uint64_t seed = 6; seed < 12; ++seed)
+    differs.insert(!same(first.clips, family_->apply(batch, Random(seed)).clips));
   EXPECT_EQ(differs.contains(true), GetParam() != "none") << "another random draws anew";
 }
 

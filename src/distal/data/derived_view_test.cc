@@ -7,35 +7,50 @@ namespace {
 
 using ::testing::HasSubstr;
 
-torch::Tensor grey(int64_t frames, int64_t height, int64_t width, int value) { return torch::full({frames, height, width, 3}, value, torch::kUInt8); }
+torch::Tensor grey(int64_t frames, int64_t height, int64_t width, int value) {
+  return torch::full({frames, height, width, 3}, value, torch::kUInt8);
+}
 
 TEST(DerivedView, AMixIsTheRoundedShareOfBothCentres) {
   auto a = torch::randint(0, 256, {3, 10, 16, 3}, torch::kUInt8);
   auto b = torch::randint(0, 256, {3, 12, 10, 3}, torch::kUInt8);
   const auto mix = mix_views(FrameView::of(a), FrameView::of(b), 0.3, 0).tensor();
-  const auto expected = (0.3 * a.narrow(2, 3, 10).to(torch::kFloat64) + 0.7 * b.narrow(1, 1, 10).to(torch::kFloat64));
+  const auto expected =
+      (0.3 * a.narrow(2, 3, 10).to(torch::kFloat64) + 0.7 * b.narrow(1, 1, 10).to(torch::kFloat64));
   ASSERT_EQ(mix.sizes(), (torch::IntArrayRef{3, 10, 10, 3}));
   EXPECT_LE((mix.to(torch::kFloat64) - expected).abs().max().item<double>(), 0.501);
 }
 
 TEST(DerivedView, AFadingMixGoesFromOneToTheOther) {
-  const auto mix = mix_views(FrameView::of(grey(5, 8, 8, 200)), FrameView::of(grey(5, 8, 8, 0)), 0.4, 0.5).tensor();
-  for (int64_t t = 0; t < 5; ++t) EXPECT_NEAR(mix[t][0][0][0].item<int>(), 200 * (0.4 + (t - 2) / 2.0 * 0.2), 0.51) << t;
+  const auto mix =
+      mix_views(FrameView::of(grey(5, 8, 8, 200)), FrameView::of(grey(5, 8, 8, 0)), 0.4, 0.5)
+          .tensor();
+  for (int64_t t = 0; t < 5; ++t)
+    EXPECT_NEAR(mix[t][0][0][0].item<int>(), 200 * (0.4 + (t - 2) / 2.0 * 0.2), 0.51) << t;
 }
 
 TEST(DerivedView, ClipsOfOtherLengthsDoNotMix) {
-  EXPECT_THAT(error_of([] { mix_views(FrameView::of(grey(4, 8, 8, 0)), FrameView::of(grey(5, 8, 8, 0)), 0.5, 0); }), HasSubstr("of 4 and of 5 frames"));
+  EXPECT_THAT(error_of([] {
+                mix_views(FrameView::of(grey(4, 8, 8, 0)), FrameView::of(grey(5, 8, 8, 0)), 0.5, 0);
+              }),
+              HasSubstr("of 4 and of 5 frames"));
 }
 
 TEST(DerivedView, ACutIsTheSameSquareInEveryFrame) {
-  const auto frames = torch::arange(16 * 20).view({1, 16, 20, 1}).expand({2, 16, 20, 3}).remainder(251).to(torch::kUInt8).contiguous();
+  const auto frames = torch::arange(16 * 20)
+                          .view({1, 16, 20, 1})
+                          .expand({2, 16, 20, 3})
+                          .remainder(251)
+                          .to(torch::kUInt8)
+                          .contiguous();
   std::set<int64_t> sides;
   for (uint64_t seed = 0; seed < 20; ++seed) {
     const auto cut = cut_view(FrameView::of(frames), Random(seed)).tensor();
     EXPECT_TRUE(cut[0].equal(cut[1]));
     EXPECT_EQ(cut.size(1), cut.size(2));
     sides.insert(cut.size(1));
-    EXPECT_EQ((cut[0][1][0][0].item<int>() - cut[0][0][0][0].item<int>() + 251) % 251, 20) << "rows follow one another as in the source";
+    EXPECT_EQ((cut[0][1][0][0].item<int>() - cut[0][0][0][0].item<int>() + 251) % 251, 20)
+        << "rows follow one another as in the source";
   }
   EXPECT_EQ(*sides.rbegin(), 16);
   EXPECT_GE(*sides.begin(), 12);
@@ -69,7 +84,8 @@ TEST(DerivedView, IsTheSameInEveryReadingAndInTrainingToo) {
     EXPECT_FALSE(centre.equal(reader.read(a, nullptr, false)));
   }
   std::set<int64_t> sides;
-  for (view.view = 1; view.view <= 10; ++view.view) sides.insert(reader.read(view, nullptr, false).size(1));
+  for (view.view = 1; view.view <= 10; ++view.view)
+    sides.insert(reader.read(view, nullptr, false).size(1));
   EXPECT_GT(sides.size(), 2u) << "each view is cut in its own way";
 }
 
@@ -83,7 +99,8 @@ TEST(DerivedView, AViewsFramesAndCutAreDrawnFromItsKey) {
   view.view = 1;
   Random frames = Random(fnv1a(view.key())).stream("view");
   const Random cut = frames.stream("cut");
-  EXPECT_TRUE(reader.read(view, nullptr, false).equal(cut_view(reader.view(clip, &frames, true), cut).tensor()));
+  EXPECT_TRUE(reader.read(view, nullptr, false)
+                  .equal(cut_view(reader.view(clip, &frames, true), cut).tensor()));
 }
 
 TEST(DerivedView, AMixOfABadVideoPutsThatVideoAside) {
@@ -93,7 +110,8 @@ TEST(DerivedView, AMixOfABadVideoPutsThatVideoAside) {
   InputOptions input;
   input.sampling.frames = 4;
   ClipReader reader(input, {folder / "cache", 1});
-  EXPECT_THAT(error_of([&] { reader.read(mixed_clip(good, bad, 0.5), nullptr, false); }), HasSubstr("bad.mp4"));
+  EXPECT_THAT(error_of([&] { reader.read(mixed_clip(good, bad, 0.5), nullptr, false); }),
+              HasSubstr("bad.mp4"));
   ASSERT_EQ(reader.quarantined().size(), 1u);
   EXPECT_EQ(reader.quarantined()[0].path, bad.video);
 }

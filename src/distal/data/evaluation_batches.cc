@@ -20,9 +20,11 @@ struct EvaluationBatches::State {
 
   void begin(int64_t threads) {
     expect(batch_size > 0, "a batch has clips");
-    expect(!augment || augment->flip == 0 || augment->flip_labels.empty(), "flips change no labels");
+    expect(!augment || augment->flip == 0 || augment->flip_labels.empty(),
+           "flips change no labels");
     const int64_t steps = (std::ssize(clips) + batch_size - 1) / batch_size;
-    prefetch = std::make_unique<Prefetch>([this](int64_t step) { return make(step); }, 0, steps, threads);
+    prefetch =
+        std::make_unique<Prefetch>([this](int64_t step) { return make(step); }, 0, steps, threads);
   }
 
   Batch make(int64_t step) {
@@ -42,7 +44,8 @@ struct EvaluationBatches::State {
     apply_augment(*view, draw(*view, index), reader.options().size_px, clip_at(batch, row));
     batch.rows.mutable_data_ptr<int64_t>()[row] = index;
     float* target = batch.targets.mutable_data_ptr<float>() + row * classes;
-    for (int64_t k = 0; clip.label >= 0 && k < classes; ++k) target[k] = k == clip.label ? 1.f : 0.f;
+    for (int64_t k = 0; clip.label >= 0 && k < classes; ++k)
+      target[k] = k == clip.label ? 1.f : 0.f;
     return true;
   }
 
@@ -53,19 +56,24 @@ struct EvaluationBatches::State {
   }
 };
 
-EvaluationBatches::EvaluationBatches(ClipReader& reader, std::span<const Clip> clips, int64_t classes, int64_t batch_size, int64_t threads,
+EvaluationBatches::EvaluationBatches(ClipReader& reader, std::span<const Clip> clips,
+                                     int64_t classes, int64_t batch_size, int64_t threads,
                                      std::optional<AugmentOptions> augment, Random random)
-    : EvaluationBatches(reader, refs_of(clips), classes, batch_size, threads, std::move(augment), random) {}
+    : EvaluationBatches(reader, refs_of(clips), classes, batch_size, threads, std::move(augment),
+                        random) {}
 
-EvaluationBatches::EvaluationBatches(ClipReader& reader, ClipRefs clips, int64_t classes, int64_t batch_size, int64_t threads,
+EvaluationBatches::EvaluationBatches(ClipReader& reader, ClipRefs clips, int64_t classes,
+                                     int64_t batch_size, int64_t threads,
                                      std::optional<AugmentOptions> augment, Random random)
     : state_(new State{reader, std::move(clips), classes, batch_size, std::move(augment), random}) {
   state_->begin(threads);
 }
 
-EvaluationBatches::EvaluationBatches(ClipReader& reader, std::vector<Clip>&& clips, int64_t classes, int64_t batch_size, int64_t threads,
+EvaluationBatches::EvaluationBatches(ClipReader& reader, std::vector<Clip>&& clips, int64_t classes,
+                                     int64_t batch_size, int64_t threads,
                                      std::optional<AugmentOptions> augment, Random random)
-    : state_(new State{reader, {}, classes, batch_size, std::move(augment), random, std::move(clips)}) {
+    : state_(new State{
+          reader, {}, classes, batch_size, std::move(augment), random, std::move(clips)}) {
   state_->clips = refs_of(state_->own);
   state_->begin(threads);
 }

@@ -21,9 +21,11 @@ class AugmentedEvaluation : public ::testing::Test {
     augment_.brightness = 0.5;
   }
 
-  torch::Tensor all(std::vector<Clip> clips, int64_t batch_size, int64_t threads, const std::optional<AugmentOptions>& augment, uint64_t seed) {
+  torch::Tensor all(std::vector<Clip> clips, int64_t batch_size, int64_t threads,
+                    const std::optional<AugmentOptions>& augment, uint64_t seed) {
     ClipReader reader(input_, {folder_ / "cache", 1});
-    EvaluationBatches batches(reader, std::move(clips), 2, batch_size, threads, augment, Random(seed));
+    EvaluationBatches batches(reader, std::move(clips), 2, batch_size, threads, augment,
+                              Random(seed));
     std::vector<torch::Tensor> parts;
     while (const auto batch = batches.next()) parts.push_back(batch->clips);
     return torch::cat(parts);
@@ -39,7 +41,8 @@ TEST_F(AugmentedEvaluation, EachClipsDrawDependsOnTheSeedAndItsRowAlone) {
   const auto whole = all(clips_, 5, 0, augment_, 1);
   EXPECT_TRUE(whole.equal(all(clips_, 2, 2, augment_, 1)));
   EXPECT_FALSE(whole.equal(all(clips_, 5, 0, augment_, 2)));
-  EXPECT_TRUE(whole.slice(0, 0, 3).equal(all({clips_[0], clips_[1], clips_[2]}, 3, 0, augment_, 1)));
+  EXPECT_TRUE(
+      whole.slice(0, 0, 3).equal(all({clips_[0], clips_[1], clips_[2]}, 3, 0, augment_, 1)));
 }
 
 TEST_F(AugmentedEvaluation, OneClipTwiceIsCutInTwoWays) {

@@ -23,10 +23,14 @@ using Clock = std::chrono::steady_clock;
 using Indices = std::span<const int64_t>;
 constexpr auto kTouchEvery = std::chrono::seconds(60);
 constexpr int64_t kMostMaps = 8192;  // Linux allows 65,530 mappings a process
-constexpr int64_t kMostViewed = int64_t{128} << 20;  // bytes of mapped frames that were looked at; about twice as many are resident: a page brings its neighbours
-constexpr size_t kChunk = 16;        // frames decoded before they are written, when many are
+constexpr int64_t kMostViewed = int64_t{128}
+                                << 20;  // bytes of mapped frames that were looked at; about twice
+                                        // as many are resident: a page brings its neighbours
+constexpr size_t kChunk = 16;           // frames decoded before they are written, when many are
 
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
 
 // A video at one size, and where its frames are kept.
 struct Place {
@@ -54,9 +58,11 @@ void CacheOptions::visit(OptionVisitor& v) const {
 
 std::string CacheOptions::resolved_folder() const {
   if (!folder.empty()) return folder;
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != 0) return std::string(cache) + "/distal/frames";
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != 0)
+    return std::string(cache) + "/distal/frames";
   const char* home = std::getenv("HOME");
-  if (home == nullptr || *home == 0) throw CacheError("cache.folder: there is no home folder for the default, name a folder");
+  if (home == nullptr || *home == 0)
+    throw CacheError("cache.folder: there is no home folder for the default, name a folder");
   return std::string(home) + "/.cache/distal/frames";
 }
 
@@ -75,11 +81,13 @@ struct FrameCache::State {
   mutable std::mutex mutex;  // guards everything below
   CacheFolder folder;
   std::unordered_map<std::string, Open> maps;  // by path
-  std::unordered_map<std::string, std::unordered_map<int64_t, int64_t>> stand_ins;  // by path: damaged frame, the one shown instead
+  std::unordered_map<std::string, std::unordered_map<int64_t, int64_t>>
+      stand_ins;       // by path: damaged frame, the one shown instead
   int64_t viewed = 0;  // of all maps, at most
   Counts counts;
 
-  Place place(const VideoInfo& info, Indices indices, int64_t short_side_px, double deadline_s) const;
+  Place place(const VideoInfo& info, Indices indices, int64_t short_side_px,
+              double deadline_s) const;
   std::shared_ptr<CacheMap> map(const Place& place, bool anew);
   void reopen(const Place& place, Open& open);
   void make_room();
@@ -93,14 +101,21 @@ struct FrameCache::State {
   void keep_to_cap(const std::string& just_written);
 };
 
-Place FrameCache::State::place(const VideoInfo& info, Indices indices, int64_t short_side_px, double deadline_s) const {
+Place FrameCache::State::place(const VideoInfo& info, Indices indices, int64_t short_side_px,
+                               double deadline_s) const {
   expect(!info.id.empty(), "the cache needs a probed video");
-  for (const int64_t index : indices) expect(index >= 0 && index < info.frames(), "frame index within the video");
+  for (const int64_t index : indices)
+    expect(index >= 0 && index < info.frames(), "frame index within the video");
   const auto [height, width] = Resize{short_side_px}.apply(info.height, info.width);
-  return {info, {short_side_px}, deadline_s, {info.frames(), height, width}, fmt::format("{}/{}_{}{}", folder.path(), info.id, short_side_px, kFramesEnding)};
+  return {info,
+          {short_side_px},
+          deadline_s,
+          {info.frames(), height, width},
+          fmt::format("{}/{}_{}{}", folder.path(), info.id, short_side_px, kFramesEnding)};
 }
 
-// The mapped file, or null where it must be written first. `anew`: whatever was mapped, look what stands at the path.
+// The mapped file, or null where it must be written first. `anew`: whatever was mapped, look what
+// stands at the path.
 std::shared_ptr<CacheMap> FrameCache::State::map(const Place& place, bool anew) {
   const std::lock_guard lock(mutex);
   make_room();
@@ -114,13 +129,16 @@ std::shared_ptr<CacheMap> FrameCache::State::map(const Place& place, bool anew) 
 
 // Marks the file as used, and drops a mapping whose file is no longer the one at the path.
 void FrameCache::State::reopen(const Place& place, Open& open) {
-  struct stat file{};
-  const bool there = utimensat(AT_FDCWD, place.path.c_str(), nullptr, 0) == 0 && stat(place.path.c_str(), &file) == 0;
-  if (!there || !open.map || !open.map->is(file)) open.map = there ? CacheMap::open(place.path, place.shape) : nullptr;
+  struct stat file {};
+  const bool there = utimensat(AT_FDCWD, place.path.c_str(), nullptr, 0) == 0 &&
+                     stat(place.path.c_str(), &file) == 0;
+  if (!there || !open.map || !open.map->is(file))
+    open.map = there ? CacheMap::open(place.path, place.shape) : nullptr;
   open.touched = open.used;
 }
 
-// Unmaps an eighth of the idle files, the least recently used, where there are many or much of them was looked at.
+// Unmaps an eighth of the idle files, the least recently used, where there are many or much of them
+// was looked at.
 void FrameCache::State::make_room() {
   if (std::ssize(maps) < kMostMaps && viewed < kMostViewed) return;
   std::vector<std::pair<Clock::time_point, std::string>> idle;
@@ -147,7 +165,8 @@ std::vector<int64_t> FrameCache::State::shown(const Place& place, Indices indice
 }
 
 // Ascending, each once.
-std::vector<int64_t> FrameCache::State::missing(const Place& place, CacheMap& map, Indices indices) const {
+std::vector<int64_t> FrameCache::State::missing(const Place& place, CacheMap& map,
+                                                Indices indices) const {
   std::vector<int64_t> all = shown(place, indices);
   std::sort(all.begin(), all.end());
   all.erase(std::unique(all.begin(), all.end()), all.end());
@@ -156,12 +175,14 @@ std::vector<int64_t> FrameCache::State::missing(const Place& place, CacheMap& ma
 }
 
 FrameCache::FrameCache(CacheOptions options)
-    : state_(std::make_unique<State>(options.resolved_folder(), static_cast<int64_t>(options.gigabytes * 1e9))) {
+    : state_(std::make_unique<State>(options.resolved_folder(),
+                                     static_cast<int64_t>(options.gigabytes * 1e9))) {
   const std::string& folder = state_->folder.path();
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error || access(folder.c_str(), W_OK | X_OK) != 0) {
-    throw CacheError(fmt::format("{}: not a folder that can be written, name another in cache.folder", folder));
+    throw CacheError(
+        fmt::format("{}: not a folder that can be written, name another in cache.folder", folder));
   }
   clear_leftovers(options.probes_folder());
   clear_old_partials(options.probes_folder());
@@ -174,8 +195,9 @@ FrameCache::Counts FrameCache::counts() const {
   return state_->counts;
 }
 
-FrameView FrameCache::read(const VideoInfo& info, std::span<const int64_t> indices, std::span<const int64_t> also,
-                           int64_t short_side_px, double deadline_s) {
+FrameView FrameCache::read(const VideoInfo& info, std::span<const int64_t> indices,
+                           std::span<const int64_t> also, int64_t short_side_px,
+                           double deadline_s) {
   expect(!indices.empty(), "the cache is asked for at least one frame");
   State& state = *state_;
   const Place place = state.place(info, indices, short_side_px, deadline_s);
@@ -197,7 +219,8 @@ FrameView FrameCache::read(const VideoInfo& info, std::span<const int64_t> indic
   return view;
 }
 
-void FrameCache::read_ahead(const VideoInfo& info, std::span<const int64_t> indices, int64_t short_side_px, double deadline_s) {
+void FrameCache::read_ahead(const VideoInfo& info, std::span<const int64_t> indices,
+                            int64_t short_side_px, double deadline_s) {
   if (indices.empty()) return;
   const Place place = state_->place(info, indices, short_side_px, deadline_s);
   const auto map = state_->map(place, false);
@@ -207,17 +230,21 @@ void FrameCache::read_ahead(const VideoInfo& info, std::span<const int64_t> indi
 }
 
 // The lock, and the file it locks mapped; null where another holds it too long.
-std::unique_ptr<CacheWriter> FrameCache::State::lock(const Place& place, std::shared_ptr<CacheMap>& mapped) {
+std::unique_ptr<CacheWriter> FrameCache::State::lock(const Place& place,
+                                                     std::shared_ptr<CacheMap>& mapped) {
   constexpr int kAttempts = 3;  // another may take the file away between the two steps
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     auto writer = CacheWriter::open(place.path, place.shape, place.deadline_s);
     if (!writer || (mapped = map(place, true))) return writer;
   }
-  throw CacheError(fmt::format("{}: cannot be mapped into memory, name a folder on another disk in cache.folder", place.path));
+  throw CacheError(
+      fmt::format("{}: cannot be mapped into memory, name a folder on another disk in cache.folder",
+                  place.path));
 }
 
 // Null where the frames must come past the cache. Without `indices`: what of `also` can be read.
-std::shared_ptr<CacheMap> FrameCache::State::fill(const Place& place, Indices indices, Indices also) {
+std::shared_ptr<CacheMap> FrameCache::State::fill(const Place& place, Indices indices,
+                                                  Indices also) {
   std::shared_ptr<CacheMap> filled;
   {
     const auto writer = lock(place, filled);
@@ -236,14 +263,17 @@ std::shared_ptr<CacheMap> FrameCache::State::fill(const Place& place, Indices in
       if (!needed.empty()) decode(filling, needed, place.deadline_s);
     }
     if (!missing(place, *filled, indices).empty()) {
-      throw CacheError(fmt::format("{}: a frame just written cannot be read back, name a folder on another disk in cache.folder", place.path));
+      throw CacheError(fmt::format("{}: a frame just written cannot be read back, name a folder on "
+                                   "another disk in cache.folder",
+                                   place.path));
     }
   }
   keep_to_cap(place.path);
   return filled;
 }
 
-// What the clip needs now and what training may need later, in one pass. What fails here is asked for again when needed.
+// What the clip needs now and what training may need later, in one pass. What fails here is asked
+// for again when needed.
 void FrameCache::State::decode_ahead(const Filling& filling, Indices all) {
   const auto began = Clock::now();
   try {
@@ -263,11 +293,13 @@ void FrameCache::State::decode(const Filling& filling, Indices missing, double b
   const auto began = Clock::now();
   const Frames got = filling.decoder.at_frames(missing, place.resize, budget_s);
   const double took_s = seconds_since(began);
-  expect(got.frames.size(0) == std::ssize(missing) && got.frames.size(1) == place.shape.height && got.frames.size(2) == place.shape.width,
+  expect(got.frames.size(0) == std::ssize(missing) && got.frames.size(1) == place.shape.height &&
+             got.frames.size(2) == place.shape.width,
          "the decoder returns the frames asked for");
   for (size_t i = 0; i < missing.size(); ++i) {
     if (filling.map.ready(got.shown[i])) continue;
-    filling.writer.write(got.shown[i], got.frames.const_data_ptr<uint8_t>() + static_cast<int64_t>(i) * place.shape.frame_bytes());
+    filling.writer.write(got.shown[i], got.frames.const_data_ptr<uint8_t>() +
+                                           static_cast<int64_t>(i) * place.shape.frame_bytes());
   }
   const std::lock_guard lock(mutex);
   for (size_t i = 0; i < missing.size(); ++i) {
@@ -280,15 +312,17 @@ void FrameCache::State::decode(const Filling& filling, Indices missing, double b
 
 FrameView FrameCache::State::past_the_cache(const Place& place, Indices indices) {
   const auto began = Clock::now();
-  FrameView view = FrameView::of(Decoder(place.info, place.deadline_s).at_frames(indices, place.resize, place.deadline_s).frames);
+  FrameView view = FrameView::of(Decoder(place.info, place.deadline_s)
+                                     .at_frames(indices, place.resize, place.deadline_s)
+                                     .frames);
   const std::lock_guard lock(mutex);
   counts.decoded_frames += std::ssize(indices);
   counts.decode_s += seconds_since(began);
   return view;
 }
 
-// A file whose frames are being looked at in this process stays, and so does the one just written. Maps of files that are
-// gone, removed here or by others, are dropped: they hold the disk's space.
+// A file whose frames are being looked at in this process stays, and so does the one just written.
+// Maps of files that are gone, removed here or by others, are dropped: they hold the disk's space.
 void FrameCache::State::keep_to_cap(const std::string& just_written) {
   const std::lock_guard lock(mutex);
   if (!folder.may_be_full()) return;
@@ -297,7 +331,7 @@ void FrameCache::State::keep_to_cap(const std::string& just_written) {
     return path == just_written || (open != maps.end() && open->second.map.use_count() > 1);
   });
   std::erase_if(maps, [](const auto& row) {
-    struct stat file{};
+    struct stat file {};
     return stat(row.first.c_str(), &file) != 0 || !row.second.map->is(file);
   });
 }

@@ -24,7 +24,9 @@ using ::testing::HasSubstr;
 using Indices = std::vector<int64_t>;
 constexpr double kDeadline_s = 30;
 
-CacheOptions options_of(const TemporaryFolder& folder, double gigabytes = 1) { return {folder / "cache", gigabytes}; }
+CacheOptions options_of(const TemporaryFolder& folder, double gigabytes = 1) {
+  return {folder / "cache", gigabytes};
+}
 
 std::vector<std::string> cache_files(const TemporaryFolder& folder) {
   std::vector<std::string> files;
@@ -37,7 +39,7 @@ std::vector<std::string> cache_files(const TemporaryFolder& folder) {
 int64_t disk_bytes(const TemporaryFolder& folder) {
   int64_t total = 0;
   for (const auto& path : cache_files(folder)) {
-    struct stat file{};
+    struct stat file {};
     stat(path.c_str(), &file);
     total += file.st_blocks * 512;
   }
@@ -94,7 +96,8 @@ TEST(FrameCache, AHitDecodesNothing) {
   cache.read(video, Indices{1, 2}, Indices{2, 5, 6}, 48, kDeadline_s);
   EXPECT_EQ(cache.counts().misses, 1);
   EXPECT_EQ(cache.counts().decoded_frames, 4);
-  EXPECT_EQ(numbers(cache.read(video, Indices{5, 6}, Indices{9}, 48, kDeadline_s)), (Indices{5, 6}));
+  EXPECT_EQ(numbers(cache.read(video, Indices{5, 6}, Indices{9}, 48, kDeadline_s)),
+            (Indices{5, 6}));
   EXPECT_EQ(cache.counts().hits, 1);
   EXPECT_EQ(cache.counts().decoded_frames, 4);
   cache.read(video, Indices{5, 7}, {}, 48, kDeadline_s);
@@ -212,7 +215,10 @@ TEST(FrameCache, ThreadsDecodeAFrameOnce) {
   {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 4; ++i) {
-      threads.emplace_back([&] { right += numbers(cache.read(video, Indices{3, 6, 9}, {}, 48, kDeadline_s)) == Indices{3, 6, 9}; });
+      threads.emplace_back([&] {
+        right +=
+            numbers(cache.read(video, Indices{3, 6, 9}, {}, 48, kDeadline_s)) == Indices{3, 6, 9};
+      });
     }
   }
   EXPECT_EQ(right, 4);
@@ -259,7 +265,9 @@ TEST(FrameCache, CountsProbesAndRemovesWhatDeadProcessesLeft) {
   const UnfinishedFile fresh(folder / "cache/probes/new.probe");
   const auto older = folder.write("cache/probes/0123456789abcdef.probe.4711-0.partial", "x");
   std::vector<std::string> alike;
-  for (const char* name : {"0123456789abcdef.probe.4711-0.partial.mp4", "0123456789abcde.probe.4711-0.partial", "film.probe.4711-0.partial", "0123456789abcdef.probe.4711.partial"})
+  for (const char* name :
+       {"0123456789abcdef.probe.4711-0.partial.mp4", "0123456789abcde.probe.4711-0.partial",
+        "film.probe.4711-0.partial", "0123456789abcdef.probe.4711.partial"})
     alike.push_back(folder.write(std::string("cache/probes/") + name, "x"));
   std::filesystem::last_write_time(old, now - std::chrono::hours(1));
   std::filesystem::last_write_time(theirs, now - std::chrono::hours(48));
@@ -303,7 +311,8 @@ TEST(FrameCache, AFileThatAnotherFillsForTooLongIsPassedBy) {
   const int fd = open(cache_files(folder).at(0).c_str(), O_RDONLY);
   ASSERT_EQ(flock(fd, LOCK_EX), 0);
   EXPECT_EQ(numbers(cache.read(video, Indices{5, 1, 5}, Indices{6}, 48, 0.2)), (Indices{5, 1, 5}));
-  EXPECT_EQ(numbers(cache.read(video, Indices{1}, {}, 48, 0.2)), Indices{1});  // a hit needs no lock
+  EXPECT_EQ(numbers(cache.read(video, Indices{1}, {}, 48, 0.2)),
+            Indices{1});  // a hit needs no lock
   EXPECT_EQ(cache.counts().misses, 2);
   close(fd);
   EXPECT_EQ(numbers(cache.read(video, Indices{5}, {}, 48, kDeadline_s)), Indices{5});
@@ -323,7 +332,8 @@ TEST(FrameCache, WhatWasReadAheadIsThereForTheReader) {
   EXPECT_EQ(cache.counts().hits, 1);
   EXPECT_EQ(cache.counts().misses, 0);
   std::filesystem::remove(video.path);
-  EXPECT_THAT(error_of([&] { cache.read_ahead(video, Indices{15}, 48, kDeadline_s); }), HasSubstr("no such file"));
+  EXPECT_THAT(error_of([&] { cache.read_ahead(video, Indices{15}, 48, kDeadline_s); }),
+              HasSubstr("no such file"));
 }
 
 TEST(FrameCache, FramesForLaterAreNotChargedToTheClipAndWhatCameOfThemStays) {
@@ -352,14 +362,16 @@ TEST(FrameCache, FramesForLaterAreNotChargedToTheClipAndWhatCameOfThemStays) {
 TEST(FrameCache, AFrameThatStandsForADamagedOneIsNotKeptUnderItsNumber) {
   const TemporaryFolder folder;
   VideoInfo video = probe(numbered(folder, "a.mp4"));
-  video.pts.insert(video.pts.begin() + 20, video.pts[19] + 1);  // the index promises a frame that never comes
+  video.pts.insert(video.pts.begin() + 20,
+                   video.pts[19] + 1);  // the index promises a frame that never comes
   video.time_s.insert(video.time_s.begin() + 20, video.time_s[19] + 1e-4);
   video.key.insert(video.key.begin() + 20, 0);
   {
     FrameCache cache(options_of(folder));
     EXPECT_EQ(numbers(cache.read(video, Indices{20, 21}, {}, 48, kDeadline_s)), (Indices{19, 20}));
     EXPECT_EQ(cache.counts().decoded_frames, 2);
-    EXPECT_EQ(numbers(cache.read(video, Indices{20, 19}, {}, 48, kDeadline_s)), (Indices{19, 19}));  // known by now
+    EXPECT_EQ(numbers(cache.read(video, Indices{20, 19}, {}, 48, kDeadline_s)),
+              (Indices{19, 19}));  // known by now
     EXPECT_EQ(cache.counts().hits, 1);
   }
   FrameCache next(options_of(folder));
@@ -379,10 +391,14 @@ TEST(FrameCache, AVideoThatShrankLeavesNothingWrongBehind) {
   FrameCache cache(options_of(folder));
   cache.read(video, Indices{1}, {}, 48, kDeadline_s);
   std::filesystem::resize_file(path, bytes.size() / 2);
-  EXPECT_THAT(error_of([&] { cache.read(video, Indices{2, 60}, Indices{3, 61}, 48, kDeadline_s); }), HasSubstr("a.mp4: changed since it was probed"));
+  EXPECT_THAT(error_of([&] {
+                cache.read(video, Indices{2, 60}, Indices{3, 61}, 48, kDeadline_s);
+              }),
+              HasSubstr("a.mp4: changed since it was probed"));
   folder.write("a.mp4", bytes);
   std::filesystem::last_write_time(path, modified);
-  EXPECT_EQ(numbers(cache.read(video, Indices{60, 2, 1, 61, 3}, {}, 48, kDeadline_s)), (Indices{60, 2, 1, 61, 3}));
+  EXPECT_EQ(numbers(cache.read(video, Indices{60, 2, 1, 61, 3}, {}, 48, kDeadline_s)),
+            (Indices{60, 2, 1, 61, 3}));
 }
 
 TEST(FrameCache, AFullDiskIsAnErrorThatNamesFolderAndCure) {
@@ -405,7 +421,10 @@ TEST(FrameCache, AFullDiskIsAnErrorThatNamesFolderAndCure) {
 TEST(FrameCache, RefusesAFolderThatCannotBeWritten) {
   const TemporaryFolder folder;
   const auto file = folder.write("file", "");
-  EXPECT_THAT(error_of([&] { FrameCache(CacheOptions{file + "/cache", 1}); }), HasSubstr("not a folder that can be written, name another in cache.folder"));
+  EXPECT_THAT(error_of([&] {
+                FrameCache(CacheOptions{file + "/cache", 1});
+              }),
+              HasSubstr("not a folder that can be written, name another in cache.folder"));
 }
 
 TEST(FrameCache, TheDefaultFolderFollowsTheUsersSettings) {
@@ -414,7 +433,8 @@ TEST(FrameCache, TheDefaultFolderFollowsTheUsersSettings) {
     unsetenv("XDG_CACHE_HOME");
     const bool home = CacheOptions{}.resolved_folder() == "/h/.cache/distal/frames";
     setenv("XDG_CACHE_HOME", "/c", 1);
-    return home && CacheOptions{}.resolved_folder() == "/c/distal/frames" && CacheOptions{"mine"}.resolved_folder() == "mine";
+    return home && CacheOptions{}.resolved_folder() == "/c/distal/frames" &&
+           CacheOptions{"mine"}.resolved_folder() == "mine";
   }));
 }
 
@@ -458,7 +478,8 @@ TEST(ClipReader, ASpoiledProbeRecordIsProbedAgain) {
   const TemporaryFolder folder;
   const auto path = numbered(folder, "a.mp4");
   const auto first = ClipReader({}, options_of(folder)).probe(path);
-  for (const auto& entry : std::filesystem::directory_iterator(folder / "cache/probes")) std::ofstream(entry.path()) << "nonsense";
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "cache/probes"))
+    std::ofstream(entry.path()) << "nonsense";
   EXPECT_EQ(ClipReader({}, options_of(folder)).probe(path).id, first.id);
 }
 
@@ -473,7 +494,8 @@ TEST(ClipReader, ReadsAChangedVideoAnewAndRefusesTheOldClip) {
   SyntheticOptions longer;
   longer.frames = 48;
   write_numbered(path, longer);
-  const auto refusal = error_of([&] { ClipReader(input, options_of(folder)).read(clip, nullptr, false); });
+  const auto refusal =
+      error_of([&] { ClipReader(input, options_of(folder)).read(clip, nullptr, false); });
   EXPECT_THAT(refusal, HasSubstr("the file is not the one that was listed"));
   clip.video_id = Interned();
   ClipReader reader(input, options_of(folder));

@@ -1,5 +1,6 @@
 #pragma once
-// Frames where they lie: pointers into a mapped cache file or into a tensor, with what keeps them there.
+// Frames where they lie: pointers into a mapped cache file or into a tensor, with what keeps them
+// there.
 
 #include <cstdint>
 #include <memory>
@@ -13,11 +14,12 @@ struct FrameView {
   std::vector<const uint8_t*> frames;  // T pointers to uint8 [H, W, 3], RGB; read only
   int64_t height = 0;
   int64_t width = 0;
-  std::shared_ptr<const void> keep;    // the pointers are valid while this lives
+  std::shared_ptr<const void> keep;  // the pointers are valid while this lives
 
   int64_t size() const { return static_cast<int64_t>(frames.size()); }
   int64_t frame_bytes() const { return height * width * 3; }
-  /// uint8 [T, H, W, 3], read only: without a copy where the frames follow one another in memory, else copied.
+  /// uint8 [T, H, W, 3], read only: without a copy where the frames follow one another in memory,
+  /// else copied.
   torch::Tensor tensor() const;
   /// View of a tensor uint8 [T, H, W, 3] (each frame contiguous, else it is copied).
   static FrameView of(const torch::Tensor& frames);

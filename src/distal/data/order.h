@@ -1,6 +1,6 @@
 #pragma once
-// The order in which samples are visited, as a function of the position alone: position p of a run is the same sample for
-// ever, whoever asks and in whatever order. Thread-safe.
+// The order in which samples are visited, as a function of the position alone: position p of a run
+// is the same sample for ever, whoever asks and in whatever order. Thread-safe.
 
 #include <cstdint>
 #include <map>
@@ -29,12 +29,14 @@ class SampleOrder {
  public:
   /// Each epoch a fresh permutation of 0 .. samples-1.
   SampleOrder(int64_t samples, Random random);
-  /// Class-balanced: every run of as many positions as there are classes has each class once, in a fresh order; each class
-  /// goes through permutations of its own samples. `class_of` [samples]: any numbers.
+  /// Class-balanced: every run of as many positions as there are classes has each class once, in a
+  /// fresh order; each class goes through permutations of its own samples. `class_of` [samples]:
+  /// any numbers.
   SampleOrder(const std::vector<int64_t>& class_of, Random random);
 
-  /// The sample at `position`; attempt 1, 2, ...: what replaces it when it cannot be used, first the following ones of the
-  /// same permutation, then (class-balanced) all samples in turn. Every sample comes up within attempts() attempts.
+  /// The sample at `position`; attempt 1, 2, ...: what replaces it when it cannot be used, first
+  /// the following ones of the same permutation, then (class-balanced) all samples in turn. Every
+  /// sample comes up within attempts() attempts.
   int64_t at(int64_t position, int64_t attempt) const;
   int64_t attempts() const { return groups_.size() == 1 ? samples_ : 2 * samples_; }
 
@@ -44,7 +46,8 @@ class SampleOrder {
 
   int64_t samples_;
   Random random_;
-  std::vector<std::vector<int64_t>> groups_;  // the samples of each class; a single group of all when not balanced
+  std::vector<std::vector<int64_t>>
+      groups_;  // the samples of each class; a single group of all when not balanced
   mutable std::mutex mutex_;
   mutable std::map<std::pair<int64_t, int64_t>, Rows> recent_;  // by (index, group)
 };

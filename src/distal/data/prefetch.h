@@ -1,6 +1,7 @@
 #pragma once
-// Batches made ahead by threads and handed out in the order of their steps. `make` is called once per step, from any
-// thread; what it throws comes out of the `next` of its step. One thread calls `next`.
+// Batches made ahead by threads and handed out in the order of their steps. `make` is called once
+// per step, from any thread; what it throws comes out of the `next` of its step. One thread calls
+// `next`.
 
 #include <condition_variable>
 #include <cstdint>

@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
+#include <nlohmann/json.hpp>
 
 #include "distal/base/error.h"
 #include "distal/base/files.h"
@@ -45,11 +45,15 @@ void visit_fields(Info& info, Visit&& visit) {
   visit("stream", info.stream);
 }
 
-std::string absolute(const std::string& path) { return std::filesystem::absolute(path).lexically_normal().string(); }
+std::string absolute(const std::string& path) {
+  return std::filesystem::absolute(path).lexically_normal().string();
+}
 
 }  // namespace
 
-std::string ProbeCache::file_of(const std::string& path) const { return fmt::format("{}/{:016x}{}", folder_, fnv1a(absolute(path)), kProbeEnding); }
+std::string ProbeCache::file_of(const std::string& path) const {
+  return fmt::format("{}/{:016x}{}", folder_, fnv1a(absolute(path)), kProbeEnding);
+}
 
 std::optional<VideoInfo> ProbeCache::find(const std::string& path, const FileStamp& stamp) const {
   std::ifstream in(file_of(path), std::ios::binary);
@@ -70,14 +74,17 @@ std::optional<VideoInfo> ProbeCache::find(const std::string& path, const FileSta
   }
 }
 
-void ProbeCache::store(const std::string& path, const FileStamp& stamp, const VideoInfo& info) const {
-  json record = {{"version", kVersion}, {"path", absolute(path)}, {"stamp", {stamp.bytes, stamp.modified_ns}}};
+void ProbeCache::store(const std::string& path, const FileStamp& stamp,
+                       const VideoInfo& info) const {
+  json record = {
+      {"version", kVersion}, {"path", absolute(path)}, {"stamp", {stamp.bytes, stamp.modified_ns}}};
   visit_fields(info, [&](const char* name, const auto& field) { record[name] = field; });
   const auto bytes = json::to_cbor(record);
   try {
     make_folder(folder_);
     UnfinishedFile file(file_of(path));
-    std::ofstream out(file.name(), std::ios::binary);  // not onto the disk at once: what is lost is probed again
+    std::ofstream out(file.name(),
+                      std::ios::binary);  // not onto the disk at once: what is lost is probed again
     out.write(reinterpret_cast<const char*>(bytes.data()), std::ssize(bytes));
     if (out.flush()) file.publish(file_of(path));
   } catch (const Error&) {

@@ -1,7 +1,7 @@
 #pragma once
-// What probing found, kept beside the frames: one file per video path, valid while the video's size and time stand.
-// A record that cannot be read, or is of another version, counts as absent. Safe between processes: records are replaced
-// by rename. Bytes: CBOR.
+// What probing found, kept beside the frames: one file per video path, valid while the video's size
+// and time stand. A record that cannot be read, or is of another version, counts as absent. Safe
+// between processes: records are replaced by rename. Bytes: CBOR.
 
 #include <cstdint>
 #include <optional>

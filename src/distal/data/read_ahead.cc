@@ -9,7 +9,8 @@
 
 namespace distal {
 
-void read_ahead(ClipReader& reader, const std::vector<ClipReader::Ahead>& clips, Progress& progress, const std::string& what) {
+void read_ahead(ClipReader& reader, const std::vector<ClipReader::Ahead>& clips, Progress& progress,
+                const std::string& what) {
   std::unordered_map<std::string_view, size_t> number;
   std::vector<std::vector<ClipReader::Ahead>> videos;  // in the order of their first clips
   int64_t count = 0;

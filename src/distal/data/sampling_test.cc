@@ -7,14 +7,16 @@
 namespace distal {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::Each;
+using ::testing::ElementsAre;
 
 using Indices = std::vector<int64_t>;
 
 Clip whole(const VideoInfo& info) { return {info.path, info.id, 0, info.duration_s}; }
 
-SamplingOptions even(int64_t frames, int64_t jitter_steps = 8) { return {"even", frames, 2, jitter_steps}; }
+SamplingOptions even(int64_t frames, int64_t jitter_steps = 8) {
+  return {"even", frames, 2, jitter_steps};
+}
 
 TEST(Sampling, EvaluationTakesTheCentresOfEqualParts) {
   const auto video = steady_video(100, 25);
@@ -25,13 +27,15 @@ TEST(Sampling, EvaluationTakesTheCentresOfEqualParts) {
   EXPECT_EQ(even(3).draw(odd, whole(odd), nullptr), (Indices{1, 5, 8}));
   const auto short_video = steady_video(3, 25);
   // tick = 3 / 8: 0.19, 0.56, 0.94, 1.31, 1.69, 2.06, 2.44, 2.81
-  EXPECT_EQ(even(8).draw(short_video, whole(short_video), nullptr), (Indices{0, 0, 0, 1, 1, 2, 2, 2}));
+  EXPECT_EQ(even(8).draw(short_video, whole(short_video), nullptr),
+            (Indices{0, 0, 0, 1, 1, 2, 2, 2}));
 }
 
 TEST(Sampling, JitterTakesEvenlySpacedPlacesOfEachPart) {
   const auto video = steady_video(80, 25);
   // Parts of 20 frames; 4 places: 20 (2k + 1) / 8 = 2, 7, 12, 17.
-  EXPECT_EQ(even(4, 4).candidates(video, whole(video), true), (Indices{2, 7, 12, 17, 22, 27, 32, 37, 42, 47, 52, 57, 62, 67, 72, 77}));
+  EXPECT_EQ(even(4, 4).candidates(video, whole(video), true),
+            (Indices{2, 7, 12, 17, 22, 27, 32, 37, 42, 47, 52, 57, 62, 67, 72, 77}));
   EXPECT_EQ(even(4, 1).candidates(video, whole(video), true), (Indices{10, 30, 50, 70}));
   EXPECT_EQ(even(4, 0).candidates(video, whole(video), true).size(), 80u);
   EXPECT_EQ(even(4, 50).candidates(video, whole(video), true).size(), 80u);
@@ -51,7 +55,9 @@ TEST(Sampling, DrawsEveryCandidateAndNothingElse) {
           EXPECT_TRUE(std::is_sorted(indices.begin(), indices.end()));
           drawn.insert(indices.begin(), indices.end());
         }
-        EXPECT_EQ(Indices(drawn.begin(), drawn.end()), options.candidates(video, whole(video), true)) << rule << " " << n << " " << steps;
+        EXPECT_EQ(Indices(drawn.begin(), drawn.end()),
+                  options.candidates(video, whole(video), true))
+            << rule << " " << n << " " << steps;
       }
     }
   }
@@ -73,9 +79,12 @@ TEST(Sampling, EachPartGivesOneFrame) {
 TEST(Sampling, AClipHasTheFramesThatStartWithinIt) {
   const auto video = steady_video(100, 25);
   EXPECT_EQ(frames_of(video, {"", "", 1, 2}), std::pair(int64_t{25}, int64_t{50}));
-  EXPECT_EQ(frames_of(video, {"", "", 1.0003, 1.9997}), std::pair(int64_t{25}, int64_t{50}));  // times kept in milliseconds
-  EXPECT_EQ(frames_of(video, {"", "", 0, std::numeric_limits<double>::infinity()}), std::pair(int64_t{0}, int64_t{100}));
-  EXPECT_EQ(frames_of(video, {"", "", 1.01, 1.02}), std::pair(int64_t{25}, int64_t{26}));  // within one frame
+  EXPECT_EQ(frames_of(video, {"", "", 1.0003, 1.9997}),
+            std::pair(int64_t{25}, int64_t{50}));  // times kept in milliseconds
+  EXPECT_EQ(frames_of(video, {"", "", 0, std::numeric_limits<double>::infinity()}),
+            std::pair(int64_t{0}, int64_t{100}));
+  EXPECT_EQ(frames_of(video, {"", "", 1.01, 1.02}),
+            std::pair(int64_t{25}, int64_t{26}));  // within one frame
   EXPECT_EQ(frames_of(video, {"", "", 90, 91}), std::pair(int64_t{99}, int64_t{100}));
   EXPECT_EQ(even(4).draw(video, {"", "", 1, 2}, nullptr), (Indices{28, 34, 40, 46}));
 }

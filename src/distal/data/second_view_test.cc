@@ -9,7 +9,8 @@ namespace {
 TEST(SecondViews, ShowTheSameClipsWithDrawsOfTheirOwn) {
   const TemporaryFolder folder;
   std::vector<Sample> samples;
-  for (int i = 0; i < 4; ++i) samples.push_back({{numbered(folder, fmt::format("{}.mp4", i))}, {}, 1, {}});
+  for (int i = 0; i < 4; ++i)
+    samples.push_back({{numbered(folder, fmt::format("{}.mp4", i))}, {}, 1, {}});
   InputOptions input;
   input.size_px = 32;
   input.sampling = {"dense", 4, 1, 0};
@@ -17,7 +18,8 @@ TEST(SecondViews, ShowTheSameClipsWithDrawsOfTheirOwn) {
   AugmentOptions augment;
   augment.brightness = 0.3;
   const auto batches = [&](int64_t first_step, int64_t threads, int64_t views) {
-    return std::make_unique<TrainingBatches>(reader, samples, 1, 3, augment, false, Random(7), first_step, threads, views);
+    return std::make_unique<TrainingBatches>(reader, samples, 1, 3, augment, false, Random(7),
+                                             first_step, threads, views);
   };
   const auto one = batches(0, 1, 1);
   const auto two = batches(0, 2, 2);

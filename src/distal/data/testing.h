@@ -14,7 +14,8 @@
 namespace distal {
 
 /// A video of numbered frames.
-inline std::string numbered(const TemporaryFolder& folder, const std::string& name, int64_t frames = 32) {
+inline std::string numbered(const TemporaryFolder& folder, const std::string& name,
+                            int64_t frames = 32) {
   SyntheticOptions options;
   options.frames = frames;
   write_numbered(folder / name, options);
@@ -23,7 +24,8 @@ inline std::string numbered(const TemporaryFolder& folder, const std::string& na
 
 inline std::vector<int64_t> numbers(const FrameView& view) {
   std::vector<int64_t> all;
-  for (const uint8_t* frame : view.frames) all.push_back(read_number(frame, view.height, view.width));
+  for (const uint8_t* frame : view.frames)
+    all.push_back(read_number(frame, view.height, view.width));
   return all;
 }
 

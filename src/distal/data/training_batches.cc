@@ -51,14 +51,18 @@ struct TrainingBatches::State {
     for (int64_t attempt = 0; attempt < order->attempts(); ++attempt) {
       if (read(batch, row, position, order->at(position, attempt), reason)) return;
     }
-    fail("none of the {} training clips can be read (the first: {}), mend the videos or the list", samples.size(), reason);
+    fail("none of the {} training clips can be read (the first: {}), mend the videos or the list",
+         samples.size(), reason);
   }
 
   bool read(Batch& batch, int64_t row, int64_t position, int64_t index, std::string& reason) {
     const Sample& sample = samples[index];
-    const auto draw = put_view(batch.clips, row, sample.clip, random.stream("jitter", position), random.stream("augment", position), reason);
+    const auto draw = put_view(batch.clips, row, sample.clip, random.stream("jitter", position),
+                               random.stream("augment", position), reason);
     if (!draw) return false;
-    if (views == 2 && !put_view(batch.second, row, sample.clip, random.stream("second jitter", position), random.stream("second augment", position), reason))
+    if (views == 2 &&
+        !put_view(batch.second, row, sample.clip, random.stream("second jitter", position),
+                  random.stream("second augment", position), reason))
       return false;
     put_targets(batch, row, sample, draw->flipped);
     batch.rows.mutable_data_ptr<int64_t>()[row] = index;
@@ -67,11 +71,13 @@ struct TrainingBatches::State {
   }
 
   // What was drawn; nothing where the clip cannot be read.
-  std::optional<AugmentDraw> put_view(torch::Tensor& clips, int64_t row, const Clip& clip, Random jitter, Random cuts, std::string& reason) {
+  std::optional<AugmentDraw> put_view(torch::Tensor& clips, int64_t row, const Clip& clip,
+                                      Random jitter, Random cuts, std::string& reason) {
     const auto view = view_or_reason(reader, clip, &jitter, true, reason);
     if (!view) return std::nullopt;
     const AugmentDraw draw = draw_augment(view->height, view->width, augment, cuts);
-    apply_augment(*view, draw, reader.options().size_px, clips.mutable_data_ptr<float>() + row * clips.stride(0));
+    apply_augment(*view, draw, reader.options().size_px,
+                  clips.mutable_data_ptr<float>() + row * clips.stride(0));
     return draw;
   }
 
@@ -79,7 +85,8 @@ struct TrainingBatches::State {
     const bool mapped = flipped && !augment.flip_map.empty();
     const auto put = [&](const std::vector<float>& known, torch::Tensor& all) {
       float* out = all.mutable_data_ptr<float>() + row * classes;
-      for (int64_t k = 0; k < std::ssize(known); ++k) out[mapped ? augment.flip_map[k] : k] = known[k];
+      for (int64_t k = 0; k < std::ssize(known); ++k)
+        out[mapped ? augment.flip_map[k] : k] = known[k];
     };
     put(sample.target, batch.targets);
     put(sample.teacher, batch.teacher);
@@ -97,16 +104,20 @@ TrainingBatches::TrainingBatches(ClipReader& reader, std::vector<Sample> samples
   expect(share.rank >= 0 && share.rank < share.ranks && share.ranks <= batch_size,
          "every rank has a clip of each batch");
   expect(views == 1 || views == 2, "one view of a clip, or two");
-  expect(views == 1 || !state.augment.family || state.augment.family.name == "none", "a family of augment works on batches of one view");
-  expect(state.augment.flip_labels.empty() || std::ssize(state.augment.flip_map) == classes, "flip_labels are resolved");
+  expect(views == 1 || !state.augment.family || state.augment.family.name == "none",
+         "a family of augment works on batches of one view");
+  expect(state.augment.flip_labels.empty() || std::ssize(state.augment.flip_map) == classes,
+         "flip_labels are resolved");
   for (const auto& sample : state.samples) {
-    for (const auto* known : {&sample.target, &sample.teacher}) expect(known->empty() || std::ssize(*known) == classes, "K probabilities");
+    for (const auto* known : {&sample.target, &sample.teacher})
+      expect(known->empty() || std::ssize(*known) == classes, "K probabilities");
   }
   const Random order = random.stream("order");
   state.order = class_balanced ? std::make_unique<SampleOrder>(classes_of(state.samples), order)
                                : std::make_unique<SampleOrder>(std::ssize(state.samples), order);
-  state.prefetch = std::make_unique<Prefetch>([&state](int64_t step) { return state.make(step); }, first_step,
-                                              std::numeric_limits<int64_t>::max() / 2, threads);
+  state.prefetch =
+      std::make_unique<Prefetch>([&state](int64_t step) { return state.make(step); }, first_step,
+                                 std::numeric_limits<int64_t>::max() / 2, threads);
 }
 
 TrainingBatches::~TrainingBatches() { state_->stopping = true; }

@@ -16,10 +16,10 @@ namespace distal {
 /// Videos of the pool, in which the values that enter each layer are measured: `list` or `videos`.
 struct Int8Options {
   QuantiseOptions quantise;
-  std::string list;                 // CSV with a column path, relative to its folder
+  std::string list;  // CSV with a column path, relative to its folder
   std::vector<std::string> videos;
-  int64_t most_clips = 128;         // so many at most are read, spread evenly
-  int64_t threads = 0;              // 0: all
+  int64_t most_clips = 128;  // so many at most are read, spread evenly
+  int64_t threads = 0;       // 0: all
 };
 
 struct ExportOptions {
@@ -52,8 +52,8 @@ struct ReadBack {
 
 struct ExportReport {
   std::string path;
-  std::vector<int64_t> clip;          // [3, T, H, W] that the graph takes; empty for weights
-  bool any_batch = true;              // the graph takes any number of clips
+  std::vector<int64_t> clip;  // [3, T, H, W] that the graph takes; empty for weights
+  bool any_batch = true;      // the graph takes any number of clips
   std::optional<Int8Report> int8;
   std::optional<ReadBack> read_back;  // absent: weights, or the reader is not there
 };

@@ -54,7 +54,9 @@ class Loud final : public ExportTarget {
  public:
   struct Options {
     double factor = 1;
-    void visit(OptionVisitor& v) const { v("factor", factor, "how loud it answers", between(0, 9)); }
+    void visit(OptionVisitor& v) const {
+      v("factor", factor, "how loud it answers", between(0, 9));
+    }
     bool operator==(const Options&) const = default;
   };
   explicit Loud(const Options& options) : factor_(options.factor) {}
@@ -124,8 +126,7 @@ TEST_F(ExportToLoud, ReadsBackWhatItWroteAndSaysHowFarItIsOff) {
   const std::string description = load_model(model_).side_json;
   EXPECT_EQ(read_file(options_.out), description) << "the graph carries the description";
   EXPECT_EQ(read_file(options_.out + ".json"), description);
-  EXPECT_EQ(names_in(folder_ / "out"),
-            (std::set<std::string>{"m.loud", "m.more", "m.loud.json"}));
+  EXPECT_EQ(names_in(folder_ / "out"), (std::set<std::string>{"m.loud", "m.more", "m.loud.json"}));
 }
 
 TEST_F(ExportToLoud, LeavesTheOldFilesWhereTheNewOnesAnswerOtherwise) {
@@ -136,8 +137,7 @@ TEST_F(ExportToLoud, LeavesTheOldFilesWhereTheNewOnesAnswerOtherwise) {
   EXPECT_THAT(error_of([&] { run(); }),
               AllOf(HasSubstr("m.loud: read back by Loud its logits differ by 2.0e-03"),
                     HasSubstr("not written")));
-  EXPECT_EQ(names_in(folder_ / "out"),
-            (std::set<std::string>{"m.loud", "m.more", "m.loud.json"}));
+  EXPECT_EQ(names_in(folder_ / "out"), (std::set<std::string>{"m.loud", "m.more", "m.loud.json"}));
   for (const char* name : {"out/m.loud", "out/m.more", "out/m.loud.json"}) {
     EXPECT_EQ(read_file(folder_ / name), "old") << name;
   }
@@ -173,9 +173,9 @@ TEST_F(ExportToLoud, IsAmongTheWordsOfTheRefusals) {
   };
   options_.int8.emplace();
   options_.int8->list = "pool.csv";
-  EXPECT_THAT(refusal(options_), AllOf(HasSubstr("--int8 wants --out FILE.onnx"),
-                                       Not(HasSubstr("FILE.loud")),
-                                       HasSubstr("; loud keeps the float weights")));
+  EXPECT_THAT(refusal(options_),
+              AllOf(HasSubstr("--int8 wants --out FILE.onnx"), Not(HasSubstr("FILE.loud")),
+                    HasSubstr("; loud keeps the float weights")));
   ExportOptions weights;
   weights.out = "m.safetensors";
   EXPECT_EQ(refusal(weights), "");

@@ -77,8 +77,7 @@ std::vector<Row> rows_of(const std::string& list, const std::vector<std::string>
 
 ClipList clips_of(const std::string& list, const std::vector<std::string>& videos,
                   ClipReader& reader, Progress& progress, const Classes& classes) {
-  const std::string folder =
-      list.empty() ? "" : std::filesystem::path(list).parent_path().string();
+  const std::string folder = list.empty() ? "" : std::filesystem::path(list).parent_path().string();
   const auto probe_video = [&](const std::string& path) { return reader.probe(path); };
   return make_clips(rows_of(list, videos, classes.size() > 0), folder, {}, classes, probe_video,
                     progress);

@@ -21,7 +21,8 @@ torch::Tensor evaluated(const std::vector<torch::Tensor>& frames, int64_t size) 
 
 }  // namespace
 
-StreamSampling::StreamSampling(const SamplingOptions& sampling, double rate) : stride_(sampling.rule == "dense" ? sampling.stride : 1), rate_(rate) {}
+StreamSampling::StreamSampling(const SamplingOptions& sampling, double rate)
+    : stride_(sampling.rule == "dense" ? sampling.stride : 1), rate_(rate) {}
 
 bool StreamSampling::takes(double time_s) {
   if (rate_ > 0) {
@@ -34,7 +35,8 @@ bool StreamSampling::takes(double time_s) {
 }
 
 std::optional<torch::Tensor> EcoStream::add(const torch::Tensor& frame) {
-  expect(frame.dim() == 3 && frame.scalar_type() == torch::kUInt8, "a frame of a stream is uint8 [H, W, 3]");
+  expect(frame.dim() == 3 && frame.scalar_type() == torch::kUInt8,
+         "a frame of a stream is uint8 [H, W, 3]");
   frames_.push_back(frame);
   const auto positions = online_.add_frame();
   std::optional<torch::Tensor> smoothed;
@@ -50,7 +52,8 @@ torch::Tensor EcoStream::clip_of(const std::vector<int64_t>& positions) const {
   const int64_t count = input_.sampling.frames;
   std::vector<torch::Tensor> frames;
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t position = positions[static_cast<size_t>((2 * i + 1) * std::ssize(positions) / (2 * count))];
+    const int64_t position =
+        positions[static_cast<size_t>((2 * i + 1) * std::ssize(positions) / (2 * count))];
     frames.push_back(frames_[static_cast<size_t>(position - first_)]);
   }
   return evaluated(frames, input_.size_px);
@@ -60,11 +63,13 @@ std::optional<torch::Tensor> TsmStream::add(const torch::Tensor& frame) {
   const torch::NoGradGuard no_grad;
   features_.push_back(net_.next_frame(evaluated({frame}, input_.size_px).squeeze(2), before_));
   if (std::ssize(features_) > input_.sampling.frames) features_.pop_front();
-  return net_.head(torch::cat(std::vector<torch::Tensor>(features_.begin(), features_.end())).mean(0, /*keepdim=*/true))[0];
+  return net_.head(torch::cat(std::vector<torch::Tensor>(features_.begin(), features_.end()))
+                       .mean(0, /*keepdim=*/true))[0];
 }
 
-int64_t score_stream(const VideoInfo& info, StreamScorer& scorer, const InputOptions& input, double rate,
-                     const std::function<void(double time_s, const torch::Tensor& logits)>& answer) {
+int64_t score_stream(
+    const VideoInfo& info, StreamScorer& scorer, const InputOptions& input, double rate,
+    const std::function<void(double time_s, const torch::Tensor& logits)>& answer) {
   StreamSampling sampling(input.sampling, rate);
   const Resize resize{input.cached_short_side_px()};
   Decoder decoder(info, input.deadline_s);
@@ -74,7 +79,9 @@ int64_t score_stream(const VideoInfo& info, StreamScorer& scorer, const InputOpt
     const double time_s = info.time_s[static_cast<size_t>(index)];
     if (!sampling.takes(time_s)) continue;
     ++counted;
-    const auto frame = reading_video(info.path, [&] { return decoder.at_frames(std::span(&index, 1), resize, input.deadline_s).frames[0]; });
+    const auto frame = reading_video(info.path, [&] {
+      return decoder.at_frames(std::span(&index, 1), resize, input.deadline_s).frames[0];
+    });
     if (const auto logits = scorer.add(frame)) answer(time_s, *logits);
   }
   return counted;

@@ -18,14 +18,17 @@ class Witness final : public Net {
     const auto bright = clips.mean({1, 2, 3, 4});
     return {torch::stack({bright, -bright}, 1), bright.unsqueeze(1)};
   }
-  torch::Tensor head(const torch::Tensor& embedding) override { return torch::cat({embedding, -embedding}, 1); }
+  torch::Tensor head(const torch::Tensor& embedding) override {
+    return torch::cat({embedding, -embedding}, 1);
+  }
   int64_t embedding_size() const override { return 1; }
   std::vector<torch::Tensor> seen;
 };
 
 // A witness behind ECO's rule.
 struct Watched {
-  explicit Watched(const InputOptions& input) : engine(libtorch_engine(net)), scorer(*engine, input) {}
+  explicit Watched(const InputOptions& input)
+      : engine(libtorch_engine(net)), scorer(*engine, input) {}
   std::shared_ptr<Witness> net = std::make_shared<Witness>();
   std::unique_ptr<Engine> engine;
   EcoStream scorer;
@@ -58,7 +61,8 @@ VideoInfo still(const TemporaryFolder& folder, const std::string& name, int64_t 
   std::vector<uint8_t> rgb;
   for (int64_t y = 0; y < 48; ++y) {
     for (int64_t x = 0; x < 64; ++x) {
-      for (const int64_t value : {4 * x, 5 * y, (x / 8 + y / 8) % 2 * 200}) rgb.push_back(static_cast<uint8_t>(value));
+      for (const int64_t value : {4 * x, 5 * y, (x / 8 + y / 8) % 2 * 200})
+        rgb.push_back(static_cast<uint8_t>(value));
     }
   }
   VideoWriter writer(folder / name, options);
@@ -76,13 +80,18 @@ std::vector<std::vector<int64_t>> clips_of(int64_t frames) {
   return clips;
 }
 
-// ECO's second clip is 0 2 4 6 9 11 13 15 16 18 20 22 25 27 29 31; of 16 the centres of 8 parts are 1 3 5 .., of 4 parts 2 6 10 14.
+// ECO's second clip is 0 2 4 6 9 11 13 15 16 18 20 22 25 27 29 31; of 16 the centres of 8 parts are
+// 1 3 5 .., of 4 parts 2 6 10 14.
 TEST(EcoStream, ShowsTheNetEcosFramesThinnedEvenlyToItsNumber) {
-  EXPECT_THAT(clips_of(16), ElementsAre(ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
-                                        ElementsAre(0, 2, 4, 6, 9, 11, 13, 15, 16, 18, 20, 22, 25, 27, 29, 31)));
-  EXPECT_THAT(clips_of(8), ElementsAre(ElementsAre(1, 3, 5, 7, 9, 11, 13, 15), ElementsAre(2, 6, 11, 15, 18, 22, 27, 31)));
+  EXPECT_THAT(clips_of(16),
+              ElementsAre(ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                          ElementsAre(0, 2, 4, 6, 9, 11, 13, 15, 16, 18, 20, 22, 25, 27, 29, 31)));
+  EXPECT_THAT(clips_of(8), ElementsAre(ElementsAre(1, 3, 5, 7, 9, 11, 13, 15),
+                                       ElementsAre(2, 6, 11, 15, 18, 22, 27, 31)));
   EXPECT_THAT(clips_of(4), ElementsAre(ElementsAre(2, 6, 10, 14), ElementsAre(4, 13, 20, 29)));
-  EXPECT_THAT(clips_of(32).front(), ElementsAre(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15));
+  EXPECT_THAT(clips_of(32).front(),
+              ElementsAre(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11,
+                          11, 12, 12, 13, 13, 14, 14, 15, 15));
 }
 
 TEST(EcoStream, KeepsNoMoreFramesTheLongerTheStream) {
@@ -109,7 +118,8 @@ TEST(EcoStream, LetsGoOfTheFramesItForgets) {
   EXPECT_EQ(first.use_count(), 1u);
 }
 
-// The second clip is two frames of black and two of white: 0, and with the black one before it (0 - 1) / 2.
+// The second clip is two frames of black and two of white: 0, and with the black one before it (0 -
+// 1) / 2.
 TEST(EcoStream, SmoothsItsAnswers) {
   Watched watched(input_of(4));
   const auto slot = [&](int64_t value) {
@@ -139,7 +149,8 @@ TEST(StreamSampling, KeepsTheDistanceTheNetworkLearnedAndARate) {
   EXPECT_THAT(taken({even, 25}, 500, 25), SizeIs(500)) << "rounding loses none";
   EXPECT_THAT(taken({even, 29.97}, 500, 29.97), SizeIs(500));
   EXPECT_THAT(taken({even, 60}, 6, 25), SizeIs(6)) << "what is not there cannot count";
-  EXPECT_THAT(taken({even, 10}, 25, 25), ElementsAre(0, 3, 5, 8, 10, 13, 15, 18, 20, 23)) << "2.5 frames each";
+  EXPECT_THAT(taken({even, 10}, 25, 25), ElementsAre(0, 3, 5, 8, 10, 13, 15, 18, 20, 23))
+      << "2.5 frames each";
 }
 
 TEST(ScoreStream, ShowsTheNetTheSameClipAsEvaluationWhereNothingMoves) {
@@ -151,13 +162,15 @@ TEST(ScoreStream, ShowsTheNetTheSameClipAsEvaluationWhereNothingMoves) {
     Witness offline;
     std::vector<double> times_s;
     torch::Tensor logits;
-    const int64_t counted = score_stream(info, online.scorer, input, 0, [&](double time_s, const torch::Tensor& smoothed) {
-      times_s.push_back(time_s);
-      logits = smoothed;
-    });
+    const int64_t counted = score_stream(info, online.scorer, input, 0,
+                                         [&](double time_s, const torch::Tensor& smoothed) {
+                                           times_s.push_back(time_s);
+                                           logits = smoothed;
+                                         });
     EXPECT_EQ(counted, rule == std::string("even") ? 100 : 50);
     ASSERT_EQ(std::ssize(times_s), counted / 16);
-    EXPECT_NEAR(times_s[0], rule == std::string("even") ? 15 / 25. : 30 / 25., 1e-6) << "the newest frame's";
+    EXPECT_NEAR(times_s[0], rule == std::string("even") ? 15 / 25. : 30 / 25., 1e-6)
+        << "the newest frame's";
     ClipReader reader(input, {folder / "frames", 1});
     const auto batch = EvaluationBatches(reader, {{info.path}}, 2, 1, 0).next();
     ASSERT_TRUE(batch.has_value());
@@ -173,7 +186,9 @@ TEST(ScoreStream, ThinsWhatComesInAndSaysHowManyFramesCounted) {
   const VideoInfo info = still(folder, "still.mp4", 100);
   Watched watched(input_of(4));
   int64_t answers = 0;
-  EXPECT_EQ(score_stream(info, watched.scorer, input_of(4), 5, [&](double, const torch::Tensor&) { ++answers; }), 20);
+  EXPECT_EQ(score_stream(info, watched.scorer, input_of(4), 5,
+                         [&](double, const torch::Tensor&) { ++answers; }),
+            20);
   EXPECT_EQ(answers, 1);
 }
 
@@ -185,7 +200,8 @@ TEST(ScoreStream, ReadsEachFrameOfAMovingVideoAsEvaluationDoes) {
   score_stream(probe(path), online.scorer, input, 0, [](double, const torch::Tensor&) {});
   ASSERT_THAT(online.net->seen, SizeIs(2));
   ClipReader reader(input, {folder / "frames", 1});
-  const auto batch = EvaluationBatches(reader, {{path, "", 0, 16 / 25.}}, 2, 1, 0).next();  // its 16 frames are the first slot's
+  const auto batch = EvaluationBatches(reader, {{path, "", 0, 16 / 25.}}, 2, 1, 0)
+                         .next();  // its 16 frames are the first slot's
   EXPECT_TRUE(online.net->seen[0].equal(batch->clips));
   EXPECT_FALSE(online.net->seen[1].equal(batch->clips));
 }
@@ -195,7 +211,11 @@ TEST(ScoreStream, StopsWithTheReasonWhereTheVideoIsTakenAway) {
   const VideoInfo info = still(folder, "still.mp4", 40);
   std::filesystem::remove(info.path);
   Watched watched(input_of(4));
-  EXPECT_THAT(error_of([&] { score_stream(info, watched.scorer, input_of(4), 0, [](double, const torch::Tensor&) {}); }), ::testing::HasSubstr("still.mp4"));
+  EXPECT_THAT(error_of([&] {
+                score_stream(info, watched.scorer, input_of(4), 0,
+                             [](double, const torch::Tensor&) {});
+              }),
+              ::testing::HasSubstr("still.mp4"));
 }
 
 // An answer a frame; the fourth is that of the clip of four, and what a frame passes on matters.
@@ -204,30 +224,38 @@ TEST(TsmStream, AnswersEachFrameAndAfterAClipAsTheClip) {
   InputOptions input = input_of(4);
   input.size_px = 32;
   const std::string path = numbered(folder, "numbered.mp4", 4);
-  const auto net = std::dynamic_pointer_cast<FrameNet>(make<Backbone>("tsm", "base: resnet18, width: 0.25, online: true")->build(3, Random(1)));
+  const auto net = std::dynamic_pointer_cast<FrameNet>(
+      make<Backbone>("tsm", "base: resnet18, width: 0.25, online: true")->build(3, Random(1)));
   ASSERT_TRUE(net && net->online());
   net->eval();
   TsmStream scorer(*net, input);
   std::vector<torch::Tensor> answers;
-  score_stream(probe(path), scorer, input, 0, [&](double, const torch::Tensor& logits) { answers.push_back(logits); });
+  score_stream(probe(path), scorer, input, 0,
+               [&](double, const torch::Tensor& logits) { answers.push_back(logits); });
   ASSERT_THAT(answers, SizeIs(4));
   const torch::NoGradGuard no_grad;
   ClipReader reader(input, {folder / "frames", 1});
   const auto clip = EvaluationBatches(reader, {{path}}, 3, 1, 0).next()->clips;
-  const auto error = [](const torch::Tensor& a, const torch::Tensor& b) { return ((a - b).norm() / b.norm()).item<double>(); };
+  const auto error = [](const torch::Tensor& a, const torch::Tensor& b) {
+    return ((a - b).norm() / b.norm()).item<double>();
+  };
   EXPECT_LT(error(answers[3], net->forward(clip).logits[0]), 1e-5);
   EXPECT_LT(error(answers[0], net->forward(clip.slice(2, 0, 1)).logits[0]), 1e-5);
-  EXPECT_GT(error(answers[3], net->forward(clip.flip(2)).logits[0]), 1e-3) << "frames pass something on";
+  EXPECT_GT(error(answers[3], net->forward(clip.flip(2)).logits[0]), 1e-3)
+      << "frames pass something on";
 }
 
 TEST(TsmStream, ForgetsAllButTheLastFramesOfAClip) {
-  const auto net = std::dynamic_pointer_cast<FrameNet>(make<Backbone>("tsm", "base: resnet18, width: 0.25, online: true")->build(3, Random(1)));
+  const auto net = std::dynamic_pointer_cast<FrameNet>(
+      make<Backbone>("tsm", "base: resnet18, width: 0.25, online: true")->build(3, Random(1)));
   net->eval();
   TsmStream scorer(*net, input_of(2));
   std::vector<torch::Tensor> answers;
-  for (const int64_t value : {0, 200, 90, 90, 90, 90, 90, 90, 90, 90, 90, 90}) answers.push_back(*scorer.add(grey(value)));
+  for (const int64_t value : {0, 200, 90, 90, 90, 90, 90, 90, 90, 90, 90, 90})
+    answers.push_back(*scorer.add(grey(value)));
   EXPECT_GT((answers[3] - answers[2]).norm().item<double>(), 1e-4);
-  EXPECT_LT((answers[11] - answers[10]).norm().item<double>(), 1e-6) << "what the blocks pass on is that of equal frames by now";
+  EXPECT_LT((answers[11] - answers[10]).norm().item<double>(), 1e-6)
+      << "what the blocks pass on is that of equal frames by now";
 }
 
 }  // namespace

@@ -4,7 +4,8 @@
 //
 //   #include <distal/distill/conformance.h>
 //   namespace distal {
-//   INSTANTIATE_TEST_SUITE_P(Mine, EveryLoss, ::testing::Values("mine"));  // names in the catalogue
+//   INSTANTIATE_TEST_SUITE_P(Mine, EveryLoss, ::testing::Values("mine"));  // names in the
+//   catalogue
 //   }
 //
 // Load a plugin before InitGoogleTest. Each loss is tested with its default options.
@@ -26,7 +27,8 @@ class EveryLoss : public ::testing::TestWithParam<std::string> {
   static std::string options_of(const std::string& name) {
     if (name == "hint" || name == "sp") return "map: deep, teacher_map: wide";
     if (name == "at") return "maps: [deep, frames], teacher_maps: [wide, wide]";
-    if (name == "sum") return "of: [kd, rkd, crd], kd: {tau: 2}, rkd: {weight: 2, warmup: 0.5}, crd: {size: 3}";
+    if (name == "sum")
+      return "of: [kd, rkd, crd], kd: {tau: 2}, rkd: {weight: 2, warmup: 0.5}, crd: {size: 3}";
     if (name == "crd") return "size: 3";
     return "";
   }
@@ -37,7 +39,8 @@ class EveryLoss : public ::testing::TestWithParam<std::string> {
     lesson_.progress = 0.25;
     lesson_.student.embedding = normal({6, 5}, 13);
     lesson_.teacher_embedding = normal({6, 7}, 14);
-    lesson_.student_maps = {{"deep", normal({6, 3, 2, 2, 4}, 15)}, {"frames", normal({12, 2, 3, 3}, 16)}};
+    lesson_.student_maps = {{"deep", normal({6, 3, 2, 2, 4}, 15)},
+                            {"frames", normal({12, 2, 3, 3}, 16)}};
     lesson_.teacher_maps = {{"wide", normal({6, 4, 2, 3, 2}, 17)}};
     give_parts(lesson_);
   }
@@ -62,12 +65,17 @@ class EveryLoss : public ::testing::TestWithParam<std::string> {
   // The lesson of these clips, in this order.
   static Lesson at(const Lesson& lesson, const torch::Tensor& order) {
     Lesson picked = lesson;
-    const auto pick = [&](torch::Tensor& tensor) {  // a map has one row for a clip, or one for each of its frames
-      const int64_t frames = tensor.size(0) / lesson.weights.size(0);
-      tensor = tensor.unflatten(0, {lesson.weights.size(0), frames}).index_select(0, order).flatten(0, 1);
-    };
+    const auto pick =
+        [&](torch::Tensor& tensor) {  // a map has one row for a clip, or one for each of its frames
+          const int64_t frames = tensor.size(0) / lesson.weights.size(0);
+          tensor = tensor.unflatten(0, {lesson.weights.size(0), frames})
+                       .index_select(0, order)
+                       .flatten(0, 1);
+        };
     for (auto* tensor : of_student(picked)) pick(*tensor);
-    for (auto* tensor : {&picked.teacher, &picked.truth, &picked.weights, &picked.rows, &picked.teacher_embedding}) pick(*tensor);
+    for (auto* tensor :
+         {&picked.teacher, &picked.truth, &picked.weights, &picked.rows, &picked.teacher_embedding})
+      pick(*tensor);
     for (auto& [name, map] : picked.teacher_maps) pick(map);
     return picked;
   }
@@ -79,12 +87,14 @@ class EveryLoss : public ::testing::TestWithParam<std::string> {
     lesson.teacher = logits.softmax(1);
     lesson.truth = unknown(lesson.truth);
     lesson.student.embedding = lesson.teacher_embedding.clone();
-    lesson.student_maps = {{"deep", lesson.teacher_maps["wide"].clone()}, {"frames", lesson.teacher_maps["wide"].clone()}};
+    lesson.student_maps = {{"deep", lesson.teacher_maps["wide"].clone()},
+                           {"frames", lesson.teacher_maps["wide"].clone()}};
     give_parts(lesson);
     return lesson;
   }
 
-  const std::shared_ptr<const DistillLoss> loss_ = make<DistillLoss>(GetParam(), options_of(GetParam()));
+  const std::shared_ptr<const DistillLoss> loss_ =
+      make<DistillLoss>(GetParam(), options_of(GetParam()));
   std::shared_ptr<torch::nn::Module> parts_;
   Lesson lesson_;
 
@@ -103,20 +113,24 @@ class EveryLoss : public ::testing::TestWithParam<std::string> {
 TEST_P(EveryLoss, IsLeastWhenTheStudentEqualsTheTeacher) {
   const std::string name = GetParam();
   if (name == "label_smoothing") GTEST_SKIP() << "uses a teacher's label alone, and smooths it";
-  if (name == "hint" || name == "crd" || name == "sum") GTEST_SKIP() << "compares through layers that are learned";
+  if (name == "hint" || name == "crd" || name == "sum")
+    GTEST_SKIP() << "compares through layers that are learned";
   const auto sure = 12.0 * torch::one_hot(torch::tensor({0, 3, 1, 2, 0, 1}), 4).to(torch::kFloat64);
   std::vector<torch::Tensor> teachers = {sure};
-  if (name != "hard") teachers.push_back(normal({6, 4}, 5));  // pseudo-labels want a sure student, not an equal one
+  if (name != "hard")
+    teachers.push_back(normal({6, 4}, 5));  // pseudo-labels want a sure student, not an equal one
   for (const auto& teacher : teachers) {
     const Lesson same = equal(teacher);
     Lesson watched = same;
     for (auto* tensor : of_student(watched)) *tensor = tensor->clone().requires_grad_();
     const auto least = total(loss_->losses(watched));
     least.backward();
-    for (auto* tensor : of_student(watched)) EXPECT_TRUE(!tensor->grad().defined() || tensor->grad().abs().max().item<double>() < 1e-4);
+    for (auto* tensor : of_student(watched))
+      EXPECT_TRUE(!tensor->grad().defined() || tensor->grad().abs().max().item<double>() < 1e-4);
     for (uint64_t seed = 0; seed < 20; ++seed) {
       Lesson other = same;
-      for (auto* tensor : of_student(other)) *tensor = *tensor + normal(tensor->sizes().vec(), 100 + seed) * (name == "hard" ? 8 : 0.3);
+      for (auto* tensor : of_student(other))
+        *tensor = *tensor + normal(tensor->sizes().vec(), 100 + seed) * (name == "hard" ? 8 : 0.3);
       EXPECT_GT(value(other), least.item<double>());
     }
   }
@@ -143,7 +157,8 @@ TEST_P(EveryLoss, HasTheGradientOfFiniteDifferences) {
         return value(lesson);
       };
       const double slope = (moved(kStep) - moved(-kStep)) / (2 * kStep);
-      EXPECT_NEAR(gradient.reshape(-1)[i].item<double>(), slope, 1e-7 * (1 + largest)) << "tensor " << t << " element " << i;
+      EXPECT_NEAR(gradient.reshape(-1)[i].item<double>(), slope, 1e-7 * (1 + largest))
+          << "tensor " << t << " element " << i;
     }
   }
   EXPECT_TRUE(moves);
@@ -156,12 +171,15 @@ TEST_P(EveryLoss, GivesTheTeacherNoGradient) {
   for (auto& [name, map] : watched.teacher_maps) of_teacher.push_back(&map);
   for (auto* tensor : of_teacher) *tensor = tensor->clone().requires_grad_();
   total(loss_->losses(watched)).backward();
-  for (auto* tensor : of_teacher) EXPECT_FALSE(tensor->grad().defined() && tensor->grad().nan_to_num(1).abs().sum().item<double>() > 0);
+  for (auto* tensor : of_teacher)
+    EXPECT_FALSE(tensor->grad().defined() &&
+                 tensor->grad().nan_to_num(1).abs().sum().item<double>() > 0);
 }
 
 TEST_P(EveryLoss, DoesNotDependOnTheOrderOfTheBatch) {
   const double wanted = value(lesson_);
-  EXPECT_NEAR(value(at(lesson_, torch::tensor({4, 2, 0, 5, 1, 3}))), wanted, 1e-12 * (1 + std::abs(wanted)));
+  EXPECT_NEAR(value(at(lesson_, torch::tensor({4, 2, 0, 5, 1, 3}))), wanted,
+              1e-12 * (1 + std::abs(wanted)));
 }
 
 TEST_P(EveryLoss, CountsAClipOfWeightTwoAsTwoClips) {
@@ -180,7 +198,8 @@ TEST_P(EveryLoss, PassesOverAClipOfWeightZero) {
   Lesson moved = silent;
   for (auto* tensor : of_student(moved)) {
     *tensor = tensor->clone();
-    tensor->unflatten(0, {6, tensor->size(0) / 6})[3] += 0.5 * normal(tensor->unflatten(0, {6, tensor->size(0) / 6})[3].sizes().vec(), 77);
+    tensor->unflatten(0, {6, tensor->size(0) / 6})[3] +=
+        0.5 * normal(tensor->unflatten(0, {6, tensor->size(0) / 6})[3].sizes().vec(), 77);
   }
   const double wanted = value(silent);
   EXPECT_NEAR(value(moved), wanted, 1e-12 * (1 + std::abs(wanted)));
@@ -190,7 +209,8 @@ TEST_P(EveryLoss, UsesTheTruthAloneWhereTheTeacherIsSilent) {
   Lesson lesson = lesson_;
   lesson.teacher = unknown(lesson.teacher);
   lesson.truth = torch::one_hot(torch::tensor({0, 3, 1, 2, 0, 1}), 4).to(torch::kFloat64);
-  const double truth = soft_cross_entropy(lesson.student.logits, lesson.truth, lesson.weights).item<double>();
+  const double truth =
+      soft_cross_entropy(lesson.student.logits, lesson.truth, lesson.weights).item<double>();
   if (!loss_->teaches_classes()) {
     EXPECT_EQ(value(lesson), 0);
   } else if (loss_->needs_teacher()) {
@@ -216,7 +236,8 @@ TEST_P(EveryLoss, NamesItsPartsAndComputesHalfPrecisionInFloat32) {
   Lesson half = lesson_;
   if (parts_) parts_->to(torch::kFloat32);
   for (auto* tensor : of_student(half)) *tensor = tensor->to(torch::kBFloat16);
-  for (auto* tensor : {&half.teacher, &half.truth, &half.weights, &half.teacher_embedding}) *tensor = tensor->to(torch::kFloat32);
+  for (auto* tensor : {&half.teacher, &half.truth, &half.weights, &half.teacher_embedding})
+    *tensor = tensor->to(torch::kFloat32);
   for (auto& [name, map] : half.teacher_maps) map = map.to(torch::kFloat32);
   std::set<std::string> part_names;
   const auto parts = loss_->losses(half);
@@ -234,11 +255,13 @@ TEST_P(EveryLoss, NamesItsPartsAndComputesHalfPrecisionInFloat32) {
 TEST_P(EveryLoss, StaysFiniteWhereFeaturesCollapse) {
   for (const double height : {0.0, 0.7}) {
     Lesson flat = lesson_;
-    for (auto* tensor : of_student(flat)) *tensor = torch::full_like(*tensor, height).requires_grad_();
+    for (auto* tensor : of_student(flat))
+      *tensor = torch::full_like(*tensor, height).requires_grad_();
     const auto loss = total(loss_->losses(flat));
     loss.backward();
     EXPECT_TRUE(std::isfinite(loss.item<double>()));
-    for (auto* tensor : of_student(flat)) EXPECT_TRUE(!tensor->grad().defined() || tensor->grad().abs().max().item<double>() < 1e6);
+    for (auto* tensor : of_student(flat))
+      EXPECT_TRUE(!tensor->grad().defined() || tensor->grad().abs().max().item<double>() < 1e6);
   }
 }
 

@@ -10,13 +10,15 @@ namespace {
 torch::Tensor as_clips(const torch::Tensor& map, int64_t clips) {
   const auto x = at_least_float32(map);
   if (x.dim() == 5) return x;
-  const bool fits = (x.dim() == 4 && x.size(0) % clips == 0) || (x.dim() == 2 && x.size(0) == clips);
+  const bool fits =
+      (x.dim() == 4 && x.size(0) % clips == 0) || (x.dim() == 2 && x.size(0) == clips);
   if (!fits) return {};
   if (x.dim() == 2) return x.view({clips, x.size(1), 1, 1, 1});
   return x.unflatten(0, {clips, x.size(0) / clips}).transpose(1, 2);
 }
 
-torch::Tensor one(const torch::Tensor& embedding, const Maps& maps, const std::string& name, const char* loss, const char* side) {
+torch::Tensor one(const torch::Tensor& embedding, const Maps& maps, const std::string& name,
+                  const char* loss, const char* side) {
   const int64_t clips = embedding.size(0);
   if (name == "embedding") return as_clips(embedding, clips);
   const auto found = maps.find(name);
@@ -25,7 +27,8 @@ torch::Tensor one(const torch::Tensor& embedding, const Maps& maps, const std::s
     if (as_clips(map, clips).defined()) known.push_back(other);
   }
   const auto map = found == maps.end() ? torch::Tensor() : as_clips(found->second, clips);
-  if (!map.defined()) fail("loss {}: the {} has no map '{}'; it has: {}", loss, side, name, fmt::join(known, ", "));
+  if (!map.defined())
+    fail("loss {}: the {} has no map '{}'; it has: {}", loss, side, name, fmt::join(known, ", "));
   return map;
 }
 
@@ -39,7 +42,8 @@ torch::Tensor pairs(const torch::Tensor& w) { return w.unsqueeze(0) * w.unsqueez
 }  // namespace
 
 Features features(const Lesson& lesson, const FeatureNames& names, const char* loss) {
-  expect(lesson.teacher_embedding.defined(), "a loss that needs the teacher's network gets its features");
+  expect(lesson.teacher_embedding.defined(),
+         "a loss that needs the teacher's network gets its features");
   const auto& teacher = names.teacher.empty() ? names.student : names.teacher;
   return {one(lesson.student.embedding, lesson.student_maps, names.student, loss, "student"),
           one(lesson.teacher_embedding, lesson.teacher_maps, teacher, loss, "teacher").detach()};
@@ -47,21 +51,30 @@ Features features(const Lesson& lesson, const FeatureNames& names, const char* l
 
 Features of_one_size(const Features& features) {
   std::vector<int64_t> sizes;
-  for (int64_t d = 2; d < 5; ++d) sizes.push_back(std::min(features.student.size(d), features.teacher.size(d)));
-  const auto pooled = [&](const torch::Tensor& x) { return x.sizes().slice(2) == c10::IntArrayRef(sizes) ? x : at::adaptive_avg_pool3d(x.contiguous(), sizes); };
+  for (int64_t d = 2; d < 5; ++d)
+    sizes.push_back(std::min(features.student.size(d), features.teacher.size(d)));
+  const auto pooled = [&](const torch::Tensor& x) {
+    return x.sizes().slice(2) == c10::IntArrayRef(sizes)
+               ? x
+               : at::adaptive_avg_pool3d(x.contiguous(), sizes);
+  };
   return {pooled(features.student), pooled(features.teacher)};
 }
 
 Features embeddings(const Lesson& lesson) {
-  expect(lesson.teacher_embedding.defined(), "a loss that needs the teacher's network gets its features");
-  return {at_least_float32(lesson.student.embedding), at_least_float32(lesson.teacher_embedding).detach()};
+  expect(lesson.teacher_embedding.defined(),
+         "a loss that needs the teacher's network gets its features");
+  return {at_least_float32(lesson.student.embedding),
+          at_least_float32(lesson.teacher_embedding).detach()};
 }
 
 torch::Tensor taught_weights(const Lesson& lesson, const torch::Tensor& like) {
   return lesson.weights.to(like.dtype()).detach() * known_rows(lesson.teacher);
 }
 
-torch::Tensor mean_over_pairs(const torch::Tensor& values, const torch::Tensor& weights) { return ratio(values, pairs(weights)); }
+torch::Tensor mean_over_pairs(const torch::Tensor& values, const torch::Tensor& weights) {
+  return ratio(values, pairs(weights));
+}
 
 torch::Tensor mean_over_triples(const torch::Tensor& values, const torch::Tensor& weights) {
   return ratio(values, pairs(weights).unsqueeze(2) * weights);

@@ -18,8 +18,10 @@ TEST(SoftCrossEntropy, IsTheWeightedMeanOverKnownRows) {
 
 TEST(SoftCrossEntropy, SmoothingMovesEpsilonToTheUniformDistribution) {
   const auto logits = f64({0.7, 0.2, 0.1}, 3).log();
-  const double want = -(0.1 / 3 * std::log(0.7) + (0.9 + 0.1 / 3) * std::log(0.2) + 0.1 / 3 * std::log(0.1));
-  EXPECT_NEAR(soft_cross_entropy(logits, f64({0, 1, 0}, 3), torch::ones({1}), 0.1).item<double>(), want, 1e-12);
+  const double want =
+      -(0.1 / 3 * std::log(0.7) + (0.9 + 0.1 / 3) * std::log(0.2) + 0.1 / 3 * std::log(0.1));
+  EXPECT_NEAR(soft_cross_entropy(logits, f64({0, 1, 0}, 3), torch::ones({1}), 0.1).item<double>(),
+              want, 1e-12);
 }
 
 TEST(SoftCrossEntropy, IsZeroWithAZeroGradientWhenNothingIsKnown) {
@@ -34,12 +36,15 @@ TEST(SoftCrossEntropy, IsZeroWithAZeroGradientWhenNothingIsKnown) {
 TEST(Retemper, RecreatesTheTemperatureOfTheLogits) {
   const auto z = 2 * normal({7, 5}, 3);
   for (const double tau : {0.5, 1.0, 4.0, 20.0})
-    EXPECT_LT((retemper(z.softmax(1), tau) - (z / tau).softmax(1)).abs().max().item<double>(), 1e-12) << tau;
+    EXPECT_LT((retemper(z.softmax(1), tau) - (z / tau).softmax(1)).abs().max().item<double>(),
+              1e-12)
+        << tau;
   EXPECT_TRUE(torch::isfinite(retemper(f64({1, 0}, 2), 4)).all().item<bool>());
 }
 
 TEST(Total, AddsTheParts) {
-  EXPECT_DOUBLE_EQ(total({{"a", torch::tensor(1.5)}, {"b", torch::tensor(2.0)}}).item<double>(), 3.5);
+  EXPECT_DOUBLE_EQ(total({{"a", torch::tensor(1.5)}, {"b", torch::tensor(2.0)}}).item<double>(),
+                   3.5);
 }
 
 std::vector<std::string> names() {
@@ -48,28 +53,35 @@ std::vector<std::string> names() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Catalogue, EveryLoss, ::testing::ValuesIn(names()), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Catalogue, EveryLoss, ::testing::ValuesIn(names()),
+                         [](const auto& info) { return info.param; });
 
 TEST(Losses, AreFoundByTheirFileNames) {
-  EXPECT_THAT(names(), ::testing::IsSupersetOf({"at", "black_box", "crd", "dkd", "hard", "hint", "kd", "label_smoothing", "rkd", "sp", "sum", "tf_kd"}));
+  EXPECT_THAT(names(),
+              ::testing::IsSupersetOf({"at", "black_box", "crd", "dkd", "hard", "hint", "kd",
+                                       "label_smoothing", "rkd", "sp", "sum", "tf_kd"}));
 }
 
 TEST(Features, SayWhichMapsThereAre) {
   Lesson lesson = lesson_of_features(normal({2, 3}, 1), normal({2, 4}, 2));
   lesson.student_maps = {{"layer2", normal({2, 3, 1, 2, 2}, 3)}, {"windows", normal({6, 3}, 4)}};
-  EXPECT_EQ(error_of([&] { features(lesson, {"layer3", ""}, "at"); }),
+  EXPECT_EQ(error_of([&] {
+              features(lesson, {"layer3", ""}, "at");
+            }),
             "loss at: the student has no map 'layer3'; it has: embedding, layer2");
 }
 
 TEST(Features, OfFramesAndOfVolumesAreBroughtToOneSize) {
   Lesson lesson = lesson_of_features(normal({2, 3}, 1), normal({2, 4}, 2));
-  lesson.student_maps = {{"frames", normal({8, 3, 6, 2}, 3)}};            // four frames of each clip
+  lesson.student_maps = {{"frames", normal({8, 3, 6, 2}, 3)}};  // four frames of each clip
   lesson.teacher_maps = {{"volume", normal({2, 5, 2, 3, 4}, 4)}};
   const Features both = of_one_size(features(lesson, {"frames", "volume"}, "hint"));
   EXPECT_EQ(both.student.sizes(), c10::IntArrayRef({2, 3, 2, 3, 2}));
   EXPECT_EQ(both.teacher.sizes(), c10::IntArrayRef({2, 5, 2, 3, 2}));
-  const auto first = lesson.student_maps["frames"].slice(0, 0, 2).slice(2, 0, 2).slice(3, 0, 1);  // clip 0, frames 0 and 1, two rows, a column
-  EXPECT_NEAR(both.student[0][1][0][0][0].item<double>(), first.select(1, 1).mean().item<double>(), 1e-12);
+  const auto first = lesson.student_maps["frames"].slice(0, 0, 2).slice(2, 0, 2).slice(
+      3, 0, 1);  // clip 0, frames 0 and 1, two rows, a column
+  EXPECT_NEAR(both.student[0][1][0][0][0].item<double>(), first.select(1, 1).mean().item<double>(),
+              1e-12);
 }
 
 }  // namespace

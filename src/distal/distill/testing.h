@@ -13,10 +13,13 @@
 
 namespace distal {
 
-/// A table of losses_and_strategies.json in the folder of parity fixtures (DISTAL_PARITY_DIR); nothing where that is absent.
+/// A table of losses_and_strategies.json in the folder of parity fixtures (DISTAL_PARITY_DIR);
+/// nothing where that is absent.
 inline std::optional<nlohmann::json> parity_table(const std::string& name) {
   const char* set = std::getenv("DISTAL_PARITY_DIR");
-  const auto folder = set ? std::filesystem::path(set) : std::filesystem::path(DISTAL_SOURCE_DIR) / ".." / "shared" / "reference" / "parity";
+  const auto folder =
+      set ? std::filesystem::path(set)
+          : std::filesystem::path(DISTAL_SOURCE_DIR) / ".." / "shared" / "reference" / "parity";
   std::ifstream file(folder / "losses_and_strategies.json");
   if (!file) return std::nullopt;
   const auto json = nlohmann::json::parse(file);
@@ -37,7 +40,8 @@ inline void append_numbers(const nlohmann::json& lists, std::vector<double>& val
 /// Nested lists of numbers as float64.
 inline torch::Tensor tensor_of(const nlohmann::json& lists) {
   std::vector<int64_t> sizes;
-  for (const auto* at = &lists; at->is_array(); at = &at->front()) sizes.push_back(static_cast<int64_t>(at->size()));
+  for (const auto* at = &lists; at->is_array(); at = &at->front())
+    sizes.push_back(static_cast<int64_t>(at->size()));
   std::vector<double> values;
   append_numbers(lists, values);
   return torch::tensor(values, torch::kFloat64).view(sizes);

@@ -23,13 +23,18 @@ inline torch::Tensor normal(const std::vector<int64_t>& sizes, uint64_t seed) {
   return values;
 }
 
-inline torch::Tensor f64(const std::vector<double>& values, int64_t columns) { return torch::tensor(values, torch::kFloat64).view({-1, columns}); }
+inline torch::Tensor f64(const std::vector<double>& values, int64_t columns) {
+  return torch::tensor(values, torch::kFloat64).view({-1, columns});
+}
 
 /// Nobody's word: NaN like `rows`.
-inline torch::Tensor unknown(const torch::Tensor& rows) { return torch::full_like(rows.detach(), kNaN); }
+inline torch::Tensor unknown(const torch::Tensor& rows) {
+  return torch::full_like(rows.detach(), kNaN);
+}
 
 /// A lesson of logits and answers, with weights 1.
-inline Lesson lesson_of(const torch::Tensor& logits, const torch::Tensor& teacher, const torch::Tensor& truth) {
+inline Lesson lesson_of(const torch::Tensor& logits, const torch::Tensor& teacher,
+                        const torch::Tensor& truth) {
   Lesson lesson;
   lesson.student.logits = logits;
   lesson.teacher = teacher;

@@ -12,8 +12,10 @@ namespace {
 constexpr int64_t kBins = 15;
 constexpr int64_t kWorst = 12;
 
-double video_accuracy(const torch::Tensor& p, const torch::Tensor& rows, const std::vector<Clip>& test) {
-  // The answer for a video with several true labels (phases) is not defined: it counts by (video, label).
+double video_accuracy(const torch::Tensor& p, const torch::Tensor& rows,
+                      const std::vector<Clip>& test) {
+  // The answer for a video with several true labels (phases) is not defined: it counts by (video,
+  // label).
   std::map<std::pair<std::string, int64_t>, torch::Tensor> sums;
   for (int64_t i = 0; i < p.size(0); ++i) {
     const Clip& clip = test[rows[i].item<int64_t>()];
@@ -42,13 +44,15 @@ void finish_calibration(Metrics& metrics, int64_t clips) {
     if (bin.clips == 0) continue;
     bin.confidence /= static_cast<double>(bin.clips);
     bin.accuracy /= static_cast<double>(bin.clips);
-    metrics.ece += std::abs(bin.confidence - bin.accuracy) * static_cast<double>(bin.clips) / static_cast<double>(clips);
+    metrics.ece += std::abs(bin.confidence - bin.accuracy) * static_cast<double>(bin.clips) /
+                   static_cast<double>(clips);
   }
 }
 
 }  // namespace
 
-Metrics measure(const torch::Tensor& logits, const torch::Tensor& rows, const std::vector<Clip>& test) {
+Metrics measure(const torch::Tensor& logits, const torch::Tensor& rows,
+                const std::vector<Clip>& test) {
   const int64_t clips = rows.defined() ? rows.size(0) : 0;
   if (clips == 0) fail("no clip of the test list could be read; see the quarantined videos");
   const int64_t classes = logits.size(1);
@@ -69,7 +73,8 @@ Metrics measure(const torch::Tensor& logits, const torch::Tensor& rows, const st
     metrics.correct[row] = correct;
     ++metrics.confusion[clip.label][predicted];
     metrics.nll -= std::log(std::max(row_p[clip.label], 1e-12)) / static_cast<double>(clips);
-    auto& bin = metrics.calibration[std::min(kBins - 1, static_cast<int64_t>(row_p[predicted] * kBins))];
+    auto& bin =
+        metrics.calibration[std::min(kBins - 1, static_cast<int64_t>(row_p[predicted] * kBins))];
     ++bin.clips;
     bin.confidence += row_p[predicted];
     bin.accuracy += correct;
@@ -79,7 +84,9 @@ Metrics measure(const torch::Tensor& logits, const torch::Tensor& rows, const st
   metrics.video_accuracy = video_accuracy(p, indices, test);
   metrics.mean_class_accuracy = mean_recall(metrics.confusion);
   finish_calibration(metrics, clips);
-  std::stable_sort(metrics.worst.begin(), metrics.worst.end(), [](const auto& a, const auto& b) { return a.probability_of_truth < b.probability_of_truth; });
+  std::stable_sort(metrics.worst.begin(), metrics.worst.end(), [](const auto& a, const auto& b) {
+    return a.probability_of_truth < b.probability_of_truth;
+  });
   metrics.worst.resize(std::min<size_t>(metrics.worst.size(), kWorst));
   return metrics;
 }

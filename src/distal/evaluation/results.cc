@@ -19,13 +19,18 @@ namespace {
 using nlohmann::json;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-// Reading: what is missing or of another kind is refused by its name. JSON has no NaN: it is written as null, and null is read as NaN.
-constexpr int64_t kMostCount = int64_t{1} << 53;  // doubles hold it exactly, and sums of many such counts do not overflow
+// Reading: what is missing or of another kind is refused by its name. JSON has no NaN: it is
+// written as null, and null is read as NaN.
+constexpr int64_t kMostCount =
+    int64_t{1} << 53;  // doubles hold it exactly, and sums of many such counts do not overflow
 
-[[noreturn]] void refuse(const char* key, const json& value, const char* wanted) { fail("{} is {} instead of {}", key, excerpt(json_text(value), 60), wanted); }
+[[noreturn]] void refuse(const char* key, const json& value, const char* wanted) {
+  fail("{} is {} instead of {}", key, excerpt(json_text(value), 60), wanted);
+}
 
 const json& member(const json& object, const char* key) {
-  if (!object.is_object()) fail("{} instead of an object with {}", excerpt(json_text(object), 60), key);
+  if (!object.is_object())
+    fail("{} instead of an object with {}", excerpt(json_text(object), 60), key);
   const auto found = object.find(key);
   if (found == object.end()) fail("{} is missing", key);
   return *found;
@@ -42,7 +47,9 @@ void take(const json& value, const char* key, bool& field) {
 }
 
 void take(const json& value, const char* key, int64_t& field) {
-  const bool fits = value.is_number_unsigned() ? value.get<uint64_t>() <= uint64_t{kMostCount} : value.is_number_integer() && value.get<int64_t>() >= -kMostCount;
+  const bool fits = value.is_number_unsigned()
+                        ? value.get<uint64_t>() <= uint64_t{kMostCount}
+                        : value.is_number_integer() && value.get<int64_t>() >= -kMostCount;
   if (!fits) refuse(key, value, "a whole number");
   field = value.get<int64_t>();
 }
@@ -91,8 +98,8 @@ auto reading(const std::string& text, const char* what, const Read& read) {
 }
 
 json to_value(const Clip& clip) {
-  return {{"video", clip.video}, {"video_id", clip.video_id}, {"start_s", clip.start_s}, {"end_s", clip.end_s}, {"group", clip.group},
-      {"label", clip.label}};
+  return {{"video", clip.video}, {"video_id", clip.video_id}, {"start_s", clip.start_s},
+          {"end_s", clip.end_s}, {"group", clip.group},       {"label", clip.label}};
 }
 
 Clip clip_from(const json& value) {
@@ -100,7 +107,8 @@ Clip clip_from(const json& value) {
   clip.video = field<std::string>(value, "video");
   clip.video_id = field<std::string>(value, "video_id");
   clip.start_s = real(value, "start_s");
-  clip.end_s = member(value, "end_s").is_null() ? std::numeric_limits<double>::infinity() : real(value, "end_s");
+  clip.end_s = member(value, "end_s").is_null() ? std::numeric_limits<double>::infinity()
+                                                : real(value, "end_s");
   clip.group = field<std::string>(value, "group");
   clip.label = field<int64_t>(value, "label");
   return clip;
@@ -123,8 +131,9 @@ void read_fields(const json& value, Object& object) {
     const auto read = [&](auto of) {
       if constexpr (std::is_invocable_v<decltype(of), Object&>) {
         auto& to = object.*of;
-        to = row.before ? field(value, row.name, static_cast<std::decay_t<decltype(to)>>(*row.before))
-                        : field<std::decay_t<decltype(to)>>(value, row.name);
+        to = row.before
+                 ? field(value, row.name, static_cast<std::decay_t<decltype(to)>>(*row.before))
+                 : field<std::decay_t<decltype(to)>>(value, row.name);
       }
     };
     std::visit(read, row.member);
@@ -134,14 +143,20 @@ void read_fields(const json& value, Object& object) {
 json to_value(const Metrics& metrics) {
   json calibration = json::array();
   json worst = json::array();
-  for (const auto& bin : metrics.calibration) calibration.push_back({{"clips", bin.clips}, {"confidence", bin.confidence},
-      {"accuracy", bin.accuracy}});
+  for (const auto& bin : metrics.calibration)
+    calibration.push_back(
+        {{"clips", bin.clips}, {"confidence", bin.confidence}, {"accuracy", bin.accuracy}});
   for (const auto& row : metrics.worst) {
-    worst.push_back({{"clip", to_value(row.clip)}, {"predicted", row.predicted}, {"probability_of_truth", row.probability_of_truth}});
+    worst.push_back({{"clip", to_value(row.clip)},
+                     {"predicted", row.predicted},
+                     {"probability_of_truth", row.probability_of_truth}});
   }
   std::string correct;
   for (const auto right : metrics.correct) correct += right ? '1' : '0';
-  json value{{"confusion", metrics.confusion}, {"calibration", calibration}, {"correct", correct}, {"worst", worst}};
+  json value{{"confusion", metrics.confusion},
+             {"calibration", calibration},
+             {"correct", correct},
+             {"worst", worst}};
   write_fields(value, metrics);
   return value;
 }
@@ -151,11 +166,13 @@ Metrics metrics_from(const json& value) {
   read_fields(value, metrics);
   metrics.confusion = field<std::vector<std::vector<int64_t>>>(value, "confusion");
   for (const auto& bin : list(value, "calibration")) {
-    metrics.calibration.push_back({field<int64_t>(bin, "clips"), real(bin, "confidence"), real(bin, "accuracy")});
+    metrics.calibration.push_back(
+        {field<int64_t>(bin, "clips"), real(bin, "confidence"), real(bin, "accuracy")});
   }
   for (const char c : field<std::string>(value, "correct")) metrics.correct.push_back(c == '1');
   for (const auto& row : list(value, "worst")) {
-    metrics.worst.push_back({clip_from(member(row, "clip")), field<int64_t>(row, "predicted"), real(row, "probability_of_truth")});
+    metrics.worst.push_back({clip_from(member(row, "clip")), field<int64_t>(row, "predicted"),
+                             real(row, "probability_of_truth")});
   }
   return metrics;
 }
@@ -176,13 +193,17 @@ RoundResult round_from(const json& value) {
 json to_value(const Trial& trial) {
   json rounds = json::array();
   for (const auto& round : trial.rounds) rounds.push_back(to_value(round));
-  return {{"arm", trial.arm}, {"seed", trial.seed}, {"control", trial.control}, {"against", trial.against}, {"taught", trial.taught},
-          {"rounds", rounds}};
+  return {{"arm", trial.arm},         {"seed", trial.seed},     {"control", trial.control},
+          {"against", trial.against}, {"taught", trial.taught}, {"rounds", rounds}};
 }
 
 // Older versions did not say which arms a teacher taught: there an arm that asked a teacher did.
 Trial trial_from(const json& value, bool has_teacher) {
-  Trial trial{field<std::string>(value, "arm"), field<int64_t>(value, "seed"), field<bool>(value, "control"), {}, field<std::string>(value, "against", "")};
+  Trial trial{field<std::string>(value, "arm"),
+              field<int64_t>(value, "seed"),
+              field<bool>(value, "control"),
+              {},
+              field<std::string>(value, "against", "")};
   trial.taught = field<bool>(value, "taught", has_teacher && list(value, "rounds").size() > 1);
   for (const auto& round : list(value, "rounds")) trial.rounds.push_back(round_from(round));
   return trial;
@@ -216,8 +237,13 @@ json per_class(const Metrics& metrics, const std::vector<std::string>& classes) 
     for (const auto& row : confusion) predicted += row.at(k);
     const auto hits = static_cast<double>(confusion[k].at(k));
     const auto share = [&](int64_t of) { return of > 0 ? hits / static_cast<double>(of) : kNan; };
-    const double f1 = clips + predicted > 0 ? 2 * hits / static_cast<double>(clips + predicted) : kNan;
-    rows.push_back({{"class", classes[k]}, {"clips", clips}, {"recall", share(clips)}, {"precision", share(predicted)}, {"f1", f1}});
+    const double f1 =
+        clips + predicted > 0 ? 2 * hits / static_cast<double>(clips + predicted) : kNan;
+    rows.push_back({{"class", classes[k]},
+                    {"clips", clips},
+                    {"recall", share(clips)},
+                    {"precision", share(predicted)},
+                    {"f1", f1}});
   }
   return rows;
 }
@@ -243,9 +269,7 @@ Metrics metrics_from_json(const std::string& text) {
 
 std::string to_json(const RoundResult& round) { return json_text(to_value(round)); }
 
-RoundResult round_from_json(const std::string& text) {
-  return reading(text, "round", round_from);
-}
+RoundResult round_from_json(const std::string& text) { return reading(text, "round", round_from); }
 
 std::string to_json(const Results& results) {
   json value{{"format", 1}};
@@ -261,13 +285,15 @@ std::string to_json(const Results& results) {
   value["cells"] = json::array();
   for (const auto& trial : results.trials) value["cells"].push_back(to_value(trial));
   value["quarantined"] = json::array();
-  for (const auto& row : results.quarantined) value["quarantined"].push_back({{"path", row.path}, {"reason", row.reason}});
+  for (const auto& row : results.quarantined)
+    value["quarantined"].push_back({{"path", row.path}, {"reason", row.reason}});
   return json_text(value, 1);
 }
 
 Results results_from_json(const std::string& text) {
   return reading(text, "results", [](const json& value) {
-    if (const auto format = field<int64_t>(value, "format", 0); format != 1) fail("format {}, this version of distal reads format 1", format);
+    if (const auto format = field<int64_t>(value, "format", 0); format != 1)
+      fail("format {}, this version of distal reads format 1", format);
     Results results;
     const auto read = [&](const char* key, auto& to) { take(member(value, key), key, to); };
     visit(results, read, read);
@@ -275,12 +301,16 @@ Results results_from_json(const std::string& text) {
     read("teacher_accuracy", results.teacher_accuracy);
     results.read_s = field<double>(value, "read_s", 0);
     results.start_draw = field<std::string>(value, "start_draw", "");
-    const bool has_teacher = !results.teacher.empty() && !results.teacher.starts_with("hidden truth");
+    const bool has_teacher =
+        !results.teacher.empty() && !results.teacher.starts_with("hidden truth");
     read("test_videos", results.test_videos);
     results.test_id = field<std::string>(value, "test_id", "");
     read("notes", results.notes);
-    for (const auto& trial : list(value, "cells")) results.trials.push_back(trial_from(trial, has_teacher));
-    for (const auto& row : list(value, "quarantined")) results.quarantined.push_back({field<std::string>(row, "path"), field<std::string>(row, "reason")});
+    for (const auto& trial : list(value, "cells"))
+      results.trials.push_back(trial_from(trial, has_teacher));
+    for (const auto& row : list(value, "quarantined"))
+      results.quarantined.push_back(
+          {field<std::string>(row, "path"), field<std::string>(row, "reason")});
     return results;
   });
 }

@@ -112,7 +112,8 @@ TEST(Results, TestClipsAreKnownByContentSpanLabelAndOrder) {
     change(other);
     return test_id_of(other);
   };
-  EXPECT_EQ(changed([](auto& c) { c[0].video = "elsewhere/b.mp4"; }), id);  // the same content under another name
+  EXPECT_EQ(changed([](auto& c) { c[0].video = "elsewhere/b.mp4"; }),
+            id);  // the same content under another name
   EXPECT_NE(changed([](auto& c) { c[0].video_id = "bb"; }), id);
   EXPECT_NE(changed([](auto& c) { c[1].start_s = 9; }), id);
   EXPECT_NE(changed([](auto& c) { c[1].label = 1; }), id);
@@ -163,7 +164,8 @@ TEST(Results, ANumberThatIsMissingIsRefusedUnlessItIsYoungerThanTheFormat) {
     EXPECT_TRUE(found) << row.name;
     if (row.before) {
       const double value = row.value(round_from_json(older.dump()));
-      EXPECT_TRUE(value == *row.before || (std::isnan(value) && std::isnan(*row.before))) << row.name;
+      EXPECT_TRUE(value == *row.before || (std::isnan(value) && std::isnan(*row.before)))
+          << row.name;
     } else {
       EXPECT_THAT(error_of([&] { round_from_json(older.dump()); }),
                   HasSubstr(std::string(row.name) + " is missing"));
@@ -188,8 +190,9 @@ TEST(Results, TheFirstFormatIsStillRead) {
 TEST(Results, AnUnknownNumberIsNotANumber) {
   RoundResult round;
   const auto answer_accuracy = [&] {
-    const auto row = std::find_if(std::begin(kRoundFields), std::end(kRoundFields),
-                                  [](const RoundField& r) { return std::string(r.name) == "answer_accuracy"; });
+    const auto row =
+        std::find_if(std::begin(kRoundFields), std::end(kRoundFields),
+                     [](const RoundField& r) { return std::string(r.name) == "answer_accuracy"; });
     return row->value(round);
   };
   EXPECT_TRUE(std::isnan(answer_accuracy()));
@@ -207,8 +210,8 @@ TEST(Results, NotANumberTravelsAsNull) {
 TEST(Results, MetricsCarryTheRatesOfEachClass) {
   const std::string json = to_json(some_metrics(), {"walk", "run"});
   EXPECT_THAT(json, HasSubstr("\"class\": \"run\""));
-  EXPECT_THAT(json, HasSubstr("\"recall\": 0.75"));     // walk: 3 of 4
-  EXPECT_THAT(json, HasSubstr("\"precision\": 0.8"));   // run: 4 of 5
+  EXPECT_THAT(json, HasSubstr("\"recall\": 0.75"));    // walk: 3 of 4
+  EXPECT_THAT(json, HasSubstr("\"precision\": 0.8"));  // run: 4 of 5
   EXPECT_EQ(metrics_from_json(json).accuracy, 0.75);
 }
 
@@ -225,18 +228,29 @@ TEST(Results, AFieldOfAnotherKindIsNamedInOurWords) {
     return error_of([&] { results_from_json(results.dump()); });
   };
   constexpr const char* kCure = "; write it again with this version of distal";
-  EXPECT_EQ(refusal("/cells/0/rounds/0/answers", 1e300), std::string("results: answers is 1e+300 instead of a whole number") + kCure);
-  EXPECT_EQ(refusal("/cells/0/rounds/0/answers", -9223372036854775807), std::string("results: answers is -9223372036854775807 instead of a whole number") + kCure);
-  EXPECT_EQ(refusal("/cells/0/rounds/0/metrics/confusion/0/0", 18446744073709551615ULL),
-            std::string("results: confusion is 18446744073709551615 instead of a whole number") + kCure);
-  EXPECT_EQ(refusal("/cells/0/rounds/0/metrics/confusion", "no"), std::string("results: confusion is \"no\" instead of a list") + kCure);
-  EXPECT_EQ(refusal("/cells/0/rounds/0/metrics/correct", 1), std::string("results: correct is 1 instead of text") + kCure);
-  EXPECT_EQ(refusal("/cells/0/rounds/0/metrics", {1}), std::string("results: [1] instead of an object with accuracy") + kCure);
-  EXPECT_EQ(refusal("/cells/0/rounds/0/price", "a"), std::string("results: price is \"a\" instead of a number") + kCure);
-  EXPECT_EQ(refusal("/cells/0/control", 0), std::string("results: control is 0 instead of true or false") + kCure);
-  EXPECT_EQ(refusal("/cells", nlohmann::json::object()), std::string("results: cells is {} instead of a list") + kCure);
+  EXPECT_EQ(refusal("/cells/0/rounds/0/answers", 1e300),
+            std::string("results: answers is 1e+300 instead of a whole number") + kCure);
+  EXPECT_EQ(
+      refusal("/cells/0/rounds/0/answers", -9223372036854775807),
+      std::string("results: answers is -9223372036854775807 instead of a whole number") + kCure);
+  EXPECT_EQ(
+      refusal("/cells/0/rounds/0/metrics/confusion/0/0", 18446744073709551615ULL),
+      std::string("results: confusion is 18446744073709551615 instead of a whole number") + kCure);
+  EXPECT_EQ(refusal("/cells/0/rounds/0/metrics/confusion", "no"),
+            std::string("results: confusion is \"no\" instead of a list") + kCure);
+  EXPECT_EQ(refusal("/cells/0/rounds/0/metrics/correct", 1),
+            std::string("results: correct is 1 instead of text") + kCure);
+  EXPECT_EQ(refusal("/cells/0/rounds/0/metrics", {1}),
+            std::string("results: [1] instead of an object with accuracy") + kCure);
+  EXPECT_EQ(refusal("/cells/0/rounds/0/price", "a"),
+            std::string("results: price is \"a\" instead of a number") + kCure);
+  EXPECT_EQ(refusal("/cells/0/control", 0),
+            std::string("results: control is 0 instead of true or false") + kCure);
+  EXPECT_EQ(refusal("/cells", nlohmann::json::object()),
+            std::string("results: cells is {} instead of a list") + kCure);
   EXPECT_EQ(refusal("/test_id", 7), std::string("results: test_id is 7 instead of text") + kCure);
-  EXPECT_EQ(refusal("/question", nullptr), std::string("results: question is null instead of text") + kCure);
+  EXPECT_EQ(refusal("/question", nullptr),
+            std::string("results: question is null instead of text") + kCure);
 }
 
 TEST(Results, APathThatIsNoUtf8DoesNotStopTheReport) {

@@ -1,7 +1,7 @@
 #pragma once
-// What a round of a trial measured. Each of its numbers has a row in kRoundFields. What lists them walks
-// it: the JSON of results and back, curve.csv, metrics.jsonl, TensorBoard and the tables of the report.
-// A new metric is a member of Metrics, a row here and its computation in metrics.cc.
+// What a round of a trial measured. Each of its numbers has a row in kRoundFields. What lists them
+// walks it: the JSON of results and back, curve.csv, metrics.jsonl, TensorBoard and the tables of
+// the report. A new metric is a member of Metrics, a row here and its computation in metrics.cc.
 
 #include <cstdint>
 #include <limits>
@@ -73,7 +73,8 @@ struct RoundField {
   std::optional<Better> better = std::nullopt;
   /// The value that stands for an unknown one, beside NaN.
   double unknown = std::numeric_limits<double>::quiet_NaN();
-  /// The value of results that were written before there was the number; nullopt: these are refused.
+  /// The value of results that were written before there was the number; nullopt: these are
+  /// refused.
   std::optional<double> before = std::nullopt;
 
   /// NaN where unknown.

@@ -19,7 +19,8 @@ struct NamedRun {
 Results read_results(const std::string& folder) {
   const std::string path = (fs::path(folder) / "report.json").string();
   std::error_code unknown;
-  if (!fs::exists(path, unknown)) fail("{}: no finished run here; distal run writes it (--out names the folder)", path);
+  if (!fs::exists(path, unknown))
+    fail("{}: no finished run here; distal run writes it (--out names the folder)", path);
   const std::string text = read_file(path);
   try {
     return results_from_json(text);
@@ -40,7 +41,8 @@ std::vector<std::string> run_names(const std::vector<std::string>& folders) {
   std::vector<fs::path> paths;
   for (const auto& folder : folders) {
     const fs::path path = fs::weakly_canonical(folder);
-    if (std::find(paths.begin(), paths.end(), path) != paths.end()) throw UsageError(fmt::format("{}: given twice; name each run once", folder));
+    if (std::find(paths.begin(), paths.end(), path) != paths.end())
+      throw UsageError(fmt::format("{}: given twice; name each run once", folder));
     paths.push_back(path);
   }
   std::vector<std::string> names;
@@ -54,19 +56,24 @@ std::vector<std::string> run_names(const std::vector<std::string>& folders) {
 // What must be equal for accuracies to mean the same thing.
 void require_comparable(const NamedRun& first, const NamedRun& other) {
   const auto refuse = [&](const std::string& what) {
-    fail("{} and {} differ in {}; such numbers cannot stand side by side: run both on the same data", first.folder, other.folder, what);
+    fail(
+        "{} and {} differ in {}; such numbers cannot stand side by side: run both on the same data",
+        first.folder, other.folder, what);
   };
-  const auto differs = [](const std::vector<std::string>& a, const std::vector<std::string>& b, const char* what) {
+  const auto differs = [](const std::vector<std::string>& a, const std::vector<std::string>& b,
+                          const char* what) {
     if (a.size() != b.size()) return fmt::format("{} ({} and {})", what, a.size(), b.size());
     const auto [x, y] = std::mismatch(a.begin(), a.end(), b.begin());
     return fmt::format("{} (number {}: {} and {})", what, x - a.begin() + 1, *x, *y);
   };
   const Results &a = first.results, &b = other.results;
   if (a.classes != b.classes) refuse(differs(a.classes, b.classes, "their classes"));
-  if (a.test_videos != b.test_videos) refuse(differs(a.test_videos, b.test_videos, "the videos of their test clips"));
+  if (a.test_videos != b.test_videos)
+    refuse(differs(a.test_videos, b.test_videos, "the videos of their test clips"));
   if (!a.test_id.empty() && !b.test_id.empty() && a.test_id != b.test_id)
     refuse("their test clips (of the same videos, but with other spans, labels, content or order)");
-  if (a.budget_unit != b.budget_unit) refuse(fmt::format("what their budget counts ({} and {})", a.budget_unit, b.budget_unit));
+  if (a.budget_unit != b.budget_unit)
+    refuse(fmt::format("what their budget counts ({} and {})", a.budget_unit, b.budget_unit));
 }
 
 void prefix(NamedRun& run) {
@@ -79,30 +86,42 @@ void prefix(NamedRun& run) {
 }
 
 // One line for all runs where they agree, else each run's own.
-std::string joined(const std::vector<NamedRun>& runs, std::string Results::* field, const char* between) {
-  const auto same = [&](const NamedRun& run) { return run.results.*field == runs.front().results.*field; };
+std::string joined(const std::vector<NamedRun>& runs, std::string Results::*field,
+                   const char* between) {
+  const auto same = [&](const NamedRun& run) {
+    return run.results.*field == runs.front().results.*field;
+  };
   if (std::all_of(runs.begin(), runs.end(), same)) return runs.front().results.*field;
   std::string text;
-  for (const NamedRun& run : runs) text += (text.empty() ? "" : between) + run.name + ": " + run.results.*field;
+  for (const NamedRun& run : runs)
+    text += (text.empty() ? "" : between) + run.name + ": " + run.results.*field;
   return text;
 }
 
-void note_difference(Results& all, const std::vector<NamedRun>& runs, int64_t Results::* field, const char* what) {
-  const auto same = [&](const NamedRun& run) { return run.results.*field == runs.front().results.*field; };
+void note_difference(Results& all, const std::vector<NamedRun>& runs, int64_t Results::*field,
+                     const char* what) {
+  const auto same = [&](const NamedRun& run) {
+    return run.results.*field == runs.front().results.*field;
+  };
   if (std::all_of(runs.begin(), runs.end(), same)) return;
   std::string text;
-  for (const NamedRun& run : runs) text += fmt::format("{}{} in {}", text.empty() ? "" : ", ", run.results.*field, run.name);
-  all.notes.push_back(fmt::format("The runs differ in {}: {}; below stands the first.", what, text));
+  for (const NamedRun& run : runs)
+    text += fmt::format("{}{} in {}", text.empty() ? "" : ", ", run.results.*field, run.name);
+  all.notes.push_back(
+      fmt::format("The runs differ in {}: {}; below stands the first.", what, text));
 }
 
-// Results from before there was a test_id are comparable as far as can be seen; the reader is told how far that is.
+// Results from before there was a test_id are comparable as far as can be seen; the reader is told
+// how far that is.
 void note_unknown_clips(Results& all, const std::vector<NamedRun>& runs) {
   std::string names;
   for (const NamedRun& run : runs)
     if (run.results.test_id.empty()) names += (names.empty() ? "" : ", ") + run.name;
   if (names.empty()) return;
-  all.notes.push_back(fmt::format("An older version wrote {} and did not say which clips were tested: that they come from the same videos as the "
-                                  "other runs' was checked, that they are the same clips was not.", names));
+  all.notes.push_back(fmt::format("An older version wrote {} and did not say which clips were "
+                                  "tested: that they come from the same videos as the "
+                                  "other runs' was checked, that they are the same clips was not.",
+                                  names));
 }
 
 Results merged(std::vector<NamedRun>& runs) {
@@ -116,12 +135,14 @@ Results merged(std::vector<NamedRun>& runs) {
     if (more.teacher_accuracy != all.teacher_accuracy) all.teacher_accuracy = -1;
     all.read_s += more.read_s;
   }
-  for (const auto field : {&Results::question, &Results::name, &Results::teacher, &Results::revision, &Results::machine, &Results::command,
-                           &Results::date, &Results::start_draw}) {
+  for (const auto field :
+       {&Results::question, &Results::name, &Results::teacher, &Results::revision,
+        &Results::machine, &Results::command, &Results::date, &Results::start_draw}) {
     all.*field = joined(runs, field, "; ");
   }
   all.recipe.clear();
-  for (const NamedRun& run : runs) all.recipe += fmt::format("# run {}\n{}\n", run.name, run.results.recipe);
+  for (const NamedRun& run : runs)
+    all.recipe += fmt::format("# run {}\n{}\n", run.name, run.results.recipe);
   note_difference(all, runs, &Results::pool_clips, "clips of the pool");
   note_difference(all, runs, &Results::start_clips, "clips to start from");
   note_difference(all, runs, &Results::unlabelled_segments, "segments without a label");
@@ -133,7 +154,9 @@ void refuse_duplicates(const Results& results, const std::string& place) {
   std::set<std::pair<std::string, int64_t>> seen;
   for (const Trial& trial : results.trials) {
     if (!seen.emplace(trial.arm, trial.seed).second)
-      fail("{}: arm {} has seed {} twice; each pair may count once: run it again into an empty folder", place, trial.arm, trial.seed);
+      fail("{}: arm {} has seed {} twice; each pair may count once: run it again into an empty "
+           "folder",
+           place, trial.arm, trial.seed);
   }
 }
 
@@ -145,7 +168,8 @@ Results read_runs(const std::vector<std::string>& folders) {
   for (size_t i = 0; i < folders.size(); ++i) {
     runs.push_back({folders[i], names[i], read_results(folders[i])});
     refuse_duplicates(runs.back().results, folders[i]);
-    for (size_t earlier = 0; earlier < i; ++earlier) require_comparable(runs[earlier], runs[i]);  // the first may lack a test_id
+    for (size_t earlier = 0; earlier < i; ++earlier)
+      require_comparable(runs[earlier], runs[i]);  // the first may lack a test_id
   }
   return runs.size() == 1 ? runs.front().results : merged(runs);
 }

@@ -45,11 +45,13 @@ double quantile(const std::vector<double>& sorted, double share) {
   return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
 }
 
-bool beats(const std::vector<std::vector<double>>& a, const std::vector<std::vector<double>>& b, size_t budget) {
+bool beats(const std::vector<std::vector<double>>& a, const std::vector<std::vector<double>>& b,
+           size_t budget) {
   const size_t pairs = std::min(a.size(), b.size());
   if (pairs < 2) return false;
   std::vector<double> differences;
-  for (size_t repeat = 0; repeat < pairs; ++repeat) differences.push_back(a[repeat].at(budget) - b[repeat].at(budget));
+  for (size_t repeat = 0; repeat < pairs; ++repeat)
+    differences.push_back(a[repeat].at(budget) - b[repeat].at(budget));
   const PairedTest test = paired_t_test(differences);
   return test.difference.mean > 0 && test.p < kLevel;
 }
@@ -60,8 +62,12 @@ std::string crossed_text(const std::optional<Crossed>& crossed) {
   if (!crossed) return "cannot be told, which test clips were right is not known";
   if (crossed->groups < 2) return "cannot be told, all test clips are of one group";
   if (crossed->seeds < 2) return "cannot be told of one seed";
-  const std::string text = fmt::format("95 % interval {:+.2f} to {:+.2f}, {} groups", crossed->interval.low, crossed->interval.high, crossed->groups);
-  return crossed->groups < kFewestGroups ? text + fmt::format(", too few: {} are the least", kFewestGroups) : text;
+  const std::string text =
+      fmt::format("95 % interval {:+.2f} to {:+.2f}, {} groups", crossed->interval.low,
+                  crossed->interval.high, crossed->groups);
+  return crossed->groups < kFewestGroups
+             ? text + fmt::format(", too few: {} are the least", kFewestGroups)
+             : text;
 }
 
 }  // namespace
@@ -78,7 +84,10 @@ double student_t_critical(double p, double freedom) {
 
 Summary95 summarise(const std::vector<double>& values) {
   for (const double v : values) expect(std::isfinite(v), "statistics are of finite values");
-  Summary95 s{static_cast<int64_t>(values.size()), std::numeric_limits<double>::quiet_NaN(), 0, {-kInfinity, kInfinity}};
+  Summary95 s{static_cast<int64_t>(values.size()),
+              std::numeric_limits<double>::quiet_NaN(),
+              0,
+              {-kInfinity, kInfinity}};
   if (s.n == 0) return s;
   const auto n = static_cast<double>(s.n);
   s.mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
@@ -105,7 +114,9 @@ PairedTest paired_t_test(const std::vector<double>& differences) {
   return test;
 }
 
-PairedTest paired_t_test(const std::vector<double>& a, const std::vector<double>& b) { return paired_t_test(minus(a, b)); }
+PairedTest paired_t_test(const std::vector<double>& a, const std::vector<double>& b) {
+  return paired_t_test(minus(a, b));
+}
 
 std::vector<double> holm(const std::vector<double>& p) {
   std::vector<size_t> order(p.size());
@@ -123,7 +134,8 @@ std::vector<double> holm(const std::vector<double>& p) {
 double aubc(const std::vector<double>& accuracy) {
   expect(!accuracy.empty(), "a curve has points");
   if (accuracy.size() == 1) return accuracy[0];
-  return trapezoids(accuracy, [](size_t) { return 1.0; }) / static_cast<double>(accuracy.size() - 1);
+  return trapezoids(accuracy, [](size_t) { return 1.0; }) /
+         static_cast<double>(accuracy.size() - 1);
 }
 
 double aubc(const std::vector<double>& accuracy, const std::vector<double>& x) {
@@ -131,18 +143,21 @@ double aubc(const std::vector<double>& accuracy, const std::vector<double>& x) {
   return trapezoids(accuracy, [&](size_t i) { return x[i + 1] - x[i]; });
 }
 
-std::optional<double> labels_to_target(const std::vector<double>& budget, const std::vector<double>& accuracy, double target) {
+std::optional<double> labels_to_target(const std::vector<double>& budget,
+                                       const std::vector<double>& accuracy, double target) {
   expect(budget.size() == accuracy.size(), "one budget per point of the curve");
   for (size_t i = 0; i < budget.size(); ++i) {
     if (i > 0) expect(budget[i] >= budget[i - 1], "budgets never fall");
     if (accuracy[i] < target) continue;
     if (i == 0) return budget[0];
-    return budget[i - 1] + (target - accuracy[i - 1]) / (accuracy[i] - accuracy[i - 1]) * (budget[i] - budget[i - 1]);
+    return budget[i - 1] + (target - accuracy[i - 1]) / (accuracy[i] - accuracy[i - 1]) *
+                               (budget[i] - budget[i - 1]);
   }
   return std::nullopt;
 }
 
-std::vector<std::vector<double>> penalty_matrix(const std::vector<std::vector<std::vector<double>>>& curves) {
+std::vector<std::vector<double>> penalty_matrix(
+    const std::vector<std::vector<std::vector<double>>>& curves) {
   const size_t methods = curves.size();
   std::vector<std::vector<double>> matrix(methods, std::vector<double>(methods, 0));
   if (methods == 0 || curves[0].empty()) return matrix;
@@ -150,24 +165,29 @@ std::vector<std::vector<double>> penalty_matrix(const std::vector<std::vector<st
   for (size_t i = 0; i < methods; ++i) {
     for (size_t j = 0; j < methods; ++j) {
       int64_t wins = 0;
-      for (size_t budget = 0; budget < budgets; ++budget) wins += i != j && beats(curves[i], curves[j], budget);
+      for (size_t budget = 0; budget < budgets; ++budget)
+        wins += i != j && beats(curves[i], curves[j], budget);
       if (wins > 0) matrix[i][j] = static_cast<double>(wins) / static_cast<double>(budgets);
     }
   }
   return matrix;
 }
 
-Crossed crossed_bootstrap(const std::vector<std::vector<double>>& difference, const std::vector<std::string>& group, Random random, int64_t draws) {
-  expect(!difference.empty() && !group.empty() && draws > 0, "crossed_bootstrap: seeds, clips with a group for each, and draws");
+Crossed crossed_bootstrap(const std::vector<std::vector<double>>& difference,
+                          const std::vector<std::string>& group, Random random, int64_t draws) {
+  expect(!difference.empty() && !group.empty() && draws > 0,
+         "crossed_bootstrap: seeds, clips with a group for each, and draws");
   std::map<std::string, size_t> index;  // sorted: the order of the clips does not matter
   for (const auto& name : group) index.emplace(name, 0);
   size_t next = 0;
   for (auto& [name, at] : index) at = next++;
-  // Of many groups a few are drawn together: sums of independent groups are as independent, and their scatter is that of the groups.
+  // Of many groups a few are drawn together: sums of independent groups are as independent, and
+  // their scatter is that of the groups.
   const size_t seeds = difference.size();
   const size_t groups = std::min(index.size(), kMostDrawn);
   std::vector<double> clips(groups, 0);
-  std::vector<std::vector<double>> sums(seeds, std::vector<double>(groups, 0));  // over the clips of a group
+  std::vector<std::vector<double>> sums(
+      seeds, std::vector<double>(groups, 0));  // over the clips of a group
   for (size_t clip = 0; clip < group.size(); ++clip) {
     const size_t g = index[group[clip]] % groups;
     clips[g] += 1;
@@ -175,7 +195,10 @@ Crossed crossed_bootstrap(const std::vector<std::vector<double>>& difference, co
   }
   double total = 0;
   for (const auto& row : sums) total += std::accumulate(row.begin(), row.end(), 0.0);
-  Crossed result{static_cast<int64_t>(seeds), std::ssize(index), total / static_cast<double>(seeds * group.size()), {-kInfinity, kInfinity}};
+  Crossed result{static_cast<int64_t>(seeds),
+                 std::ssize(index),
+                 total / static_cast<double>(seeds * group.size()),
+                 {-kInfinity, kInfinity}};
   if (seeds < 2 || groups < 2) return result;
   std::vector<double> means(draws);
   std::vector<double> drawn(groups);
@@ -206,28 +229,36 @@ Crossed crossed_bootstrap(const std::vector<std::vector<double>>& difference, co
 Shown shown(const Evidence& evidence) {
   const PairedTest test = paired_t_test(evidence.differences);
   if (!(test.p < kLevel && evidence.p_holm.value_or(test.p) < kLevel)) return Shown::nowhere;
-  if (!evidence.crossed || evidence.crossed->seeds < 2 || evidence.crossed->groups < kFewestGroups) return Shown::this_test_set;
+  if (!evidence.crossed || evidence.crossed->seeds < 2 || evidence.crossed->groups < kFewestGroups)
+    return Shown::this_test_set;
   const Interval& both = evidence.crossed->interval;
-  return (test.difference.mean > 0 ? both.low > 0 : both.high < 0) ? Shown::other_groups : Shown::this_test_set;
+  return (test.difference.mean > 0 ? both.low > 0 : both.high < 0) ? Shown::other_groups
+                                                                   : Shown::this_test_set;
 }
 
-std::string verdict(const std::string& name_a, const std::string& name_b, const Evidence& evidence, const std::string& unit, Better better,
-                    const std::string& others) {
+std::string verdict(const std::string& name_a, const std::string& name_b, const Evidence& evidence,
+                    const std::string& unit, Better better, const std::string& others) {
   const PairedTest test = paired_t_test(evidence.differences);
   const auto& [n, mean, sd, interval] = test.difference;
   const std::string teacher = evidence.one_teacher ? " with this one teacher" : "";
-  const std::string nothing = fmt::format("no difference shown between {} and {}{}", name_a, name_b, teacher);
+  const std::string nothing =
+      fmt::format("no difference shown between {} and {}{}", name_a, name_b, teacher);
   if (n == 0) return nothing + ": nothing was measured for both (n = 0)";
-  if (n == 1) return fmt::format("{}: {:+.2f} {}, n = 1, and one pair cannot be tested", nothing, mean, unit);
+  if (n == 1)
+    return fmt::format("{}: {:+.2f} {}, n = 1, and one pair cannot be tested", nothing, mean, unit);
   const bool good = (mean > 0) == (better == Better::larger);
   std::string says = nothing;
   if (const Shown reach = shown(evidence); reach == Shown::other_groups)
     says = fmt::format("{} is {} than {}{}", name_a, good ? "better" : "worse", name_b, teacher);
   else if (reach == Shown::this_test_set)
-    says = fmt::format("{} is {} {} on this test set{}; not shown for other {}", name_a, good ? "ahead of" : "behind", name_b, teacher, others);
-  const std::string holm_text = evidence.p_holm ? fmt::format(", {} after Holm", p_text(*evidence.p_holm)) : "";
-  return fmt::format("{}: {:+.2f} {} (paired t-test over seeds: 95 % interval {:+.2f} to {:+.2f}, n = {} pairs, {}{}; seeds and test groups resampled together: {})",
-                     says, mean, unit, interval.low, interval.high, n, p_text(test.p), holm_text, crossed_text(evidence.crossed));
+    says = fmt::format("{} is {} {} on this test set{}; not shown for other {}", name_a,
+                       good ? "ahead of" : "behind", name_b, teacher, others);
+  const std::string holm_text =
+      evidence.p_holm ? fmt::format(", {} after Holm", p_text(*evidence.p_holm)) : "";
+  return fmt::format("{}: {:+.2f} {} (paired t-test over seeds: 95 % interval {:+.2f} to {:+.2f}, "
+                     "n = {} pairs, {}{}; seeds and test groups resampled together: {})",
+                     says, mean, unit, interval.low, interval.high, n, p_text(test.p), holm_text,
+                     crossed_text(evidence.crossed));
 }
 
 }  // namespace distal

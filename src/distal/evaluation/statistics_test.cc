@@ -29,13 +29,16 @@ TEST(Statistics, GivesTheIncompleteBetaFunctionsTails) {
 TEST(Statistics, GivesStudentsTailsAndCriticalValues) {
   EXPECT_NEAR(student_t_two_sided_p(2, 9), 0.076552823770701041, 1e-14);
   EXPECT_NEAR(student_t_two_sided_p(-2, 9), 0.076552823770701041, 1e-14);
-  EXPECT_NEAR(student_t_two_sided_p(0.3, 1), 1 - 2 / M_PI * std::atan(0.3), 1e-14);  // one degree: Cauchy
+  EXPECT_NEAR(student_t_two_sided_p(0.3, 1), 1 - 2 / M_PI * std::atan(0.3),
+              1e-14);  // one degree: Cauchy
   EXPECT_NEAR(student_t_two_sided_p(12, 4), 0.00027642854850297295, 1e-17);
   EXPECT_NEAR(student_t_two_sided_p(2.5, 199), 0.013227259966507703, 1e-13);
   EXPECT_EQ(student_t_two_sided_p(0, 5), 1);
-  const std::vector<std::pair<double, double>> table = {{1, 12.706204736174705}, {2, 4.302652729749464}, {4, 2.7764451051977943},
-                                                        {9, 2.2621571627982053}, {29, 2.045229642132704}, {999, 1.9623414611334498}};
-  for (const auto& [freedom, critical] : table) EXPECT_NEAR(student_t_critical(0.05, freedom), critical, 1e-10 * critical);
+  const std::vector<std::pair<double, double>> table = {
+      {1, 12.706204736174705}, {2, 4.302652729749464},  {4, 2.7764451051977943},
+      {9, 2.2621571627982053}, {29, 2.045229642132704}, {999, 1.9623414611334498}};
+  for (const auto& [freedom, critical] : table)
+    EXPECT_NEAR(student_t_critical(0.05, freedom), critical, 1e-10 * critical);
 }
 
 // References: mpmath 1.3, 60 digits, or the closed forms of one, two and infinitely many degrees.
@@ -99,7 +102,8 @@ TEST(Statistics, CoversTheMeanNineteenTimesOfTwenty) {
 }
 
 TEST(Statistics, RepeatsStudentsOwnPairedTest) {
-  // Student 1908, hours of sleep gained by ten patients with two drugs; t and p as in every textbook since
+  // Student 1908, hours of sleep gained by ten patients with two drugs; t and p as in every
+  // textbook since
   const std::vector<double> a = {0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0};
   const std::vector<double> b = {1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4};
   const auto test = paired_t_test(a, b);
@@ -122,8 +126,11 @@ TEST(Statistics, DoesNotBelieveEqualDifferencesOfFewPairs) {
 }
 
 TEST(Statistics, CorrectsByHolm) {
-  // sorted 0.01 0.02 0.03 0.04 times 4 3 2 1 = 0.04 0.06 0.06 0.04, never falling: 0.04 0.06 0.06 0.06
-  EXPECT_THAT(holm({0.03, 0.01, 0.04, 0.02}), ElementsAre(DoubleNear(0.06, 1e-15), DoubleNear(0.04, 1e-15), DoubleNear(0.06, 1e-15), DoubleNear(0.06, 1e-15)));
+  // sorted 0.01 0.02 0.03 0.04 times 4 3 2 1 = 0.04 0.06 0.06 0.04, never falling: 0.04 0.06 0.06
+  // 0.06
+  EXPECT_THAT(holm({0.03, 0.01, 0.04, 0.02}),
+              ElementsAre(DoubleNear(0.06, 1e-15), DoubleNear(0.04, 1e-15), DoubleNear(0.06, 1e-15),
+                          DoubleNear(0.06, 1e-15)));
   EXPECT_THAT(holm({0.9, 0.8}), ElementsAre(1, 1));
   EXPECT_THAT(holm({0.2}), ElementsAre(0.2));
   EXPECT_TRUE(holm({}).empty());
@@ -146,7 +153,8 @@ TEST(Statistics, FindsTheLabelsThatReachATarget) {
   EXPECT_DOUBLE_EQ(*labels_to_target(budget, accuracy, 0.1), 10);
   EXPECT_FALSE(labels_to_target(budget, accuracy, 0.71));
   EXPECT_DOUBLE_EQ(*labels_to_target({1, 2, 3, 4}, {0, 1, 0, 1}, 0.5), 1.5);  // the first crossing
-  EXPECT_DOUBLE_EQ(*labels_to_target({1, 2, 2}, {0, 0.4, 0.6}, 0.5), 2);  // a round that could ask nothing
+  EXPECT_DOUBLE_EQ(*labels_to_target({1, 2, 2}, {0, 0.4, 0.6}, 0.5),
+                   2);  // a round that could ask nothing
   EXPECT_FALSE(labels_to_target({}, {}, 0.5));
   EXPECT_THROW(labels_to_target({2, 1}, {0, 1}, 0.5), std::logic_error);
 }
@@ -162,12 +170,14 @@ TEST(Statistics, CountsInRowIWhereMethodIBeatsMethodJ) {
   EXPECT_THAT(swapped[0], ElementsAre(0, 0));
   EXPECT_THAT(swapped[1], ElementsAre(0.5, 0));
   EXPECT_EQ(penalty_matrix({good, {bad[0]}})[0][1], 0);  // one pair shows nothing
-  EXPECT_EQ(penalty_matrix({good, {bad[0], bad[1], bad[2], {0.9, 0.9}}})[0][1], 0.5);  // the fourth has no partner
+  EXPECT_EQ(penalty_matrix({good, {bad[0], bad[1], bad[2], {0.9, 0.9}}})[0][1],
+            0.5);  // the fourth has no partner
 }
 
 TEST(Statistics, ResamplesSeedsAndGroupsTogether) {
-  // seed 0: a right and b wrong on the 3 clips of group v, equal on the clip of w; seed 1: equal. Of both drawn twice, 1/4 each, the
-  // difference is 1, which has a chance of 1/16 > 2.5 %; of w twice or seed 1 twice 0.
+  // seed 0: a right and b wrong on the 3 clips of group v, equal on the clip of w; seed 1: equal.
+  // Of both drawn twice, 1/4 each, the difference is 1, which has a chance of 1/16 > 2.5 %; of w
+  // twice or seed 1 twice 0.
   const std::vector<std::vector<double>> difference = {{1, 1, 0, 1}, {0, 0, 0, 0}};
   const std::vector<std::string> group = {"v", "v", "w", "v"};
   const auto small = crossed_bootstrap(difference, group, Random(1));
@@ -176,24 +186,29 @@ TEST(Statistics, ResamplesSeedsAndGroupsTogether) {
   EXPECT_DOUBLE_EQ(small.difference, 0.375);  // 3 of 8
   EXPECT_EQ(small.interval.low, 0);
   EXPECT_EQ(small.interval.high, 1);
-  EXPECT_TRUE(std::isinf(crossed_bootstrap({{1, 1, 0, 1}}, group, Random(1)).interval.high));           // one seed
-  EXPECT_TRUE(std::isinf(crossed_bootstrap(difference, {"v", "v", "v", "v"}, Random(1)).interval.low));  // one group
+  EXPECT_TRUE(
+      std::isinf(crossed_bootstrap({{1, 1, 0, 1}}, group, Random(1)).interval.high));  // one seed
+  EXPECT_TRUE(std::isinf(
+      crossed_bootstrap(difference, {"v", "v", "v", "v"}, Random(1)).interval.low));  // one group
   EXPECT_THROW(crossed_bootstrap({{1}}, group, Random(1)), std::out_of_range);
 }
 
 TEST(Statistics, AddsTheScatterOfSeedsAndOfGroups) {
-  // Ten seeds at 0.1 +- 0.1, forty groups at +- 0.2, one clip each: variances 0.01 / 10 and 0.04 / 40 add up to 0.002.
+  // Ten seeds at 0.1 +- 0.1, forty groups at +- 0.2, one clip each: variances 0.01 / 10 and 0.04 /
+  // 40 add up to 0.002.
   std::vector<std::vector<double>> difference(10, std::vector<double>(40));
   std::vector<std::string> group(40);
   for (size_t g = 0; g < 40; ++g) group[g] = std::to_string(g);
   for (size_t s = 0; s < 10; ++s) {
-    for (size_t g = 0; g < 40; ++g) difference[s][g] = 0.1 + (s % 2 == 0 ? 0.1 : -0.1) + (g % 2 == 0 ? 0.2 : -0.2);
+    for (size_t g = 0; g < 40; ++g)
+      difference[s][g] = 0.1 + (s % 2 == 0 ? 0.1 : -0.1) + (g % 2 == 0 ? 0.2 : -0.2);
   }
   const auto both = crossed_bootstrap(difference, group, Random(2));
   EXPECT_NEAR(both.difference, 0.1, 1e-12);
-  EXPECT_NEAR(both.interval.low, 0.1 - 1.96 * std::sqrt(0.002), 0.011);  // steps of 0.02
+  EXPECT_NEAR(both.interval.low, 0.1 - 1.96 * std::sqrt(0.002), 0.011);   // steps of 0.02
   EXPECT_NEAR(both.interval.high, 0.1 + 1.96 * std::sqrt(0.002), 0.011);  // steps of 0.02
-  EXPECT_EQ(crossed_bootstrap(difference, group, Random(2)).interval.low, both.interval.low);  // the same for ever
+  EXPECT_EQ(crossed_bootstrap(difference, group, Random(2)).interval.low,
+            both.interval.low);  // the same for ever
   // 3,000 groups of one clip, drawn three together: the standard error is still sqrt(0.25 / 3000)
   std::vector<double> many;
   std::vector<std::string> each;
@@ -204,7 +219,8 @@ TEST(Statistics, AddsTheScatterOfSeedsAndOfGroups) {
   const auto narrow = crossed_bootstrap({many, many, many}, each, Random(4));
   EXPECT_EQ(narrow.groups, 3000);
   EXPECT_NEAR(narrow.interval.high - narrow.interval.low, 2 * 1.96 * std::sqrt(0.25 / 3000), 0.003);
-  // Ten groups of 20 equal clips and seeds that agree: a standard error of sqrt(0.25 / 10), not of sqrt(0.25 / 200)
+  // Ten groups of 20 equal clips and seeds that agree: a standard error of sqrt(0.25 / 10), not of
+  // sqrt(0.25 / 200)
   std::vector<double> clips;
   std::vector<std::string> video;
   for (int clip = 0; clip < 200; ++clip) {
@@ -217,46 +233,77 @@ TEST(Statistics, AddsTheScatterOfSeedsAndOfGroups) {
   EXPECT_NEAR(wide.interval.high, 0.8, 0.01);
 }
 
-Crossed crossed(double low, double high, int64_t groups = 56) { return {5, groups, (low + high) / 2, {low, high}}; }
+Crossed crossed(double low, double high, int64_t groups = 56) {
+  return {5, groups, (low + high) / 2, {low, high}};
+}
 
 const std::vector<double> kClear = {2, 3, 2.5, 2.2, 2.8};
 const std::vector<double> kVague = {2, -3, 2.5, -1, 0.3};
 
 TEST(Statistics, SaysBetterOnlyWhereSeedsAndGroupsDo) {
-  const std::string better = verdict("entropy", "random", {kClear, 0.01, crossed(0.4, 4.6)}, "accuracy points");
-  EXPECT_THAT(better, AllOf(HasSubstr("entropy is better than random: +2.50 accuracy points"), HasSubstr("paired t-test over seeds: 95 % interval +1.99 to +3.01"),
+  const std::string better =
+      verdict("entropy", "random", {kClear, 0.01, crossed(0.4, 4.6)}, "accuracy points");
+  EXPECT_THAT(better, AllOf(HasSubstr("entropy is better than random: +2.50 accuracy points"),
+                            HasSubstr("paired t-test over seeds: 95 % interval +1.99 to +3.01"),
                             HasSubstr("n = 5 pairs, p < 0.001, p = 0.01 after Holm"),
-                            HasSubstr("seeds and test groups resampled together: 95 % interval +0.40 to +4.60, 56 groups")));
+                            HasSubstr("seeds and test groups resampled together: 95 % interval "
+                                      "+0.40 to +4.60, 56 groups")));
   // The case of issue 16: certain over seeds, 0 inside the interval over videos
-  const std::string ahead = verdict("margin", "random", {kClear, 0.01, crossed(-0.3, 5.7)}, "points");
-  EXPECT_THAT(ahead, AllOf(HasSubstr("margin is ahead of random on this test set; not shown for other videos: +2.50 points"), HasSubstr("-0.30 to +5.70"), Not(HasSubstr("better"))));
+  const std::string ahead =
+      verdict("margin", "random", {kClear, 0.01, crossed(-0.3, 5.7)}, "points");
+  EXPECT_THAT(ahead, AllOf(HasSubstr("margin is ahead of random on this test set; not shown for "
+                                     "other videos: +2.50 points"),
+                           HasSubstr("-0.30 to +5.70"), Not(HasSubstr("better"))));
   const std::vector<double> fallen = {-2, -3, -2.5, -2.2, -2.8};
-  EXPECT_THAT(verdict("a", "b", {fallen, std::nullopt, crossed(-4, -1)}, "points"), HasSubstr("a is worse than b: -2.50"));
-  EXPECT_THAT(verdict("a", "b", {fallen, std::nullopt, crossed(-4, 0)}, "points"), AllOf(HasSubstr("a is behind b on this test set; not shown"), Not(HasSubstr("worse"))));
-  EXPECT_THAT(verdict("a", "b", {fallen, std::nullopt, crossed(-4, -1)}, "labels", Better::smaller), HasSubstr("a is better than b: -2.50 labels"));
+  EXPECT_THAT(verdict("a", "b", {fallen, std::nullopt, crossed(-4, -1)}, "points"),
+              HasSubstr("a is worse than b: -2.50"));
+  EXPECT_THAT(
+      verdict("a", "b", {fallen, std::nullopt, crossed(-4, 0)}, "points"),
+      AllOf(HasSubstr("a is behind b on this test set; not shown"), Not(HasSubstr("worse"))));
+  EXPECT_THAT(verdict("a", "b", {fallen, std::nullopt, crossed(-4, -1)}, "labels", Better::smaller),
+              HasSubstr("a is better than b: -2.50 labels"));
   // Groups without seeds show nothing, nor do seeds before Holm's correction.
-  EXPECT_THAT(verdict("entropy", "random", {kClear, 0.06, crossed(1, 4)}, "points"), AllOf(HasSubstr("no difference shown between entropy and random"), HasSubstr("p = 0.06 after Holm"), Not(HasSubstr("better"))));
-  EXPECT_THAT(verdict("a", "b", {kVague, std::nullopt, crossed(0.1, 4)}, "points"), AllOf(HasSubstr("no difference shown"), HasSubstr("n = 5"), HasSubstr("p = 0."), Not(HasSubstr("better"))));
+  EXPECT_THAT(verdict("entropy", "random", {kClear, 0.06, crossed(1, 4)}, "points"),
+              AllOf(HasSubstr("no difference shown between entropy and random"),
+                    HasSubstr("p = 0.06 after Holm"), Not(HasSubstr("better"))));
+  EXPECT_THAT(verdict("a", "b", {kVague, std::nullopt, crossed(0.1, 4)}, "points"),
+              AllOf(HasSubstr("no difference shown"), HasSubstr("n = 5"), HasSubstr("p = 0."),
+                    Not(HasSubstr("better"))));
   EXPECT_EQ(shown({kClear, std::nullopt, crossed(0.1, 4)}), Shown::other_groups);
-  EXPECT_EQ(shown({kClear, std::nullopt, crossed(-4, -0.1)}), Shown::this_test_set);  // the other way
+  EXPECT_EQ(shown({kClear, std::nullopt, crossed(-4, -0.1)}),
+            Shown::this_test_set);  // the other way
 }
 
 TEST(Statistics, SaysWhatOneSeedOrFewGroupsCannotShow) {
-  EXPECT_THAT(verdict("a", "b", {{0.5}}, "points"), AllOf(HasSubstr("no difference shown"), HasSubstr("n = 1"), HasSubstr("one pair cannot be tested")));
-  EXPECT_THAT(verdict("a", "b", {}, "points"), AllOf(HasSubstr("no difference shown"), HasSubstr("n = 0")));
+  EXPECT_THAT(verdict("a", "b", {{0.5}}, "points"),
+              AllOf(HasSubstr("no difference shown"), HasSubstr("n = 1"),
+                    HasSubstr("one pair cannot be tested")));
+  EXPECT_THAT(verdict("a", "b", {}, "points"),
+              AllOf(HasSubstr("no difference shown"), HasSubstr("n = 0")));
   EXPECT_THAT(verdict("a", "b", {{3, 3}}, "points"), HasSubstr("no difference shown"));
-  const auto words = [](const std::optional<Crossed>& known) { return verdict("a", "b", {kClear, std::nullopt, known}, "points", Better::larger, "patients"); };
-  EXPECT_THAT(words(std::nullopt), AllOf(HasSubstr("a is ahead of b on this test set; not shown for other patients"), HasSubstr("which test clips were right is not known")));
-  EXPECT_THAT(words(crossed(-INFINITY, INFINITY, 1)), AllOf(HasSubstr("not shown for other patients"), HasSubstr("all test clips are of one group")));
-  EXPECT_THAT(words(crossed(1, 4, 5)), AllOf(HasSubstr("not shown for other patients"), HasSubstr("+1.00 to +4.00, 5 groups, too few: 6 are the least")));
+  const auto words = [](const std::optional<Crossed>& known) {
+    return verdict("a", "b", {kClear, std::nullopt, known}, "points", Better::larger, "patients");
+  };
+  EXPECT_THAT(words(std::nullopt),
+              AllOf(HasSubstr("a is ahead of b on this test set; not shown for other patients"),
+                    HasSubstr("which test clips were right is not known")));
+  EXPECT_THAT(words(crossed(-INFINITY, INFINITY, 1)),
+              AllOf(HasSubstr("not shown for other patients"),
+                    HasSubstr("all test clips are of one group")));
+  EXPECT_THAT(words(crossed(1, 4, 5)),
+              AllOf(HasSubstr("not shown for other patients"),
+                    HasSubstr("+1.00 to +4.00, 5 groups, too few: 6 are the least")));
   EXPECT_THAT(words(crossed(1, 4, 6)), HasSubstr("a is better than b"));
 }
 
 TEST(Statistics, SaysInTheSentenceThatOneTeacherTaughtAllSeeds) {
-  EXPECT_THAT(verdict("taught", "labels", {kClear, std::nullopt, crossed(1, 4), true}, "points"), HasSubstr("taught is better than labels with this one teacher: +2.50"));
+  EXPECT_THAT(verdict("taught", "labels", {kClear, std::nullopt, crossed(1, 4), true}, "points"),
+              HasSubstr("taught is better than labels with this one teacher: +2.50"));
   EXPECT_THAT(verdict("taught", "labels", {kClear, std::nullopt, crossed(-1, 4), true}, "points"),
-              HasSubstr("taught is ahead of labels on this test set with this one teacher; not shown for other videos"));
-  EXPECT_THAT(verdict("taught", "labels", {kVague, std::nullopt, crossed(-1, 4), true}, "points"), HasSubstr("no difference shown between taught and labels with this one teacher"));
+              HasSubstr("taught is ahead of labels on this test set with this one teacher; not "
+                        "shown for other videos"));
+  EXPECT_THAT(verdict("taught", "labels", {kVague, std::nullopt, crossed(-1, 4), true}, "points"),
+              HasSubstr("no difference shown between taught and labels with this one teacher"));
 }
 
 TEST(Statistics, SaysAheadByChanceOnceInTwenty) {
@@ -271,7 +318,8 @@ TEST(Statistics, SaysAheadByChanceOnceInTwenty) {
 }
 
 TEST(Statistics, DoesNotTakeTheLeaningOfATestSetForAFinding) {
-  // No arm is better: each of 24 groups leans to one by chance, alike for every seed, and seeds scatter a little.
+  // No arm is better: each of 24 groups leans to one by chance, alike for every seed, and seeds
+  // scatter a little.
   Random random(12);
   std::vector<std::string> group(24);
   for (size_t g = 0; g < group.size(); ++g) group[g] = std::to_string(g);
@@ -284,9 +332,13 @@ TEST(Statistics, DoesNotTakeTheLeaningOfATestSetForAFinding) {
     for (auto& seed : difference) {
       const double shift = 0.1 * random.normal();
       for (double& d : seed) d += shift;
-      means.push_back(std::accumulate(seed.begin(), seed.end(), 0.0) / static_cast<double>(seed.size()));
+      means.push_back(std::accumulate(seed.begin(), seed.end(), 0.0) /
+                      static_cast<double>(seed.size()));
     }
-    const Evidence evidence{means, std::nullopt, crossed_bootstrap(difference, group, random.stream("draws", static_cast<uint64_t>(experiment)), 1000)};
+    const Evidence evidence{
+        means, std::nullopt,
+        crossed_bootstrap(difference, group,
+                          random.stream("draws", static_cast<uint64_t>(experiment)), 1000)};
     by_seeds += shown(evidence) != Shown::nowhere;
     by_both += shown(evidence) == Shown::other_groups;
   }

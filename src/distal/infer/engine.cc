@@ -30,9 +30,12 @@ class LibtorchEngine final : public Engine {
 
 }  // namespace
 
-std::unique_ptr<Engine> libtorch_engine(Model net) { return std::make_unique<LibtorchEngine>(std::move(net)); }
+std::unique_ptr<Engine> libtorch_engine(Model net) {
+  return std::make_unique<LibtorchEngine>(std::move(net));
+}
 
-std::unique_ptr<Engine> quicker_engine(Model net, const std::vector<int64_t>& clip, int64_t clips, int64_t worth_freezing, std::string* note, int64_t at_once,
+std::unique_ptr<Engine> quicker_engine(Model net, const std::vector<int64_t>& clip, int64_t clips,
+                                       int64_t worth_freezing, std::string* note, int64_t at_once,
                                        const std::string& precision) {
   if (clips < worth_freezing || !device_of(*net).is_cpu() || !openvino_present())
     return libtorch_engine(std::move(net));

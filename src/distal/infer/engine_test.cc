@@ -34,7 +34,8 @@ class Engines : public ::testing::Test {
 TEST_F(Engines, AnAnswerDoesNotDependOnItsCompanyOrItsPlace) {
   const auto engine = openvino_engine(model, options);
   const auto together = engine->run(clips.narrow(0, 0, 4)).logits;
-  for (int64_t i = 0; i < 4; ++i) EXPECT_TRUE(at::equal(engine->run(clips.narrow(0, i, 1)).logits[0], together[i])) << i;
+  for (int64_t i = 0; i < 4; ++i)
+    EXPECT_TRUE(at::equal(engine->run(clips.narrow(0, i, 1)).logits[0], together[i])) << i;
   EXPECT_TRUE(at::equal(engine->run(clips.narrow(0, 0, 4).flip(0)).logits.flip(0), together));
 }
 
@@ -68,13 +69,17 @@ TEST_F(Engines, AnAnswerThatNobodyTookMakesRoomAndCanBeTakenLater) {
   const auto engine = openvino_engine(model, options);
   std::vector<std::future<Output>> answers;
   for (int64_t i = 0; i < 20; ++i) answers.push_back(engine->submit(clips.narrow(0, i, 1)));
-  for (int64_t i = 19; i >= 0; --i) EXPECT_TRUE(at::allclose(answers[i].get().logits, engine->run(clips.narrow(0, i, 1)).logits)) << i;
+  for (int64_t i = 19; i >= 0; --i)
+    EXPECT_TRUE(at::allclose(answers[i].get().logits, engine->run(clips.narrow(0, i, 1)).logits))
+        << i;
 }
 
 TEST_F(Engines, ClipsOfAnotherSizeAreRefusedAndTheEngineGoesOn) {
   const auto engine = openvino_engine(model, options);
   auto before = engine->submit(clips.narrow(0, 0, 2));
-  EXPECT_THAT(error_of([&] { engine->submit(at::zeros({2, 3, 4, 32, 36})); }),
+  EXPECT_THAT(error_of([&] {
+                engine->submit(at::zeros({2, 3, 4, 32, 36}));
+              }),
               HasSubstr("takes clips [3, 4, 32, 32] and gets [3, 4, 32, 36]"));
   EXPECT_EQ(before.get().logits.size(0), 2);
   EXPECT_EQ(engine->run(clips.narrow(0, 0, 4)).logits.size(0), 4);
@@ -87,7 +92,8 @@ TEST_F(Engines, FewClipsTakeNoMoreRoomThanTheyNeed) {
   EXPECT_EQ(engine->requests(), 2) << "one stream and one in waiting";
 }
 
-// Adds up as many clips as there are in a batch: what the first of two clips gets depends on the batch.
+// Adds up as many clips as there are in a batch: what the first of two clips gets depends on the
+// batch.
 class BatchCounter final : public Net {
  public:
   Output forward(const at::Tensor& clips) override {
@@ -100,7 +106,10 @@ class BatchCounter final : public Net {
 
 TEST(Freeze, RefusesANetThatCountsItsClipsAndLibTorchEvaluatesIt) {
   const auto net = std::make_shared<BatchCounter>();
-  EXPECT_THAT(error_of([&] { freeze(*net, {3, 4, 32, 32}); }), HasSubstr("how many there are"))
+  EXPECT_THAT(error_of([&] {
+                freeze(*net, {3, 4, 32, 32});
+              }),
+              HasSubstr("how many there are"))
       << "frozen for two clips";
   if (!openvino_present()) GTEST_SKIP() << "built without OpenVINO";
   std::string note;
@@ -115,9 +124,12 @@ TEST_F(Engines, AFileAnswersAsTheModelInMemory) {
   save_openvino(model, folder / "m.xml");
   const auto expected = openvino_engine(model, options)->run(clips.narrow(0, 0, 4)).logits;
   for (const char* name : {"m.onnx", "m.xml"})
-    EXPECT_TRUE(at::equal(openvino_file_engine(folder / name, options)->run(clips.narrow(0, 0, 4)).logits, expected)) << name;
+    EXPECT_TRUE(at::equal(
+        openvino_file_engine(folder / name, options)->run(clips.narrow(0, 0, 4)).logits, expected))
+        << name;
   EXPECT_TRUE(is_onnx(model.serialised()));
-  EXPECT_FALSE(is_onnx(model.serialised().substr(0, 1000)) || is_onnx("not a model") || is_onnx(""));
+  EXPECT_FALSE(is_onnx(model.serialised().substr(0, 1000)) || is_onnx("not a model") ||
+               is_onnx(""));
   const std::string broken = folder.write("broken.onnx", "not a model");
   EXPECT_THAT(error_of([&] { openvino_file_engine(broken, options); }),
               HasSubstr("broken.onnx: no ONNX file, or cut off; copy it again"));
@@ -126,9 +138,13 @@ TEST_F(Engines, AFileAnswersAsTheModelInMemory) {
 TEST_F(Engines, WhatOpenvinoRefusesIsSaidInOurWords) {
   const TemporaryFolder folder;
   const std::string below = folder.write("file", "no folder") + "/m.xml";
-  EXPECT_EQ(error_of([&] { save_openvino(model, below); }), below + ": OpenVINO cannot write it and the .bin beside it; check its folder and the space on the disk");
+  EXPECT_EQ(error_of([&] { save_openvino(model, below); }),
+            below + ": OpenVINO cannot write it and the .bin beside it; check its folder and the "
+                    "space on the disk");
   model.nodes.at(0).type = "NoSuchOperation";
-  EXPECT_THAT(error_of([&] { openvino_engine(model, options); }), AllOf(StartsWith("OpenVINO cannot compile the model: "), HasSubstr("--engine libtorch"), Not(HasSubstr("NoSuch"))));
+  EXPECT_THAT(error_of([&] { openvino_engine(model, options); }),
+              AllOf(StartsWith("OpenVINO cannot compile the model: "),
+                    HasSubstr("--engine libtorch"), Not(HasSubstr("NoSuch"))));
 }
 
 TEST_F(Engines, AModelThatIsSoundAndNotOursIsToldFromOneThatIsBroken) {
@@ -138,12 +154,19 @@ TEST_F(Engines, AModelThatIsSoundAndNotOursIsToldFromOneThatIsBroken) {
     return error_of([&] { openvino_file_engine(folder / "m.onnx", options); });
   };
   std::string renamed = model.serialised();
-  for (size_t at = 0; (at = renamed.find("embedding", at)) != std::string::npos;) renamed.replace(at, 9, "something");
-  EXPECT_THAT(refusal(renamed), ::testing::AllOf(HasSubstr("m.onnx: takes f32 "), HasSubstr("something"), HasSubstr("where a model of distal takes f32 [N, 3, T, H, W] and gives logits, embedding")));
+  for (size_t at = 0; (at = renamed.find("embedding", at)) != std::string::npos;)
+    renamed.replace(at, 9, "something");
+  EXPECT_THAT(
+      refusal(renamed),
+      ::testing::AllOf(
+          HasSubstr("m.onnx: takes f32 "), HasSubstr("something"),
+          HasSubstr(
+              "where a model of distal takes f32 [N, 3, T, H, W] and gives logits, embedding")));
   OnnxModel pictures;
   pictures.clip = {3, 8, 8};
   pictures.classes = pictures.features = 192;
-  pictures.nodes = {{"Flatten", {"clips"}, "logits", {{"axis", int64_t{1}}}}, {"Identity", {"logits"}, "embedding", {}}};
+  pictures.nodes = {{"Flatten", {"clips"}, "logits", {{"axis", int64_t{1}}}},
+                    {"Identity", {"logits"}, "embedding", {}}};
   EXPECT_THAT(refusal(pictures.serialised()), HasSubstr("m.onnx: takes f32 "));
   EXPECT_EQ(refusal(model.serialised()), "");
 }
@@ -153,18 +176,26 @@ TEST_F(Engines, BfloatIsRefusedWhereTheProcessorHasNone) {
   options.precision = "bf16";
   if (std::count(capabilities.begin(), capabilities.end(), "BF16") > 0) {
     const auto some = clips.narrow(0, 0, 4);
-    EXPECT_TRUE(at::allclose(openvino_engine(model, options)->run(some).logits, openvino_engine(model, {})->run(some).logits, 0.05, 0.05));
+    EXPECT_TRUE(at::allclose(openvino_engine(model, options)->run(some).logits,
+                             openvino_engine(model, {})->run(some).logits, 0.05, 0.05));
     return;
   }
   EXPECT_THROW(openvino_engine(model, options), Error);
 }
 
-// One channel, weight 2, bias 1; the norm has mean 3, variance 15, weight 8, bias 5, epsilon 1: y = 8 / 4 * (2 x + 1 - 3) + 5 = 4 x + 1.
+// One channel, weight 2, bias 1; the norm has mean 3, variance 15, weight 8, bias 5, epsilon 1: y =
+// 8 / 4 * (2 x + 1 - 3) + 5 = 4 x + 1.
 OnnxModel conv_and_norm() {
   OnnxModel model;
   const auto one = [](float value) { return at::full({1}, value); };
-  model.constants = {{"w", at::full({1, 1, 1, 1}, 2.F)}, {"b", one(1)}, {"g", one(8)}, {"h", one(5)}, {"m", one(3)}, {"v", one(15)}};
-  model.nodes = {{"Conv", {"clips", "w", "b"}, "x", {}}, {"BatchNormalization", {"x", "g", "h", "m", "v"}, "logits", {{"epsilon", 1.F}}}};
+  model.constants = {{"w", at::full({1, 1, 1, 1}, 2.F)},
+                     {"b", one(1)},
+                     {"g", one(8)},
+                     {"h", one(5)},
+                     {"m", one(3)},
+                     {"v", one(15)}};
+  model.nodes = {{"Conv", {"clips", "w", "b"}, "x", {}},
+                 {"BatchNormalization", {"x", "g", "h", "m", "v"}, "logits", {{"epsilon", 1.F}}}};
   return model;
 }
 

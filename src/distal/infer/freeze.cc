@@ -29,8 +29,12 @@ class Translation {
   Ints ints(size_t argument) const { return value(argument).toIntVector(); }
   int64_t number(size_t argument) const { return value(argument).toInt(); }
   bool truth(size_t argument) const { return value(argument).toBool(); }
-  float real(size_t argument) const { return static_cast<float>(value(argument).toScalar().to<double>()); }
-  bool none(size_t argument) const { return argument >= node_->inputs().size() || node_->input(argument)->mustBeNone(); }
+  float real(size_t argument) const {
+    return static_cast<float>(value(argument).toScalar().to<double>());
+  }
+  bool none(size_t argument) const {
+    return argument >= node_->inputs().size() || node_->input(argument)->mustBeNone();
+  }
   Ints out_sizes() const { return trace_.sizes(node_->output()); }
   size_t dimension(size_t argument) const {
     const int64_t d = number(argument);
@@ -40,20 +44,26 @@ class Translation {
   /// A name or a number, as the second operand of an arithmetic operation may be either.
   std::string operand(size_t argument);
 
-  std::string emit(const std::string& type, std::vector<std::string> inputs, Attributes attributes = {});
+  std::string emit(const std::string& type, std::vector<std::string> inputs,
+                   Attributes attributes = {});
   std::string constant_of(const at::Tensor& tensor);
   std::string constant_of(const Ints& values) { return constant_of(at::tensor(values, at::kLong)); }
-  std::string slice(const std::string& x, size_t dimension, int64_t start, int64_t end, int64_t step);
+  std::string slice(const std::string& x, size_t dimension, int64_t start, int64_t end,
+                    int64_t step);
   void result(const std::string& name) { names_[node_->output()] = name; }
   void same() { result(name(0)); }
   [[noreturn]] void refuse(const std::string& what) const {
-    fail("this network cannot be frozen: {} {}; evaluate it by LibTorch, or export it as safetensors", node_->kind().toQualString(), what);
+    fail("this network cannot be frozen: {} {}; evaluate it by LibTorch, or export it as "
+         "safetensors",
+         node_->kind().toQualString(), what);
   }
 
  private:
   c10::IValue value(size_t argument) const {
     const auto known = trace_.constant(node_->input(argument));
-    if (!known) refuse(fmt::format("has an argument ({}) that depends on the clips, or on how many there are", argument));
+    if (!known)
+      refuse(fmt::format("has an argument ({}) that depends on the clips, or on how many there are",
+                         argument));
     return *known;
   }
   std::string name_of(const Value* value);
@@ -76,15 +86,19 @@ std::string Translation::name_of(const Value* value) {
 
 std::vector<std::string> Translation::names_of_list(size_t argument) {
   std::vector<std::string> names;
-  for (const auto* entry : node_->input(argument)->node()->inputs()) names.push_back(name_of(entry));
+  for (const auto* entry : node_->input(argument)->node()->inputs())
+    names.push_back(name_of(entry));
   return names;
 }
 
 std::string Translation::operand(size_t argument) {
-  return node_->input(argument)->type()->cast<c10::TensorType>() ? name(argument) : constant_of(at::scalar_tensor(real(argument)));
+  return node_->input(argument)->type()->cast<c10::TensorType>()
+             ? name(argument)
+             : constant_of(at::scalar_tensor(real(argument)));
 }
 
-std::string Translation::emit(const std::string& type, std::vector<std::string> inputs, Attributes attributes) {
+std::string Translation::emit(const std::string& type, std::vector<std::string> inputs,
+                              Attributes attributes) {
   const std::string output = fmt::format("t{}", model_.nodes.size());
   model_.nodes.push_back({type, std::move(inputs), output, std::move(attributes)});
   return output;
@@ -93,13 +107,17 @@ std::string Translation::emit(const std::string& type, std::vector<std::string> 
 std::string Translation::constant_of(const at::Tensor& tensor) {
   const auto parameter = parameters_.find(tensor.const_data_ptr());
   std::string name = parameter == parameters_.end() ? "" : parameter->second;
-  if (name.empty() || model_.constants.count(name)) name = fmt::format("c{}", model_.constants.size());
+  if (name.empty() || model_.constants.count(name))
+    name = fmt::format("c{}", model_.constants.size());
   model_.constants[name] = tensor.is_floating_point() ? tensor.detach().to(at::kFloat) : tensor;
   return name;
 }
 
-std::string Translation::slice(const std::string& x, size_t dimension, int64_t start, int64_t end, int64_t step) {
-  return emit("Slice", {x, constant_of(Ints{start}), constant_of(Ints{end}), constant_of(Ints{static_cast<int64_t>(dimension)}), constant_of(Ints{step})});
+std::string Translation::slice(const std::string& x, size_t dimension, int64_t start, int64_t end,
+                               int64_t step) {
+  return emit("Slice",
+              {x, constant_of(Ints{start}), constant_of(Ints{end}),
+               constant_of(Ints{static_cast<int64_t>(dimension)}), constant_of(Ints{step})});
 }
 
 Ints joined(Ints before, const Ints& after) {
@@ -113,21 +131,28 @@ void convolution(Translation& t, size_t groups) {
   const Ints padding = t.ints(4);
   std::vector<std::string> inputs = {t.name(0), t.name(1)};
   if (!t.none(2)) inputs.push_back(t.name(2));
-  t.result(t.emit("Conv", inputs, {{"kernel_shape", Ints(weight.begin() + 2, weight.end())}, {"strides", t.ints(3)}, {"pads", joined(padding, padding)},
-                                   {"dilations", t.ints(5)}, {"group", t.number(groups)}}));
+  t.result(t.emit("Conv", inputs,
+                  {{"kernel_shape", Ints(weight.begin() + 2, weight.end())},
+                   {"strides", t.ints(3)},
+                   {"pads", joined(padding, padding)},
+                   {"dilations", t.ints(5)},
+                   {"group", t.number(groups)}}));
 }
 
 void batch_norm(Translation& t) {
   if (t.truth(5)) t.refuse("uses the statistics of the batch");
-  t.result(t.emit("BatchNormalization", {t.name(0), t.name(1), t.name(2), t.name(3), t.name(4)}, {{"epsilon", t.real(7)}}));
+  t.result(t.emit("BatchNormalization", {t.name(0), t.name(1), t.name(2), t.name(3), t.name(4)},
+                  {{"epsilon", t.real(7)}}));
 }
 
 // Padding behind that gives the output's sizes, whether they were rounded up or down.
-Ints padding_behind(const Ints& in, const Ints& out, const Ints& kernel, const Ints& stride, const Ints& padding) {
+Ints padding_behind(const Ints& in, const Ints& out, const Ints& kernel, const Ints& stride,
+                    const Ints& padding) {
   Ints behind = padding;
   const size_t first = in.size() - kernel.size();
   for (size_t d = 0; d < kernel.size(); ++d)
-    behind[d] = std::max(behind[d], (out[first + d] - 1) * stride[d] + kernel[d] - in[first + d] - padding[d]);
+    behind[d] = std::max(behind[d],
+                         (out[first + d] - 1) * stride[d] + kernel[d] - in[first + d] - padding[d]);
   return behind;
 }
 
@@ -140,7 +165,9 @@ void max_pool(Translation& t) {
     if (d != 1) t.refuse("is dilated");
   }
   const Ints behind = padding_behind(t.sizes(0), t.out_sizes(), kernel, stride, padding);
-  t.result(t.emit("MaxPool", {t.name(0)}, {{"kernel_shape", kernel}, {"strides", stride}, {"pads", joined(padding, behind)}}));
+  t.result(
+      t.emit("MaxPool", {t.name(0)},
+             {{"kernel_shape", kernel}, {"strides", stride}, {"pads", joined(padding, behind)}}));
 }
 
 // (input, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
@@ -149,19 +176,25 @@ void average_pool(Translation& t) {
   const Ints padding = t.ints(3);
   const Ints stride = t.ints(2).empty() ? kernel : t.ints(2);
   if (!t.none(6) || t.truth(4)) t.refuse("rounds up or has a divisor of its own");
-  t.result(t.emit("AveragePool", {t.name(0)}, {{"kernel_shape", kernel}, {"strides", stride}, {"pads", joined(padding, padding)},
-                                               {"count_include_pad", static_cast<int64_t>(t.truth(5))}}));
+  t.result(t.emit("AveragePool", {t.name(0)},
+                  {{"kernel_shape", kernel},
+                   {"strides", stride},
+                   {"pads", joined(padding, padding)},
+                   {"count_include_pad", static_cast<int64_t>(t.truth(5))}}));
 }
 
 void arithmetic(Translation& t, const std::string& type) {
   auto second = t.operand(1);
-  if (!t.none(2) && t.real(2) != 1) second = t.emit("Mul", {second, t.constant_of(at::scalar_tensor(t.real(2)))});  // add and sub: alpha
+  if (!t.none(2) && t.real(2) != 1)
+    second =
+        t.emit("Mul", {second, t.constant_of(at::scalar_tensor(t.real(2)))});  // add and sub: alpha
   t.result(t.emit(type, {t.name(0), second}));
 }
 
 void reshaped(Translation& t) {
   const Ints sizes = t.out_sizes();
-  if (std::count(sizes.begin(), sizes.end(), -1) > 1) t.refuse("makes more than one dimension of the batch");
+  if (std::count(sizes.begin(), sizes.end(), -1) > 1)
+    t.refuse("makes more than one dimension of the batch");
   t.result(t.emit("Reshape", {t.name(0), t.constant_of(sizes)}));
 }
 
@@ -180,15 +213,19 @@ void permuted(Translation& t) {
 
 // (input, dim, start, end, step)
 void sliced(Translation& t) {
-  t.result(t.slice(t.name(0), t.dimension(1), t.none(2) ? 0 : t.number(2), t.none(3) ? std::numeric_limits<int64_t>::max() : t.number(3), t.number(4)));
+  t.result(t.slice(t.name(0), t.dimension(1), t.none(2) ? 0 : t.number(2),
+                   t.none(3) ? std::numeric_limits<int64_t>::max() : t.number(3), t.number(4)));
 }
 
-void narrowed(Translation& t) { t.result(t.slice(t.name(0), t.dimension(1), t.number(2), t.number(2) + t.number(3), 1)); }
+void narrowed(Translation& t) {
+  t.result(t.slice(t.name(0), t.dimension(1), t.number(2), t.number(2) + t.number(3), 1));
+}
 
 void selected(Translation& t) {
   const size_t d = t.dimension(1);
   const int64_t index = t.number(2) < 0 ? t.number(2) + t.sizes(0)[d] : t.number(2);
-  t.result(t.emit("Reshape", {t.slice(t.name(0), d, index, index + 1, 1), t.constant_of(t.out_sizes())}));
+  t.result(t.emit("Reshape",
+                  {t.slice(t.name(0), d, index, index + 1, 1), t.constant_of(t.out_sizes())}));
 }
 
 // (input, amounts from the last dimension on, value): amounts below 0 cut off.
@@ -201,7 +238,9 @@ void padded(Translation& t) {
     const size_t d = dims - 1 - i;
     const int64_t before = amounts[2 * i];
     const int64_t behind = amounts[2 * i + 1];
-    if (before < 0 || behind < 0) x = t.slice(x, d, std::max<int64_t>(-before, 0), behind < 0 ? behind : std::numeric_limits<int64_t>::max(), 1);
+    if (before < 0 || behind < 0)
+      x = t.slice(x, d, std::max<int64_t>(-before, 0),
+                  behind < 0 ? behind : std::numeric_limits<int64_t>::max(), 1);
     pads[d] = std::max<int64_t>(before, 0);
     pads[dims + d] = std::max<int64_t>(behind, 0);
   }
@@ -211,7 +250,8 @@ void padded(Translation& t) {
 void mean(Translation& t) {
   Ints dims = t.ints(1);
   for (auto& d : dims) d = d < 0 ? d + std::ssize(t.sizes(0)) : d;
-  t.result(t.emit("ReduceMean", {t.name(0)}, {{"axes", dims}, {"keepdims", static_cast<int64_t>(t.truth(2))}}));
+  t.result(t.emit("ReduceMean", {t.name(0)},
+                  {{"axes", dims}, {"keepdims", static_cast<int64_t>(t.truth(2))}}));
 }
 
 void linear(Translation& t) {
@@ -243,11 +283,19 @@ const std::map<std::string, Translator>& translators() {
       {"aten::relu", unary("Relu")},
       {"aten::sigmoid", unary("Sigmoid")},
       {"aten::tanh", unary("Tanh")},
-      {"aten::silu", [](Translation& t) { t.result(t.emit("Mul", {t.name(0), t.emit("Sigmoid", {t.name(0)})})); }},
-      {"aten::hardtanh", [](Translation& t) {
-         t.result(t.emit("Clip", {t.name(0), t.constant_of(at::scalar_tensor(t.real(1))), t.constant_of(at::scalar_tensor(t.real(2)))}));
+      {"aten::silu",
+       [](Translation& t) {
+         t.result(t.emit("Mul", {t.name(0), t.emit("Sigmoid", {t.name(0)})}));
        }},
-      {"aten::softmax", [](Translation& t) { t.result(t.emit("Softmax", {t.name(0)}, {{"axis", static_cast<int64_t>(t.dimension(1))}})); }},
+      {"aten::hardtanh",
+       [](Translation& t) {
+         t.result(t.emit("Clip", {t.name(0), t.constant_of(at::scalar_tensor(t.real(1))),
+                                  t.constant_of(at::scalar_tensor(t.real(2)))}));
+       }},
+      {"aten::softmax",
+       [](Translation& t) {
+         t.result(t.emit("Softmax", {t.name(0)}, {{"axis", static_cast<int64_t>(t.dimension(1))}}));
+       }},
       {"aten::max_pool2d", max_pool},
       {"aten::max_pool3d", max_pool},
       {"aten::avg_pool2d", average_pool},
@@ -257,11 +305,15 @@ const std::map<std::string, Translator>& translators() {
       {"aten::sub", binary("Sub")},
       {"aten::mul", binary("Mul")},
       {"aten::div", binary("Div")},
-      {"aten::addcmul", [](Translation& t) {
+      {"aten::addcmul",
+       [](Translation& t) {
          if (t.real(3) != 1) t.refuse("has a factor other than 1");
          t.result(t.emit("Add", {t.name(0), t.emit("Mul", {t.name(1), t.name(2)})}));
        }},
-      {"aten::cat", [](Translation& t) { t.result(t.emit("Concat", t.names_of_list(0), {{"axis", t.number(1)}})); }},
+      {"aten::cat",
+       [](Translation& t) {
+         t.result(t.emit("Concat", t.names_of_list(0), {{"axis", t.number(1)}}));
+       }},
       {"aten::permute", permuted},
       {"aten::transpose", transposed},
       {"aten::slice", sliced},
@@ -321,13 +373,20 @@ void fold_batch_norms(OnnxModel& model) {
     made_by[norm.output] = i;
     if (norm.type != "BatchNormalization") continue;
     const auto maker = made_by.find(norm.inputs[0]);
-    if (maker == made_by.end() || model.nodes[maker->second].type != "Conv" || model.readers(norm.inputs[0]) != 1) continue;
+    if (maker == made_by.end() || model.nodes[maker->second].type != "Conv" ||
+        model.readers(norm.inputs[0]) != 1)
+      continue;
     OnnxNode& conv = model.nodes[maker->second];
-    const auto parameter = [&](size_t input) { return model.constants.at(norm.inputs[input]).to(at::kDouble); };
-    const auto factor = parameter(1) / (parameter(4) + static_cast<double>(std::get<float>(norm.attributes.at("epsilon")))).sqrt();
+    const auto parameter = [&](size_t input) {
+      return model.constants.at(norm.inputs[input]).to(at::kDouble);
+    };
+    const auto factor =
+        parameter(1) /
+        (parameter(4) + static_cast<double>(std::get<float>(norm.attributes.at("epsilon")))).sqrt();
     const auto weight = model.constants.at(conv.inputs[1]);
     const bool biased = conv.inputs.size() > 2;
-    const auto bias = biased ? model.constants.at(conv.inputs[2]).to(at::kDouble) : at::zeros_like(factor);
+    const auto bias =
+        biased ? model.constants.at(conv.inputs[2]).to(at::kDouble) : at::zeros_like(factor);
     std::vector<int64_t> along(static_cast<size_t>(weight.dim()), 1);
     along[0] = -1;
     conv.inputs.resize(3);
@@ -335,14 +394,16 @@ void fold_batch_norms(OnnxModel& model) {
     conv.inputs[1] += shared ? ".folded_into_" + norm.output : ".folded";
     conv.inputs[2] = conv.inputs[1] + ".bias";
     model.constants[conv.inputs[1]] = (weight.to(at::kDouble) * factor.view(along)).to(at::kFloat);
-    model.constants[conv.inputs[2]] = ((bias - parameter(3)) * factor + parameter(2)).to(at::kFloat);
+    model.constants[conv.inputs[2]] =
+        ((bias - parameter(3)) * factor + parameter(2)).to(at::kFloat);
     conv.output = norm.output;
     made_by[norm.output] = maker->second;
     gone[i] = true;
   }
   size_t row = 0;
   std::erase_if(model.nodes, [&](const OnnxNode&) { return gone[row++]; });
-  std::erase_if(model.constants, [&](const auto& constant) { return model.readers(constant.first) == 0; });
+  std::erase_if(model.constants,
+                [&](const auto& constant) { return model.readers(constant.first) == 0; });
 }
 
 }  // namespace distal

@@ -1,4 +1,5 @@
-// What every backbone promises when it is frozen, checked for every file of models/backbones/: its graph computes what the module does.
+// What every backbone promises when it is frozen, checked for every file of models/backbones/: its
+// graph computes what the module does.
 
 #include "distal/infer/freeze.h"
 
@@ -25,7 +26,9 @@ Model trained_net(const std::string& name, const std::string& options) {
   return net;
 }
 
-double relative_error(const at::Tensor& ours, const at::Tensor& theirs) { return ((ours - theirs).norm() / theirs.norm()).item<double>(); }
+double relative_error(const at::Tensor& ours, const at::Tensor& theirs) {
+  return ((ours - theirs).norm() / theirs.norm()).item<double>();
+}
 
 class EveryFrozenBackbone : public ::testing::TestWithParam<SmallBackbone> {};
 
@@ -58,12 +61,14 @@ TEST_P(EveryFrozenBackbone, IsLeftAsItWas) {
   EXPECT_FALSE(net->parameters()[0].requires_grad());
   EXPECT_TRUE(net->parameters()[1].requires_grad());
   size_t i = 0;
-  for (const auto& [name, tensor] : state(*net)) EXPECT_TRUE(at::equal(tensor, before[i++])) << name;
+  for (const auto& [name, tensor] : state(*net))
+    EXPECT_TRUE(at::equal(tensor, before[i++])) << name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Backbones, EveryFrozenBackbone, ::testing::ValuesIn(small_backbones()), [](const auto& info) {
-  return fmt::format("{}_{}", info.param.name, info.index);
-});
+INSTANTIATE_TEST_SUITE_P(Backbones, EveryFrozenBackbone, ::testing::ValuesIn(small_backbones()),
+                         [](const auto& info) {
+                           return fmt::format("{}_{}", info.param.name, info.index);
+                         });
 
 }  // namespace
 }  // namespace distal

@@ -1,6 +1,7 @@
 #pragma once
-// An ONNX model in memory (onnx.proto of ONNX 1.12: IR version 8, opset 17): operations in the order of their execution on named tensors, with
-// the batch as the one free dimension. What the passes of this room rewrite and what becomes a file. Clips [N, 3, T, H, W] enter as `clips`;
+// An ONNX model in memory (onnx.proto of ONNX 1.12: IR version 8, opset 17): operations in the
+// order of their execution on named tensors, with the batch as the one free dimension. What the
+// passes of this room rewrite and what becomes a file. Clips [N, 3, T, H, W] enter as `clips`;
 // `logits` [N, K] and `embedding` [N, D] leave, all float32.
 
 #include <map>
@@ -16,8 +17,8 @@ namespace distal {
 using OnnxAttribute = std::variant<int64_t, float, std::vector<int64_t>>;
 
 struct OnnxNode {
-  std::string type;                   // "Conv", as in ONNX's list of operators
-  std::vector<std::string> inputs;    // names; empty: an optional input that is left out
+  std::string type;                 // "Conv", as in ONNX's list of operators
+  std::vector<std::string> inputs;  // names; empty: an optional input that is left out
   std::string output;
   std::map<std::string, OnnxAttribute> attributes;
 };
@@ -36,8 +37,9 @@ struct OnnxModel {
   int64_t readers(const std::string& name) const;
 };
 
-/// Whether the bytes are a whole ONNX file from outside: fields of a message to their end, with a graph among them. A file that was cut off is
-/// none. For a look before libraries that print what they think of it.
+/// Whether the bytes are a whole ONNX file from outside: fields of a message to their end, with a
+/// graph among them. A file that was cut off is none. For a look before libraries that print what
+/// they think of it.
 bool is_onnx(std::string_view bytes);
 
 }  // namespace distal

@@ -18,23 +18,31 @@ bool openvino_present();
 std::vector<std::string> openvino_capabilities();
 
 struct OpenvinoOptions {
-  int64_t batch = 8;              // clips of a request, at most; fewer are filled up with zeros, so an answer does not depend on its company
-  int64_t threads = 0;            // 0: all
-  int64_t clips = 0;              // that will be asked about in all, so that no thread waits for a second batch; 0: many
-  std::string precision = "auto";  // f32, or bf16 where the processor has it; auto: f32, but bf16 for what an int8 model leaves in float (infer/quantise.h)
+  int64_t batch = 8;    // clips of a request, at most; fewer are filled up with zeros, so an answer
+                        // does not depend on its company
+  int64_t threads = 0;  // 0: all
+  int64_t clips =
+      0;  // that will be asked about in all, so that no thread waits for a second batch; 0: many
+  std::string precision = "auto";  // f32, or bf16 where the processor has it; auto: f32, but bf16
+                                   // for what an int8 model leaves in float (infer/quantise.h)
 };
 
-/// Its answers are ready in the order of the questions; one thread submits and takes them. Throws Error: built without OpenVINO, a precision the
-/// processor lacks, a model OpenVINO refuses; submit: clips of another size than the model's; the answer's get: OpenVINO failed.
+/// Its answers are ready in the order of the questions; one thread submits and takes them. Throws
+/// Error: built without OpenVINO, a precision the processor lacks, a model OpenVINO refuses;
+/// submit: clips of another size than the model's; the answer's get: OpenVINO failed.
 std::unique_ptr<Engine> openvino_engine(const OnnxModel& model, const OpenvinoOptions& options);
-/// Of a file .onnx or .xml that distal exported. Throws Error as above, and where it cannot be read.
-std::unique_ptr<Engine> openvino_file_engine(const std::string& path, const OpenvinoOptions& options);
+/// Of a file .onnx or .xml that distal exported. Throws Error as above, and where it cannot be
+/// read.
+std::unique_ptr<Engine> openvino_file_engine(const std::string& path,
+                                             const OpenvinoOptions& options);
 
 /// OpenVINO's own pair of files, PATH.xml and PATH.bin beside it, in float32.
 void save_openvino(const OnnxModel& model, const std::string& path_xml);
 
-/// Shows `see` every tensor named, [1, ...] in float32, for one clip [1, 3, T, H, W]: what calibration looks at. The tensors are gone after it.
+/// Shows `see` every tensor named, [1, ...] in float32, for one clip [1, 3, T, H, W]: what
+/// calibration looks at. The tensors are gone after it.
 using SeeTensor = std::function<void(const std::string& name, const torch::Tensor& tensor)>;
-std::function<void(const torch::Tensor& clip, const SeeTensor& see)> openvino_probe(const OnnxModel& model, const std::vector<std::string>& names, int64_t threads);
+std::function<void(const torch::Tensor& clip, const SeeTensor& see)> openvino_probe(
+    const OnnxModel& model, const std::vector<std::string>& names, int64_t threads);
 
 }  // namespace distal

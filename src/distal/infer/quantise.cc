@@ -27,15 +27,19 @@ struct Seen {
   at::Tensor counts;  // float64 [kBins]
 };
 
-// What enters each layer, over all clips: first the extremes, then where the values lie between them.
-std::map<std::string, Seen> ranges_of(const OnnxModel& model, const std::vector<std::string>& names, const at::Tensor& clips, int64_t threads, Progress& progress) {
+// What enters each layer, over all clips: first the extremes, then where the values lie between
+// them.
+std::map<std::string, Seen> ranges_of(const OnnxModel& model, const std::vector<std::string>& names,
+                                      const at::Tensor& clips, int64_t threads,
+                                      Progress& progress) {
   const auto probe = openvino_probe(model, names, threads);
   std::map<std::string, Seen> ranges;
   progress.begin("int8: measuring what enters each layer", 2 * clips.size(0), "clips");
   int64_t done = 0;
   const auto for_each_clip = [&](const auto& see) {
     for (const auto& clip : clips.split(1)) {
-      probe(clip, [&](const std::string& name, const at::Tensor& tensor) { see(ranges[name], tensor); });
+      probe(clip,
+            [&](const std::string& name, const at::Tensor& tensor) { see(ranges[name], tensor); });
       progress.step(++done);
     }
   };
@@ -45,7 +49,9 @@ std::map<std::string, Seen> ranges_of(const OnnxModel& model, const std::vector<
     range.most = std::max(range.most, most.template item<double>());
   });
   for_each_clip([](Seen& range, const at::Tensor& tensor) {
-    const auto counts = at::histc(tensor, kBins, range.least, std::max(range.most, range.least + 1e-12)).to(at::kDouble);
+    const auto counts =
+        at::histc(tensor, kBins, range.least, std::max(range.most, range.least + 1e-12))
+            .to(at::kDouble);
     range.counts = range.counts.defined() ? range.counts + counts : counts;
   });
   progress.end();
@@ -53,10 +59,13 @@ std::map<std::string, Seen> ranges_of(const OnnxModel& model, const std::vector<
 }
 
 at::Tensor centres(double least, double most, int64_t bins) {
-  return (at::arange(bins, at::kDouble) + 0.5) * ((most - least) / static_cast<double>(bins)) + least;
+  return (at::arange(bins, at::kDouble) + 0.5) * ((most - least) / static_cast<double>(bins)) +
+         least;
 }
 
-at::Tensor on_grid(const at::Tensor& x, const Grid& grid) { return (x / grid.scale).round().clamp(grid.low, grid.high) * grid.scale; }
+at::Tensor on_grid(const at::Tensor& x, const Grid& grid) {
+  return (x / grid.scale).round().clamp(grid.low, grid.high) * grid.scale;
+}
 
 // Squared error over power.
 double noise(const at::Tensor& x, const at::Tensor& counts, const Grid& grid) {
@@ -65,7 +74,8 @@ double noise(const at::Tensor& x, const at::Tensor& counts, const Grid& grid) {
 }
 
 at::Tensor weight_scales(const at::Tensor& weight, int64_t bits) {  // [out]
-  return weight.flatten(1).abs().amax(1).clamp_min(1e-12) / static_cast<double>((int64_t{1} << (bits - 1)) - 1);
+  return weight.flatten(1).abs().amax(1).clamp_min(1e-12) /
+         static_cast<double>((int64_t{1} << (bits - 1)) - 1);
 }
 
 struct Layer {
@@ -74,7 +84,8 @@ struct Layer {
   double change = 0;  // where it alone is quantised
 };
 
-std::vector<Layer> layers_of(const OnnxModel& model, const at::Tensor& clips, const QuantiseOptions& options, int64_t threads, Progress& progress) {
+std::vector<Layer> layers_of(const OnnxModel& model, const at::Tensor& clips,
+                             const QuantiseOptions& options, int64_t threads, Progress& progress) {
   std::set<std::string> names;
   for (const auto& node : model.nodes) {
     if (quantisable(node)) names.insert(node.inputs[0]);
@@ -106,7 +117,8 @@ class Writer {
       }
       out_.nodes.push_back(node);
     }
-    std::erase_if(out_.constants, [&](const auto& constant) { return out_.readers(constant.first) == 0; });
+    std::erase_if(out_.constants,
+                  [&](const auto& constant) { return out_.readers(constant.first) == 0; });
     return std::move(out_);
   }
 
@@ -136,7 +148,8 @@ class Writer {
     out_.constants[rounded] = (weight / scales.view(along)).round().to(at::kChar);
     out_.constants[scale] = scales;
     out_.constants[zero] = at::zeros_like(scales, at::kChar);
-    out_.nodes.push_back({"DequantizeLinear", {rounded, scale, zero}, back, {{"axis", int64_t{0}}}});
+    out_.nodes.push_back(
+        {"DequantizeLinear", {rounded, scale, zero}, back, {{"axis", int64_t{0}}}});
     return back;
   }
 
@@ -161,9 +174,16 @@ at::Tensor probabilities(const OnnxModel& model, const at::Tensor& clips, int64_
 // How one choice of layers changes the answers.
 class Trials {
  public:
-  Trials(const OnnxModel& model, const at::Tensor& clips, const at::Tensor& labels, int64_t bits, int64_t threads)
-      : model_(model), clips_(clips), labels_(labels), bits_(bits), threads_(threads), expected_(probabilities(model, clips, threads)) {
-    if (!expected_.isfinite().all().item<bool>()) fail("int8: the logits of the model itself are not finite; train it again");
+  Trials(const OnnxModel& model, const at::Tensor& clips, const at::Tensor& labels, int64_t bits,
+         int64_t threads)
+      : model_(model),
+        clips_(clips),
+        labels_(labels),
+        bits_(bits),
+        threads_(threads),
+        expected_(probabilities(model, clips, threads)) {
+    if (!expected_.isfinite().all().item<bool>())
+      fail("int8: the logits of the model itself are not finite; train it again");
   }
   Quantised of(const std::vector<Layer>& layers, int64_t clips) const {
     Quantised result;
@@ -171,7 +191,8 @@ class Trials {
     const auto answered = probabilities(result.model, clips_.narrow(0, 0, clips), threads_);
     const auto expected = expected_.narrow(0, 0, clips);
     result.change = ((answered - expected).abs().sum(1) / 2).mean().item<double>();
-    result.flipped = (answered.argmax(1) != expected.argmax(1)).to(at::kDouble).mean().item<double>();
+    result.flipped =
+        (answered.argmax(1) != expected.argmax(1)).to(at::kDouble).mean().item<double>();
     result.accuracy = accuracy(answered);
     result.float_accuracy = accuracy(expected);
     result.layers = std::ssize(layers);
@@ -193,7 +214,8 @@ class Trials {
 };
 
 // Those first that change most when they alone are quantised.
-void sort_by_change(std::vector<Layer>& layers, const Trials& trials, int64_t clips, Progress& progress) {
+void sort_by_change(std::vector<Layer>& layers, const Trials& trials, int64_t clips,
+                    Progress& progress) {
   progress.begin("int8: trying each layer", std::ssize(layers), "layers");
   int64_t done = 0;
   for (auto& layer : layers) {
@@ -201,21 +223,35 @@ void sort_by_change(std::vector<Layer>& layers, const Trials& trials, int64_t cl
     progress.step(++done);
   }
   progress.end();
-  std::stable_sort(layers.begin(), layers.end(), [](const Layer& a, const Layer& b) { return a.change > b.change; });
+  std::stable_sort(layers.begin(), layers.end(),
+                   [](const Layer& a, const Layer& b) { return a.change > b.change; });
 }
 
 // Its weight's, without the ending.
-std::string layer_name(const OnnxNode& node) { return node.inputs[1].substr(0, node.inputs[1].find(".weight")); }
+std::string layer_name(const OnnxNode& node) {
+  return node.inputs[1].substr(0, node.inputs[1].find(".weight"));
+}
 
 }  // namespace
 
 void QuantiseOptions::visit(OptionVisitor& v) const {
-  v("range", range, "of what enters a layer: the extremes, a percentile of the magnitudes, or the least squared error", one_of({"min_max", "percentile", "mse"}));
+  v("range", range,
+    "of what enters a layer: the extremes, a percentile of the magnitudes, or the least squared "
+    "error",
+    one_of({"min_max", "percentile", "mse"}));
   v("percentile", percentile, "of the magnitudes, percent", between(50, 100));
-  v("tolerance", tolerance, "layers are left in float until the class probabilities change by no more than this in the mean (0 to 1)", between(0, 1));
-  v("accuracy_loss", accuracy_loss, "instead of tolerance: layers are left in float until no more accuracy than this is lost on the labelled clips (0 to 1); below 0: off", between(-1, 1));
-  v("weight_bits", weight_bits, "of a weight, from 2 on; 0: 8, or 7 on a processor without VNNI", between(0, 8));
-  if (weight_bits == 1) throw UsageError(fmt::format("{}: weight_bits 1 has no steps; give 2 to 8, or 0", v.place()));
+  v("tolerance", tolerance,
+    "layers are left in float until the class probabilities change by no more than this in the "
+    "mean (0 to 1)",
+    between(0, 1));
+  v("accuracy_loss", accuracy_loss,
+    "instead of tolerance: layers are left in float until no more accuracy than this is lost on "
+    "the labelled clips (0 to 1); below 0: off",
+    between(-1, 1));
+  v("weight_bits", weight_bits, "of a weight, from 2 on; 0: 8, or 7 on a processor without VNNI",
+    between(0, 8));
+  if (weight_bits == 1)
+    throw UsageError(fmt::format("{}: weight_bits 1 has no steps; give 2 to 8, or 0", v.place()));
 }
 
 Grid grid_for(double least, double most, const at::Tensor& counts, const QuantiseOptions& options) {
@@ -249,13 +285,17 @@ Grid grid_for(double least, double most, const at::Tensor& counts, const Quantis
   return best;
 }
 
-Quantised quantise(const OnnxModel& model, const at::Tensor& clips, const QuantiseOptions& options, int64_t threads, Progress& progress, const at::Tensor& labels) {
+Quantised quantise(const OnnxModel& model, const at::Tensor& clips, const QuantiseOptions& options,
+                   int64_t threads, Progress& progress, const at::Tensor& labels) {
   if (clips.size(0) == 0) fail("int8: no clip to calibrate on; name some of the pool's");
   const bool by_accuracy = options.accuracy_loss >= 0;
   const bool labelled = labels.defined() && (labels >= 0).any().item<bool>();
-  if (by_accuracy && !labelled) fail("int8.accuracy_loss: none of the clips has a label; give a list with a column label, or int8.tolerance instead");
+  if (by_accuracy && !labelled)
+    fail("int8.accuracy_loss: none of the clips has a label; give a list with a column label, or "
+         "int8.tolerance instead");
   const auto meets = [&](const Quantised& result) {
-    return by_accuracy ? result.float_accuracy - result.accuracy <= options.accuracy_loss + 1e-9 : result.change <= options.tolerance;
+    return by_accuracy ? result.float_accuracy - result.accuracy <= options.accuracy_loss + 1e-9
+                       : result.change <= options.tolerance;
   };
   const int64_t bits = options.weight_bits > 0 ? options.weight_bits : bits_without_overflow();
   auto layers = layers_of(model, clips, options, threads, progress);
@@ -275,9 +315,13 @@ Quantised quantise(const OnnxModel& model, const at::Tensor& clips, const Quanti
     if (met) best = std::move(result);
   }
   if (enough == std::ssize(layers))
-    fail("int8: with any layer in eight bits {} by more than {}; give a larger {}, or stay with f32", by_accuracy ? "the accuracy falls" : "the class probabilities change",
-         by_accuracy ? options.accuracy_loss : options.tolerance, by_accuracy ? "int8.accuracy_loss" : "int8.tolerance");
-  for (int64_t i = 0; i < enough; ++i) best.left.push_back(layer_name(model.nodes[layers[static_cast<size_t>(i)].node]));
+    fail(
+        "int8: with any layer in eight bits {} by more than {}; give a larger {}, or stay with f32",
+        by_accuracy ? "the accuracy falls" : "the class probabilities change",
+        by_accuracy ? options.accuracy_loss : options.tolerance,
+        by_accuracy ? "int8.accuracy_loss" : "int8.tolerance");
+  for (int64_t i = 0; i < enough; ++i)
+    best.left.push_back(layer_name(model.nodes[layers[static_cast<size_t>(i)].node]));
   return best;
 }
 

@@ -16,7 +16,8 @@ QuantiseOptions options_with(const std::string& range) {
   return options;
 }
 
-// 1000 values near 0 and one at 100: the extremes keep it, a percentile and the squared error of many small values do not.
+// 1000 values near 0 and one at 100: the extremes keep it, a percentile and the squared error of
+// many small values do not.
 at::Tensor one_far_out() {
   auto counts = at::zeros({200}, at::kDouble);
   counts.slice(0, 0, 4).fill_(250);  // 0 to 2
@@ -32,9 +33,14 @@ TEST(Grid, CoversTheExtremesAPercentileOrWhatCostsLeast) {
   percentile.percentile = 100;
   EXPECT_FLOAT_EQ(grid_for(0, 100, one_far_out(), percentile).scale, 100.F / 255);
   auto close = at::ones({200}, at::kDouble);
-  EXPECT_NEAR(grid_for(0, 100, close, options_with("mse")).scale, 100.F / 255, 3.F / 255) << "evenly spread: nothing to gain";
-  const auto squared = grid_for(0, 100, at::cat({at::full({100}, 1e6, at::kDouble), at::zeros({99}, at::kDouble), at::ones({1}, at::kDouble)}), options_with("mse"));
-  EXPECT_LT(squared.scale, 60.F / 255) << "a hundred million values gain from finer steps, one loses";
+  EXPECT_NEAR(grid_for(0, 100, close, options_with("mse")).scale, 100.F / 255, 3.F / 255)
+      << "evenly spread: nothing to gain";
+  const auto squared = grid_for(0, 100,
+                                at::cat({at::full({100}, 1e6, at::kDouble),
+                                         at::zeros({99}, at::kDouble), at::ones({1}, at::kDouble)}),
+                                options_with("mse"));
+  EXPECT_LT(squared.scale, 60.F / 255)
+      << "a hundred million values gain from finer steps, one loses";
 }
 
 TEST(Grid, IsUnsignedWhereNothingIsNegativeAndSymmetricElsewhere) {
@@ -67,7 +73,10 @@ class Int8 : public ::testing::Test {
 
 TEST_F(Int8, StaysCloseAndHasEveryLayerInEightBits) {
   const Quantised result = quantise(model, clips, {}, 1, progress);
-  EXPECT_EQ(result.layers, std::count_if(model.nodes.begin(), model.nodes.end(), [](const OnnxNode& node) { return node.type == "Conv" || node.type == "Gemm"; }));
+  EXPECT_EQ(result.layers,
+            std::count_if(model.nodes.begin(), model.nodes.end(), [](const OnnxNode& node) {
+              return node.type == "Conv" || node.type == "Gemm";
+            }));
   EXPECT_TRUE(result.left.empty());
   EXPECT_GT(result.change, 0) << "eight bits are not thirty-two";
   EXPECT_LE(result.change, 0.01);
@@ -118,7 +127,8 @@ TEST_F(Int8, LeavesLayersInFloatUntilNoMoreAccuracyIsLostThanStated) {
   EXPECT_THROW(quantise(model, clips, coarse, 1, progress, at::full({10}, -1, at::kLong)), Error);
 }
 
-// auto: what int8 leaves in float computes in bf16 where the processor has it; a float model never does.
+// auto: what int8 leaves in float computes in bf16 where the processor has it; a float model never
+// does.
 TEST_F(Int8, AutoTouchesOnlyWhatEightBitsLeave) {
   const auto logits = [&](const OnnxModel& of, const std::string& precision) {
     OpenvinoOptions options;
@@ -129,14 +139,17 @@ TEST_F(Int8, AutoTouchesOnlyWhatEightBitsLeave) {
   const OnnxModel int8 = quantise(model, clips, {}, 1, progress).model;
   EXPECT_TRUE(at::equal(logits(model, "auto"), logits(model, "f32")));
   const auto capabilities = openvino_capabilities();
-  const bool bf16 = std::find(capabilities.begin(), capabilities.end(), "BF16") != capabilities.end();
+  const bool bf16 =
+      std::find(capabilities.begin(), capabilities.end(), "BF16") != capabilities.end();
   const auto automatic = logits(int8, "auto");
   const auto whole = logits(int8, "f32");
   EXPECT_NE(at::equal(automatic, whole), bf16);
   EXPECT_TRUE(at::allclose(automatic, whole, 0.1, 0.1));
 }
 
-TEST_F(Int8, WithoutClipsSaysWhatItWants) { EXPECT_THROW(quantise(model, clips.narrow(0, 0, 0), {}, 1, progress), Error); }
+TEST_F(Int8, WithoutClipsSaysWhatItWants) {
+  EXPECT_THROW(quantise(model, clips.narrow(0, 0, 0), {}, 1, progress), Error);
+}
 
 }  // namespace
 }  // namespace distal

@@ -13,7 +13,8 @@ namespace {
 
 namespace jit = torch::jit;
 
-// While it lives the net is in evaluation mode and none of its parameters wants a gradient, which a constant of a graph may not.
+// While it lives the net is in evaluation mode and none of its parameters wants a gradient, which a
+// constant of a graph may not.
 class AsConstants {
  public:
   explicit AsConstants(Net& net) : net_(net), training_(net.is_training()) {
@@ -44,8 +45,11 @@ std::shared_ptr<jit::Graph> traced(Net& net, int64_t batch, const std::vector<in
     return {output.logits, output.embedding};
   };
   const auto no_name = [](const at::Tensor&) { return ""; };
-  jit::tracer::setWarn([](const std::string&) {});  // whether the graph depends on the batch is seen by comparing two
-  auto graph = jit::tracer::trace({at::zeros(sizes)}, run, no_name, /*strict=*/true, /*force_outplace=*/true).first->graph;
+  jit::tracer::setWarn([](const std::string&) {
+  });  // whether the graph depends on the batch is seen by comparing two
+  auto graph =
+      jit::tracer::trace({at::zeros(sizes)}, run, no_name, /*strict=*/true, /*force_outplace=*/true)
+          .first->graph;
   jit::ConstantPropagation(graph);
   jit::EliminateDeadCode(graph);
   return graph;
@@ -72,8 +76,11 @@ Trace::Trace(Net& net, const std::vector<int64_t>& clip) {
   compare(clips(), other->inputs()[0]);
   auto at = other->nodes().begin();
   for (const auto* node : graph_->nodes()) {
-    expect(at != other->nodes().end() && node->kind() == at->kind() && node->outputs().size() == at->outputs().size(), "a net computes the same for every batch");
-    for (size_t i = 0; i < node->outputs().size(); ++i) compare(node->outputs()[i], at->outputs()[i]);
+    expect(at != other->nodes().end() && node->kind() == at->kind() &&
+               node->outputs().size() == at->outputs().size(),
+           "a net computes the same for every batch");
+    for (size_t i = 0; i < node->outputs().size(); ++i)
+      compare(node->outputs()[i], at->outputs()[i]);
     ++at;
   }
   expect(at == other->nodes().end(), "a net computes the same for every batch");
@@ -93,7 +100,8 @@ void Trace::compare(const jit::Value* two, const jit::Value* three) {
 std::vector<const jit::Node*> Trace::nodes() const {
   std::vector<const jit::Node*> nodes;
   for (const auto* node : graph_->nodes()) {
-    if (node->kind() != c10::prim::Constant && node->kind() != c10::prim::ListConstruct) nodes.push_back(node);
+    if (node->kind() != c10::prim::Constant && node->kind() != c10::prim::ListConstruct)
+      nodes.push_back(node);
   }
   return nodes;
 }

@@ -1,6 +1,8 @@
 #pragma once
-// What a traced evaluation of a network looks like to who translates it: nodes of aten operations, their arguments as plain values, sizes with
-// the batch as -1. Constants are computed already, slices of weights included; a number that is another in the other trace depends on the batch and is none.
+// What a traced evaluation of a network looks like to who translates it: nodes of aten operations,
+// their arguments as plain values, sizes with the batch as -1. Constants are computed already,
+// slices of weights included; a number that is another in the other trace depends on the batch and
+// is none.
 
 #include <map>
 #include <memory>
@@ -26,7 +28,8 @@ class Trace {
 
   /// Sizes of a tensor; -1 where they depend on the batch.
   std::vector<int64_t> sizes(const torch::jit::Value* value) const;
-  /// An argument that is known beforehand: a number, a list, a tensor; None where it is one. Nothing: it depends on the clips or on the batch.
+  /// An argument that is known beforehand: a number, a list, a tensor; None where it is one.
+  /// Nothing: it depends on the clips or on the batch.
   std::optional<c10::IValue> constant(const torch::jit::Value* value) const;
 
  private:

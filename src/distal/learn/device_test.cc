@@ -63,9 +63,8 @@ class TrainerOnDevice : public ::testing::Test {
 };
 
 TEST_F(TrainerOnDevice, TrainsAndPredictsAsOnTheCpu) {
-  expect_alike(
-      "{model: {name: resnet3d, depth: 10, width: 4}, training: {steps: 3, batch_size: 4, "
-      "precision: f32}}");
+  expect_alike("{model: {name: resnet3d, depth: 10, width: 4}, training: {steps: 3, batch_size: 4, "
+               "precision: f32}}");
 }
 
 TEST_F(TrainerOnDevice, TrainsAHeadOnFrozenFeaturesAsOnTheCpu) {
@@ -83,7 +82,8 @@ TEST_F(TrainerOnDevice, PreTrainsAsOnTheCpu) {
       "{model: {name: resnet3d, depth: 10, width: 4}, training: {steps: 2, batch_size: 4, "
       "learning_rate: 0.002, precision: f32}, "
       "pretext: {mode: tasks, tasks: [reverse, speed], speed: {strides: [1, 2]}, training: {steps: "
-      "2, batch_size: 4, learning_rate: 0.005, precision: f32}}}");  // larger steps make rounding large
+      "2, batch_size: 4, learning_rate: 0.005, precision: f32}}}");  // larger steps make rounding
+                                                                     // large
 }
 
 TEST_F(TrainerOnDevice, RefusesADeviceThatIsNotThere) {

@@ -9,11 +9,15 @@ void Learner::visit(OptionVisitor& v) const {
   v("training", training, "how it is trained");
   v("augment", augment, "augmentation of training clips");
   v("pretext", pretext, "self-supervised pre-training on the pool first; absent: none");
-  v("probe", probe, "fits the head of a frozen backbone by logistic regression instead of steps (linear probe)");
+  v("probe", probe,
+    "fits the head of a frozen backbone by logistic regression instead of steps (linear probe)");
   if (probe && !backbone_frozen())
-    throw UsageError(fmt::format("{}: probe: true fits the head alone; add model.freeze: [backbone]", v.place()));
+    throw UsageError(fmt::format(
+        "{}: probe: true fits the head alone; add model.freeze: [backbone]", v.place()));
 }
 
-bool Learner::backbone_frozen() const { return std::find(model.freeze.begin(), model.freeze.end(), "backbone") != model.freeze.end(); }
+bool Learner::backbone_frozen() const {
+  return std::find(model.freeze.begin(), model.freeze.end(), "backbone") != model.freeze.end();
+}
 
 }  // namespace distal

@@ -17,10 +17,12 @@ struct Learner {
   TrainingOptions training;
   AugmentOptions augment;
   std::optional<PretextOptions> pretext;  // first on the pool, without labels; absent: not at all
-  bool probe = false;                // the frozen backbone's head is fitted by logistic regression (learn/linear_probe.h), not by steps
+  bool probe = false;  // the frozen backbone's head is fitted by logistic regression
+                       // (learn/linear_probe.h), not by steps
   void visit(OptionVisitor& v) const;
   bool operator==(const Learner&) const = default;
-  bool backbone_frozen() const;      // each clip's features are then computed once, of the clip as it is
+  bool backbone_frozen()
+      const;  // each clip's features are then computed once, of the clip as it is
 };
 
 }  // namespace distal

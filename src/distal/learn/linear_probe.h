@@ -1,5 +1,6 @@
 #pragma once
-// What frozen features are worth: a linear probe and a vote of nearest neighbours. Both are deterministic.
+// What frozen features are worth: a linear probe and a vote of nearest neighbours. Both are
+// deterministic.
 
 #include <torch/types.h>
 
@@ -12,20 +13,25 @@ struct LinearProbe {
   torch::Tensor logits(const torch::Tensor& features) const;  // [M, D] to [M, K]
 };
 
-/// Multinomial logistic regression on standardised features (mean 0, deviation 1; a constant one counts for nothing),
+/// Multinomial logistic regression on standardised features (mean 0, deviation 1; a constant one
+/// counts for nothing),
 ///
 ///   min over W, b of  (1 / sum w) [ sum_i w_i CE(p_i, W x_i + b) + |W|^2 / (2 C) ],
 ///
-/// by full-batch L-BFGS with a strong Wolfe line search in float64, from 0; the standardisation is folded into what comes back.
-/// features float32 [M, D], probabilities float32 [M, K] without NaN, weights float32 [M]. C is scikit-learn's, 1 its default.
-LinearProbe linear_probe(const torch::Tensor& features, const torch::Tensor& probabilities, const torch::Tensor& weights, double c = 1);
+/// by full-batch L-BFGS with a strong Wolfe line search in float64, from 0; the standardisation is
+/// folded into what comes back. features float32 [M, D], probabilities float32 [M, K] without NaN,
+/// weights float32 [M]. C is scikit-learn's, 1 its default.
+LinearProbe linear_probe(const torch::Tensor& features, const torch::Tensor& probabilities,
+                         const torch::Tensor& weights, double c = 1);
 
 /// Puts a probe into a net's classifier, its parameters fc.weight and fc.bias.
 void set_classifier(Net& net, const LinearProbe& probe);
 
-/// float32 [M, K]: the share of each class among the `neighbours` training rows (all where there are fewer) most similar by cosine.
-/// What similar classes of equal share lack is their similarity: a thousandth of it is added. labels int64 [L].
-torch::Tensor nearest_neighbours(const torch::Tensor& known, const torch::Tensor& labels, const torch::Tensor& features, int64_t classes,
+/// float32 [M, K]: the share of each class among the `neighbours` training rows (all where there
+/// are fewer) most similar by cosine. What similar classes of equal share lack is their similarity:
+/// a thousandth of it is added. labels int64 [L].
+torch::Tensor nearest_neighbours(const torch::Tensor& known, const torch::Tensor& labels,
+                                 const torch::Tensor& features, int64_t classes,
                                  int64_t neighbours = 10);
 
 /// The share of rows whose largest entry is their label, int64 [M].

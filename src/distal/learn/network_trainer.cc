@@ -23,7 +23,9 @@ constexpr int64_t kPassBatch = 32;  // clips of a batch that goes through the ne
 class HeadOnly final : public Net {
  public:
   explicit HeadOnly(Net& net) : net_(net) {}
-  Output forward(const torch::Tensor& embedding) override { return {net_.head(embedding), embedding}; }
+  Output forward(const torch::Tensor& embedding) override {
+    return {net_.head(embedding), embedding};
+  }
   torch::Tensor head(const torch::Tensor& embedding) override { return net_.head(embedding); }
   int64_t embedding_size() const override { return net_.embedding_size(); }
 
@@ -43,21 +45,29 @@ std::string frozen_fingerprint(const Net& net) {
 }
 
 bool is_taught(const std::vector<Sample>& samples) {
-  return std::any_of(samples.begin(), samples.end(), [](const Sample& sample) { return !sample.teacher.empty(); });
+  return std::any_of(samples.begin(), samples.end(),
+                     [](const Sample& sample) { return !sample.teacher.empty(); });
 }
 
-bool uses(const Choice<DistillLoss>& loss, const std::vector<Sample>& samples) { return is_taught(samples) || (loss && !loss->needs_teacher()); }
+bool uses(const Choice<DistillLoss>& loss, const std::vector<Sample>& samples) {
+  return is_taught(samples) || (loss && !loss->needs_teacher());
+}
 
-std::string_view bytes_of(const std::vector<float>& values) { return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)}; }
+std::string_view bytes_of(const std::vector<float>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
+}
 
-// Of everything that determines the trained weights: the fresh network (so its options, init file and seed), how it is
-// trained, on what, by which program, and under whose eyes.
-std::string training_fingerprint(const Net& fresh, const Learner& learner, const Choice<DistillLoss>& loss, const InputOptions& input,
-                                 const std::vector<Sample>& samples, Random random, const Model& teacher) {
+// Of everything that determines the trained weights: the fresh network (so its options, init file
+// and seed), how it is trained, on what, by which program, and under whose eyes.
+std::string training_fingerprint(const Net& fresh, const Learner& learner,
+                                 const Choice<DistillLoss>& loss, const InputOptions& input,
+                                 const std::vector<Sample>& samples, Random random,
+                                 const Model& teacher) {
   Fingerprint print;
   print.add(learner).add(input).add(random());
   add_tensors(print, state(fresh));
-  for (const Sample& sample : samples) print.add(sample.clip.key()).add(bytes_of(sample.target)).add(bytes_of(sample.teacher));
+  for (const Sample& sample : samples)
+    print.add(sample.clip.key()).add(bytes_of(sample.target)).add(bytes_of(sample.teacher));
   if (teacher && is_taught(samples)) add_tensors(print, state(*teacher));
   if (uses(loss, samples)) print.add(loss);
   return print.hex();
@@ -65,49 +75,71 @@ std::string training_fingerprint(const Net& fresh, const Learner& learner, const
 
 std::string videos_of(const std::vector<Sample>& samples, const torch::Tensor& rows) {
   std::string text;
-  for (int64_t i = 0; i < rows.size(0); ++i) text += (i > 0 ? ", " : "") + samples[rows[i].item<int64_t>()].clip.video.str();
+  for (int64_t i = 0; i < rows.size(0); ++i)
+    text += (i > 0 ? ", " : "") + samples[rows[i].item<int64_t>()].clip.video.str();
   return text;
 }
 
 // All samples as one batch whose `clips` are their features.
 Batch batch_of(const std::vector<Sample>& samples, const torch::Tensor& features, int64_t classes) {
   const int64_t count = std::ssize(samples);
-  Batch batch{features, torch::full({count, classes}, std::numeric_limits<float>::quiet_NaN()), torch::arange(count), torch::empty({count}), {}};
+  Batch batch{features,
+              torch::full({count, classes}, std::numeric_limits<float>::quiet_NaN()),
+              torch::arange(count),
+              torch::empty({count}),
+              {}};
   batch.teacher = batch.targets.clone();
   for (int64_t i = 0; i < count; ++i) {
     const Sample& sample = samples[i];
-    std::copy(sample.target.begin(), sample.target.end(), batch.targets.data_ptr<float>() + i * classes);
-    std::copy(sample.teacher.begin(), sample.teacher.end(), batch.teacher.data_ptr<float>() + i * classes);
+    std::copy(sample.target.begin(), sample.target.end(),
+              batch.targets.data_ptr<float>() + i * classes);
+    std::copy(sample.teacher.begin(), sample.teacher.end(),
+              batch.teacher.data_ptr<float>() + i * classes);
     batch.weights.data_ptr<float>()[i] = sample.weight;
   }
   return batch;
 }
 
-Predictions of_nothing() { return {torch::empty({0, 0}), torch::empty({0, 0}), torch::empty({0}, torch::kInt64)}; }
+Predictions of_nothing() {
+  return {torch::empty({0, 0}), torch::empty({0, 0}), torch::empty({0}, torch::kInt64)};
+}
 
 }  // namespace
 
-NetworkTrainer::NetworkTrainer(ClipReader& reader, Classes classes, ClipsOf clips, std::string folder, Progress& progress)
-    : reader_(reader), classes_(std::move(classes)), clips_(std::move(clips)), folder_(std::move(folder)), progress_(progress) {
+NetworkTrainer::NetworkTrainer(ClipReader& reader, Classes classes, ClipsOf clips,
+                               std::string folder, Progress& progress)
+    : reader_(reader),
+      classes_(std::move(classes)),
+      clips_(std::move(clips)),
+      folder_(std::move(folder)),
+      progress_(progress) {
   std::filesystem::create_directories(folder_);
 }
 
-void NetworkTrainer::pretrain_on(ClipsOf pool, CacheOptions cache) { pool_ = std::move(pool), cache_ = std::move(cache); }
+void NetworkTrainer::pretrain_on(ClipsOf pool, CacheOptions cache) {
+  pool_ = std::move(pool), cache_ = std::move(cache);
+}
 
-Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string& what,
-                      const Model& teacher) {
+Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& loss,
+                            const std::vector<Sample>& samples, Random random,
+                            const std::string& what, const Model& teacher) {
   Learner fitted = learner;
   fitted.training.steps = learner.training.steps_for(std::ssize(samples));
   const Model net = fitted.model.build(classes_.size(), random.stream("weights"));
   net->to(device_for(learner.training.device, "training.device"));
-  const std::string warning = learner.backbone_frozen() ? "" : learner.augment.flip_warning(classes_);
+  const std::string warning =
+      learner.backbone_frozen() ? "" : learner.augment.flip_warning(classes_);
   if (!warning.empty()) note(warning);
-  if (!fitted.model.account.empty()) note(fmt::format("Weights for {}: {}", fitted.model.backbone.name, fitted.model.account));
+  if (!fitted.model.account.empty())
+    note(fmt::format("Weights for {}: {}", fitted.model.backbone.name, fitted.model.account));
   if (learner.pretext) {
     expect(pool_ != nullptr, "there are clips to pre-train on");
-    Pretraining(reader_.options(), cache_, pool_(), folder_, progress_).start(*net, learner, classes_.size(), random.stream("pretext"));
+    Pretraining(reader_.options(), cache_, pool_(), folder_, progress_)
+        .start(*net, learner, classes_.size(), random.stream("pretext"));
   }
-  const std::string stem = fmt::format("{}/{}", folder_, training_fingerprint(*net, fitted, loss, reader_.options(), samples, random, teacher));
+  const std::string stem = fmt::format(
+      "{}/{}", folder_,
+      training_fingerprint(*net, fitted, loss, reader_.options(), samples, random, teacher));
   const std::string finished = stem + ".safetensors", checkpoint = stem + ".checkpoint.safetensors";
   if (const auto kept = load_kept(finished, progress_)) {
     load_into(*net, *kept);
@@ -115,10 +147,13 @@ Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& l
     return net;
   }
   const auto learned = objective(*net, fitted, loss, samples, random.stream("loss"), teacher);
-  const auto fit_what = learner.probe ? &NetworkTrainer::fit_probe : learner.backbone_frozen() ? &NetworkTrainer::fit_head : &NetworkTrainer::fit_clips;
+  const auto fit_what = learner.probe               ? &NetworkTrainer::fit_probe
+                        : learner.backbone_frozen() ? &NetworkTrainer::fit_head
+                                                    : &NetworkTrainer::fit_clips;
   if (!learner.probe && !learner.backbone_frozen()) read_all(fitted.training, samples);
   progress_.begin(what, fitted.training.steps, "steps");
-  const FitReport report = (this->*fit_what)(*net, fitted, *learned, weighed(learner, samples), random, checkpoint);
+  const FitReport report =
+      (this->*fit_what)(*net, fitted, *learned, weighed(learner, samples), random, checkpoint);
   progress_.end();
   note("Trained in " + report.precision);
   save_checked(finished, state(*net));
@@ -126,18 +161,24 @@ Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& l
   return net;
 }
 
-std::unique_ptr<Objective> NetworkTrainer::objective(Net& net, const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples,
-                                               Random random, const Model& teacher) const {
+std::unique_ptr<Objective> NetworkTrainer::objective(Net& net, const Learner& learner,
+                                                     const Choice<DistillLoss>& loss,
+                                                     const std::vector<Sample>& samples,
+                                                     Random random, const Model& teacher) const {
   const double smoothing = learner.training.label_smoothing;
   if (!uses(loss, samples)) return std::make_unique<Supervised>(smoothing);
   expect(loss.method != nullptr, "a loss is chosen where a teacher answered");
-  expect(!teacher || !learner.backbone_frozen(), "features that are computed once show a teacher no view");
+  expect(!teacher || !learner.backbone_frozen(),
+         "features that are computed once show a teacher no view");
   if (!teacher || !is_taught(samples)) return std::make_unique<Taught>(loss.method, smoothing);
   auto taught = std::make_unique<Taught>(loss.method, smoothing, teacher);
   const InputOptions& input = reader_.options();
-  const torch::Tensor clip = torch::zeros({1, 3, input.sampling.frames, input.size_px, input.size_px});
-  const torch::Tensor even = torch::full({1, classes_.size()}, 1.0 / static_cast<double>(classes_.size()));
-  taught->prepare(net, {clip, even, torch::zeros({1}, torch::kInt64), torch::ones({1}), even}, std::ssize(samples), random);
+  const torch::Tensor clip =
+      torch::zeros({1, 3, input.sampling.frames, input.size_px, input.size_px});
+  const torch::Tensor even =
+      torch::full({1, classes_.size()}, 1.0 / static_cast<double>(classes_.size()));
+  taught->prepare(net, {clip, even, torch::zeros({1}, torch::kInt64), torch::ones({1}), even},
+                  std::ssize(samples), random);
   return taught;
 }
 
@@ -148,14 +189,18 @@ void NetworkTrainer::note(const std::string& text) {
 
 // Beside a network that learns on every processor, decoding slows both down.
 void NetworkTrainer::read_all(const TrainingOptions& training, const std::vector<Sample>& samples) {
-  const bool sees_all = training.steps * training.accumulate * training.batch_size >= std::ssize(samples);
-  if (!sees_all || !reader_.options().training_frames_fit(static_cast<double>(samples.size()), reader_.cache_options())) return;
+  const bool sees_all =
+      training.steps * training.accumulate * training.batch_size >= std::ssize(samples);
+  if (!sees_all || !reader_.options().training_frames_fit(static_cast<double>(samples.size()),
+                                                          reader_.cache_options()))
+    return;
   std::vector<ClipReader::Ahead> ahead;
   for (const Sample& sample : samples) ahead.push_back({&sample.clip, true});
   read_ahead(reader_, ahead, progress_, "reading clips");
 }
 
-std::vector<Sample> NetworkTrainer::weighed(const Learner& learner, const std::vector<Sample>& samples) const {
+std::vector<Sample> NetworkTrainer::weighed(const Learner& learner,
+                                            const std::vector<Sample>& samples) const {
   std::vector<Sample> weighed = samples;
   if (!learner.training.class_weights) return weighed;
   std::vector<double> mass(classes_.size(), 0);
@@ -171,25 +216,33 @@ std::vector<Sample> NetworkTrainer::weighed(const Learner& learner, const std::v
   return weighed;
 }
 
-FitReport NetworkTrainer::fit_clips(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint) {
+FitReport NetworkTrainer::fit_clips(Net& net, const Learner& learner, Objective& objective,
+                                    const std::vector<Sample>& samples, Random random,
+                                    const std::string& checkpoint) {
   const TrainingOptions& training = learner.training;
   std::shared_ptr<TrainingBatches> batches;
   AugmentOptions augment = learner.augment;
   augment.resolve(classes_);
   BatchStream stream;
   stream.open = [&](int64_t first) {
-    batches = std::make_shared<TrainingBatches>(reader_, samples, classes_.size(), training.batch_size, augment,
-                                                training.class_balanced, random.stream("batches"), first, training.threads);
+    batches = std::make_shared<TrainingBatches>(
+        reader_, samples, classes_.size(), training.batch_size, augment, training.class_balanced,
+        random.stream("batches"), first, training.threads);
     return [batches] { return batches->next(); };
   };
   stream.describe = [&](const torch::Tensor& rows) { return videos_of(samples, rows); };
   std::unique_ptr<Objective> aware;  // with a head that tells the transformations of augment.family
-  if (augment.family && augment.family->head_classes() > 0) aware = std::make_unique<TaskAware>(objective, *augment.family, net, random.stream("transform head"));
-  return fit(net, training, aware ? *aware : objective, stream, random.stream("fit"), checkpoint, progress_);
+  if (augment.family && augment.family->head_classes() > 0)
+    aware = std::make_unique<TaskAware>(objective, *augment.family, net,
+                                        random.stream("transform head"));
+  return fit(net, training, aware ? *aware : objective, stream, random.stream("fit"), checkpoint,
+             progress_);
 }
 
 // A clip counts by its truth, else by the teacher's word.
-FitReport NetworkTrainer::fit_probe(Net& net, const Learner&, Objective&, const std::vector<Sample>& samples, Random, const std::string&) {
+FitReport NetworkTrainer::fit_probe(Net& net, const Learner&, Objective&,
+                                    const std::vector<Sample>& samples, Random,
+                                    const std::string&) {
   const Predictions read = features(net, refs_of(samples));
   if (read.rows.size(0) == 0) fail("no labelled clip could be read; see the quarantined videos");
   std::vector<torch::Tensor> known, weights;
@@ -204,7 +257,9 @@ FitReport NetworkTrainer::fit_probe(Net& net, const Learner&, Objective&, const 
   return report;
 }
 
-FitReport NetworkTrainer::fit_head(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& all, Random random, const std::string& checkpoint) {
+FitReport NetworkTrainer::fit_head(Net& net, const Learner& learner, Objective& objective,
+                                   const std::vector<Sample>& all, Random random,
+                                   const std::string& checkpoint) {
   const Predictions known = features(net, refs_of(all));
   const int64_t readable = known.rows.size(0);
   if (readable == 0) fail("no labelled clip could be read; see the quarantined videos");
@@ -214,8 +269,9 @@ FitReport NetworkTrainer::fit_head(Net& net, const Learner& learner, Objective& 
   const Random order_random = random.stream("order");
   std::vector<int64_t> likely;
   for (const Sample& sample : samples) likely.push_back(sample.likely());
-  const auto order = learner.training.class_balanced ? std::make_shared<SampleOrder>(likely, order_random)
-                                                     : std::make_shared<SampleOrder>(readable, order_random);
+  const auto order = learner.training.class_balanced
+                         ? std::make_shared<SampleOrder>(likely, order_random)
+                         : std::make_shared<SampleOrder>(readable, order_random);
   BatchStream stream;
   stream.describe = [&](const torch::Tensor& rows) { return videos_of(samples, rows); };
   stream.open = [&, size = learner.training.batch_size](int64_t first) {
@@ -224,20 +280,24 @@ FitReport NetworkTrainer::fit_head(Net& net, const Learner& learner, Objective& 
       for (int64_t i = 0; i < size; ++i) rows.push_back(order->at(position++, 0));
       const torch::Tensor picked = torch::tensor(rows, torch::kInt64);
       const auto of = [&](const torch::Tensor& column) { return column.index_select(0, picked); };
-      return Batch{of(whole.clips), of(whole.targets), of(whole.rows), of(whole.weights), of(whole.teacher)};
+      return Batch{of(whole.clips), of(whole.targets), of(whole.rows), of(whole.weights),
+                   of(whole.teacher)};
     };
   };
   // Only what trains is handed to the loop: the frozen backbone stays in evaluation mode.
   HeadOnly head(net);
   for (const auto& item : net.named_parameters())
-    if (item.value().requires_grad()) head.register_parameter(fmt::format("p{}", head.parameters().size()), item.value());
+    if (item.value().requires_grad())
+      head.register_parameter(fmt::format("p{}", head.parameters().size()), item.value());
   net.train();
-  const FitReport report = fit(head, learner.training, objective, stream, random.stream("fit"), checkpoint, progress_);
+  const FitReport report =
+      fit(head, learner.training, objective, stream, random.stream("fit"), checkpoint, progress_);
   net.eval();
   return report;
 }
 
-Predictions NetworkTrainer::predict(Net& net, const Learner& learner, const std::vector<Clip>& clips) {
+Predictions NetworkTrainer::predict(Net& net, const Learner& learner,
+                                    const std::vector<Clip>& clips) {
   return predict_all(net, learner, refs_of(clips));
 }
 
@@ -250,19 +310,23 @@ Predictions NetworkTrainer::predict_all(Net& net, const Learner& learner, const 
   return known;
 }
 
-Predictions NetworkTrainer::score(Net& net, const Learner& learner, const ClipRefs& clips, int64_t other_clips) {
-  if (learner.backbone_frozen() || learner.training.precision == "f32" || !cpu_has_bf16()) return predict_all(net, learner, clips);
+Predictions NetworkTrainer::score(Net& net, const Learner& learner, const ClipRefs& clips,
+                                  int64_t other_clips) {
+  if (learner.backbone_frozen() || learner.training.precision == "f32" || !cpu_has_bf16())
+    return predict_all(net, learner, clips);
   return read_and_predict(net, clips, "reading clips", "bf16", other_clips);
 }
 
-// All clips at the first call and in the order of clips_(): what a clip's features are does not depend on who asked when.
+// All clips at the first call and in the order of clips_(): what a clip's features are does not
+// depend on who asked when.
 Predictions NetworkTrainer::features(Net& net, const ClipRefs& clips) {
   auto& known = features_[frozen_fingerprint(net)];
   if (known.empty()) {
     const std::vector<Clip> all = clips_();
     const Predictions read = read_and_predict(net, refs_of(all), "features");
     for (const Clip& clip : all) known[clip.key()];  // undefined where unreadable
-    for (int64_t i = 0; i < read.rows.size(0); ++i) known[all[read.rows[i].item<int64_t>()].key()] = read.embeddings[i];
+    for (int64_t i = 0; i < read.rows.size(0); ++i)
+      known[all[read.rows[i].item<int64_t>()].key()] = read.embeddings[i];
   }
   std::vector<torch::Tensor> embeddings;
   std::vector<int64_t> rows;
@@ -276,13 +340,17 @@ Predictions NetworkTrainer::features(Net& net, const ClipRefs& clips) {
   return {torch::Tensor(), torch::stack(embeddings), torch::tensor(rows, torch::kInt64)};
 }
 
-Predictions NetworkTrainer::read_and_predict(Net& net, const ClipRefs& clips, const std::string& what, const std::string& precision, int64_t other_clips) {
+Predictions NetworkTrainer::read_and_predict(Net& net, const ClipRefs& clips,
+                                             const std::string& what, const std::string& precision,
+                                             int64_t other_clips) {
   const torch::NoGradGuard no_grad;
   net.eval();
   const InputOptions& input = reader_.options();
   std::string why_not;
   const std::vector<int64_t> clip = {3, input.sampling.frames, input.size_px, input.size_px};
-  const auto engine = quicker_engine(Model(std::shared_ptr<Net>(), &net), clip, std::max(std::ssize(clips), other_clips), worth_freezing, &why_not, /*at_once=*/std::ssize(clips), precision);
+  const auto engine = quicker_engine(Model(std::shared_ptr<Net>(), &net), clip,
+                                     std::max(std::ssize(clips), other_clips), worth_freezing,
+                                     &why_not, /*at_once=*/std::ssize(clips), precision);
   if (!why_not.empty()) note(why_not);
   EvaluationBatches batches(reader_, clips, classes_.size(), engine->batch(), /*threads=*/1);
   Predictions all = of_nothing();
@@ -310,13 +378,16 @@ Predictions NetworkTrainer::read_and_predict(Net& net, const ClipRefs& clips, co
   }
   while (!under_way.empty()) take_first();
   progress_.end();
-  return {all.logits.slice(0, 0, done), all.embeddings.slice(0, 0, done), all.rows.slice(0, 0, done)};
+  return {all.logits.slice(0, 0, done), all.embeddings.slice(0, 0, done),
+          all.rows.slice(0, 0, done)};
 }
 
-Predictions NetworkTrainer::score_augmented(Net& net, const Learner& learner, const ClipRefs& clips, Random random) {
+Predictions NetworkTrainer::score_augmented(Net& net, const Learner& learner, const ClipRefs& clips,
+                                            Random random) {
   const torch::NoGradGuard no_grad;
   net.eval();
-  EvaluationBatches batches(reader_, clips, classes_.size(), kPassBatch, /*threads=*/1, learner.augment.label_safe(), random);
+  EvaluationBatches batches(reader_, clips, classes_.size(), kPassBatch, /*threads=*/1,
+                            learner.augment.label_safe(), random);
   std::vector<torch::Tensor> logits, rows;
   progress_.begin("augmented pass", std::ssize(clips), "clips");
   while (const auto batch = batches.next()) {
@@ -334,7 +405,8 @@ Pixels NetworkTrainer::pixels(const std::vector<Clip>& clips) {
   std::vector<torch::Tensor> parts;
   EvaluationBatches batches(reader_, clips, classes_.size(), kPassBatch, /*threads=*/1);
   while (const auto batch = batches.next()) {
-    for (int64_t i = 0; i < batch->rows.size(0); ++i) read.clips.push_back(clips[batch->rows[i].item<int64_t>()]);
+    for (int64_t i = 0; i < batch->rows.size(0); ++i)
+      read.clips.push_back(clips[batch->rows[i].item<int64_t>()]);
     parts.push_back((batch->clips * 127.5 + 127.5).round_().to(torch::kUInt8));
   }
   if (parts.empty()) fail("no clip can be read; see the quarantined videos");

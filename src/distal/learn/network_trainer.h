@@ -1,8 +1,9 @@
 #pragma once
-// Trains and predicts on this machine. What a training yields depends on nothing but the learner's options, the
-// samples and the seed; its weights are kept under the hash of all that, so that a continued run does not train again and
-// arms that begin alike share their first network. With the whole backbone frozen, the features of all clips (centre frames,
-// centre crop: no augmentation) are computed once, in a fixed order, and the head is trained on them, or fitted (Learner::probe).
+// Trains and predicts on this machine. What a training yields depends on nothing but the learner's
+// options, the samples and the seed; its weights are kept under the hash of all that, so that a
+// continued run does not train again and arms that begin alike share their first network. With the
+// whole backbone frozen, the features of all clips (centre frames, centre crop: no augmentation)
+// are computed once, in a fixed order, and the head is trained on them, or fitted (Learner::probe).
 
 #include <functional>
 #include <map>
@@ -21,34 +22,50 @@ namespace distal {
 class NetworkTrainer final : public Trainer {
  public:
   using ClipsOf = std::function<std::vector<Clip>()>;
-  /// `clips`: all that may ever be predicted or learned from; called where the features of them all are wanted.
-  NetworkTrainer(ClipReader& reader, Classes classes, ClipsOf clips, std::string folder, Progress& progress);
+  /// `clips`: all that may ever be predicted or learned from; called where the features of them all
+  /// are wanted.
+  NetworkTrainer(ClipReader& reader, Classes classes, ClipsOf clips, std::string folder,
+                 Progress& progress);
 
-  /// Before a learner with a pretext section is trained: the clips to pre-train on, and where their frames are cached.
+  /// Before a learner with a pretext section is trained: the clips to pre-train on, and where their
+  /// frames are cached.
   void pretrain_on(ClipsOf pool, CacheOptions cache);
 
-  Model train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string& what,
+  Model train(const Learner& learner, const Choice<DistillLoss>& loss,
+              const std::vector<Sample>& samples, Random random, const std::string& what,
               const Model& teacher = nullptr) override;
   Predictions predict(Net& net, const Learner& learner, const std::vector<Clip>& clips) override;
-  Predictions score(Net& net, const Learner& learner, const ClipRefs& clips, int64_t other_clips = 0) override;
-  Predictions score_augmented(Net& net, const Learner& learner, const ClipRefs& clips, Random random) override;
+  Predictions score(Net& net, const Learner& learner, const ClipRefs& clips,
+                    int64_t other_clips = 0) override;
+  Predictions score_augmented(Net& net, const Learner& learner, const ClipRefs& clips,
+                              Random random) override;
   Pixels pixels(const std::vector<Clip>& clips) override;
   torch::Tensor probabilities(Net& net, const torch::Tensor& values) override;
   std::set<std::string> take_notes() override { return std::exchange(notes_, {}); }
 
-  int64_t worth_freezing = kWorthFreezing;  // clips from which on predictions come from a frozen graph
+  int64_t worth_freezing =
+      kWorthFreezing;  // clips from which on predictions come from a frozen graph
 
  private:
-  Predictions read_and_predict(Net& net, const ClipRefs& clips, const std::string& what, const std::string& precision = "auto", int64_t other_clips = 0);
+  Predictions read_and_predict(Net& net, const ClipRefs& clips, const std::string& what,
+                               const std::string& precision = "auto", int64_t other_clips = 0);
   Predictions predict_all(Net& net, const Learner& learner, const ClipRefs& clips);
   Predictions features(Net& net, const ClipRefs& clips);
-  std::unique_ptr<Objective> objective(Net& net, const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples,
-                                       Random random, const Model& teacher) const;
+  std::unique_ptr<Objective> objective(Net& net, const Learner& learner,
+                                       const Choice<DistillLoss>& loss,
+                                       const std::vector<Sample>& samples, Random random,
+                                       const Model& teacher) const;
   void read_all(const TrainingOptions& training, const std::vector<Sample>& samples);
   std::vector<Sample> weighed(const Learner& learner, const std::vector<Sample>& samples) const;
-  FitReport fit_clips(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint);
-  FitReport fit_probe(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint);
-  FitReport fit_head(Net& net, const Learner& learner, Objective& objective, const std::vector<Sample>& samples, Random random, const std::string& checkpoint);
+  FitReport fit_clips(Net& net, const Learner& learner, Objective& objective,
+                      const std::vector<Sample>& samples, Random random,
+                      const std::string& checkpoint);
+  FitReport fit_probe(Net& net, const Learner& learner, Objective& objective,
+                      const std::vector<Sample>& samples, Random random,
+                      const std::string& checkpoint);
+  FitReport fit_head(Net& net, const Learner& learner, Objective& objective,
+                     const std::vector<Sample>& samples, Random random,
+                     const std::string& checkpoint);
   void note(const std::string& text);
 
   ClipReader& reader_;
@@ -57,7 +74,8 @@ class NetworkTrainer final : public Trainer {
   CacheOptions cache_;
   std::string folder_;
   Progress& progress_;
-  std::map<std::string, std::map<std::string, torch::Tensor>> features_;  // by frozen weights and clip: [D], undefined where unreadable
+  std::map<std::string, std::map<std::string, torch::Tensor>>
+      features_;  // by frozen weights and clip: [D], undefined where unreadable
   std::set<std::string> said_, notes_;
 };
 

@@ -22,12 +22,18 @@ class LearningTest : public ::testing::Test {
     input_.size_px = 32;
     input_.sampling.frames = 4;
     read_options(loss_, "{name: black_box}", "test");
-    read_options(learner_, "{model: {name: resnet3d, depth: 10, width: 4, freeze: [backbone]}, training: {steps: 12, batch_size: 5}}", "test");
+    read_options(learner_,
+                 "{model: {name: resnet3d, depth: 10, width: 4, freeze: [backbone]}, training: "
+                 "{steps: 12, batch_size: 5}}",
+                 "test");
   }
 
   struct Start {
     Start(const LearningTest& test, const std::string& name)
-        : reader(test.input_, {test.folder_ / "frames", 1}), learning(reader, {{"left", "right"}}, [clips = test.clips_] { return clips; }, test.folder_ / name, progress) {}
+        : reader(test.input_, {test.folder_ / "frames", 1}),
+          learning(
+              reader, {{"left", "right"}}, [clips = test.clips_] { return clips; },
+              test.folder_ / name, progress) {}
     ConsoleProgress progress{ConsoleProgress::Mode::quiet};
     ClipReader reader;
     NetworkTrainer learning;
@@ -35,7 +41,9 @@ class LearningTest : public ::testing::Test {
 
   std::vector<Sample> samples(std::vector<int> rows) const {
     std::vector<Sample> made;
-    for (const int row : rows) made.push_back({clips_[row], row % 2 == 0 ? std::vector<float>{1, 0} : std::vector<float>{0, 1}});
+    for (const int row : rows)
+      made.push_back(
+          {clips_[row], row % 2 == 0 ? std::vector<float>{1, 0} : std::vector<float>{0, 1}});
     return made;
   }
 
@@ -63,7 +71,8 @@ TEST_F(LearningTest, AFrozenGraphPredictsWhatTheNetworkDoesAndPassesOverWhatCann
   const Model net = learner_.model.build(2, Random(1));
   Start plain(*this, "plain"), frozen(*this, "frozen");
   frozen.learning.worth_freezing = 1;
-  const Predictions expected = plain.learning.predict(*net, learner_, clips_), found = frozen.learning.predict(*net, learner_, clips_);
+  const Predictions expected = plain.learning.predict(*net, learner_, clips_),
+                    found = frozen.learning.predict(*net, learner_, clips_);
   EXPECT_EQ(found.rows.size(0), 29);
   EXPECT_TRUE(found.rows.equal(expected.rows));
   EXPECT_TRUE(torch::allclose(found.logits, expected.logits, 1e-4, 1e-6));
@@ -76,16 +85,19 @@ TEST_F(LearningTest, AStrategyIsShownWhatTheNetworkComputesInThePrecisionItTrain
   const Model net = learner_.model.build(2, Random(1));
   Start start(*this, "score");
   const std::vector<Clip> few(clips_.begin(), clips_.begin() + 2);
-  const auto whole = start.learning.predict(*net, learner_, clips_).logits, alone = start.learning.score(*net, learner_, refs_of(few)).logits;
+  const auto whole = start.learning.predict(*net, learner_, clips_).logits,
+             alone = start.learning.score(*net, learner_, refs_of(few)).logits;
   EXPECT_TRUE(alone.equal(whole.slice(0, 0, 2))) << "few clips are not worth a graph";
   if (!openvino_present()) GTEST_SKIP() << "built without OpenVINO";
   start.learning.worth_freezing = 12;
-  const auto scored = start.learning.score(*net, learner_, refs_of(clips_)).logits, beside = start.learning.score(*net, learner_, refs_of(few), 12).logits;
+  const auto scored = start.learning.score(*net, learner_, refs_of(clips_)).logits,
+             beside = start.learning.score(*net, learner_, refs_of(few), 12).logits;
   EXPECT_TRUE(torch::allclose(scored, whole, 0.05, 0.05));
   EXPECT_EQ(torch::allclose(scored, whole, 1e-4, 1e-6), !cpu_has_bf16());
   EXPECT_TRUE(torch::allclose(beside, scored.slice(0, 0, 2), 1e-4, 1e-6)) << "as the many are";
   learner_.training.precision = "f32";
-  EXPECT_TRUE(torch::allclose(start.learning.score(*net, learner_, refs_of(clips_)).logits, whole, 1e-4, 1e-6));
+  EXPECT_TRUE(torch::allclose(start.learning.score(*net, learner_, refs_of(clips_)).logits, whole,
+                              1e-4, 1e-6));
 }
 
 TEST_F(LearningTest, ClipsAreReadBeforeTheyAreLearnedFrom) {
@@ -97,13 +109,16 @@ TEST_F(LearningTest, ClipsAreReadBeforeTheyAreLearnedFrom) {
   sees_all.learning.train(learner_, loss_, first, Random(1), "all");
   EXPECT_EQ(sees_all.reader.counts().decoded_frames, 6 * 8) << "what training may ask for";
   EXPECT_EQ(sees_all.reader.counts().misses, 6) << "each video once";
-  sees_some.learning.train(learner_, loss_, others, Random(1), "some");  // one clip more than it sees
+  sees_some.learning.train(learner_, loss_, others, Random(1),
+                           "some");  // one clip more than it sees
   EXPECT_LE(sees_some.reader.counts().decoded_frames, 6 * 8);
 }
 
 TEST_F(LearningTest, WhatATrainingYieldsDependsOnItsSamplesTheirOrderAndTheSeed) {
   Start first(*this, "first"), again(*this, "again");
-  const auto train = [&](Start& at, std::vector<int> rows, uint64_t seed) { return at.learning.train(learner_, loss_, samples(rows), Random(seed), "test"); };
+  const auto train = [&](Start& at, std::vector<int> rows, uint64_t seed) {
+    return at.learning.train(learner_, loss_, samples(rows), Random(seed), "test");
+  };
   const Model a = train(first, {0, 1, 2, 3}, 1);
   EXPECT_TRUE(same(*a, *train(again, {0, 1, 2, 3}, 1)));
   EXPECT_TRUE(same(*a, *train(first, {0, 1, 2, 3}, 1))) << "found again on disk";
@@ -113,15 +128,19 @@ TEST_F(LearningTest, WhatATrainingYieldsDependsOnItsSamplesTheirOrderAndTheSeed)
 
 TEST_F(LearningTest, KeptWeightsThatAreDamagedAreTrainedAgain) {
   Start at(*this, "kept");
-  const auto train = [&] { return at.learning.train(learner_, loss_, samples({0, 1, 2, 3}), Random(1), "test"); };
+  const auto train = [&] {
+    return at.learning.train(learner_, loss_, samples({0, 1, 2, 3}), Random(1), "test");
+  };
   const Model first = train();
   std::vector<std::string> kept;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_ / "kept")) kept.push_back(entry.path());
+  for (const auto& entry : std::filesystem::directory_iterator(folder_ / "kept"))
+    kept.push_back(entry.path());
   ASSERT_EQ(kept.size(), 1u);
   const std::string bytes = read_file(kept[0]);
   std::string changed = bytes;
   changed[bytes.size() - 30] ^= 1;
-  for (const std::string& damaged : {changed, bytes.substr(0, bytes.size() / 2), std::string(), std::string(bytes.size(), '\0')}) {
+  for (const std::string& damaged : {changed, bytes.substr(0, bytes.size() / 2), std::string(),
+                                     std::string(bytes.size(), '\0')}) {
     write_atomically(kept[0], damaged);
     EXPECT_TRUE(same(*first, *train()));
     EXPECT_EQ(read_file(kept[0]), bytes) << "and kept again";
@@ -137,11 +156,13 @@ TEST_F(LearningTest, ATeachersWordIsLearnedBesideTheTruth) {
   Choice<DistillLoss> little, much;
   read_options(little, "{name: kd, alpha: 0.1}", "test");
   read_options(much, "{name: kd, alpha: 0.9}", "test");
-  EXPECT_FALSE(same(*at.learning.train(learner_, little, taught, Random(1), "test"), *at.learning.train(learner_, much, taught, Random(1), "test")))
+  EXPECT_FALSE(same(*at.learning.train(learner_, little, taught, Random(1), "test"),
+                    *at.learning.train(learner_, much, taught, Random(1), "test")))
       << "alpha has an effect where a clip has both";
 }
 
-// Seven clips of one class and one of the other: drawn evenly, the rare class is half of what the head sees.
+// Seven clips of one class and one of the other: drawn evenly, the rare class is half of what the
+// head sees.
 TEST_F(LearningTest, ClassBalanceHoldsWithAFrozenBackboneToo) {
   Start at(*this, "balance");
   learner_.training.steps = 60;
@@ -150,7 +171,11 @@ TEST_F(LearningTest, ClassBalanceHoldsWithAFrozenBackboneToo) {
     Learner learner = learner_;
     learner.training.class_balanced = balanced;
     const Model net = at.learning.train(learner, loss_, rare, Random(1), "test");
-    return at.learning.predict(*net, learner, clips_).logits.softmax(1).select(1, 1).mean().item<double>();
+    return at.learning.predict(*net, learner, clips_)
+        .logits.softmax(1)
+        .select(1, 1)
+        .mean()
+        .item<double>();
   };
   EXPECT_GT(share_of_rare(true), share_of_rare(false) + 0.1);
 }
@@ -162,7 +187,8 @@ TEST_F(LearningTest, EpochsCountTheSamples) {
   steps.training.epochs = 0;
   steps.training.steps = 4;
   const auto eight = samples({0, 1, 2, 3, 4, 5, 6, 7});
-  EXPECT_TRUE(same(*at.learning.train(learner_, loss_, eight, Random(1), "test"), *at.learning.train(steps, loss_, eight, Random(1), "test")));
+  EXPECT_TRUE(same(*at.learning.train(learner_, loss_, eight, Random(1), "test"),
+                   *at.learning.train(steps, loss_, eight, Random(1), "test")));
 }
 
 }  // namespace

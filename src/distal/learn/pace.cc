@@ -30,7 +30,8 @@ Pace measured_pace(const Learner& learner, const InputOptions& input, int64_t cl
   check_interrupted();
   const Model net = learner.model.build(classes, Random(0));
   const int64_t batch = learner.training.batch_size;
-  const torch::Tensor clips = torch::randn({batch, 3, input.sampling.frames, input.size_px, input.size_px});
+  const torch::Tensor clips =
+      torch::randn({batch, 3, input.sampling.frames, input.size_px, input.size_px});
   const torch::Tensor embeddings = torch::randn({batch, net->embedding_size()});
   Pace pace;
   net->train();
@@ -66,19 +67,25 @@ Pace quickest_pace(const Learner& learner, const InputOptions& input, int64_t cl
 
 PaceOf once_each(PaceOf pace_of) {
   const auto known = std::make_shared<std::map<std::string, Pace>>();
-  return [known, pace_of = std::move(pace_of)](const Learner& learner, const InputOptions& input, int64_t classes) {
+  return [known, pace_of = std::move(pace_of)](const Learner& learner, const InputOptions& input,
+                                               int64_t classes) {
     ModelOptions model = learner.model;
     model.init.clear(), model.init_keys.clear();
-    const std::string network = fmt::format("{}{} frames {} px {} batch {} {} classes", resolved(model), input.sampling.frames, input.size_px,
-                                            learner.training.batch_size, learner.training.precision, classes);
+    const std::string network = fmt::format(
+        "{}{} frames {} px {} batch {} {} classes", resolved(model), input.sampling.frames,
+        input.size_px, learner.training.batch_size, learner.training.precision, classes);
     const auto at = known->find(network);
-    return at != known->end() ? at->second : known->emplace(network, pace_of(learner, input, classes)).first->second;
+    return at != known->end()
+               ? at->second
+               : known->emplace(network, pace_of(learner, input, classes)).first->second;
   };
 }
 
 std::string busy_sentence(double load, int64_t processors) {
   if (load < 0.5 * static_cast<double>(processors)) return "";
-  return fmt::format("The machine is busy (load average {:.1f}, {} processors): paces measured now are slower than those of an idle one.", load, processors);
+  return fmt::format("The machine is busy (load average {:.1f}, {} processors): paces measured now "
+                     "are slower than those of an idle one.",
+                     load, processors);
 }
 
 double load_average() {

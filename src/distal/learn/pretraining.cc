@@ -13,8 +13,8 @@ namespace distal {
 namespace {
 
 // Of everything that determines the pre-trained weights.
-std::string pretraining_fingerprint(const Net& fresh, PretextOptions pretext, InputOptions views, int64_t frames, const std::vector<Clip>& pool,
-                                    Random random) {
+std::string pretraining_fingerprint(const Net& fresh, PretextOptions pretext, InputOptions views,
+                                    int64_t frames, const std::vector<Clip>& pool, Random random) {
   const TrainingOptions plain;
   pretext.training.threads = plain.threads;
   pretext.training.checkpoint_every = plain.checkpoint_every;
@@ -30,7 +30,8 @@ void copy_weights(const Net& from, const Net& to, bool with_classifier) {
   const torch::NoGradGuard no_grad;
   const auto sources = state(from), targets = state(to);
   for (size_t i = 0; i < sources.size(); ++i)
-    if (with_classifier || !targets[i].first.starts_with("fc.")) targets[i].second.copy_(sources[i].second);
+    if (with_classifier || !targets[i].first.starts_with("fc."))
+      targets[i].second.copy_(sources[i].second);
 }
 
 }  // namespace
@@ -41,8 +42,13 @@ Model unfrozen(const Learner& learner, int64_t classes) {
   return model.build(classes, Random(0));
 }
 
-Pretraining::Pretraining(InputOptions input, CacheOptions cache, std::vector<Clip> pool, std::string folder, Progress& progress)
-    : input_(std::move(input)), cache_(std::move(cache)), pool_(std::move(pool)), folder_(std::move(folder)), progress_(progress) {}
+Pretraining::Pretraining(InputOptions input, CacheOptions cache, std::vector<Clip> pool,
+                         std::string folder, Progress& progress)
+    : input_(std::move(input)),
+      cache_(std::move(cache)),
+      pool_(std::move(pool)),
+      folder_(std::move(folder)),
+      progress_(progress) {}
 
 void Pretraining::start(Net& net, const Learner& learner, int64_t classes, Random random) {
   expect(learner.pretext.has_value(), "there is something to pre-train by");
@@ -51,13 +57,17 @@ void Pretraining::start(Net& net, const Learner& learner, int64_t classes, Rando
   const Model trained = unfrozen(learner, classes);
   trained->to(device_for(pretext.training.device, "pretext.training.device"));
   copy_weights(net, *trained, /*with_classifier=*/true);
-  const std::string stem = fmt::format("{}/pretext-{}", folder_, pretraining_fingerprint(*trained, pretext, views(pretext), input_.sampling.frames, pool_, random));
+  const std::string stem =
+      fmt::format("{}/pretext-{}", folder_,
+                  pretraining_fingerprint(*trained, pretext, views(pretext), input_.sampling.frames,
+                                          pool_, random));
   const std::string finished = stem + ".safetensors", checkpoint = stem + ".checkpoint.safetensors";
   account_.clear();
   if (const auto kept = load_kept(finished, progress_)) {
     load_into(*trained, *kept);
   } else {
-    fit_views(*trained, [&] { return unfrozen(learner, classes); }, pretext, random, checkpoint);
+    fit_views(
+        *trained, [&] { return unfrozen(learner, classes); }, pretext, random, checkpoint);
     save_checked(finished, state(*trained));
     std::filesystem::remove(checkpoint);
   }
@@ -72,7 +82,8 @@ InputOptions Pretraining::views(const PretextOptions& pretext) const {
   return views;
 }
 
-// A clip that is too short repeats its last frame in a view, which is a still: speeds and orders cannot be told there.
+// A clip that is too short repeats its last frame in a view, which is a still: speeds and orders
+// cannot be told there.
 void Pretraining::require_long_enough(ClipReader& reader) {
   const SamplingOptions& sampling = reader.options().sampling;
   const int64_t wanted = (sampling.frames - 1) * sampling.stride + 1;
@@ -89,12 +100,18 @@ void Pretraining::require_long_enough(ClipReader& reader) {
     }
   }
   if (readable > 0 && short_ones == readable)
-    fail("pretext: no clip of the pool has the {} frames of a view; lower pretext.stride, the largest of speed.strides, or input.sampling.frames", wanted);
+    fail("pretext: no clip of the pool has the {} frames of a view; lower pretext.stride, the "
+         "largest of speed.strides, or input.sampling.frames",
+         wanted);
   if (short_ones > 0)
-    progress_.say(fmt::format("pre-training: {} of {} clips have fewer than the {} frames of a view and repeat their last", short_ones, readable, wanted));
+    progress_.say(fmt::format("pre-training: {} of {} clips have fewer than the {} frames of a "
+                              "view and repeat their last",
+                              short_ones, readable, wanted));
 }
 
-void Pretraining::fit_views(Net& net, const std::function<Model()>& twin, const PretextOptions& pretext, Random random, const std::string& checkpoint) {
+void Pretraining::fit_views(Net& net, const std::function<Model()>& twin,
+                            const PretextOptions& pretext, Random random,
+                            const std::string& checkpoint) {
   ClipReader reader(views(pretext), cache_);
   require_long_enough(reader);
   Taco taco(pretext, net, twin, input_.sampling.frames, std::ssize(pool_), random.stream("heads"));
@@ -103,15 +120,18 @@ void Pretraining::fit_views(Net& net, const std::function<Model()>& twin, const 
   const TrainingOptions& training = pretext.training;
   BatchStream stream;
   stream.open = [&](int64_t first) {
-    const auto batches = std::make_shared<TrainingBatches>(reader, samples, /*classes=*/1, training.batch_size, pretext.augment, /*class_balanced=*/false,
-                                                           random.stream("batches"), first, training.threads, pretext.contrasts() ? 2 : 1);
+    const auto batches = std::make_shared<TrainingBatches>(
+        reader, samples, /*classes=*/1, training.batch_size, pretext.augment,
+        /*class_balanced=*/false, random.stream("batches"), first, training.threads,
+        pretext.contrasts() ? 2 : 1);
     return [batches, &taco, draws = random.stream("tasks"), micro = first]() mutable {
       return taco.prepare(batches->next(), draws.stream("batch", static_cast<uint64_t>(micro++)));
     };
   };
   stream.describe = [&](const torch::Tensor& rows) {
     std::set<std::string> videos;
-    for (int64_t i = 0; i < rows.size(0); ++i) videos.insert(samples[rows[i].item<int64_t>()].clip.video);
+    for (int64_t i = 0; i < rows.size(0); ++i)
+      videos.insert(samples[rows[i].item<int64_t>()].clip.video);
     std::string text;
     for (const auto& video : videos) text += (text.empty() ? "" : ", ") + video;
     return text;
@@ -121,7 +141,8 @@ void Pretraining::fit_views(Net& net, const std::function<Model()>& twin, const 
   progress_.end();
   account_ = taco.account();
   progress_.say(fmt::format("pre-trained on {} clips: {}", pool_.size(), account_));
-  for (const Quarantined& video : reader.quarantined()) progress_.say(fmt::format("pre-training could not read {}: {}", video.path, video.reason));
+  for (const Quarantined& video : reader.quarantined())
+    progress_.say(fmt::format("pre-training could not read {}: {}", video.path, video.reason));
 }
 
 }  // namespace distal

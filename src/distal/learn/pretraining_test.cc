@@ -1,4 +1,5 @@
-// Pre-training, on small generated videos: what it depends on, what it leaves alone, what it refuses.
+// Pre-training, on small generated videos: what it depends on, what it leaves alone, what it
+// refuses.
 
 #include "distal/learn/pretraining.h"
 
@@ -27,18 +28,21 @@ class PretrainingTest : public ::testing::Test {
   Model pretrained(const std::vector<Clip>& pool, const std::string& name, uint64_t seed = 1) {
     std::filesystem::create_directories(folder_ / name);
     const Model net = fresh();
-    Pretraining(input_, {folder_ / "frames", 1}, pool, folder_ / name, quiet_).start(*net, learner_, 2, Random(seed));
+    Pretraining(input_, {folder_ / "frames", 1}, pool, folder_ / name, quiet_)
+        .start(*net, learner_, 2, Random(seed));
     return net;
   }
   int files(const std::string& name) const {
     int count = 0;
-    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder_ / name)) ++count;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder_ / name))
+      ++count;
     return count;
   }
 
   static constexpr const char* kLearner =
       "{model: {name: resnet3d, depth: 10, width: 4}, training: {steps: 3, batch_size: 4}, "
-      "pretext: {tasks: [reverse, speed], speed: {strides: [1, 2]}, dim: 8, hidden: 8, training: {steps: 3, batch_size: 4, precision: f32}}}";
+      "pretext: {tasks: [reverse, speed], speed: {strides: [1, 2]}, dim: 8, hidden: 8, training: "
+      "{steps: 3, batch_size: 4, precision: f32}}}";
   TemporaryFolder folder_;
   std::vector<Clip> clips_;
   InputOptions input_;
@@ -72,17 +76,20 @@ TEST_F(PretrainingTest, TrainsABackboneThatIsFrozenLater) {
   learner_.model.freeze = {"backbone"};
   const Model frozen = pretrained(clips_, "frozen");
   EXPECT_TRUE(same(*trained, *frozen));
-  for (const auto& row : frozen->named_parameters()) EXPECT_EQ(row.value().requires_grad(), row.key().starts_with("fc.")) << row.key();
+  for (const auto& row : frozen->named_parameters())
+    EXPECT_EQ(row.value().requires_grad(), row.key().starts_with("fc.")) << row.key();
 }
 
 TEST_F(PretrainingTest, IsWhereFineTuningStarts) {
   ClipReader reader(input_, {folder_ / "frames", 1});
   const auto train = [&](const std::string& name, bool pretext) {
-    NetworkTrainer learning(reader, {{"left", "right"}}, [&] { return clips_; }, folder_ / name, quiet_);
+    NetworkTrainer learning(
+        reader, {{"left", "right"}}, [&] { return clips_; }, folder_ / name, quiet_);
     learning.pretrain_on([&] { return clips_; }, {folder_ / "frames", 1});
     Learner learner = learner_;
     if (!pretext) learner.pretext.reset();
-    return learning.train(learner, loss_, {{clips_[0], {1, 0}}, {clips_[1], {0, 1}}}, Random(1), "test");
+    return learning.train(learner, loss_, {{clips_[0], {1, 0}}, {clips_[1], {0, 1}}}, Random(1),
+                          "test");
   };
   const Model with = train("with", true);
   EXPECT_TRUE(same(*with, *train("again", true)));
@@ -95,23 +102,29 @@ TEST_F(PretrainingTest, AProbeIsFittedOnItsFeatures) {
   learner_.model.freeze = {"backbone"};
   learner_.probe = true;
   std::vector<Sample> samples;
-  for (const Clip& clip : clips_) samples.push_back({clip, clip.label == 0 ? std::vector<float>{1, 0} : std::vector<float>{0, 1}});
+  for (const Clip& clip : clips_)
+    samples.push_back(
+        {clip, clip.label == 0 ? std::vector<float>{1, 0} : std::vector<float>{0, 1}});
   const auto logits = [&](const std::string& name) {
-    NetworkTrainer learning(reader, {{"left", "right"}}, [&] { return clips_; }, folder_ / name, quiet_);
+    NetworkTrainer learning(
+        reader, {{"left", "right"}}, [&] { return clips_; }, folder_ / name, quiet_);
     learning.pretrain_on([&] { return clips_; }, {folder_ / "frames", 1});
     const Model net = learning.train(learner_, loss_, samples, Random(1), "test");
     return learning.predict(*net, learner_, clips_).logits;
   };
   const torch::Tensor first = logits("first");
   EXPECT_TRUE(first.equal(logits("again")));
-  const double loss = at::cross_entropy_loss(first, torch::arange(8, torch::kInt64).remainder(2)).item<double>();
-  EXPECT_LT(loss, std::log(2.)) << "whatever the features are worth, the optimum is no worse than knowing nothing";
+  const double loss =
+      at::cross_entropy_loss(first, torch::arange(8, torch::kInt64).remainder(2)).item<double>();
+  EXPECT_LT(loss, std::log(2.))
+      << "whatever the features are worth, the optimum is no worse than knowing nothing";
 }
 
 TEST_F(PretrainingTest, RefusesAPoolOfClipsTooShortForItsViews) {
   learner_.pretext.reset();
   read_options(learner_, "{pretext: {tasks: [speed]}}", "test");  // strides to 8: 25 frames
-  EXPECT_THAT(error_of([&] { pretrained(clips_, "short"); }), HasSubstr("no clip of the pool has the 25 frames of a view"));
+  EXPECT_THAT(error_of([&] { pretrained(clips_, "short"); }),
+              HasSubstr("no clip of the pool has the 25 frames of a view"));
 }
 
 }  // namespace

@@ -21,7 +21,9 @@ inline std::vector<Clip> small_clips(const TemporaryFolder& folder, int count, i
   return clips;
 }
 
-inline std::vector<float> truth_of(const Clip& clip) { return clip.label == 0 ? std::vector<float>{1, 0} : std::vector<float>{0, 1}; }
+inline std::vector<float> truth_of(const Clip& clip) {
+  return clip.label == 0 ? std::vector<float>{1, 0} : std::vector<float>{0, 1};
+}
 
 /// Equal weights, of parameters whose names begin with `prefix`.
 inline bool same(const Net& a, const Net& b, const std::string& prefix = "") {

@@ -44,13 +44,15 @@ class Parser {
       if (at_ >= text_.size() || text_[at_] != separator_) break;
       ++at_;
     }
-    if (at_ < text_.size() && text_[at_] == '\r') ++at_;  // alone, as old Macintoshes wrote, it ends a line too
+    if (at_ < text_.size() && text_[at_] == '\r')
+      ++at_;  // alone, as old Macintoshes wrote, it ends a line too
     if (at_ < text_.size() && text_[at_] == '\n') ++at_;
     ++line_;
     return record;
   }
 
-  // In quotes or not. Behind a blank a quote that text follows is text too: `x.mp4, "Fast" running`.
+  // In quotes or not. Behind a blank a quote that text follows is text too: `x.mp4, "Fast"
+  // running`.
   std::string field() {
     const size_t begin = at_;
     skip_blanks();
@@ -60,22 +62,31 @@ class Parser {
     std::string inside = quoted();
     const std::string behind = plain();
     if (behind.empty()) return inside;
-    if (!blank) fail("{}:{}: '{}' stands behind a closing quote; put the whole field in quotes, and double those that belong to it", place_, line_, excerpt(behind, 60));
+    if (!blank)
+      fail("{}:{}: '{}' stands behind a closing quote; put the whole field in quotes, and double "
+           "those that belong to it",
+           place_, line_, excerpt(behind, 60));
     at_ = begin;
     line_ = opened;
     return plain();
   }
 
   void skip_blanks() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t') && text_[at_] != separator_) ++at_;
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t') &&
+           text_[at_] != separator_)
+      ++at_;
   }
 
   std::string plain() {
     const size_t begin = at_;
-    while (at_ < text_.size() && text_[at_] != separator_ && text_[at_] != '\n' && text_[at_] != '\r') ++at_;
+    while (at_ < text_.size() && text_[at_] != separator_ && text_[at_] != '\n' &&
+           text_[at_] != '\r')
+      ++at_;
     const std::string_view field = std::string_view(text_).substr(begin, at_ - begin);
     const size_t first = field.find_first_not_of(" \t");
-    return first == std::string_view::npos ? "" : std::string(field.substr(first, field.find_last_not_of(" \t") - first + 1));
+    return first == std::string_view::npos
+               ? ""
+               : std::string(field.substr(first, field.find_last_not_of(" \t") - first + 1));
   }
 
   std::string quoted() {
@@ -83,7 +94,9 @@ class Parser {
     std::string field;
     for (++at_;; ++at_) {
       if (at_ >= text_.size()) {
-        fail("{}:{}: a quote opens here and never closes, close it or double a quote that belongs to the text", place_, opened);
+        fail("{}:{}: a quote opens here and never closes, close it or double a quote that belongs "
+             "to the text",
+             place_, opened);
       }
       if (text_[at_] == '"') {
         if (++at_ >= text_.size() || text_[at_] != '"') break;
@@ -103,7 +116,10 @@ class Parser {
 
 }  // namespace
 
-void each_csv(const std::string& text, const std::string& place, const std::function<void(const CsvRecord&)>& visit) { Parser(text, place).each(visit); }
+void each_csv(const std::string& text, const std::string& place,
+              const std::function<void(const CsvRecord&)>& visit) {
+  Parser(text, place).each(visit);
+}
 
 std::vector<CsvRecord> parse_csv(const std::string& text, const std::string& place) {
   std::vector<CsvRecord> all;

@@ -42,15 +42,22 @@ std::string name_of(const std::string& path) { return fs::path(path).filename().
 std::string folder_of(const std::string& path) { return fs::path(path).parent_path().string(); }
 
 // Lexically: a symbolic link stays what it is called here.
-fs::path below(const std::string& folder, const fs::path& entry) { return entry.string().substr((fs::path(folder) / "").string().size()); }
+fs::path below(const std::string& folder, const fs::path& entry) {
+  return entry.string().substr((fs::path(folder) / "").string().size());
+}
 
-// Calls `visit` with each entry of a folder, or of all below it (fs::recursive_directory_iterator), where folders of others are passed over.
+// Calls `visit` with each entry of a folder, or of all below it (fs::recursive_directory_iterator),
+// where folders of others are passed over.
 template <class Iterator, class Visit>
 void walk(const std::string& folder, const Visit& visit) {
   std::error_code error;
   constexpr bool deep = std::is_same_v<Iterator, fs::recursive_directory_iterator>;
-  Iterator at(folder, deep ? fs::directory_options::skip_permission_denied : fs::directory_options::none, error);
-  if (error) fail("{}: the folder cannot be read ({}); check its name and its permissions", folder, error.message());
+  Iterator at(folder,
+              deep ? fs::directory_options::skip_permission_denied : fs::directory_options::none,
+              error);
+  if (error)
+    fail("{}: the folder cannot be read ({}); check its name and its permissions", folder,
+         error.message());
   for (const Iterator end; at != end; at.increment(error)) {
     check_interrupted();
     visit(*at);
@@ -58,13 +65,16 @@ void walk(const std::string& folder, const Visit& visit) {
   if (error) fail("{}: cannot be read to its end ({}); check the disk", folder, error.message());
 }
 
-std::vector<std::string> files_named(const std::string& folder, const Pattern& pattern, int64_t split) {
+std::vector<std::string> files_named(const std::string& folder, const Pattern& pattern,
+                                     int64_t split) {
   std::vector<std::string> files;
-  walk<fs::directory_iterator>(folder.empty() ? "." : folder, [&](const fs::directory_entry& entry) {
-    const std::string name = name_of(entry.path().string());
-    const auto found = pattern.match(name);
-    if (found && std::stoll(found->at(2)) == split) files.push_back((fs::path(folder) / name).string());
-  });
+  walk<fs::directory_iterator>(folder.empty() ? "." : folder,
+                               [&](const fs::directory_entry& entry) {
+                                 const std::string name = name_of(entry.path().string());
+                                 const auto found = pattern.match(name);
+                                 if (found && std::stoll(found->at(2)) == split)
+                                   files.push_back((fs::path(folder) / name).string());
+                               });
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -75,11 +85,14 @@ std::string format_of(const ImportOptions& options) {
     if (!files_named(options.path, ucf101_name(), options.split).empty()) return "ucf101";
     return files_named(options.path, hmdb51_name(), options.split).empty() ? "tree" : "hmdb51";
   }
-  if (has_video_ending(options.path)) throw UsageError(fmt::format("{}: a video; give the folder of CLASS/VIDEO it lies in, or a list", options.path));
+  if (has_video_ending(options.path))
+    throw UsageError(fmt::format(
+        "{}: a video; give the folder of CLASS/VIDEO it lies in, or a list", options.path));
   const std::string format = recognised_format(list_text(options.path), name_of(options.path));
   if (format.empty())
-    fail("{}: of no known format; import reads {}: --format NAME says which; our own CSV begins with path,label", options.path,
-         fmt::join(import_formats(), ", "));
+    fail("{}: of no known format; import reads {}: --format NAME says which; our own CSV begins "
+         "with path,label",
+         options.path, fmt::join(import_formats(), ", "));
   return format;
 }
 
@@ -87,7 +100,8 @@ std::string format_of(const ImportOptions& options) {
 std::vector<std::string> partners(const ImportOptions& options, const Pattern& pattern) {
   if (is_folder(options.path)) return files_named(options.path, pattern, options.split);
   const auto found = pattern.match(name_of(options.path));
-  return found ? files_named(folder_of(options.path), pattern, std::stoll(found->at(2))) : std::vector{options.path};
+  return found ? files_named(folder_of(options.path), pattern, std::stoll(found->at(2)))
+               : std::vector{options.path};
 }
 
 std::string hmdb51_class(const std::string& path) {
@@ -113,21 +127,28 @@ ForeignList rows_of_tree(const std::string& folder) {
     std::error_code unknown;
     if (!has_video_ending(entry.path().string()) || !entry.is_regular_file(unknown)) return;
     const fs::path relative = below(folder, entry.path());
-    if (!relative.has_parent_path()) fail("{}: lies beside the class folders; a folder tree is CLASS/VIDEO", entry.path().string());
+    if (!relative.has_parent_path())
+      fail("{}: lies beside the class folders; a folder tree is CLASS/VIDEO",
+           entry.path().string());
     Row row;
     row.path = relative.string();
     row.place = relative.string();
     row.label = utf8_name(relative.parent_path().filename().string());
-    if (row.label.str().find_first_not_of(" \t") == std::string::npos) fail("{}: its class folder has a blank name; name the class", entry.path().string());
+    if (row.label.str().find_first_not_of(" \t") == std::string::npos)
+      fail("{}: its class folder has a blank name; name the class", entry.path().string());
     set_group_of_name(row);
     list.add(row);
   });
-  if (list.rows.empty()) fail("{}: no video below it; a folder tree is CLASS/VIDEO (mp4, avi, mkv, mov, webm, ...)", folder);
-  std::sort(list.rows.begin(), list.rows.end(), [](const Row& a, const Row& b) { return a.path < b.path; });
+  if (list.rows.empty())
+    fail("{}: no video below it; a folder tree is CLASS/VIDEO (mp4, avi, mkv, mov, webm, ...)",
+         folder);
+  std::sort(list.rows.begin(), list.rows.end(),
+            [](const Row& a, const Row& b) { return a.path < b.path; });
   return list;
 }
 
-ForeignList read_list(const std::string& path, const ImportSource& source, const ImportOptions& options, const FindVideo& find) {
+ForeignList read_list(const std::string& path, const ImportSource& source,
+                      const ImportOptions& options, const FindVideo& find) {
   if (source.format == "csv") {
     ForeignList list;
     for (Row& row : read_rows(path, "")) list.add(std::move(row));
@@ -138,11 +159,14 @@ ForeignList read_list(const std::string& path, const ImportSource& source, const
   if (source.format == "kinetics") return read_kinetics(text, path, find);
   if (source.format == "mmaction2") return read_mmaction2(text, path, names_in(options.classes));
   if (source.format == "ucf101") {
-    const Side side = source.files.size() < 2 ? Side::unsaid : name_of(path).starts_with("test") ? Side::test : Side::training;
+    const Side side = source.files.size() < 2             ? Side::unsaid
+                      : name_of(path).starts_with("test") ? Side::test
+                                                          : Side::training;
     return read_ucf101(text, path, side);
   }
   if (source.format == "hmdb51") return read_hmdb51(text, path, hmdb51_class(path));
-  if (source.format == "labelstudio") return read_label_studio(text, path, find, options.frame_rate);
+  if (source.format == "labelstudio")
+    return read_label_studio(text, path, find, options.frame_rate);
   return read_cvat(text, path);
 }
 
@@ -161,7 +185,9 @@ void regroup(ForeignList& list, const std::string& expression) {
     row.grouped = true;
   }
   if (others == 0) return;
-  list.notes.push_back(fmt::format("--group matches {} of {} rows; the others keep the group they had", std::ssize(list.rows) - others, list.rows.size()));
+  list.notes.push_back(
+      fmt::format("--group matches {} of {} rows; the others keep the group they had",
+                  std::ssize(list.rows) - others, list.rows.size()));
 }
 
 // Leaves out the rows whose video is not there.
@@ -180,7 +206,8 @@ void locate(ImportSource& source, const FindVideo& find) {
     present.add(row, source.list.sides[i]);
   }
   if (present.rows.empty()) {
-    fail("{}: none of its {} videos lies in {}; --videos names their folder. The first: {}", source.files.front(), source.missing.size(),
+    fail("{}: none of its {} videos lies in {}; --videos names their folder. The first: {}",
+         source.files.front(), source.missing.size(),
          source.folder.empty() ? "this folder" : source.folder, source.missing.front());
   }
   source.list = std::move(present);
@@ -189,14 +216,17 @@ void locate(ImportSource& source, const FindVideo& find) {
 }  // namespace
 
 const std::vector<std::string>& import_formats() {
-  static const std::vector<std::string> formats = {"tree", "csv", "kinetics", "mmaction2", "ucf101", "hmdb51", "labelstudio", "cvat"};
+  static const std::vector<std::string> formats = {"tree",   "csv",    "kinetics",    "mmaction2",
+                                                   "ucf101", "hmdb51", "labelstudio", "cvat"};
   return formats;
 }
 
 bool has_video_ending(const std::string& path) {
-  static const std::set<std::string> endings = {".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"};
+  static const std::set<std::string> endings = {".mp4", ".avi",  ".mkv", ".mov", ".webm", ".m4v",
+                                                ".mpg", ".mpeg", ".ts",  ".wmv", ".flv"};
   std::string ending = fs::path(path).extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return endings.contains(ending);
 }
 
@@ -226,11 +256,17 @@ std::string VideoFolder::find(const std::string& name) {
 
 std::string VideoFolder::find_as_written(const std::string& name) {
   std::error_code unknown;
-  if (exists((fs::path(folder_) / name).string()) && !fs::is_directory(fs::path(folder_) / name, unknown)) return name;
+  if (exists((fs::path(folder_) / name).string()) &&
+      !fs::is_directory(fs::path(folder_) / name, unknown))
+    return name;
   if (!index_) index_ = std::make_unique<Index>(folder_);
-  const auto only = [](const auto& names, const std::string& key) { return names.count(key) == 1 ? names.find(key)->second : std::string(); };
+  const auto only = [](const auto& names, const std::string& key) {
+    return names.count(key) == 1 ? names.find(key)->second : std::string();
+  };
   const fs::path path = fs::path(name).lexically_normal();
-  if (const auto found = only(index_->by_path, (path.parent_path() / path.stem()).string()); !found.empty()) return found;
+  if (const auto found = only(index_->by_path, (path.parent_path() / path.stem()).string());
+      !found.empty())
+    return found;
   if (path.has_parent_path()) return "";
   const std::string same = only(index_->by_name, path.string());
   return same.empty() ? only(index_->by_stem, path.stem().string()) : same;
@@ -238,31 +274,40 @@ std::string VideoFolder::find_as_written(const std::string& name) {
 
 ImportSource read_source(const ImportOptions& options) {
   if (!exists(options.path))
-    throw UsageError(fmt::format("{}: missing; give a folder of CLASS/VIDEO, or a list ({})", options.path, fmt::join(import_formats(), ", ")));
+    throw UsageError(fmt::format("{}: missing; give a folder of CLASS/VIDEO, or a list ({})",
+                                 options.path, fmt::join(import_formats(), ", ")));
   ImportSource source;
   source.format = format_of(options);
   const bool folder = is_folder(options.path);
   const bool published = source.format == "ucf101" || source.format == "hmdb51";
   if (folder != (source.format == "tree") && !(folder && published)) {
-    throw UsageError(fmt::format("{}: {} is a {}, not a {}", options.path, source.format, folder ? "file" : "folder", folder ? "folder" : "file"));
+    throw UsageError(fmt::format("{}: {} is a {}, not a {}", options.path, source.format,
+                                 folder ? "file" : "folder", folder ? "folder" : "file"));
   }
   if (!options.test.empty() && (folder || published))
-    throw UsageError("--test goes with one list; a folder, UCF101 and HMDB51 bring both sides or are split by group");
-  source.folder = !options.videos.empty() ? options.videos : folder ? options.path : folder_of(options.path);
+    throw UsageError("--test goes with one list; a folder, UCF101 and HMDB51 bring both sides or "
+                     "are split by group");
+  source.folder = !options.videos.empty() ? options.videos
+                  : folder                ? options.path
+                                          : folder_of(options.path);
   if (source.format == "tree") {
     source.list = rows_of_tree(options.path);
     source.folder = options.path;
     regroup(source.list, options.group);
     return source;
   }
-  source.files = published ? partners(options, source.format == "ucf101" ? ucf101_name() : hmdb51_name()) : std::vector{options.path};
-  if (source.files.empty()) fail("{}: no {} list of split {} in it; --split N", options.path, source.format, options.split);
+  source.files = published
+                     ? partners(options, source.format == "ucf101" ? ucf101_name() : hmdb51_name())
+                     : std::vector{options.path};
+  if (source.files.empty())
+    fail("{}: no {} list of split {} in it; --split N", options.path, source.format, options.split);
   if (!options.test.empty()) source.files.push_back(options.test);
   VideoFolder videos(source.folder);
   const FindVideo find = [&](const std::string& name) { return videos.find(name); };
   for (const std::string& file : source.files) {
     ForeignList list = read_list(file, source, options, find);
-    if (!options.test.empty()) list.sides.assign(list.rows.size(), file == options.test ? Side::test : Side::training);
+    if (!options.test.empty())
+      list.sides.assign(list.rows.size(), file == options.test ? Side::test : Side::training);
     source.list.append(std::move(list));
   }
   if (source.list.rows.empty()) {

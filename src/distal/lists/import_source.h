@@ -1,5 +1,6 @@
 #pragma once
-// From a path to rows: which format it has, which lists belong to it, where its videos lie. What `distal import` reads.
+// From a path to rows: which format it has, which lists belong to it, where its videos lie. What
+// `distal import` reads.
 
 #include <memory>
 #include <string>
@@ -9,18 +10,19 @@
 
 namespace distal {
 
-/// What import reads: tree (a folder of CLASS/VIDEO), csv (our own), and the formats of lists/foreign_lists.h.
+/// What import reads: tree (a folder of CLASS/VIDEO), csv (our own), and the formats of
+/// lists/foreign_lists.h.
 const std::vector<std::string>& import_formats();
 
 struct ImportOptions {
-  std::string path;          // a folder or a list
-  std::string test;          // a second list, of the same format, whose rows are for testing
-  std::string format;        // one of import_formats(); empty: by content
-  std::string videos;        // folder of the videos; empty: the list's
-  std::string group;         // regular expression; its capture (or match) in a file's stem is the group
-  std::string classes;       // file of class names, one a line, for lists of class numbers
-  int64_t split = 1;         // of UCF101 and HMDB51, where `path` is their folder
-  double frame_rate = 0;     // that Label Studio counted frames at; 0: the file's own
+  std::string path;     // a folder or a list
+  std::string test;     // a second list, of the same format, whose rows are for testing
+  std::string format;   // one of import_formats(); empty: by content
+  std::string videos;   // folder of the videos; empty: the list's
+  std::string group;    // regular expression; its capture (or match) in a file's stem is the group
+  std::string classes;  // file of class names, one a line, for lists of class numbers
+  int64_t split = 1;    // of UCF101 and HMDB51, where `path` is their folder
+  double frame_rate = 0;  // that Label Studio counted frames at; 0: the file's own
 };
 
 struct ImportSource {
@@ -30,20 +32,21 @@ struct ImportSource {
   std::vector<std::string> missing;  // `place: path` of rows whose video is not
 };
 
-/// Reads the lists and finds the videos; opens none of these. Of a UCF101 list the partner beside it is read too, of an
-/// HMDB51 list those of all classes. Throws UsageError for options that do not fit, Error for a text that is no list, an
-/// empty tree, or where every video is missing.
+/// Reads the lists and finds the videos; opens none of these. Of a UCF101 list the partner beside
+/// it is read too, of an HMDB51 list those of all classes. Throws UsageError for options that do
+/// not fit, Error for a text that is no list, an empty tree, or where every video is missing.
 ImportSource read_source(const ImportOptions& options);
 
-/// Videos below a folder, found by the names that lists give them. The folder is walked at the first name that is not there
-/// as it stands.
+/// Videos below a folder, found by the names that lists give them. The folder is walked at the
+/// first name that is not there as it stands.
 class VideoFolder {
  public:
   explicit VideoFolder(std::string folder);
   ~VideoFolder();
-  /// The path relative to the folder: as it stands; else the same with another video ending; else, for a name without a
-  /// folder, the only video of that name (or stem) anywhere below. "" where there is none, or more than one.
-  /// A name that is no UTF-8 is looked for as its bytes, then as Windows-1252 in UTF-8.
+  /// The path relative to the folder: as it stands; else the same with another video ending; else,
+  /// for a name without a folder, the only video of that name (or stem) anywhere below. "" where
+  /// there is none, or more than one. A name that is no UTF-8 is looked for as its bytes, then as
+  /// Windows-1252 in UTF-8.
   std::string find(const std::string& name);
 
  private:

@@ -27,7 +27,9 @@ class Files : public TemporaryFolder {
   }
 };
 
-ImportSource source(const std::string& path, const std::function<void(ImportOptions&)>& with = [](ImportOptions&) {}) {
+ImportSource source(
+    const std::string& path,
+    const std::function<void(ImportOptions&)>& with = [](ImportOptions&) {}) {
   ImportOptions options;
   options.path = path;
   with(options);
@@ -41,10 +43,12 @@ std::vector<std::string> paths(const ImportSource& source) {
 }
 
 TEST(ImportSource, ATreeIsClassSlashVideo) {
-  const Files files({"run/001.mp4", "run/002.MP4", "walk/001.avi", "walk/notes.txt", "deep/er/hop/v_Hop_g01_c02.webm"});
+  const Files files({"run/001.mp4", "run/002.MP4", "walk/001.avi", "walk/notes.txt",
+                     "deep/er/hop/v_Hop_g01_c02.webm"});
   const auto tree = source(files.path() + "/");
   EXPECT_EQ(tree.format, "tree");
-  EXPECT_THAT(paths(tree), ElementsAre("deep/er/hop/v_Hop_g01_c02.webm", "run/001.mp4", "run/002.MP4", "walk/001.avi"));
+  EXPECT_THAT(paths(tree), ElementsAre("deep/er/hop/v_Hop_g01_c02.webm", "run/001.mp4",
+                                       "run/002.MP4", "walk/001.avi"));
   EXPECT_EQ(tree.list.rows[0].label, "hop");
   EXPECT_EQ(tree.list.rows[0].group, "Hop_g01");
   EXPECT_EQ(tree.list.rows[1].group, "run/001");
@@ -53,12 +57,16 @@ TEST(ImportSource, ATreeIsClassSlashVideo) {
 
 TEST(ImportSource, AGroupIsWhatTheExpressionCaptures) {
   const Files files({"cut/p1_a.mp4", "cut/p2_a.mp4", "sew/p1_b.mp4", "sew/other.mp4"});
-  const auto tree = source(files.path(), [](ImportOptions& options) { options.group = "^(p[0-9]+)_"; });
+  const auto tree =
+      source(files.path(), [](ImportOptions& options) { options.group = "^(p[0-9]+)_"; });
   EXPECT_EQ(tree.list.rows[0].group, "p1");
   EXPECT_EQ(tree.list.rows[2].group, "sew/other");
   EXPECT_EQ(tree.list.rows[3].group, "p1");
-  EXPECT_THAT(tree.list.notes, ElementsAre("--group matches 3 of 4 rows; the others keep the group they had"));
-  EXPECT_THAT(error_of([&] { source(files.path(), [](ImportOptions& options) { options.group = "("; }); }), StartsWith("--group: '(' is not a regular expression"));
+  EXPECT_THAT(tree.list.notes,
+              ElementsAre("--group matches 3 of 4 rows; the others keep the group they had"));
+  EXPECT_THAT(
+      error_of([&] { source(files.path(), [](ImportOptions& options) { options.group = "("; }); }),
+      StartsWith("--group: '(' is not a regular expression"));
 }
 
 TEST(ImportSource, RefusesTreesThatAreNone) {
@@ -67,28 +75,36 @@ TEST(ImportSource, RefusesTreesThatAreNone) {
   EXPECT_THAT(error_of([&] { source(loose.path()); }), HasSubstr("lies beside the class folders"));
   EXPECT_THAT(error_of([&] { source(empty.path()); }), HasSubstr("no video below it"));
   EXPECT_THAT(error_of([&] { source(loose / "a.mp4"); }), HasSubstr("a video; give the folder"));
-  EXPECT_THAT(error_of([&] { source(loose / "absent"); }), HasSubstr("missing; give a folder of CLASS/VIDEO, or a list (tree, csv, kinetics"));
+  EXPECT_THAT(error_of([&] { source(loose / "absent"); }),
+              HasSubstr("missing; give a folder of CLASS/VIDEO, or a list (tree, csv, kinetics"));
 }
 
 TEST(ImportSource, BothListsOfUcf101AreFoundFromOne) {
-  const Files files({"videos/Archery/v_Archery_g08_c01.mp4", "videos/Archery/v_Archery_g01_c01.avi", "lists/x"});
-  files.write("lists/trainlist01.txt", "Archery/v_Archery_g08_c01.avi 1\nArchery/v_Archery_g09_c01.avi 1\n");
+  const Files files(
+      {"videos/Archery/v_Archery_g08_c01.mp4", "videos/Archery/v_Archery_g01_c01.avi", "lists/x"});
+  files.write("lists/trainlist01.txt",
+              "Archery/v_Archery_g08_c01.avi 1\nArchery/v_Archery_g09_c01.avi 1\n");
   files.write("lists/testlist01.txt", "Archery/v_Archery_g01_c01.avi\n");
   files.write("lists/trainlist02.txt", "Archery/v_Archery_g01_c01.avi 1\n");
   for (const char* path : {"lists/trainlist01.txt", "lists/testlist01.txt", "lists"}) {
-    const auto ucf = source(files / path, [&](ImportOptions& options) { options.videos = files / "videos"; });
+    const auto ucf =
+        source(files / path, [&](ImportOptions& options) { options.videos = files / "videos"; });
     EXPECT_EQ(ucf.format, "ucf101");
     EXPECT_THAT(ucf.files, SizeIs(2));
-    EXPECT_THAT(paths(ucf), ElementsAre("Archery/v_Archery_g01_c01.avi", "Archery/v_Archery_g08_c01.mp4"));  // another ending will do
+    EXPECT_THAT(paths(ucf),
+                ElementsAre("Archery/v_Archery_g01_c01.avi",
+                            "Archery/v_Archery_g08_c01.mp4"));  // another ending will do
     EXPECT_THAT(ucf.list.sides, ElementsAre(Side::test, Side::training));
-    EXPECT_THAT(ucf.missing, ElementsAre(files / "lists/trainlist01.txt" + ":2: Archery/v_Archery_g09_c01.avi"));
+    EXPECT_THAT(ucf.missing,
+                ElementsAre(files / "lists/trainlist01.txt" + ":2: Archery/v_Archery_g09_c01.avi"));
   }
   const auto second = source(files / "lists", [&](ImportOptions& options) {
     options.videos = files / "videos";
     options.split = 2;
   });
   EXPECT_THAT(second.list.sides, ElementsAre(Side::unsaid));  // alone: no split
-  EXPECT_THAT(error_of([&] { source(files / "lists/trainlist01.txt"); }), HasSubstr("none of its 3 videos lies in"));
+  EXPECT_THAT(error_of([&] { source(files / "lists/trainlist01.txt"); }),
+              HasSubstr("none of its 3 videos lies in"));
 }
 
 TEST(ImportSource, AllClassesOfHmdb51AreFoundFromOne) {
@@ -128,10 +144,21 @@ TEST(ImportSource, SaysWhichFormatsThereAre) {
   const Files files({"a.mp4"});
   files.write("notes.txt", "dear reader\n");
   files.write("zip.xml", std::string("PK\x03\x04", 4));
-  EXPECT_THAT(error_of([&] { source(files / "notes.txt"); }), HasSubstr("of no known format; import reads tree, csv, kinetics, mmaction2, ucf101, hmdb51, labelstudio, cvat"));
-  EXPECT_THAT(error_of([&] { source(files / "zip.xml"); }), HasSubstr("a ZIP archive or a workbook; unpack it"));
-  EXPECT_THAT(error_of([&] { source(files / "notes.txt", [](ImportOptions& options) { options.format = "tree"; }); }), HasSubstr("tree is a folder, not a file"));
-  EXPECT_THAT(error_of([&] { source(files / "notes.txt", [](ImportOptions& options) { options.format = "mmaction2"; }); }), HasSubstr("does not end in a class number"));
+  EXPECT_THAT(error_of([&] { source(files / "notes.txt"); }),
+              HasSubstr("of no known format; import reads tree, csv, kinetics, mmaction2, ucf101, "
+                        "hmdb51, labelstudio, cvat"));
+  EXPECT_THAT(error_of([&] { source(files / "zip.xml"); }),
+              HasSubstr("a ZIP archive or a workbook; unpack it"));
+  EXPECT_THAT(error_of([&] {
+                source(files / "notes.txt",
+                       [](ImportOptions& options) { options.format = "tree"; });
+              }),
+              HasSubstr("tree is a folder, not a file"));
+  EXPECT_THAT(error_of([&] {
+                source(files / "notes.txt",
+                       [](ImportOptions& options) { options.format = "mmaction2"; });
+              }),
+              HasSubstr("does not end in a class number"));
 }
 
 TEST(VideoFolder, FindsVideosByTheNamesListsGiveThem) {
@@ -171,15 +198,22 @@ TEST(ImportSource, ClassFoldersThatAreNoUtf8) {
 
 TEST(ImportSource, GroupsAreFoundInLinearTime) {
   const Files files({"x/" + std::string(200, 'a') + ".mp4"});
-  EXPECT_THAT(source(files.path(), [](ImportOptions& options) { options.group = "^(a+)+$b"; }).list.notes, SizeIs(1));
+  EXPECT_THAT(
+      source(files.path(), [](ImportOptions& options) { options.group = "^(a+)+$b"; }).list.notes,
+      SizeIs(1));
 }
 
 TEST(ImportSource, DevicesAndMissingFoldersAreRefused) {
   const Files files({"a.mp4"});
   files.write("l.txt", "a.mp4 0\nb.mp4 1\n");
   EXPECT_THAT(error_of([] { source("/dev/zero"); }), HasSubstr("no regular file"));
-  EXPECT_THAT(error_of([&] { source(files / "l.txt", [](ImportOptions& options) { options.videos = "/no/such/folder"; }); }), HasSubstr("/no/such/folder: the folder cannot be read"));
-  EXPECT_THAT(error_of([] { source(std::string(5000, 'a')); }), HasSubstr("missing; give a folder"));
+  EXPECT_THAT(error_of([&] {
+                source(files / "l.txt",
+                       [](ImportOptions& options) { options.videos = "/no/such/folder"; });
+              }),
+              HasSubstr("/no/such/folder: the folder cannot be read"));
+  EXPECT_THAT(error_of([] { source(std::string(5000, 'a')); }),
+              HasSubstr("missing; give a folder"));
 }
 
 // However large a tree is, a signal ends the walk at the next entry: here at the first.
@@ -196,12 +230,17 @@ TEST(ImportSourceDeathTest, AWalkHearsSignals) {
       code = stop.signal;
     } catch (const Error&) {
     }
-    std::filesystem::remove_all(files.path());  // of this process, which ends without the test's end
+    std::filesystem::remove_all(
+        files.path());  // of this process, which ends without the test's end
     std::_Exit(code);
   };
   EXPECT_EXIT(stopped([&] { source(files.path()); }), ::testing::ExitedWithCode(SIGINT), "");
-  EXPECT_EXIT(stopped([&] { source(files.path(), [](ImportOptions& options) { options.format = "tree"; }); }), ::testing::ExitedWithCode(SIGINT), "");
-  EXPECT_EXIT(stopped([&] { VideoFolder(files.path()).find("c"); }), ::testing::ExitedWithCode(SIGINT), "");
+  EXPECT_EXIT(stopped([&] {
+                source(files.path(), [](ImportOptions& options) { options.format = "tree"; });
+              }),
+              ::testing::ExitedWithCode(SIGINT), "");
+  EXPECT_EXIT(stopped([&] { VideoFolder(files.path()).find("c"); }),
+              ::testing::ExitedWithCode(SIGINT), "");
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ std::string percent_decoded(const std::string& text) {
   for (size_t i = 0; i < text.size(); ++i) {
     unsigned code = 0;
     const char* digits = text.data() + i + 1;
-    if (text[i] == '%' && i + 2 < text.size() && std::from_chars(digits, digits + 2, code, 16).ptr == digits + 2) {
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::from_chars(digits, digits + 2, code, 16).ptr == digits + 2) {
       out += static_cast<char>(code);
       i += 2;
     } else {
@@ -41,7 +42,8 @@ std::string percent_decoded(const std::string& text) {
   return out;
 }
 
-// s3://bucket/a/b.mp4, http://host/data/local-files/?d=a/b.mp4, /data/upload/3/0a1b2c3d-b.mp4: the part that names a file.
+// s3://bucket/a/b.mp4, http://host/data/local-files/?d=a/b.mp4, /data/upload/3/0a1b2c3d-b.mp4: the
+// part that names a file.
 std::string file_part(std::string url) {
   if (const size_t at = url.find("?d="); at != std::string::npos) {
     url = url.substr(at + 3);
@@ -53,7 +55,8 @@ std::string file_part(std::string url) {
   return url.substr(std::min(url.find_first_not_of('/'), url.size()));
 }
 
-// The longest end of the path that lies here; an upload's name also without the eight digits Label Studio puts before it.
+// The longest end of the path that lies here; an upload's name also without the eight digits Label
+// Studio puts before it.
 std::string located(const std::string& url, const FindVideo& find) {
   std::string rest = file_part(url);
   for (;;) {
@@ -74,7 +77,9 @@ const json* member(const json& object, const char* key) {
   return at == object.end() ? nullptr : &*at;
 }
 
-bool is_task(const json& entry) { return member(entry, "annotations") != nullptr && member(entry, "data") != nullptr; }
+bool is_task(const json& entry) {
+  return member(entry, "annotations") != nullptr && member(entry, "data") != nullptr;
+}
 
 bool is_true(const json& object, const char* key) {
   const json* value = member(object, key);
@@ -92,11 +97,14 @@ std::string video_of(const json& task) {
   const json* data = member(task, "data");
   const json* video = data == nullptr ? nullptr : member(*data, "video");
   if (video == nullptr || !video->is_string()) {
-    throw Unreadable{"without a key `video` in their data; name it so in the labelling configuration: <Video value=\"$video\"/>",
+    throw Unreadable{"without a key `video` in their data; name it so in the labelling "
+                     "configuration: <Video value=\"$video\"/>",
                      data == nullptr ? "" : shown(*data)};
   }
   const auto url = video->get<std::string>();
-  if (url.size() > kLongestUrl) throw Unreadable{"whose video has a path that no file has", fmt::format("{} characters", url.size())};
+  if (url.size() > kLongestUrl)
+    throw Unreadable{"whose video has a path that no file has",
+                     fmt::format("{} characters", url.size())};
   return url;
 }
 
@@ -114,30 +122,39 @@ const json* chosen(const json& annotations) {
 // The one label of a region of kind `type`, which calls its labels by its kind.
 std::string only_label(const json& value, const std::string& type) {
   const json* labels = member(value, type.c_str());
-  if (labels == nullptr || !labels->is_array() || labels->empty()) throw Unreadable{"with a span that has no label", shown(value)};
+  if (labels == nullptr || !labels->is_array() || labels->empty())
+    throw Unreadable{"with a span that has no label", shown(value)};
   for (const json& label : *labels) {
-    if (!label.is_string() || label.get_ref<const std::string&>().empty()) throw Unreadable{"with a label that is no text", shown(*labels)};
+    if (!label.is_string() || label.get_ref<const std::string&>().empty())
+      throw Unreadable{"with a label that is no text", shown(*labels)};
   }
-  if (labels->size() > 1) throw Unreadable{"with several labels on one span, where distal learns one; leave one", shown(*labels)};
+  if (labels->size() > 1)
+    throw Unreadable{"with several labels on one span, where distal learns one; leave one",
+                     shown(*labels)};
   return labels->front().get<std::string>();
 }
 
 double number_of(const json& range, const char* end, double least, double most, const char* what) {
   const json* number = member(range, end);
   const double value = number != nullptr && number->is_number() ? number->get<double>() : NAN;
-  if (!(value >= least && value <= most)) throw Unreadable{fmt::format("with a range whose ends are not {}", what), fmt::format("{} is {}", end, number == nullptr ? "absent" : shown(*number))};
+  if (!(value >= least && value <= most))
+    throw Unreadable{fmt::format("with a range whose ends are not {}", what),
+                     fmt::format("{} is {}", end, number == nullptr ? "absent" : shown(*number))};
   return value;
 }
 
 int64_t frame_of(const json& range, const char* end) {
   const double frame = number_of(range, end, 1, kMostFrames, "frames counted from 1");
-  if (frame != std::floor(frame)) throw Unreadable{"with a range whose ends are not frames counted from 1", fmt::format("{} is {}", end, frame)};
+  if (frame != std::floor(frame))
+    throw Unreadable{"with a range whose ends are not frames counted from 1",
+                     fmt::format("{} is {}", end, frame)};
   return static_cast<int64_t>(frame);
 }
 
 // What Label Studio calls a region, in words where its name says little.
 std::string kind_of(const std::string& type) {
-  if (type == "videorectangle" || type == "rectanglelabels" || type == "rectangle") return fmt::format("{} (boxes)", type);
+  if (type == "videorectangle" || type == "rectanglelabels" || type == "rectangle")
+    return fmt::format("{} (boxes)", type);
   return type.empty() ? "regions without a type" : excerpt(type, 40);
 }
 
@@ -150,7 +167,8 @@ class TaskReader {
       for (Row& row : rows_of(task, place)) list_.add(std::move(row));
       tasks_.read();
     } catch (const Unreadable& why) {
-      const std::string example = why.example.empty() ? name : fmt::format("{}: {}", name, why.example);
+      const std::string example =
+          why.example.empty() ? name : fmt::format("{}: {}", name, why.example);
       tasks_.leave_out(why.reason, example);
     }
   }
@@ -159,12 +177,17 @@ class TaskReader {
     list_.tallies = {tasks_};
     if (regions_.total() > 0) list_.tallies.push_back(regions_);
     if (list_.rows.empty()) {
-      fail("{}: no task to read: {}{}; read are timelinelabels (spans in frames), labels with start and end (spans in seconds) and choices (the whole video)",
+      fail("{}: no task to read: {}{}; read are timelinelabels (spans in frames), labels with "
+           "start and end (spans in seconds) and choices (the whole video)",
            place, tasks_.text(), regions_.total() > 0 ? "; " + regions_.text() : "");
     }
-    if (several_ > 0) list_.notes.push_back(fmt::format("{} tasks have several annotations: the ground truth, else the first one, was taken", several_));
+    if (several_ > 0)
+      list_.notes.push_back(fmt::format(
+          "{} tasks have several annotations: the ground truth, else the first one, was taken",
+          several_));
     if (framed_)
-      list_.notes.push_back("ranges were read as frames of the file; where the frameRate of Label Studio's Video tag differs from it, give that: --frame-rate");
+      list_.notes.push_back("ranges were read as frames of the file; where the frameRate of Label "
+                            "Studio's Video tag differs from it, give that: --frame-rate");
     return std::move(list_);
   }
 
@@ -172,10 +195,12 @@ class TaskReader {
   std::vector<Row> rows_of(const json& task, const std::string& place) {
     if (!is_task(task)) throw Unreadable{"without data and annotations"};
     const json* annotations = member(task, "annotations");
-    if (!annotations->is_array()) throw Unreadable{"whose annotations are no list", shown(*annotations)};
+    if (!annotations->is_array())
+      throw Unreadable{"whose annotations are no list", shown(*annotations)};
     const json* annotation = chosen(*annotations);
     const json* result = annotation == nullptr ? nullptr : member(*annotation, "result");
-    if (result == nullptr || !result->is_array() || result->empty()) throw Unreadable{"without an answer"};
+    if (result == nullptr || !result->is_array() || result->empty())
+      throw Unreadable{"without an answer"};
     Row row;
     row.path = located(video_of(task), find_);
     set_group_of_name(row);
@@ -195,7 +220,8 @@ class TaskReader {
     return rows;
   }
 
-  void read_region(const json& region, const Row& row, std::vector<Row>& rows, std::string& whole, Tally& regions) {
+  void read_region(const json& region, const Row& row, std::vector<Row>& rows, std::string& whole,
+                   Tally& regions) {
     const std::string type = text_or(region, "type", "");
     const json* value = member(region, "value");
     const bool timed = value != nullptr && value->contains("start") && value->contains("end");
@@ -211,20 +237,26 @@ class TaskReader {
       add_choice(*value, text_or(region, "from_name", ""), row, rows, whole);
       regions.read();
     } else {
-      regions.leave_out(type == "choices" ? "choices about a part" : type == "labels" ? "labels without start and end" : kind_of(type));
+      regions.leave_out(type == "choices"  ? "choices about a part"
+                        : type == "labels" ? "labels without start and end"
+                                           : kind_of(type));
     }
   }
 
-  // Frames count from 1 and both ends are included: utils/converter.py of HumanSignal/label-studio-ml-backend
-  // (label_studio_ml/examples/yolo) sets labels_array[start - 1 : end].
+  // Frames count from 1 and both ends are included: utils/converter.py of
+  // HumanSignal/label-studio-ml-backend (label_studio_ml/examples/yolo) sets labels_array[start - 1
+  // : end].
   void add_ranges(const json& value, Row row, std::vector<Row>& rows) {
     row.label = only_label(value, "timelinelabels");
     const json* ranges = member(value, "ranges");
-    if (ranges == nullptr || !ranges->is_array() || ranges->empty()) throw Unreadable{"with timelinelabels that have no range", shown(value)};
+    if (ranges == nullptr || !ranges->is_array() || ranges->empty())
+      throw Unreadable{"with timelinelabels that have no range", shown(value)};
     for (const json& range : *ranges) {
       const int64_t first = frame_of(range, "start");
       const int64_t last = frame_of(range, "end");
-      if (last < first) throw Unreadable{"with a range that ends before it starts", fmt::format("frames {} .. {}", first, last)};
+      if (last < first)
+        throw Unreadable{"with a range that ends before it starts",
+                         fmt::format("frames {} .. {}", first, last)};
       if (frame_rate_ > 0) {
         row.start_s = static_cast<double>(first - 1) / frame_rate_;
         row.end_s = static_cast<double>(last) / frame_rate_;
@@ -242,19 +274,24 @@ class TaskReader {
     row.label = only_label(value, "labels");
     row.start_s = number_of(value, "start", 0, kMostSpanSeconds, "seconds");
     row.end_s = number_of(value, "end", 0, kMostSpanSeconds, "seconds");
-    if (row.end_s <= row.start_s) throw Unreadable{"with a range that ends before it starts", fmt::format("{} .. {} s", row.start_s, row.end_s)};
+    if (row.end_s <= row.start_s)
+      throw Unreadable{"with a range that ends before it starts",
+                       fmt::format("{} .. {} s", row.start_s, row.end_s)};
     rows.push_back(row);
   }
 
   // `question` is what the labelling configuration calls it.
-  static void add_choice(const json& value, const std::string& question, Row row, std::vector<Row>& rows, std::string& whole) {
+  static void add_choice(const json& value, const std::string& question, Row row,
+                         std::vector<Row>& rows, std::string& whole) {
     const json* choices = member(value, "choices");
     if (choices != nullptr && choices->is_array() && choices->size() > 1)
-      throw Unreadable{"with two classes for the whole video, where distal learns one; leave one", shown(*choices)};
+      throw Unreadable{"with two classes for the whole video, where distal learns one; leave one",
+                       shown(*choices)};
     row.label = only_label(value, "choices");
     if (!whole.empty() && whole != row.label.str()) {
       throw Unreadable{"with two classes for the whole video, where distal learns one; leave one",
-                       fmt::format("{} and {}{}", excerpt(whole, 40), excerpt(row.label.str(), 40), question.empty() ? "" : " (" + excerpt(question, 40) + ")")};
+                       fmt::format("{} and {}{}", excerpt(whole, 40), excerpt(row.label.str(), 40),
+                                   question.empty() ? "" : " (" + excerpt(question, 40) + ")")};
     }
     if (whole.empty()) rows.push_back(row);
     whole = row.label.str();
@@ -272,24 +309,32 @@ class TaskReader {
 // What is no export as JSON, by its name.
 [[noreturn]] void refuse_entry(const json& entry, const std::string& place) {
   const char* what = "have no data and annotations";
-  if (member(entry, "completions") != nullptr) what = "are of a Label Studio before 1.0 (completions)";
-  else if (member(entry, "annotation_id") != nullptr || member(entry, "annotator") != nullptr) what = "are of a JSON-MIN export, which does not say what is an answer";
+  if (member(entry, "completions") != nullptr)
+    what = "are of a Label Studio before 1.0 (completions)";
+  else if (member(entry, "annotation_id") != nullptr || member(entry, "annotator") != nullptr)
+    what = "are of a JSON-MIN export, which does not say what is an answer";
   fail("{}: its entries {}; export from Label Studio as JSON", place, what);
 }
 
 }  // namespace
 
-ForeignList read_label_studio(const std::string& text, const std::string& place, const FindVideo& find, double frame_rate) {
+ForeignList read_label_studio(const std::string& text, const std::string& place,
+                              const FindVideo& find, double frame_rate) {
   const auto parts = std::count(text.begin(), text.end(), ',');
-  if (parts > kMostJsonParts) fail("{}: {} values, at most {} are read; export fewer tasks at once", place, parts, kMostJsonParts);
+  if (parts > kMostJsonParts)
+    fail("{}: {} values, at most {} are read; export fewer tasks at once", place, parts,
+         kMostJsonParts);
   json tasks = parse_json(text, place);
   if (tasks.is_object()) tasks = json::array({std::move(tasks)});
-  if (!tasks.is_array() || tasks.empty()) fail("{}: no list of tasks; export from Label Studio as JSON", place);
+  if (!tasks.is_array() || tasks.empty())
+    fail("{}: no list of tasks; export from Label Studio as JSON", place);
   if (std::none_of(tasks.begin(), tasks.end(), is_task)) refuse_entry(tasks.front(), place);
   TaskReader reader(find, frame_rate);
   for (size_t i = 0; i < tasks.size(); ++i) {
     const json* id = member(tasks[i], "id");
-    const std::string name = id != nullptr && (id->is_number() || id->is_string()) ? fmt::format("task {}", shown(*id)) : fmt::format("task number {}", i + 1);
+    const std::string name = id != nullptr && (id->is_number() || id->is_string())
+                                 ? fmt::format("task {}", shown(*id))
+                                 : fmt::format("task number {}", i + 1);
     reader.read(tasks[i], fmt::format("{}: {}", place, name), name);
   }
   return reader.list(place);

@@ -15,7 +15,8 @@ namespace {
 
 // A group by its parts: `./videos/VID73.mp4` and `/videos/VID73/` are both videos/VID73.
 std::string normal_name(const std::string& group) {
-  const std::string name = has_video_ending(group) ? std::filesystem::path(group).replace_extension().string() : group;
+  const std::string name =
+      has_video_ending(group) ? std::filesystem::path(group).replace_extension().string() : group;
   std::filesystem::path normal;
   for (const auto& part : std::filesystem::path(name).lexically_normal()) {
     if (!part.empty() && part != "/" && part != ".") normal /= part;
@@ -26,13 +27,18 @@ std::string normal_name(const std::string& group) {
 // The proper ends of a name: of a/b/c these are b/c and c.
 std::vector<std::string> ends_of(const std::string& name) {
   std::vector<std::string> ends;
-  for (size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) ends.push_back(name.substr(slash + 1));
+  for (size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1))
+    ends.push_back(name.substr(slash + 1));
   return ends;
 }
 
-std::string base_name(const Footage& one) { return std::filesystem::path(one.video.str()).stem().string(); }
+std::string base_name(const Footage& one) {
+  return std::filesystem::path(one.video.str()).stem().string();
+}
 
-std::string file_of(const Footage& one) { return std::filesystem::path(one.video.str()).lexically_normal().string(); }
+std::string file_of(const Footage& one) {
+  return std::filesystem::path(one.video.str()).lexically_normal().string();
+}
 
 std::set<std::string> classes_in(std::span<const Footage> all) {
   std::set<std::string> classes;
@@ -46,8 +52,10 @@ std::set<std::string> classes_in(std::span<const Footage> all) {
 
 // The class in whose folder a video lies; "" where its folder is none of its class's.
 std::string class_folder(const Footage& one, const std::set<std::string>& classes) {
-  const std::string folder = utf8_name(std::filesystem::path(one.video.str()).parent_path().filename().string());
-  return one.label.empty() ? (classes.contains(folder) ? folder : "") : (one.label == folder ? folder : "");
+  const std::string folder =
+      utf8_name(std::filesystem::path(one.video.str()).parent_path().filename().string());
+  return one.label.empty() ? (classes.contains(folder) ? folder : "")
+                           : (one.label == folder ? folder : "");
 }
 
 // Whether a list has one base name for two contents: its files are numbered anew in each folder.
@@ -73,7 +81,8 @@ bool same_base_counts(const Footage& a, const Footage& b, const std::set<std::st
 // A list by what may be met again.
 class Sources {
  public:
-  Sources(std::span<const Footage> list, bool numbered, std::set<std::string> classes) : list_(list), numbered_(numbered), classes_(std::move(classes)) {
+  Sources(std::span<const Footage> list, bool numbered, std::set<std::string> classes)
+      : list_(list), numbered_(numbered), classes_(std::move(classes)) {
     Interned last_video, last_group;
     for (int64_t i = 0; i < std::ssize(list); ++i) {
       const Footage& one = list[i];
@@ -89,13 +98,20 @@ class Sources {
   }
 
   std::optional<Leak> shared_with(const Footage& one, int64_t index) const {
-    if (const auto at = contents_.find(one.content.empty() ? file_of(one) : one.content.str()); at != contents_.end())
-      return Leak{at->second, index, one.content.empty() ? "they are the same file" : "they have the same content"};
-    if (const auto at = same_group(one)) return Leak{*at, index, list_[*at].group == one.group ? "they are of one group" : "their groups have one name"};
+    if (const auto at = contents_.find(one.content.empty() ? file_of(one) : one.content.str());
+        at != contents_.end())
+      return Leak{at->second, index,
+                  one.content.empty() ? "they are the same file" : "they have the same content"};
+    if (const auto at = same_group(one))
+      return Leak{
+          *at, index,
+          list_[*at].group == one.group ? "they are of one group" : "their groups have one name"};
     if (numbered_) return std::nullopt;
     const auto [first, last] = bases_.equal_range(base_name(one));
     for (auto at = first; at != last; ++at) {
-      if (same_base_counts(list_[at->second], one, classes_)) return Leak{at->second, index, "their videos have one name, and a list does not say the group"};
+      if (same_base_counts(list_[at->second], one, classes_))
+        return Leak{at->second, index,
+                    "their videos have one name, and a list does not say the group"};
     }
     return std::nullopt;
   }
@@ -133,14 +149,16 @@ std::vector<Footage> footage_of(const ClipList& list, const Classes& classes) {
   all.reserve(list.clips.size());
   for (size_t i = 0; i < list.clips.size(); ++i) {
     const Clip& clip = list.clips[i];
-    all.push_back({clip.video, clip.video_id, clip.group, clip.label >= 0 ? Interned(classes.names[clip.label]) : Interned(), list.origins[i].grouped,
-                   list.origins[i].place});
+    all.push_back({clip.video, clip.video_id, clip.group,
+                   clip.label >= 0 ? Interned(classes.names[clip.label]) : Interned(),
+                   list.origins[i].grouped, list.origins[i].place});
   }
   return all;
 }
 
 std::string described(const Footage& one, const std::string& role) {
-  return fmt::format("{} ({}, {}group '{}')", one.place, one.video, role.empty() ? "" : role + ", ", one.group);
+  return fmt::format("{} ({}, {}group '{}')", one.place, one.video, role.empty() ? "" : role + ", ",
+                     one.group);
 }
 
 // Rows in sets; a set is called by its first row.
@@ -180,15 +198,19 @@ void require_disjoint(const RoleClips& first, const RoleClips& second, const Cla
   if (!leak) return;
   const Footage& a = one[leak->first];
   const Footage& b = other[leak->second];
-  fail("{} and {} show one source video, for {}; keep all clips of it on one side{}", described(b, second.role), described(a, first.role), leak->why,
-       a.content == b.content && !a.content.empty() ? "" : ", or tell the two apart in a column group");
+  fail("{} and {} show one source video, for {}; keep all clips of it on one side{}",
+       described(b, second.role), described(a, first.role), leak->why,
+       a.content == b.content && !a.content.empty() ? ""
+                                                    : ", or tell the two apart in a column group");
 }
 
-int64_t join_sources(std::vector<Row>& rows, const std::vector<std::string>& contents, const std::vector<int>& lists) {
+int64_t join_sources(std::vector<Row>& rows, const std::vector<std::string>& contents,
+                     const std::vector<int>& lists) {
   std::map<int, std::vector<Footage>> by_list;
   std::map<int, std::vector<size_t>> rows_of_list;
   for (size_t i = 0; i < rows.size(); ++i) {
-    by_list[lists[i]].push_back({rows[i].path, contents[i], rows[i].group, rows[i].label, rows[i].grouped, rows[i].place});
+    by_list[lists[i]].push_back(
+        {rows[i].path, contents[i], rows[i].group, rows[i].label, rows[i].grouped, rows[i].place});
     rows_of_list[lists[i]].push_back(i);
   }
   Sets sets(rows.size());
@@ -204,7 +226,8 @@ int64_t join_sources(std::vector<Row>& rows, const std::vector<std::string>& con
   // Names that are the end of another.
   for (const auto& [name, i] : with_name) {
     for (const std::string& end : ends_of(name)) {
-      if (const auto at = with_name.find(end); at != with_name.end() && (said[name] || said[end])) sets.join(i, at->second);
+      if (const auto at = with_name.find(end); at != with_name.end() && (said[name] || said[end]))
+        sets.join(i, at->second);
     }
   }
   // Base names, from list to list.
@@ -214,16 +237,20 @@ int64_t join_sources(std::vector<Row>& rows, const std::vector<std::string>& con
     classes.merge(classes_in(footage));
     numbered |= numbers_files(footage);
   }
-  std::unordered_map<std::string, std::vector<std::pair<int, size_t>>> with_base;  // rows that differ in list, group or class folder
+  std::unordered_map<std::string, std::vector<std::pair<int, size_t>>>
+      with_base;  // rows that differ in list, group or class folder
   for (const auto& [list, footage] : by_list) {
     for (size_t k = 0; k < footage.size() && !numbered && by_list.size() > 1; ++k) {
       auto& met = with_base[base_name(footage[k])];
       const size_t row = rows_of_list[list][k];
       bool known = false;
       for (const auto& [other_list, other] : met) {
-        known |= other_list == list && rows[other].group == rows[row].group && rows[other].path == rows[row].path;
-        const Footage before{rows[other].path, contents[other], rows[other].group, rows[other].label, rows[other].grouped, rows[other].place};
-        if (other_list != list && same_base_counts(before, footage[k], classes)) sets.join(row, other);
+        known |= other_list == list && rows[other].group == rows[row].group &&
+                 rows[other].path == rows[row].path;
+        const Footage before{rows[other].path,  contents[other],     rows[other].group,
+                             rows[other].label, rows[other].grouped, rows[other].place};
+        if (other_list != list && same_base_counts(before, footage[k], classes))
+          sets.join(row, other);
       }
       if (!known) met.emplace_back(list, row);
     }

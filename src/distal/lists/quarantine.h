@@ -35,9 +35,10 @@ class Quarantine {
 /// The line that says so of a video that is damaged and used all the same.
 std::string damaged_sentence(const std::string& path, const std::string& damage);
 
-/// What `read` returns, which reads the video at `path`. What a video or its disk can cause comes out as Error with place,
-/// what, cure: refusals of the file system, memory that is not there, errors of LibTorch. All else passes as it is: Error
-/// and its kinds, and std::logic_error, a bug of ours.
+/// What `read` returns, which reads the video at `path`. What a video or its disk can cause comes
+/// out as Error with place, what, cure: refusals of the file system, memory that is not there,
+/// errors of LibTorch. All else passes as it is: Error and its kinds, and std::logic_error, a bug
+/// of ours.
 template <class Read>
 auto reading_video(const std::string& path, Read&& read) -> decltype(read()) {
   try {
@@ -47,7 +48,8 @@ auto reading_video(const std::string& path, Read&& read) -> decltype(read()) {
   } catch (const std::bad_alloc&) {
     fail("{}: no memory left for its frames; make the video smaller, or run fewer threads", path);
   } catch (const c10::Error&) {
-    fail("{}: its frames cannot be held in memory; make the video smaller, or run fewer threads", path);
+    fail("{}: its frames cannot be held in memory; make the video smaller, or run fewer threads",
+         path);
   }
 }
 

@@ -52,13 +52,16 @@ class Splitter {
   }
 
   bool spans_classes() const {
-    return std::any_of(groups_.begin(), groups_.end(), [](const auto& group) { return group.second.size() > 1; });
+    return std::any_of(groups_.begin(), groups_.end(),
+                       [](const auto& group) { return group.second.size() > 1; });
   }
   int64_t groups() const { return std::ssize(groups_); }
   // Sum over the classes of the squared distance from the share.
   double distance() const {
     double sum = 0;
-    for (const auto& [name, one] : classes_) sum += std::pow((static_cast<double>(one.taken) - one.wanted) / static_cast<double>(one.rows), 2);
+    for (const auto& [name, one] : classes_)
+      sum += std::pow((static_cast<double>(one.taken) - one.wanted) / static_cast<double>(one.rows),
+                      2);
     return sum;
   }
   const std::set<std::string>& chosen() const { return chosen_; }
@@ -66,17 +69,22 @@ class Splitter {
 
  private:
   bool can_spare(const std::string& group) const {
-    const auto spared = [&](const auto& part) { return classes_.at(part.first).training_groups > 1; };
-    return !chosen_.contains(group) && std::all_of(groups_.at(group).begin(), groups_.at(group).end(), spared);
+    const auto spared = [&](const auto& part) {
+      return classes_.at(part.first).training_groups > 1;
+    };
+    return !chosen_.contains(group) &&
+           std::all_of(groups_.at(group).begin(), groups_.at(group).end(), spared);
   }
 
-  // How much further from their shares the classes of a group would be with it, in shares of each class.
+  // How much further from their shares the classes of a group would be with it, in shares of each
+  // class.
   double change(const std::string& group) const {
     double sum = 0;
     for (const auto& [name, size] : groups_.at(group)) {
       const Class& one = classes_.at(name);
       const double before = static_cast<double>(one.taken) - one.wanted;
-      sum += (std::abs(before + static_cast<double>(size)) - std::abs(before)) / static_cast<double>(one.rows);
+      sum += (std::abs(before + static_cast<double>(size)) - std::abs(before)) /
+             static_cast<double>(one.rows);
     }
     return sum;
   }
@@ -124,8 +132,10 @@ GroupSplit split_by_group(const std::vector<Row>& rows, double test_share, uint6
   GroupSplit split;
   for (const Row& row : rows) split.test.push_back(splitter.chosen().contains(row.group));
   for (const auto& [name, one] : splitter.classes()) {
-    if (one.groups.size() == 1) split.one_group.push_back(name);
-    else if (one.taken == 0 && one.wanted > 0) split.untested.push_back(name);
+    if (one.groups.size() == 1)
+      split.one_group.push_back(name);
+    else if (one.taken == 0 && one.wanted > 0)
+      split.untested.push_back(name);
   }
   return split;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// Which rows are held out for testing: whole groups (source videos, patients), so that no group stands on both sides.
+// Which rows are held out for testing: whole groups (source videos, patients), so that no group
+// stands on both sides.
 
 #include <cstdint>
 #include <string>
@@ -10,17 +11,20 @@
 namespace distal {
 
 struct GroupSplit {
-  std::vector<bool> test;               // a row each
-  std::vector<std::string> one_group;   // classes with a single group: all of it is for training, nothing measures them
-  std::vector<std::string> untested;    // classes with more, yet none to spare: each shares its groups with one of the former
+  std::vector<bool> test;  // a row each
+  std::vector<std::string>
+      one_group;  // classes with a single group: all of it is for training, nothing measures them
+  std::vector<std::string> untested;  // classes with more, yet none to spare: each shares its
+                                      // groups with one of the former
 };
 
-/// Gives each class about `test_share` of its rows for testing. A group that spans classes counts towards all of them.
-/// Classes with the fewest groups choose first, each in an order drawn from (seed, class); a group is taken where it brings
-/// the classes it holds nearer to their shares. A class ends within half a group of its share where no group spans classes;
-/// where some do, the best of 16 draws stands. Every class keeps a group for training, and gets one for testing where it
-/// can be spared (share above 0). Rows without a label, or marked `unlabelled`, follow their group. The same rows, share
-/// and seed give the same split.
+/// Gives each class about `test_share` of its rows for testing. A group that spans classes counts
+/// towards all of them. Classes with the fewest groups choose first, each in an order drawn from
+/// (seed, class); a group is taken where it brings the classes it holds nearer to their shares. A
+/// class ends within half a group of its share where no group spans classes; where some do, the
+/// best of 16 draws stands. Every class keeps a group for training, and gets one for testing where
+/// it can be spared (share above 0). Rows without a label, or marked `unlabelled`, follow their
+/// group. The same rows, share and seed give the same split.
 GroupSplit split_by_group(const std::vector<Row>& rows, double test_share, uint64_t seed);
 
 }  // namespace distal

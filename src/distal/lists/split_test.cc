@@ -40,24 +40,30 @@ std::set<std::string> groups(const Rows& rows, const GroupSplit& split, bool tes
 
 void expect_whole_groups_and_training(const Rows& rows, const GroupSplit& split) {
   const auto test = groups(rows, split, true);
-  for (const auto& group : groups(rows, split, false)) EXPECT_FALSE(test.contains(group)) << group << " stands on both sides";
+  for (const auto& group : groups(rows, split, false))
+    EXPECT_FALSE(test.contains(group)) << group << " stands on both sides";
   std::map<std::string, int64_t> training;
   for (size_t i = 0; i < rows.all.size(); ++i) training[rows.all[i].label] += !split.test[i];
-  for (const auto& [label, count] : training) EXPECT_GT(count, 0) << label << " has nothing to train on";
+  for (const auto& [label, count] : training)
+    EXPECT_GT(count, 0) << label << " has nothing to train on";
 }
 
-// Seven phases in each of 20 operations: a draw of its own for each phase would hold out nearly all operations.
+// Seven phases in each of 20 operations: a draw of its own for each phase would hold out nearly all
+// operations.
 TEST(GroupSplit, GroupsThatSpanAllClassesCountTowardsEachOfThem) {
   Rows rows;
   for (int operation = 0; operation < 20; ++operation) {
-    for (int phase = 0; phase < 7; ++phase) rows.add("phase" + std::to_string(phase), "op" + std::to_string(operation), 1 + (operation + phase) % 3);
+    for (int phase = 0; phase < 7; ++phase)
+      rows.add("phase" + std::to_string(phase), "op" + std::to_string(operation),
+               1 + (operation + phase) % 3);
   }
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     const GroupSplit split = split_by_group(rows.all, 0.25, seed);
     expect_whole_groups_and_training(rows, split);
     EXPECT_GE(groups(rows, split, true).size(), 4u) << seed;
     EXPECT_LE(groups(rows, split, true).size(), 6u) << seed;
-    for (const auto& [label, count] : tested(rows, split)) EXPECT_NEAR(static_cast<double>(count), 10, 3) << label << ", seed " << seed;
+    for (const auto& [label, count] : tested(rows, split))
+      EXPECT_NEAR(static_cast<double>(count), 10, 3) << label << ", seed " << seed;
   }
 }
 
@@ -112,7 +118,8 @@ TEST(GroupSplit, SharesAreReachedWithinOneGroup) {
     for (int group = 0; group < 25; ++group) {
       const int64_t size = 4 + (group * 7 + label) % 4;
       largest = std::max(largest, size);
-      rows.add("class" + std::to_string(label), std::to_string(label) + "_g" + std::to_string(group), size);
+      rows.add("class" + std::to_string(label),
+               std::to_string(label) + "_g" + std::to_string(group), size);
     }
   }
   for (const double share : {0.1, 0.25, 0.5}) {
@@ -121,7 +128,9 @@ TEST(GroupSplit, SharesAreReachedWithinOneGroup) {
     std::map<std::string, int64_t> totals;
     for (const Row& row : rows.all) ++totals[row.label];
     for (const auto& [label, count] : tested(rows, split))
-      EXPECT_LE(std::abs(static_cast<double>(count) - share * static_cast<double>(totals[label])), static_cast<double>(largest)) << label << " at " << share;
+      EXPECT_LE(std::abs(static_cast<double>(count) - share * static_cast<double>(totals[label])),
+                static_cast<double>(largest))
+          << label << " at " << share;
   }
 }
 
@@ -129,7 +138,8 @@ TEST(GroupSplit, ALargeGroupDoesNotSwallowTheTestSet) {
   Rows rows;
   rows.add("a", "huge", 90);
   for (int i = 0; i < 10; ++i) rows.add("a", "small" + std::to_string(i));
-  for (uint64_t seed = 1; seed <= 20; ++seed) EXPECT_EQ(tested(rows, split_by_group(rows.all, 0.25, seed))["a"], 10) << seed;
+  for (uint64_t seed = 1; seed <= 20; ++seed)
+    EXPECT_EQ(tested(rows, split_by_group(rows.all, 0.25, seed))["a"], 10) << seed;
 }
 
 TEST(GroupSplit, TwoLargeGroupsAreOneOnEachSide) {
@@ -141,12 +151,14 @@ TEST(GroupSplit, TwoLargeGroupsAreOneOnEachSide) {
 
 TEST(GroupSplit, DependsOnTheSeedAlone) {
   Rows rows;
-  for (int group = 0; group < 30; ++group) rows.add(group % 2 == 0 ? "a" : "b", "g" + std::to_string(group), 2);
+  for (int group = 0; group < 30; ++group)
+    rows.add(group % 2 == 0 ? "a" : "b", "g" + std::to_string(group), 2);
   EXPECT_EQ(split_by_group(rows.all, 0.25, 5).test, split_by_group(rows.all, 0.25, 5).test);
   EXPECT_NE(split_by_group(rows.all, 0.25, 5).test, split_by_group(rows.all, 0.25, 6).test);
   Rows backwards = rows;
   std::reverse(backwards.all.begin(), backwards.all.end());
-  EXPECT_EQ(groups(rows, split_by_group(rows.all, 0.25, 5), true), groups(backwards, split_by_group(backwards.all, 0.25, 5), true));
+  EXPECT_EQ(groups(rows, split_by_group(rows.all, 0.25, 5), true),
+            groups(backwards, split_by_group(backwards.all, 0.25, 5), true));
 }
 
 TEST(GroupSplit, UnlabelledRowsFollowTheirGroupAndCountForNobody) {

@@ -4,7 +4,8 @@
 //
 //   #include <distal/models/conformance.h>
 //   namespace distal {
-//   INSTANTIATE_TEST_SUITE_P(Mine, EveryBackbone, ::testing::Values(SmallBackbone{"mine", "width: 4"}));  // options with which it is quick
+//   INSTANTIATE_TEST_SUITE_P(Mine, EveryBackbone, ::testing::Values(SmallBackbone{"mine", "width:
+//   4"}));  // options with which it is quick
 //   }
 //
 // Load a plugin before InitGoogleTest.
@@ -38,10 +39,12 @@ TEST_P(EveryBackbone, GivesLogitsAndEmbeddingForClipsOfTwoSizes) {
   const auto net = build();
   net->eval();
   const torch::NoGradGuard no_grad;
-  for (const auto& sizes : {std::vector<int64_t>{2, 3, 4, 32, 32}, std::vector<int64_t>{1, 3, 8, 40, 48}}) {
+  for (const auto& sizes :
+       {std::vector<int64_t>{2, 3, 4, 32, 32}, std::vector<int64_t>{1, 3, 8, 40, 48}}) {
     const auto output = net->forward(at::randn(sizes));
     EXPECT_EQ(output.logits.sizes().vec(), (std::vector<int64_t>{sizes[0], 5}));
-    EXPECT_EQ(output.embedding.sizes().vec(), (std::vector<int64_t>{sizes[0], net->embedding_size()}));
+    EXPECT_EQ(output.embedding.sizes().vec(),
+              (std::vector<int64_t>{sizes[0], net->embedding_size()}));
     EXPECT_EQ(output.logits.scalar_type(), at::kFloat);
     EXPECT_TRUE(output.logits.isfinite().all().item<bool>());
     EXPECT_TRUE(at::equal(output.logits, net->head(output.embedding)));
@@ -61,16 +64,19 @@ TEST_P(EveryBackbone, SendsAFiniteGradientToEveryParameter) {
 }
 
 TEST_P(EveryBackbone, GivesEqualLogitsAfterSavingAndLoading) {
-  const auto folder = std::filesystem::temp_directory_path() / fmt::format("distal_backbone_{}", ::getpid());
+  const auto folder =
+      std::filesystem::temp_directory_path() / fmt::format("distal_backbone_{}", ::getpid());
   std::filesystem::create_directories(folder);
   ModelOptions options;
-  read_options(options, fmt::format("{{name: {}, {}}}", GetParam().name, GetParam().options), "test");
+  read_options(options, fmt::format("{{name: {}, {}}}", GetParam().name, GetParam().options),
+               "test");
   const auto net = options.build(5, Random(1));
   net->train();
   const auto clips = at::randn({2, 3, 4, 32, 32});
   net->forward(clips);  // moves the running statistics
   net->eval();
-  save_model((folder / "m.safetensors").string(), *net, side_json(options, {"a", "b", "c", "d", "e"}, ""));
+  save_model((folder / "m.safetensors").string(), *net,
+             side_json(options, {"a", "b", "c", "d", "e"}, ""));
   const auto saved = load_model((folder / "m.safetensors").string());
   const torch::NoGradGuard no_grad;
   EXPECT_TRUE(at::equal(saved.net->forward(clips).logits, net->forward(clips).logits));
@@ -94,7 +100,8 @@ TEST_P(EveryBackbone, KeepsTheScaleOfItsInputAtTheStart) {
   const auto net = build();
   net->train();
   const torch::NoGradGuard no_grad;
-  const double scale = net->forward(at::randn({2, 3, 4, 40, 40})).embedding.abs().mean().item<double>();
+  const double scale =
+      net->forward(at::randn({2, 3, 4, 40, 40})).embedding.abs().mean().item<double>();
   EXPECT_GT(scale, 0.01);
   EXPECT_LT(scale, 10);
 }
@@ -109,7 +116,9 @@ TEST_P(EveryBackbone, RefusesAClipItCannotTakeAndSaysWhichItCan) {
     }
     return "accepted";
   };
-  for (const auto& sizes : {std::vector<int64_t>{3, 4, 32, 32}, std::vector<int64_t>{1, 1, 4, 32, 32}, std::vector<int64_t>{1, 3, 4, 8, 32}}) {
+  for (const auto& sizes :
+       {std::vector<int64_t>{3, 4, 32, 32}, std::vector<int64_t>{1, 1, 4, 32, 32},
+        std::vector<int64_t>{1, 3, 4, 8, 32}}) {
     EXPECT_THAT(refusal(sizes), ::testing::HasSubstr("it takes float32 [N, 3, T, H, W]"));
     EXPECT_THAT(refusal(sizes), ::testing::HasSubstr(GetParam().name));
   }
@@ -117,10 +126,14 @@ TEST_P(EveryBackbone, RefusesAClipItCannotTakeAndSaysWhichItCan) {
 
 TEST_P(EveryBackbone, CanBeFrozenUpToItsHead) {
   ModelOptions options;
-  read_options(options, fmt::format("{{name: {}, {}, freeze: [backbone]}}", GetParam().name, GetParam().options), "test");
+  read_options(
+      options,
+      fmt::format("{{name: {}, {}, freeze: [backbone]}}", GetParam().name, GetParam().options),
+      "test");
   const auto net = options.build(5, Random(1));
   int64_t trained = 0;
-  for (const auto& parameter : net->parameters()) trained += parameter.requires_grad() ? parameter.numel() : 0;
+  for (const auto& parameter : net->parameters())
+    trained += parameter.requires_grad() ? parameter.numel() : 0;
   EXPECT_EQ(trained, 5 * (net->embedding_size() + 1));
 }
 

@@ -35,10 +35,9 @@ std::string name_of(at::DeviceType type) { return c10::DeviceTypeName(type, /*lo
         "{}: {} is not there, the last {} device of this machine is {}:{}; write that one, or auto",
         place, wanted.str(), kind, kind, count - 1);
   }
-  fail(
-      "{}: {} is not there, neither this machine's driver nor its LibTorch shows a {} device; "
-      "write auto or cpu, or install the driver and build with a LibTorch for {} (Torch_DIR)",
-      place, wanted.str(), kind, kind);
+  fail("{}: {} is not there, neither this machine's driver nor its LibTorch shows a {} device; "
+       "write auto or cpu, or install the driver and build with a LibTorch for {} (Torch_DIR)",
+       place, wanted.str(), kind, kind);
 }
 
 }  // namespace

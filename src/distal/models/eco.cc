@@ -5,7 +5,9 @@
 namespace distal {
 namespace {
 
-at::Tensor halved(const at::Tensor& x) { return at::max_pool2d(x, {3, 3}, {2, 2}, {0, 0}, {1, 1}, /*ceil_mode=*/true); }
+at::Tensor halved(const at::Tensor& x) {
+  return at::max_pool2d(x, {3, 3}, {2, 2}, {0, 0}, {1, 1}, /*ceil_mode=*/true);
+}
 
 }  // namespace
 
@@ -54,14 +56,17 @@ at::Tensor EcoNet::residual_tail(const at::Tensor& shared, int64_t clips) {
   return tapped("global_pool_reshape", pooled(activated("res5b_bn", x)));
 }
 
-void EcoNet::conv(int dims, const std::string& name, int64_t in, int64_t out, int64_t kernel, int64_t stride, const std::string& norm) {
+void EcoNet::conv(int dims, const std::string& name, int64_t in, int64_t out, int64_t kernel,
+                  int64_t stride, const std::string& norm) {
   ConvShape shape = cube(dims, in, out, kernel, stride);
   shape.bias = true;
   convs_[name] = register_module(name, std::make_shared<Conv>(shape));
   if (norm != "none") add_norm(norm.empty() ? name + "_bn" : norm, out);
 }
 
-at::Tensor EcoNet::unit(const std::string& name, const at::Tensor& x) { return activated(name + "_bn", convs_.at(name)->forward(x)); }
+at::Tensor EcoNet::unit(const std::string& name, const at::Tensor& x) {
+  return activated(name + "_bn", convs_.at(name)->forward(x));
+}
 
 void EcoNet::add_double(const std::string& name, int64_t in, int64_t reduce, int64_t out) {
   conv(2, name + "_double_3x3_reduce", in, scaled(reduce), 1);
@@ -84,9 +89,13 @@ int64_t EcoNet::add_inception(const std::string& name, int64_t in, const Branche
 
 at::Tensor EcoNet::inception(const std::string& name, const at::Tensor& x, Pool pool) {
   const auto around = pool == Pool::max ? at::max_pool2d(x, {3, 3}, {1, 1}, {1, 1})
-                                        : at::avg_pool2d(x, {3, 3}, {1, 1}, {1, 1}, false, /*count_include_pad=*/true);
-  return tapped(name + "_output", at::cat({unit(name + "_1x1", x), unit(name + "_3x3", unit(name + "_3x3_reduce", x)),
-                                           unit(name + "_double_3x3_2", doubled(name, x)), unit(name + "_pool_proj", around)}, 1));
+                                        : at::avg_pool2d(x, {3, 3}, {1, 1}, {1, 1}, false,
+                                                         /*count_include_pad=*/true);
+  return tapped(
+      name + "_output",
+      at::cat({unit(name + "_1x1", x), unit(name + "_3x3", unit(name + "_3x3_reduce", x)),
+               unit(name + "_double_3x3_2", doubled(name, x)), unit(name + "_pool_proj", around)},
+              1));
 }
 
 at::Tensor EcoNet::tapped(const std::string& name, const at::Tensor& x) {
@@ -105,10 +114,13 @@ void EcoNet::add_residual(const std::string& name, int64_t in, int64_t out, bool
   add_norm(name + "_bn", out);
 }
 
-at::Tensor EcoNet::activated(const std::string& norm, const at::Tensor& x) { return tapped(norm, norms_.at(norm)->forward(x).relu_()); }
+at::Tensor EcoNet::activated(const std::string& norm, const at::Tensor& x) {
+  return tapped(norm, norms_.at(norm)->forward(x).relu_());
+}
 
 // `sum` is what the stage `before` left, before its batch norm.
-at::Tensor EcoNet::residual(const std::string& name, const std::string& before, const at::Tensor& sum) {
+at::Tensor EcoNet::residual(const std::string& name, const std::string& before,
+                            const at::Tensor& sum) {
   const auto x = activated(before + "_bn", sum);
   const auto y = convs_.at(name + "_2")->forward(unit(name + "_1", x));
   const auto down = convs_.find(name + "_down");

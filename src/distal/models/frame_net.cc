@@ -35,14 +35,21 @@ class ResNet2d final : public FrameNet {
 }  // namespace
 
 void FrameOptions::visit(OptionVisitor& v) const {
-  v("base", base, "the 2D network", one_of({"mobilenet_v2", "mobilenet_v1", "resnet18", "resnet50"}));
-  v("width", width, "channel multiplier; absent: 0.5 for mobilenet_v1, 1 for the others", between(0.05, 2));
-  v("norm", norm, "batch norms of a MobileNet: folded into the convolutions, or batch (for training from random weights)",
+  v("base", base, "the 2D network",
+    one_of({"mobilenet_v2", "mobilenet_v1", "resnet18", "resnet50"}));
+  v("width", width, "channel multiplier; absent: 0.5 for mobilenet_v1, 1 for the others",
+    between(0.05, 2));
+  v("norm", norm,
+    "batch norms of a MobileNet: folded into the convolutions, or batch (for training from random "
+    "weights)",
     one_of({"folded", "batch"}));
   v("dropout", dropout, "share of the features dropped before the classifier", between(0, 0.99));
   if (!shift) return;
-  v("shift_div", shift_div, "one channel in this many looks at the next frame, one at the previous", at_least(2));
-  v("online", online, "no channel looks at the next frame, one in shift_div at the previous: frames need no later ones");
+  v("shift_div", shift_div, "one channel in this many looks at the next frame, one at the previous",
+    at_least(2));
+  v("online", online,
+    "no channel looks at the next frame, one in shift_div at the previous: frames need no later "
+    "ones");
 }
 
 Output FrameNet::forward(const at::Tensor& clips) {
@@ -50,7 +57,9 @@ Output FrameNet::forward(const at::Tensor& clips) {
   const int64_t count = clips.size(0);
   const int64_t frames = clips.size(2);
   const auto flat = clips.transpose(1, 2).flatten(0, 1).contiguous(at::MemoryFormat::ChannelsLast);
-  const auto shift = [&, frames](const at::Tensor& x) { return temporal_shift(x, frames, options_.shift_div, options_.online); };
+  const auto shift = [&, frames](const at::Tensor& x) {
+    return temporal_shift(x, frames, options_.shift_div, options_.online);
+  };
   const auto rows = pooled(features(flat, options_.shift ? Remap(shift) : Remap()));
   tap("frames", rows);
   const auto embedding = rows.unflatten(0, {count, frames}).mean(1);
@@ -63,7 +72,10 @@ at::Tensor FrameNet::next_frame(const at::Tensor& frame, std::vector<at::Tensor>
   size_t block = 0;
   const auto shift = [&](const at::Tensor& x) {
     if (first) before.emplace_back();
-    const auto shifted = first ? temporal_shift(x, 1, options_.shift_div, true) : temporal_shift(at::cat({before[block], x}), 2, options_.shift_div, true).slice(0, 1);
+    const auto shifted =
+        first
+            ? temporal_shift(x, 1, options_.shift_div, true)
+            : temporal_shift(at::cat({before[block], x}), 2, options_.shift_div, true).slice(0, 1);
     before[block++] = x.clone();  // the block may add to x in place
     return shifted;
   };

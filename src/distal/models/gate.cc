@@ -19,17 +19,21 @@ namespace {
 at::Tensor noise(at::IntArrayRef sizes, uint64_t seed, bool channels_last) {
   constexpr int64_t kPeriod = 65521;
   const int64_t count = c10::multiply_integers(sizes);
-  const auto drawn = at::randn({kPeriod}, at::make_generator<at::CPUGeneratorImpl>(seed), at::TensorOptions(at::kFloat));
+  const auto drawn = at::randn({kPeriod}, at::make_generator<at::CPUGeneratorImpl>(seed),
+                               at::TensorOptions(at::kFloat));
   const auto x = drawn.repeat({count / kPeriod + 1}).narrow(0, 0, count).view(sizes);
   if (!channels_last) return x;
-  return x.contiguous(sizes.size() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::ChannelsLast3d);
+  return x.contiguous(sizes.size() == 4 ? at::MemoryFormat::ChannelsLast
+                                        : at::MemoryFormat::ChannelsLast3d);
 }
 
-// While it lives, a convolution computes with fixed weights that ask for a gradient; the net's own are not touched.
+// While it lives, a convolution computes with fixed weights that ask for a gradient; the net's own
+// are not touched.
 class TrialWeights {
  public:
   explicit TrialWeights(Conv& conv) : conv_(conv), weight_(conv.weight), bias_(conv.bias) {
-    const double scale = 1 / std::sqrt(static_cast<double>(weight_[0].numel()));  // of a fresh layer
+    const double scale =
+        1 / std::sqrt(static_cast<double>(weight_[0].numel()));  // of a fresh layer
     conv.weight = drawn(weight_, 3, scale);
     if (bias_.defined()) conv.bias = drawn(bias_, 4, scale);
   }
@@ -57,7 +61,8 @@ void poison(const std::vector<at::Tensor>& like) {
   std::vector<at::Tensor> held;
   for (const auto& tensor : like) {
     for (const auto type : {at::kFloat, at::kBFloat16}) {
-      for (int copy = 0; copy < 2; ++copy) held.push_back(at::full({tensor.numel()}, kNan, at::TensorOptions(type)));
+      for (int copy = 0; copy < 2; ++copy)
+        held.push_back(at::full({tensor.numel()}, kNan, at::TensorOptions(type)));
     }
   }
 }
@@ -77,7 +82,8 @@ Pass run(Conv& conv, const at::Tensor& x, at::Tensor& upstream, bool bf16) {
   }
   if (!upstream.defined()) upstream = noise(y.sizes(), 2, !y.is_contiguous());
   Pass pass{{y.detach()}};
-  for (const auto& gradient : torch::autograd::grad({y}, inputs, {upstream.to(y.scalar_type())})) pass.tensors.push_back(gradient);
+  for (const auto& gradient : torch::autograd::grad({y}, inputs, {upstream.to(y.scalar_type())}))
+    pass.tensors.push_back(gradient);
   return pass;
 }
 
@@ -95,7 +101,8 @@ void compare(const Conv::Call& call, GateReport::Row& row) {
   at::Tensor upstream;
   const Pass exact = run(conv, x, upstream, false);
   {
-    const torch::NoGradGuard no_grad;  // a frozen layer may take another way than one that is trained
+    const torch::NoGradGuard
+        no_grad;  // a frozen layer may take another way than one that is trained
     const Bf16Scope scope;
     row.output_error = relative_error(conv.forward(x), exact.tensors[0]);
   }
@@ -109,12 +116,15 @@ void compare(const Conv::Call& call, GateReport::Row& row) {
   }
 }
 
-// The same for every network that makes the call, so once per process is enough; faults of tests are tried anew.
+// The same for every network that makes the call, so once per process is enough; faults of tests
+// are tried anew.
 void compare_once(const Conv::Call& call, GateReport::Row& row) {
   static std::mutex mutex;
   static std::map<std::string, GateReport::Row> known;  // for its errors
   const std::lock_guard lock(mutex);
-  const std::string key = fmt::format("{}, {}, {} threads", row.call, c10::toString(call.conv->weight.scalar_type()), at::get_num_threads());
+  const std::string key =
+      fmt::format("{}, {}, {} threads", row.call, c10::toString(call.conv->weight.scalar_type()),
+                  at::get_num_threads());
   const auto at = Conv::bf16_fault() ? known.end() : known.find(key);
   if (at == known.end()) {
     compare(call, row);
@@ -128,10 +138,11 @@ void compare_once(const Conv::Call& call, GateReport::Row& row) {
 
 std::string describe(const Conv::Call& call) {
   const ConvShape& shape = call.conv->shape();
-  return fmt::format("input [{}]{}, weight [{}], stride [{}], padding {}, groups {}{}", fmt::join(call.input, ", "),
-                     call.channels_last ? " channels last" : "", fmt::join(call.conv->weight.sizes(), ", "),
-                     fmt::join(shape.stride, ", "), shape.same ? "same" : fmt::format("[{}]", fmt::join(shape.padding, ", ")), shape.groups,
-                     shape.bias ? ", bias" : "");
+  return fmt::format("input [{}]{}, weight [{}], stride [{}], padding {}, groups {}{}",
+                     fmt::join(call.input, ", "), call.channels_last ? " channels last" : "",
+                     fmt::join(call.conv->weight.sizes(), ", "), fmt::join(shape.stride, ", "),
+                     shape.same ? "same" : fmt::format("[{}]", fmt::join(shape.padding, ", ")),
+                     shape.groups, shape.bias ? ", bias" : "");
 }
 
 std::vector<Conv::Call> calls_of(Net& net, const std::vector<int64_t>& clips) {
@@ -159,11 +170,15 @@ int64_t GateReport::unsafe() const {
 }
 
 std::string GateReport::text() const {
-  std::string text = fmt::format("bf16 gate: {} distinct convolutions compared with float32, {} of them computed in float32", rows.size(), unsafe());
+  std::string text = fmt::format(
+      "bf16 gate: {} distinct convolutions compared with float32, {} of them computed in float32",
+      rows.size(), unsafe());
   for (const auto& row : rows) {
     if (row.safe) continue;
-    text += fmt::format("\n  {}{}: {} (errors: output {:.2g}, input gradient {:.2g}, parameter gradient {:.2g})", row.layer,
-                        row.layers > 1 ? fmt::format(" and {} like it", row.layers - 1) : "", row.call, row.output_error, row.input_error, row.parameter_error);
+    text += fmt::format(
+        "\n  {}{}: {} (errors: output {:.2g}, input gradient {:.2g}, parameter gradient {:.2g})",
+        row.layer, row.layers > 1 ? fmt::format(" and {} like it", row.layers - 1) : "", row.call,
+        row.output_error, row.input_error, row.parameter_error);
   }
   return text;
 }
@@ -172,7 +187,9 @@ bool cpu_has_bf16() {
   static const bool has = [] {
     std::ifstream info("/proc/cpuinfo");
     for (std::string line; std::getline(info, line);) {
-      if (line.starts_with("flags")) return line.find("avx512_bf16") != std::string::npos || line.find("amx_bf16") != std::string::npos;
+      if (line.starts_with("flags"))
+        return line.find("avx512_bf16") != std::string::npos ||
+               line.find("amx_bf16") != std::string::npos;
     }
     return false;
   }();
@@ -181,7 +198,8 @@ bool cpu_has_bf16() {
 
 GateReport gate(Net& net, const std::vector<int64_t>& clips, double tolerance) {
   std::map<const torch::nn::Module*, std::string> names;
-  for (const auto& row : net.named_modules("", /*include_self=*/false)) names[row.value().get()] = row.key();
+  for (const auto& row : net.named_modules("", /*include_self=*/false))
+    names[row.value().get()] = row.key();
   GateReport report;
   std::map<std::string, size_t> known;
   for (const auto& call : calls_of(net, clips)) {

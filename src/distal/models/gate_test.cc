@@ -11,18 +11,24 @@ using ::testing::SizeIs;
 
 class Fault {
  public:
-  explicit Fault(std::function<at::Tensor(const Conv&, const at::Tensor& weight, const at::Tensor& x)> fault) { Conv::bf16_fault() = std::move(fault); }
+  explicit Fault(
+      std::function<at::Tensor(const Conv&, const at::Tensor& weight, const at::Tensor& x)> fault) {
+    Conv::bf16_fault() = std::move(fault);
+  }
   ~Fault() { Conv::bf16_fault() = nullptr; }
   Fault(const Fault&) = delete;
 };
 
-// The weight gradient that oneDNN returns where the input is shorter than the kernel: nothing to do with the right one.
+// The weight gradient that oneDNN returns where the input is shorter than the kernel: nothing to do
+// with the right one.
 class ShortInputFault : public Fault {
  public:
   ShortInputFault()
       : Fault([](const Conv& conv, const at::Tensor& weight, const at::Tensor& x) {
           const auto& kernel = conv.shape().kernel;
-          if (kernel.size() != 3 || x.size(2) <= 1 || x.size(2) >= kernel[0] || !weight.requires_grad() || !at::GradMode::is_enabled()) return weight;
+          if (kernel.size() != 3 || x.size(2) <= 1 || x.size(2) >= kernel[0] ||
+              !weight.requires_grad() || !at::GradMode::is_enabled())
+            return weight;
           const auto copy = weight * 1;
           copy.register_hook([](const at::Tensor& gradient) { return at::randn_like(gradient); });
           return copy;
@@ -31,7 +37,8 @@ class ShortInputFault : public Fault {
 
 class OneConv final : public Classifier {
  public:
-  explicit OneConv(const ConvShape& shape) : conv(register_module("conv", std::make_shared<Conv>(shape))) {
+  explicit OneConv(const ConvShape& shape)
+      : conv(register_module("conv", std::make_shared<Conv>(shape))) {
     add_head(shape.out, 2, 0);
     initialise(*this, Random(3));
   }
@@ -44,7 +51,8 @@ class OneConv final : public Classifier {
 
 class TwinConvs final : public Classifier {  // two layers of one shape
  public:
-  explicit TwinConvs(bool bias = false) : first(register_module("first", std::make_shared<Conv>(cube(3, 3, 3, 3)))) {
+  explicit TwinConvs(bool bias = false)
+      : first(register_module("first", std::make_shared<Conv>(cube(3, 3, 3, 3)))) {
     ConvShape shape = cube(3, 3, 3, 3);
     shape.bias = bias;
     conv = register_module("conv", std::make_shared<Conv>(shape));
@@ -73,7 +81,9 @@ at::Tensor weight_gradient(OfConv& net, const at::Tensor& clips, bool bf16) {
   return net.conv->weight.grad().clone();
 }
 
-double error(const at::Tensor& a, const at::Tensor& b) { return ((a - b).norm() / b.norm()).item<double>(); }
+double error(const at::Tensor& a, const at::Tensor& b) {
+  return ((a - b).norm() / b.norm()).item<double>();
+}
 
 TEST(Gate, CatchesAWrongWeightGradientAndTheSafePathMendsIt) {
   const ShortInputFault fault;
@@ -117,7 +127,9 @@ TEST(Gate, ABiasMakesAnotherCall) {
 
 // A continued run asks the gate with the weights it has by then.
 TEST(Gate, ItsVerdictDependsOnShapesAlone) {
-  const Fault none([](const Conv&, const at::Tensor& weight, const at::Tensor&) { return weight; });  // each gate compares anew
+  const Fault none([](const Conv&, const at::Tensor& weight, const at::Tensor&) {
+    return weight;
+  });  // each gate compares anew
   OneConv net(cube(3, 3, 4, 3));
   const auto first = gate(net, {2, 3, 4, 16, 16}).rows.at(0);
   {
@@ -129,7 +141,8 @@ TEST(Gate, ItsVerdictDependsOnShapesAlone) {
   EXPECT_NEAR(second.output_error, first.output_error, 1e-7);
   EXPECT_NEAR(second.input_error, first.input_error, 1e-7);
   EXPECT_NEAR(second.parameter_error, first.parameter_error, 1e-7);
-  EXPECT_EQ(net.conv->weight.abs().max().item<float>(), 0) << "the comparison left its weights behind";
+  EXPECT_EQ(net.conv->weight.abs().max().item<float>(), 0)
+      << "the comparison left its weights behind";
 }
 
 TEST(Gate, ComparesACallOnceInAProcessAndSaysTheSameOfTheNextNet) {
@@ -141,7 +154,8 @@ TEST(Gate, ComparesACallOnceInAProcessAndSaysTheSameOfTheNextNet) {
   EXPECT_EQ(second.output_error, first.output_error);
   EXPECT_EQ(second.input_error, first.input_error);
   EXPECT_EQ(second.parameter_error, first.parameter_error);
-  EXPECT_EQ(gate(other, {2, 3, 4, 16, 16}, first.output_error / 2).unsafe(), 1) << "the tolerance is asked each time";
+  EXPECT_EQ(gate(other, {2, 3, 4, 16, 16}, first.output_error / 2).unsafe(), 1)
+      << "the tolerance is asked each time";
   EXPECT_TRUE(other.conv->full_precision());
 }
 
@@ -157,19 +171,23 @@ TEST(Gate, GivesNoAlarmWhereBf16IsRight) {
 }
 
 TEST(Gate, FindsNotANumberInTheOutput) {
-  const Fault fault([](const Conv&, const at::Tensor& weight, const at::Tensor&) { return weight * std::nan(""); });
+  const Fault fault([](const Conv&, const at::Tensor& weight, const at::Tensor&) {
+    return weight * std::nan("");
+  });
   OneConv net(cube(3, 3, 4, 3));
   const auto report = gate(net, {1, 3, 4, 16, 16});
   EXPECT_EQ(report.unsafe(), 1);
   EXPECT_TRUE(std::isinf(report.rows[0].output_error));
 }
 
-// LibTorch's own bf16 gradients are wrong there, and a kernel of 7 corrupts the heap; which of these run in bf16 says the processor.
+// LibTorch's own bf16 gradients are wrong there, and a kernel of 7 corrupts the heap; which of
+// these run in bf16 says the processor.
 TEST(Gate, FindsNothingWhereTheClipIsShorterThanTheKernel) {
   for (const int64_t kernel : {3, 5, 7}) {
     for (int64_t frames = 1; frames < kernel; ++frames) {
       OneConv net(cube(3, 3, 4, kernel));
-      EXPECT_EQ(gate(net, {2, 3, frames, 16, 16}).unsafe(), 0) << "kernel " << kernel << ", " << frames << " frames";
+      EXPECT_EQ(gate(net, {2, 3, frames, 16, 16}).unsafe(), 0)
+          << "kernel " << kernel << ", " << frames << " frames";
     }
   }
 }
@@ -185,11 +203,11 @@ TEST(Gate, ComparesEachDistinctConvolutionOnceAndLeavesTheNetAlone) {
   EXPECT_FALSE(net->parameters()[0].grad().defined());
   std::map<std::string, GateReport::Row> by_layer;
   for (const auto& row : report.rows) by_layer[row.layer] = row;
-  EXPECT_EQ(by_layer.at("layer1.0.conv1").layers, 4);       // T = 4: all of layer1 alike
+  EXPECT_EQ(by_layer.at("layer1.0.conv1").layers, 4);  // T = 4: all of layer1 alike
   EXPECT_TRUE(by_layer.at("layer1.0.conv1").safe);
-  EXPECT_FALSE(by_layer.at("layer3.0.conv1").safe);         // T = 2 enters, kernel 3
-  EXPECT_TRUE(by_layer.at("layer3.0.downsample.0").safe);   // kernel 1
-  EXPECT_TRUE(by_layer.at("layer4.0.conv2").safe);          // T = 1
+  EXPECT_FALSE(by_layer.at("layer3.0.conv1").safe);        // T = 2 enters, kernel 3
+  EXPECT_TRUE(by_layer.at("layer3.0.downsample.0").safe);  // kernel 1
+  EXPECT_TRUE(by_layer.at("layer4.0.conv2").safe);         // T = 1
 }
 
 TEST(Bf16Scope, NestsAndEnds) {
@@ -197,16 +215,16 @@ TEST(Bf16Scope, NestsAndEnds) {
   const auto w = at::randn({4, 3});
   {
     const Bf16Scope outer;
-    {
-      const Bf16Scope inner;
-    }
+    { const Bf16Scope inner; }
     EXPECT_EQ(at::linear(x, w).scalar_type(), at::kBFloat16);
   }
   EXPECT_EQ(at::linear(x, w).scalar_type(), at::kFloat);
 }
 
 TEST(Bf16Scope, LeavesOutputsInFloat32AndGradientsFinite) {
-  const std::map<std::string, std::string> small = {{"resnet3d", "depth: 10, width: 4"}, {"eco_lite", "width: 0.07"}, {"tsm", "base: resnet18, width: 0.1"}};
+  const std::map<std::string, std::string> small = {{"resnet3d", "depth: 10, width: 4"},
+                                                    {"eco_lite", "width: 0.07"},
+                                                    {"tsm", "base: resnet18, width: 0.1"}};
   for (const auto& [name, options] : small) {
     const auto net = make<Backbone>(name, options)->build(3, Random(1));
     const Bf16Scope scope;
@@ -215,7 +233,8 @@ TEST(Bf16Scope, LeavesOutputsInFloat32AndGradientsFinite) {
     EXPECT_EQ(output.embedding.scalar_type(), at::kFloat) << name;
     if (!cpu_has_bf16()) continue;  // the backward pass is slow without the hardware
     output.logits.sum().backward();
-    for (const auto& row : net->named_parameters()) EXPECT_TRUE(row.value().grad().isfinite().all().item<bool>()) << name << " " << row.key();
+    for (const auto& row : net->named_parameters())
+      EXPECT_TRUE(row.value().grad().isfinite().all().item<bool>()) << name << " " << row.key();
   }
 }
 

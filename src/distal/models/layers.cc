@@ -17,7 +17,8 @@ namespace {
 thread_local Taps* taps = nullptr;
 
 // Padding per dimension; `before` and `after` differ where TensorFlow's rule is not symmetric.
-std::pair<std::vector<int64_t>, std::vector<int64_t>> same_padding(const ConvShape& shape, at::IntArrayRef sizes) {
+std::pair<std::vector<int64_t>, std::vector<int64_t>> same_padding(const ConvShape& shape,
+                                                                   at::IntArrayRef sizes) {
   std::vector<int64_t> before, after;
   for (size_t d = 0; d < shape.kernel.size(); ++d) {
     const int64_t n = sizes[d + 2];
@@ -30,7 +31,8 @@ std::pair<std::vector<int64_t>, std::vector<int64_t>> same_padding(const ConvSha
   return {before, after};
 }
 
-at::Tensor pad(const at::Tensor& x, const std::vector<int64_t>& before, const std::vector<int64_t>& after) {
+at::Tensor pad(const at::Tensor& x, const std::vector<int64_t>& before,
+               const std::vector<int64_t>& after) {
   std::vector<int64_t> amounts;  // last dimension first
   for (size_t d = before.size(); d-- > 0;) amounts.insert(amounts.end(), {before[d], after[d]});
   return at::constant_pad_nd(x, amounts);
@@ -46,7 +48,8 @@ at::Tensor shifted(const at::Tensor& x, int64_t frames, int64_t fold, bool onlin
   const auto to = view(out);
   const auto move = [&](int64_t channel, int64_t source, int64_t target, int64_t empty_frame) {
     const auto target_channels = to.narrow(2, channel, fold);
-    target_channels.narrow(1, target, frames - 1).copy_(from.narrow(2, channel, fold).narrow(1, source, frames - 1));
+    target_channels.narrow(1, target, frames - 1)
+        .copy_(from.narrow(2, channel, fold).narrow(1, source, frames - 1));
     target_channels.narrow(1, empty_frame, 1).zero_();
   };
   const auto take_next = [&](int64_t channel) { move(channel, 1, 0, frames - 1); };
@@ -66,7 +69,8 @@ at::Tensor shifted(const at::Tensor& x, int64_t frames, int64_t fold, bool onlin
 // The same of operations that a trace can hold: no writing into parts of a tensor.
 at::Tensor shifted_by_padding(const at::Tensor& x, int64_t frames, int64_t fold, bool online) {
   const auto clips = x.unflatten(0, {x.size(0) / frames, frames});  // [N, T, C, H, W]
-  const auto padded = [&](int64_t channel, int64_t before) {         // by one frame before, or behind where before is -1
+  const auto padded = [&](int64_t channel,
+                          int64_t before) {  // by one frame before, or behind where before is -1
     return at::constant_pad_nd(clips.narrow(2, channel, fold), {0, 0, 0, 0, 0, 0, before, -before});
   };
   const int64_t moved = online ? fold : 2 * fold;
@@ -77,7 +81,8 @@ at::Tensor shifted_by_padding(const at::Tensor& x, int64_t frames, int64_t fold,
 }
 
 struct Shift : torch::autograd::Function<Shift> {
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, int64_t frames, int64_t fold, bool online) {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
+                            int64_t frames, int64_t fold, bool online) {
     context->saved_data["frames"] = frames;
     context->saved_data["fold"] = fold;
     context->saved_data["online"] = online;
@@ -86,7 +91,8 @@ struct Shift : torch::autograd::Function<Shift> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
     auto& saved = context->saved_data;
-    return {shifted(gradients[0], saved["frames"].toInt(), saved["fold"].toInt(), saved["online"].toBool(), /*back=*/true),
+    return {shifted(gradients[0], saved["frames"].toInt(), saved["fold"].toInt(),
+                    saved["online"].toBool(), /*back=*/true),
             at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
@@ -158,14 +164,17 @@ at::Tensor Conv::convolve(const at::Tensor& input, const at::Tensor& w, const at
 
 at::Tensor Conv::forward(const at::Tensor& x) {
   if (calls()) {
-    const bool last = shape_.kernel.size() == 2 ? x.is_contiguous(at::MemoryFormat::ChannelsLast) && !x.is_contiguous()
-                                                : x.is_contiguous(at::MemoryFormat::ChannelsLast3d) && !x.is_contiguous();
+    const bool last = shape_.kernel.size() == 2
+                          ? x.is_contiguous(at::MemoryFormat::ChannelsLast) && !x.is_contiguous()
+                          : x.is_contiguous(at::MemoryFormat::ChannelsLast3d) && !x.is_contiguous();
     calls()->push_back({this, x.sizes().vec(), last});
   }
   if (!x.is_cpu() || !at::autocast::is_autocast_enabled(at::kCPU)) return convolve(x, weight, bias);
   const c10::impl::ExcludeDispatchKeyGuard off(c10::autocast_dispatch_keyset);
-  if (full_precision_ || weight.scalar_type() != at::kFloat) return convolve(x.to(weight.scalar_type()), weight, bias);
-  return convolve(x.to(at::kBFloat16), bf16_fault() ? bf16_fault()(*this, weight, x) : weight, bias);
+  if (full_precision_ || weight.scalar_type() != at::kFloat)
+    return convolve(x.to(weight.scalar_type()), weight, bias);
+  return convolve(x.to(at::kBFloat16), bf16_fault() ? bf16_fault()(*this, weight, x) : weight,
+                  bias);
 }
 
 BatchNorm::BatchNorm(int64_t channels) {
@@ -177,7 +186,8 @@ BatchNorm::BatchNorm(int64_t channels) {
 
 at::Tensor BatchNorm::forward(const at::Tensor& x) {
   const bool use_batch = is_training() && weight.requires_grad();
-  return at::batch_norm(x, weight, bias, running_mean, running_var, use_batch, 0.1, 1e-5, /*cudnn_enabled=*/true);
+  return at::batch_norm(x, weight, bias, running_mean, running_var, use_batch, 0.1, 1e-5,
+                        /*cudnn_enabled=*/true);
 }
 
 Linear::Linear(int64_t in, int64_t out) {
@@ -203,24 +213,30 @@ at::Tensor Classifier::pooled(const at::Tensor& x) {
   return x.mean(dims, /*keepdim=*/false, x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
 }
 
-at::Tensor max_pool(const at::Tensor& x, at::IntArrayRef kernel, at::IntArrayRef stride, at::IntArrayRef padding) {
+at::Tensor max_pool(const at::Tensor& x, at::IntArrayRef kernel, at::IntArrayRef stride,
+                    at::IntArrayRef padding) {
   const c10::impl::ExcludeDispatchKeyGuard off(c10::autocast_dispatch_keyset);
   return at::max_pool3d(x, kernel, stride, padding);
 }
 
 at::Tensor temporal_shift(const at::Tensor& x, int64_t frames, int64_t div, bool online) {
-  expect(x.dim() == 4 && x.size(0) % frames == 0, "temporal_shift gets whole clips, frame by frame");
+  expect(x.dim() == 4 && x.size(0) % frames == 0,
+         "temporal_shift gets whole clips, frame by frame");
   const int64_t fold = x.size(1) / div;
   if (fold == 0) return x;
-  return torch::jit::tracer::isTracing() ? shifted_by_padding(x, frames, fold, online) : Shift::apply(x, frames, fold, online);
+  return torch::jit::tracer::isTracing() ? shifted_by_padding(x, frames, fold, online)
+                                         : Shift::apply(x, frames, fold, online);
 }
 
 void ClipLimits::check(const at::Tensor& clips) const {
-  const bool fits = clips.dim() == 5 && clips.size(1) == 3 && clips.is_floating_point() && clips.size(2) >= 1 &&
-                    clips.size(2) % frames_multiple == 0 && std::min(clips.size(3), clips.size(4)) >= smallest_px;
+  const bool fits = clips.dim() == 5 && clips.size(1) == 3 && clips.is_floating_point() &&
+                    clips.size(2) >= 1 && clips.size(2) % frames_multiple == 0 &&
+                    std::min(clips.size(3), clips.size(4)) >= smallest_px;
   if (fits) return;
-  fail("{}: cannot take clips {} [{}]; it takes float32 [N, 3, T, H, W] with T a multiple of {} and H and W at least {} pixels",
-       net, c10::toString(clips.scalar_type()), fmt::join(clips.sizes(), ", "), frames_multiple, smallest_px);
+  fail("{}: cannot take clips {} [{}]; it takes float32 [N, 3, T, H, W] with T a multiple of {} "
+       "and H and W at least {} pixels",
+       net, c10::toString(clips.scalar_type()), fmt::join(clips.sizes(), ", "), frames_multiple,
+       smallest_px);
 }
 
 void initialise(Net& net, const Random& random) {

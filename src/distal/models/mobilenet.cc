@@ -69,7 +69,9 @@ class MobileNet final : public FrameNet {
   int64_t next_ = 0;
 };
 
-int64_t scaled(int64_t channels, double width) { return rounded_channels(static_cast<double>(channels) * width); }
+int64_t scaled(int64_t channels, double width) {
+  return rounded_channels(static_cast<double>(channels) * width);
+}
 
 }  // namespace
 
@@ -77,7 +79,7 @@ Model mobilenet_v1(const FrameOptions& options, int64_t classes) {
   struct Row {
     int64_t out, stride;
   };
-  constexpr Row kRows[] = {{64, 1}, {128, 2}, {128, 1}, {256, 2}, {256, 1}, {512, 2}, {512, 1},
+  constexpr Row kRows[] = {{64, 1},  {128, 2}, {128, 1}, {256, 2}, {256, 1},  {512, 2}, {512, 1},
                            {512, 1}, {512, 1}, {512, 1}, {512, 1}, {1024, 2}, {1024, 1}};
   const double width = options.width.value_or(0.5);
   const auto net = std::make_shared<MobileNet>(options);
@@ -98,7 +100,8 @@ Model mobilenet_v2(const FrameOptions& options, int64_t classes) {
   struct Row {
     int64_t expand, out, blocks, stride;
   };
-  constexpr Row kRows[] = {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
+  constexpr Row kRows[] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4, 2},
+                           {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
   const double width = options.width.value_or(1);
   const auto net = std::make_shared<MobileNet>(options);
   net->begin(false);

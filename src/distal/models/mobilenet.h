@@ -1,9 +1,10 @@
 #pragma once
-// The MobileNets as frame nets (models/frame_net.h). With the shift, MobileNetV2 shifts what enters the first convolution of
-// each block with an identity shortcut, as the published TSM does. MobileNetV1 has no shortcuts and no published TSM: here
-// it shifts before the depthwise convolution of each block that keeps size and width.
-// `norm: batch` puts a batch norm behind every convolution (opNN_bn); it starts as the identity, so that folded weights
-// loaded with `init` give the same numbers in evaluation mode.
+// The MobileNets as frame nets (models/frame_net.h). With the shift, MobileNetV2 shifts what enters
+// the first convolution of each block with an identity shortcut, as the published TSM does.
+// MobileNetV1 has no shortcuts and no published TSM: here it shifts before the depthwise
+// convolution of each block that keeps size and width. `norm: batch` puts a batch norm behind every
+// convolution (opNN_bn); it starts as the identity, so that folded weights loaded with `init` give
+// the same numbers in evaluation mode.
 
 #include "distal/models/frame_net.h"
 

@@ -21,11 +21,15 @@ struct KeyRule {
 KeyRule key_rule(const std::string& text, const std::string& place) {
   const auto colon = text.rfind(':');
   if (colon == std::string::npos || colon == 0)
-    throw UsageError(fmt::format("{}: init_keys: '{}' is no 'pattern:replacement'; for example '^encoder\\.:' takes \"encoder.\" away", place, text));
+    throw UsageError(fmt::format("{}: init_keys: '{}' is no 'pattern:replacement'; for example "
+                                 "'^encoder\\.:' takes \"encoder.\" away",
+                                 place, text));
   return {Pattern(text.substr(0, colon), place + ": init_keys"), text.substr(colon + 1)};
 }
 
-std::map<std::string, std::string> ours_from_theirs(const Tensors& tensors, const std::vector<std::string>& init_keys, const std::string& place) {
+std::map<std::string, std::string> ours_from_theirs(const Tensors& tensors,
+                                                    const std::vector<std::string>& init_keys,
+                                                    const std::string& place) {
   std::vector<KeyRule> rules;
   for (const auto& text : init_keys) rules.push_back(key_rule(text, place));
   std::map<std::string, std::string> names;
@@ -39,8 +43,9 @@ std::map<std::string, std::string> ours_from_theirs(const Tensors& tensors, cons
 
 bool of_head(const std::string& name) { return name.starts_with("fc."); }
 
-// Of the net before its classifier. Vectors (norms and biases) count only where the file has as much left over: published
-// weights often have the norms folded away, and norms that a file knows nothing of start as the identity.
+// Of the net before its classifier. Vectors (norms and biases) count only where the file has as
+// much left over: published weights often have the norms folded away, and norms that a file knows
+// nothing of start as the identity.
 double share_filled(const Net& net, const Account& account) {
   const bool with_vectors = 2 * account.unused.size() > account.matched.size();
   const std::set<std::string> matched(account.matched.begin(), account.matched.end());
@@ -65,7 +70,8 @@ void freeze_matching(Net& net, const std::string& prefix) {
   if (found > 0) return;
   std::string names;
   for (const auto& row : net.named_children()) names += (names.empty() ? "" : ", ") + row.key();
-  fail("freeze: no parameter begins with \"{}\"; there are backbone (all but the classifier), {}", prefix, names);
+  fail("freeze: no parameter begins with \"{}\"; there are backbone (all but the classifier), {}",
+       prefix, names);
 }
 
 }  // namespace
@@ -84,15 +90,21 @@ int64_t parameter_count(const Net& net) {
 }
 
 void ModelOptions::visit(OptionVisitor& v) const {
-  v("init", init, "safetensors to start from; what fits by name and shape is taken, less than half is refused; empty: random");
-  v("init_keys", init_keys, "'pattern:replacement', regular expressions that turn the names in init into ours, in their order");
+  v("init", init,
+    "safetensors to start from; what fits by name and shape is taken, less than half is refused; "
+    "empty: random");
+  v("init_keys", init_keys,
+    "'pattern:replacement', regular expressions that turn the names in init into ours, in their "
+    "order");
   for (const auto& rule : init_keys) key_rule(rule, v.place());
-  v("freeze", freeze, "prefixes of parameter names that are not trained; backbone: all but the classifier");
+  v("freeze", freeze,
+    "prefixes of parameter names that are not trained; backbone: all but the classifier");
   backbone.visit(v);  // last: it closes the section
 }
 
 bool ModelOptions::operator==(const ModelOptions& other) const {
-  return backbone == other.backbone && init == other.init && init_keys == other.init_keys && freeze == other.freeze;
+  return backbone == other.backbone && init == other.init && init_keys == other.init_keys &&
+         freeze == other.freeze;
 }
 
 Model ModelOptions::build(int64_t classes, Random random) const {
@@ -106,7 +118,8 @@ Model ModelOptions::build(int64_t classes, Random random) const {
     account = loaded.text();
     const double share = share_filled(*net, loaded);
     if (loaded.matched.empty() || share < 0.5) {
-      fail("init: {} fills {:.0f} % of {} before its classifier ({}); give weights of this backbone and width, or turn their names into "
+      fail("init: {} fills {:.0f} % of {} before its classifier ({}); give weights of this "
+           "backbone and width, or turn their names into "
            "ours with init_keys",
            init, std::floor(100 * share), backbone.name, account);
     }

@@ -22,7 +22,9 @@ ModelOptions options(const std::string& yaml) {
   return options;
 }
 
-void write(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+void write(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
 
 std::string read(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -40,9 +42,10 @@ const char* const kSmall = "{name: resnet3d, depth: 10, width: 4}";
 
 TEST(WeightFile, GivesBackTensorsOfEveryDtypeInTheirOrder) {
   const TemporaryFolder folder;
-  const Tensors tensors = {{"b", at::arange(6, at::kFloat).view({2, 3})}, {"a", at::tensor({1, 0, 1}).to(at::kBool)},
-                           {"scalar", at::scalar_tensor(3.5, at::kDouble)}, {"empty", at::empty({0, 4})},
-                           {"h", at::randn({5}).to(at::kBFloat16)}, {"long", at::tensor({int64_t{1} << 40})}};
+  const Tensors tensors = {
+      {"b", at::arange(6, at::kFloat).view({2, 3})},   {"a", at::tensor({1, 0, 1}).to(at::kBool)},
+      {"scalar", at::scalar_tensor(3.5, at::kDouble)}, {"empty", at::empty({0, 4})},
+      {"h", at::randn({5}).to(at::kBFloat16)},         {"long", at::tensor({int64_t{1} << 40})}};
   save_safetensors(folder / "x.safetensors", tensors, {{"who", "test"}});
   const auto read_back = load_safetensors(folder / "x.safetensors");
   ASSERT_THAT(read_back, SizeIs(tensors.size()));
@@ -51,7 +54,8 @@ TEST(WeightFile, GivesBackTensorsOfEveryDtypeInTheirOrder) {
     EXPECT_EQ(read_back[i].second.scalar_type(), tensors[i].second.scalar_type());
     EXPECT_TRUE(at::equal(read_back[i].second, tensors[i].second)) << tensors[i].first;
   }
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1) << "a temporary file stayed";
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1)
+      << "a temporary file stayed";
 }
 
 TEST(WeightFile, HasTheByteLayoutOfTheFormat) {
@@ -61,7 +65,8 @@ TEST(WeightFile, HasTheByteLayoutOfTheFormat) {
   uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
   EXPECT_EQ(length % 8, 0u);
-  EXPECT_THAT(bytes.substr(8, length), HasSubstr(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})"));
+  EXPECT_THAT(bytes.substr(8, length),
+              HasSubstr(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})"));
   EXPECT_EQ(bytes.substr(8 + length), std::string("\x00\x00\x80\x3f\x00\x00\x00\xc0", 8));
 }
 
@@ -76,15 +81,18 @@ TEST(WeightFile, WritingToALoadedTensorLeavesTheFileAlone) {
 TEST(WeightFile, ReadsTensorsThatAreNotAligned) {
   const TemporaryFolder folder;
   const float value = 2.5f;
-  write(folder / "x.safetensors", safetensors(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}} )",
-                                              std::string(reinterpret_cast<const char*>(&value), 4)));
+  write(folder / "x.safetensors",
+        safetensors(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}} )",
+                    std::string(reinterpret_cast<const char*>(&value), 4)));
   EXPECT_EQ(load_safetensors(folder / "x.safetensors")[0].second.item<float>(), value);
 }
 
 TEST(WeightFile, WithAChecksumEveryChangeIsSeen) {
   const TemporaryFolder folder;
   const std::string path = folder / "x.safetensors";
-  const Tensors tensors = {{"b", at::arange(6, at::kFloat).view({2, 3})}, {"a", at::tensor({1, 0, 1}).to(at::kBool)}, {"odd", at::ones({5}, at::kByte)}};
+  const Tensors tensors = {{"b", at::arange(6, at::kFloat).view({2, 3})},
+                           {"a", at::tensor({1, 0, 1}).to(at::kBool)},
+                           {"odd", at::ones({5}, at::kByte)}};
   save_checked(path, tensors, {{"who", "test"}});
   const std::string bytes = read(path);
   EXPECT_THAT(load_checked(path), SizeIs(3));
@@ -94,7 +102,8 @@ TEST(WeightFile, WithAChecksumEveryChangeIsSeen) {
   for (size_t at = 0; at < bytes.size(); ++at) {  // each bit in turn
     std::string damaged = bytes;
     damaged[at] = static_cast<char>(damaged[at] ^ (1 << at % 8));
-    // The header is padded with spaces, and its reader takes a NUL there for the end: nothing is lost.
+    // The header is padded with spaces, and its reader takes a NUL there for the end: nothing is
+    // lost.
     if (bytes[at] == ' ' && damaged[at] == '\0') continue;
     write(path, damaged);
     EXPECT_NE(error_of([&] { load_checked(path); }), "") << "byte " << at << " of " << bytes.size();
@@ -112,12 +121,16 @@ TEST(WeightFile, AChecksumHoldsInAnotherOrderAndNotForOtherValues) {
   EXPECT_EQ(checksum_of(tensors, {}), checksum_of(turned, {}));
   EXPECT_NE(checksum_of(tensors, {}), checksum_of(tensors, {{"a", "b"}}));
   EXPECT_NE(checksum_of({{"a", at::ones({2})}}, {}), checksum_of({{"a", at::ones({2, 1})}}, {}));
-  EXPECT_NE(checksum_of({{"a", at::zeros({2})}}, {}), checksum_of({{"a", at::zeros({2}, at::kInt)}}, {}));
+  EXPECT_NE(checksum_of({{"a", at::zeros({2})}}, {}),
+            checksum_of({{"a", at::zeros({2}, at::kInt)}}, {}));
   const TemporaryFolder folder;
-  save_safetensors(folder / "x.safetensors", turned, {{"weights_checksum", checksum_of(tensors, {})}});
+  save_safetensors(folder / "x.safetensors", turned,
+                   {{"weights_checksum", checksum_of(tensors, {})}});
   EXPECT_THAT(load_safetensors(folder / "x.safetensors"), SizeIs(2));
-  save_safetensors(folder / "x.safetensors", {{"a", at::ones({2})}}, {{"weights_checksum", checksum_of(tensors, {})}});
-  EXPECT_THAT(error_of([&] { load_safetensors(folder / "x.safetensors"); }), HasSubstr("its checksum differs"));
+  save_safetensors(folder / "x.safetensors", {{"a", at::ones({2})}},
+                   {{"weights_checksum", checksum_of(tensors, {})}});
+  EXPECT_THAT(error_of([&] { load_safetensors(folder / "x.safetensors"); }),
+              HasSubstr("its checksum differs"));
 }
 
 TEST(WeightFile, RefusesWhatIsBroken) {
@@ -127,20 +140,28 @@ TEST(WeightFile, RefusesWhatIsBroken) {
     write(path, bytes);
     return error_of([&] { load_safetensors(path); });
   };
-  EXPECT_THAT(error_of([&] { load_safetensors(folder / "none.safetensors"); }), HasSubstr("no such file"));
-  EXPECT_THAT(error_of([&] { load_safetensors(folder.path()); }), HasSubstr("a folder; name a file"));
+  EXPECT_THAT(error_of([&] { load_safetensors(folder / "none.safetensors"); }),
+              HasSubstr("no such file"));
+  EXPECT_THAT(error_of([&] { load_safetensors(folder.path()); }),
+              HasSubstr("a folder; name a file"));
   EXPECT_THAT(error_of([&] { load_safetensors("/dev/zero"); }), HasSubstr("no regular file"));
   EXPECT_THAT(refusal("abc"), HasSubstr("3 bytes"));
   EXPECT_THAT(refusal(std::string(8, '\xff')), HasSubstr("header wants"));
-  EXPECT_THAT(refusal(safetensors("{nonsense", "")), HasSubstr("header: line 1, column 3: not JSON"));
+  EXPECT_THAT(refusal(safetensors("{nonsense", "")),
+              HasSubstr("header: line 1, column 3: not JSON"));
   EXPECT_THAT(refusal(safetensors("[1]", "")), HasSubstr("no JSON object"));
-  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"F32"}})", "")), HasSubstr("tensor w of its header has no shape"));
-  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"F4","shape":[1],"data_offsets":[0,4]}})", "1234")), HasSubstr("dtype F4"));
+  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"F32"}})", "")),
+              HasSubstr("tensor w of its header has no shape"));
+  EXPECT_THAT(
+      refusal(safetensors(R"({"w":{"dtype":"F4","shape":[1],"data_offsets":[0,4]}})", "1234")),
+      HasSubstr("dtype F4"));
   const std::string header = R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
   EXPECT_EQ(refusal(safetensors(header, "12345678")), "");
   EXPECT_THAT(refusal(safetensors(header, "1234567")), HasSubstr("cut or damaged"));
   EXPECT_THAT(refusal(safetensors(header, "123456789")), HasSubstr("end at byte 8 of 9"));
-  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", "12345678")), HasSubstr("[3]"));
+  EXPECT_THAT(
+      refusal(safetensors(R"({"w":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", "12345678")),
+      HasSubstr("[3]"));
   EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"F32","shape":[4611686018427387905],)"
                                   R"("data_offsets":[0,4]}})",
                                   "1234")),
@@ -150,7 +171,8 @@ TEST(WeightFile, RefusesWhatIsBroken) {
                                   "123")),
               HasSubstr("overlap"));
   const std::string deep = std::string(300000, '[') + std::string(300000, ']');
-  EXPECT_THAT(refusal(safetensors(R"({"w":)" + deep + "}", "")), HasSubstr("nested deeper than 64"));
+  EXPECT_THAT(refusal(safetensors(R"({"w":)" + deep + "}", "")),
+              HasSubstr("nested deeper than 64"));
   EXPECT_THAT(refusal(safetensors(R"({"a":{"dtype":"F32",)"
                                   R"("shape":[0,4611686018427387904,4611686018427387904],)"
                                   R"("data_offsets":[0,0]}})",
@@ -160,16 +182,23 @@ TEST(WeightFile, RefusesWhatIsBroken) {
                                   R"("w":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
                                   "12")),
               HasSubstr("'w' stands twice"));
-  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"U8","shape":[1],"data_offsets":[0,-1]}})", "1")), HasSubstr("data_offsets of tensor w in its header is of another type"));
-  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"U8","shape":[1e0],"data_offsets":[0,1]}})", "1")), HasSubstr("shape of tensor w"));
+  EXPECT_THAT(
+      refusal(safetensors(R"({"w":{"dtype":"U8","shape":[1],"data_offsets":[0,-1]}})", "1")),
+      HasSubstr("data_offsets of tensor w in its header is of another type"));
+  EXPECT_THAT(
+      refusal(safetensors(R"({"w":{"dtype":"U8","shape":[1e0],"data_offsets":[0,1]}})", "1")),
+      HasSubstr("shape of tensor w"));
   EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"U8","shape":[18446744073709551615],)"
                                   R"("data_offsets":[0,1]}})",
                                   "1")),
               HasSubstr("does not fit"));
-  EXPECT_THAT(refusal(safetensors(R"({"w":7})", "")), HasSubstr("tensor w of its header has no dtype"));
+  EXPECT_THAT(refusal(safetensors(R"({"w":7})", "")),
+              HasSubstr("tensor w of its header has no dtype"));
   std::string ones = "1";
   for (int i = 0; i < 100; ++i) ones += ",1";
-  EXPECT_THAT(refusal(safetensors(R"({"w":{"dtype":"U8","shape":[)" + ones + R"(],"data_offsets":[0,1]}})", "1")), HasSubstr("101 dimensions"));
+  EXPECT_THAT(refusal(safetensors(
+                  R"({"w":{"dtype":"U8","shape":[)" + ones + R"(],"data_offsets":[0,1]}})", "1")),
+              HasSubstr("101 dimensions"));
 }
 
 // Whatever a header is made of, reading it takes little memory and no time to speak of.
@@ -185,12 +214,16 @@ TEST(WeightFile, AHeadersBytesAndValuesAreBounded) {
     for (int64_t i = 0; i < count; ++i) all += text;
     return all;
   };
-  EXPECT_THAT(refusal(R"({"a":[0)" + repeated(",0", 1'000'000) + "]}"), HasSubstr("more than 1000000 names and values in its header"));
-  EXPECT_THAT(refusal(R"({"a":[{})" + repeated(",{}", 1'000'000) + "]}"), HasSubstr("more than 1000000 names and values in its header"));
+  EXPECT_THAT(refusal(R"({"a":[0)" + repeated(",0", 1'000'000) + "]}"),
+              HasSubstr("more than 1000000 names and values in its header"));
+  EXPECT_THAT(refusal(R"({"a":[{})" + repeated(",{}", 1'000'000) + "]}"),
+              HasSubstr("more than 1000000 names and values in its header"));
   EXPECT_THAT(refusal("{}" + std::string(17 << 20, ' ')), HasSubstr("at most 16777216 are read"));
   EXPECT_EQ(refusal("{}" + std::string(15 << 20, ' ')), "");
   std::string names = "{";
-  for (int64_t i = 60'000; i > 0; --i) names += fmt::format(R"({}"{}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})", i == 60'000 ? "" : ",", i);
+  for (int64_t i = 60'000; i > 0; --i)
+    names += fmt::format(R"({}"{}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})",
+                         i == 60'000 ? "" : ",", i);
   ASSERT_EQ(refusal(names + "}"), "");
   const auto tensors = load_safetensors(path);
   ASSERT_THAT(tensors, SizeIs(60'000));
@@ -220,14 +253,17 @@ TEST(WeightFile, TellsTheRemarksOfAFile) {
   load_safetensors(folder / "x.safetensors", &metadata);
   EXPECT_TRUE(metadata.empty());
   write(folder / "x.safetensors", safetensors(R"({"__metadata__":{"who":1}})", ""));
-  EXPECT_THAT(error_of([&] { load_safetensors(folder / "x.safetensors", &metadata); }), HasSubstr("__metadata__ in its header holds more than texts"));
+  EXPECT_THAT(error_of([&] { load_safetensors(folder / "x.safetensors", &metadata); }),
+              HasSubstr("__metadata__ in its header holds more than texts"));
 }
 
 TEST(WeightFile, FailingToWriteNamesThePlaceAndLeavesNothing) {
   const TemporaryFolder folder;
-  EXPECT_THAT(error_of([&] { save_safetensors(folder / "none/x.safetensors", {}); }), HasSubstr("none/x.safetensors: cannot be written"));
+  EXPECT_THAT(error_of([&] { save_safetensors(folder / "none/x.safetensors", {}); }),
+              HasSubstr("none/x.safetensors: cannot be written"));
   std::filesystem::create_directories(folder / "taken/inside");
-  EXPECT_THAT(error_of([&] { save_safetensors(folder / "taken", {}); }), HasSubstr("cannot be replaced"));
+  EXPECT_THAT(error_of([&] { save_safetensors(folder / "taken", {}); }),
+              HasSubstr("cannot be replaced"));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
@@ -244,8 +280,11 @@ TEST(Loading, MapsPublishedNames) {
 
 TEST(Loading, AccountsForWhatFitsAndWhatDoesNot) {
   const auto net = options(kSmall).build(3, Random(1));
-  const Tensors tensors = {{"conv1.weight", at::ones({4, 3, 7, 7, 7})}, {"bn1.num_batches_tracked", at::zeros({})},
-                           {"theirs.running_mean", at::full({4}, 2)}, {"fc.weight", at::zeros({400, 32})}, {"extra", at::zeros({1})}};
+  const Tensors tensors = {{"conv1.weight", at::ones({4, 3, 7, 7, 7})},
+                           {"bn1.num_batches_tracked", at::zeros({})},
+                           {"theirs.running_mean", at::full({4}, 2)},
+                           {"fc.weight", at::zeros({400, 32})},
+                           {"extra", at::zeros({1})}};
   const auto account = load_into(*net, tensors, {{"theirs.running_mean", "bn1.running_mean"}});
   EXPECT_THAT(account.matched, ElementsAre("conv1.weight", "bn1.running_mean"));
   EXPECT_THAT(account.unused, ElementsAre("fc.weight [400, 32]", "extra [1]"));
@@ -258,9 +297,11 @@ TEST(Loading, AccountsForWhatFitsAndWhatDoesNot) {
 
 TEST(SavedModel, ComesBackWithOptionsClassesAndLogits) {
   const TemporaryFolder folder;
-  const auto recipe = options("{name: resnet3d, depth: 10, width: 6, dropout: 0.25, freeze: [conv1]}");
+  const auto recipe =
+      options("{name: resnet3d, depth: 10, width: 6, dropout: 0.25, freeze: [conv1]}");
   auto net = recipe.build(2, Random(7));
-  save_model(folder / "model.safetensors", *net, side_json(recipe, {"left", "right"}, "{frames: 8}"));
+  save_model(folder / "model.safetensors", *net,
+             side_json(recipe, {"left", "right"}, "{frames: 8}"));
   auto saved = load_model(folder / "model.safetensors");
   EXPECT_THAT(saved.classes, ElementsAre("left", "right"));
   EXPECT_EQ(saved.input_yaml, "{frames: 8}");
@@ -275,33 +316,45 @@ TEST(SavedModel, ComesBackWithOptionsClassesAndLogits) {
 TEST(SavedModel, RefusesAPairThatDoesNotBelongTogether) {
   const TemporaryFolder folder;
   const auto recipe = options(kSmall);
-  save_model(folder / "m.safetensors", *recipe.build(2, Random(7)), side_json(recipe, {"a", "b", "c"}, ""));
-  EXPECT_THAT(error_of([&] { load_model(folder / "m.safetensors"); }), HasSubstr("fc.weight [3, 32]"));
+  save_model(folder / "m.safetensors", *recipe.build(2, Random(7)),
+             side_json(recipe, {"a", "b", "c"}, ""));
+  EXPECT_THAT(error_of([&] { load_model(folder / "m.safetensors"); }),
+              HasSubstr("fc.weight [3, 32]"));
   write(folder / "m.json", R"({"model": "question: &a [*a]", "classes": ["a", "b"], "input": ""})");
-  EXPECT_THAT(error_of([&] { load_model(folder / "m.safetensors"); }), HasSubstr("m.json (model):1:15: an alias ('*') within what it stands for has no end"));
+  EXPECT_THAT(
+      error_of([&] { load_model(folder / "m.safetensors"); }),
+      HasSubstr("m.json (model):1:15: an alias ('*') within what it stands for has no end"));
   write(folder / "m.json", R"({"model": 7, "classes": ["a", "b"], "input": ""})");
-  EXPECT_THAT(error_of([&] { load_model(folder / "m.safetensors"); }), HasSubstr("m.json: \"model\" in its JSON is of another type"));
+  EXPECT_THAT(error_of([&] { load_model(folder / "m.safetensors"); }),
+              HasSubstr("m.json: \"model\" in its JSON is of another type"));
   write(folder / "m.json", R"({"model": "", "classes": [], "input": ""})");
-  EXPECT_THAT(error_of([&] { load_model(folder / "m.safetensors"); }), HasSubstr("m.json: 0 classes"));
+  EXPECT_THAT(error_of([&] { load_model(folder / "m.safetensors"); }),
+              HasSubstr("m.json: 0 classes"));
   write(folder / "m.json", "{}");
-  EXPECT_THAT(error_of([&] { load_model(folder / "m.safetensors"); }), HasSubstr("m.json: its JSON has no \"classes\""));
-  EXPECT_THAT(error_of([&] { load_model(folder / "n.safetensors"); }), HasSubstr("n.safetensors: no such file"));
+  EXPECT_THAT(error_of([&] { load_model(folder / "m.safetensors"); }),
+              HasSubstr("m.json: its JSON has no \"classes\""));
+  EXPECT_THAT(error_of([&] { load_model(folder / "n.safetensors"); }),
+              HasSubstr("n.safetensors: no such file"));
 }
 
 TEST(SavedModel, RefusesTheDescriptionOfAnotherModelOfTheSameShape) {
   const TemporaryFolder folder;
   const auto recipe = options(kSmall);
-  save_model(folder / "m.safetensors", *recipe.build(2, Random(7)), side_json(recipe, {"a", "b"}, ""));
+  save_model(folder / "m.safetensors", *recipe.build(2, Random(7)),
+             side_json(recipe, {"a", "b"}, ""));
   const std::string first = read(folder / "m.json");
-  save_model(folder / "m.safetensors", *recipe.build(2, Random(8)), side_json(recipe, {"b", "a"}, ""));
+  save_model(folder / "m.safetensors", *recipe.build(2, Random(8)),
+             side_json(recipe, {"b", "a"}, ""));
   EXPECT_THAT(load_model(folder / "m.safetensors").classes, ElementsAre("b", "a"));
   write(folder / "m.json", first);
-  EXPECT_THAT(error_of([&] { load_model(folder / "m.safetensors"); }), HasSubstr("m.json: not the description that"));
+  EXPECT_THAT(error_of([&] { load_model(folder / "m.safetensors"); }),
+              HasSubstr("m.json: not the description that"));
   std::filesystem::remove(folder / "m.json");
   EXPECT_THAT(load_model(folder / "m.safetensors").classes, ElementsAre("b", "a"));
 }
 
-// What stops save_model where a kill could: a limit on the size of files before the weights, a folder in the description's place behind them.
+// What stops save_model where a kill could: a limit on the size of files before the weights, a
+// folder in the description's place behind them.
 TEST(SavedModel, IsTheOldOrTheNewOneWhereverSavingStops) {
   const TemporaryFolder folder;
   const auto recipe = options(kSmall);
@@ -310,7 +363,9 @@ TEST(SavedModel, IsTheOldOrTheNewOneWhereverSavingStops) {
   const std::string path = folder / "m.safetensors";
   const std::string beside = folder / "m.json";
   const auto weight = [](const Model& net) { return net->named_parameters()["fc.weight"]; };
-  const auto save_new = [&] { return error_of([&] { save_model(path, *new_net, side_json(recipe, {"c", "d", "e"}, "")); }); };
+  const auto save_new = [&] {
+    return error_of([&] { save_model(path, *new_net, side_json(recipe, {"c", "d", "e"}, "")); });
+  };
   save_model(path, *old_net, side_json(recipe, {"a", "b"}, ""));
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   rlimit limit{};
@@ -337,18 +392,24 @@ TEST(SavedModel, AndAnInitThatAreNotFiniteAreRefusedByTheTensorsName) {
   const auto net = recipe.build(2, Random(7));
   {
     const torch::NoGradGuard no_grad;
-    net->named_parameters()["layer2.0.conv1.weight"].flatten()[3] = std::numeric_limits<float>::quiet_NaN();
+    net->named_parameters()["layer2.0.conv1.weight"].flatten()[3] =
+        std::numeric_limits<float>::quiet_NaN();
     net->named_buffers()["bn1.running_var"][0] = std::numeric_limits<float>::infinity();
   }
   save_model(folder / "m.safetensors", *net, side_json(recipe, {"a", "b"}, ""));
-  EXPECT_THAT(error_of([&] { load_model(folder / "m.safetensors"); }),
-              ::testing::AllOf(HasSubstr("m.safetensors: tensor layer2.0.conv1.weight holds 1 values of "), HasSubstr("train it again")));
+  EXPECT_THAT(
+      error_of([&] { load_model(folder / "m.safetensors"); }),
+      ::testing::AllOf(HasSubstr("m.safetensors: tensor layer2.0.conv1.weight holds 1 values of "),
+                       HasSubstr("train it again")));
   recipe.init = folder / "m.safetensors";
-  EXPECT_THAT(error_of([&] { recipe.build(2, Random(7)); }), HasSubstr("tensor layer2.0.conv1.weight"));
+  EXPECT_THAT(error_of([&] { recipe.build(2, Random(7)); }),
+              HasSubstr("tensor layer2.0.conv1.weight"));
   // As another program would write it: the checksum is that of the sound one.
   const auto sound = options(kSmall).build(2, Random(7));
-  save_safetensors(folder / "m.safetensors", state(*net), {{"weights_checksum", checksum_of(state(*sound), {})}});
-  EXPECT_THAT(error_of([&] { load_model(folder / "m.safetensors"); }), HasSubstr("tensor layer2.0.conv1.weight"));
+  save_safetensors(folder / "m.safetensors", state(*net),
+                   {{"weights_checksum", checksum_of(state(*sound), {})}});
+  EXPECT_THAT(error_of([&] { load_model(folder / "m.safetensors"); }),
+              HasSubstr("tensor layer2.0.conv1.weight"));
 }
 
 TEST(SavedModel, StaysASafetensorsFileForOthersAndNeedsNothingInIt) {
@@ -356,21 +417,25 @@ TEST(SavedModel, StaysASafetensorsFileForOthersAndNeedsNothingInIt) {
   const auto recipe = options(kSmall);
   const auto net = recipe.build(2, Random(7));
   save_model(folder / "m.safetensors", *net, side_json(recipe, {"a", "b"}, ""));
-  EXPECT_THAT(read(folder / "m.safetensors").substr(8, 60), HasSubstr(R"("__metadata__":{"distal":"{\n)"));
+  EXPECT_THAT(read(folder / "m.safetensors").substr(8, 60),
+              HasSubstr(R"("__metadata__":{"distal":"{\n)"));
   EXPECT_THAT(read(folder / "m.safetensors"), HasSubstr(R"("format":"pt")"));
   save_safetensors(folder / "m.safetensors", state(*net));
   EXPECT_THAT(load_model(folder / "m.safetensors").classes, ElementsAre("a", "b"));
   std::filesystem::remove(folder / "m.json");
-  EXPECT_THAT(error_of([&] { load_model(folder / "m.safetensors"); }), HasSubstr("m.json: missing"));
+  EXPECT_THAT(error_of([&] { load_model(folder / "m.safetensors"); }),
+              HasSubstr("m.json: missing"));
 }
 
 TEST(ModelOptions, StartsFromAFileAndTellsWhatItTook) {
   const TemporaryFolder folder;
   const auto first = options(kSmall).build(5, Random(1));
   save_safetensors(folder / "w.safetensors", state(*first));
-  auto recipe = options(fmt::format("{{name: resnet3d, depth: 10, width: 4, init: {}}}", folder / "w.safetensors"));
+  auto recipe = options(
+      fmt::format("{{name: resnet3d, depth: 10, width: 4, init: {}}}", folder / "w.safetensors"));
   const auto second = recipe.build(3, Random(2));
-  EXPECT_TRUE(at::equal(second->named_parameters()["layer2.0.conv1.weight"], first->named_parameters()["layer2.0.conv1.weight"]));
+  EXPECT_TRUE(at::equal(second->named_parameters()["layer2.0.conv1.weight"],
+                        first->named_parameters()["layer2.0.conv1.weight"]));
   EXPECT_THAT(recipe.account, HasSubstr("2 of the net not in the file: fc.weight [3, 32]"));
   save_safetensors(folder / "w.safetensors", {{"other", at::zeros({1})}});
   EXPECT_THAT(error_of([&] { recipe.build(3, Random(2)); }), HasSubstr("fills 0 % of resnet3d"));
@@ -378,18 +443,24 @@ TEST(ModelOptions, StartsFromAFileAndTellsWhatItTook) {
 
 class Init : public ::testing::Test {
  protected:
-  // The message of building kSmall from the tensors of another one that `name` gives a name; tensors without one are left out.
-  std::string build_from(const std::function<std::string(const std::string&, const at::Tensor&)>& name, const std::string& more = "") {
+  // The message of building kSmall from the tensors of another one that `name` gives a name;
+  // tensors without one are left out.
+  std::string build_from(
+      const std::function<std::string(const std::string&, const at::Tensor&)>& name,
+      const std::string& more = "") {
     const auto source = options(kSmall).build(5, Random(1));
     Tensors tensors;
     for (const auto& [ours, tensor] : state(*source)) {
-      if (const auto theirs = name(ours, tensor); !theirs.empty()) tensors.emplace_back(theirs, tensor);
+      if (const auto theirs = name(ours, tensor); !theirs.empty())
+        tensors.emplace_back(theirs, tensor);
     }
     save_safetensors(folder_ / "w.safetensors", tensors);
-    recipe_ = options(fmt::format("{{name: resnet3d, depth: 10, width: 4, init: {}{}}}", folder_ / "w.safetensors", more));
+    recipe_ = options(fmt::format("{{name: resnet3d, depth: 10, width: 4, init: {}{}}}",
+                                  folder_ / "w.safetensors", more));
     return error_of([&] {
       const auto net = recipe_.build(3, Random(2));
-      loaded_ = at::equal(net->named_parameters()["layer4.0.conv1.weight"], source->named_parameters()["layer4.0.conv1.weight"]);
+      loaded_ = at::equal(net->named_parameters()["layer4.0.conv1.weight"],
+                          source->named_parameters()["layer4.0.conv1.weight"]);
     });
   }
   TemporaryFolder folder_;
@@ -397,47 +468,71 @@ class Init : public ::testing::Test {
   bool loaded_ = false;
 };
 
-TEST_F(Init, IsRefusedBelowHalfOfTheNet) {  // 12 convolutions and their norms, of which layer4 has 3
-  const auto refusal = build_from([](const std::string& name, const at::Tensor&) { return name.starts_with("layer4.") ? name : ""; });
+TEST_F(Init,
+       IsRefusedBelowHalfOfTheNet) {  // 12 convolutions and their norms, of which layer4 has 3
+  const auto refusal = build_from([](const std::string& name, const at::Tensor&) {
+    return name.starts_with("layer4.") ? name : "";
+  });
   EXPECT_THAT(refusal, HasSubstr("w.safetensors fills 25 % of resnet3d"));
-  EXPECT_THAT(refusal, HasSubstr("15 tensors loaded; 47 of the net not in the file: conv1.weight [4, 3, 7, 7, 7]"));
+  EXPECT_THAT(
+      refusal,
+      HasSubstr("15 tensors loaded; 47 of the net not in the file: conv1.weight [4, 3, 7, 7, 7]"));
   EXPECT_THAT(refusal, HasSubstr("init_keys"));
   EXPECT_EQ(build_from([](const std::string& name, const at::Tensor&) {
-              return name.starts_with("layer4.") || name.starts_with("layer3.") || name.starts_with("layer2.") ? name : "";
-            }), "");
+              return name.starts_with("layer4.") || name.starts_with("layer3.") ||
+                             name.starts_with("layer2.")
+                         ? name
+                         : "";
+            }),
+            "");
   EXPECT_TRUE(loaded_);
 }
 
 TEST_F(Init, MayLackNormsButNotCallThemOtherwise) {
-  const auto folded = [](const std::string& name, const at::Tensor& tensor) { return tensor.dim() > 1 ? name : ""; };
+  const auto folded = [](const std::string& name, const at::Tensor& tensor) {
+    return tensor.dim() > 1 ? name : "";
+  };
   EXPECT_EQ(build_from(folded), "");
   EXPECT_TRUE(loaded_);
-  const auto renamed = [](const std::string& name, const at::Tensor& tensor) { return tensor.dim() > 1 ? name : "norms." + name; };
+  const auto renamed = [](const std::string& name, const at::Tensor& tensor) {
+    return tensor.dim() > 1 ? name : "norms." + name;
+  };
   EXPECT_THAT(build_from(renamed), HasSubstr("fills 20 % of resnet3d"));
 }
 
 TEST_F(Init, KeysTurnTheNamesOfAFileIntoOurs) {
-  const auto theirs = [](const std::string& name, const at::Tensor&) { return "module.encoder." + name; };
+  const auto theirs = [](const std::string& name, const at::Tensor&) {
+    return "module.encoder." + name;
+  };
   EXPECT_THAT(build_from(theirs), HasSubstr("fills 0 % of resnet3d"));
   EXPECT_EQ(build_from(theirs, R"(, init_keys: ['encoder\.:'])"), "");
   EXPECT_TRUE(loaded_);
-  EXPECT_EQ(build_from(theirs, R"(, init_keys: ['^module\.(?:encoder\.)(.*)$:net_$1', '^net_:'])"), "") << "in their order";
+  EXPECT_EQ(build_from(theirs, R"(, init_keys: ['^module\.(?:encoder\.)(.*)$:net_$1', '^net_:'])"),
+            "")
+      << "in their order";
   EXPECT_TRUE(loaded_);
-  EXPECT_THAT(build_from(theirs, R"(, init_keys: ['^net_:', '^module\.(?:encoder\.)(.*)$:net_$1'])"), HasSubstr("fills 0 %"));
+  EXPECT_THAT(
+      build_from(theirs, R"(, init_keys: ['^net_:', '^module\.(?:encoder\.)(.*)$:net_$1'])"),
+      HasSubstr("fills 0 %"));
   EXPECT_EQ(options(resolved(recipe_)).init_keys, recipe_.init_keys);
 }
 
 TEST_F(Init, KeysThatAreNoRulesAreRefusedWithTheRecipe) {
-  const auto refusal = [](const std::string& keys) { return error_of([&] { options("{name: resnet3d, init_keys: " + keys + "}"); }); };
-  EXPECT_THAT(refusal("[encoder]"), HasSubstr("recipe.yaml:1:1: init_keys: 'encoder' is no 'pattern:replacement'"));
+  const auto refusal = [](const std::string& keys) {
+    return error_of([&] { options("{name: resnet3d, init_keys: " + keys + "}"); });
+  };
+  EXPECT_THAT(refusal("[encoder]"),
+              HasSubstr("recipe.yaml:1:1: init_keys: 'encoder' is no 'pattern:replacement'"));
   EXPECT_THAT(refusal("[':fc']"), HasSubstr("is no 'pattern:replacement'"));
   EXPECT_THAT(refusal("['(fc:fc']"), HasSubstr("init_keys: '(fc' is not a regular expression"));
   EXPECT_EQ(refusal("['fc:fc']"), "");
 }
 
 TEST(ModelOptions, FreezingTheBackboneLeavesTheHeadAndItsNormsStandStill) {
-  const auto net = options("{name: resnet3d, depth: 10, width: 4, freeze: [backbone]}").build(3, Random(1));
-  for (const auto& row : net->named_parameters()) EXPECT_EQ(row.value().requires_grad(), row.key().starts_with("fc.")) << row.key();
+  const auto net =
+      options("{name: resnet3d, depth: 10, width: 4, freeze: [backbone]}").build(3, Random(1));
+  for (const auto& row : net->named_parameters())
+    EXPECT_EQ(row.value().requires_grad(), row.key().starts_with("fc.")) << row.key();
   const auto before = net->named_buffers()["bn1.running_mean"].clone();
   net->train();
   const auto clips = at::randn({2, 3, 4, 32, 32});
@@ -448,9 +543,14 @@ TEST(ModelOptions, FreezingTheBackboneLeavesTheHeadAndItsNormsStandStill) {
 }
 
 TEST(ModelOptions, RefusesAFreezeThatMatchesNothingAndUnknownOptions) {
-  EXPECT_THAT(error_of([] { options("{name: resnet3d, depth: 10, width: 4, freeze: [layer9]}").build(3, Random(1)); }), HasSubstr("layer4, fc"));
+  EXPECT_THAT(
+      error_of([] {
+        options("{name: resnet3d, depth: 10, width: 4, freeze: [layer9]}").build(3, Random(1));
+      }),
+      HasSubstr("layer4, fc"));
   EXPECT_THAT(error_of([] { options("{name: resnet3d, depht: 10}"); }), HasSubstr("depth"));
-  EXPECT_THAT(error_of([] { options("{name: resnet3d, depth: 11}"); }), HasSubstr("10, 18, 34 and 50"));
+  EXPECT_THAT(error_of([] { options("{name: resnet3d, depth: 11}"); }),
+              HasSubstr("10, 18, 34 and 50"));
 }
 
 }  // namespace

@@ -8,7 +8,8 @@ namespace distal {
 namespace {
 
 // Rows: 1 to 5 slots, oldest first.
-constexpr int64_t kTable[OnlineEco::kSlots][OnlineEco::kSlots] = {{16}, {8, 8}, {4, 4, 8}, {2, 2, 4, 8}, {1, 1, 2, 4, 8}};
+constexpr int64_t kTable[OnlineEco::kSlots][OnlineEco::kSlots] = {
+    {16}, {8, 8}, {4, 4, 8}, {2, 2, 4, 8}, {1, 1, 2, 4, 8}};
 
 // The i-th of `count` points from 0 to kSlotFrames - 1, to the nearest whole number.
 int64_t point(int64_t i, int64_t count) {
@@ -32,10 +33,13 @@ std::vector<int64_t> OnlineEco::add_frame() {
   return clip;
 }
 
-int64_t OnlineEco::first_needed() const { return std::max<int64_t>(0, frames_ / kSlotFrames + 1 - kSlots) * kSlotFrames; }
+int64_t OnlineEco::first_needed() const {
+  return std::max<int64_t>(0, frames_ / kSlotFrames + 1 - kSlots) * kSlotFrames;
+}
 
 at::Tensor OnlineEco::smooth(const at::Tensor& logits) {
-  expect(!smoothed_.defined() || smoothed_.sizes() == logits.sizes(), "the clips of a stream have the same classes");
+  expect(!smoothed_.defined() || smoothed_.sizes() == logits.sizes(),
+         "the clips of a stream have the same classes");
   smoothed_ = smoothed_.defined() ? (logits + smoothed_) / 2 : logits.clone();
   return smoothed_;
 }

@@ -20,13 +20,16 @@ std::vector<Positions> clips_after(int64_t frames) {
   return clips;
 }
 
-// Eight of sixteen: 15 i / 7 = 0, 2.1, 4.3, 6.4, 8.6, 10.7, 12.9, 15. Four: 0, 5, 10, 15. Two: 0, 15. One: 0.
+// Eight of sixteen: 15 i / 7 = 0, 2.1, 4.3, 6.4, 8.6, 10.7, 12.9, 15. Four: 0, 5, 10, 15. Two:
+// 0, 15. One: 0.
 TEST(OnlineEco, TakesItsFramesFromTheLastSlotsByTheTable) {
-  EXPECT_THAT(clips_after(80), ElementsAre(Positions{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
-                                           Positions{0, 2, 4, 6, 9, 11, 13, 15, 16, 18, 20, 22, 25, 27, 29, 31},
-                                           Positions{0, 5, 10, 15, 16, 21, 26, 31, 32, 34, 36, 38, 41, 43, 45, 47},
-                                           Positions{0, 15, 16, 31, 32, 37, 42, 47, 48, 50, 52, 54, 57, 59, 61, 63},
-                                           Positions{0, 16, 32, 47, 48, 53, 58, 63, 64, 66, 68, 70, 73, 75, 77, 79}));
+  EXPECT_THAT(
+      clips_after(80),
+      ElementsAre(Positions{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+                  Positions{0, 2, 4, 6, 9, 11, 13, 15, 16, 18, 20, 22, 25, 27, 29, 31},
+                  Positions{0, 5, 10, 15, 16, 21, 26, 31, 32, 34, 36, 38, 41, 43, 45, 47},
+                  Positions{0, 15, 16, 31, 32, 37, 42, 47, 48, 50, 52, 54, 57, 59, 61, 63},
+                  Positions{0, 16, 32, 47, 48, 53, 58, 63, 64, 66, 68, 70, 73, 75, 77, 79}));
 }
 
 TEST(OnlineEco, ForgetsTheOldestOfSixSlots) {
@@ -56,7 +59,8 @@ TEST(OnlineEco, SaysWhichFramesMayBeForgotten) {
     EXPECT_EQ(clip.back(), frame) << "the newest frame is part of the clip";
     EXPECT_TRUE(std::is_sorted(clip.begin(), clip.end()));
   }
-  EXPECT_EQ(online.first_needed(), 16 * (31 - 4)) << "31 slots are whole; the next clip looks at four of them";
+  EXPECT_EQ(online.first_needed(), 16 * (31 - 4))
+      << "31 slots are whole; the next clip looks at four of them";
 }
 
 // 8, then (0 + 8) / 2 = 4, then (10 + 4) / 2 = 7; beside it -4, (4 - 4) / 2 = 0, (1 + 0) / 2.
@@ -65,7 +69,8 @@ TEST(OnlineEco, SmoothsTheScoresRecursively) {
   EXPECT_TRUE(at::equal(online.smooth(at::tensor({8.f, -4.f})), at::tensor({8.f, -4.f})));
   EXPECT_TRUE(at::equal(online.smooth(at::tensor({0.f, 4.f})), at::tensor({4.f, 0.f})));
   EXPECT_TRUE(at::equal(online.smooth(at::tensor({10.f, 1.f})), at::tensor({7.f, 0.5f})));
-  EXPECT_TRUE(at::equal(OnlineEco().smooth(at::tensor({1.f})), at::tensor({1.f}))) << "another stream begins anew";
+  EXPECT_TRUE(at::equal(OnlineEco().smooth(at::tensor({1.f})), at::tensor({1.f})))
+      << "another stream begins anew";
 }
 
 TEST(OnlineEco, LeavesTheCallersScoresAlone) {

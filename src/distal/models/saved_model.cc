@@ -12,7 +12,9 @@ constexpr const char* kDescription = "distal";  // name of the side JSON in a we
 constexpr int64_t kMostDescriptionBytes = int64_t{64} << 20;
 constexpr size_t kMostClasses = 1'000'000;
 
-std::string side_path(const std::string& path) { return std::filesystem::path(path).replace_extension(".json").string(); }
+std::string side_path(const std::string& path) {
+  return std::filesystem::path(path).replace_extension(".json").string();
+}
 
 std::optional<std::string> text_of(const std::string& path) {
   std::error_code unknown;
@@ -23,9 +25,12 @@ std::optional<std::string> text_of(const std::string& path) {
 // The value of a key of the description, in the type it is written in.
 template <class T>
 T value_of(const nlohmann::json& json, const char* key, const std::string& place) {
-  constexpr const char* kCure = "the description of a model holds \"model\" and \"input\", texts, and \"classes\", a list of texts; take the one that run or export wrote";
+  constexpr const char* kCure =
+      "the description of a model holds \"model\" and \"input\", texts, and \"classes\", a list of "
+      "texts; take the one that run or export wrote";
   const auto found = json.is_object() ? json.find(key) : json.end();
-  if (!json.is_object() || found == json.end()) fail("{}: its JSON has no \"{}\"; {}", place, key, kCure);
+  if (!json.is_object() || found == json.end())
+    fail("{}: its JSON has no \"{}\"; {}", place, key, kCure);
   try {
     return found->get<T>();
   } catch (const nlohmann::json::exception&) {
@@ -40,48 +45,60 @@ SavedModel described(const std::string& text, const std::string& place) {
   const auto json = parse_json(text, place);
   saved.classes = value_of<std::vector<std::string>>(json, "classes", place);
   saved.input_yaml = value_of<std::string>(json, "input", place);
-  if (saved.classes.empty() || saved.classes.size() > kMostClasses) fail("{}: {} classes; a model has 1 to {}", place, saved.classes.size(), kMostClasses);
+  if (saved.classes.empty() || saved.classes.size() > kMostClasses)
+    fail("{}: {} classes; a model has 1 to {}", place, saved.classes.size(), kMostClasses);
   read_described(saved.options, value_of<std::string>(json, "model", place), place + " (model)");
   return saved;
 }
 
 bool alike(SavedModel a, SavedModel b) {
-  return resolved(a.options) == resolved(b.options) && a.classes == b.classes && a.input_yaml == b.input_yaml;
+  return resolved(a.options) == resolved(b.options) && a.classes == b.classes &&
+         a.input_yaml == b.input_yaml;
 }
 
 SavedModel description(const std::string& path, const std::string& side, const Metadata& metadata) {
   const auto beside = text_of(side);
   const auto inside = metadata.find(kDescription);
-  if (!beside && inside == metadata.end()) fail("{}: missing; a model is a .safetensors file with the .json written beside it", side);
+  if (!beside && inside == metadata.end())
+    fail("{}: missing; a model is a .safetensors file with the .json written beside it", side);
   if (!beside) return described(inside->second, path);
   const SavedModel saved = described(*beside, side);
   if (inside != metadata.end() && !alike(saved, described(inside->second, path))) {
-    fail("{}: not the description that {} was written with; put back the right one, or remove it: the weight file holds its own", side, path);
+    fail("{}: not the description that {} was written with; put back the right one, or remove it: "
+         "the weight file holds its own",
+         side, path);
   }
   return saved;
 }
 
 }  // namespace
 
-std::string side_json(const ModelOptions& options, const std::vector<std::string>& classes, const std::string& input_yaml) {
+std::string side_json(const ModelOptions& options, const std::vector<std::string>& classes,
+                      const std::string& input_yaml) {
   ModelOptions built = options;
   built.init.clear();
   built.init_keys.clear();
   built.freeze.clear();
-  return json_text(nlohmann::ordered_json{{"model", resolved(built)}, {"classes", classes}, {"input", input_yaml}}, 2) + "\n";
+  return json_text(
+             nlohmann::ordered_json{
+                 {"model", resolved(built)}, {"classes", classes}, {"input", input_yaml}},
+             2) +
+         "\n";
 }
 
 void save_model(const std::string& path, const Net& net, const std::string& side_json) {
   for (const std::string& written : {path, side_path(path)}) require_place_for(written);
   std::error_code nothing_there;
-  std::filesystem::remove(side_path(path), nothing_there);  // the old description never stands beside the new weights
+  std::filesystem::remove(
+      side_path(path), nothing_there);  // the old description never stands beside the new weights
   save_checked(path, state(net), {{"format", "pt"}, {kDescription, side_json}});
   write_atomically(side_path(path), side_json);
 }
 
 SavedModel load_description(const std::string& path) {
   const auto text = text_of(path);
-  if (!text) fail("{}: missing; the description of a model lies beside it, as export or run wrote it", path);
+  if (!text)
+    fail("{}: missing; the description of a model lies beside it, as export or run wrote it", path);
   return described(*text, path);
 }
 
@@ -94,7 +111,8 @@ SavedModel load_model(const std::string& path) {
   saved.net = saved.options.build(static_cast<int64_t>(saved.classes.size()), Random(0));
   const auto account = load_into(*saved.net, tensors);
   if (!account.missing.empty() || !account.unused.empty()) {
-    fail("{}: not the weights of the model in {} ({}); give the pair that was written together", path, side, account.text());
+    fail("{}: not the weights of the model in {} ({}); give the pair that was written together",
+         path, side, account.text());
   }
   saved.net->eval();
   return saved;

@@ -14,7 +14,9 @@ namespace distal {
 inline std::vector<std::string> small_options(const std::string& name) {
   static const std::map<std::string, std::vector<std::string>> kSmall = {
       {"resnet3d", {"depth: 10, width: 4", "depth: 18, width: 4", "depth: 50, width: 4"}},
-      {"btsnet_26", {"width: 0.05, cardinality: 8", "width: 0.05, cardinality: 8, fuse: c, branches: 2", "width: 0.125, cardinality: 16, ops: O1, alias_bug: true"}},
+      {"btsnet_26",
+       {"width: 0.05, cardinality: 8", "width: 0.05, cardinality: 8, fuse: c, branches: 2",
+        "width: 0.125, cardinality: 16, ops: O1, alias_bug: true"}},
       {"btsnet_50", {"width: 0.05, cardinality: 8, branches: 3"}},
       {"btsnet_101", {"width: 0.05, cardinality: 8"}},
       {"eco_lite", {"width: 0.07"}},
@@ -27,9 +29,12 @@ inline std::vector<std::string> small_options(const std::string& name) {
       {"r2plus1d_18", {"width: 4"}},
       {"r3d_18", {"width: 4"}},
       {"slow_r50", {"width: 4"}},
-      {"tsn", {"base: mobilenet_v2, width: 0.2", "base: mobilenet_v1, width: 0.2, norm: batch", "base: resnet50, width: 0.1"}},
-      {"tsm", {"base: mobilenet_v2, width: 0.2, norm: batch", "base: mobilenet_v1, width: 0.2", "base: resnet18, width: 0.1",
-               "base: mobilenet_v2, width: 0.2, online: true"}},
+      {"tsn",
+       {"base: mobilenet_v2, width: 0.2", "base: mobilenet_v1, width: 0.2, norm: batch",
+        "base: resnet50, width: 0.1"}},
+      {"tsm",
+       {"base: mobilenet_v2, width: 0.2, norm: batch", "base: mobilenet_v1, width: 0.2",
+        "base: resnet18, width: 0.1", "base: mobilenet_v2, width: 0.2, online: true"}},
   };
   const auto found = kSmall.find(name);
   return found == kSmall.end() ? std::vector<std::string>{""} : found->second;
@@ -39,7 +44,9 @@ inline std::vector<std::string> small_options(const std::string& name) {
 struct SmallBackbone {
   std::string name, options;
 };
-inline void PrintTo(const SmallBackbone& member, std::ostream* out) { *out << member.name << " {" << member.options << "}"; }
+inline void PrintTo(const SmallBackbone& member, std::ostream* out) {
+  *out << member.name << " {" << member.options << "}";
+}
 
 inline std::vector<SmallBackbone> small_backbones() {
   std::vector<SmallBackbone> members;

@@ -45,19 +45,24 @@ std::shared_ptr<Units> stem(Span span, int64_t width) {
 class VideoBlock final : public torch::nn::Module {
  public:
   VideoBlock(Span span, int64_t in, int64_t out, int64_t stride) {
-    const int64_t middle = std::max<int64_t>(1, in * out * 27 / (9 * in + 3 * out));  // of both convolutions of the block
+    const int64_t middle = std::max<int64_t>(
+        1, in * out * 27 / (9 * in + 3 * out));  // of both convolutions of the block
     conv1_ = register_module("conv1", unit(span, in, middle, out, stride, true));
     conv2_ = register_module("conv2", unit(span, out, middle, out, 1, false));
     if (stride == 1 && in == out) return;
     downsample_ = register_module("downsample", std::make_shared<Units>());
-    downsample_->unit(box(in, out, {1, 1, 1}, {span == Span::space ? 1 : stride, stride, stride}), false);
+    downsample_->unit(box(in, out, {1, 1, 1}, {span == Span::space ? 1 : stride, stride, stride}),
+                      false);
   }
   at::Tensor forward(const at::Tensor& x) const {
-    return conv2_->forward(conv1_->forward(x)).add_(downsample_ ? downsample_->forward(x) : x).relu_();
+    return conv2_->forward(conv1_->forward(x))
+        .add_(downsample_ ? downsample_->forward(x) : x)
+        .relu_();
   }
 
  private:
-  static std::shared_ptr<Units> unit(Span span, int64_t in, int64_t middle, int64_t out, int64_t stride, bool relu) {
+  static std::shared_ptr<Units> unit(Span span, int64_t in, int64_t middle, int64_t out,
+                                     int64_t stride, bool relu) {
     const auto layers = std::make_shared<Units>();
     if (span == Span::factorised) {
       const auto pair = std::make_shared<Units>();
@@ -82,9 +87,11 @@ class VideoResNet final : public Classifier {
         channels_last_(kind.early != Span::factorised && width >= 8 && width <= 32) {
     int64_t channels = width;
     for (int64_t s = 0; s < 4; ++s) {
-      const auto stage = register_module("layer" + std::to_string(s + 1), std::make_shared<Units>());
+      const auto stage =
+          register_module("layer" + std::to_string(s + 1), std::make_shared<Units>());
       for (int64_t b = 0; b < 2; ++b) {
-        stage->add(std::make_shared<VideoBlock>(s == 0 ? kind.early : kind.late, channels, width << s, s > 0 && b == 0 ? 2 : 1));
+        stage->add(std::make_shared<VideoBlock>(s == 0 ? kind.early : kind.late, channels,
+                                                width << s, s > 0 && b == 0 ? 2 : 1));
         channels = width << s;
       }
       stages_.push_back(stage);
@@ -94,7 +101,8 @@ class VideoResNet final : public Classifier {
 
   Output forward(const at::Tensor& clips) override {
     ClipLimits{name_}.check(clips);
-    auto x = stem_->forward(clips.contiguous(channels_last_ ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::Contiguous));
+    auto x = stem_->forward(clips.contiguous(channels_last_ ? at::MemoryFormat::ChannelsLast3d
+                                                            : at::MemoryFormat::Contiguous));
     tap("stem", x);
     for (size_t s = 0; s < stages_.size(); ++s) {
       x = stages_[s]->forward(x);
@@ -108,8 +116,8 @@ class VideoResNet final : public Classifier {
   const char* name_;
   std::shared_ptr<Units> stem_;
   std::vector<std::shared_ptr<Units>> stages_;
-  // 1.6 times as fast at width 8, 1.1 at 32; no gain for factorised convolutions and at 64; below 8 channels the library
-  // fails there (layers.cc).
+  // 1.6 times as fast at width 8, 1.1 at 32; no gain for factorised convolutions and at 64; below 8
+  // channels the library fails there (layers.cc).
   bool channels_last_;
 };
 
@@ -120,7 +128,8 @@ void VideoResNetOptions::visit(OptionVisitor& v) const {
   v("dropout", dropout, "share of the features dropped before the classifier", between(0, 0.99));
 }
 
-Model video_resnet(const VideoResNetKind& kind, const VideoResNetOptions& options, int64_t classes, const Random& random) {
+Model video_resnet(const VideoResNetKind& kind, const VideoResNetOptions& options, int64_t classes,
+                   const Random& random) {
   const auto net = std::make_shared<VideoResNet>(kind, options.width, options.dropout, classes);
   initialise(*net, random);
   return net;

@@ -7,13 +7,16 @@
 namespace distal {
 namespace {
 
-constexpr double kWiden = 2.25;           // inner by outer channels of a block
-constexpr double kSqueeze = 0.0625;       // squeezed by inner channels
+constexpr double kWiden = 2.25;      // inner by outer channels of a block
+constexpr double kSqueeze = 0.0625;  // squeezed by inner channels
 constexpr int64_t kDepths[] = {3, 5, 11, 7};
 
-int64_t widened(int64_t channels) { return static_cast<int64_t>(kWiden * static_cast<double>(channels)); }
+int64_t widened(int64_t channels) {
+  return static_cast<int64_t>(kWiden * static_cast<double>(channels));
+}
 
-ConvShape depthwise_shape(int64_t channels, std::vector<int64_t> kernel, std::vector<int64_t> stride) {
+ConvShape depthwise_shape(int64_t channels, std::vector<int64_t> kernel,
+                          std::vector<int64_t> stride) {
   ConvShape shape = cube(3, channels, channels, 1);
   shape.groups = channels;
   for (size_t d = 0; d < 3; ++d) shape.padding[d] = kernel[d] / 2;
@@ -30,7 +33,8 @@ ConvShape unnormed(ConvShape shape, double gain) {
 
 class Group final : public torch::nn::Module {};  // only a name
 
-// Hu, Shen, Sun, "Squeeze-and-Excitation Networks", CVPR 2018, arXiv 1709.01507: x times a gate per clip and channel.
+// Hu, Shen, Sun, "Squeeze-and-Excitation Networks", CVPR 2018, arXiv 1709.01507: x times a gate per
+// clip and channel.
 class SqueezeExcitation final : public torch::nn::Module {
  public:
   explicit SqueezeExcitation(int64_t channels) {
@@ -57,10 +61,12 @@ class Bottleneck final : public torch::nn::Module {
     const int64_t inner = widened(out);
     conv_a_ = register_module("conv_a", std::make_shared<Conv>(cube(3, in, inner, 1)));
     norm_a_ = register_module("norm_a", std::make_shared<BatchNorm>(inner));
-    conv_b_ = register_module("conv_b", std::make_shared<Conv>(depthwise_shape(inner, {3, 3, 3}, {1, stride, stride})));
+    conv_b_ = register_module(
+        "conv_b", std::make_shared<Conv>(depthwise_shape(inner, {3, 3, 3}, {1, stride, stride})));
     const auto norm_b = register_module("norm_b", std::make_shared<Group>());
     norm_b_ = norm_b->register_module("0", std::make_shared<BatchNorm>(inner));
-    if (excited) excitation_ = norm_b->register_module("1", std::make_shared<SqueezeExcitation>(inner));
+    if (excited)
+      excitation_ = norm_b->register_module("1", std::make_shared<SqueezeExcitation>(inner));
     conv_c_ = register_module("conv_c", std::make_shared<Conv>(cube(3, inner, out, 1)));
     norm_c_ = register_module("norm_c", std::make_shared<BatchNorm>(out));
   }
@@ -83,7 +89,8 @@ class X3dBlock final : public torch::nn::Module {
     if (in != out || stride != 1) {
       ConvShape shape = cube(3, in, out, 1);
       shape.stride = {1, stride, stride};
-      conv_ = register_module("branch1_conv", std::make_shared<Conv>(in != out ? shape : unnormed(shape, 1)));
+      conv_ = register_module("branch1_conv",
+                              std::make_shared<Conv>(in != out ? shape : unnormed(shape, 1)));
     }
     if (in != out) norm_ = register_module("branch1_norm", std::make_shared<BatchNorm>(out));
     branch_ = register_module("branch2", std::make_shared<Bottleneck>(in, out, stride, excited));
@@ -141,7 +148,8 @@ class X3d final : public Classifier {
     const auto stem = blocks.register_module("0", std::make_shared<Group>());
     const auto conv = stem->register_module("conv", std::make_shared<Group>());
     conv_t_ = conv->register_module("conv_t", std::make_shared<Conv>(spatial));
-    conv_xy_ = conv->register_module("conv_xy", std::make_shared<Conv>(depthwise_shape(channels, {5, 1, 1}, {1, 1, 1})));
+    conv_xy_ = conv->register_module(
+        "conv_xy", std::make_shared<Conv>(depthwise_shape(channels, {5, 1, 1}, {1, 1, 1})));
     stem_norm_ = stem->register_module("norm", std::make_shared<BatchNorm>(channels));
   }
   void add_stage(Group& blocks, size_t stage, int64_t in, int64_t out) {
@@ -149,7 +157,8 @@ class X3d final : public Classifier {
     const auto list = group->register_module("res_blocks", std::make_shared<Group>());
     stages_.emplace_back();
     for (int64_t b = 0; b < kDepths[stage]; ++b) {
-      const auto block = std::make_shared<X3dBlock>(b == 0 ? in : out, out, b == 0 ? 2 : 1, b % 2 == 0);
+      const auto block =
+          std::make_shared<X3dBlock>(b == 0 ? in : out, out, b == 0 ? 2 : 1, b % 2 == 0);
       stages_.back().push_back(list->register_module(std::to_string(b), block));
     }
   }
@@ -159,7 +168,8 @@ class X3d final : public Classifier {
     const int64_t inner = widened(in);
     pre_conv_ = pool->register_module("pre_conv", std::make_shared<Conv>(cube(3, in, inner, 1)));
     pre_norm_ = pool->register_module("pre_norm", std::make_shared<BatchNorm>(inner));
-    post_conv_ = pool->register_module("post_conv", std::make_shared<Conv>(unnormed(cube(3, inner, out, 1), 2)));
+    post_conv_ = pool->register_module("post_conv",
+                                       std::make_shared<Conv>(unnormed(cube(3, inner, out, 1), 2)));
   }
 
   const char* name_;

@@ -23,8 +23,8 @@ class AnswerSource {
   virtual ~AnswerSource() = default;
   virtual Answers ask(const ClipRefs& clips) = 0;
   Answers ask(const std::vector<Clip>& clips) { return ask(refs_of(clips)); }
-  virtual bool is_teacher() const = 0;             // else answers are labels
-  virtual double price() const = 0;                // of an answer
+  virtual bool is_teacher() const = 0;  // else answers are labels
+  virtual double price() const = 0;     // of an answer
   virtual Answerer answerer() const = 0;
   virtual const std::string& version() const = 0;  // what an answer depends on beside its clip
 };

@@ -18,7 +18,9 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-torch::Tensor by_colour(const torch::Tensor& clips) { return clips.mean({2, 3, 4}).slice(1, 0, 2).softmax(1); }
+torch::Tensor by_colour(const torch::Tensor& clips) {
+  return clips.mean({2, 3, 4}).slice(1, 0, 2).softmax(1);
+}
 
 /// How one kind is opened here, and what its options do. A kind that is not listed fails: add it.
 struct Opening {
@@ -73,8 +75,7 @@ class OracleConformance : public ::testing::TestWithParam<std::string> {
   }
   std::string torchscript_file() const {
     torch::jit::Module module("teacher");
-    module.define(
-        "def forward(self, x):\n    return torch.softmax(x.mean([2, 3, 4])[:, :2], 1)\n");
+    module.define("def forward(self, x):\n    return torch.softmax(x.mean([2, 3, 4])[:, :2], 1)\n");
     module.save(folder_ / "teacher.pt");
     return folder_ / "teacher.pt";
   }
@@ -90,7 +91,9 @@ class OracleConformance : public ::testing::TestWithParam<std::string> {
 
   OracleSetup setup() {
     OracleSetup setup{classes_, "lists", {}, {}};
-    setup.train = [this] { return TrainedTeacher{load_model(model_file()).net, model_file(), "t"}; };
+    setup.train = [this] {
+      return TrainedTeacher{load_model(model_file()).net, model_file(), "t"};
+    };
     return setup;
   }
 
@@ -166,7 +169,8 @@ TEST_P(OracleConformance, HasAnotherVersionWhereAnOptionChangesAnswersAndOnlyThe
     if (row.name != GetParam()) continue;
     std::shared_ptr<const void> options;
     std::set<std::string> own;
-    for (const OptionRow& option : option_rows([&](OptionVisitor& v) { row.entry->make(v, options); })) {
+    for (const OptionRow& option :
+         option_rows([&](OptionVisitor& v) { row.entry->make(v, options); })) {
       own.insert(option.key);
     }
     EXPECT_EQ(own, listed) << "every option is listed here";
@@ -205,7 +209,8 @@ TEST_P(OracleConformance, HoldsARequestUntilItsReplyWasCollectedOnce) {
     opened->submit({"a", {clips_[0], clips_[1]}, frames});
     EXPECT_TRUE(opened->holds("a"));
     std::vector<OracleReply> replies;
-    for (auto some = opened->collect(Wait::soon); !some.empty(); some = opened->collect(Wait::soon)) {
+    for (auto some = opened->collect(Wait::soon); !some.empty();
+         some = opened->collect(Wait::soon)) {
       replies.insert(replies.end(), some.begin(), some.end());
     }
     ASSERT_EQ(replies.size(), 1u);
@@ -251,7 +256,8 @@ INSTANTIATE_TEST_SUITE_P(Kinds, OracleConformance, ::testing::ValuesIn(kinds()),
                          [](const auto& kind) { return kind.param; });
 
 TEST(Kinds, AreNamedByWhatTheyAre) {
-  EXPECT_EQ(kinds_with([](const OracleTraits& traits) { return traits.network; }), "teacher or model");
+  EXPECT_EQ(kinds_with([](const OracleTraits& traits) { return traits.network; }),
+            "teacher or model");
   EXPECT_EQ(kinds_with([](const OracleTraits& traits) { return traits.soft && traits.at_hand; }),
             "teacher, model or torchscript");
   EXPECT_EQ(kinds_with([](const OracleTraits& traits) {

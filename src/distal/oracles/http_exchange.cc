@@ -23,13 +23,16 @@ namespace {
 
 using ExchangeClock = std::chrono::steady_clock;
 constexpr double kLongestConnect_s = 10, kLongestExchange_s = 1e6;
-constexpr auto kLook = std::chrono::milliseconds(10), kLookAtHeaders = std::chrono::milliseconds(1), kFarewell = std::chrono::milliseconds(500);
+constexpr auto kLook = std::chrono::milliseconds(10), kLookAtHeaders = std::chrono::milliseconds(1),
+               kFarewell = std::chrono::milliseconds(500);
 constexpr int kReceiveBuffer = 64 << 10;
-// httplib matches the status line with std::regex, which recurses for each letter; a line of kMostHeaderBytes and what is under way needs more
-// than the usual 8 MB. Only what is touched costs memory.
+// httplib matches the status line with std::regex, which recurses for each letter; a line of
+// kMostHeaderBytes and what is under way needs more than the usual 8 MB. Only what is touched costs
+// memory.
 constexpr size_t kStack = size_t{1} << 30;
 
-/// A server that hangs up while it is written to must not end this process; the signal goes to the thread that writes.
+/// A server that hangs up while it is written to must not end this process; the signal goes to the
+/// thread that writes.
 void block_sigpipe() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -40,9 +43,12 @@ void block_sigpipe() {
 std::string in_words(httplib::Error error) {
   switch (error) {
     case httplib::Error::Read: return "connection failed: it broke before the answer was whole";
-    case httplib::Error::Write: return "connection failed: it broke while the request was being sent";
-    case httplib::Error::SSLConnection: return "connection failed: the server speaks no TLS; should the address begin with http://?";
-    case httplib::Error::SSLServerVerification: return "connection failed: the server's certificate is not valid";
+    case httplib::Error::Write:
+      return "connection failed: it broke while the request was being sent";
+    case httplib::Error::SSLConnection:
+      return "connection failed: the server speaks no TLS; should the address begin with http://?";
+    case httplib::Error::SSLServerVerification:
+      return "connection failed: the server's certificate is not valid";
     default: return "connection failed: nobody listens there, or the name is unknown";
   }
 }
@@ -63,7 +69,9 @@ struct Exchange {
     reply.status = response.status;
     reply.headers.assign(response.headers.begin(), response.headers.end());
     headers_there = true;
-    reply.cut_off = std::strtoull(reply.header("Content-Length").c_str(), nullptr, 10) > static_cast<uint64_t>(most()) && response.status == 200;
+    reply.cut_off = std::strtoull(reply.header("Content-Length").c_str(), nullptr, 10) >
+                        static_cast<uint64_t>(most()) &&
+                    response.status == 200;
     return !reply.cut_off;
   }
 
@@ -77,14 +85,20 @@ struct Exchange {
 
   void talk() {
     block_sigpipe();
-    request.response_handler = [this](const httplib::Response& response) { return take_headers(response); };
-    request.content_receiver = [this](const char* data, size_t bytes, uint64_t, uint64_t) { return take_body(data, bytes); };
+    request.response_handler = [this](const httplib::Response& response) {
+      return take_headers(response);
+    };
+    request.content_receiver = [this](const char* data, size_t bytes, uint64_t, uint64_t) {
+      return take_body(data, bytes);
+    };
     httplib::Response response;
     auto error = httplib::Error::Success;
     client->send(request, response, error);
-    if (error == httplib::Error::Success && reply.status == 0) take_headers(response);  // a status that has no body
+    if (error == httplib::Error::Success && reply.status == 0)
+      take_headers(response);  // a status that has no body
     // An error's status stands though its words broke off.
-    if (error != httplib::Error::Success && !reply.cut_off && (reply.status == 0 || reply.status == 200)) {
+    if (error != httplib::Error::Success && !reply.cut_off &&
+        (reply.status == 0 || reply.status == 200)) {
       reply = {};
       reply.trouble = in_words(error);
       reply.broke_while_sending = error == httplib::Error::Write;
@@ -94,7 +108,8 @@ struct Exchange {
 };
 
 void* talk_of(void* exchange) {
-  const std::unique_ptr<std::shared_ptr<Exchange>> held(static_cast<std::shared_ptr<Exchange>*>(exchange));
+  const std::unique_ptr<std::shared_ptr<Exchange>> held(
+      static_cast<std::shared_ptr<Exchange>*>(exchange));
   (*held)->talk();
   return nullptr;
 }
@@ -107,18 +122,23 @@ pthread_t start_talking(const std::shared_ptr<Exchange>& exchange) {
   pthread_attr_setstacksize(&attributes, kStack);
   pthread_t thread{};
   int failed = pthread_create(&thread, &attributes, talk_of, held.get());
-  if (failed != 0) failed = pthread_create(&thread, nullptr, talk_of, held.get());  // a limit on memory
+  if (failed != 0)
+    failed = pthread_create(&thread, nullptr, talk_of, held.get());  // a limit on memory
   pthread_attr_destroy(&attributes);
   if (failed != 0) fail("no thread can be started ({}); end some programs", std::strerror(failed));
   held.release();
   return thread;
 }
 
-std::chrono::microseconds microseconds(double seconds) { return std::chrono::microseconds(static_cast<int64_t>(std::min(seconds, kLongestExchange_s) * 1e6)); }
+std::chrono::microseconds microseconds(double seconds) {
+  return std::chrono::microseconds(
+      static_cast<int64_t>(std::min(seconds, kLongestExchange_s) * 1e6));
+}
 
 }  // namespace
 
-/// The socket in use, as its own descriptor: another thread may count its bytes and close the line whatever httplib does to its own.
+/// The socket in use, as its own descriptor: another thread may count its bytes and close the line
+/// whatever httplib does to its own.
 class HttpLine {
  public:
   ~HttpLine() { drop(); }
@@ -127,7 +147,8 @@ class HttpLine {
     const std::lock_guard lock(mutex_);
     drop();
     socket_ = ::fcntl(socket, F_DUPFD_CLOEXEC, 0);
-    ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);  // little is under way when it is closed
+    ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer,
+                 sizeof kReceiveBuffer);  // little is under way when it is closed
     before_ = 0;
   }
 
@@ -144,21 +165,25 @@ class HttpLine {
   void close() const {
     const std::lock_guard lock(mutex_);
     if (socket_ < 0) return;
-    // A reset, not a farewell: a server whose data finds no room would else keep its end open for a minute.
+    // A reset, not a farewell: a server whose data finds no room would else keep its end open for a
+    // minute.
     const linger reset{1, 0};
     ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     ::shutdown(socket_, SHUT_RDWR);
   }
 
  private:
-  // Bytes that httplib has read. It bounds the length of a header, not their number nor that of a line without end. The kernel counts what
-  // came, tcpi_bytes_received (linux/tcp.h, whose tcp_info is longer than glibc's; 8 bytes from 128 on), and what of it waits to be read,
-  // which is asked later and so never too little. 0 where the kernel does not say.
+  // Bytes that httplib has read. It bounds the length of a header, not their number nor that of a
+  // line without end. The kernel counts what came, tcpi_bytes_received (linux/tcp.h, whose tcp_info
+  // is longer than glibc's; 8 bytes from 128 on), and what of it waits to be read, which is asked
+  // later and so never too little. 0 where the kernel does not say.
   int64_t total() const {
     constexpr size_t kAt = 128;
     unsigned char info[kAt + sizeof(uint64_t)] = {};
     socklen_t size = sizeof info;
-    if (socket_ < 0 || ::getsockopt(socket_, IPPROTO_TCP, TCP_INFO, info, &size) != 0 || size < sizeof info) return 0;
+    if (socket_ < 0 || ::getsockopt(socket_, IPPROTO_TCP, TCP_INFO, info, &size) != 0 ||
+        size < sizeof info)
+      return 0;
     uint64_t bytes = 0;
     std::memcpy(&bytes, info + kAt, sizeof bytes);
     int waiting = 0;
@@ -177,7 +202,9 @@ class HttpLine {
 };
 
 bool HttpReply::has(const std::string& name) const {
-  return std::any_of(headers.begin(), headers.end(), [&](const auto& header) { return ::strcasecmp(header.first.c_str(), name.c_str()) == 0; });
+  return std::any_of(headers.begin(), headers.end(), [&](const auto& header) {
+    return ::strcasecmp(header.first.c_str(), name.c_str()) == 0;
+  });
 }
 
 std::string HttpReply::header(const std::string& name) const {
@@ -206,7 +233,8 @@ struct HttpServer::State {
     if (!token.empty()) client->set_default_headers({{"Authorization", "Bearer " + token}});
   }
 
-  /// Closes the line until the talking thread has seen it. One that does not, in the resolver of names say, is left to itself.
+  /// Closes the line until the talking thread has seen it. One that does not, in the resolver of
+  /// names say, is left to itself.
   void break_off(pthread_t talking, const std::future<void>& ended) {
     for (const auto end = ExchangeClock::now() + kFarewell; ExchangeClock::now() < end;) {
       line->close();
@@ -218,10 +246,13 @@ struct HttpServer::State {
     connect_anew();
   }
 
-  std::string no_answer() const { return fmt::format("no answer within {} s (oracle.timeout_s)", timeout_s); }
+  std::string no_answer() const {
+    return fmt::format("no answer within {} s (oracle.timeout_s)", timeout_s);
+  }
 };
 
-HttpServer::HttpServer(const std::string& address, double timeout_s, const std::string& token) : state_(new State{address, timeout_s, token}) {
+HttpServer::HttpServer(const std::string& address, double timeout_s, const std::string& token)
+    : state_(new State{address, timeout_s, token}) {
   state_->connect_anew();
 }
 
@@ -244,12 +275,17 @@ HttpReply HttpServer::exchange(HttpRequest wanted) {
   const auto began = ExchangeClock::now(), end = began + microseconds(state_->timeout_s);
   std::string trouble;
   try {
-    while (trouble.empty() && ended.wait_for(exchange->headers_there ? kLook : kLookAtHeaders) != std::future_status::ready) {
+    while (trouble.empty() && ended.wait_for(exchange->headers_there ? kLook : kLookAtHeaders) !=
+                                  std::future_status::ready) {
       check_interrupted();
-      const int64_t read = state_->line->received();  // before it is asked what was made of it: else the body would count as headers
-      if (ExchangeClock::now() >= end) trouble = state_->no_answer();
-      else if (read > kMostHeaderBytes && !exchange->headers_there) trouble = fmt::format("its headers exceed {} kB", kMostHeaderBytes >> 10);
-      else if (read > 2 * kMostHeaderBytes + 8 * exchange->taken) trouble = "its answer has no end";  // in chunks of one byte six come for each
+      const int64_t read = state_->line->received();  // before it is asked what was made of it:
+                                                      // else the body would count as headers
+      if (ExchangeClock::now() >= end)
+        trouble = state_->no_answer();
+      else if (read > kMostHeaderBytes && !exchange->headers_there)
+        trouble = fmt::format("its headers exceed {} kB", kMostHeaderBytes >> 10);
+      else if (read > 2 * kMostHeaderBytes + 8 * exchange->taken)
+        trouble = "its answer has no end";  // in chunks of one byte six come for each
     }
   } catch (...) {
     state_->break_off(talking, ended);
@@ -263,8 +299,10 @@ HttpReply HttpServer::exchange(HttpRequest wanted) {
   }
   pthread_join(talking, nullptr);
   HttpReply reply = std::move(exchange->reply);
-  const bool late = std::chrono::duration<double>(ExchangeClock::now() - began).count() >= 0.95 * state_->timeout_s;
-  if (!reply.trouble.empty() && late) reply.trouble = state_->no_answer();  // httplib has the same limit for each of its steps
+  const bool late = std::chrono::duration<double>(ExchangeClock::now() - began).count() >=
+                    0.95 * state_->timeout_s;
+  if (!reply.trouble.empty() && late)
+    reply.trouble = state_->no_answer();  // httplib has the same limit for each of its steps
   return reply;
 }
 

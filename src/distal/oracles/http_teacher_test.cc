@@ -45,7 +45,9 @@ std::string fresh() {
 std::string refusal(Teacher& teacher, const torch::Tensor& clips, const std::string& request_key) {
   return error_of([&] { teacher.answer(clips, request_key); });
 }
-std::string refusal(Teacher& teacher, int64_t clips = 1) { return refusal(teacher, torch::rand({clips, 3, 2, 4, 4}), fresh()); }
+std::string refusal(Teacher& teacher, int64_t clips = 1) {
+  return refusal(teacher, torch::rand({clips, 3, 2, 4, 4}), fresh());
+}
 
 TEST(HttpTeacher, AnswersTheSameOverBytesAndJson) {
   const auto clips = torch::rand({5, 3, 2, 4, 4}) * 2 - 1;
@@ -81,7 +83,8 @@ TEST(HttpTeacher, TurnsLogitsIntoProbabilities) {
   EXPECT_THAT(refusal(*http_teacher(options, 3)), HasSubstr("oracle.logits: true"));
   options.logits = true;
   const auto clips = torch::rand({2, 3, 2, 4, 4});
-  EXPECT_TRUE(torch::allclose(http_teacher(options, 3)->answer(clips, fresh()), (3 * clips.mean({2, 3, 4})).softmax(1)));
+  EXPECT_TRUE(torch::allclose(http_teacher(options, 3)->answer(clips, fresh()),
+                              (3 * clips.mean({2, 3, 4})).softmax(1)));
 }
 
 TEST(HttpTeacher, TriesAgainWhenTheServerIsBusy) {
@@ -93,7 +96,8 @@ TEST(HttpTeacher, TriesAgainWhenTheServerIsBusy) {
   }
   const auto requests = server.requests();
   EXPECT_EQ(requests.size(), 24u);
-  for (size_t i = 0; i < requests.size(); ++i) EXPECT_EQ(requests[i].idempotency_key, requests[i / 4 * 4].idempotency_key);
+  for (size_t i = 0; i < requests.size(); ++i)
+    EXPECT_EQ(requests[i].idempotency_key, requests[i / 4 * 4].idempotency_key);
   EXPECT_EQ(server.bill().requests, 6);
   EXPECT_GE(requests[2].time_s - requests[1].time_s, 0.02) << "the wait doubles";
   EXPECT_GE(requests[3].time_s - requests[2].time_s, 0.04);
@@ -113,14 +117,16 @@ TEST(HttpTeacher, GivesUpAfterTheRetriesAndSaysWhatItHeard) {
   auto options = options_for(server);
   options.retries = 2;
   server.fail_next(100, 503);
-  EXPECT_THAT(refusal(*http_teacher(options, 3)), AllOf(HasSubstr(server.url()), HasSubstr("HTTP 503: told to fail, 3 tries")));
+  EXPECT_THAT(refusal(*http_teacher(options, 3)),
+              AllOf(HasSubstr(server.url()), HasSubstr("HTTP 503: told to fail, 3 tries")));
   EXPECT_EQ(server.requests().size(), 3u);
 }
 
 TEST(HttpTeacher, DoesNotTryAgainWhenTheRequestIsWrong) {
   ReferenceServer server(mean_colour);
   server.fail_next(1, 400);
-  EXPECT_THAT(refusal(*http_teacher(options_for(server), 3)), AllOf(HasSubstr("HTTP 400"), HasSubstr("check oracle.input")));
+  EXPECT_THAT(refusal(*http_teacher(options_for(server), 3)),
+              AllOf(HasSubstr("HTTP 400"), HasSubstr("check oracle.input")));
   EXPECT_EQ(server.requests().size(), 1u);
 }
 
@@ -129,11 +135,13 @@ TEST(HttpTeacher, SaysToAskForLessAtOnce) {
   const auto teacher = http_teacher(options_for(server), 3);
   server.fail_next(2, 413);
   EXPECT_THROW(teacher->answer(torch::rand({1, 3, 2, 4, 4}), fresh()), TooLarge);
-  EXPECT_THAT(refusal(*teacher, 6), AllOf(HasSubstr("HTTP 413: told to fail for 6 clips"), HasSubstr("lower oracle.batch_size")));
+  EXPECT_THAT(refusal(*teacher, 6), AllOf(HasSubstr("HTTP 413: told to fail for 6 clips"),
+                                          HasSubstr("lower oracle.batch_size")));
   EXPECT_EQ(server.requests().size(), 2u);
 }
 
-/// Says which extensions it has, whatever it is asked, and hangs up without reading on: as servers do with what is too large.
+/// Says which extensions it has, whatever it is asked, and hangs up without reading on: as servers
+/// do with what is too large.
 class AbruptServer {
  public:
   AbruptServer() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
@@ -155,10 +163,12 @@ class AbruptServer {
  private:
   void serve() const {
     const std::string body = R"({"extensions": ["binary_tensor_data"]})";
-    const std::string text = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}", body.size(), body);
+    const std::string text = fmt::format(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}", body.size(), body);
     for (int client; (client = ::accept(socket_, nullptr, nullptr)) >= 0; ::close(client)) {
       char request[1000];
-      if (::recv(client, request, sizeof request, 0) > 0) ::send(client, text.data(), text.size(), MSG_NOSIGNAL);
+      if (::recv(client, request, sizeof request, 0) > 0)
+        ::send(client, text.data(), text.size(), MSG_NOSIGNAL);
     }
   }
   int socket_;
@@ -173,16 +183,20 @@ TEST(HttpTeacher, SaysToAskForLessWhenTheServerHangsUpWhileItSends) {
   options.retries = 1;
   options.backoff_s = 0.01;
   const auto teacher = http_teacher(options, 3);
-  const torch::Tensor clips = torch::zeros({1, 3, 32, 256, 256});  // 25 MB: more than the sockets hold
+  const torch::Tensor clips =
+      torch::zeros({1, 3, 32, 256, 256});  // 25 MB: more than the sockets hold
   EXPECT_THAT(error_of<TooLarge>([&] { teacher->answer(clips, fresh()); }),
-              AllOf(HasSubstr("2 tries"), HasSubstr("while the clips were being sent: lower oracle.batch_size")));
+              AllOf(HasSubstr("2 tries"),
+                    HasSubstr("while the clips were being sent: lower oracle.batch_size")));
 }
 
-/// Serves whatever the test writes: a function gets each request's head and body and the socket; true keeps the connection.
+/// Serves whatever the test writes: a function gets each request's head and body and the socket;
+/// true keeps the connection.
 class HostileServer {
  public:
   using Serve = std::function<bool(int client, const std::string& head, const std::string& body)>;
-  explicit HostileServer(Serve serve) : serve_(std::move(serve)), socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  explicit HostileServer(Serve serve)
+      : serve_(std::move(serve)), socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in address{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t size = sizeof address;
     EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), size), 0);
@@ -191,10 +205,12 @@ class HostileServer {
     server_ = fmt::format("http://127.0.0.1:{}", ntohs(address.sin_port));
     thread_ = std::thread([this] { accept(); });
   }
-  /// Describes a model with one version and answers each inference with `answer`, or with `head` and body as they are.
+  /// Describes a model with one version and answers each inference with `answer`, or with `head`
+  /// and body as they are.
   explicit HostileServer(std::string answer, std::string head = "HTTP/1.1 200 OK")
       : HostileServer([answer, head](int client, const std::string& request, const std::string&) {
-          reply(client, request.starts_with("GET /v2 ") ? "{}" : kModel, request.starts_with("GET") ? "HTTP/1.1 200 OK" : "");
+          reply(client, request.starts_with("GET /v2 ") ? "{}" : kModel,
+                request.starts_with("GET") ? "HTTP/1.1 200 OK" : "");
           if (request.starts_with("POST")) reply(client, answer, head);
           return true;
         }) {}
@@ -206,9 +222,12 @@ class HostileServer {
 
   static constexpr const char* kModel = R"({"name": "m", "versions": ["1"]})";
   static void reply(int client, const std::string& body, const std::string& head) {
-    if (!head.empty()) send(client, fmt::format("{}\r\nContent-Length: {}\r\n\r\n{}", head, body.size(), body));
+    if (!head.empty())
+      send(client, fmt::format("{}\r\nContent-Length: {}\r\n\r\n{}", head, body.size(), body));
   }
-  static bool send(int client, const std::string& text) { return ::send(client, text.data(), text.size(), MSG_NOSIGNAL) == std::ssize(text); }
+  static bool send(int client, const std::string& text) {
+    return ::send(client, text.data(), text.size(), MSG_NOSIGNAL) == std::ssize(text);
+  }
 
   HttpOptions options() const {
     HttpOptions options;
@@ -223,7 +242,8 @@ class HostileServer {
  private:
   void accept() {
     for (int client; (client = ::accept(socket_, nullptr, nullptr)) >= 0; ::close(client))
-      while (one_request(client)) {}
+      while (one_request(client)) {
+      }
   }
 
   bool one_request(int client) {
@@ -234,7 +254,8 @@ class HostileServer {
       const ssize_t got = ::recv(client, part, sizeof part, 0);
       if (got <= 0) return false;
       text.append(part, static_cast<size_t>(got));
-      if (const size_t at = text.find("Content-Length: "); at != std::string::npos) length = std::strtoull(text.c_str() + at + 16, nullptr, 10);
+      if (const size_t at = text.find("Content-Length: "); at != std::string::npos)
+        length = std::strtoull(text.c_str() + at + 16, nullptr, 10);
     }
     posts_ += text.starts_with("POST");
     return serve_(client, text.substr(0, end), text.substr(end + 4));
@@ -247,7 +268,8 @@ class HostileServer {
   std::thread thread_;
 };
 
-constexpr const char* kGood = R"("outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [1, 3], "data": [0.5, 0.25, 0.25]}]})";
+constexpr const char* kGood =
+    R"("outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [1, 3], "data": [0.5, 0.25, 0.25]}]})";
 
 int64_t most_memory_kb() {
   rusage used{};
@@ -257,26 +279,35 @@ int64_t most_memory_kb() {
 
 // In each, the server goes on for as long as somebody reads.
 TEST(HttpTeacher, ReadsNoMoreThanAnAnswerTakes) {
-  struct Case { std::string what, head, more, want; };
+  struct Case {
+    std::string what, head, more, want;
+  };
   const std::string blanks(1 << 16, ' '), line(1 << 16, 'x');
   std::string headers;
   while (headers.size() < 1 << 16) headers += "a: b\r\n";
   const std::vector<Case> cases = {
-      {"a body in chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "10000\r\n" + blanks + "\r\n", "answers more than 4194"},
-      {"a body until the connection closes", "HTTP/1.1 200 OK\r\n\r\n", blanks, "answers more than 4194"},
-      {"a body said to be large", "HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n", blanks, "answers more than 4194"},
-      {"an error in chunks", "HTTP/1.1 400 No\r\nTransfer-Encoding: chunked\r\n\r\n", "10000\r\n" + line + "\r\n", "HTTP 400: xxxxx"},
+      {"a body in chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+       "10000\r\n" + blanks + "\r\n", "answers more than 4194"},
+      {"a body until the connection closes", "HTTP/1.1 200 OK\r\n\r\n", blanks,
+       "answers more than 4194"},
+      {"a body said to be large", "HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n",
+       blanks, "answers more than 4194"},
+      {"an error in chunks", "HTTP/1.1 400 No\r\nTransfer-Encoding: chunked\r\n\r\n",
+       "10000\r\n" + line + "\r\n", "HTTP 400: xxxxx"},
       {"headers", "HTTP/1.1 200 OK\r\n", headers, "headers exceed"},
       {"a header", "HTTP/1.1 200 OK\r\na: ", line, "headers exceed"},
       {"a status", "HTTP/1.1 200 ", line, "headers exceed"},
-      {"the length of a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", line, "has no end"},
+      {"the length of a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", line,
+       "has no end"},
       {"nothing but 'continue'", "", "HTTP/1.1 100 Continue\r\n\r\n", "headers exceed"},
   };
   for (const auto& [what, head, more, want] : cases) {
     const HostileServer server([&](int client, const std::string& request, const std::string&) {
-      if (request.starts_with("GET")) return HostileServer::reply(client, HostileServer::kModel, "HTTP/1.1 200 OK"), true;
+      if (request.starts_with("GET"))
+        return HostileServer::reply(client, HostileServer::kModel, "HTTP/1.1 200 OK"), true;
       HostileServer::send(client, head);
-      while (HostileServer::send(client, more)) {}
+      while (HostileServer::send(client, more)) {
+      }
       return false;
     });
     const auto teacher = http_teacher(server.options(), 3);
@@ -288,9 +319,16 @@ TEST(HttpTeacher, ReadsNoMoreThanAnAnswerTakes) {
 
 TEST(HttpTeacher, ReadsNoMoreThanADescriptionTakes) {
   for (const bool deep : {true, false}) {
-    const std::string body = deep ? "{\"name\": " + std::string(200000, '[') + std::string(200000, ']') + "}" : "{\"name\": \"" + std::string(2 << 20, 'x') + "\"}";
-    const HostileServer server([&](int client, const std::string&, const std::string&) { return HostileServer::reply(client, body, "HTTP/1.1 200 OK"), true; });
-    EXPECT_THAT(refusal(*http_teacher(server.options(), 3)), AllOf(HasSubstr(server.server()), HasSubstr(deep ? "nested deeper than 64 levels" : "answers more than 1048576 bytes")));
+    const std::string body =
+        deep ? "{\"name\": " + std::string(200000, '[') + std::string(200000, ']') + "}"
+             : "{\"name\": \"" + std::string(2 << 20, 'x') + "\"}";
+    const HostileServer server([&](int client, const std::string&, const std::string&) {
+      return HostileServer::reply(client, body, "HTTP/1.1 200 OK"), true;
+    });
+    EXPECT_THAT(
+        refusal(*http_teacher(server.options(), 3)),
+        AllOf(HasSubstr(server.server()), HasSubstr(deep ? "nested deeper than 64 levels"
+                                                         : "answers more than 1048576 bytes")));
     EXPECT_EQ(server.posts(), 0);
   }
 }
@@ -319,13 +357,17 @@ TEST(HttpTeacher, RefusesAnotherRequestsOrModelsAnswerAsPaid) {
 }
 
 TEST(HttpTeacher, NamesWhatIsWrongInAnAnswerAndThatItWasPaid) {
-  const auto tensor = [](const std::string& data, const std::string& shape = "[1, 3]", const std::string& type = "FP32") {
-    return fmt::format(R"({{"outputs": [{{"name": "probabilities", "datatype": "{}", "shape": {}, "data": {}}}]}})", type, shape, data);
+  const auto tensor = [](const std::string& data, const std::string& shape = "[1, 3]",
+                         const std::string& type = "FP32") {
+    return fmt::format(
+        R"({{"outputs": [{{"name": "probabilities", "datatype": "{}", "shape": {}, "data": {}}}]}})",
+        type, shape, data);
   };
   const std::vector<std::pair<std::string, std::string>> answers = {
       {tensor("[0.5, \"0.25\", 0.25]"), "value 1 is no number: \"0.25\""},
       {tensor("[0.5, true, 0.25]"), "value 1 is no number: true"},
-      {tensor("[0.5, 0.25, 0.5]"), "clip 0 of the batch: probabilities do not sum to 1 but to 1.25"},
+      {tensor("[0.5, 0.25, 0.5]"),
+       "clip 0 of the batch: probabilities do not sum to 1 but to 1.25"},
       {tensor("[1.5, -0.5, 0]"), "the least is -0.5"},
       {tensor("[0.5, 0.5]"), "came with 2 values"},
       {tensor("[0.5, 0.5]", "[1, 2]"), "answered shape 1x2 instead of [1, 3]"},
@@ -336,22 +378,32 @@ TEST(HttpTeacher, NamesWhatIsWrongInAnAnswerAndThatItWasPaid) {
       {tensor(std::string(300000, '[') + std::string(300000, ']')), "nested deeper than 64 levels"},
       {tensor("[0.5, 0.25, 0.25]").substr(0, 60), "ends too early"},
       {"", "empty"},
-      {R"({"error": "model \u001b[31mfailed"})", "HTTP 200 with an error instead of an answer: model .[31mfailed"},
-      {R"({"detail": [{"loc": ["body", "inputs"], "msg": "value is not a valid list"}]})", "value is not a valid list"},
+      {R"({"error": "model \u001b[31mfailed"})",
+       "HTTP 200 with an error instead of an answer: model .[31mfailed"},
+      {R"({"detail": [{"loc": ["body", "inputs"], "msg": "value is not a valid list"}]})",
+       "value is not a valid list"},
   };
   for (const auto& [text, want] : answers) {
     const HostileServer server(text);
     const auto teacher = http_teacher(server.options(), 3);
-    EXPECT_THAT(refusal(*teacher), AllOf(HasSubstr(server.server()), HasSubstr(want))) << text.substr(0, 200);
-    EXPECT_THROW(teacher->answer(torch::rand({1, 3, 2, 4, 4}), fresh()), Unusable) << text.substr(0, 200);
+    EXPECT_THAT(refusal(*teacher), AllOf(HasSubstr(server.server()), HasSubstr(want)))
+        << text.substr(0, 200);
+    EXPECT_THROW(teacher->answer(torch::rand({1, 3, 2, 4, 4}), fresh()), Unusable)
+        << text.substr(0, 200);
   }
 }
 
-// A proxy's page says nothing of whether the request reached the teacher: it is sent again under its key.
+// A proxy's page says nothing of whether the request reached the teacher: it is sent again under
+// its key.
 TEST(HttpTeacher, CallsAWebPageThatAndNoPaidAnswer) {
-  const std::string html = "HTTP/1.1 200 OK\r\nContent-Type: Text/HTML; charset=utf-8", plain = "HTTP/1.1 200 OK";
+  const std::string html = "HTTP/1.1 200 OK\r\nContent-Type: Text/HTML; charset=utf-8",
+                    plain = "HTTP/1.1 200 OK";
   const std::vector<std::pair<std::string, std::string>> pages = {
-      {"<html><body>Please sign in</body></html>", plain}, {"\n <!doctype html>", plain}, {"\xEF\xBB\xBF<html>", plain}, {"Please sign in", html}, {"", html}};
+      {"<html><body>Please sign in</body></html>", plain},
+      {"\n <!doctype html>", plain},
+      {"\xEF\xBB\xBF<html>", plain},
+      {"Please sign in", html},
+      {"", html}};
   for (const auto& [page, head] : pages) {
     const HostileServer server(page, head);
     const auto teacher = http_teacher(server.options(), 3);
@@ -363,7 +415,11 @@ TEST(HttpTeacher, CallsAWebPageThatAndNoPaidAnswer) {
       paid = dynamic_cast<const Unusable*>(&error) != nullptr;
       said = error.what();
     }
-    EXPECT_THAT(said, AllOf(HasSubstr(server.server()), HasSubstr("a web page, as logins and proxies answer; open the address in a browser"))) << page;
+    EXPECT_THAT(
+        said,
+        AllOf(HasSubstr(server.server()),
+              HasSubstr("a web page, as logins and proxies answer; open the address in a browser")))
+        << page;
     EXPECT_FALSE(paid) << page;
   }
   const HostileServer server(std::string("{") + kGood, html);
@@ -371,8 +427,14 @@ TEST(HttpTeacher, CallsAWebPageThatAndNoPaidAnswer) {
 }
 
 TEST(HttpTeacher, SaysWhichNumberIsNone) {
-  for (const auto& [number, said] : {std::pair{"NaN", "nan"}, {"null", "nan"}, {"Infinity", "inf"}, {"-Infinity", "-inf"}, {"\"NaN\"", "nan"}}) {
-    const HostileServer server(fmt::format(R"({{"outputs": [{{"name": "probabilities", "datatype": "FP32", "shape": [2, 3], "data": [1, 0, 0, 0.5, {}, 0.25]}}]}})", number));
+  for (const auto& [number, said] : {std::pair{"NaN", "nan"},
+                                     {"null", "nan"},
+                                     {"Infinity", "inf"},
+                                     {"-Infinity", "-inf"},
+                                     {"\"NaN\"", "nan"}}) {
+    const HostileServer server(fmt::format(
+        R"({{"outputs": [{{"name": "probabilities", "datatype": "FP32", "shape": [2, 3], "data": [1, 0, 0, 0.5, {}, 0.25]}}]}})",
+        number));
     const auto teacher = http_teacher(server.options(), 3);
     const auto answers = teacher->answer(torch::rand({2, 3, 2, 4, 4}), fresh());
     EXPECT_EQ(answers[0][0].item<float>(), 1) << number;
@@ -383,29 +445,40 @@ TEST(HttpTeacher, SaysWhichNumberIsNone) {
 
 TEST(HttpTeacher, ShowsTheServersReason) {
   const std::vector<std::tuple<std::string, std::string, std::string>> replies = {
-      {"422 Unprocessable", R"({"detail": [{"loc": ["body", "inputs", 0, "data"], "msg": "value is not a valid list"}, {"msg": "more"}]})", "HTTP 422: [\"body\",\"inputs\",0,\"data\"] value is not a valid list, and 1 more"},
+      {"422 Unprocessable",
+       R"({"detail": [{"loc": ["body", "inputs", 0, "data"], "msg": "value is not a valid list"}, {"msg": "more"}]})",
+       "HTTP 422: [\"body\",\"inputs\",0,\"data\"] value is not a valid list, and 1 more"},
       {"422 Unprocessable", R"({"detail": "too dark"})", "HTTP 422: too dark; check oracle.input"},
       {"400 Bad", "\n unexpected shape\x1b]0;PWNED\x07", "HTTP 400: unexpected shape.]0;PWNED."},
-      {"400 Bad", R"({"error": {"code": 3, "message": "no such tensor"}})", "HTTP 400: no such tensor"},
+      {"400 Bad", R"({"error": {"code": 3, "message": "no such tensor"}})",
+       "HTTP 400: no such tensor"},
       {"400 Bad", "\xff\xfe", "HTTP 400: \xEF\xBF\xBD"},
       {"401 Who", R"({"message": "token expired"})", "HTTP 401: token expired; give a token"},
       {"403 No", "", "HTTP 403; give a token"},
       {"404 No", R"({"error": "no model"})", "HTTP 404: no model; no such model there"},
       {"500 Oh", "CUDA out of memory", "HTTP 500: CUDA out of memory, 1 try; look at the server"},
-      {"503 Soon", R"({"error": "model is loading"})", "HTTP 503: model is loading, 1 try; wait until the server is ready"},
+      {"503 Soon", R"({"error": "model is loading"})",
+       "HTTP 503: model is loading, 1 try; wait until the server is ready"},
       {"204 Empty", "", "HTTP 204; look at the server"},
   };
   for (const auto& [status, body, want] : replies) {
     const HostileServer server(body, "HTTP/1.1 " + status);
-    EXPECT_THAT(refusal(*http_teacher(server.options(), 3)), AllOf(HasSubstr(server.server()), HasSubstr(want))) << status << body;
+    EXPECT_THAT(refusal(*http_teacher(server.options(), 3)),
+                AllOf(HasSubstr(server.server()), HasSubstr(want)))
+        << status << body;
   }
 }
 
 TEST(HttpTeacher, NamesWhereARedirectLeadsAndGoesNowhere) {
   const std::vector<std::tuple<std::string, std::string, std::string>> redirects = {
-      {"307", "http://127.0.0.1:1/v2/models/m", "redirects to http://127.0.0.1:1/v2/models/m; distal follows no redirects: set oracle.url to http://127.0.0.1:1/v2/models/m"},
-      {"301", "/v2/models/m/", "/v2/models/m/; distal follows no redirects: set oracle.url to http://127.0.0.1:"},
-      {"302", "https://login.example/?next=\x1b[31m", "redirects to https://login.example/?next=.[31m; distal follows no redirects: correct oracle.url, or give a token"},
+      {"307", "http://127.0.0.1:1/v2/models/m",
+       "redirects to http://127.0.0.1:1/v2/models/m; distal follows no redirects: set oracle.url "
+       "to http://127.0.0.1:1/v2/models/m"},
+      {"301", "/v2/models/m/",
+       "/v2/models/m/; distal follows no redirects: set oracle.url to http://127.0.0.1:"},
+      {"302", "https://login.example/?next=\x1b[31m",
+       "redirects to https://login.example/?next=.[31m; distal follows no redirects: correct "
+       "oracle.url, or give a token"},
       {"308", "//127.0.0.1:1/x", "redirects to //127.0.0.1:1/x"},
       {"300", "", "HTTP 300"},
   };
@@ -413,22 +486,32 @@ TEST(HttpTeacher, NamesWhereARedirectLeadsAndGoesNowhere) {
     int requests = 0;
     const HostileServer server([&](int client, const std::string&, const std::string&) {
       ++requests;
-      return HostileServer::reply(client, "", "HTTP/1.1 " + status + " X" + (location.empty() ? "" : "\r\nLocation: " + location)), true;
+      return HostileServer::reply(client, "",
+                                  "HTTP/1.1 " + status + " X" +
+                                      (location.empty() ? "" : "\r\nLocation: " + location)),
+             true;
     });
-    EXPECT_THAT(refusal(*http_teacher(server.options(), 3)), AllOf(HasSubstr(server.server()), HasSubstr("HTTP " + status), HasSubstr(want)));
+    EXPECT_THAT(refusal(*http_teacher(server.options(), 3)),
+                AllOf(HasSubstr(server.server()), HasSubstr("HTTP " + status), HasSubstr(want)));
     EXPECT_EQ(requests, 1);
   }
 }
 
 TEST(HttpTeacher, AsksForTheDescriptionWithTheSlashOfItsUrl) {
   const HostileServer server([](int client, const std::string& request, const std::string&) {
-    const bool described = request.starts_with("GET /v2/models/m/ ") || request.starts_with("GET /v2 ");
-    if (request.starts_with("POST /v2/models/m/infer ")) HostileServer::reply(client, std::string("{") + kGood, "HTTP/1.1 200 OK");
-    else HostileServer::reply(client, described ? HostileServer::kModel : "", described ? "HTTP/1.1 200 OK" : "HTTP/1.1 301 X\r\nLocation: /v2/models/m/");
+    const bool described =
+        request.starts_with("GET /v2/models/m/ ") || request.starts_with("GET /v2 ");
+    if (request.starts_with("POST /v2/models/m/infer "))
+      HostileServer::reply(client, std::string("{") + kGood, "HTTP/1.1 200 OK");
+    else
+      HostileServer::reply(
+          client, described ? HostileServer::kModel : "",
+          described ? "HTTP/1.1 200 OK" : "HTTP/1.1 301 X\r\nLocation: /v2/models/m/");
     return true;
   });
   auto options = server.options();
-  EXPECT_THAT(refusal(*http_teacher(options, 3)), HasSubstr("set oracle.url to " + options.url + "/"));
+  EXPECT_THAT(refusal(*http_teacher(options, 3)),
+              HasSubstr("set oracle.url to " + options.url + "/"));
   options.url += "/";
   EXPECT_EQ(refusal(*http_teacher(options, 3)), "");
 }
@@ -440,11 +523,20 @@ TEST(HttpTeacher, WaitsWithAWordAndNoLongerThanItsTriesMayTake) {
   const Say say = [&](const std::string& line) { said.push_back(line); };
   server.fail_next(1, 429, "1");
   EXPECT_EQ(refusal(*http_teacher(options, 3, say)), "");
-  EXPECT_THAT(said, ElementsAre(AllOf(HasSubstr(server.url()), HasSubstr("HTTP 429: told to fail; the server asks for 1 s, waits at most 20 s in all"))));
-  for (const std::string& asked : {std::string("100000"), std::string("Fri, 31 Dec 2100 23:59:59 GMT"), std::string("Friday, 31-Dec-60 23:59:59 GMT"), std::string("Fri Dec 31 23:59:59 2100")}) {
+  EXPECT_THAT(
+      said,
+      ElementsAre(AllOf(
+          HasSubstr(server.url()),
+          HasSubstr(
+              "HTTP 429: told to fail; the server asks for 1 s, waits at most 20 s in all"))));
+  for (const std::string& asked :
+       {std::string("100000"), std::string("Fri, 31 Dec 2100 23:59:59 GMT"),
+        std::string("Friday, 31-Dec-60 23:59:59 GMT"), std::string("Fri Dec 31 23:59:59 2100")}) {
     server.fail_next(1, 429, asked);
     const auto began = std::chrono::steady_clock::now();
-    EXPECT_THAT(refusal(*http_teacher(options, 3, say)), AllOf(HasSubstr("(Retry-After: " + asked + "), longer than the 20 s"), HasSubstr("told to fail"), HasSubstr("raise oracle.retries")));
+    EXPECT_THAT(refusal(*http_teacher(options, 3, say)),
+                AllOf(HasSubstr("(Retry-After: " + asked + "), longer than the 20 s"),
+                      HasSubstr("told to fail"), HasSubstr("raise oracle.retries")));
     EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(15)) << asked;
   }
   for (const char* asked : {"-5", "soon", "nan", "Fri, 31 Dec 1999 23:59:59 GMT", "inf"}) {
@@ -463,7 +555,9 @@ TEST(HttpTeacher, WaitsInAllNoLongerThanItsTriesMayTake) {
   EXPECT_THAT(refusal(*http_teacher(options, 3)), HasSubstr("HTTP 429: told to fail, 3 tries"));
   options.timeout_s = 0.6;
   server.fail_next(5, 429, "1");
-  EXPECT_THAT(refusal(*http_teacher(options, 3)), HasSubstr("the server asks to wait 1 s (Retry-After: 1), longer than the 0.2 s left"));
+  EXPECT_THAT(
+      refusal(*http_teacher(options, 3)),
+      HasSubstr("the server asks to wait 1 s (Retry-After: 1), longer than the 0.2 s left"));
 }
 
 // However slow the machine is: then there are fewer waits, and as many tries.
@@ -474,7 +568,8 @@ TEST(HttpTeacher, TriesAsOftenAsToldAfterAllPatienceWentIntoWaitsForAnAnswerAtWo
   options.retries = 1;
   options.backoff_s = 0.6;  // the second wait is longer than what is left
   server.fail_next(1000, 409);
-  EXPECT_THAT(refusal(*http_teacher(options, 3)), AllOf(HasSubstr("2 tries; "), Not(HasSubstr("Retry-After"))));
+  EXPECT_THAT(refusal(*http_teacher(options, 3)),
+              AllOf(HasSubstr("2 tries; "), Not(HasSubstr("Retry-After"))));
 }
 
 TEST(HttpTeacher, IsBilledOnceWhenTheConnectionBreaksAfterTheWork) {
@@ -498,10 +593,12 @@ TEST(HttpTeacher, IsBilledOnceWhenTheProgramEndsBetweenSendingAndStoring) {
   server.drop_next(1);
   EXPECT_THAT(refusal(*http_teacher(options, 3), clips, "k1"), HasSubstr("connection failed"));
   EXPECT_EQ(server.bill().requests, 1) << "the work is done, the answer is lost";
-  EXPECT_TRUE(torch::equal(http_teacher(options, 3)->answer(clips, "k1"), http_teacher(options, 3)->answer(clips, "k1")));
+  EXPECT_TRUE(torch::equal(http_teacher(options, 3)->answer(clips, "k1"),
+                           http_teacher(options, 3)->answer(clips, "k1")));
   EXPECT_EQ(server.bill().requests, 1);
   EXPECT_EQ(server.bill().clips, 2);
-  EXPECT_THAT(refusal(*http_teacher(options, 3), clips.flip(0), "k1"), HasSubstr("HTTP 422")) << "the same key in front of other clips";
+  EXPECT_THAT(refusal(*http_teacher(options, 3), clips.flip(0), "k1"), HasSubstr("HTTP 422"))
+      << "the same key in front of other clips";
   EXPECT_EQ(refusal(*http_teacher(options, 3), clips, "k2"), "");
   EXPECT_EQ(server.bill().requests, 2);
 }
@@ -525,7 +622,8 @@ TEST(HttpTeacher, KeepsToItsRate) {
   const auto teacher = http_teacher(options, 3);
   const auto began = std::chrono::steady_clock::now();
   for (int i = 0; i < 6; ++i) EXPECT_EQ(refusal(*teacher), "");
-  EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(5 * 50)) << "a slow machine only makes it longer";
+  EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(5 * 50))
+      << "a slow machine only makes it longer";
   EXPECT_EQ(server.requests().size(), 6u);
 }
 
@@ -535,7 +633,8 @@ TEST(HttpTeacher, GivesUpOnASlowServerAfterTheTimeout) {
   options.timeout_s = 0.2;
   options.retries = 0;
   server.stall_next(1, 0.6);
-  EXPECT_THAT(refusal(*http_teacher(options, 3)), HasSubstr("no answer within 0.2 s (oracle.timeout_s)"));
+  EXPECT_THAT(refusal(*http_teacher(options, 3)),
+              HasSubstr("no answer within 0.2 s (oracle.timeout_s)"));
 }
 
 TEST(HttpTeacher, GivesUpOnAnAnswerThatTricklesIn) {
@@ -555,8 +654,10 @@ TEST(HttpTeacherDeathTest, LetsASignalThroughWhileItWaits) {
     ReferenceServer server(mean_colour);
     auto options = options_for(server);
     options.timeout_s = 60;
-    if (waits) server.fail_next(9, 429, "50");
-    else server.stall_next(1, 30);
+    if (waits)
+      server.fail_next(9, 429, "50");
+    else
+      server.stall_next(1, 30);
     catch_signals();
     std::thread([] {
       std::this_thread::sleep_for(std::chrono::milliseconds(300));
@@ -566,7 +667,8 @@ TEST(HttpTeacherDeathTest, LetsASignalThroughWhileItWaits) {
     try {
       http_teacher(options, 3)->answer(torch::rand({1, 3, 2, 4, 4}), "k1");
     } catch (const Interrupted& interrupted) {
-      const bool soon = std::chrono::steady_clock::now() - began < std::chrono::seconds(25);  // before the answer would come
+      const bool soon = std::chrono::steady_clock::now() - began <
+                        std::chrono::seconds(25);  // before the answer would come
       std::_Exit(soon ? interrupted.signal : 1);
     }
     std::_Exit(2);
@@ -577,16 +679,22 @@ TEST(HttpTeacherDeathTest, LetsASignalThroughWhileItWaits) {
 
 TEST(HttpTeacher, RefusesAnotherNumberOfClasses) {
   ReferenceServer server(mean_colour);
-  EXPECT_THAT(refusal(*http_teacher(options_for(server), 5), 2), HasSubstr("answered shape 2x3 instead of [2, 5]"));
+  EXPECT_THAT(refusal(*http_teacher(options_for(server), 5), 2),
+              HasSubstr("answered shape 2x3 instead of [2, 5]"));
 }
 
 TEST(HttpTeacher, KeepsTheOtherAnswersWhereOneIsNotFinite) {
   for (const bool binary : {true, false}) {
-    ReferenceServer server([](const torch::Tensor& clips) { return mean_colour(clips).index_fill(0, torch::tensor({1}), NAN); }, {.binary = binary});
+    ReferenceServer server(
+        [](const torch::Tensor& clips) {
+          return mean_colour(clips).index_fill(0, torch::tensor({1}), NAN);
+        },
+        {.binary = binary});
     const auto clips = torch::rand({3, 3, 2, 4, 4});
     const auto answers = http_teacher(options_for(server), 3)->answer(clips, fresh());
     EXPECT_TRUE(torch::isnan(answers[1]).all().item<bool>());
-    for (const int64_t row : {0, 2}) EXPECT_TRUE(torch::allclose(answers[row], mean_colour(clips)[row]));
+    for (const int64_t row : {0, 2})
+      EXPECT_TRUE(torch::allclose(answers[row], mean_colour(clips)[row]));
   }
 }
 
@@ -595,9 +703,12 @@ TEST(HttpTeacher, RefusesAnotherVersionThanItAskedFor) {
   auto options = options_for(server);
   const auto teacher = http_teacher(options, 3);
   EXPECT_EQ(teacher->version(), "teacher:7");
-  EXPECT_THAT(refusal(*teacher), AllOf(HasSubstr(server.url()), HasSubstr("model_version 8 answered instead of 7"), HasSubstr("oracle.url (.../versions/8)")));
+  EXPECT_THAT(refusal(*teacher),
+              AllOf(HasSubstr(server.url()), HasSubstr("model_version 8 answered instead of 7"),
+                    HasSubstr("oracle.url (.../versions/8)")));
   options.url += "/versions/7";
-  EXPECT_THAT(refusal(*http_teacher(options, 3)), HasSubstr("model_version 8 answered instead of 7"));
+  EXPECT_THAT(refusal(*http_teacher(options, 3)),
+              HasSubstr("model_version 8 answered instead of 7"));
 }
 
 TEST(HttpTeacher, RefusesGarbageWithItsUrl) {
@@ -605,21 +716,32 @@ TEST(HttpTeacher, RefusesGarbageWithItsUrl) {
   const auto teacher = http_teacher(options_for(server), 3);
   const std::vector<std::pair<std::string, std::string>> texts = {
       {"<html>hello</html>", "'<html>hello</html>' is not a message"},
-      {"hello", "'hello' is not a message of the Open Inference Protocol (the message: line 1, column 1"},
+      {"hello",
+       "'hello' is not a message of the Open Inference Protocol (the message: line 1, column 1"},
       {"{}", "outputs hold no tensor 'probabilities', only: nothing"},
-      {R"({"outputs": [{"name": "other", "datatype": "FP32", "shape": [1, 3], "data": [1, 0, 0]}]})", "only: other"},
-      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [1, 3], "data": [1, 0]}]})", "came with 2 values"},
-      {R"({"outputs": [{"name": "probabilities", "datatype": "INT8", "shape": [1, 3], "data": [1, 0, 0]}]})", "is INT8"},
-      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "data": [1, 0, 0]}]})", "breaks the Open Inference Protocol"},
-      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [1, 3], "parameters": {"binary_data_size": 12}}]})", "came with 0 bytes of 12"},
-      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [1, -3], "data": []}]})", "is none"},
+      {R"({"outputs": [{"name": "other", "datatype": "FP32", "shape": [1, 3], "data": [1, 0, 0]}]})",
+       "only: other"},
+      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [1, 3], "data": [1, 0]}]})",
+       "came with 2 values"},
+      {R"({"outputs": [{"name": "probabilities", "datatype": "INT8", "shape": [1, 3], "data": [1, 0, 0]}]})",
+       "is INT8"},
+      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "data": [1, 0, 0]}]})",
+       "breaks the Open Inference Protocol"},
+      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [1, 3], "parameters": {"binary_data_size": 12}}]})",
+       "came with 0 bytes of 12"},
+      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [1, -3], "data": []}]})",
+       "is none"},
       {R"({"outputs": 3})", "nothing"},
       {R"({"outputs": [{"name": 5}]})", "only: (no name)"},
       {R"({"outputs": [null, 3, "x", {"name": null}, {}]})", "only: (no name), (no name)"},
-      {R"({"outputs": [{"name": "probabilities", "datatype": 3, "shape": [1, 3], "data": [1, 0, 0]}]})", "breaks the Open Inference Protocol"},
-      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": "3", "data": [1, 0, 0]}]})", "breaks the Open Inference Protocol"},
-      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [1, 3], "parameters": {"binary_data_size": "x"}}]})", "breaks the Open Inference Protocol"},
-      {R"({"model_version": {"a": 5}, "outputs": []})", "model_version {\"a\":5} answered instead of 1"},
+      {R"({"outputs": [{"name": "probabilities", "datatype": 3, "shape": [1, 3], "data": [1, 0, 0]}]})",
+       "breaks the Open Inference Protocol"},
+      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": "3", "data": [1, 0, 0]}]})",
+       "breaks the Open Inference Protocol"},
+      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [1, 3], "parameters": {"binary_data_size": "x"}}]})",
+       "breaks the Open Inference Protocol"},
+      {R"({"model_version": {"a": 5}, "outputs": []})",
+       "model_version {\"a\":5} answered instead of 1"},
   };
   for (const auto& [text, want] : texts) {
     server.answer_next_with(1, text);
@@ -635,16 +757,20 @@ TEST(HttpTeacher, SaysWhatToDoWhenTheServerIsGone) {
     options = options_for(server);
   }
   options.retries = 1;
-  EXPECT_THAT(refusal(*http_teacher(options, 3)), AllOf(HasSubstr(options.url), HasSubstr("connection failed"), HasSubstr("2 tries; start the server")));
+  EXPECT_THAT(refusal(*http_teacher(options, 3)),
+              AllOf(HasSubstr(options.url), HasSubstr("connection failed"),
+                    HasSubstr("2 tries; start the server")));
 }
 
 TEST(HttpTeacher, SaysWhichNamesTheModelHas) {
   ReferenceServer server(mean_colour);
   auto options = options_for(server);
   options.output = "scores";
-  EXPECT_THAT(refusal(*http_teacher(options, 3)), HasSubstr("no tensor 'scores' among its outputs: probabilities; set oracle.output"));
+  EXPECT_THAT(refusal(*http_teacher(options, 3)),
+              HasSubstr("no tensor 'scores' among its outputs: probabilities; set oracle.output"));
   options.url += "2";
-  EXPECT_THAT(refusal(*http_teacher(options, 3)), HasSubstr("check the name and version in oracle.url"));
+  EXPECT_THAT(refusal(*http_teacher(options, 3)),
+              HasSubstr("check the name and version in oracle.url"));
 }
 
 TEST(HttpTeacher, SendsItsTokenFromTheEnvironment) {
@@ -669,11 +795,14 @@ TEST(Protocol, ReadsUrls) {
   EXPECT_EQ(protocol::parse_url("http://h/v2/models/a/").model_path(), "/v2/models/a");
   EXPECT_EQ(protocol::parse_url("http://h/v2/models/a/").metadata_path(), "/v2/models/a/");
   EXPECT_EQ(url.metadata_path(), url.model_path());
-  for (const char* bad : {"", "host:8000/v2/models/a", "http://h/v1/models/a", "http:///v2/models/a", "ftp://h/v2/models/a", "http://h/v2/models/", "http://h/v2/models/a/versions/", "http://h/v2/models/a/b"})
+  for (const char* bad : {"", "host:8000/v2/models/a", "http://h/v1/models/a",
+                          "http:///v2/models/a", "ftp://h/v2/models/a", "http://h/v2/models/",
+                          "http://h/v2/models/a/versions/", "http://h/v2/models/a/b"})
     EXPECT_THROW(protocol::parse_url(bad), Error) << bad;
 }
 
-// A name of a recipe that is no UTF-8 (--set oracle.input=...) goes over the wire as text, and is refused there.
+// A name of a recipe that is no UTF-8 (--set oracle.input=...) goes over the wire as text, and is
+// refused there.
 TEST(Protocol, WritesTextWhateverTheNames) {
   protocol::Message message;
   protocol::append(message, "inputs", "cl\xE9", torch::rand({2}), false);

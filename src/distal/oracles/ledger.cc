@@ -18,7 +18,7 @@ struct Ledger::Asking {
   ClipRefs clips;
   std::vector<std::string> keys;  // of the clips
   Answers answers;
-  std::vector<size_t> missing;    // rows without an answer, ascending
+  std::vector<size_t> missing;                             // rows without an answer, ascending
   std::unordered_map<std::string_view, size_t> rows = {};  // by key; see row()
   std::set<std::string> tried = {};                        // requests that were sent again
   std::optional<FilmedClips> filmed = {};                  // see clip()
@@ -46,8 +46,8 @@ struct Ledger::Asking {
 
 namespace {
 
-// Only what changes an answer: the deadline does not, nor does training's jitter, but where it draws
-// the frames of views.
+// Only what changes an answer: the deadline does not, nor does training's jitter, but where it
+// draws the frames of views.
 std::string what_is_seen(InputOptions input, bool asks_views) {
   input.short_side_px = input.cached_short_side_px();
   input.deadline_s = InputOptions().deadline_s;
@@ -60,8 +60,7 @@ std::string version_of(const OpenOracle& oracle, const OracleOptions& options,
   // An answer means something only with its classes.
   uint64_t classes = fnv1a("classes");
   for (const std::string& name : clips.classes.names) classes = fnv1a(name + "\n", classes);
-  std::string version =
-      fmt::format("{}-{:08x}", oracle.version(), static_cast<uint32_t>(classes));
+  std::string version = fmt::format("{}-{:08x}", oracle.version(), static_cast<uint32_t>(classes));
   std::string more = options.kind->answer_options();
   if (options.kind->traits().frames) more = what_is_seen(clips.reader.options(), asks_views) + more;
   if (!more.empty()) version += fmt::format("-{:016x}", fnv1a(more));
@@ -78,7 +77,8 @@ std::set<std::string_view> clips_in(const std::vector<Store::Request>& requests)
 }
 
 bool is_finite(const std::vector<double>& values) {
-  return std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
+  return std::all_of(values.begin(), values.end(),
+                     [](double value) { return std::isfinite(value); });
 }
 
 }  // namespace
@@ -100,7 +100,8 @@ Ledger::Ledger(const OracleOptions& options, std::unique_ptr<OpenOracle> oracle,
   ask_again_or_not();
 }
 
-// ---- what was refused ------------------------------------------------------------------------------
+// ---- what was refused
+// ------------------------------------------------------------------------------
 
 void Ledger::ask_again_or_not() {
   const auto refused = store_->refused(who_);
@@ -124,13 +125,14 @@ void Ledger::require_none_refused(Asking& asking) {
   std::vector<StoredRefusal> refused = store_->refused(who_);
   std::erase_if(refused, [&](const StoredRefusal& one) { return !asking.misses(one.clip); });
   if (refused.empty()) return;
-  const double price = std::accumulate(
-      refused.begin(), refused.end(), 0.0,
-      [](double sum, const StoredRefusal& one) { return sum + one.price; });
-  fail("oracle {}: {} of the clips to ask about were answered unusably before, the first on {}: {}; "
-       "they count as spent (price {:g}). Mend the teacher, then repeat the command with --set "
-       "oracle.ask_again=true: it asks again, which may be billed again",
-       who_.oracle, refused.size(), refused[0].refused, refused[0].reason, price);
+  const double price =
+      std::accumulate(refused.begin(), refused.end(), 0.0,
+                      [](double sum, const StoredRefusal& one) { return sum + one.price; });
+  fail(
+      "oracle {}: {} of the clips to ask about were answered unusably before, the first on {}: {}; "
+      "they count as spent (price {:g}). Mend the teacher, then repeat the command with --set "
+      "oracle.ask_again=true: it asks again, which may be billed again",
+      who_.oracle, refused.size(), refused[0].refused, refused[0].reason, price);
 }
 
 std::vector<StoredRefusal> Ledger::refusals(const Sent& sent, const std::string& reason) const {
@@ -139,7 +141,8 @@ std::vector<StoredRefusal> Ledger::refusals(const Sent& sent, const std::string&
   return all;
 }
 
-// ---- asking ----------------------------------------------------------------------------------------
+// ---- asking
+// ----------------------------------------------------------------------------------------
 
 Answers Ledger::ask(const ClipRefs& clips) {
   Asking asking{clips, {}, {}, std::vector<size_t>(clips.size())};
@@ -162,8 +165,10 @@ void Ledger::look_up(Asking& asking) {
   std::vector<size_t> missing;
   for (size_t i = 0; i < found.size(); ++i) {
     const size_t row = asking.missing[i];
-    if (found[i]) asking.answers.probabilities[row] = std::move(found[i]->probabilities);
-    else missing.push_back(row);
+    if (found[i])
+      asking.answers.probabilities[row] = std::move(found[i]->probabilities);
+    else
+      missing.push_back(row);
   }
   asking.missing = std::move(missing);
 }
@@ -243,8 +248,10 @@ void Ledger::send_one_again(Asking& asking, const Store::Request& request) {
   const auto size = std::ssize(sent->clips);
   EvaluationBatches batches(clips_.reader, sent->clips, clips_.classes.size(), size, /*threads=*/0);
   const auto batch = batches.next();
-  if (batch && batch->rows.size(0) == size) send(request.key, *sent, batch->clips);
-  else give_up(request);
+  if (batch && batch->rows.size(0) == size)
+    send(request.key, *sent, batch->clips);
+  else
+    give_up(request);
 }
 
 // What stands in no open request.
@@ -306,15 +313,16 @@ void Ledger::send(const std::string& key, Sent sent, const torch::Tensor& frames
 void Ledger::give_up(const Store::Request& request) {
   store_->give_up(request.key);
   oracle_->settle(request.key);
-  const auto text = fmt::format(
-      "a request for {} clips was cut off and cannot be sent again as it was: a clip of it cannot be "
-      "read now; the others are asked for anew and may be billed twice",
-      request.clips.size());
+  const auto text = fmt::format("a request for {} clips was cut off and cannot be sent again as it "
+                                "was: a clip of it cannot be "
+                                "read now; the others are asked for anew and may be billed twice",
+                                request.clips.size());
   store_->event("request lost", text);
   progress_.say(text);
 }
 
-// ---- what comes back -------------------------------------------------------------------------------
+// ---- what comes back
+// -------------------------------------------------------------------------------
 
 // A reply that ends the run does not lose those that came with it.
 void Ledger::receive(Asking& asking, Wait wait) {
@@ -342,14 +350,12 @@ void Ledger::take(Asking& asking, const OracleReply& reply) {
   const std::optional<Sent> sent = sent_under(asking, reply.key);
   if (!sent) return;  // about clips of another study, which will find it
   switch (reply.outcome) {
-    case OracleReply::Outcome::answered:
-      return store_answers(reply, *sent);
+    case OracleReply::Outcome::answered: return store_answers(reply, *sent);
     case OracleReply::Outcome::too_large:
       store_->give_up(reply.key);  // asked for anew with the batch_size of the next start
       oracle_->settle(reply.key);
       throw TooLarge(reply.remark);
-    case OracleReply::Outcome::unusable:
-      refuse(reply.key, *sent, reply.remark);
+    case OracleReply::Outcome::unusable: refuse(reply.key, *sent, reply.remark);
   }
 }
 
@@ -380,7 +386,8 @@ void Ledger::store_answers(const OracleReply& reply, const Sent& sent) {
   std::vector<StoredAnswer> good;
   Sent bad;
   for (size_t i = 0; i < sent.keys.size(); ++i) {
-    const double* row = answers.const_data_ptr<double>() + static_cast<int64_t>(i) * answers.size(1);
+    const double* row =
+        answers.const_data_ptr<double>() + static_cast<int64_t>(i) * answers.size(1);
     const std::vector<double> probabilities(row, row + answers.size(1));
     if (is_finite(probabilities)) {
       good.push_back({sent.keys[i], who_.oracle, who_.version, probabilities, options_.price,
@@ -397,11 +404,14 @@ void Ledger::store_answers(const OracleReply& reply, const Sent& sent) {
 }
 
 void Ledger::refuse(const std::string& request, const Sent& sent, const std::string& reason) {
-  if (traits_.bills_unusable) store_->put_answers({}, request, refusals(sent, reason));
-  else store_->give_up(request);
+  if (traits_.bills_unusable)
+    store_->put_answers({}, request, refusals(sent, reason));
+  else
+    store_->give_up(request);
   oracle_->settle(request);
   if (!traits_.bills_unusable) fail("{}; repeat the command: it asks for these clips anew", reason);
-  fail("{}; the {} answers were probably billed and count as spent (price {:g}). Once the teacher is "
+  fail("{}; the {} answers were probably billed and count as spent (price {:g}). Once the teacher "
+       "is "
        "mended: --set oracle.ask_again=true",
        reason, sent.keys.size(), options_.price * static_cast<double>(sent.keys.size()));
 }
@@ -418,11 +428,13 @@ void Ledger::refuse_not_finite(const OracleReply& reply, const std::vector<Store
                       bills ? refusals(bad, "not finite" + remark) : std::vector<StoredRefusal>());
   oracle_->settle(reply.key);
   if (!bills) {
-    fail("{}; look at the teacher (it gets values in [-1, 1]), then repeat the command: it asks for "
-         "these clips anew",
-         text);
+    fail(
+        "{}; look at the teacher (it gets values in [-1, 1]), then repeat the command: it asks for "
+        "these clips anew",
+        text);
   }
-  fail("{}, these count as spent (price {:g}). Look at the teacher (it gets values in [-1, 1]); once "
+  fail("{}, these count as spent (price {:g}). Look at the teacher (it gets values in [-1, 1]); "
+       "once "
        "it is mended: --set oracle.ask_again=true",
        text, options_.price * static_cast<double>(bad.keys.size()));
 }

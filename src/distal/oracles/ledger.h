@@ -1,10 +1,11 @@
 #pragma once
-// What was asked of an oracle, and what it answered. An answer is looked for in the store first. What
-// nobody has bought yet was reserved against the budget by the run. It is asked for in requests. Each
-// request is stored with its key and its clips before it is sent, and its answers are stored before
-// anything is learned from them. A crash at any instruction loses nothing that was paid and pays nothing
-// twice: what was cut off is sent again as it was, and an oracle that knows idempotency keys bills it
-// once. A request whose answers take longer than a run waits stays open in the store under its key.
+// What was asked of an oracle, and what it answered. An answer is looked for in the store first.
+// What nobody has bought yet was reserved against the budget by the run. It is asked for in
+// requests. Each request is stored with its key and its clips before it is sent, and its answers
+// are stored before anything is learned from them. A crash at any instruction loses nothing that
+// was paid and pays nothing twice: what was cut off is sent again as it was, and an oracle that
+// knows idempotency keys bills it once. A request whose answers take longer than a run waits stays
+// open in the store under its key.
 
 #include <functional>
 #include <memory>
@@ -36,21 +37,21 @@ class Ledger final : public AnswerSource {
   Ledger(const OracleOptions& options, std::unique_ptr<OpenOracle> oracle, AskedClips clips,
          std::unique_ptr<LedgerStore> store, Progress& progress, bool asks_views = false);
 
-  /// Asks about clips that the run has reserved, or of an oracle that is free and at hand. Queries the
-  /// store a few times, whatever the number of clips, and twice for each request that is sent.
+  /// Asks about clips that the run has reserved, or of an oracle that is free and at hand. Queries
+  /// the store a few times, whatever the number of clips, and twice for each request that is sent.
   /// Throws Error as the oracle does, and where it answered with numbers that are not finite (the
-  /// other answers of that request are kept); Interrupted, with everything stored. What an oracle that
-  /// bills answered unusably counts as spent: a later start refuses to ask about it again, with an
-  /// Error, unless OracleOptions::ask_again says so.
+  /// other answers of that request are kept); Interrupted, with everything stored. What an oracle
+  /// that bills answered unusably counts as spent: a later start refuses to ask about it again,
+  /// with an Error, unless OracleOptions::ask_again says so.
   Answers ask(const ClipRefs& clips) override;
   using AnswerSource::ask;
 
   bool is_teacher() const override { return traits_.soft; }
   double price() const override { return options_.price; }
   Answerer answerer() const override { return who_; }
-  /// What an answer depends on besides its clip: the oracle's own version and the classes; where it is
-  /// sent frames, also its input (where it is asked about views, with the jitter that draws their
-  /// frames) and those of its options that change answers.
+  /// What an answer depends on besides its clip: the oracle's own version and the classes; where it
+  /// is sent frames, also its input (where it is asked about views, with the jitter that draws
+  /// their frames) and those of its options that change answers.
   const std::string& version() const override { return who_.version; }
 
  private:
@@ -75,8 +76,8 @@ class Ledger final : public AnswerSource {
   std::optional<Sent> sent_under(Asking& asking, const std::string& key);
   std::optional<Sent> clips_of(Asking& asking, const Store::Request& request);
   [[noreturn]] void refuse(const std::string& request, const Sent& sent, const std::string& reason);
-  [[noreturn]] void refuse_not_finite(const OracleReply& reply, const std::vector<StoredAnswer>& good,
-                         const Sent& bad);
+  [[noreturn]] void refuse_not_finite(const OracleReply& reply,
+                                      const std::vector<StoredAnswer>& good, const Sent& bad);
   void give_up(const Store::Request& request);
   void ask_again_or_not();
   void require_none_refused(Asking& asking);

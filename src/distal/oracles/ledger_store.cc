@@ -20,8 +20,7 @@ class OfStore final : public LedgerStore {
   std::vector<Store::Request> open_requests(const Answerer& who) override {
     return store_.open_requests(who.oracle, who.version);
   }
-  Store::Request open_request(const Answerer& who,
-                              const std::vector<std::string>& clips) override {
+  Store::Request open_request(const Answerer& who, const std::vector<std::string>& clips) override {
     return store_.open_request(who.oracle, who.version, clips);
   }
   void put_answers(const std::vector<StoredAnswer>& answers, const std::string& request,

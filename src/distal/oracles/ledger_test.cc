@@ -13,13 +13,17 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 struct Bill {
-  struct Sent { std::string key; torch::Tensor clips; };
-  std::vector<Sent> sent;                      // every request that arrived
-  std::map<std::string, torch::Tensor> paid;   // what each key was billed for
-  int64_t clips = 0;                           // that were billed
-  int64_t breaks_after = -1, not_finite = -1;  // which request from here loses its answer; which row is NaN, once
+  struct Sent {
+    std::string key;
+    torch::Tensor clips;
+  };
+  std::vector<Sent> sent;                     // every request that arrived
+  std::map<std::string, torch::Tensor> paid;  // what each key was billed for
+  int64_t clips = 0;                          // that were billed
+  int64_t breaks_after = -1,
+          not_finite = -1;  // which request from here loses its answer; which row is NaN, once
   int64_t most_clips = 100;
-  bool unusable = false;                       // answers with another request's answer, say
+  bool unusable = false;  // answers with another request's answer, say
 };
 
 class BillingTeacher final : public Teacher {
@@ -74,7 +78,8 @@ class LedgerTest : public ::testing::Test {
   }
   std::string url() const { return "sqlite:" + (folder_ / "store.db"); }
 
-  // Each as a program that was started anew: another store, reader, teacher and ledger over the same files.
+  // Each as a program that was started anew: another store, reader, teacher and ledger over the
+  // same files.
   struct Start {
     explicit Start(const std::string& url) : store(url) {}
     std::unique_ptr<ClipReader> reader;
@@ -92,9 +97,9 @@ class LedgerTest : public ::testing::Test {
   std::unique_ptr<Start> start() {
     auto start = std::make_unique<Start>(url());
     start->reader = std::make_unique<ClipReader>(input_, CacheOptions{folder_ / "cache", 1});
-    start->ledger = std::make_unique<Ledger>(
-        options_, answers_at_once(std::make_unique<BillingTeacher>(bill_)), asked(*start->reader),
-        start->store, start->progress, asks_views_);
+    start->ledger =
+        std::make_unique<Ledger>(options_, answers_at_once(std::make_unique<BillingTeacher>(bill_)),
+                                 asked(*start->reader), start->store, start->progress, asks_views_);
     return start;
   }
 
@@ -170,16 +175,19 @@ TEST_F(LedgerTest, CutsARequestAnewWhoseClipCannotBeReadAnyMoreAndSaysSo) {
   EXPECT_NE(bill_.sent[1].key, bill_.sent[0].key);
   EXPECT_EQ(bill_.sent[1].clips.size(0), 2);
   ASSERT_EQ(fresh->store.events(0).size(), 1u);
-  EXPECT_THAT(fresh->store.events(0)[0].text, AllOf(HasSubstr("3 clips"), HasSubstr("may be billed twice")));
+  EXPECT_THAT(fresh->store.events(0)[0].text,
+              AllOf(HasSubstr("3 clips"), HasSubstr("may be billed twice")));
   ASSERT_EQ(fresh->reader->quarantined().size(), 1u);
   EXPECT_EQ(fresh->reader->quarantined()[0].path, path(0));
 }
 
 TEST_F(LedgerTest, KeepsTheOtherAnswersWhereOneIsNotFinite) {
   bill_.not_finite = 1;
-  EXPECT_THAT(ask(some({0, 1, 2})), AllOf(HasSubstr("1 of 3 answers"), HasSubstr(path(1)), HasSubstr("value 0 is nan")));
+  EXPECT_THAT(ask(some({0, 1, 2})),
+              AllOf(HasSubstr("1 of 3 answers"), HasSubstr(path(1)), HasSubstr("value 0 is nan")));
   EXPECT_EQ(ask(some({0, 2})), "") << "what is known is known";
-  EXPECT_THAT(ask(some({0, 1, 2})), AllOf(HasSubstr("1 of the clips"), HasSubstr("value 0 is nan"), HasSubstr("--set oracle.ask_again=true")));
+  EXPECT_THAT(ask(some({0, 1, 2})), AllOf(HasSubstr("1 of the clips"), HasSubstr("value 0 is nan"),
+                                          HasSubstr("--set oracle.ask_again=true")));
   EXPECT_EQ(bill_.sent.size(), 1u) << "nothing is paid again without a word";
   options_.ask_again = true;
   EXPECT_EQ(ask(some({0, 1, 2})), "");
@@ -199,9 +207,13 @@ TEST_F(LedgerTest, AsksAnewForWhatANetworkAtHandComputesWrongly) {
 TEST_F(LedgerTest, CountsWhatWasAnsweredUnusablyAsSpentAndAsksAgainOnlyWhenToldTo) {
   options_.price = 2;
   bill_.unusable = true;
-  EXPECT_THAT(ask(clips_), AllOf(HasSubstr("another request"), HasSubstr("3 answers were probably billed"), HasSubstr("price 6"), HasSubstr("--set oracle.ask_again=true")));
+  EXPECT_THAT(ask(clips_),
+              AllOf(HasSubstr("another request"), HasSubstr("3 answers were probably billed"),
+                    HasSubstr("price 6"), HasSubstr("--set oracle.ask_again=true")));
   bill_.unusable = false;
-  for (int start = 0; start < 2; ++start) EXPECT_THAT(ask(clips_), AllOf(HasSubstr("3 of the clips"), HasSubstr("another request"), HasSubstr("--set oracle.ask_again=true")));
+  for (int start = 0; start < 2; ++start)
+    EXPECT_THAT(ask(clips_), AllOf(HasSubstr("3 of the clips"), HasSubstr("another request"),
+                                   HasSubstr("--set oracle.ask_again=true")));
   EXPECT_EQ(bill_.clips, 3) << "a restart asks for nothing";
   EXPECT_EQ(ask(some({3, 4, 5})), "") << "nobody refused these";
   options_.ask_again = true;
@@ -242,7 +254,8 @@ TEST_F(LedgerTest, HasAVersionForAllThatChangesAnAnswer) {
   EXPECT_TRUE(changes(input_.sampling.rule, "dense"));
   EXPECT_FALSE(changes(input_.deadline_s, 3.0));
   EXPECT_FALSE(changes(input_.sampling.jitter_steps, 3));
-  EXPECT_FALSE(changes(input_.short_side_px, input_.cached_short_side_px())) << "the default, written out";
+  EXPECT_FALSE(changes(input_.short_side_px, input_.cached_short_side_px()))
+      << "the default, written out";
   EXPECT_FALSE(changes(options_.batch_size, 7));
   EXPECT_FALSE(changes(options_.price, 0.5));
   EXPECT_EQ(version(), before);
@@ -255,14 +268,18 @@ TEST_F(LedgerTest, TellsTheHiddenTruth) {
   options_ = {};
   const auto fresh = start();
   auto opened = options_.kind->open({{{"left", "right"}}, "lists", {}, {}});
-  Ledger truth(options_, std::move(opened.answers), asked(*fresh->reader), fresh->store, fresh->progress);
-  EXPECT_EQ(truth.ask(some({0, 1})).probabilities, (std::vector<std::vector<double>>{{1, 0}, {0, 1}}));
+  Ledger truth(options_, std::move(opened.answers), asked(*fresh->reader), fresh->store,
+               fresh->progress);
+  EXPECT_EQ(truth.ask(some({0, 1})).probabilities,
+            (std::vector<std::vector<double>>{{1, 0}, {0, 1}}));
   EXPECT_THAT(truth.version(), ::testing::StartsWith("lists-"));
 }
 
-// ---- answers that come later -----------------------------------------------------------------------
+// ---- answers that come later
+// -----------------------------------------------------------------------
 
-/// Where requests lie until somebody answers them, from process to process: as a table of people's would be.
+/// Where requests lie until somebody answers them, from process to process: as a table of people's
+/// would be.
 struct Desk {
   struct Paper {
     size_t clips = 0;
@@ -294,7 +311,8 @@ class Later final : public OpenOracle {
     for (const auto& [key, paper] : desk_.papers) {
       if (!paper.answered || paper.settled || !collected_.insert(key).second) continue;
       OracleReply reply{key};
-      reply.answers = torch::tensor({0.25, 0.75}).expand({static_cast<int64_t>(paper.clips), 2}).clone();
+      reply.answers =
+          torch::tensor({0.25, 0.75}).expand({static_cast<int64_t>(paper.clips), 2}).clone();
       if (paper.not_finite >= 0) reply.answers[paper.not_finite] = NAN;
       replies.push_back(reply);
     }
@@ -317,7 +335,9 @@ class LaterKind final : public Oracle {
   explicit LaterKind(Desk& desk) : desk_(desk) {}
   OracleTraits traits() const override { return {.frames = false}; }
   std::string line() const override { return "later"; }
-  OpenedOracle open(const OracleSetup&) const override { return {std::make_unique<Later>(desk_), line()}; }
+  OpenedOracle open(const OracleSetup&) const override {
+    return {std::make_unique<Later>(desk_), line()};
+  }
 
  private:
   Desk& desk_;
@@ -356,7 +376,8 @@ TEST_F(AnswersLaterTest, SaysWhichAreAwaitedAndFindsThemInTheNextProcess) {
   const auto fresh = start();
   const Answers last = fresh->ledger->ask(some({0, 1, 2, 3}));
   EXPECT_TRUE(last.complete());
-  for (const auto& answer : last.probabilities) EXPECT_EQ(answer, (std::vector<double>{0.25, 0.75}));
+  for (const auto& answer : last.probabilities)
+    EXPECT_EQ(answer, (std::vector<double>{0.25, 0.75}));
   EXPECT_EQ(desk_.received, 3);
   EXPECT_THAT(fresh->store.open_requests("later", fresh->ledger->version()), IsEmpty());
   for (const auto& [_, paper] : desk_.papers) EXPECT_TRUE(paper.settled);
@@ -400,7 +421,8 @@ TEST_F(AnswersLaterTest, LosesNoReplyWhereAnotherEndsTheRun) {
   EXPECT_THAT(fresh->store.open_requests("later", fresh->ledger->version()), IsEmpty());
 }
 
-// ---- how often the store is asked ------------------------------------------------------------------
+// ---- how often the store is asked
+// ------------------------------------------------------------------
 
 /// A store in memory that counts what it is asked.
 class CountingStore final : public LedgerStore {
@@ -469,13 +491,14 @@ TEST_F(AnswersLaterTest, AsksTheStoreAHandfulOfTimesAboutAPoolOf100000) {
   for (const bool labels : {true, false}) {
     CountingStore::Counts counts;
     OracleOptions options = labels ? OracleOptions() : options_;
-    Ledger ledger(options, options.kind->open({{{"left", "right"}}, "lists", {}, {}}).answers, asked,
-                  std::make_unique<CountingStore>(counts), quiet);
+    Ledger ledger(options, options.kind->open({{{"left", "right"}}, "lists", {}, {}}).answers,
+                  asked, std::make_unique<CountingStore>(counts), quiet);
     counts = {};
     desk_.answers_after = 0;
     EXPECT_TRUE(ledger.ask(pool).complete());
     EXPECT_LE(counts.look_ups, 6) << "for clips that nobody has answered";
-    EXPECT_EQ(counts.changes, labels ? 1 : 2 * 100) << "to open a request, and to store its answers";
+    EXPECT_EQ(counts.changes, labels ? 1 : 2 * 100)
+        << "to open a request, and to store its answers";
     counts = {};
     EXPECT_EQ(ledger.ask(pool).probabilities.size(), pool.size());
     EXPECT_EQ(counts.look_ups, 1) << "for clips that are known";

@@ -25,8 +25,10 @@ class OptionsOfOthers final : public OptionVisitor {
              const OneOf& words) override {
     if (own_.contains(name)) return;
     const auto read = [&](auto* target) {
-      if (words.words.empty()) reader_(name, *target, help, range);
-      else reader_(name, *target, help, words);
+      if (words.words.empty())
+        reader_(name, *target, help, range);
+      else
+        reader_(name, *target, help, words);
     };
     std::visit(read, field);
   }
@@ -56,8 +58,8 @@ std::vector<std::string> given(const Kind& kind, OptionVisitor& reader,
   return names;
 }
 
-// An option of another kind has no effect. What it is by default may stand there, since recipes that
-// were resolved by earlier versions list the options of every kind.
+// An option of another kind has no effect. What it is by default may stand there, since recipes
+// that were resolved by earlier versions list the options of every kind.
 void refuse_options_of_others(OptionVisitor& reader, const std::string& chosen) {
   std::set<std::string> own;
   for (const Kind& kind : catalogue<Oracle>()) {
@@ -82,13 +84,14 @@ void refuse_options_of_others(OptionVisitor& reader, const std::string& chosen) 
 OracleOptions::OracleOptions() : kind("truth") { kind.method = make<Oracle>("truth"); }
 
 void OracleOptions::visit(OptionVisitor& v) const {
-  kind.visit_name(v, "kind", "who answers: labels of the lists, a trained teacher, a file, an endpoint");
+  kind.visit_name(v, "kind",
+                  "who answers: labels of the lists, a trained teacher, a file, an endpoint");
   v("price", price, "money an answer costs", at_least(0));
   v("batch_size", batch_size, "clips per request", between(1, 65536));
   v("ask_again", ask_again,
     "asks anew for what was answered unusably before and counts as spent; it may be billed again");
   if (!v.place().empty()) refuse_options_of_others(v, kind.name);  // a reader
-  kind.visit_options(v);  // last: it closes the section
+  kind.visit_options(v);                                           // last: it closes the section
 }
 
 std::string OracleOptions::identity() const {

@@ -21,13 +21,13 @@ namespace distal {
 
 /// What others must know of a kind before they ask. The default is a teacher elsewhere that bills.
 struct OracleTraits {
-  bool soft = true;           // a teacher: its answers are learned as a teacher's. False: labels
-  bool at_hand = false;       // computes on this machine, for nothing but its time
-  bool bills_unusable = true; // an answer that cannot be used was probably billed
-  bool derived_clips = true;  // may be asked about fixed views and mixes of clips
-  bool frames = true;         // is sent the frames of clips; they count in its version
-  bool requests = true;       // a request is stored before it is sent; false: asking again costs
-                              // nothing and gives the same
+  bool soft = true;            // a teacher: its answers are learned as a teacher's. False: labels
+  bool at_hand = false;        // computes on this machine, for nothing but its time
+  bool bills_unusable = true;  // an answer that cannot be used was probably billed
+  bool derived_clips = true;   // may be asked about fixed views and mixes of clips
+  bool frames = true;          // is sent the frames of clips; they count in its version
+  bool requests = true;        // a request is stored before it is sent; false: asking again costs
+                               // nothing and gives the same
   bool network = false;       // has a network that can be run in every training step (network_file)
   bool trained_here = false;  // is trained by the study's `teacher` section
   bool foreign_code = false;  // executes a program that somebody else wrote
@@ -37,7 +37,8 @@ struct OracleTraits {
 struct OracleRequest {
   std::string key;          // idempotency key; empty where OracleTraits::requests is false
   std::vector<Clip> clips;  // N
-  torch::Tensor frames;     // float32 [N, 3, T, H, W] in [-1, 1]; undefined without OracleTraits::frames
+  torch::Tensor
+      frames;  // float32 [N, 3, T, H, W] in [-1, 1]; undefined without OracleTraits::frames
 };
 
 /// What became of a request.
@@ -63,14 +64,17 @@ enum class Wait {
 class OpenOracle {
  public:
   virtual ~OpenOracle() = default;
-  /// Takes a request. A key stands for one content. The same content under the same key again, after
-  /// a crash too, is answered and billed once. Throws Error: it cannot be reached; Interrupted.
+  /// Takes a request. A key stands for one content. The same content under the same key again,
+  /// after a crash too, is answered and billed once. Throws Error: it cannot be reached;
+  /// Interrupted.
   virtual void submit(OracleRequest request) = 0;
-  /// Replies that are finished, each once in the life of this object; empty: none is, or (Wait::soon)
-  /// none comes soon. Throws Error as submit; a request whose work threw is not held any more.
+  /// Replies that are finished, each once in the life of this object; empty: none is, or
+  /// (Wait::soon) none comes soon. Throws Error as submit; a request whose work threw is not held
+  /// any more.
   virtual std::vector<OracleReply> collect(Wait wait) = 0;
-  /// True from submit() until the reply was collected. A kind that keeps its requests elsewhere holds
-  /// them from process to process: they are not sent again, and their replies come from collect().
+  /// True from submit() until the reply was collected. A kind that keeps its requests elsewhere
+  /// holds them from process to process: they are not sent again, and their replies come from
+  /// collect().
   virtual bool holds(const std::string& key) const = 0;
   /// The reply is stored, or nobody wants it: it need not come again in the next process.
   virtual void settle(const std::string& key) {}
@@ -91,9 +95,9 @@ struct TrainedTeacher {
 /// What a kind is opened with.
 struct OracleSetup {
   Classes classes;
-  std::string lists_id;                     // hash of the lists' content
-  std::function<TrainedTeacher()> train;    // called where OracleTraits::trained_here
-  Say say;                                  // may be empty
+  std::string lists_id;                   // hash of the lists' content
+  std::function<TrainedTeacher()> train;  // called where OracleTraits::trained_here
+  Say say;                                // may be empty
 };
 
 struct OpenedOracle {
@@ -112,28 +116,29 @@ class Oracle {
   virtual std::string line() const = 0;
   /// Those of its options that change answers, as text: part of the version of every answer.
   virtual std::string answer_options() const { return ""; }
-  /// The program that it executes, with OracleTraits::foreign_code: "a.pt is TorchScript, a program".
+  /// The program that it executes, with OracleTraits::foreign_code: "a.pt is TorchScript, a
+  /// program".
   virtual std::string program() const { return ""; }
   /// What belongs before each use: that it executes a program. Empty: nothing.
   virtual std::string warning() const { return ""; }
   /// How it wants its clips; absent: as the study says. Throws Error as the file's reader does.
   virtual std::optional<InputOptions> input() const { return std::nullopt; }
-  /// The model file of its network, with OracleTraits::network. `trained`: where the study keeps the
-  /// one it trains.
+  /// The model file of its network, with OracleTraits::network. `trained`: where the study keeps
+  /// the one it trains.
   virtual std::string network_file(const std::string& trained) const { return ""; }
   /// Throws Error: file, address or classes do not fit.
   virtual OpenedOracle open(const OracleSetup& setup) const = 0;
 };
 
-/// The section `oracle` of a recipe: `{kind: http, url: ..., price: 2}`. The options of the kind stand
-/// beside those that every kind has.
+/// The section `oracle` of a recipe: `{kind: http, url: ..., price: 2}`. The options of the kind
+/// stand beside those that every kind has.
 struct OracleOptions {
   Choice<Oracle> kind;
   double price = 0;        // money an answer costs
   int64_t batch_size = 8;  // clips per request
   bool ask_again = false;  // asks anew for what was answered unusably in an earlier start
 
-  OracleOptions();         // the labels of the lists (kind `truth`)
+  OracleOptions();  // the labels of the lists (kind `truth`)
   /// A reader refuses an option of another kind, unless it has that kind's default.
   void visit(OptionVisitor& v) const;
   bool operator==(const OracleOptions&) const = default;
@@ -144,8 +149,8 @@ struct OracleOptions {
   std::string identity() const;
 };
 
-/// The kinds with such traits, for messages: "teacher, model or torchscript". Those that are trained
-/// here come first, then those at hand.
+/// The kinds with such traits, for messages: "teacher, model or torchscript". Those that are
+/// trained here come first, then those at hand.
 std::string kinds_with(const std::function<bool(const OracleTraits&)>& wanted);
 
 }  // namespace distal

@@ -38,7 +38,8 @@ std::string with_quoted_numbers(std::string_view text) {
 
 nlohmann::json json_of(std::string_view text) {
   constexpr const char* kPlace = "the message";
-  if (text.find("NaN") == std::string_view::npos && text.find("Infinity") == std::string_view::npos) return parse_json(text, kPlace);
+  if (text.find("NaN") == std::string_view::npos && text.find("Infinity") == std::string_view::npos)
+    return parse_json(text, kPlace);
   return parse_json(with_quoted_numbers(text), kPlace);
 }
 
@@ -47,7 +48,8 @@ std::string name_of(const nlohmann::json& entry) {
   return name != entry.end() && name->is_string() ? name->get<std::string>() : "(no name)";
 }
 
-const nlohmann::json& entry_of(const nlohmann::json& message, const char* list, const std::string& name) {
+const nlohmann::json& entry_of(const nlohmann::json& message, const char* list,
+                               const std::string& name) {
   std::vector<std::string> there;
   if (const auto found = message.find(list); found != message.end() && found->is_array()) {
     for (const auto& entry : *found) {
@@ -56,7 +58,8 @@ const nlohmann::json& entry_of(const nlohmann::json& message, const char* list, 
       if (there.back() == name) return entry;
     }
   }
-  fail("{} hold no tensor '{}', only: {}; set the name in the recipe", list, name, there.empty() ? "nothing" : excerpt(fmt::format("{}", fmt::join(there, ", "))));
+  fail("{} hold no tensor '{}', only: {}; set the name in the recipe", list, name,
+       there.empty() ? "nothing" : excerpt(fmt::format("{}", fmt::join(there, ", "))));
 }
 
 int64_t binary_size(const nlohmann::json& entry) {  // -1: the data are JSON
@@ -69,7 +72,8 @@ std::vector<int64_t> shape_of(const nlohmann::json& entry) {
   if (shape.size() > kMostDimensions) fail("a shape of {} sizes is none", shape.size());
   int64_t values = 1;
   for (const int64_t size : shape) {
-    if (size < 0 || size > kMostValues || (size > 0 && values > kMostValues / size)) fail("a shape of {} is none", fmt::join(shape, "x"));
+    if (size < 0 || size > kMostValues || (size > 0 && values > kMostValues / size))
+      fail("a shape of {} is none", fmt::join(shape, "x"));
     values *= size;
   }
   return shape;
@@ -88,24 +92,31 @@ void flatten(const nlohmann::json& data, std::vector<double>& values) {
   for (const auto& item : data) flatten(item, values);
 }
 
-torch::Tensor from_json(const nlohmann::json& entry, const std::vector<int64_t>& shape, torch::ScalarType dtype) {
+torch::Tensor from_json(const nlohmann::json& entry, const std::vector<int64_t>& shape,
+                        torch::ScalarType dtype) {
   std::vector<double> values;
   flatten(entry.at("data"), values);
   const auto flat = torch::tensor(values, torch::kFloat64);
-  if (flat.numel() != c10::multiply_integers(shape)) fail("a tensor of shape {} came with {} values", fmt::join(shape, "x"), flat.numel());
+  if (flat.numel() != c10::multiply_integers(shape))
+    fail("a tensor of shape {} came with {} values", fmt::join(shape, "x"), flat.numel());
   return flat.view(shape).to(dtype);
 }
 
-torch::Tensor from_raw(const Message& message, const char* list, const nlohmann::json& entry, const std::vector<int64_t>& shape, torch::ScalarType dtype) {
+torch::Tensor from_raw(const Message& message, const char* list, const nlohmann::json& entry,
+                       const std::vector<int64_t>& shape, torch::ScalarType dtype) {
   int64_t offset = 0;
   for (const auto& other : message.json[list]) {
     if (&other == &entry) break;
     offset += std::clamp<int64_t>(binary_size(other), 0, std::ssize(message.raw) + 1);
   }
-  const int64_t bytes = binary_size(entry), want = c10::multiply_integers(shape) * static_cast<int64_t>(c10::elementSize(dtype));
-  if (bytes != want || offset < 0 || offset > std::ssize(message.raw) - bytes) fail("a tensor of shape {} came with {} bytes of {}", fmt::join(shape, "x"), std::min(bytes, std::ssize(message.raw)), want);
+  const int64_t bytes = binary_size(entry), want = c10::multiply_integers(shape) *
+                                                   static_cast<int64_t>(c10::elementSize(dtype));
+  if (bytes != want || offset < 0 || offset > std::ssize(message.raw) - bytes)
+    fail("a tensor of shape {} came with {} bytes of {}", fmt::join(shape, "x"),
+         std::min(bytes, std::ssize(message.raw)), want);
   const auto values = torch::empty(shape, dtype);
-  if (bytes > 0) std::memcpy(values.data_ptr(), message.raw.data() + offset, static_cast<size_t>(bytes));
+  if (bytes > 0)
+    std::memcpy(values.data_ptr(), message.raw.data() + offset, static_cast<size_t>(bytes));
   return values;
 }
 
@@ -113,18 +124,22 @@ torch::Tensor from_raw(const Message& message, const char* list, const nlohmann:
 
 Message parse(const std::string& body, std::optional<size_t> json_bytes) {
   const size_t length = json_bytes.value_or(body.size());
-  if (length > body.size()) fail("the message ends after {} of {} bytes of JSON", body.size(), length);
+  if (length > body.size())
+    fail("the message ends after {} of {} bytes of JSON", body.size(), length);
   Message message;
   try {
     message = {json_of(std::string_view(body).substr(0, length)), body.substr(length)};
   } catch (const Error& error) {
-    fail("'{}' is not a message of the Open Inference Protocol ({})", excerpt(body, 80), error.what());
+    fail("'{}' is not a message of the Open Inference Protocol ({})", excerpt(body, 80),
+         error.what());
   }
-  if (!message.json.is_object()) fail("'{}' is not a message of the Open Inference Protocol", excerpt(body, 80));
+  if (!message.json.is_object())
+    fail("'{}' is not a message of the Open Inference Protocol", excerpt(body, 80));
   return message;
 }
 
-void append(Message& message, const char* list, const std::string& name, const torch::Tensor& tensor, bool binary) {
+void append(Message& message, const char* list, const std::string& name,
+            const torch::Tensor& tensor, bool binary) {
   const auto values = tensor.detach().to(torch::kCPU, torch::kFloat32).contiguous();
   const float* data = values.const_data_ptr<float>();
   nlohmann::json entry = {{"name", name}, {"datatype", "FP32"}, {"shape", values.sizes().vec()}};
@@ -141,12 +156,16 @@ torch::Tensor tensor(const Message& message, const char* list, const std::string
   const auto& entry = entry_of(message.json, list, name);
   try {
     const auto datatype = entry.at("datatype").get<std::string>();
-    if (datatype != "FP32" && datatype != "FP64") fail("tensor '{}' is {}; FP32 and FP64 are understood", name, excerpt(datatype, 40));
+    if (datatype != "FP32" && datatype != "FP64")
+      fail("tensor '{}' is {}; FP32 and FP64 are understood", name, excerpt(datatype, 40));
     const auto dtype = datatype == "FP32" ? torch::kFloat32 : torch::kFloat64;
     const auto shape = shape_of(entry);
-    return binary_size(entry) >= 0 ? from_raw(message, list, entry, shape, dtype) : from_json(entry, shape, dtype);
+    return binary_size(entry) >= 0 ? from_raw(message, list, entry, shape, dtype)
+                                   : from_json(entry, shape, dtype);
   } catch (const nlohmann::json::exception&) {
-    fail("tensor '{}' breaks the Open Inference Protocol: its datatype, shape, data or binary_data_size is absent or of another kind", name);
+    fail("tensor '{}' breaks the Open Inference Protocol: its datatype, shape, data or "
+         "binary_data_size is absent or of another kind",
+         name);
   }
 }
 
@@ -156,22 +175,34 @@ std::string text_of(const nlohmann::json& object, const char* key) {
   return found->is_string() ? found->get<std::string>() : json_text(*found);
 }
 
-std::string Url::model_path() const { return prefix + "/v2/models/" + model + (version.empty() ? "" : "/versions/" + version); }
+std::string Url::model_path() const {
+  return prefix + "/v2/models/" + model + (version.empty() ? "" : "/versions/" + version);
+}
 
 Url parse_url(const std::string& url) {
-  const auto refuse = [&]() { fail("oracle.url = '{}' is not like http://host:8000/v2/models/NAME or .../NAME/versions/1", url); };
-  const size_t scheme = url.find("://"), slash = scheme == std::string::npos ? scheme : url.find('/', scheme + 3);
+  const auto refuse = [&]() {
+    fail("oracle.url = '{}' is not like http://host:8000/v2/models/NAME or .../NAME/versions/1",
+         url);
+  };
+  const size_t scheme = url.find("://"),
+               slash = scheme == std::string::npos ? scheme : url.find('/', scheme + 3);
   const size_t models = url.find("/v2/models/");
-  if (scheme == std::string::npos || models == std::string::npos || slash > models || slash == scheme + 3) refuse();
+  if (scheme == std::string::npos || models == std::string::npos || slash > models ||
+      slash == scheme + 3)
+    refuse();
   if (url.substr(0, scheme) != "http" && url.substr(0, scheme) != "https") refuse();
-  Url parts{url.substr(0, slash), url.substr(slash, models - slash), url.substr(models + std::strlen("/v2/models/")), ""};
-  for (; !parts.model.empty() && parts.model.back() == '/'; parts.slash = true) parts.model.pop_back();
+  Url parts{url.substr(0, slash), url.substr(slash, models - slash),
+            url.substr(models + std::strlen("/v2/models/")), ""};
+  for (; !parts.model.empty() && parts.model.back() == '/'; parts.slash = true)
+    parts.model.pop_back();
   if (const size_t at = parts.model.find("/versions/"); at != std::string::npos) {
     parts.version = parts.model.substr(at + std::strlen("/versions/"));
     parts.model.resize(at);
     if (parts.version.empty()) refuse();
   }
-  if (parts.model.empty() || (parts.model + parts.version).find_first_of("/?# ") != std::string::npos) refuse();
+  if (parts.model.empty() ||
+      (parts.model + parts.version).find_first_of("/?# ") != std::string::npos)
+    refuse();
   return parts;
 }
 

@@ -1,13 +1,14 @@
 #pragma once
-// Messages of the Open Inference Protocol v2 (KServe; kserve/open-inference-protocol, specification of the REST protocol,
-// and Triton's extension binary_tensor_data). A message is JSON; with the extension the tensors' raw little-endian bytes
-// follow it, in the order of the JSON, and a header says how long the JSON is. Pure functions.
+// Messages of the Open Inference Protocol v2 (KServe; kserve/open-inference-protocol, specification
+// of the REST protocol, and Triton's extension binary_tensor_data). A message is JSON; with the
+// extension the tensors' raw little-endian bytes follow it, in the order of the JSON, and a header
+// says how long the JSON is. Pure functions.
 
 #include <optional>
 #include <string>
 
-#include <nlohmann/json.hpp>
 #include <torch/types.h>
+#include <nlohmann/json.hpp>
 
 #include "distal/base/json.h"
 
@@ -23,18 +24,22 @@ struct Message {
   std::string body() const { return json_text(json) + raw; }
 };
 
-/// NaN, Infinity and -Infinity, which Python and others write although JSON has none, are read as the strings "NaN" and so on; `tensor`
-/// takes them for numbers. Throws Error: not JSON, nested deeper than kMostJsonDepth, not an object, a length beyond the body.
+/// NaN, Infinity and -Infinity, which Python and others write although JSON has none, are read as
+/// the strings "NaN" and so on; `tensor` takes them for numbers. Throws Error: not JSON, nested
+/// deeper than kMostJsonDepth, not an object, a length beyond the body.
 Message parse(const std::string& body, std::optional<size_t> json_bytes);
 
 /// Appends a tensor as FP32 to the list `list` ("inputs" or "outputs").
-void append(Message& message, const char* list, const std::string& name, const torch::Tensor& tensor, bool binary);
+void append(Message& message, const char* list, const std::string& name,
+            const torch::Tensor& tensor, bool binary);
 
-/// The tensor `name` of a list: FP32 or FP64, from JSON (flat or nested; null is NaN) or raw bytes. float32 or float64 on the CPU.
-/// Throws Error: absent (lists what is there), another datatype, a value that is no number (named), data that do not fill the shape.
+/// The tensor `name` of a list: FP32 or FP64, from JSON (flat or nested; null is NaN) or raw bytes.
+/// float32 or float64 on the CPU. Throws Error: absent (lists what is there), another datatype, a
+/// value that is no number (named), data that do not fill the shape.
 torch::Tensor tensor(const Message& message, const char* list, const std::string& name);
 
-/// A member of an object as text: a string as it is, a number as written; empty where absent or null.
+/// A member of an object as text: a string as it is, a number as written; empty where absent or
+/// null.
 std::string text_of(const nlohmann::json& object, const char* key);
 
 /// Where an endpoint lives.

@@ -16,21 +16,24 @@ namespace {
 
 class ModelTeacher final : public Teacher {
  public:
-  ModelTeacher(Model model, std::string version, int64_t classes) : model_(std::move(model)), version_(std::move(version)), classes_(classes) {
+  ModelTeacher(Model model, std::string version, int64_t classes)
+      : model_(std::move(model)), version_(std::move(version)), classes_(classes) {
     model_->eval();
   }
 
   torch::Tensor answer(const torch::Tensor& clips, const std::string&) override {
     const torch::NoGradGuard no_grad;
     const auto clip = clips.sizes().slice(1).vec();
-    if (!engine_ || clip != clip_) engine_ = quicker_engine(model_, clip, kMany, /*worth_freezing=*/0, nullptr);
+    if (!engine_ || clip != clip_)
+      engine_ = quicker_engine(model_, clip, kMany, /*worth_freezing=*/0, nullptr);
     clip_ = clip;
     const int64_t together = engine_->company_counts() ? 1 : engine_->batch();  // see teacher.h
     std::vector<std::future<Output>> answers;
     for (const auto& part : clips.split(together)) answers.push_back(engine_->submit(part));
     std::vector<torch::Tensor> logits;
     for (auto& answer : answers) logits.push_back(answer.get().logits);
-    return checked_answer(torch::cat(logits), /*logits=*/true, clips.size(0), classes_, "teacher model");
+    return checked_answer(torch::cat(logits), /*logits=*/true, clips.size(0), classes_,
+                          "teacher model");
   }
   std::string version() const override { return version_; }
 
@@ -91,13 +94,17 @@ std::unique_ptr<Teacher> teacher_of(Model model, std::string version, int64_t cl
   return std::make_unique<ModelTeacher>(std::move(model), std::move(version), classes);
 }
 
-torch::Tensor checked_answer(const torch::Tensor& answer, bool logits, int64_t clips, int64_t classes, const std::string& place, std::string* remark) {
+torch::Tensor checked_answer(const torch::Tensor& answer, bool logits, int64_t clips,
+                             int64_t classes, const std::string& place, std::string* remark) {
   if (answer.dim() != 2 || answer.size(0) != clips || answer.size(1) != classes)
-    fail("{}: answered shape {} instead of [{}, {}] (clips, classes); it must know the classes of this data, in this order", place, fmt::join(answer.sizes(), "x"), clips, classes);
+    fail("{}: answered shape {} instead of [{}, {}] (clips, classes); it must know the classes of "
+         "this data, in this order",
+         place, fmt::join(answer.sizes(), "x"), clips, classes);
   auto p = answer.detach().to(torch::kCPU, torch::kFloat64).contiguous();
   const auto finite_values = torch::isfinite(p), finite = finite_values.all(1);
   if (const auto bad = finite_values.logical_not().nonzero(); remark != nullptr && bad.numel() > 0)
-    *remark = fmt::format("clip {} of the batch: value {} is {}", bad[0][0].item<int64_t>(), bad[0][1].item<int64_t>(), p[bad[0][0]][bad[0][1]].item<double>());
+    *remark = fmt::format("clip {} of the batch: value {} is {}", bad[0][0].item<int64_t>(),
+                          bad[0][1].item<int64_t>(), p[bad[0][0]][bad[0][1]].item<double>());
   const auto none = torch::full_like(p, std::nan(""));
   if (logits) return torch::where(finite.unsqueeze(1), p.softmax(1), none).to(torch::kFloat32);
   const auto first = [&](const torch::Tensor& good) {  // row that is finite and not good; -1: none
@@ -105,11 +112,16 @@ torch::Tensor checked_answer(const torch::Tensor& answer, bool logits, int64_t c
     return bad.numel() > 0 ? bad[0][0].item<int64_t>() : -1;
   };
   if (const int64_t row = first((p >= -1e-3).all(1)); row >= 0)
-    fail("{}: clip {} of the batch: probabilities lie below 0, the least is {:g}; if these are logits, set oracle.logits: true", place, row, p[row].min().item<double>());
+    fail("{}: clip {} of the batch: probabilities lie below 0, the least is {:g}; if these are "
+         "logits, set oracle.logits: true",
+         place, row, p[row].min().item<double>());
   if (const int64_t row = first((p.sum(1) - 1).abs() <= 1e-3); row >= 0)
-    fail("{}: clip {} of the batch: probabilities do not sum to 1 but to {:g}; if these are logits, set oracle.logits: true", place, row, p[row].sum().item<double>());
+    fail("{}: clip {} of the batch: probabilities do not sum to 1 but to {:g}; if these are "
+         "logits, set oracle.logits: true",
+         place, row, p[row].sum().item<double>());
   p = p.clamp_min(0);
-  return torch::where(finite.unsqueeze(1), p / p.sum(1, /*keepdim=*/true), none).to(torch::kFloat32);
+  return torch::where(finite.unsqueeze(1), p / p.sum(1, /*keepdim=*/true), none)
+      .to(torch::kFloat32);
 }
 
 }  // namespace distal

@@ -15,13 +15,17 @@ namespace {
 /// Open from the hash on: what is hashed is what is executed.
 class TorchscriptFile {
  public:
-  explicit TorchscriptFile(const std::string& path) : file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
-    struct stat about{};
-    if (file_ < 0 || ::fstat(file_, &about) != 0) fail("teacher {}: cannot be read; give the path of a TorchScript file in oracle.path", path);
+  explicit TorchscriptFile(const std::string& path)
+      : file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+    struct stat about {};
+    if (file_ < 0 || ::fstat(file_, &about) != 0)
+      fail("teacher {}: cannot be read; give the path of a TorchScript file in oracle.path", path);
     bytes_ = about.st_size;
     if (!S_ISREG(about.st_mode)) {
       ::close(file_);
-      fail("teacher {}: cannot be read: a folder, device or pipe; give the path of a TorchScript file in oracle.path", path);
+      fail("teacher {}: cannot be read: a folder, device or pipe; give the path of a TorchScript "
+           "file in oracle.path",
+           path);
     }
   }
   ~TorchscriptFile() { ::close(file_); }
@@ -34,13 +38,15 @@ class TorchscriptFile {
     std::vector<char> block(1 << 20);
     uint64_t hash = fnv1a("");
     int64_t at = 0;
-    for (ssize_t got; (got = ::pread(file_, block.data(), block.size(), at)) > 0; at += got) hash = fnv1a({block.data(), static_cast<size_t>(got)}, hash);
+    for (ssize_t got; (got = ::pread(file_, block.data(), block.size(), at)) > 0; at += got)
+      hash = fnv1a({block.data(), static_cast<size_t>(got)}, hash);
     return fmt::format("torchscript:{:016x}", hash);
   }
 
   bool is_zip() const {
     char start[4] = {};
-    return ::pread(file_, start, sizeof start, 0) == sizeof start && std::string_view(start, 4) == std::string_view("PK\x03\x04");
+    return ::pread(file_, start, sizeof start, 0) == sizeof start &&
+           std::string_view(start, 4) == std::string_view("PK\x03\x04");
   }
 
  private:
@@ -50,8 +56,15 @@ class TorchscriptFile {
 
 class TorchscriptTeacher final : public Teacher {
  public:
-  TorchscriptTeacher(const TorchscriptOptions& options, int64_t classes, Say say) : options_(options), classes_(classes), say_(std::move(say)), file_(options.path), version_(file_.hash()) {
-    if (!file_.is_zip()) fail("{}: not a TorchScript file; write one with torch.jit.trace(model, clips).save(path)", place());
+  TorchscriptTeacher(const TorchscriptOptions& options, int64_t classes, Say say)
+      : options_(options),
+        classes_(classes),
+        say_(std::move(say)),
+        file_(options.path),
+        version_(file_.hash()) {
+    if (!file_.is_zip())
+      fail("{}: not a TorchScript file; write one with torch.jit.trace(model, clips).save(path)",
+           place());
     start();
   }
 
@@ -59,7 +72,9 @@ class TorchscriptTeacher final : public Teacher {
     if (!worker_ || !worker_->alive()) start();
     remark_.clear();
     const torch::Tensor answers = worker_->run(clips, kMostNumbersOfAClip * clips.size(0));
-    if (const std::string prints = worker_->take_prints(); !prints.empty() && say_ && !std::exchange(said_, true)) say_(fmt::format("{}: prints '{}'", place(), excerpt(prints)));
+    if (const std::string prints = worker_->take_prints();
+        !prints.empty() && say_ && !std::exchange(said_, true))
+      say_(fmt::format("{}: prints '{}'", place(), excerpt(prints)));
     return checked_answer(answers, options_.logits, clips.size(0), classes_, place(), &remark_);
   }
   std::string version() const override { return version_; }
@@ -68,7 +83,10 @@ class TorchscriptTeacher final : public Teacher {
  private:
   static constexpr int64_t kMostNumbersOfAClip = 1 << 20;
   std::string place() const { return "teacher " + options_.path; }
-  void start() { worker_ = std::make_unique<TorchscriptWorker>(file_.file(), file_.bytes(), place(), options_.timeout_s); }
+  void start() {
+    worker_ = std::make_unique<TorchscriptWorker>(file_.file(), file_.bytes(), place(),
+                                                  options_.timeout_s);
+  }
 
   TorchscriptOptions options_;
   int64_t classes_;
@@ -88,10 +106,14 @@ void TorchscriptOptions::visit(OptionVisitor& v) const {
 }
 
 std::string executes_code(const std::string& path) {
-  return fmt::format("{} is TorchScript: a program, which is executed with your rights (in a process of its own, oracle.timeout_s a batch); use files you trust, or --untrusted to refuse them", path);
+  return fmt::format(
+      "{} is TorchScript: a program, which is executed with your rights (in a process of its own, "
+      "oracle.timeout_s a batch); use files you trust, or --untrusted to refuse them",
+      path);
 }
 
-std::unique_ptr<Teacher> torchscript_teacher(const TorchscriptOptions& options, int64_t classes, Say say) {
+std::unique_ptr<Teacher> torchscript_teacher(const TorchscriptOptions& options, int64_t classes,
+                                             Say say) {
   return std::make_unique<TorchscriptTeacher>(options, classes, std::move(say));
 }
 

@@ -1,7 +1,7 @@
 #pragma once
-// A TorchScript file as a teacher: clips in, [N, K] out (probabilities, or logits where the options say
-// so). Such a file is a program. It is executed in a process of its own, within timeout_s a batch and
-// within bounds of memory (torchscript_worker.h).
+// A TorchScript file as a teacher: clips in, [N, K] out (probabilities, or logits where the options
+// say so). Such a file is a program. It is executed in a process of its own, within timeout_s a
+// batch and within bounds of memory (torchscript_worker.h).
 
 #include <memory>
 #include <string>
@@ -19,7 +19,8 @@ struct TorchscriptOptions {
   bool operator==(const TorchscriptOptions&) const = default;
 };
 
-/// Throws Error: the file is missing or no TorchScript. What the program prints is said, as an excerpt.
+/// Throws Error: the file is missing or no TorchScript. What the program prints is said, as an
+/// excerpt.
 std::unique_ptr<Teacher> torchscript_teacher(const TorchscriptOptions& options, int64_t classes,
                                              Say say = {});
 /// The warning that belongs to each use of such a file.

@@ -30,7 +30,8 @@ namespace distal {
 
 namespace {
 
-/// Goes before each message between the two processes; `bytes` follow it: a text, float32 clips or float64 answers.
+/// Goes before each message between the two processes; `bytes` follow it: a text, float32 clips or
+/// float64 answers.
 struct Header {
   enum Kind : uint32_t { ready = 1, failure, clips, answer };
   uint32_t kind = 0, threads = 0;
@@ -39,11 +40,16 @@ struct Header {
   int64_t bytes = 0;
 
   Header() = default;
-  Header(Kind kind, const torch::Tensor& tensor) : kind(kind), dimensions(static_cast<uint64_t>(tensor.dim())), bytes(static_cast<int64_t>(tensor.nbytes())) {
+  Header(Kind kind, const torch::Tensor& tensor)
+      : kind(kind),
+        dimensions(static_cast<uint64_t>(tensor.dim())),
+        bytes(static_cast<int64_t>(tensor.nbytes())) {
     expect(tensor.dim() <= std::ssize(sizes), "a message holds tensors of up to 8 dimensions");
     std::copy(tensor.sizes().begin(), tensor.sizes().end(), sizes.begin());
   }
-  std::vector<int64_t> shape() const { return {sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(dimensions)}; }
+  std::vector<int64_t> shape() const {
+    return {sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(dimensions)};
+  }
 };
 
 constexpr const char* kWorkerName = "distal-torchscript-worker";  // PARENT BYTES
@@ -53,9 +59,12 @@ constexpr size_t kMostPrinted = 1000;
 constexpr int64_t kMemoryBesidesFile = int64_t{4} << 30, kMemoryOfFile = 4;
 constexpr double kLongestLoad_s = 60;
 
-double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double now_s() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
-// ---- the child ----------------------------------------------------------------------------------------------------------
+// ---- the child
+// ----------------------------------------------------------------------------------------------------------
 
 bool write_whole(const void* data, size_t bytes) {
   for (auto at = static_cast<const char*>(data); bytes > 0;) {
@@ -89,7 +98,9 @@ void contain(int64_t file_bytes) {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose shadow memory counts
   limit(RLIMIT_DATA, static_cast<rlim_t>(kMemoryBesidesFile + kMemoryOfFile * file_bytes));
 #endif
-  const int score = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);  // where memory runs out, this goes, not its parent
+  const int score =
+      ::open("/proc/self/oom_score_adj",
+             O_WRONLY | O_CLOEXEC);  // where memory runs out, this goes, not its parent
   if (score < 0) return;
   if (::write(score, "1000", 4) < 0) limit(RLIMIT_CORE, 0);  // not allowed: then not
   ::close(score);
@@ -101,7 +112,8 @@ void end_with_parent(pid_t parent) {
   if (::getppid() != parent) std::_Exit(1);
   std::thread([] {
     pollfd line{kSocket, POLLRDHUP, 0};
-    while (::poll(&line, 1, -1) < 0 || line.revents == 0) {}
+    while (::poll(&line, 1, -1) < 0 || line.revents == 0) {
+    }
     std::_Exit(1);
   }).detach();
 }
@@ -113,7 +125,8 @@ std::string last_line(std::string text) {
 }
 
 std::string in_a_line(const std::string& text) {
-  if (text.find("allocate memory") != std::string::npos) return "it wants more memory than it may have";
+  if (text.find("allocate memory") != std::string::npos)
+    return "it wants more memory than it may have";
   const std::string line = last_line(text);
   return line.empty() ? "it fails without a word" : line;
 }
@@ -142,24 +155,36 @@ std::string load(torch::jit::Module& module) {
       module.eval();
     } catch (const std::exception& error) {
       const std::string text = error.what(), mark = "Unknown builtin op: ";
-      if (const size_t at = text.find(mark); at != std::string::npos) missing = text.substr(at + mark.size(), std::min(text.find('\n', at), text.size()) - at - mark.size());
+      if (const size_t at = text.find(mark); at != std::string::npos)
+        missing = text.substr(at + mark.size(),
+                              std::min(text.find('\n', at), text.size()) - at - mark.size());
       throw;
     }
   });
   if (complaint.empty()) return "";
-  if (!missing.empty()) return fmt::format("cannot be loaded: it calls {}, which this LibTorch does not have; export it without that", missing);
-  if (complaint.starts_with("it wants more memory")) return "cannot be loaded: " + complaint + "; the file is damaged or harmful";
-  return "cannot be loaded: it is damaged, cut off or written for another LibTorch; write it again with torch.jit.trace(model, clips).save(path)";
+  if (!missing.empty())
+    return fmt::format(
+        "cannot be loaded: it calls {}, which this LibTorch does not have; export it without that",
+        missing);
+  if (complaint.starts_with("it wants more memory"))
+    return "cannot be loaded: " + complaint + "; the file is damaged or harmful";
+  return "cannot be loaded: it is damaged, cut off or written for another LibTorch; write it again "
+         "with torch.jit.trace(model, clips).save(path)";
 }
 
 torch::Tensor forward(torch::jit::Module& module, const torch::Tensor& clips) {
   torch::jit::IValue out = module.forward({clips});
-  if (out.isTuple() && !out.toTupleRef().elements().empty()) out = torch::jit::IValue(out.toTupleRef().elements()[0]);
-  if (!out.isTensor()) fail("it returns {} instead of a tensor; return [N, K] from forward", out.tagKind());
+  if (out.isTuple() && !out.toTupleRef().elements().empty())
+    out = torch::jit::IValue(out.toTupleRef().elements()[0]);
+  if (!out.isTensor())
+    fail("it returns {} instead of a tensor; return [N, K] from forward", out.tagKind());
   return out.toTensor();
 }
 
-bool send_back(const Header& header, const void* data) { return write_whole(&header, sizeof header) && write_whole(data, static_cast<size_t>(header.bytes)); }
+bool send_back(const Header& header, const void* data) {
+  return write_whole(&header, sizeof header) &&
+         write_whole(data, static_cast<size_t>(header.bytes));
+}
 
 bool send_back(const std::string& complaint) {
   Header header;
@@ -173,8 +198,10 @@ torch::Tensor answers_of(torch::jit::Module& module, const torch::Tensor& clips)
   std::vector<torch::Tensor> answers;  // clip by clip, see teacher.h
   for (const auto& clip : clips.split(1)) {
     answers.push_back(forward(module, clip));
-    if (answers.back().dim() < 1 || answers.back().dim() > 8 || answers.back().sizes().slice(1) != answers[0].sizes().slice(1))
-      fail("it returns shape {} for a clip; return [N, K] from forward", fmt::join(answers.back().sizes(), "x"));
+    if (answers.back().dim() < 1 || answers.back().dim() > 8 ||
+        answers.back().sizes().slice(1) != answers[0].sizes().slice(1))
+      fail("it returns shape {} for a clip; return [N, K] from forward",
+           fmt::join(answers.back().sizes(), "x"));
   }
   return torch::cat(answers).to(torch::kCPU, torch::kFloat64).contiguous();
 }
@@ -188,33 +215,45 @@ int serve(pid_t parent, int64_t file_bytes) {
   if (!send_back(complaint) || !complaint.empty()) return 1;
   Header request;
   while (read_whole(&request, sizeof request)) {
-    if (static_cast<int>(request.threads) != at::get_num_threads()) at::set_num_threads(static_cast<int>(request.threads));
+    if (static_cast<int>(request.threads) != at::get_num_threads())
+      at::set_num_threads(static_cast<int>(request.threads));
     torch::Tensor clips = torch::empty(request.shape()), answers;
     if (!read_whole(clips.data_ptr(), static_cast<size_t>(request.bytes))) return 1;
     std::string trouble = complaint_of([&] { answers = answers_of(module, clips); });
     if (!trouble.empty())
-      trouble = fmt::format("cannot take clips of shape {}: {}; look at the clip size in the recipe", fmt::join(clips.narrow(0, 0, 1).sizes(), "x"), trouble).substr(0, kMostText);
+      trouble =
+          fmt::format("cannot take clips of shape {}: {}; look at the clip size in the recipe",
+                      fmt::join(clips.narrow(0, 0, 1).sizes(), "x"), trouble)
+              .substr(0, kMostText);
     std::cout.flush();
     std::fflush(nullptr);
-    if (!(trouble.empty() ? send_back(Header(Header::answer, answers), answers.const_data_ptr()) : send_back(trouble))) return 1;
+    if (!(trouble.empty() ? send_back(Header(Header::answer, answers), answers.const_data_ptr())
+                          : send_back(trouble)))
+      return 1;
   }
   return 0;
 }
 
 __attribute__((constructor)) void serve_instead_of_main(int count, char** words, char**) {
-  if (count == 3 && std::string_view(words[0]) == kWorkerName) std::_Exit(serve(std::atoi(words[1]), std::atoll(words[2])));
+  if (count == 3 && std::string_view(words[0]) == kWorkerName)
+    std::_Exit(serve(std::atoi(words[1]), std::atoll(words[2])));
 }
 
-// ---- the parent ---------------------------------------------------------------------------------------------------------
+// ---- the parent
+// ---------------------------------------------------------------------------------------------------------
 
-/// What tunes the libraries and says where they are; no secrets. OMP_DYNAMIC makes oneDNN wait for ever.
+/// What tunes the libraries and says where they are; no secrets. OMP_DYNAMIC makes oneDNN wait for
+/// ever.
 std::vector<std::string> environment_of_worker() {
   std::vector<std::string> kept;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const auto begins = [&](const char* prefix) { return text.starts_with(prefix); };
-    const std::array prefixes = {"LD_", "OMP_", "GOMP_", "KMP_", "MKL_", "DNNL_", "ONEDNN_", "ATEN_", "PYTORCH_", "ASAN_", "TSAN_", "UBSAN_", "LANG", "LC_"};
-    if (std::any_of(prefixes.begin(), prefixes.end(), begins) && !begins("OMP_DYNAMIC=")) kept.emplace_back(text);
+    const std::array prefixes = {"LD_",   "OMP_",    "GOMP_", "KMP_",     "MKL_",
+                                 "DNNL_", "ONEDNN_", "ATEN_", "PYTORCH_", "ASAN_",
+                                 "TSAN_", "UBSAN_",  "LANG",  "LC_"};
+    if (std::any_of(prefixes.begin(), prefixes.end(), begins) && !begins("OMP_DYNAMIC="))
+      kept.emplace_back(text);
   }
   return kept;
 }
@@ -226,7 +265,8 @@ std::vector<char*> pointers_to(std::vector<std::string>& words) {
   return pointers;
 }
 
-/// Above the descriptors that the worker's get, so that none is overwritten before it is handed over.
+/// Above the descriptors that the worker's get, so that none is overwritten before it is handed
+/// over.
 int moved_up(int file) {
   const int moved = ::fcntl(file, F_DUPFD_CLOEXEC, 64);
   ::close(file);
@@ -239,7 +279,8 @@ bool hear_prints(int output, std::string& heard) {
   constexpr int kMostReads = 16;  // all that a pipe holds
   char text[4096];
   ssize_t got = 1;
-  for (int reads = 0; reads < kMostReads && (got = ::read(output, text, sizeof text)) > 0; ++reads) {
+  for (int reads = 0; reads < kMostReads && (got = ::read(output, text, sizeof text)) > 0;
+       ++reads) {
     heard.append(text, static_cast<size_t>(got));
     heard.resize(std::min(heard.size(), kMostPrinted));
   }
@@ -270,7 +311,8 @@ struct TorchscriptWorker::Process {
   std::string place;
   double timeout_s;
   std::string prints = {}, doing = {};
-  double until_s = 0, allowed_s = 0;  // when, on the clock, this exchange must be over; how long it may take
+  double until_s = 0,
+         allowed_s = 0;  // when, on the clock, this exchange must be over; how long it may take
   pid_t id = -1;
   WorkerFile socket, output;
 
@@ -279,28 +321,37 @@ struct TorchscriptWorker::Process {
 
   void start(int file, int64_t bytes) {
     int line[2], print[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) != 0) fail("{}: no process can be started ({}); end some programs", place, std::strerror(errno));
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) != 0)
+      fail("{}: no process can be started ({}); end some programs", place, std::strerror(errno));
     socket.set(line[0]);
     const WorkerFile theirs(moved_up(line[1]));
-    if (::pipe2(print, O_CLOEXEC | O_NONBLOCK) != 0) fail("{}: no process can be started ({}); end some programs", place, std::strerror(errno));
+    if (::pipe2(print, O_CLOEXEC | O_NONBLOCK) != 0)
+      fail("{}: no process can be started ({}); end some programs", place, std::strerror(errno));
     output.set(print[0]);
-    const WorkerFile their_output(moved_up(print[1])), their_file(::fcntl(file, F_DUPFD_CLOEXEC, 64));
+    const WorkerFile their_output(moved_up(print[1])),
+        their_file(::fcntl(file, F_DUPFD_CLOEXEC, 64));
     ::fcntl(socket, F_SETFL, O_NONBLOCK);
 
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    const std::array<std::pair<int, int>, 4> handed = {{{their_output, STDOUT_FILENO}, {their_output, STDERR_FILENO}, {theirs, kSocket}, {their_file, kFile}}};
-    for (const auto& [from, to] : handed)
-      posix_spawn_file_actions_adddup2(&files, from, to);
-    posix_spawnattr_t attributes;  // a group of its own: Ctrl-C is for this process, which ends the other
+    const std::array<std::pair<int, int>, 4> handed = {{{their_output, STDOUT_FILENO},
+                                                        {their_output, STDERR_FILENO},
+                                                        {theirs, kSocket},
+                                                        {their_file, kFile}}};
+    for (const auto& [from, to] : handed) posix_spawn_file_actions_adddup2(&files, from, to);
+    posix_spawnattr_t
+        attributes;  // a group of its own: Ctrl-C is for this process, which ends the other
     posix_spawnattr_init(&attributes);
     sigset_t none;
     sigemptyset(&none);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-    std::vector<std::string> words = {kWorkerName, std::to_string(::getpid()), std::to_string(bytes)}, tuning = environment_of_worker();
-    const int failed = ::posix_spawn(&id, "/proc/self/exe", &files, &attributes, pointers_to(words).data(), pointers_to(tuning).data());
+    std::vector<std::string> words = {kWorkerName, std::to_string(::getpid()),
+                                      std::to_string(bytes)},
+                             tuning = environment_of_worker();
+    const int failed = ::posix_spawn(&id, "/proc/self/exe", &files, &attributes,
+                                     pointers_to(words).data(), pointers_to(tuning).data());
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&attributes);
     if (failed) {
@@ -319,7 +370,8 @@ struct TorchscriptWorker::Process {
   void move(void* data, size_t bytes, bool out) {
     for (auto at = static_cast<char*>(data); bytes > 0;) {
       wait_for(out ? POLLOUT : POLLIN);
-      const ssize_t moved = out ? ::send(socket, at, bytes, MSG_NOSIGNAL) : ::recv(socket, at, bytes, 0);
+      const ssize_t moved =
+          out ? ::send(socket, at, bytes, MSG_NOSIGNAL) : ::recv(socket, at, bytes, 0);
       if (moved < 0 && (errno == EINTR || errno == EAGAIN)) continue;
       if (moved <= 0) lost();
       at += moved, bytes -= static_cast<size_t>(moved);
@@ -328,7 +380,8 @@ struct TorchscriptWorker::Process {
 
   [[noreturn]] void lost() {
     const std::string how = how_it_ended();
-    fail("{}: {} {}; the file is damaged, harmful, or too large for this machine{}", place, how, doing, words());
+    fail("{}: {} {}; the file is damaged, harmful, or too large for this machine{}", place, how,
+         doing, words());
   }
 
   void wait_for(short what) {
@@ -340,7 +393,9 @@ struct TorchscriptWorker::Process {
       if (files[0].revents != 0) return;
       if (now_s() < until_s) continue;
       end();
-      fail("{}: its process was stopped {} because that took more than {:g} s; raise oracle.timeout_s, or lower oracle.batch_size{}", place, doing, allowed_s, words());
+      fail("{}: its process was stopped {} because that took more than {:g} s; raise "
+           "oracle.timeout_s, or lower oracle.batch_size{}",
+           place, doing, allowed_s, words());
     }
   }
 
@@ -357,14 +412,18 @@ struct TorchscriptWorker::Process {
     if (!hear_prints(output, prints)) output.close();
   }
 
-  std::string words() const { return prints.empty() ? "" : fmt::format("; it printed '{}'", excerpt(prints)); }
+  std::string words() const {
+    return prints.empty() ? "" : fmt::format("; it printed '{}'", excerpt(prints));
+  }
 
   /// The answer's header, what follows it still to come.
   Header receive_header(int64_t most_bytes) {
     Header header;
     move(&header, sizeof header, /*out=*/false);
     const bool text = header.kind == Header::failure;
-    if (header.kind < Header::ready || header.kind > Header::answer || header.dimensions > header.sizes.size()) refuse_nonsense();
+    if (header.kind < Header::ready || header.kind > Header::answer ||
+        header.dimensions > header.sizes.size())
+      refuse_nonsense();
     if (header.bytes < 0 || header.bytes > (text ? kMostText : most_bytes)) refuse_nonsense();
     if (!text) return header;
     std::string complaint(static_cast<size_t>(header.bytes), ' ');
@@ -375,20 +434,25 @@ struct TorchscriptWorker::Process {
 
   [[noreturn]] void refuse_nonsense() {
     end();
-    fail("{}: answers nonsense, or far more numbers than classes, {}; look at what the file computes", place, doing);
+    fail("{}: answers nonsense, or far more numbers than classes, {}; look at what the file "
+         "computes",
+         place, doing);
   }
 
   std::string how_it_ended() {
     int status = 0;
     bool known = false;
-    for (const double until = now_s() + 2; !known && now_s() < until; std::this_thread::sleep_for(std::chrono::milliseconds(5))) known = ::waitpid(id, &status, WNOHANG) == id;
+    for (const double until = now_s() + 2; !known && now_s() < until;
+         std::this_thread::sleep_for(std::chrono::milliseconds(5)))
+      known = ::waitpid(id, &status, WNOHANG) == id;
     if (known) id = -1;
     if (output >= 0) listen();
     end_if_interrupted();
     end();
     if (known && WIFSIGNALED(status)) {
       const char* name = ::sigabbrev_np(WTERMSIG(status));
-      return fmt::format("its process was ended by signal {}{}", WTERMSIG(status), name == nullptr ? "" : fmt::format(" (SIG{})", name));
+      return fmt::format("its process was ended by signal {}{}", WTERMSIG(status),
+                         name == nullptr ? "" : fmt::format(" (SIG{})", name));
     }
     return "its process ended";
   }
@@ -404,7 +468,8 @@ struct TorchscriptWorker::Process {
   }
 };
 
-TorchscriptWorker::TorchscriptWorker(int file, int64_t bytes, std::string place, double timeout_s) : process_(std::make_unique<Process>(std::move(place), timeout_s)) {
+TorchscriptWorker::TorchscriptWorker(int file, int64_t bytes, std::string place, double timeout_s)
+    : process_(std::make_unique<Process>(std::move(place), timeout_s)) {
   Process& process = *process_;
   process.start(file, bytes);
   process.begin("while loading the file", std::max(kLongestLoad_s, timeout_s));
@@ -416,15 +481,19 @@ TorchscriptWorker::~TorchscriptWorker() = default;
 torch::Tensor TorchscriptWorker::run(const torch::Tensor& clips, int64_t most_values) {
   Process& process = *process_;
   const torch::Tensor sent = clips.to(torch::kCPU, torch::kFloat32).contiguous();
-  process.begin(fmt::format("with {} clips of shape {}", sent.size(0), fmt::join(sent.sizes().slice(1), "x")), process.timeout_s);
+  process.begin(
+      fmt::format("with {} clips of shape {}", sent.size(0), fmt::join(sent.sizes().slice(1), "x")),
+      process.timeout_s);
   Header request(Header::clips, sent);
   request.threads = static_cast<uint32_t>(at::get_num_threads());
   process.move(&request, sizeof request, /*out=*/true);
   process.move(const_cast<void*>(sent.const_data_ptr()), sent.nbytes(), /*out=*/true);
   const Header header = process.receive_header(most_values * static_cast<int64_t>(sizeof(double)));
   double values = 1;
-  for (const int64_t size : header.shape()) values *= size < 0 ? std::nan("") : static_cast<double>(size);
-  if (header.kind != Header::answer || values * sizeof(double) != static_cast<double>(header.bytes)) process.refuse_nonsense();
+  for (const int64_t size : header.shape())
+    values *= size < 0 ? std::nan("") : static_cast<double>(size);
+  if (header.kind != Header::answer || values * sizeof(double) != static_cast<double>(header.bytes))
+    process.refuse_nonsense();
   torch::Tensor answers = torch::empty(header.shape(), torch::kFloat64);
   process.move(answers.data_ptr(), answers.nbytes(), /*out=*/false);
   return answers;

@@ -1,11 +1,14 @@
 #pragma once
-// A TorchScript file is a program: it may loop, print, exhaust memory, crash, read and write files. It runs in a process of its own,
-// which is this very program started again (/proc/self/exe) under a name of its own; it begins to serve before main() is reached, so
-// every program that links this can be its own worker, tests included. Fork alone would not do: OpenMP's threads do not survive it.
+// A TorchScript file is a program: it may loop, print, exhaust memory, crash, read and write files.
+// It runs in a process of its own, which is this very program started again (/proc/self/exe) under
+// a name of its own; it begins to serve before main() is reached, so every program that links this
+// can be its own worker, tests included. Fork alone would not do: OpenMP's threads do not survive
+// it.
 //
-// The process ends with its parent, however that ends; it gets none of its files, nor its environment but what tunes the libraries; it
-// may enlarge no file (RLIMIT_FSIZE), take 4 GiB and four times the file's size of memory (RLIMIT_DATA), and what it prints goes to
-// its parent. That contains accidents. It is no sandbox: the program reads whatever its user may read.
+// The process ends with its parent, however that ends; it gets none of its files, nor its
+// environment but what tunes the libraries; it may enlarge no file (RLIMIT_FSIZE), take 4 GiB and
+// four times the file's size of memory (RLIMIT_DATA), and what it prints goes to its parent. That
+// contains accidents. It is no sandbox: the program reads whatever its user may read.
 
 #include <cstdint>
 #include <memory>
@@ -15,21 +18,24 @@
 
 namespace distal {
 
-/// Takes what there is to be read of `output`, which never blocks: 64 KiB a call at most, since a program may print faster than anybody reads. The
-/// first 1000 bytes of all calls are kept in `heard`. False where nothing more will come: at its end, or where it cannot be read.
+/// Takes what there is to be read of `output`, which never blocks: 64 KiB a call at most, since a
+/// program may print faster than anybody reads. The first 1000 bytes of all calls are kept in
+/// `heard`. False where nothing more will come: at its end, or where it cannot be read.
 bool hear_prints(int output, std::string& heard);
 
 class TorchscriptWorker {
  public:
-  /// Starts the process, which loads the file that is open as `file` and `bytes` long. `place` begins messages. Throws Error: no TorchScript,
-  /// damaged, a crash while loading, more than 60 s (timeout_s where that is longer).
+  /// Starts the process, which loads the file that is open as `file` and `bytes` long. `place`
+  /// begins messages. Throws Error: no TorchScript, damaged, a crash while loading, more than 60 s
+  /// (timeout_s where that is longer).
   TorchscriptWorker(int file, int64_t bytes, std::string place, double timeout_s);
   ~TorchscriptWorker();
   TorchscriptWorker(const TorchscriptWorker&) = delete;
 
-  /// What the file answers for float32 clips [N, 3, T, H, W], clip by clip, put together: float64 of any shape, on the CPU; as many
-  /// threads as this process has. Throws Error: timeout_s is over, a crash, too little memory, what the program itself complains of,
-  /// more than `most_values` numbers; Interrupted. The process is gone then.
+  /// What the file answers for float32 clips [N, 3, T, H, W], clip by clip, put together: float64
+  /// of any shape, on the CPU; as many threads as this process has. Throws Error: timeout_s is
+  /// over, a crash, too little memory, what the program itself complains of, more than
+  /// `most_values` numbers; Interrupted. The process is gone then.
   torch::Tensor run(const torch::Tensor& clips, int64_t most_values);
 
   bool alive();

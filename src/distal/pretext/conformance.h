@@ -1,6 +1,6 @@
 #pragma once
-// The promises of every pretext task and of every contrastive learner, as tests, for yours too. With
-// GoogleTest, in one source of a test program:
+// The promises of every pretext task and of every contrastive learner, as tests, for yours too.
+// With GoogleTest, in one source of a test program:
 //
 //   #include <distal/pretext/conformance.h>
 //   namespace distal {
@@ -44,7 +44,8 @@ TEST_P(EveryTask, MakesClipsOfAsManyFramesAsTheNetworkSees) {
       ASSERT_EQ(labels.sizes().vec(), std::vector<int64_t>{9});
       EXPECT_EQ(labels.scalar_type(), torch::kFloat32);
       const auto clips = task_->transform(views, labels, frames, random);
-      EXPECT_EQ(clips.sizes().vec(), (std::vector<int64_t>{9 * task_->clips(), 3, frames, kSize, kSize}));
+      EXPECT_EQ(clips.sizes().vec(),
+                (std::vector<int64_t>{9 * task_->clips(), 3, frames, kSize, kSize}));
       EXPECT_EQ(clips.scalar_type(), torch::kFloat32);
       EXPECT_TRUE(clips.isfinite().all().item<bool>());
     }
@@ -65,7 +66,8 @@ TEST_P(EveryTask, DrawsAllItsLabelsAndTheSameOnesForTheSameRandom) {
     EXPECT_EQ(labels.max().item<double>(), static_cast<double>(task_->outputs() - 1));
   }
   const auto views = moving_squares(400, task_->view_frames(kFrames), Random(2));
-  EXPECT_TRUE(task_->transform(views, labels, kFrames, first).equal(task_->transform(views, labels, kFrames, second)));
+  EXPECT_TRUE(task_->transform(views, labels, kFrames, first)
+                  .equal(task_->transform(views, labels, kFrames, second)));
 }
 
 TEST_P(EveryTask, LeavesItsViewsAsTheyWere) {
@@ -132,14 +134,16 @@ TEST_P(EveryTask, FallsWithinThirtySteps) {
   BatchStream stream;
   stream.open = [&](int64_t first) {
     return [&, micro = static_cast<uint64_t>(first)]() mutable {
-      const Batch views = views_of(24, task_->view_frames(kFrames), Random(11).stream("views", micro));
+      const Batch views =
+          views_of(24, task_->view_frames(kFrames), Random(11).stream("views", micro));
       return taco.prepare(views, Random(12).stream("tasks", micro++));
     };
   };
   stream.describe = [](const torch::Tensor&) { return std::string("squares"); };
   ConsoleProgress progress(ConsoleProgress::Mode::quiet);
   fit(*net, training, recorded, stream, Random(1), "", progress);
-  EXPECT_LT(recorded.mean(25, 5), 0.75 * task_->chance(kFrames)) << "first five " << recorded.mean(0, 5);
+  EXPECT_LT(recorded.mean(25, 5), 0.75 * task_->chance(kFrames))
+      << "first five " << recorded.mean(0, 5);
 }
 
 class EveryContrast : public ::testing::TestWithParam<std::string> {
@@ -164,7 +168,8 @@ TEST_P(EveryContrast, GivesEachQueryAFiniteLossWithAGradient) {
   ASSERT_EQ(loss.sizes().vec(), std::vector<int64_t>{5});
   EXPECT_TRUE(loss.isfinite().all().item<bool>());
   loss.sum().backward();
-  for (int64_t i = 0; i < 5; ++i) EXPECT_GT(second.queries.grad()[i].abs().max().item<float>(), 0) << i;
+  for (int64_t i = 0; i < 5; ++i)
+    EXPECT_GT(second.queries.grad()[i].abs().max().item<float>(), 0) << i;
 }
 
 TEST_P(EveryContrast, LosesLessWhereTheQueryMeetsItsKey) {
@@ -192,9 +197,14 @@ TEST_P(EveryContrast, ReachesTheBackboneInEveryModeAndVariant) {
         SCOPED_TRACE(fmt::format("{} {} {}", mode, draw, key));
         const auto net = small_net();
         net->train();
-        Taco taco = taco_for(fmt::format("mode: {}, draw: {}, key: {}, contrast: {}, tasks: [reverse, shuffle, overlap]", mode, draw, key, GetParam()), *net);
+        Taco taco = taco_for(
+            fmt::format(
+                "mode: {}, draw: {}, key: {}, contrast: {}, tasks: [reverse, shuffle, overlap]",
+                mode, draw, key, GetParam()),
+            *net);
         for (int64_t step = 0; step < 2; ++step) {
-          const Batch prepared = taco.prepare(views_of(5, 8, Random(7).stream("views", step), 5 * step), Random(1));
+          const Batch prepared =
+              taco.prepare(views_of(5, 8, Random(7).stream("views", step), 5 * step), Random(1));
           const Losses losses = taco.losses(*net, prepared);
           EXPECT_EQ(losses.size(), std::string(mode) == "both" ? 4U : 1U);
           for (const auto& [name, loss] : losses) EXPECT_TRUE(loss.isfinite().item<bool>()) << name;

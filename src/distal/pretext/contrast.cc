@@ -7,7 +7,11 @@
 namespace distal {
 
 double annealed(double first, int64_t step, int64_t steps) {
-  return 1 - (1 - first) * (std::cos(std::numbers::pi * static_cast<double>(step) / static_cast<double>(steps)) + 1) / 2;
+  return 1 -
+         (1 - first) *
+             (std::cos(std::numbers::pi * static_cast<double>(step) / static_cast<double>(steps)) +
+              1) /
+             2;
 }
 
 torch::Tensor unit_rows(const torch::Tensor& rows) {

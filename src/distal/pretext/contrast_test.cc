@@ -19,33 +19,40 @@ TEST(Momentum, RisesFromItsFirstValueToOneAlongACosine) {
 
 TEST(Moco, IsInfoNceAgainstTheQueue) {
   const auto branch = make<Contrast>("moco", "temperature: 0.5")->branch({2, 4, 8}, Random(1));
-  const auto first = branch->loss({rows({1, 0, 0, 1}), rows({3, 0, 6, 8}), ids({0, 1}), ids({10, 11})});
-  EXPECT_NEAR(first.abs().max().item<double>(), 0, 1e-6) << "an empty queue has nothing to tell apart";
+  const auto first =
+      branch->loss({rows({1, 0, 0, 1}), rows({3, 0, 6, 8}), ids({0, 1}), ids({10, 11})});
+  EXPECT_NEAR(first.abs().max().item<double>(), 0, 1e-6)
+      << "an empty queue has nothing to tell apart";
   // The queue holds (1, 0) of clip 10 and (0.6, 0.8) of clip 11.
-  const auto second = branch->loss({rows({2, 0, 0, 1}), rows({0, 5, 0, -1}), ids({0, 1}), ids({12, 10})});
+  const auto second =
+      branch->loss({rows({2, 0, 0, 1}), rows({0, 5, 0, -1}), ids({0, 1}), ids({12, 10})});
   const double q = std::exp(0 / 0.5);
   const double a = std::exp(1 / 0.5);
   const double b = std::exp(0.6 / 0.5);
   EXPECT_NEAR(second[0].item<double>(), -std::log(q / (q + a + b)), 1e-5);
   const double own = std::exp(-1 / 0.5);
   const double other = std::exp(0.8 / 0.5);
-  EXPECT_NEAR(second[1].item<double>(), -std::log(own / (own + other)), 1e-5) << "clip 10's own old key is no negative";
+  EXPECT_NEAR(second[1].item<double>(), -std::log(own / (own + other)), 1e-5)
+      << "clip 10's own old key is no negative";
 }
 
 TEST(Moco, ForgetsTheOldestKeys) {
-  const auto branch = make<Contrast>("moco", "temperature: 1, queue: 3")->branch({2, 4, 100}, Random(1));
+  const auto branch =
+      make<Contrast>("moco", "temperature: 1, queue: 3")->branch({2, 4, 100}, Random(1));
   branch->loss({rows({1, 0}), rows({1, 0, 0, 1}), ids({0}), ids({1, 2})});
   branch->loss({rows({1, 0}), rows({-1, 0, 0, -1}), ids({0}), ids({3, 4})});
   // (0, 1), (-1, 0), (0, -1) are left; the query is (1, 0), its key too.
   const auto loss = branch->loss({rows({1, 0}), rows({1, 0}), ids({0}), ids({5})});
-  EXPECT_NEAR(loss.item<double>(), -std::log(std::exp(1.) / (std::exp(1.) + 1 + std::exp(-1.) + 1)), 1e-5);
+  EXPECT_NEAR(loss.item<double>(), -std::log(std::exp(1.) / (std::exp(1.) + 1 + std::exp(-1.) + 1)),
+              1e-5);
 }
 
 TEST(Moco, RemembersNoMoreThanThePoolHas) {
   const auto buffers = make<Contrast>("moco")->branch({2, 4, 5}, Random(1))->named_buffers();
   EXPECT_EQ(buffers["keys"].size(0), 5);
   const auto branch = make<Contrast>("moco", "queue: 2")->branch({2, 4, 5}, Random(1));
-  branch->loss({rows({1, 0}), rows({1, 0, 0, 1, -1, 0}), ids({0}), ids({1, 2, 3})});  // more keys than places
+  branch->loss({rows({1, 0}), rows({1, 0, 0, 1, -1, 0}), ids({0}),
+                ids({1, 2, 3})});  // more keys than places
   EXPECT_TRUE(branch->named_buffers()["clips"].equal(ids({2, 3})));
 }
 
@@ -64,7 +71,8 @@ TEST(Simclr, IsTheCrossEntropyOfPairsBothWays) {
   const auto e = [&](double similarity) { return std::exp(similarity / t); };
   const auto branch = make<Contrast>("simclr", "temperature: 0.5")->branch({2, 4, 8}, Random(1));
   // q1 (1, 0), q2 (0, 1); k1 (0.6, 0.8), k2 (0, 1).
-  const auto loss = branch->loss({rows({2, 0, 0, 3}), rows({3, 4, 0, 1}), ids({0, 1}), ids({1, 2})});
+  const auto loss =
+      branch->loss({rows({2, 0, 0, 3}), rows({3, 4, 0, 1}), ids({0, 1}), ids({1, 2})});
   const double first = -std::log(e(0.6) / (e(0.6) + e(0) + e(0)));
   const double back = -std::log(e(0.6) / (e(0.6) + e(0.8) + e(0.8)));
   EXPECT_NEAR(loss[0].item<double>(), (first + back) / 2, 1e-5);
@@ -76,8 +84,10 @@ TEST(Simclr, IsTheCrossEntropyOfPairsBothWays) {
 TEST(Simclr, TakesOtherKeysOfTheBatchAsNegativesButNotTheSameClipAgain) {
   const auto e = [](double similarity) { return std::exp(similarity); };
   const auto branch = make<Contrast>("simclr", "temperature: 1")->branch({2, 4, 8}, Random(1));
-  // One query (1, 0) of clip 1; keys: its own (0, 1), another clip's (1, 0), and clip 1 once more (-1, 0).
-  const auto loss = branch->loss({rows({1, 0}), rows({0, 1, 1, 0, -1, 0}), ids({0}), ids({1, 2, 1})});
+  // One query (1, 0) of clip 1; keys: its own (0, 1), another clip's (1, 0), and clip 1 once more
+  // (-1, 0).
+  const auto loss =
+      branch->loss({rows({1, 0}), rows({0, 1, 1, 0, -1, 0}), ids({0}), ids({1, 2, 1})});
   const double there = -std::log(e(0) / (e(0) + e(1)));
   const double back = -std::log(e(0) / (e(0) + e(0)));
   EXPECT_NEAR(loss[0].item<double>(), (there + back) / 2, 1e-5);
@@ -109,8 +119,10 @@ TEST(Byol, IsTheDistanceOfPredictionAndKey) {
     found[k] = at("predictor.1.bias", {k});
     for (int j = 0; j < 3; ++j) found[k] += at("predictor.1.weight", {k, j}) * hidden[j];
   }
-  const double cosine = (found[0] * key[0] + found[1] * key[1]) / (std::hypot(found[0], found[1]) * 5);
-  EXPECT_NEAR(branch->loss({rows({0.5, -1}), rows({3, 4}), ids({0}), ids({1})}).item<double>(), 2 - 2 * cosine, 1e-5);
+  const double cosine =
+      (found[0] * key[0] + found[1] * key[1]) / (std::hypot(found[0], found[1]) * 5);
+  EXPECT_NEAR(branch->loss({rows({0.5, -1}), rows({3, 4}), ids({0}), ids({1})}).item<double>(),
+              2 - 2 * cosine, 1e-5);
 }
 
 }  // namespace

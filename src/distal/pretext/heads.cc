@@ -29,6 +29,8 @@ torch::Tensor Mlp::forward(const torch::Tensor& x) {
   return second_->forward(at::layer_norm(hidden, {hidden.size(1)}).relu());
 }
 
-std::shared_ptr<Linear> task_head(int64_t in, int64_t out, const Random& random) { return linear(in, out, 0.01, random); }
+std::shared_ptr<Linear> task_head(int64_t in, int64_t out, const Random& random) {
+  return linear(in, out, 0.01, random);
+}
 
 }  // namespace distal

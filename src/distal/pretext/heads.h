@@ -11,8 +11,9 @@
 
 namespace distal {
 
-/// Linear, layer norm, ReLU, linear: projections and predictors. Layer norm (without weights) where the papers have batch norm or
-/// none: a head may see a single clip of a batch. Weights are Kaiming normal, biases 0.
+/// Linear, layer norm, ReLU, linear: projections and predictors. Layer norm (without weights) where
+/// the papers have batch norm or none: a head may see a single clip of a batch. Weights are Kaiming
+/// normal, biases 0.
 class Mlp final : public torch::nn::Module {
  public:
   Mlp(int64_t in, int64_t hidden, int64_t out, const Random& random);

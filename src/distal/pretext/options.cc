@@ -14,10 +14,12 @@ std::vector<std::string> task_names() {
 }
 
 // One for each name, with the options it had.
-std::vector<TaskChoice> choices(const std::vector<std::string>& names, const std::vector<TaskChoice>& before) {
+std::vector<TaskChoice> choices(const std::vector<std::string>& names,
+                                const std::vector<TaskChoice>& before) {
   std::vector<TaskChoice> chosen;
   for (const auto& name : names) {
-    const auto kept = std::find_if(before.begin(), before.end(), [&](const TaskChoice& task) { return task.name == name; });
+    const auto kept = std::find_if(before.begin(), before.end(),
+                                   [&](const TaskChoice& task) { return task.name == name; });
     chosen.push_back(kept != before.end() ? *kept : TaskChoice{});
     chosen.back().name = name;
   }
@@ -27,7 +29,9 @@ std::vector<TaskChoice> choices(const std::vector<std::string>& names, const std
 void require_no_labels(const PretextOptions& options, const std::string& place) {
   const TrainingOptions& training = options.training;
   const auto refuse = [&](const char* option) {
-    throw UsageError(fmt::format("{}: {} is about labels, which pre-training does not look at; leave it out", place, option));
+    throw UsageError(
+        fmt::format("{}: {} is about labels, which pre-training does not look at; leave it out",
+                    place, option));
   };
   if (training.class_balanced) refuse("training.class_balanced");
   if (training.class_weights) refuse("training.class_weights");
@@ -56,18 +60,26 @@ PretextOptions::PretextOptions() {
 }
 
 void PretextOptions::visit(OptionVisitor& v) const {
-  v("mode", mode, "both: contrast, and tell the transformations; tasks: tell them only; augment: contrast transformed clips; contrast: plain ones",
+  v("mode", mode,
+    "both: contrast, and tell the transformations; tasks: tell them only; augment: contrast "
+    "transformed clips; contrast: plain ones",
     one_of({"both", "tasks", "augment", "contrast"}));
   v("contrast", contrast, "the contrastive learner");
-  v("tasks", tasks, "transformations of the clips; a section of the same name has a task's own options", one_of(task_names()));
+  v("tasks", tasks,
+    "transformations of the clips; a section of the same name has a task's own options",
+    one_of(task_names()));
   if (std::set<std::string>(tasks.begin(), tasks.end()).size() < tasks.size())
     throw UsageError(fmt::format("{}: tasks names one twice; keep one", v.place()));
   if (tasks.empty() && transforms())
-    throw UsageError(fmt::format("{}: tasks is empty, which leaves mode {} nothing to do; name one, or choose mode: contrast", v.place(), mode));
+    throw UsageError(fmt::format("{}: tasks is empty, which leaves mode {} nothing to do; name "
+                                 "one, or choose mode: contrast",
+                                 v.place(), mode));
   chosen = choices(tasks, chosen);
   for (const TaskChoice& task : chosen) v(task.name.c_str(), task, "options of the task");
-  v("draw", draw, "one: a task for each clip, at the cost of one; all: every task for every clip", one_of({"one", "all"}));
-  v("key", key, "the other view of a clip: plain, or transformed by a draw of its own", one_of({"plain", "transformed"}));
+  v("draw", draw, "one: a task for each clip, at the cost of one; all: every task for every clip",
+    one_of({"one", "all"}));
+  v("key", key, "the other view of a clip: plain, or transformed by a draw of its own",
+    one_of({"plain", "transformed"}));
   v("dim", dim, "of the space in which clips are contrasted", between(2, 8192));
   v("hidden", hidden, "width of the heads' hidden layer", between(2, 8192));
   v("stride", stride, "video frames from one frame of a view to the next", between(1, 1000));

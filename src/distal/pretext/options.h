@@ -1,7 +1,8 @@
 #pragma once
 // How a network is pre-trained on clips without labels: a `pretext` section of a recipe,
 //
-//   pretext: {mode: both, contrast: moco, tasks: [rotation, reverse, shuffle, speed], speed: {strides: [1, 2, 4]}, training: {...}}
+//   pretext: {mode: both, contrast: moco, tasks: [rotation, reverse, shuffle, speed], speed:
+//   {strides: [1, 2, 4]}, training: {...}}
 //
 // where each task of `tasks` may have a section of its own name.
 
@@ -18,37 +19,41 @@ namespace distal {
 
 struct TaskChoice {
   std::string name;
-  double weight = 1;                        // lambda_t
+  double weight = 1;                                // lambda_t
   mutable std::shared_ptr<const PretextTask> task;  // made by `visit`, with its options
-  void visit(OptionVisitor& v) const;             // the task's own fields stand beside these
-  bool operator==(const TaskChoice& other) const { return name == other.name && resolved(*this) == resolved(other); }
+  void visit(OptionVisitor& v) const;               // the task's own fields stand beside these
+  bool operator==(const TaskChoice& other) const {
+    return name == other.name && resolved(*this) == resolved(other);
+  }
  private:
   mutable std::shared_ptr<const void> options_;
 };
 
 struct PretextOptions {
-  std::string mode = "both";                // both, tasks, augment, contrast
+  std::string mode = "both";  // both, tasks, augment, contrast
   Choice<Contrast> contrast{"moco"};
   std::vector<std::string> tasks = {"rotation", "reverse", "shuffle", "speed"};
-  mutable std::vector<TaskChoice> chosen;   // one for each of `tasks`; made by `visit`
-  std::string draw = "one";                 // one task per clip, or all
-  std::string key = "plain";                // the key view: plain (variant A) or transformed (variant B)
+  mutable std::vector<TaskChoice> chosen;  // one for each of `tasks`; made by `visit`
+  std::string draw = "one";                // one task per clip, or all
+  std::string key = "plain";  // the key view: plain (variant A) or transformed (variant B)
   // of projection heads; as published for video: 128 and 2048
   int64_t dim = 128;
   int64_t hidden = 256;
-  int64_t stride = 1;                       // video frames from one frame of a view to the next
+  int64_t stride = 1;  // video frames from one frame of a view to the next
   TrainingOptions training;
-  AugmentOptions augment;                   // of each view by itself
+  AugmentOptions augment;  // of each view by itself
   PretextOptions();
-  /// Throws UsageError: no task where one is wanted, a task named twice, an option of `training` or `augment` that needs labels.
+  /// Throws UsageError: no task where one is wanted, a task named twice, an option of `training` or
+  /// `augment` that needs labels.
   void visit(OptionVisitor& v) const;
   bool operator==(const PretextOptions&) const = default;
 
   bool contrasts() const { return mode != "tasks"; }      // a contrastive loss, so a second view
   bool transforms() const { return mode != "contrast"; }  // clips are transformed
   bool asks() const { return mode == "both" || mode == "tasks"; }  // the tasks are learned
-  /// Frames of a view for clips of `frames`: what the most demanding task of `tasks` wants. It is the same in every mode, so that
-  /// recipes that differ in mode alone see the same views. Throws Error: clips too short for a task.
+  /// Frames of a view for clips of `frames`: what the most demanding task of `tasks` wants. It is
+  /// the same in every mode, so that recipes that differ in mode alone see the same views. Throws
+  /// Error: clips too short for a task.
   int64_t view_frames(int64_t frames) const;
 };
 

@@ -8,7 +8,8 @@
 namespace distal {
 namespace {
 
-class Parts final : public torch::nn::Module {};  // a name for what is trained and remembered beside the net
+class Parts final : public torch::nn::Module {
+};  // a name for what is trained and remembered beside the net
 
 torch::Tensor range(int64_t first, int64_t count, const torch::Tensor& like) {
   return torch::arange(first, first + count, like.options().dtype(torch::kInt64));
@@ -33,14 +34,19 @@ void follow_gate(const Net& net, const Net& twin) {
   const auto from = net.modules(/*include_self=*/false);
   const auto to = twin.modules(/*include_self=*/false);
   for (size_t i = 0; i < from.size(); ++i) {
-    if (const auto* conv = from[i]->as<Conv>()) to[i]->as<Conv>()->set_full_precision(conv->full_precision());
+    if (const auto* conv = from[i]->as<Conv>())
+      to[i]->as<Conv>()->set_full_precision(conv->full_precision());
   }
 }
 
 }  // namespace
 
-Taco::Taco(PretextOptions options, const Net& net, const std::function<Model()>& twin, int64_t frames, int64_t clips, const Random& random)
-    : options_(std::move(options)), frames_(frames), all_(options_.draw == "all" && options_.transforms()), extra_(std::make_shared<Parts>()) {
+Taco::Taco(PretextOptions options, const Net& net, const std::function<Model()>& twin,
+           int64_t frames, int64_t clips, const Random& random)
+    : options_(std::move(options)),
+      frames_(frames),
+      all_(options_.draw == "all" && options_.transforms()),
+      extra_(std::make_shared<Parts>()) {
   expect(static_cast<bool>(options_.contrast), "the options were read before they are used");
   const int64_t embedding = net.embedding_size();
   if (options_.transforms()) {
@@ -54,24 +60,38 @@ Taco::Taco(PretextOptions options, const Net& net, const std::function<Model()>&
     encoder_->train();
   }
   for (const TaskChoice& task : options_.chosen) {
-    if (options_.mode == "both") add_branch(task.name, embedding, clips, random.stream("branch " + task.name));
+    if (options_.mode == "both")
+      add_branch(task.name, embedding, clips, random.stream("branch " + task.name));
     if (options_.asks())
-      heads_.push_back(extra_->register_module("head_" + task.name, task_head(embedding * task.task->clips(), task.task->outputs(), random.stream("head " + task.name))));
+      heads_.push_back(extra_->register_module(
+          "head_" + task.name, task_head(embedding * task.task->clips(), task.task->outputs(),
+                                         random.stream("head " + task.name))));
   }
-  if (options_.contrasts() && options_.mode != "both") add_branch("all", embedding, clips, random.stream("branch"));
+  if (options_.contrasts() && options_.mode != "both")
+    add_branch("all", embedding, clips, random.stream("branch"));
   extra_->to(device_of(net));
 }
 
-void Taco::add_branch(const std::string& name, int64_t embedding, int64_t clips, const Random& random) {
+void Taco::add_branch(const std::string& name, int64_t embedding, int64_t clips,
+                      const Random& random) {
   Branch branch;
-  const auto projection = [&] { return std::make_shared<Mlp>(embedding, options_.hidden, options_.dim, random.stream("projection")); };
+  const auto projection = [&] {
+    return std::make_shared<Mlp>(embedding, options_.hidden, options_.dim,
+                                 random.stream("projection"));
+  };
   branch.projection = extra_->register_module("projection_" + name, projection());
-  if (encoder_) branch.key_projection = extra_->register_module("key_projection_" + name, projection());  // equal at first
-  branch.contrast = extra_->register_module("contrast_" + name, options_.contrast->branch({options_.dim, options_.hidden, clips}, random.stream("contrast")));
+  if (encoder_)
+    branch.key_projection =
+        extra_->register_module("key_projection_" + name, projection());  // equal at first
+  branch.contrast = extra_->register_module(
+      "contrast_" + name,
+      options_.contrast->branch({options_.dim, options_.hidden, clips}, random.stream("contrast")));
   branches_.push_back(std::move(branch));
 }
 
-int64_t Taco::views_of(int64_t samples) const { return all_ ? samples / std::ssize(tasks_) : samples; }
+int64_t Taco::views_of(int64_t samples) const {
+  return all_ ? samples / std::ssize(tasks_) : samples;
+}
 
 std::vector<Taco::Group> Taco::groups(int64_t samples) const {
   const auto count = std::ssize(tasks_);
@@ -88,8 +108,9 @@ std::vector<Taco::Group> Taco::groups(int64_t samples) const {
 
 Batch Taco::prepare(const Batch& views, const Random& random) const {
   const int64_t count = views.rows.size(0);
-  const torch::Tensor order = all_ ? torch::arange(count, torch::kInt64).repeat({std::ssize(tasks_)})
-                                   : torch::tensor(random.stream("order").permutation(count), torch::kInt64);
+  const torch::Tensor order =
+      all_ ? torch::arange(count, torch::kInt64).repeat({std::ssize(tasks_)})
+           : torch::tensor(random.stream("order").permutation(count), torch::kInt64);
   Random query = random.stream("query");
   Random key = random.stream("key");
   std::vector<torch::Tensor> queries, keys, labels;
@@ -97,12 +118,15 @@ Batch Taco::prepare(const Batch& views, const Random& random) const {
     const PretextTask& task = *tasks_[group.task];
     const torch::Tensor rows = order.narrow(0, group.first, group.samples);
     labels.push_back(task.draw(group.samples, frames_, query));
-    queries.push_back(task.transform(views.clips.index_select(0, rows), labels.back(), frames_, query));
+    queries.push_back(
+        task.transform(views.clips.index_select(0, rows), labels.back(), frames_, query));
     if (!options_.contrasts() || options_.key == "plain") continue;
-    keys.push_back(task.transform(views.second.index_select(0, rows), task.draw(group.samples, frames_, key), frames_, key));
+    keys.push_back(task.transform(views.second.index_select(0, rows),
+                                  task.draw(group.samples, frames_, key), frames_, key));
   }
   if (options_.contrasts() && options_.key == "plain")
-    keys.push_back(NoTask().transform(views.second.index_select(0, order.narrow(0, 0, count)), {}, frames_, key));
+    keys.push_back(NoTask().transform(views.second.index_select(0, order.narrow(0, 0, count)), {},
+                                      frames_, key));
   Batch prepared;
   prepared.clips = torch::cat(queries);
   if (!keys.empty()) prepared.second = torch::cat(keys);
@@ -113,11 +137,13 @@ Batch Taco::prepare(const Batch& views, const Random& random) const {
 }
 
 // Of each group [samples, m, D].
-std::vector<torch::Tensor> Taco::features(const torch::Tensor& embedding, const std::vector<Group>& groups) const {
+std::vector<torch::Tensor> Taco::features(const torch::Tensor& embedding,
+                                          const std::vector<Group>& groups) const {
   std::vector<torch::Tensor> parts;
   for (const Group& group : groups) {
     const int64_t clips = tasks_[group.task]->clips();
-    parts.push_back(embedding.narrow(0, group.first_clip, group.samples * clips).view({group.samples, clips, -1}));
+    parts.push_back(embedding.narrow(0, group.first_clip, group.samples * clips)
+                        .view({group.samples, clips, -1}));
   }
   return parts;
 }
@@ -135,8 +161,10 @@ Losses Taco::losses(Net& net, const Batch& batch) {
   const c10::impl::ExcludeDispatchKeyGuard full_precision(c10::autocast_dispatch_keyset);
   for (size_t i = 0; i < shares.size(); ++i) {
     const TaskChoice& task = options_.chosen[shares[i].task];
-    const torch::Tensor labels = batch.targets.narrow(0, shares[i].first, shares[i].samples).squeeze(1);
-    const torch::Tensor each = task.task->loss(heads_[shares[i].task]->forward(seen[i].flatten(1)), labels);
+    const torch::Tensor labels =
+        batch.targets.narrow(0, shares[i].first, shares[i].samples).squeeze(1);
+    const torch::Tensor each =
+        task.task->loss(heads_[shares[i].task]->forward(seen[i].flatten(1)), labels);
     note(task.name, each.mean());
     losses.emplace_back(task.name, task.weight * each.sum() / views);
   }
@@ -154,7 +182,8 @@ torch::Tensor Taco::key_features(Net& net, const Batch& batch, const std::vector
 }
 
 // The sum over all queries.
-torch::Tensor Taco::contrast(Net& net, const Batch& batch, const std::vector<Group>& groups, const std::vector<torch::Tensor>& features) {
+torch::Tensor Taco::contrast(Net& net, const Batch& batch, const std::vector<Group>& groups,
+                             const std::vector<torch::Tensor>& features) {
   torch::Tensor keys;
   {
     const torch::AutoGradMode gradient(!encoder_);
@@ -172,14 +201,16 @@ torch::Tensor Taco::contrast(Net& net, const Batch& batch, const std::vector<Gro
     const auto [task, first, size, first_clip] = groups[i];
     // A task has all keys of the batch, but its own where each task has transformed every clip.
     const bool own = all_ && count == samples;
-    const torch::Tensor among = own ? keys.narrow(0, first, size) : keys, clips = batch.rows.narrow(0, own ? first : 0, among.size(0));
+    const torch::Tensor among = own ? keys.narrow(0, first, size) : keys,
+                        clips = batch.rows.narrow(0, own ? first : 0, among.size(0));
     sums.push_back(contrast_in(branches_[task], queries[i], among,
                                range(all_ ? 0 : first, size, keys), clips));
   }
   return torch::stack(sums).sum();
 }
 
-torch::Tensor Taco::contrast_in(const Branch& branch, const torch::Tensor& queries, const torch::Tensor& keys, const torch::Tensor& positive,
+torch::Tensor Taco::contrast_in(const Branch& branch, const torch::Tensor& queries,
+                                const torch::Tensor& keys, const torch::Tensor& positive,
                                 const torch::Tensor& clips) const {
   ContrastBatch batch{branch.projection->forward(queries), {}, positive, clips};
   {
@@ -194,7 +225,8 @@ void Taco::stepped(Net& net, int64_t step, int64_t steps) {
   const torch::NoGradGuard no_grad;
   const double momentum = options_.contrast->momentum(step, steps);
   follow(net, *encoder_, momentum);
-  for (const Branch& branch : branches_) follow(*branch.projection, *branch.key_projection, momentum);
+  for (const Branch& branch : branches_)
+    follow(*branch.projection, *branch.key_projection, momentum);
 }
 
 void Taco::note(const std::string& part, const torch::Tensor& mean) {

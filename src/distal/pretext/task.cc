@@ -18,11 +18,14 @@ torch::Tensor PretextTask::loss(const torch::Tensor& outputs, const torch::Tenso
 
 double PretextTask::chance(int64_t) const { return std::log(static_cast<double>(outputs())); }
 
-torch::Tensor NoTask::transform(const torch::Tensor& views, const torch::Tensor&, int64_t frames, Random& random) const {
-  return pick_frames(views, draw_windows(views, std::vector<int64_t>(views.size(0), 1), frames, random));
+torch::Tensor NoTask::transform(const torch::Tensor& views, const torch::Tensor&, int64_t frames,
+                                Random& random) const {
+  return pick_frames(views,
+                     draw_windows(views, std::vector<int64_t>(views.size(0), 1), frames, random));
 }
 
-torch::Tensor draw_windows(const torch::Tensor& views, const std::vector<int64_t>& strides, int64_t frames, Random& random) {
+torch::Tensor draw_windows(const torch::Tensor& views, const std::vector<int64_t>& strides,
+                           int64_t frames, Random& random) {
   expect(std::ssize(strides) == views.size(0), "a stride for each view");
   std::vector<std::vector<int64_t>> rows;
   for (const int64_t stride : strides) {
@@ -39,7 +42,8 @@ torch::Tensor pick_frames(const torch::Tensor& views, const torch::Tensor& numbe
   const int64_t n = views.size(0);
   const int64_t clips = numbers.dim() == 3 ? numbers.size(1) : 1;
   const int64_t frames = numbers.size(-1);
-  const auto wanted = numbers.reshape({n, 1, clips * frames, 1, 1}).expand({n, views.size(1), clips * frames, views.size(3), views.size(4)});
+  const auto wanted = numbers.reshape({n, 1, clips * frames, 1, 1})
+                          .expand({n, views.size(1), clips * frames, views.size(3), views.size(4)});
   const auto picked = views.gather(2, wanted);
   return clips == 1 ? picked : picked.unflatten(2, {clips, frames}).transpose(1, 2).flatten(0, 1);
 }

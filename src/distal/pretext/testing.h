@@ -1,5 +1,6 @@
 #pragma once
-// For tests of this room: views made of numbers alone, with a truth for every task to find, and a small network.
+// For tests of this room: views made of numbers alone, with a truth for every task to find, and a
+// small network.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -10,16 +11,19 @@
 
 namespace distal {
 
-// The nets of these tests are small: on a busy machine threads that wait for each other cost tenfold.
+// The nets of these tests are small: on a busy machine threads that wait for each other cost
+// tenfold.
 [[maybe_unused]] inline const bool kOneThread = (at::set_num_threads(1), true);
 
 constexpr int64_t kFrames = 4;
 constexpr int64_t kSize = 16;
 
-/// float32 [count, 3, frames, 16, 16]: a square that moves right and brightens with time, over a ground that is light above and
-/// dark below. So every frame shows which way is up, and every two which is the later.
+/// float32 [count, 3, frames, 16, 16]: a square that moves right and brightens with time, over a
+/// ground that is light above and dark below. So every frame shows which way is up, and every two
+/// which is the later.
 inline torch::Tensor moving_squares(int64_t count, int64_t frames, Random random) {
-  const torch::Tensor ground = torch::linspace(0.5, -0.5, kSize).view({kSize, 1}).expand({kSize, kSize});
+  const torch::Tensor ground =
+      torch::linspace(0.5, -0.5, kSize).view({kSize, 1}).expand({kSize, kSize});
   const torch::Tensor views = torch::empty({count, 3, frames, kSize, kSize});
   views.copy_(ground);
   for (int64_t i = 0; i < count; ++i) {
@@ -28,7 +32,11 @@ inline torch::Tensor moving_squares(int64_t count, int64_t frames, Random random
     const int64_t top = random.below(kSize / 2);
     for (int64_t t = 0; t < frames; ++t) {
       for (int64_t x = 0; x < kSize / 2; ++x)
-        views[i].select(1, t).narrow(1, top, kSize / 2).select(2, (left + t + x) % kSize).fill_(first + 1.6 * static_cast<double>(t) / static_cast<double>(frames));
+        views[i]
+            .select(1, t)
+            .narrow(1, top, kSize / 2)
+            .select(2, (left + t + x) % kSize)
+            .fill_(first + 1.6 * static_cast<double>(t) / static_cast<double>(frames));
     }
   }
   return views;
@@ -43,7 +51,9 @@ inline Batch views_of(int64_t count, int64_t frames, const Random& random, int64
   return batch;
 }
 
-inline Model small_net(uint64_t seed = 1) { return make<Backbone>("resnet3d", "depth: 10, width: 4")->build(2, Random(seed)); }
+inline Model small_net(uint64_t seed = 1) {
+  return make<Backbone>("resnet3d", "depth: 10, width: 4")->build(2, Random(seed));
+}
 
 inline PretextOptions pretext_options(const std::string& yaml) {
   PretextOptions options;
@@ -53,7 +63,8 @@ inline PretextOptions pretext_options(const std::string& yaml) {
 
 /// For clips of kFrames out of a pool of 64.
 inline Taco taco_for(const std::string& yaml, const Net& net) {
-  return Taco(pretext_options(yaml), net, [] { return small_net(9); }, kFrames, 64, Random(3));
+  return Taco(
+      pretext_options(yaml), net, [] { return small_net(9); }, kFrames, 64, Random(3));
 }
 
 }  // namespace distal

@@ -56,16 +56,19 @@ CommonBudget common_budget(const Summary& summary, const Trial& a, const Trial& 
   return common;
 }
 
-/// Adds `times` each test clip's share of the area, which is a sum over the rounds: what a round would give that is right alone, where
-/// the clip was right. False where the rounds' lists do not fit.
-bool add_areas(std::vector<double>& clips, const Trial& trial, const BudgetCurve& curve, double from, double to, double times) {
+/// Adds `times` each test clip's share of the area, which is a sum over the rounds: what a round
+/// would give that is right alone, where the clip was right. False where the rounds' lists do not
+/// fit.
+bool add_areas(std::vector<double>& clips, const Trial& trial, const BudgetCurve& curve,
+               double from, double to, double times) {
   for (size_t point = 0; point < curve.round.size(); ++point) {
     const auto& correct = trial.rounds[curve.round[point]].metrics.correct;
     if (correct.size() != clips.size()) return false;
     std::vector<double> alone(curve.spent.size(), 0);
     alone[point] = 1;
     const double weight = times * mean_between(alone, curve.spent, from, to);
-    for (size_t clip = 0; clip < clips.size(); ++clip) clips[clip] += weight * static_cast<double>(correct[clip]);
+    for (size_t clip = 0; clip < clips.size(); ++clip)
+      clips[clip] += weight * static_cast<double>(correct[clip]);
   }
   return true;
 }
@@ -96,14 +99,16 @@ double wall_s(const RoundResult& round) {
 }
 
 bool began_alike(const RoundResult& a, const RoundResult& b) {
-  return a.answers == b.answers && a.metrics.nll == b.metrics.nll && a.metrics.correct == b.metrics.correct;
+  return a.answers == b.answers && a.metrics.nll == b.metrics.nll &&
+         a.metrics.correct == b.metrics.correct;
 }
 
 /// Of the first round of a run, had it trained its first student by itself.
 double first_wall_s(const Results& results, const Trial& trial) {
   double most = wall_s(trial.rounds.front());
   for (const auto& other : results.trials) {
-    if (other.seed == trial.seed && !other.rounds.empty() && began_alike(other.rounds.front(), trial.rounds.front()))
+    if (other.seed == trial.seed && !other.rounds.empty() &&
+        began_alike(other.rounds.front(), trial.rounds.front()))
       most = std::max(most, wall_s(other.rounds.front()));
   }
   return most;
@@ -125,28 +130,38 @@ Outcome outcome(const Results& results, const ArmView& arm, size_t round) {
     watched.push_back(r.watched_s);
     wall.push_back(wall_until(results, *trial, round));
   }
-  return {&arm, static_cast<int64_t>(round), estimate(right).mean, estimate(answers).mean, estimate(watched).mean, estimate(wall).mean};
+  return {&arm,
+          static_cast<int64_t>(round),
+          estimate(right).mean,
+          estimate(answers).mean,
+          estimate(watched).mean,
+          estimate(wall).mean};
 }
 
 bool known(const Outcome& o) { return finite({o.accuracy, o.answers, o.watched_s, o.wall_s}); }
 
 bool beats(const Outcome& a, const Outcome& b) {
-  const bool nowhere_worse = a.accuracy >= b.accuracy && a.answers <= b.answers && a.watched_s <= b.watched_s && a.wall_s <= b.wall_s;
-  return nowhere_worse && (a.accuracy > b.accuracy || a.answers < b.answers || a.watched_s < b.watched_s || a.wall_s < b.wall_s);
+  const bool nowhere_worse = a.accuracy >= b.accuracy && a.answers <= b.answers &&
+                             a.watched_s <= b.watched_s && a.wall_s <= b.wall_s;
+  return nowhere_worse && (a.accuracy > b.accuracy || a.answers < b.answers ||
+                           a.watched_s < b.watched_s || a.wall_s < b.wall_s);
 }
 
 }  // namespace
 
-double mean_between(const std::vector<double>& accuracy, const std::vector<double>& x, double from, double to) {
+double mean_between(const std::vector<double>& accuracy, const std::vector<double>& x, double from,
+                    double to) {
   expect(accuracy.size() == x.size() && !x.empty(), "one x per point of the curve");
   expect(std::is_sorted(x.begin(), x.end()), "budgets never fall");
-  expect(x.front() <= from && from < to && to <= x.back(), "the part of a curve lies within it and has a width");
+  expect(x.front() <= from && from < to && to <= x.back(),
+         "the part of a curve lies within it and has a width");
   double area = 0;
   for (size_t i = 0; i + 1 < x.size(); ++i) {
     const double low = std::max(from, x[i]);
     const double high = std::min(to, x[i + 1]);
     if (low >= high) continue;
-    const double middle = ((low + high) / 2 - x[i]) / (x[i + 1] - x[i]);  // a straight line's mean is its middle
+    const double middle =
+        ((low + high) / 2 - x[i]) / (x[i + 1] - x[i]);  // a straight line's mean is its middle
     area += (high - low) * (accuracy[i] + middle * (accuracy[i + 1] - accuracy[i]));
   }
   return area / (to - from);
@@ -165,7 +180,8 @@ Thirds aubc_thirds(const std::vector<double>& accuracy, const std::vector<double
   const double range = x.back() - x.front();
   const double first = x.front() + range / 3;
   const double second = x.front() + 2 * range / 3;
-  return {mean_between(accuracy, x, x.front(), first), mean_between(accuracy, x, first, second), mean_between(accuracy, x, second, x.back())};
+  return {mean_between(accuracy, x, x.front(), first), mean_between(accuracy, x, first, second),
+          mean_between(accuracy, x, second, x.back())};
 }
 
 std::optional<double> saved_share(double needed, double control) {
@@ -176,12 +192,16 @@ std::optional<double> saved_share(double needed, double control) {
 std::vector<Comparison> compare_areas(const Summary& summary) {
   const auto difference = [&](const Trial& arm, const Trial& twin) {
     const auto [a, b, from, to] = common_budget(summary, arm, twin);
-    return from < to ? mean_between(a.accuracy, a.spent, from, to) - mean_between(b.accuracy, b.spent, from, to) : kNan;
+    return from < to ? mean_between(a.accuracy, a.spent, from, to) -
+                           mean_between(b.accuracy, b.spent, from, to)
+                     : kNan;
   };
   const auto by_clip = [&](const Trial& arm, const Trial& twin) {
     const auto [a, b, from, to] = common_budget(summary, arm, twin);
     std::vector<double> clips(summary.results->test_videos.size(), 0);
-    return add_areas(clips, arm, a, from, to, 1) && add_areas(clips, twin, b, from, to, -1) ? clips : std::vector<double>();
+    return add_areas(clips, arm, a, from, to, 1) && add_areas(clips, twin, b, from, to, -1)
+               ? clips
+               : std::vector<double>();
   };
   return compare(summary, difference, by_clip);
 }
@@ -190,7 +210,8 @@ std::vector<std::vector<double>> penalties(const Summary& summary) {
   const size_t arms = summary.arms.size();
   std::vector<std::vector<double>> matrix(arms, std::vector<double>(arms, kNan));
   for (size_t i = 0; i < arms; ++i) {
-    for (size_t j = i + 1; j < arms; ++j) std::tie(matrix[i][j], matrix[j][i]) = duel(summary, summary.arms[i], summary.arms[j]);
+    for (size_t j = i + 1; j < arms; ++j)
+      std::tie(matrix[i][j], matrix[j][i]) = duel(summary, summary.arms[i], summary.arms[j]);
   }
   return matrix;
 }

@@ -15,7 +15,8 @@ constexpr const char* kDash = "–";
 constexpr const char* kReplacement = "\xEF\xBF\xBD";
 
 std::string grouped(std::string digits) {
-  for (auto at = static_cast<int64_t>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<size_t>(at), ",");
+  for (auto at = static_cast<int64_t>(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(static_cast<size_t>(at), ",");
   return digits;
 }
 
@@ -27,13 +28,21 @@ std::string escaped(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     const size_t length = utf8_length(text.substr(at));
     const char c = text[at];
-    if (length == 0 || (length == 1 && (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) && c != '\n' && c != '\t')) out += kReplacement;
-    else if (c == '&') out += "&amp;";
-    else if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '"') out += "&quot;";
-    else if (c == '\'') out += "&#39;";
-    else out.append(text.substr(at, length));
+    if (length == 0 || (length == 1 && (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) &&
+                        c != '\n' && c != '\t'))
+      out += kReplacement;
+    else if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '"')
+      out += "&quot;";
+    else if (c == '\'')
+      out += "&#39;";
+    else
+      out.append(text.substr(at, length));
     at += length == 0 ? 1 : length;
   }
   return out;
@@ -46,7 +55,9 @@ std::string shortened(std::string_view text, int64_t characters) {
     at += std::max<size_t>(1, utf8_length(text.substr(at)));
   }
   if (static_cast<int64_t>(starts.size()) <= characters) return std::string(text);
-  return std::string(text.substr(0, starts[static_cast<size_t>(std::max<int64_t>(0, characters - 1))])) + "…";
+  return std::string(
+             text.substr(0, starts[static_cast<size_t>(std::max<int64_t>(0, characters - 1))])) +
+         "…";
 }
 
 std::string percent(double share, int decimals) {
@@ -76,8 +87,10 @@ std::string number(double value, int decimals) {
 
 std::string wall_time(double seconds) {
   if (!std::isfinite(seconds)) return kDash;
-  if (seconds < 59.5) return number(seconds, seconds < 0.995 ? 2 : seconds < 9.95 ? 1 : 0) + "\u00A0s";
-  return seconds < 3597 ? number(seconds / 60, 1) + "\u00A0min" : number(seconds / 3600, 2) + "\u00A0h";
+  if (seconds < 59.5)
+    return number(seconds, seconds < 0.995 ? 2 : seconds < 9.95 ? 1 : 0) + "\u00A0s";
+  return seconds < 3597 ? number(seconds / 60, 1) + "\u00A0min"
+                        : number(seconds / 3600, 2) + "\u00A0h";
 }
 
 std::string p_value(double p) {
@@ -86,13 +99,16 @@ std::string p_value(double p) {
 }
 
 std::string base64(std::string_view bytes) {
-  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  static constexpr char kAlphabet[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);
   for (size_t at = 0; at < bytes.size(); at += 3) {
     uint32_t group = 0;
-    for (size_t i = 0; i < 3; ++i) group = group << 8 | (at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0U);
-    for (size_t i = 0; i < 4; ++i) out += at + i <= bytes.size() ? kAlphabet[group >> (18 - 6 * i) & 63] : '=';
+    for (size_t i = 0; i < 3; ++i)
+      group = group << 8 | (at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0U);
+    for (size_t i = 0; i < 4; ++i)
+      out += at + i <= bytes.size() ? kAlphabet[group >> (18 - 6 * i) & 63] : '=';
   }
   return out;
 }
@@ -103,14 +119,16 @@ Table& Table::row(std::vector<std::string> cells, std::string row_class) {
 }
 
 std::string Table::html() const {
-  std::string out = "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"" + escaped(caption_) + "\"><table><caption><span>" +
-                    escaped(caption_) + "</span></caption><thead><tr>";
+  std::string out = "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"" +
+                    escaped(caption_) + "\"><table><caption><span>" + escaped(caption_) +
+                    "</span></caption><thead><tr>";
   for (const auto& heading : headings_) out += "<th scope=\"col\">" + heading + "</th>";
   out += "</tr></thead><tbody>\n";
   for (const auto& row : rows_) {
     out += row.name.empty() ? "<tr>" : "<tr class=\"" + row.name + "\">";
-    for (size_t i = 0; i < row.cells.size(); ++i) out += i == 0 ? "<th scope=\"row\">" + row.cells[i] + "</th>" : "<td>" + row.cells[i] +
-        "</td>";
+    for (size_t i = 0; i < row.cells.size(); ++i)
+      out +=
+          i == 0 ? "<th scope=\"row\">" + row.cells[i] + "</th>" : "<td>" + row.cells[i] + "</td>";
     out += "</tr>\n";
   }
   return out + "</tbody></table></div>\n";

@@ -11,15 +11,16 @@ using ::testing::HasSubstr;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 TEST(Html, EscapesWhatCouldEndATextOrAnAttribute) {
-  EXPECT_EQ(escaped("<a href=\"x\">'&'</a>"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;");
+  EXPECT_EQ(escaped("<a href=\"x\">'&'</a>"),
+            "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;");
   EXPECT_EQ(escaped("größe 動画"), "größe 動画");
 }
 
 TEST(Html, ReplacesBytesThatAreNoText) {
   EXPECT_EQ(escaped("a\xFFz"), "a\uFFFDz");
-  EXPECT_EQ(escaped("a\xC3"), "a\uFFFD");                    // cut in the middle
-  EXPECT_EQ(escaped("\xC0\xAF"), "\uFFFD\uFFFD");            // overlong
-  EXPECT_EQ(escaped("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD");  // a surrogate
+  EXPECT_EQ(escaped("a\xC3"), "a\uFFFD");                              // cut in the middle
+  EXPECT_EQ(escaped("\xC0\xAF"), "\uFFFD\uFFFD");                      // overlong
+  EXPECT_EQ(escaped("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD");            // a surrogate
   EXPECT_EQ(escaped("\xF4\x90\x80\x80"), "\uFFFD\uFFFD\uFFFD\uFFFD");  // above U+10FFFF
   EXPECT_EQ(escaped("\xF4\x8F\xBF\xBF"), "\U0010FFFF");
   EXPECT_EQ(escaped(std::string_view("a\0\x1B[1m", 6)), "a\uFFFD\uFFFD[1m");
@@ -52,7 +53,8 @@ TEST(Html, WritesNumbersAsReadersWantThem) {
 }
 
 TEST(Html, WritesADashWhereThereIsNoNumber) {
-  for (const auto& text : {percent(kNan), points(kNan), number(kNan), p_value(kNan), wall_time(std::numeric_limits<double>::infinity())}) {
+  for (const auto& text : {percent(kNan), points(kNan), number(kNan), p_value(kNan),
+                           wall_time(std::numeric_limits<double>::infinity())}) {
     EXPECT_EQ(text, "–");
   }
 }

@@ -5,8 +5,9 @@
 namespace distal {
 namespace {
 
-// Okabe and Ito's colour-blind safe hues ("Color Universal Design", 2008), darkened or lightened until each has a
-// contrast of at least 3:1 on its background (WCAG 2.1, 1.4.11). The control is grey.
+// Okabe and Ito's colour-blind safe hues ("Color Universal Design", 2008), darkened or lightened
+// until each has a contrast of at least 3:1 on its background (WCAG 2.1, 1.4.11). The control is
+// grey.
 constexpr const char* kColours = R"css(
 :root {
   color-scheme: light dark;
@@ -177,7 +178,8 @@ svg .count { fill: var(--ink); font-size: 12px } svg .dark { fill: var(--on-cell
 }
 )css";
 
-// Titles inside the charts become tooltips that appear at once; without the script the browser's own remain.
+// Titles inside the charts become tooltips that appear at once; without the script the browser's
+// own remain.
 constexpr const char* kScript = R"js(
 (() => {
   const tip = document.createElement("div");
@@ -212,7 +214,8 @@ std::string highlights() {
   std::string out;
   for (const std::string arm : {"s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "ctl"}) {
     const std::string pointed = ".arms:has(.series." + arm + ":hover, .legend ." + arm + ":hover) ";
-    out += pointed + ".series:not(." + arm + ") { opacity: .2 } " + pointed + "." + arm + " .band { fill-opacity: .15 }\n";
+    out += pointed + ".series:not(." + arm + ") { opacity: .2 } " + pointed + "." + arm +
+           " .band { fill-opacity: .15 }\n";
   }
   return out;
 }
@@ -220,10 +223,14 @@ std::string highlights() {
 }  // namespace
 
 std::string page(const std::string& title, const std::string& body) {
-  return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-         "<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"generator\" content=\"distal\">\n"
-         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n<title>" +
-         escaped(title) + "</title>\n<style>" + kColours + kText + kCharts + highlights() + "</style>\n</head>\n<body>\n" + body + "<script>" + kScript +
+  return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta "
+         "name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+         "<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"generator\" "
+         "content=\"distal\">\n"
+         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src "
+         "data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n<title>" +
+         escaped(title) + "</title>\n<style>" + kColours + kText + kCharts + highlights() +
+         "</style>\n</head>\n<body>\n" + body + "<script>" + kScript +
          "</script>\n</body>\n</html>\n";
 }
 

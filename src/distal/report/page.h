@@ -1,6 +1,6 @@
 #pragma once
-// The frame of the report: one static page with its style and its few lines of script inside. Light and dark, wide and
-// narrow, screen and paper. Nothing is fetched.
+// The frame of the report: one static page with its style and its few lines of script inside. Light
+// and dark, wide and narrow, screen and paper. Nothing is fetched.
 
 #include <string>
 

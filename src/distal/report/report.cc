@@ -19,17 +19,21 @@ namespace {
 
 using Kind = RoundField::Kind;
 
-bool in_curve(const RoundField& row) { return row.kind == Kind::position || row.kind == Kind::measure; }
+bool in_curve(const RoundField& row) {
+  return row.kind == Kind::position || row.kind == Kind::measure;
+}
 
 std::vector<Scalar> scalars(const Results& results) {
   std::vector<Scalar> out;
   for (const auto& trial : results.trials) {
     for (const auto& round : trial.rounds) {
-      const int64_t step = std::llround(results.budget_unit == "seconds" ? round.watched_s : static_cast<double>(round.answers));
+      const int64_t step = std::llround(
+          results.budget_unit == "seconds" ? round.watched_s : static_cast<double>(round.answers));
       const std::string run = fmt::format("/{}/seed {}", trial.arm, trial.seed);
       for (const RoundField& row : kRoundFields) {
         const double value = row.value(round);
-        if (row.kind == Kind::measure && std::isfinite(value)) out.push_back({row.name + run, step, value});
+        if (row.kind == Kind::measure && std::isfinite(value))
+          out.push_back({row.name + run, step, value});
       }
     }
   }
@@ -40,15 +44,24 @@ std::vector<Scalar> scalars(const Results& results) {
 
 std::string report_html(const Results& results, const ThumbnailFunction& thumbnail) {
   const Summary summary(results);
-  struct Part { const char* id; const char* name; std::string html; };
+  struct Part {
+    const char* id;
+    const char* name;
+    std::string html;
+  };
   const std::vector<Part> parts = {
-      {"curves", "Curves", sections::curves(summary)},       {"final", "Final round", sections::finals(summary)},
-      {"budget", "Budget", sections::budget(summary)},       {"classes", "Classes", sections::classes(summary)},
-      {"calibration", "Calibration", sections::calibration(summary)}, {"cost", "Cost", sections::cost(summary)},
-      {"worst", "Worst clips", sections::worst(summary, thumbnail)},  {"data", "Data", sections::data(summary)},
+      {"curves", "Curves", sections::curves(summary)},
+      {"final", "Final round", sections::finals(summary)},
+      {"budget", "Budget", sections::budget(summary)},
+      {"classes", "Classes", sections::classes(summary)},
+      {"calibration", "Calibration", sections::calibration(summary)},
+      {"cost", "Cost", sections::cost(summary)},
+      {"worst", "Worst clips", sections::worst(summary, thumbnail)},
+      {"data", "Data", sections::data(summary)},
       {"recipe", "Recipe", sections::recipe(summary)},
   };
-  std::string body = "<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<div class=\"wrap\">\n<header>" +
+  std::string body =
+      "<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<div class=\"wrap\">\n<header>" +
       sections::heading(summary) + "<nav aria-label=\"Sections\">";
   for (const auto& part : parts) {
     if (!part.html.empty()) body += fmt::format("<a href=\"#{}\">{}</a> ", part.id, part.name);
@@ -56,7 +69,9 @@ std::string report_html(const Results& results, const ThumbnailFunction& thumbna
   body += "</nav></header>\n<main id=\"main\">\n";
   for (const auto& part : parts) body += part.html;
   check_interrupted();  // pictures that a signal cut short are no page
-  const std::string title = !results.question.empty() ? results.question : !results.name.empty() ? results.name : "Experiment";
+  const std::string title = !results.question.empty() ? results.question
+                            : !results.name.empty()   ? results.name
+                                                      : "Experiment";
   return page(title, body + "</main>\n" + sections::provenance(summary) + "</div>\n");
 }
 
@@ -65,10 +80,21 @@ std::string report_json(const Results& results) {
   nlohmann::json comparisons = nlohmann::json::array();
   for (const auto& c : summary.comparisons) {
     const Estimate both = sections::over_groups(c);
-    comparisons.push_back({{"arm", c.arm->name}, {"against", c.against->name}, {"pairs", c.differences.size()}, {"difference", c.difference.mean},
-                           {"over_seeds", {{"low", c.difference.low}, {"high", c.difference.high}, {"p", c.p}, {"p_holm", c.p_holm}}},
-                           {"over_seeds_and_groups", {{"low", both.low}, {"high", both.high}, {"groups", c.crossed ? c.crossed->groups : 0}}},
-                           {"one_teacher", c.one_teacher}, {"finding", c.finding()}, {"sentence", c.sentence()}});
+    comparisons.push_back(
+        {{"arm", c.arm->name},
+         {"against", c.against->name},
+         {"pairs", c.differences.size()},
+         {"difference", c.difference.mean},
+         {"over_seeds",
+          {{"low", c.difference.low},
+           {"high", c.difference.high},
+           {"p", c.p},
+           {"p_holm", c.p_holm}}},
+         {"over_seeds_and_groups",
+          {{"low", both.low}, {"high", both.high}, {"groups", c.crossed ? c.crossed->groups : 0}}},
+         {"one_teacher", c.one_teacher},
+         {"finding", c.finding()},
+         {"sentence", c.sentence()}});
   }
   nlohmann::json value = nlohmann::json::parse(to_json(results));
   value["answer"] = answer(summary);
@@ -100,7 +126,8 @@ std::string metrics_jsonl(const Results& results) {
   std::string out;
   for (const auto& trial : results.trials) {
     for (const auto& round : trial.rounds) {
-      nlohmann::ordered_json line{{"arm", trial.arm}, {"seed", trial.seed}, {"control", trial.control}};
+      nlohmann::ordered_json line{
+          {"arm", trial.arm}, {"seed", trial.seed}, {"control", trial.control}};
       for (const RoundField& row : kRoundFields) {
         const double value = row.value(round);
         if (row.kind == Kind::position) {
@@ -115,9 +142,11 @@ std::string metrics_jsonl(const Results& results) {
   return out;
 }
 
-void write_report(const std::string& folder, const Results& results, const ThumbnailFunction& thumbnail) {
+void write_report(const std::string& folder, const Results& results,
+                  const ThumbnailFunction& thumbnail) {
   make_folder(folder);
-  const double now_s = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const double now_s =
+      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   const auto write = [&](const char* name, const std::string& bytes) {
     check_interrupted();
     write_atomically(folder + "/" + name, bytes);

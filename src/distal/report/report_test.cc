@@ -30,13 +30,17 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 Metrics sample_metrics(double accuracy, int64_t classes, Random& random) {
   Metrics m;
-  m.confusion.assign(static_cast<size_t>(classes), std::vector<int64_t>(static_cast<size_t>(classes), 0));
+  m.confusion.assign(static_cast<size_t>(classes),
+                     std::vector<int64_t>(static_cast<size_t>(classes), 0));
   m.calibration.resize(15);
   int64_t hits = 0;
   for (int64_t clip = 0; clip < 240; ++clip) {
     const int64_t truth = clip % classes;
-    const bool right = random.uniform() < accuracy + 0.25 * (static_cast<double>(truth % 4) / 3 - 0.5);
-    const int64_t said = right ? truth : random.uniform() < 0.5 ? (truth + 1) % classes : random.below(classes);
+    const bool right =
+        random.uniform() < accuracy + 0.25 * (static_cast<double>(truth % 4) / 3 - 0.5);
+    const int64_t said = right                    ? truth
+                         : random.uniform() < 0.5 ? (truth + 1) % classes
+                                                  : random.below(classes);
     m.confusion[static_cast<size_t>(truth)][static_cast<size_t>(said)] += 1;
     const double confidence = std::min(0.999, 0.3 + 0.65 * random.uniform() + (right ? 0.12 : 0));
     auto& bin = m.calibration[static_cast<size_t>(confidence * 15)];
@@ -75,7 +79,8 @@ RoundResult sample_round(int64_t r, double lift, int64_t classes, Random& random
   round.evaluate_s = 6;
   round.answer_accuracy = 0.9;
   const double rise = 1 - std::exp(-0.55 * static_cast<double>(r));
-  round.metrics = sample_metrics(0.34 + (0.4 + lift) * rise + 0.012 * random.normal(), classes, random);
+  round.metrics =
+      sample_metrics(0.34 + (0.4 + lift) * rise + 0.012 * random.normal(), classes, random);
   return round;
 }
 
@@ -86,26 +91,32 @@ struct Sample {
   int64_t classes = 8;
 };
 
-/// Results as an experiment would give them: accuracy rises with the budget, arms differ by a known amount.
+/// Results as an experiment would give them: accuracy rises with the budget, arms differ by a known
+/// amount.
 Results sample(const Sample& size = {}) {
-  static const std::vector<std::string> kArms = {"random", "badge", "active_mixup", "entropy", "typiclust"};
-  static const std::vector<std::string> kClasses = {"backswing", "brushing teeth", "climbing", "drumming", "fencing", "juggling", "rowing",
-      "walking"};
+  static const std::vector<std::string> kArms = {"random", "badge", "active_mixup", "entropy",
+                                                 "typiclust"};
+  static const std::vector<std::string> kClasses = {"backswing", "brushing teeth", "climbing",
+                                                    "drumming",  "fencing",        "juggling",
+                                                    "rowing",    "walking"};
   const double lifts[] = {0, 0.09, 0.065, 0.01, -0.05};
   Results results;
   results.question = "Which strategy buys the most accuracy per answer?";
   results.name = "strategies";
-  for (int64_t k = 0; k < size.classes; ++k) results.classes.push_back(k < 8 ? kClasses[static_cast<size_t>(k)] : "class number " +
-      std::to_string(k));
+  for (int64_t k = 0; k < size.classes; ++k)
+    results.classes.push_back(k < 8 ? kClasses[static_cast<size_t>(k)]
+                                    : "class number " + std::to_string(k));
   for (size_t a = 0; a < size.arms; ++a) {
     for (int64_t seed = 0; seed < size.seeds; ++seed) {
       Random random = Random(7).stream("sample", a * 1000 + static_cast<uint64_t>(seed));
       Trial trial{a < kArms.size() ? kArms[a] : "arm " + std::to_string(a), seed, a == 0, {}};
-      for (int64_t r = 0; r < size.rounds; ++r) trial.rounds.push_back(sample_round(r, lifts[a % 5], size.classes, random));
+      for (int64_t r = 0; r < size.rounds; ++r)
+        trial.rounds.push_back(sample_round(r, lifts[a % 5], size.classes, random));
       results.trials.push_back(trial);
     }
   }
-  results.quarantined = {{"videos/broken_014.mp4", "no frame could be decoded: moov atom not found"},
+  results.quarantined = {
+      {"videos/broken_014.mp4", "no frame could be decoded: moov atom not found"},
       {"videos/empty.avi", "the file is empty"}};
   results.unlabelled_segments = 37;
   results.pool_clips = 1840;
@@ -123,7 +134,8 @@ Results sample(const Sample& size = {}) {
   return results;
 }
 
-/// The first fault of the tags: one left open, closed twice, or crossed; empty where every tag has its partner.
+/// The first fault of the tags: one left open, closed twice, or crossed; empty where every tag has
+/// its partner.
 std::string unbalanced(const std::string& html) {
   static const std::set<std::string> kVoid = {"meta", "img", "br", "link", "hr", "!doctype"};
   std::vector<std::string> open;
@@ -137,7 +149,8 @@ std::string unbalanced(const std::string& html) {
     if (std::count(tag.begin(), tag.end(), '"') % 2) return "an attribute left open in " + tag;
     at = end + 1;
     if (closing) {
-      if (open.empty() || open.back() != name) return "</" + name + "> closes " + (open.empty() ? "nothing" : open.back());
+      if (open.empty() || open.back() != name)
+        return "</" + name + "> closes " + (open.empty() ? "nothing" : open.back());
       open.pop_back();
     } else if (!kVoid.contains(name) && html[end - 1] != '/') {
       open.push_back(name);
@@ -160,39 +173,43 @@ std::string read(const std::filesystem::path& path) {
 
 TEST(Report, HasEverySection) {
   const std::string html = report_html(sample(), nullptr);
-  for (const char* id : {"curves", "final", "budget", "classes", "calibration", "cost", "worst", "data", "recipe"}) {
+  for (const char* id :
+       {"curves", "final", "budget", "classes", "calibration", "cost", "worst", "data", "recipe"}) {
     EXPECT_THAT(html, HasSubstr(fmt::format("<section id=\"{}\"", id)));
     EXPECT_THAT(html, HasSubstr(fmt::format("href=\"#{}\"", id)));
   }
-  for (const char* text : {"<h1>Which strategy buys", "drumming", "moov atom not found", "btsnet, trained", "88.3\u00A0%", "1,840 clips",
-      "37 segments", "240 clips of 60 groups (source videos or patients), never used",
-                           "832b081", "AMD EPYC", "2025-01-31", "sqlite:distal.db", "2 videos could not be read.",
-                               "student: {name: eco_lite}"}) {
+  for (const char* text : {"<h1>Which strategy buys", "drumming", "moov atom not found",
+                           "btsnet, trained", "88.3\u00A0%", "1,840 clips", "37 segments",
+                           "240 clips of 60 groups (source videos or patients), never used",
+                           "832b081", "AMD EPYC", "2025-01-31", "sqlite:distal.db",
+                           "2 videos could not be read.", "student: {name: eco_lite}"}) {
     EXPECT_THAT(html, HasSubstr(text));
   }
 }
 
 TEST(Report, IsWellFormedForOrdinaryAndOddResults) {
   EXPECT_EQ(unbalanced(report_html(sample(), nullptr)), "");
-  for (const Sample& size : {Sample{1, 1, 1, 2}, Sample{1, 1, 0, 3}, Sample{0, 0, 0, 0}, Sample{2, 1, 1, 2}, Sample{3, 2, 1, 8},
-      Sample{2, 2, 3, 40},
-                             Sample{20, 2, 2, 3}}) {
-    EXPECT_EQ(unbalanced(report_html(sample(size), nullptr)),
-        "") << size.arms << " arms, " << size.seeds << " seeds, " << size.rounds << " rounds";
+  for (const Sample& size :
+       {Sample{1, 1, 1, 2}, Sample{1, 1, 0, 3}, Sample{0, 0, 0, 0}, Sample{2, 1, 1, 2},
+        Sample{3, 2, 1, 8}, Sample{2, 2, 3, 40}, Sample{20, 2, 2, 3}}) {
+    EXPECT_EQ(unbalanced(report_html(sample(size), nullptr)), "")
+        << size.arms << " arms, " << size.seeds << " seeds, " << size.rounds << " rounds";
   }
   EXPECT_EQ(unbalanced(report_html({}, nullptr)), "");
 }
 
 TEST(Report, NeedsNoNetwork) {
   const std::string html = report_html(sample(), nullptr);
-  for (const char* word : {"http://", "https://", "src=\"/", "@import", "<link", "url("}) EXPECT_THAT(html, Not(HasSubstr(word)));
+  for (const char* word : {"http://", "https://", "src=\"/", "@import", "<link", "url("})
+    EXPECT_THAT(html, Not(HasSubstr(word)));
 }
 
 TEST(Report, EscapesEveryTextThatComesFromOutside) {
   Results results = sample();
   const std::string evil = "<script>alert('&\"')</script>";
-  for (auto* text : {&results.question, &results.name, &results.teacher, &results.recipe, &results.revision, &results.machine,
-      &results.command, &results.date}) *text = evil;
+  for (auto* text : {&results.question, &results.name, &results.teacher, &results.recipe,
+                     &results.revision, &results.machine, &results.command, &results.date})
+    *text = evil;
   results.classes[0] = evil;
   results.notes = {evil};
   results.quarantined = {{evil, evil}};
@@ -247,17 +264,21 @@ TEST(Report, OneRoundGivesDotsAndNoCurve) {
   EXPECT_THAT(html, HasSubstr("Paired differences of final accuracy against random"));
 }
 
-/// 240 clips of 60 videos, clips in a row of different ones. random, badge and active_mixup at 16, 40 and 64 answers; badge is above random by a margin that hardly varies, active_mixup equal to it.
+/// 240 clips of 60 videos, clips in a row of different ones. random, badge and active_mixup at 16,
+/// 40 and 64 answers; badge is above random by a margin that hardly varies, active_mixup equal to
+/// it.
 Results known_curves() {
   Results results = sample({3, 4, 3, 8});
-  for (size_t clip = 0; clip < 240; ++clip) results.test_videos[clip] = "video " + std::to_string(clip % 60);
+  for (size_t clip = 0; clip < 240; ++clip)
+    results.test_videos[clip] = "video " + std::to_string(clip % 60);
   for (auto& trial : results.trials) {
     const double jitter = trial.seed % 2 == 0 ? 0.001 : -0.001;
     const std::vector<double> random = {0.4, 0.5, 0.68}, badge = {0.4, 0.6 + jitter, 0.7 + jitter};
     for (size_t r = 0; r < 3; ++r) {
       auto& metrics = trial.rounds[r].metrics;
       metrics.accuracy = (trial.arm == "badge" ? badge : random)[r];
-      for (size_t clip = 0; clip < 240; ++clip) metrics.correct[clip] = static_cast<double>(clip) < 240 * metrics.accuracy;
+      for (size_t clip = 0; clip < 240; ++clip)
+        metrics.correct[clip] = static_cast<double>(clip) < 240 * metrics.accuracy;
     }
   }
   return results;
@@ -265,25 +286,40 @@ Results known_curves() {
 
 /// Digits and signs as the page sets them: no-break space before the per cent sign.
 std::string typeset(std::string text) {
-  for (size_t at = 0; (at = text.find(" %", at)) != std::string::npos;) text.replace(at, 1, "\u00A0");
+  for (size_t at = 0; (at = text.find(" %", at)) != std::string::npos;)
+    text.replace(at, 1, "\u00A0");
   return text;
 }
 
 TEST(Report, TestsAreasAgainstTheControlAndSplitsThemInThirds) {
   const std::string html = report_html(known_curves(), nullptr);
   // (0.4 + 2 * 0.5 + 0.68) / 4; the cuts at 32 and 48 answers lie at 0.4667 and 0.56
-  EXPECT_THAT(html, HasSubstr(typeset("random</th><td>4</td><td>52.0 %<span class=\"ci\">[52.0, 52.0]</span></td><td>43.3 %</td><td>50.7 %</td><td>62.0 %</td>"
-                                      "<td>–</td><td>–</td><td>–</td><td>–</td><td>–</td>")));
-  EXPECT_THAT(html, HasSubstr("<td>+5.5<span class=\"ci\">[+5.4, +5.6]</span></td><td>&lt; 0.001</td><td>&lt; 0.001</td><td><span class=\"ci\">[+"));
+  EXPECT_THAT(html,
+              HasSubstr(typeset("random</th><td>4</td><td>52.0 %<span class=\"ci\">[52.0, "
+                                "52.0]</span></td><td>43.3 %</td><td>50.7 %</td><td>62.0 %</td>"
+                                "<td>–</td><td>–</td><td>–</td><td>–</td><td>–</td>")));
+  EXPECT_THAT(html, HasSubstr("<td>+5.5<span class=\"ci\">[+5.4, +5.6]</span></td><td>&lt; "
+                              "0.001</td><td>&lt; 0.001</td><td><span class=\"ci\">[+"));
   EXPECT_THAT(html, HasSubstr("<td><span class=\"better\">better</span></td>"));
-  EXPECT_THAT(html, HasSubstr("<td>0.0<span class=\"ci\">[0.0, 0.0]</span></td><td>1.000</td><td>1.000</td><td><span class=\"ci\">[0.0, 0.0]</span></td><td>not shown to differ</td>"));
+  EXPECT_THAT(
+      html,
+      HasSubstr(
+          "<td>0.0<span class=\"ci\">[0.0, 0.0]</span></td><td>1.000</td><td>1.000</td><td><span "
+          "class=\"ci\">[0.0, 0.0]</span></td><td>not shown to differ</td>"));
 }
 
 TEST(Report, SaysWhatAnArmSavesUpToATarget) {
   const std::string html = report_html(known_curves(), nullptr);
   EXPECT_THAT(html, HasSubstr("at 90 %, against random"));
-  EXPECT_THAT(html, HasSubstr("random</th><td>57</td><td>62</td><td>–</td><td>–</td>"));                      // 0.63 and 0.665 between 0.5 and 0.68
-  EXPECT_THAT(html, HasSubstr(typeset("badge</th><td>47</td><td>56</td><td>+18 %</td><td>+10 %</td>")));  // 1 - 47.2 / 57.33, 1 - 55.6 / 62
+  EXPECT_THAT(
+      html,
+      HasSubstr("random</th><td>57</td><td>62</td><td>–</td><td>–</td>"));  // 0.63 and 0.665
+                                                                            // between 0.5 and 0.68
+  EXPECT_THAT(
+      html,
+      HasSubstr(typeset(
+          "badge</th><td>47</td><td>56</td><td>+18 %</td><td>+10 %</td>")));  // 1 - 47.2 / 57.33, 1
+                                                                              // - 55.6 / 62
   EXPECT_THAT(html, HasSubstr("What is worth its cost"));
 }
 
@@ -291,9 +327,12 @@ TEST(Report, OutcomesThatArmsShareStandInOneRow) {
   Results results = known_curves();
   const std::string shared = "random, <svg class=\"key s0\"";
   const std::string row = "</th><td>0</td>" + typeset("<td>40.0 %</td><td>16</td>");
-  EXPECT_THAT(report_html(results, nullptr), Not(HasSubstr(shared)));  // other students, times and videos
+  EXPECT_THAT(report_html(results, nullptr),
+              Not(HasSubstr(shared)));  // other students, times and videos
   for (auto& trial : results.trials) {
-    const auto of_random = std::find_if(results.trials.begin(), results.trials.end(), [&](const Trial& c) { return c.arm == "random" && c.seed == trial.seed; });
+    const auto of_random =
+        std::find_if(results.trials.begin(), results.trials.end(),
+                     [&](const Trial& c) { return c.arm == "random" && c.seed == trial.seed; });
     trial.rounds[0] = RoundResult(of_random->rounds[0]);
   }
   const std::string html = report_html(results, nullptr);
@@ -304,18 +343,25 @@ TEST(Report, OutcomesThatArmsShareStandInOneRow) {
 TEST(Report, SaysInTheRowWhomAnArmBeats) {
   const std::string html = report_html(known_curves(), nullptr);
   EXPECT_THAT(html, HasSubstr(typeset("random</th><td></td><td>0 %</td><td>0 %</td><td>0 %</td>")));
-  EXPECT_THAT(html, HasSubstr(typeset("badge</th><td>67 %</td><td></td><td>67 %</td><td>67 %</td>")));  // two of three rounds
-  EXPECT_THAT(html, HasSubstr(typeset("is behind, mean</th><td>33 %</td><td>0 %</td><td>33 %</td><td></td>")));
+  EXPECT_THAT(
+      html,
+      HasSubstr(typeset(
+          "badge</th><td>67 %</td><td></td><td>67 %</td><td>67 %</td>")));  // two of three rounds
+  EXPECT_THAT(
+      html,
+      HasSubstr(typeset("is behind, mean</th><td>33 %</td><td>0 %</td><td>33 %</td><td></td>")));
   const std::string title = "Who is ahead of whom";
   EXPECT_THAT(html, HasSubstr(title));
-  EXPECT_THAT(report_html(sample({2, 4, 3, 8}), nullptr), Not(HasSubstr(title)));  // two arms: the tests above say it
+  EXPECT_THAT(report_html(sample({2, 4, 3, 8}), nullptr),
+              Not(HasSubstr(title)));  // two arms: the tests above say it
   EXPECT_THAT(report_html(sample({3, 1, 3, 8}), nullptr), Not(HasSubstr(title)));  // one seed
   EXPECT_THAT(report_html(sample({3, 4, 1, 8}), nullptr), Not(HasSubstr(title)));  // one round
 }
 
 TEST(Report, EveryChartIsLabelledForReadersWhoCannotSeeIt) {
   const std::string html = report_html(sample(), nullptr);
-  EXPECT_EQ(count(html, "<svg "), count(html, "role=\"img\" aria-label=\"") + count(html, "aria-hidden=\"true\"><"));
+  EXPECT_EQ(count(html, "<svg "),
+            count(html, "role=\"img\" aria-label=\"") + count(html, "aria-hidden=\"true\"><"));
   EXPECT_EQ(count(html, "<table>"), count(html, "<caption>"));
   EXPECT_EQ(count(html, "<h1>"), 1U);
   std::set<std::string> ids;
@@ -418,7 +464,8 @@ TEST(Report, TheReferenceHasALineForEachColumn) {
   std::vector<std::string> columns, stages;
   for (const RoundField& row : kRoundFields) {
     const bool stage = row.kind == RoundField::Kind::stage;
-    if (row.kind != RoundField::Kind::detail) (stage ? stages : columns).push_back(documentation(row));
+    if (row.kind != RoundField::Kind::detail)
+      (stage ? stages : columns).push_back(documentation(row));
   }
   const std::vector<std::string> curve = documented("curve.csv");
   ASSERT_GE(curve.size(), 3U);
@@ -458,8 +505,10 @@ TEST(Report, WritesEveryFileWholeAndAgain) {
   const Results results = sample({2, 2, 2, 3});
   for (int twice = 0; twice < 2; ++twice) write_report(folder / "deep", results, nullptr);
   std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder / "deep")) names.insert(entry.path().filename());
-  EXPECT_EQ(names, (std::set<std::string>{"report.html", "curve.csv", "report.json", "metrics.jsonl", "events.out.tfevents.distal"}));
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "deep"))
+    names.insert(entry.path().filename());
+  EXPECT_EQ(names, (std::set<std::string>{"report.html", "curve.csv", "report.json",
+                                          "metrics.jsonl", "events.out.tfevents.distal"}));
   EXPECT_EQ(read(folder / "deep/report.html"), report_html(results, nullptr));
   EXPECT_EQ(to_json(results_from_json(read(folder / "deep/report.json"))), to_json(results));
   EXPECT_EQ(read(folder / "deep/report.json"), report_json(results));
@@ -473,7 +522,8 @@ TEST(Report, WritesSamplesToLookAtWhenAsked) {
   if (!folder) GTEST_SKIP() << "set DISTAL_SAMPLE_REPORT to a folder to look at the page";
   const std::string place = folder;
   // A GIF of one grey pixel.
-  const std::string pixel("GIF89a\1\0\1\0\x80\0\0\x80\x90\xa0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;", 35);
+  const std::string pixel(
+      "GIF89a\1\0\1\0\x80\0\0\x80\x90\xa0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;", 35);
   const auto thumbnail = [&](const Clip&) { return Thumbnail{"image/gif", pixel}; };
   write_report(place + "/strategies", sample(), thumbnail);
   write_report(place + "/one_round", sample({3, 6, 1, 8}), thumbnail);
@@ -481,7 +531,8 @@ TEST(Report, WritesSamplesToLookAtWhenAsked) {
   write_report(place + "/twelve_arms", sample({12, 3, 6, 5}), nullptr);
   write_report(place + "/one", sample({1, 1, 1, 2}), nullptr);
   write_report(place + "/nothing", {}, nullptr);
-  for (const char* sample : {"strategies", "one_round", "forty_classes", "twelve_arms", "one", "nothing"}) {
+  for (const char* sample :
+       {"strategies", "one_round", "forty_classes", "twelve_arms", "one", "nothing"}) {
     EXPECT_THAT(read(place + "/" + sample + "/report.html"), HasSubstr("</html>")) << sample;
   }
 }

@@ -1,6 +1,6 @@
 #pragma once
-// The sections of the report, each as HTML, or empty where the results have nothing to say. Charts that carry text come
-// twice, drawn for a wide and for a narrow page; the style shows one.
+// The sections of the report, each as HTML, or empty where the results have nothing to say. Charts
+// that carry text come twice, drawn for a wide and for a narrow page; the style shows one.
 
 #include <functional>
 #include <optional>
@@ -12,15 +12,16 @@
 
 namespace distal::sections {
 
-std::string heading(const Summary& summary);   // question, answer, key figures, warnings
-std::string curves(const Summary& summary);    // accuracy over the budget
-std::string finals(const Summary& summary);    // the last round: dots, differences, tests
-std::string budget(const Summary& summary);    // areas, budget to a target, who beats whom, what is worth its cost; several rounds
-std::string classes(const Summary& summary);   // rates per class, confusion
+std::string heading(const Summary& summary);  // question, answer, key figures, warnings
+std::string curves(const Summary& summary);   // accuracy over the budget
+std::string finals(const Summary& summary);   // the last round: dots, differences, tests
+std::string budget(const Summary& summary);   // areas, budget to a target, who beats whom, what is
+                                              // worth its cost; several rounds
+std::string classes(const Summary& summary);  // rates per class, confusion
 std::string calibration(const Summary& summary);
 std::string cost(const Summary& summary);
 std::string worst(const Summary& summary, const ThumbnailFunction& thumbnail);
-std::string data(const Summary& summary);      // counts, teacher, quarantined videos
+std::string data(const Summary& summary);  // counts, teacher, quarantined videos
 std::string recipe(const Summary& summary);
 std::string provenance(const Summary& summary);  // the last line of the page
 
@@ -34,10 +35,13 @@ std::string with_interval(const Estimate& value);
 std::string interval_of_points(const Estimate& value);
 /// Comparison::finding, for tables; coloured where it is better or worse.
 std::string finding(const Comparison& comparison);
-/// The interval of seeds and test groups resampled together, in percentage points; infinite where there is none.
+/// The interval of seeds and test groups resampled together, in percentage points; infinite where
+/// there is none.
 Estimate over_groups(const Comparison& comparison);
-/// Mean, interval and each seed's value as a row of a chart; `what` names them, `difference` gives them signs.
-DotRow dot_row(const ArmView& arm, const std::vector<double>& values, const std::string& what, bool difference);
+/// Mean, interval and each seed's value as a row of a chart; `what` names them, `difference` gives
+/// them signs.
+DotRow dot_row(const ArmView& arm, const std::vector<double>& values, const std::string& what,
+               bool difference);
 /// The chart, greatest value first; empty where it would be a single dot.
 std::string dots(DotChart chart, const std::string& caption);
 

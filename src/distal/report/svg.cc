@@ -31,7 +31,8 @@ void widen(double& low, double& high) {
 std::vector<double> ticks_between(double low, double high, double step) {
   std::vector<double> ticks;
   const double first = std::ceil(low / step - 1e-9);
-  for (double i = 0; (first + i) * step <= high + 1e-9 * step; ++i) ticks.push_back((first + i) * step);
+  for (double i = 0; (first + i) * step <= high + 1e-9 * step; ++i)
+    ticks.push_back((first + i) * step);
   return ticks;
 }
 
@@ -39,7 +40,8 @@ std::string polygon(int corners, double x, double y, double r, double turn) {
   std::string out = "<path d=\"";
   for (int i = 0; i < corners; ++i) {
     const double angle = turn + 2 * std::numbers::pi * i / corners;
-    out += (i ? "L" : "M") + svg::px(x + r * std::cos(angle)) + " " + svg::px(y + r * std::sin(angle));
+    out +=
+        (i ? "L" : "M") + svg::px(x + r * std::cos(angle)) + " " + svg::px(y + r * std::sin(angle));
   }
   return out + "Z\"";
 }
@@ -49,7 +51,11 @@ std::string polygon(int corners, double x, double y, double r, double turn) {
 Scale nice_scale(double low, double high, int count, double from_px, double to_px) {
   widen(low, high);
   const double step = round_step(high - low, count);
-  Scale scale{std::floor(low / step + 1e-9) * step, std::ceil(high / step - 1e-9) * step, from_px, to_px, {}};
+  Scale scale{std::floor(low / step + 1e-9) * step,
+              std::ceil(high / step - 1e-9) * step,
+              from_px,
+              to_px,
+              {}};
   scale.ticks = ticks_between(scale.low, scale.high, step);
   return scale;
 }
@@ -80,17 +86,20 @@ std::string px(double value) {
   return out == "-0" ? "0" : out;
 }
 
-std::string text(double x, double y, std::string_view content, const char* anchor, std::string_view name) {
+std::string text(double x, double y, std::string_view content, const char* anchor,
+                 std::string_view name) {
   return fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"{}\"{}>{}</text>", px(x), px(y), anchor,
                      name.empty() ? "" : fmt::format(" class=\"{}\"", name), escaped(content));
 }
 
 std::string line(double x1, double y1, double x2, double y2, std::string_view name) {
-  return fmt::format("<line x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\" class=\"{}\"/>", px(x1), px(y1), px(x2), px(y2), name);
+  return fmt::format("<line x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\" class=\"{}\"/>", px(x1), px(y1),
+                     px(x2), px(y2), name);
 }
 
 std::string marker(const SeriesStyle& style, double x, double y, double r, std::string_view tip) {
-  constexpr double kUp = -std::numbers::pi / 2, kDown = std::numbers::pi / 2, kFlat = std::numbers::pi / 4;
+  constexpr double kUp = -std::numbers::pi / 2, kDown = std::numbers::pi / 2,
+                   kFlat = std::numbers::pi / 4;
   static const auto shape = [](int64_t which, double x, double y, double r) -> std::string {
     switch (which) {
       case 0: return fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"{}\"", px(x), px(y), px(r));
@@ -111,8 +120,9 @@ std::string marker(const SeriesStyle& style, double x, double y, double r, std::
 }
 
 std::string frame(double width, double height, std::string_view label, const std::string& body) {
-  return fmt::format("<svg viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" aria-label=\"{2}\">", px(width), px(height),
-      escaped(label)) +
+  return fmt::format("<svg viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" role=\"img\" "
+                     "aria-label=\"{2}\">",
+                     px(width), px(height), escaped(label)) +
          body + "</svg>\n";
 }
 

@@ -26,11 +26,14 @@ uint32_t crc32c(std::string_view bytes) {
   return crc.checksum();
 }
 
-uint32_t masked_crc32c(std::string_view bytes) { return std::rotr(crc32c(bytes), 15) + 0xa282ead8U; }
+uint32_t masked_crc32c(std::string_view bytes) {
+  return std::rotr(crc32c(bytes), 15) + 0xa282ead8U;
+}
 
 std::string tf_record(std::string_view bytes) {
   const std::string length = little_endian(bytes.size(), 8);
-  return length + little_endian(masked_crc32c(length), 4) + std::string(bytes) + little_endian(masked_crc32c(bytes), 4);
+  return length + little_endian(masked_crc32c(length), 4) + std::string(bytes) +
+         little_endian(masked_crc32c(bytes), 4);
 }
 
 std::string event_file(const std::vector<Scalar>& scalars, double wall_time_s) {

@@ -1,10 +1,12 @@
 #pragma once
-// TensorBoard event files, so that curves can be opened beside those of other tools. A file is a sequence of records
+// TensorBoard event files, so that curves can be opened beside those of other tools. A file is a
+// sequence of records
 //
-//   uint64 length | uint32 masked_crc(length) | length bytes | uint32 masked_crc(bytes)      little endian
+//   uint64 length | uint32 masked_crc(length) | length bytes | uint32 masked_crc(bytes)      little
+//   endian
 //
-// each holding one Event protobuf: wall_time (1, double), step (2, int64), file_version (3, string; first record,
-// "brain.Event:2"), summary (5): value (1): tag (1, string), simple_value (2, float).
+// each holding one Event protobuf: wall_time (1, double), step (2, int64), file_version (3, string;
+// first record, "brain.Event:2"), summary (5): value (1): tag (1, string), simple_value (2, float).
 // CRC-32C: Castagnoli polynomial 0x1EDC6F41, reflected (RFC 3720, appendix B.4). Pure functions.
 
 #include <cstdint>
@@ -15,9 +17,9 @@
 namespace distal {
 
 struct Scalar {
-  std::string tag;      // "accuracy/badge seed 3"
+  std::string tag;  // "accuracy/badge seed 3"
   int64_t step = 0;
-  double value = 0;     // stored as float32; NaN is kept
+  double value = 0;  // stored as float32; NaN is kept
 };
 
 /// The bytes of a whole event file, every event stamped `wall_time_s` (seconds since 1970).

@@ -14,7 +14,8 @@ using ::testing::StartsWith;
 
 uint64_t fixed(std::string_view bytes, size_t at, int width) {
   uint64_t value = 0;
-  for (int i = 0; i < width; ++i) value |= uint64_t{static_cast<unsigned char>(bytes.at(at + static_cast<size_t>(i)))} << 8 * i;
+  for (int i = 0; i < width; ++i)
+    value |= uint64_t{static_cast<unsigned char>(bytes.at(at + static_cast<size_t>(i)))} << 8 * i;
   return value;
 }
 
@@ -37,9 +38,20 @@ struct Message {
       const int field = static_cast<int>(key >> 3);
       switch (key & 7) {
         case 0: numbers[field] = varint(); break;
-        case 1: numbers[field] = fixed(text, at, 8); at += 8; break;
-        case 5: numbers[field] = fixed(text, at, 4); at += 4; break;
-        case 2: { const uint64_t n = varint(); bytes[field] = std::string(text.substr(at, n)); at += n; break; }
+        case 1:
+          numbers[field] = fixed(text, at, 8);
+          at += 8;
+          break;
+        case 5:
+          numbers[field] = fixed(text, at, 4);
+          at += 4;
+          break;
+        case 2: {
+          const uint64_t n = varint();
+          bytes[field] = std::string(text.substr(at, n));
+          at += n;
+          break;
+        }
         default: ADD_FAILURE() << "wire type " << (key & 7); return;
       }
     }
@@ -61,7 +73,7 @@ std::vector<std::string> records(const std::string& file) {
 TEST(TensorBoard, ComputesTheCrcOfPublishedVectors) {
   EXPECT_EQ(crc32c("123456789"), 0xE3069283U);
   EXPECT_EQ(crc32c(""), 0U);
-  EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8A9136AAU);   // RFC 3720, B.4
+  EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8A9136AAU);  // RFC 3720, B.4
   EXPECT_EQ(crc32c(std::string(32, '\xFF')), 0x62A8AB43U);
   std::string ascending;
   for (char c = 0; c < 32; ++c) ascending += c;
@@ -76,8 +88,10 @@ TEST(TensorBoard, BeginsAsEveryEventFileBegins) {
 }
 
 TEST(TensorBoard, ReadsBackWhatWasWritten) {
-  const std::vector<Scalar> scalars = {{"accuracy/random", 0, 0.25}, {"accuracy/badge", 300, 0.5},
-                                       {"accuracy/größe", int64_t{1} << 40, std::numeric_limits<double>::quiet_NaN()}};
+  const std::vector<Scalar> scalars = {
+      {"accuracy/random", 0, 0.25},
+      {"accuracy/badge", 300, 0.5},
+      {"accuracy/größe", int64_t{1} << 40, std::numeric_limits<double>::quiet_NaN()}};
   const auto rows = records(event_file(scalars, 1.7e9));
   ASSERT_EQ(rows.size(), 4U);
   const Message version(rows[0]);
@@ -89,8 +103,10 @@ TEST(TensorBoard, ReadsBackWhatWasWritten) {
     EXPECT_EQ(static_cast<int64_t>(row.numbers[2]), scalars[i].step);  // absent means 0
     EXPECT_EQ(value.bytes.at(1), scalars[i].tag);
     const float read = std::bit_cast<float>(static_cast<uint32_t>(value.numbers.at(2)));
-    if (std::isnan(scalars[i].value)) EXPECT_TRUE(std::isnan(read));
-    else EXPECT_EQ(read, static_cast<float>(scalars[i].value));
+    if (std::isnan(scalars[i].value))
+      EXPECT_TRUE(std::isnan(read));
+    else
+      EXPECT_EQ(read, static_cast<float>(scalars[i].value));
   }
 }
 

@@ -13,11 +13,16 @@ std::string summary_text(const Results& results) {
     if (!arm.ran()) continue;
     text += fmt::format("  {:<20} accuracy {:.4f}", arm.name, final.mean);
     if (final.seeds > 1) text += fmt::format(" [{:.4f}, {:.4f}]", final.low, final.high);
-    text += fmt::format("  {} seed{}, {:.0f} {}\n", final.seeds, final.seeds == 1 ? "" : "s", estimate(final_values(arm, [&](const RoundResult& r) { return summary.spent(r); })).mean, summary.unit());
+    text += fmt::format(
+        "  {} seed{}, {:.0f} {}\n", final.seeds, final.seeds == 1 ? "" : "s",
+        estimate(final_values(arm, [&](const RoundResult& r) { return summary.spent(r); })).mean,
+        summary.unit());
   }
   for (const std::string& sentence : answer(summary)) text += "  " + sentence + "\n";
-  if (results.teacher_accuracy >= 0) text += fmt::format("  teacher: accuracy {:.4f}\n", results.teacher_accuracy);
-  if (const size_t bad = results.quarantined.size(); bad > 0) text += fmt::format("  {} video{} could not be used\n", bad, bad == 1 ? "" : "s");
+  if (results.teacher_accuracy >= 0)
+    text += fmt::format("  teacher: accuracy {:.4f}\n", results.teacher_accuracy);
+  if (const size_t bad = results.quarantined.size(); bad > 0)
+    text += fmt::format("  {} video{} could not be used\n", bad, bad == 1 ? "" : "s");
   return printable_lines(text);
 }
 

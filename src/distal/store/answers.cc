@@ -39,8 +39,8 @@ std::vector<double> from_text(const std::string& probabilities, const std::strin
 // Each once, where it stands first. Left out is what is answered, asked and not yet answered, or
 // answered unusably.
 std::vector<std::string> not_taken(soci::session& sql, const Dialect& dialect,
-                                   const std::vector<std::string>& clips,
-                                   const std::string& oracle, const std::string& version) {
+                                   const std::vector<std::string>& clips, const std::string& oracle,
+                                   const std::string& version) {
   std::vector<std::string> open;
   std::unordered_set<std::string> seen;
   std::string clip;

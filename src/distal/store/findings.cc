@@ -63,8 +63,8 @@ std::vector<Store::QuarantinedVideo> Store::quarantined(int64_t run) {
     std::vector<QuarantinedVideo> all;
     QuarantinedVideo video;
     soci::statement rows =
-        (sql.prepare << "SELECT path, reason FROM quarantined WHERE run = :r ORDER BY id",
-         use(run), into(video.path), into(video.reason));
+        (sql.prepare << "SELECT path, reason FROM quarantined WHERE run = :r ORDER BY id", use(run),
+         into(video.path), into(video.reason));
     for (rows.execute(); rows.fetch();) all.push_back(video);
     return all;
   });

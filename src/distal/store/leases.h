@@ -19,8 +19,8 @@ namespace distal {
 
 /// A process, as others can recognise it.
 struct Owner {
-  std::string host;     // the name of its machine, for people
-  std::string boot;     // the boot of its machine, and its space of process ids; empty: unknown
+  std::string host;  // the name of its machine, for people
+  std::string boot;  // the boot of its machine, and its space of process ids; empty: unknown
   int64_t pid = 0;
   int64_t started = 0;  // clock ticks after the boot: a later process of that id has others
 };

@@ -86,7 +86,9 @@ TEST_F(StoreTest, SaysThatARunIsLostAlsoWhenWhoTookItHasFinished) {
   sleep_s(0.1);
   begin(second);
   second.finish(run, "done");
-  EXPECT_THAT(message([&] { first.put_round(run, {0, 1, 1, 0, "{}", "[]"}); }),
+  EXPECT_THAT(message([&] {
+                first.put_round(run, {0, 1, 1, 0, "{}", "[]"});
+              }),
               HasSubstr("another process took it over"));
   first.finish(run, "stopped");
   EXPECT_EQ(second.runs()[0].status, "done");
@@ -189,8 +191,8 @@ struct Claims {
 
 TEST_F(StoreTest, GivesEachTrialToOneProcessAndThatOfAKilledOneToAnother) {
   const auto all = trials(kTrials);
-  void* memory = ::mmap(nullptr, sizeof(Claims), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* memory =
+      ::mmap(nullptr, sizeof(Claims), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   auto* claims = new (memory) Claims;
   std::vector<pid_t> children;
   for (int who = 0; who < 4; ++who) {

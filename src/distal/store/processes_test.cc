@@ -29,7 +29,9 @@ struct Shared {
 
 class SharedMemory {
  public:
-  SharedMemory() : value_(new (::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Shared) {}
+  SharedMemory()
+      : value_(new(::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Shared) {}
   ~SharedMemory() { ::munmap(value_, sizeof(Shared)); }
   Shared* operator->() { return value_; }
 
@@ -41,13 +43,17 @@ std::string integrity(const std::string& path) {
   sqlite3* db = nullptr;
   std::string result;
   sqlite3_open(path.c_str(), &db);
-  const auto take = [](void* into, int, char** fields, char**) { *static_cast<std::string*>(into) += fields[0]; return 0; };
+  const auto take = [](void* into, int, char** fields, char**) {
+    *static_cast<std::string*>(into) += fields[0];
+    return 0;
+  };
   sqlite3_exec(db, "PRAGMA integrity_check; PRAGMA foreign_key_check", take, &result, nullptr);
   sqlite3_close(db);
   return result;
 }
 
-// Holds the lock of a store without taking time: where a Store would sleep until it is let go, the sleep is counted, and ends at once.
+// Holds the lock of a store without taking time: where a Store would sleep until it is let go, the
+// sleep is counted, and ends at once.
 class LockHolder {
  public:
   explicit LockHolder(const std::string& path) {
@@ -68,7 +74,9 @@ class LockHolder {
   inline static int sleeps = 0, lets_go_in = 0;  // number of the sleep; 0: none
 };
 
-int64_t make_run(const std::string& url) { return Store(url).begin_or_continue("k", "arm", 0, "", "").id; }
+int64_t make_run(const std::string& url) {
+  return Store(url).begin_or_continue("k", "arm", 0, "", "").id;
+}
 
 TEST_F(StoreTest, NeverOverspendsWhenFourProcessesRace) {
   const int64_t run = make_run(url());
@@ -79,11 +87,16 @@ TEST_F(StoreTest, NeverOverspendsWhenFourProcessesRace) {
       Store store(url());
       int taken = 0;
       for (int i = 0; i < 50; ++i) {
-        // every third attempt asks for two clips, every tenth for one that another process asks for too
-        std::vector<std::string> clips = {i % 10 == 0 ? fmt::format("common{}", i) : fmt::format("{}.{}", who, i)};
+        // every third attempt asks for two clips, every tenth for one that another process asks for
+        // too
+        std::vector<std::string> clips = {i % 10 == 0 ? fmt::format("common{}", i)
+                                                      : fmt::format("{}.{}", who, i)};
         if (i % 3 == 0) clips.push_back(fmt::format("{}.{}b", who, i));
         const std::vector<double> ones(clips.size(), 1);
-        if (message([&] { store.reserve(run, kOracle, i, clips, ones, ones, kBudget, kNoLimit, kNoLimit); }) == "no error") ++taken;
+        if (message([&] {
+              store.reserve(run, kOracle, i, clips, ones, ones, kBudget, kNoLimit, kNoLimit);
+            }) == "no error")
+          ++taken;
         if (store.spent(run, kOracle).answers > kBudget) return 98;
       }
       return taken;
@@ -137,7 +150,8 @@ TEST_F(StoreTest, LosesNothingItReturnedWhenKilledAtARandomMoment) {
       return 0;
     });
     const int64_t before = shared->answered;
-    while (shared->answered < before + 2 && ::waitpid(pid, nullptr, WNOHANG) == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    while (shared->answered < before + 2 && ::waitpid(pid, nullptr, WNOHANG) == 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     std::this_thread::sleep_for(std::chrono::microseconds(random.below(20000)));
     ::kill(pid, SIGKILL);
     ASSERT_EQ(wait_for(pid), 1000 + SIGKILL);
@@ -145,7 +159,8 @@ TEST_F(StoreTest, LosesNothingItReturnedWhenKilledAtARandomMoment) {
     Store store(url());
     const auto spent = store.spent(run, kOracle);
     ASSERT_GE(spent.answers, shared->reserved);
-    ASSERT_LE(spent.answers, shared->reserved + 1);  // one call may have been committed without returning
+    ASSERT_LE(spent.answers,
+              shared->reserved + 1);  // one call may have been committed without returning
     ASSERT_EQ(spent.seconds, spent.answers);
     ASSERT_EQ(spent.price, 2 * spent.answers);
     for (int64_t i = before; i < shared->answered; ++i) {
@@ -164,7 +179,8 @@ TEST_F(StoreTest, LosesNothingItReturnedWhenKilledAtARandomMoment) {
   EXPECT_EQ(integrity(path()), "ok");
   Store store(url());
   int64_t total = 0;
-  for (int64_t round = 0; round <= shared->reserved / 10; ++round) total += store.reserved(run, round).size();
+  for (int64_t round = 0; round <= shared->reserved / 10; ++round)
+    total += store.reserved(run, round).size();
   EXPECT_EQ(total, store.spent(run, kOracle).answers);  // no clip twice, none without a round
 }
 
@@ -181,7 +197,8 @@ TEST_F(StoreTest, LetsOneProcessWorkOnARunAndNamesIt) {
   char byte;
   ASSERT_EQ(::read(ready[0], &byte, 1), 1);
   Store store(url());
-  EXPECT_THAT(message([&] { store.begin_or_continue("k", "arm", 0, "", ""); }), HasSubstr(fmt::format("process {} is at work", pid)));
+  EXPECT_THAT(message([&] { store.begin_or_continue("k", "arm", 0, "", ""); }),
+              HasSubstr(fmt::format("process {} is at work", pid)));
   store.begin_or_continue("another", "arm", 0, "", "");
   ::kill(pid, SIGKILL);
   ASSERT_EQ(wait_for(pid), 1000 + SIGKILL);
@@ -196,7 +213,8 @@ TEST_F(StoreTest, LetsOneStoreOfAProcessWorkOnARun) {
     Store first(url());
     first.begin_or_continue("k", "arm", 0, "", "");
     first.begin_or_continue("k", "arm", 0, "", "");  // it has the lock
-    EXPECT_THAT(message([&] { second.begin_or_continue("k", "arm", 0, "", ""); }), HasSubstr(fmt::format("this process ({})", ::getpid())));
+    EXPECT_THAT(message([&] { second.begin_or_continue("k", "arm", 0, "", ""); }),
+                HasSubstr(fmt::format("this process ({})", ::getpid())));
   }
   const auto run = second.begin_or_continue("k", "arm", 0, "", "");
   second.finish(run.id, "done");
@@ -216,14 +234,17 @@ TEST_F(StoreTest, SaysDiskFullAndStaysUsable) {
     const std::string text(5000, 'x');
     std::string said = "no error";
     int stored = 0;
-    for (; stored < 1000 && said == "no error"; ++stored) said = message([&] { store.event(run, "fill", text); });
+    for (; stored < 1000 && said == "no error"; ++stored)
+      said = message([&] { store.event(run, "fill", text); });
     if (said.find(path()) == std::string::npos || said.find("disk full") == std::string::npos) {
       std::fprintf(stderr, "said: %s\n", said.c_str());
       return 1;
     }
     ::setrlimit(RLIMIT_FSIZE, &limit);
     store.event(run, "after", "space again");
-    return static_cast<int>(store.events(run).size()) == stored ? 0 : 2;  // the one that failed is not there, "after" is
+    return static_cast<int>(store.events(run).size()) == stored
+               ? 0
+               : 2;  // the one that failed is not there, "after" is
   }));
   EXPECT_EQ(code, 0);
   EXPECT_EQ(Store(url()).spent(run, kOracle).answers, 1);
@@ -234,40 +255,52 @@ TEST_F(StoreTest, SaysDiskFullAndStaysUsable) {
 TEST_F(StoreTest, SaysDiskFullAlsoAfterASignal) {
   const int64_t run = make_run(url());
   EXPECT_EQ(wait_for(child([&] {
-    Store store(url());
-    catch_signals();
-    std::raise(SIGINT);
-    std::signal(SIGXFSZ, SIG_IGN);
-    rlimit limit{};
-    ::getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = 200 << 10;
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-    const std::string text(5000, 'x');
-    std::string said = "no error";
-    for (int i = 0; i < 1000 && said == "no error"; ++i) said = message([&] { store.event(run, "fill", text); });
-    if (said.find("disk full") != std::string::npos || said.find("disk is full") != std::string::npos) return 0;
-    std::fprintf(stderr, "said: %s\n", said.c_str());
-    return 1;
-  })), 0);
+              Store store(url());
+              catch_signals();
+              std::raise(SIGINT);
+              std::signal(SIGXFSZ, SIG_IGN);
+              rlimit limit{};
+              ::getrlimit(RLIMIT_FSIZE, &limit);
+              limit.rlim_cur = 200 << 10;
+              ::setrlimit(RLIMIT_FSIZE, &limit);
+              const std::string text(5000, 'x');
+              std::string said = "no error";
+              for (int i = 0; i < 1000 && said == "no error"; ++i)
+                said = message([&] { store.event(run, "fill", text); });
+              if (said.find("disk full") != std::string::npos ||
+                  said.find("disk is full") != std::string::npos)
+                return 0;
+              std::fprintf(stderr, "said: %s\n", said.c_str());
+              return 1;
+            })),
+            0);
 }
 
 TEST_F(StoreTest, WritesAPaidAnswerAlthoughASignalCameWhileAnotherProcessWrote) {
   EXPECT_EQ(wait_for(child([&] {
-    Store store(url());
-    const auto request = store.open_request("o", "v", {"a", "b"});
-    const LockHolder holder(path());
-    catch_signals();
-    std::raise(SIGINT);
-    const auto answer = [&] { store.put_answers({{"a", "o", "v", {1}, 2, 1}}, request.key, {{"b", "nan", 2, ""}}); };
-    const std::string stopped = "stopped by signal 2";
-    if (message([&] { store.event(0, "kind", "free"); }) != stopped || holder.sleeps != 0) return 1;
-    if (message(answer) != stopped || holder.sleeps != 50 || store.open_requests("o", "v").size() != 1) return 2;  // a second
-    holder.sleeps = 0;
-    holder.lets_go_in = 3;
-    if (message(answer) != "no error" || holder.sleeps != 3) return 3;
-    if (!store.find_answer("a", "o", "v") || store.refused("o", "v").size() != 1 || !store.open_requests("o", "v").empty()) return 4;
-    return 0;
-  })), 0);
+              Store store(url());
+              const auto request = store.open_request("o", "v", {"a", "b"});
+              const LockHolder holder(path());
+              catch_signals();
+              std::raise(SIGINT);
+              const auto answer = [&] {
+                store.put_answers({{"a", "o", "v", {1}, 2, 1}}, request.key, {{"b", "nan", 2, ""}});
+              };
+              const std::string stopped = "stopped by signal 2";
+              if (message([&] { store.event(0, "kind", "free"); }) != stopped || holder.sleeps != 0)
+                return 1;
+              if (message(answer) != stopped || holder.sleeps != 50 ||
+                  store.open_requests("o", "v").size() != 1)
+                return 2;  // a second
+              holder.sleeps = 0;
+              holder.lets_go_in = 3;
+              if (message(answer) != "no error" || holder.sleeps != 3) return 3;
+              if (!store.find_answer("a", "o", "v") || store.refused("o", "v").size() != 1 ||
+                  !store.open_requests("o", "v").empty())
+                return 4;
+              return 0;
+            })),
+            0);
 }
 
 TEST_F(StoreTest, SaysWhenItMayNotWrite) {
@@ -277,7 +310,8 @@ TEST_F(StoreTest, SaysWhenItMayNotWrite) {
   const auto code = wait_for(child([&] {
     if (::geteuid() == 0 && ::setuid(65534) != 0) return 77;  // root may write everything
     const std::string said = message([&] { Store(url()).put_video({"h", "p", 1}); });
-    const bool good = said.find(path()) != std::string::npos && said.find("may write") + said.find("chmod") != 2 * std::string::npos;
+    const bool good = said.find(path()) != std::string::npos &&
+                      said.find("may write") + said.find("chmod") != 2 * std::string::npos;
     if (!good) std::fprintf(stderr, "said: %s\n", said.c_str());
     return good ? 0 : 1;
   }));

@@ -77,7 +77,8 @@ constexpr std::array<std::string_view, 2> kHealth = {
     R"(ALTER TABLE videos ADD COLUMN health DOUBLE PRECISION NOT NULL DEFAULT 1)",
     R"(ALTER TABLE videos ADD COLUMN quarantined TEXT NOT NULL DEFAULT '')"};
 
-// A request is several clips sent at once under one key. What was asked clip by clip before becomes requests of one clip.
+// A request is several clips sent at once under one key. What was asked clip by clip before becomes
+// requests of one clip.
 constexpr std::array<std::string_view, 6> kRequestGroups = {
     R"(CREATE TABLE request_groups (
          id BIGINT PRIMARY KEY NOT NULL,

@@ -24,14 +24,18 @@ class Raw {
     run("PRAGMA synchronous = OFF");
   }
   ~Raw() { sqlite3_close(db_); }
-  void run(const std::string& sql) { ASSERT_EQ(sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db_); }
+  void run(const std::string& sql) {
+    ASSERT_EQ(sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(db_);
+  }
   std::vector<std::string> column(const std::string& sql) {
     std::vector<std::string> values;
     const auto take = [](void* into, int, char** fields, char**) {
       static_cast<std::vector<std::string>*>(into)->push_back(fields[0] ? fields[0] : "NULL");
       return 0;
     };
-    EXPECT_EQ(sqlite3_exec(db_, sql.c_str(), take, &values, nullptr), SQLITE_OK) << sqlite3_errmsg(db_);
+    EXPECT_EQ(sqlite3_exec(db_, sql.c_str(), take, &values, nullptr), SQLITE_OK)
+        << sqlite3_errmsg(db_);
     return values;
   }
 
@@ -62,23 +66,29 @@ void make_old(const std::string& path, int64_t version) {
   Raw raw(path);
   raw.run("INSERT INTO videos (id, path, duration_s) VALUES ('h', 'a.mp4', 2.5)");
   raw.run("INSERT INTO clips VALUES (1, 'h@0-2500', 'h', 0, 2500)");
-  raw.run("INSERT INTO runs VALUES (4, 'key', 'arm', 3, 'recipe', 'rev', 'running', '2025-01-01T00:00:00.000Z')");
+  raw.run("INSERT INTO runs VALUES (4, 'key', 'arm', 3, 'recipe', 'rev', 'running', "
+          "'2025-01-01T00:00:00.000Z')");
   raw.run("INSERT INTO clips VALUES (2, 'h@2500-5000', 'h', 2500, 5000)");
   if (version < 4) {
-    raw.run("INSERT INTO requests VALUES (2, 'o', 'v', 'cafe', 'open'), (1, 'o', 'v', 'beef', 'paid')");
+    raw.run(
+        "INSERT INTO requests VALUES (2, 'o', 'v', 'cafe', 'open'), (1, 'o', 'v', 'beef', 'paid')");
   } else {
-    raw.run("INSERT INTO request_groups VALUES (1, 'o', 'v', 'beef', 'paid'), (2, 'o', 'v', 'cafe', 'open')");
+    raw.run("INSERT INTO request_groups VALUES (1, 'o', 'v', 'beef', 'paid'), (2, 'o', 'v', "
+            "'cafe', 'open')");
     raw.run("INSERT INTO request_clips VALUES (1, 1, 1), (2, 1, 2)");
   }
-  raw.run("INSERT INTO answers VALUES (1, 'o', 'v', '[0.25,0.75]', 0.5, 2.5, '2025-01-01T00:00:00.000Z')");
+  raw.run("INSERT INTO answers VALUES (1, 'o', 'v', '[0.25,0.75]', 0.5, 2.5, "
+          "'2025-01-01T00:00:00.000Z')");
   if (version < 6) {
     raw.run("INSERT INTO reservations VALUES (4, 1, 0, 1, 2.5, 0.5)");
   } else {
     raw.run("INSERT INTO reservations VALUES (1, 4, 1, 0, 2.5, 0.5)");
   }
   raw.run("INSERT INTO rounds VALUES (4, 0, 1, 2.5, 0.5, '{}', '[]')");
-  if (version >= 5) raw.run("INSERT INTO refusals VALUES (1, 1, 'reason', 0.5, '2025-01-01T00:00:00.000Z', '')");
-  if (version >= 2) raw.run("INSERT INTO events VALUES (1, 4, '2025-01-01T00:00:00.000Z', 'kind', 'text')");
+  if (version >= 5)
+    raw.run("INSERT INTO refusals VALUES (1, 1, 'reason', 0.5, '2025-01-01T00:00:00.000Z', '')");
+  if (version >= 2)
+    raw.run("INSERT INTO events VALUES (1, 4, '2025-01-01T00:00:00.000Z', 'kind', 'text')");
 }
 
 void log(const std::string& path, const std::string& run, const std::string& kind,
@@ -103,9 +113,11 @@ TEST_F(StoreTest, MigratesEveryOlderVersionAndKeepsItsData) {
     ASSERT_EQ(store.open_requests("o", "v").size(), 1u);
     EXPECT_EQ(store.open_requests("o", "v")[0].key, "cafe");
     EXPECT_EQ(store.open_requests("o", "v")[0].clips, std::vector<std::string>{"h@2500-5000"});
-    EXPECT_THAT(Raw(path()).column("SELECT state || ' ' || idempotency_key FROM request_groups ORDER BY id"),
+    EXPECT_THAT(Raw(path()).column(
+                    "SELECT state || ' ' || idempotency_key FROM request_groups ORDER BY id"),
                 ::testing::ElementsAre("paid beef", "open cafe"));
-    EXPECT_EQ(store.find_answer("h@0-2500", "o", "v")->probabilities, (std::vector<double>{0.25, 0.75}));
+    EXPECT_EQ(store.find_answer("h@0-2500", "o", "v")->probabilities,
+              (std::vector<double>{0.25, 0.75}));
     EXPECT_EQ(store.reserved(4, 0), std::vector<std::string>{"h@0-2500"});
     EXPECT_EQ(store.spent(4, kOracle).price, 0.5);
     EXPECT_EQ(store.refused("o", "v").size(), version >= 5 ? 1u : 0u);
@@ -166,8 +178,8 @@ TEST_F(StoreTest, MovesWhatEventsHeldIntoColumns) {
     for (const auto& student : store.students(4)) {
       students.push_back(fmt::format("{} {} {}", student.weights, student.round, student.path));
     }
-    EXPECT_THAT(students, ElementsAre("abc 2 /runs/x/arm.safetensors",
-                                      "def 3 /runs/x/arm.safetensors"));
+    EXPECT_THAT(students,
+                ElementsAre("abc 2 /runs/x/arm.safetensors", "def 3 /runs/x/arm.safetensors"));
     ASSERT_EQ(store.students(9).size(), 1u);
     EXPECT_EQ(store.students(9)[0].weights, "fff");
     EXPECT_EQ(store.students(9)[0].path, "");
@@ -209,11 +221,12 @@ TEST_F(StoreTest, LetsTheDatabaseNumberTheRowsOfAnOldStore) {
 }
 
 TEST(Schema, NeverChangesAPublishedMigration) {
-  // Fails after an edit of an old migration: undo the edit and add a migration instead. A new one adds its number here.
-  const std::vector<uint64_t> published = {2717717140154246386ULL, 3475397692491484926ULL, 18779452449670032ULL,
-                                           17909226318179349059ULL, 11594692423639415740ULL,
-                                           11482315161386876502ULL, 9367948879431260751ULL,
-                                           12372492502059058544ULL};
+  // Fails after an edit of an old migration: undo the edit and add a migration instead. A new one
+  // adds its number here.
+  const std::vector<uint64_t> published = {2717717140154246386ULL,  3475397692491484926ULL,
+                                           18779452449670032ULL,    17909226318179349059ULL,
+                                           11594692423639415740ULL, 11482315161386876502ULL,
+                                           9367948879431260751ULL,  12372492502059058544ULL};
   ASSERT_EQ(published.size(), migrations().size());
   for (size_t i = 0; i < published.size(); ++i) {
     std::string text;
@@ -227,7 +240,8 @@ TEST_F(StoreTest, RefusesANewerSchemaNamingBothVersions) {
   Raw(path()).run("PRAGMA user_version = 42");
   const std::string before = bytes(path());
   EXPECT_THAT(message([&] { Store store(url()); }),
-              AllOf(HasSubstr("version 42"), HasSubstr(fmt::format("up to {}", schema_version())), HasSubstr("use a newer distal")));
+              AllOf(HasSubstr("version 42"), HasSubstr(fmt::format("up to {}", schema_version())),
+                    HasSubstr("use a newer distal")));
   EXPECT_EQ(bytes(path()), before);
 }
 
@@ -246,9 +260,13 @@ TEST_F(StoreTest, UsesWalAndFlagsItsFile) {
 
 TEST_F(StoreTest, SplitsTheKeyOfAClip) {
   Store store(url());
-  store.open_request("o", "v", {"h@0-2500", "a-1@b@30--1", "plain", "x@1-y", "@", "h@0-2500*0.3+i@7-8", "h@1-2#3"});
-  EXPECT_THAT(Raw(path()).column("SELECT video || ' ' || start_ms || ' ' || end_ms FROM clips ORDER BY id"),
-              ::testing::ElementsAre("h 0 2500", "a-1@b 30 -1", "plain 0 -1", "x@1-y 0 -1", "@ 0 -1", "h 0 2500", "h 1 2"));
+  store.open_request(
+      "o", "v",
+      {"h@0-2500", "a-1@b@30--1", "plain", "x@1-y", "@", "h@0-2500*0.3+i@7-8", "h@1-2#3"});
+  EXPECT_THAT(
+      Raw(path()).column("SELECT video || ' ' || start_ms || ' ' || end_ms FROM clips ORDER BY id"),
+      ::testing::ElementsAre("h 0 2500", "a-1@b 30 -1", "plain 0 -1", "x@1-y 0 -1", "@ 0 -1",
+                             "h 0 2500", "h 1 2"));
 }
 
 TEST_F(StoreTest, MarksARequestPaidByItsAnswersAndLostWhenGivenUp) {
@@ -259,8 +277,10 @@ TEST_F(StoreTest, MarksARequestPaidByItsAnswersAndLostWhenGivenUp) {
   store.put_answers({{"c", "o", "v", {1}, 0, 0}, {"d", "o", "v", {1}, 0, 0}}, paid.key);
   store.give_up(lost.key);
   store.give_up(paid.key);
-  EXPECT_THAT(Raw(path()).column("SELECT state FROM request_groups ORDER BY id"), ::testing::ElementsAre("paid", "lost", "open"));
-  EXPECT_THAT(Raw(path()).column("SELECT clip_key FROM request_clips JOIN clips ON clips.id = clip ORDER BY request, position"),
+  EXPECT_THAT(Raw(path()).column("SELECT state FROM request_groups ORDER BY id"),
+              ::testing::ElementsAre("paid", "lost", "open"));
+  EXPECT_THAT(Raw(path()).column("SELECT clip_key FROM request_clips JOIN clips ON clips.id = clip "
+                                 "ORDER BY request, position"),
               ::testing::ElementsAre("c", "d", "e", "f"));
 }
 
@@ -273,7 +293,8 @@ TEST_F(StoreTest, IsDocumentedTableByTableAndColumnByColumn) {
     const size_t start = page.find("## " + table + "\n");
     ASSERT_NE(start, std::string::npos) << table;
     const std::string section = page.substr(start, page.find("\n## ", start) - start);
-    for (const auto& column : raw.column(fmt::format("SELECT name FROM pragma_table_info('{}')", table)))
+    for (const auto& column :
+         raw.column(fmt::format("SELECT name FROM pragma_table_info('{}')", table)))
       EXPECT_THAT(section, HasSubstr("| `" + column + "` |")) << table;
   }
 }
@@ -282,7 +303,9 @@ TEST_F(StoreTest, SaysThatAnotherProgramForbidsWhatIsWritten) {
   Store store(url());
   Raw(path()).run("CREATE UNIQUE INDEX one_of_a_kind ON events (kind)");
   store.event(0, "import", "12 videos");
-  EXPECT_THAT(message([&] { store.event(0, "import", "13 videos"); }), AllOf(HasSubstr(path()), HasSubstr("contradicts what is there"), HasSubstr("restore a copy")));
+  EXPECT_THAT(message([&] { store.event(0, "import", "13 videos"); }),
+              AllOf(HasSubstr(path()), HasSubstr("contradicts what is there"),
+                    HasSubstr("restore a copy")));
   EXPECT_EQ(store.events(0).size(), 1u);
 }
 

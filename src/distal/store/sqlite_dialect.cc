@@ -104,8 +104,7 @@ void number_rows(soci::session& sql, const std::string& table) {
 // What SQLite's primary result code means, and its cure.
 std::string refusal(int code) {
   switch (code) {
-    case SQLITE_NOTADB:
-      return "not a store (not an SQLite file); name another file with --store";
+    case SQLITE_NOTADB: return "not a store (not an SQLite file); name another file with --store";
     case SQLITE_CORRUPT:
       return "the file is damaged; restore a copy, or try the command .recover of the SQLite shell "
              "on it";

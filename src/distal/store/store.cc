@@ -59,10 +59,9 @@ void add_clip_rows(soci::session& sql, const Dialect& dialect,
       .column("video", videos)
       .column("start_ms", starts)
       .column("end_ms", ends)
-      .execute(sql,
-               "INSERT INTO clips (clip_key, video, start_ms, end_ms) "
-               "SELECT clip_key, video, start_ms, end_ms FROM given WHERE TRUE ORDER BY place "
-               "ON CONFLICT (clip_key) DO NOTHING");
+      .execute(sql, "INSERT INTO clips (clip_key, video, start_ms, end_ms) "
+                    "SELECT clip_key, video, start_ms, end_ms FROM given WHERE TRUE ORDER BY place "
+                    "ON CONFLICT (clip_key) DO NOTHING");
 }
 
 Store::State::State(const std::string& url, const LeaseTimes& times)

@@ -14,11 +14,11 @@
 namespace distal {
 
 struct StoredAnswer {
-  std::string clip;                   // Clip::key()
-  std::string oracle, version;        // who answered
+  std::string clip;             // Clip::key()
+  std::string oracle, version;  // who answered
   std::vector<double> probabilities;
-  double price = 0;                   // money
-  double seconds = 0;                 // of video watched
+  double price = 0;    // money
+  double seconds = 0;  // of video watched
 };
 
 /// Who answers a run. The same clip may have been refused by others, which is no matter of theirs.
@@ -27,7 +27,7 @@ struct Answerer {
 };
 
 struct StoredRefusal {
-  std::string clip;     // that was answered, but unusably
+  std::string clip;  // that was answered, but unusably
   std::string reason;
   double price = 0;     // money it probably cost
   std::string refused;  // time, set by the store

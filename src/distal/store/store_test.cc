@@ -18,12 +18,14 @@ using ::testing::MatchesRegex;
 
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
-int64_t begin(Store& store, const std::string& key = "k") { return store.begin_or_continue(key, "arm", 7, "recipe: 1", "abc").id; }
+int64_t begin(Store& store, const std::string& key = "k") {
+  return store.begin_or_continue(key, "arm", 7, "recipe: 1", "abc").id;
+}
 
-void reserve(Store& store, int64_t run, int64_t round, const std::vector<std::string>& clips, double max_answers,
-             double max_seconds = kNoLimit, double max_price = kNoLimit) {
-  store.reserve(run, kOracle, round, clips, std::vector<double>(clips.size(), 2.5), std::vector<double>(clips.size(), 0.1), max_answers, max_seconds,
-                max_price);
+void reserve(Store& store, int64_t run, int64_t round, const std::vector<std::string>& clips,
+             double max_answers, double max_seconds = kNoLimit, double max_price = kNoLimit) {
+  store.reserve(run, kOracle, round, clips, std::vector<double>(clips.size(), 2.5),
+                std::vector<double>(clips.size(), 0.1), max_answers, max_seconds, max_price);
 }
 
 TEST_F(StoreTest, KeepsVideosAcrossReopenAndReplacesByIdentity) {
@@ -79,7 +81,9 @@ TEST_F(StoreTest, KeepsADoneRunDoneAndSetsAStoppedOneRunning) {
 }
 
 TEST_F(StoreTest, ReturnsAnswersToTheLastBit) {
-  const StoredAnswer answer{"hash@0-2000", "teacher", "v1", {1.0 / 3, 0.1 + 0.2, 5e-324, 0, 1, 0.99999999999999989}, 0.07, 2.0000000000000004};
+  const StoredAnswer answer{"hash@0-2000", "teacher",
+                            "v1",          {1.0 / 3, 0.1 + 0.2, 5e-324, 0, 1, 0.99999999999999989},
+                            0.07,          2.0000000000000004};
   {
     Store store(url());
     EXPECT_FALSE(store.find_answer(answer.clip, "teacher", "v1"));
@@ -124,7 +128,9 @@ TEST_F(StoreTest, KeepsARequestAsItWasUntilItsAnswersAreStored) {
   EXPECT_EQ(open[1].key, second.key);
   EXPECT_THAT(store.open_requests("o", "v2"), IsEmpty());
   EXPECT_THAT(store.open_requests("p", "v"), IsEmpty());
-  store.put_answers({{"z", "o", "v", {1}, 0, 0}, {"a", "o", "v", {1}, 0, 0}, {"m", "o", "v", {1}, 0, 0}}, first.key);
+  store.put_answers(
+      {{"z", "o", "v", {1}, 0, 0}, {"a", "o", "v", {1}, 0, 0}, {"m", "o", "v", {1}, 0, 0}},
+      first.key);
   ASSERT_EQ(store.open_requests("o", "v").size(), 1u);
   EXPECT_EQ(store.open_requests("o", "v")[0].key, second.key);
 }
@@ -158,7 +164,8 @@ TEST_F(StoreTest, AsksAnewForTheClipsOfARequestThatWasGivenUp) {
 TEST_F(StoreTest, AsksAgainAboutWhatWasRefusedOnlyWhenToldTo) {
   Store store(url());
   const auto request = store.open_request("o", "v", {"a", "b", "c"});
-  store.put_answers({{"b", "o", "v", {1}, 2, 0}}, request.key, {{"c", "value 1 is nan", 2, ""}, {"a", "value 0 is nan", 2, ""}});
+  store.put_answers({{"b", "o", "v", {1}, 2, 0}}, request.key,
+                    {{"c", "value 1 is nan", 2, ""}, {"a", "value 0 is nan", 2, ""}});
   EXPECT_THAT(store.open_requests("o", "v"), IsEmpty());
   const auto refused = Store(url()).refused("o", "v");
   ASSERT_EQ(refused.size(), 2u);
@@ -177,11 +184,16 @@ TEST_F(StoreTest, AsksAgainAboutWhatWasRefusedOnlyWhenToldTo) {
 }
 
 TEST_F(StoreTest, KeepsTheFirstOfTwoRefusalsOfOneRequest) {
-  Store first(url()), second(url());  // two runs: the second found the first's request open and sent it too
+  Store first(url()),
+      second(url());  // two runs: the second found the first's request open and sent it too
   const auto request = first.open_request("o", "v", {"a", "b"});
   ASSERT_EQ(second.open_requests("o", "v").size(), 1u);
   first.put_answers({{"b", "o", "v", {1}, 2, 0}}, request.key, {{"a", "value 0 is nan", 2, ""}});
-  EXPECT_EQ(message([&] { second.put_answers({{"b", "o", "v", {1}, 2, 0}}, request.key, {{"a", "value 1 is nan", 2, ""}}); }), "no error");
+  EXPECT_EQ(message([&] {
+              second.put_answers({{"b", "o", "v", {1}, 2, 0}}, request.key,
+                                 {{"a", "value 1 is nan", 2, ""}});
+            }),
+            "no error");
   ASSERT_EQ(second.refused("o", "v").size(), 1u);
   EXPECT_EQ(second.refused("o", "v")[0].reason, "value 0 is nan");
 }
@@ -205,7 +217,8 @@ TEST_F(StoreTest, CountsNothingForClipsWhoseLabelsAreGiven) {
   const int64_t first = begin(store), second = begin(store, "second");
   reserve(store, first, 1, {"a", "b"}, 10);
   store.reserve(second, kOracle, 0, {"a"}, {2.5}, {0}, kNoLimit, kNoLimit, kNoLimit);
-  store.put_answers({}, store.open_request("o", "v", {"a", "b"}).key, {{"a", "nan", 0.1, ""}, {"b", "nan", 0.1, ""}});
+  store.put_answers({}, store.open_request("o", "v", {"a", "b"}).key,
+                    {{"a", "nan", 0.1, ""}, {"b", "nan", 0.1, ""}});
   store.ask_again("o", "v");
   EXPECT_DOUBLE_EQ(store.spent(first, kOracle).price, 0.4);
   EXPECT_EQ(store.spent(second, kOracle).price, 0);
@@ -229,10 +242,13 @@ TEST_F(StoreTest, HoldsWhatWasAskedAgainAgainstTheLimitToo) {
   Store store(url());
   const int64_t run = begin(store);
   reserve(store, run, 0, {"a", "b"}, 10);
-  store.put_answers({}, store.open_request("o", "v", {"a", "b"}).key, {{"a", "nan", 0.1, ""}, {"b", "nan", 0.1, ""}});
+  store.put_answers({}, store.open_request("o", "v", {"a", "b"}).key,
+                    {{"a", "nan", 0.1, ""}, {"b", "nan", 0.1, ""}});
   reserve(store, run, 1, {"c"}, 10, kNoLimit, 0.3);
   store.ask_again("o", "v");
-  EXPECT_THAT(message([&] { reserve(store, run, 2, {"d"}, 10, kNoLimit, 0.5); }), HasSubstr("0.5 units of money are spent and 0.1 more were asked for, 0.1 above the 0.5"));
+  EXPECT_THAT(
+      message([&] { reserve(store, run, 2, {"d"}, 10, kNoLimit, 0.5); }),
+      HasSubstr("0.5 units of money are spent and 0.1 more were asked for, 0.1 above the 0.5"));
   EXPECT_THAT(store.reserved(run, 2), IsEmpty());
   reserve(store, run, 2, {"d"}, 10, kNoLimit, 0.6);
   EXPECT_DOUBLE_EQ(store.spent(run, kOracle).price, 0.6);
@@ -241,7 +257,10 @@ TEST_F(StoreTest, HoldsWhatWasAskedAgainAgainstTheLimitToo) {
 TEST_F(StoreTest, StoresTheAnswersOfARequestAllOrNone) {
   Store store(url());
   const auto request = store.open_request("o", "v", {"a", "b"});
-  EXPECT_THROW(store.put_answers({{"a", "o", "v", {1}, 0, 0}, {"b", "o", "v", {std::nan("")}, 0, 0}}, request.key), std::logic_error);
+  EXPECT_THROW(
+      store.put_answers({{"a", "o", "v", {1}, 0, 0}, {"b", "o", "v", {std::nan("")}, 0, 0}},
+                        request.key),
+      std::logic_error);
   EXPECT_FALSE(store.find_answer("a", "o", "v"));
   EXPECT_EQ(store.open_requests("o", "v").size(), 1u);
 }
@@ -266,11 +285,16 @@ TEST_F(StoreTest, ReservesAllClipsOrNone) {
   Store store(url());
   const int64_t run = begin(store);
   reserve(store, run, 0, {"a", "b"}, 3);
-  EXPECT_THAT(message([&] { reserve(store, run, 1, {"c", "d"}, 3); }), HasSubstr("2 answers are spent and 2 more were asked for, 1 above the 3"));
+  EXPECT_THAT(message([&] {
+                reserve(store, run, 1, {"c", "d"}, 3);
+              }),
+              HasSubstr("2 answers are spent and 2 more were asked for, 1 above the 3"));
   EXPECT_EQ(store.spent(run, kOracle).answers, 2);
   EXPECT_THAT(store.reserved(run, 1), IsEmpty());
-  EXPECT_THAT(message([&] { reserve(store, run, 1, {"c"}, 9, 7.4); }), HasSubstr("seconds of video"));
-  EXPECT_THAT(message([&] { reserve(store, run, 1, {"c"}, 9, 9, 0.29); }), HasSubstr("units of money"));
+  EXPECT_THAT(message([&] { reserve(store, run, 1, {"c"}, 9, 7.4); }),
+              HasSubstr("seconds of video"));
+  EXPECT_THAT(message([&] { reserve(store, run, 1, {"c"}, 9, 9, 0.29); }),
+              HasSubstr("units of money"));
   EXPECT_EQ(store.spent(run, kOracle).answers, 2);
   reserve(store, run, 1, {"c"}, 3, 7.5, 0.3);  // 0.1 + 0.1 + 0.1 is more than 0.3 in binary
   EXPECT_EQ(store.spent(run, kOracle).answers, 3);
@@ -337,8 +361,8 @@ TEST_F(StoreTest, KeepsWhatARunFindsOutOnceAndInOrder) {
     store.put_passes(run, 1, 120);
     store.put_passes(run, 1, 120);
     for (int time = 0; time < 2; ++time) {
-      store.put_quarantined(
-          run, {{"b.mp4", "no frames"}, {"a.mp4", "no index"}, {"b.mp4", "again"}});
+      store.put_quarantined(run,
+                            {{"b.mp4", "no frames"}, {"a.mp4", "no index"}, {"b.mp4", "again"}});
       store.put_notes(run, {"second", "first", "second"});
       store.put_unseen(run, {"jump", "bow"});
       store.put_student(run, {3, "abc", "/x/arm.safetensors"});
@@ -378,20 +402,24 @@ TEST_F(StoreTest, KnowsWhereTheLastImportWroteItsLists) {
 
 TEST_F(StoreTest, RefusesWhatIsNoStoreWithPathAndCure) {
   std::ofstream(path()) << "clip,label\n";
-  EXPECT_THAT(message([&] { Store store(url()); }), ::testing::AllOf(HasSubstr(path()), HasSubstr("not an SQLite file")));
+  EXPECT_THAT(message([&] { Store store(url()); }),
+              ::testing::AllOf(HasSubstr(path()), HasSubstr("not an SQLite file")));
   std::ofstream(path()) << std::string(20000, 'x');
   EXPECT_THAT(message([&] { Store store(url()); }), HasSubstr("not an SQLite file"));
   EXPECT_EQ(std::filesystem::file_size(path()), 20000u);
 }
 
 TEST_F(StoreTest, RefusesUrlsItCannotServe) {
-  EXPECT_THAT(message([] { Store store("postgresql://host/db"); }), HasSubstr("this build has no PostgreSQL"));
+  EXPECT_THAT(message([] { Store store("postgresql://host/db"); }),
+              HasSubstr("this build has no PostgreSQL"));
   EXPECT_THAT(message([] { Store store("distal.db"); }), HasSubstr("sqlite:distal.db"));
   EXPECT_THAT(message([] { Store store("sqlite:"); }), HasSubstr("no file named"));
   EXPECT_THAT(message([] { Store store("sqlite::memory:"); }), HasSubstr("no file named"));
-  EXPECT_THAT(message([&] { Store store("sqlite:" + folder_.string()); }), HasSubstr("a directory"));
+  EXPECT_THAT(message([&] { Store store("sqlite:" + folder_.string()); }),
+              HasSubstr("a directory"));
   const auto missing = (folder_ / "no" / "x.db").string();
-  EXPECT_THAT(message([&] { Store store("sqlite:" + missing); }), ::testing::AllOf(HasSubstr("does not exist"), HasSubstr("mkdir -p")));
+  EXPECT_THAT(message([&] { Store store("sqlite:" + missing); }),
+              ::testing::AllOf(HasSubstr("does not exist"), HasSubstr("mkdir -p")));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "no"));
 }
 

@@ -23,7 +23,8 @@ class StoreTest : public ::testing::Test {
  protected:
   StoreTest() {
     folder_ = std::filesystem::temp_directory_path() /
-              fmt::format("distal_store_{}_{}", ::getpid(), ::testing::UnitTest::GetInstance()->current_test_info()->name());
+              fmt::format("distal_store_{}_{}", ::getpid(),
+                          ::testing::UnitTest::GetInstance()->current_test_info()->name());
     std::filesystem::create_directories(folder_);
   }
   ~StoreTest() override { std::filesystem::remove_all(folder_); }
@@ -33,7 +34,8 @@ class StoreTest : public ::testing::Test {
   std::filesystem::path folder_;
 };
 
-/// Runs `work` in a child process, which ends with what it returns (99 where it throws). Returns the child's id.
+/// Runs `work` in a child process, which ends with what it returns (99 where it throws). Returns
+/// the child's id.
 inline pid_t child(const std::function<int()>& work) {
   std::fflush(nullptr);
   const pid_t pid = ::fork();

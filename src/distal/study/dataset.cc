@@ -22,117 +22,162 @@ List read_list(const DataOptions& data, const ListOptions& options, bool labelle
 }
 
 uint64_t content_hash(const List& list, uint64_t basis) {
-  for (const Row& row : list.rows) basis = fnv1a(fmt::format("{}|{}|{}|{}|{}|{}", row.path, row.label, row.start_s, row.end_s, row.start_frame, row.end_frame), basis);
+  for (const Row& row : list.rows)
+    basis = fnv1a(fmt::format("{}|{}|{}|{}|{}|{}", row.path, row.label, row.start_s, row.end_s,
+                              row.start_frame, row.end_frame),
+                  basis);
   return basis;
 }
 
-ClipList usable(const List& list, const SharedOptions& shared, Dataset& dataset, ClipReader& reader, Progress& progress) {
+ClipList usable(const List& list, const SharedOptions& shared, Dataset& dataset, ClipReader& reader,
+                Progress& progress) {
   const auto probe_video = [&](const std::string& path) { return reader.probe(path); };
-  ClipList made = make_clips(list.rows, shared.data.root, shared.clips, dataset.classes, probe_video, progress);
-  if (made.clips.empty()) fail("{}: no usable clip among {} rows; {} videos were refused, the first because: {}", list.path, list.rows.size(),
-                               made.quarantined.size(), made.quarantined.empty() ? "its segments have no label" : made.quarantined.front().reason);
-  std::move(made.quarantined.begin(), made.quarantined.end(), std::back_inserter(dataset.quarantined));
+  ClipList made =
+      make_clips(list.rows, shared.data.root, shared.clips, dataset.classes, probe_video, progress);
+  if (made.clips.empty())
+    fail("{}: no usable clip among {} rows; {} videos were refused, the first because: {}",
+         list.path, list.rows.size(), made.quarantined.size(),
+         made.quarantined.empty() ? "its segments have no label" : made.quarantined.front().reason);
+  std::move(made.quarantined.begin(), made.quarantined.end(),
+            std::back_inserter(dataset.quarantined));
   dataset.unlabelled_segments += made.unlabelled_segments;
   dataset.duplicates += made.duplicates;
   return made;
 }
 
-void require_learnable(const std::vector<Clip>& learn_from, const std::vector<Clip>& more, const Classes& classes, const std::string& list) {
+void require_learnable(const std::vector<Clip>& learn_from, const std::vector<Clip>& more,
+                       const Classes& classes, const std::string& list) {
   std::set<int64_t> seen;
-  for (const auto* clips : {&learn_from, &more}) for (const Clip& clip : *clips) seen.insert(clip.label);
+  for (const auto* clips : {&learn_from, &more})
+    for (const Clip& clip : *clips) seen.insert(clip.label);
   for (int64_t k = 0; k < classes.size(); ++k)
-    if (!seen.contains(k)) fail("{}: class '{}' has no usable clip to learn from; add some, or take it out of the test list", list, classes.names[k]);
+    if (!seen.contains(k))
+      fail("{}: class '{}' has no usable clip to learn from; add some, or take it out of the test "
+           "list",
+           list, classes.names[k]);
 }
 
 void require_budget(const Arm& arm, const Dataset& dataset) {
   const ArmOptions& options = arm.options;
   const int64_t known = dataset.initial_clips(options);
   if (known > dataset.source_clips(options))
-    fail("arm {}: start = {} exceeds the {} usable clips it is drawn from", arm.name, options.start, dataset.source_clips(options));
+    fail("arm {}: start = {} exceeds the {} usable clips it is drawn from", arm.name, options.start,
+         dataset.source_clips(options));
   if (options.mixes) {
     if (known < 3) fail("arm {}: mixes of {} clips; start from 3 or more", arm.name, known);
-    const auto most = options.mixes->criterion == "unixkd" ? std::numeric_limits<int64_t>::max() : (known - 1) / 2 * known;
+    const auto most = options.mixes->criterion == "unixkd" ? std::numeric_limits<int64_t>::max()
+                                                           : (known - 1) / 2 * known;
     if (options.budget * static_cast<double>(options.rounds) > static_cast<double>(most))
-      fail("arm {}: {} rounds of {:g} mixes exceed the {} pairs of {} clips; lower rounds or budget, or raise start", arm.name, options.rounds, options.budget, most, known);
+      fail("arm {}: {} rounds of {:g} mixes exceed the {} pairs of {} clips; lower rounds or "
+           "budget, or raise start",
+           arm.name, options.rounds, options.budget, most, known);
     return;
   }
   if (options.rounds == 0 || options.budget < 0) return;
-  // What is left of the pool at most, counted in its longest clips: after pool_size and the initial answers.
+  // What is left of the pool at most, counted in its longest clips: after pool_size and the initial
+  // answers.
   const int64_t open = dataset.pool_clips(options) - (dataset.start_in_pool() ? known : 0);
   std::vector<double> costs;
-  for (const Clip& clip : dataset.pool) costs.push_back(static_cast<double>(options.answers_per_clip) * (options.selection.unit == "seconds" ? clip.duration_s() : 1));
+  for (const Clip& clip : dataset.pool)
+    costs.push_back(static_cast<double>(options.answers_per_clip) *
+                    (options.selection.unit == "seconds" ? clip.duration_s() : 1));
   std::sort(costs.begin(), costs.end());
-  const double available = std::accumulate(costs.end() - open, costs.end(), 0.0), wanted = options.budget * static_cast<double>(options.rounds);
-  if (wanted > available) fail("arm {}: {} rounds of {:g} {} exceed the pool's {:g}; lower rounds or budget", arm.name, options.rounds, options.budget, options.selection.unit, available);
+  const double available = std::accumulate(costs.end() - open, costs.end(), 0.0),
+               wanted = options.budget * static_cast<double>(options.rounds);
+  if (wanted > available)
+    fail("arm {}: {} rounds of {:g} {} exceed the pool's {:g}; lower rounds or budget", arm.name,
+         options.rounds, options.budget, options.selection.unit, available);
 }
 
-// A network at hand (ArmOptions::matching) is shown what the student sees: clips as it was trained on. A fixed view is of the same frames
-// and place for both where these are drawn alike.
+// A network at hand (ArmOptions::matching) is shown what the student sees: clips as it was trained
+// on. A fixed view is of the same frames and place for both where these are drawn alike.
 void require_same_view(const Study& study, const std::optional<InputOptions>& teacher) {
   const auto matches = [](const Arm& arm) { return arm.options.matching; };
   const bool views = study.asks_views();
   if (!teacher || !(views || std::any_of(study.arms.begin(), study.arms.end(), matches))) return;
   const auto shown = [&](const InputOptions& input) {
     const SamplingOptions& s = input.sampling;
-    const std::string drawn = views ? fmt::format(", short_side_px {}, jitter_steps {}", input.cached_short_side_px(), s.jitter_steps) : "";
-    return fmt::format("{} frames, rule {}{}, {} px{}", s.frames, s.rule, s.rule == "dense" ? fmt::format(", stride {}", s.stride) : "", input.size_px, drawn);
+    const std::string drawn = views ? fmt::format(", short_side_px {}, jitter_steps {}",
+                                                  input.cached_short_side_px(), s.jitter_steps)
+                                    : "";
+    return fmt::format("{} frames, rule {}{}, {} px{}", s.frames, s.rule,
+                       s.rule == "dense" ? fmt::format(", stride {}", s.stride) : "", input.size_px,
+                       drawn);
   };
   const InputOptions& student = study.shared.input;
   if (shown(student) != shown(*teacher))
-    fail("{0}: the teacher was made for clips of {1}, the student sees {2}; give both the same input, or leave {0} out", views ? "answers_per_clip" : "matching",
-         shown(*teacher), shown(student));
+    fail("{0}: the teacher was made for clips of {1}, the student sees {2}; give both the same "
+         "input, or leave {0} out",
+         views ? "answers_per_clip" : "matching", shown(*teacher), shown(student));
 }
 
 // What was made of the lists of a study, in their roles; lists that it does not have are empty.
 struct Opened {
   ClipList pool, start, test, teacher;
   RoleClips in_role(const ClipList Opened::*list) const {
-    const char* role = list == &Opened::pool ? "data.pool" : list == &Opened::start ? "data.start" : list == &Opened::test ? "data.test" : "teacher.train";
+    const char* role = list == &Opened::pool    ? "data.pool"
+                       : list == &Opened::start ? "data.start"
+                       : list == &Opened::test  ? "data.test"
+                                                : "teacher.train";
     return {role, &(this->*list)};
   }
 };
 
 // Nobody may be measured on what was learned, nor answer for it.
 void require_apart(const Opened& opened, const Classes& classes) {
-  const RoleClips pool = opened.in_role(&Opened::pool), start = opened.in_role(&Opened::start), test = opened.in_role(&Opened::test),
-                  teacher = opened.in_role(&Opened::teacher);
+  const RoleClips pool = opened.in_role(&Opened::pool), start = opened.in_role(&Opened::start),
+                  test = opened.in_role(&Opened::test), teacher = opened.in_role(&Opened::teacher);
   require_one_label({pool, start, test, teacher}, classes);
   for (const RoleClips& learned : {pool, start, teacher}) require_disjoint(learned, test, classes);
   require_disjoint(teacher, pool, classes);
 }
 
-// How often the teacher is wrong (Needs::teacher_error) is counted on initial clips, where it must not have learned their labels.
-void require_unseen_start(const Study& study, const Arm& arm, const Opened& opened, const Classes& classes) {
+// How often the teacher is wrong (Needs::teacher_error) is counted on initial clips, where it must
+// not have learned their labels.
+void require_unseen_start(const Study& study, const Arm& arm, const Opened& opened,
+                          const Classes& classes) {
   const ArmOptions& options = arm.options;
-  if (!study.shared.oracle.kind->traits().trained_here || !options.scores_pool() || !options.strategy->needs().teacher_error) return;
+  if (!study.shared.oracle.kind->traits().trained_here || !options.scores_pool() ||
+      !options.strategy->needs().teacher_error)
+    return;
   try {
     require_disjoint(opened.in_role(&Opened::teacher), opened.in_role(&Opened::start), classes);
   } catch (const Error& error) {
-    fail("arm {}: strategy {} counts the teacher's errors on data.start, where it makes fewer on what it learned: {}; or set strategy.error", arm.name,
-         options.strategy.name, error.what());
+    fail("arm {}: strategy {} counts the teacher's errors on data.start, where it makes fewer on "
+         "what it learned: {}; or set strategy.error",
+         arm.name, options.strategy.name, error.what());
   }
 }
 
 // How many clips of the pool an arm may ask about, if each counts once.
 double asked_clips(const ArmOptions& arm, const Dataset& dataset) {
   if (arm.rounds == 0 || arm.mixes || arm.selection.unit == "seconds") return 0;
-  return arm.budget < 0 ? static_cast<double>(dataset.pool_clips(arm)) : arm.budget * static_cast<double>(arm.rounds) / static_cast<double>(arm.answers_per_clip);
+  return arm.budget < 0 ? static_cast<double>(dataset.pool_clips(arm))
+                        : arm.budget * static_cast<double>(arm.rounds) /
+                              static_cast<double>(arm.answers_per_clip);
 }
 
-// Whether the first pass keeps, of the pool or of the list of initial clips, what training may ask for beside the centre frames. That costs
-// nearly half as much again, and spares a second pass over each clip that is trained on: worth it where that is every third, and where
-// the cache has room. Arms of one seed begin with the same clips.
+// Whether the first pass keeps, of the pool or of the list of initial clips, what training may ask
+// for beside the centre frames. That costs nearly half as much again, and spares a second pass over
+// each clip that is trained on: worth it where that is every third, and where the cache has room.
+// Arms of one seed begin with the same clips.
 bool worth_training_frames(const Study& study, const Dataset& dataset, bool start) {
   const InputOptions& input = study.shared.input;
-  const auto clips = static_cast<double>(start ? std::ssize(dataset.start) : std::ssize(dataset.pool));
+  const auto clips =
+      static_cast<double>(start ? std::ssize(dataset.start) : std::ssize(dataset.pool));
   if (clips == 0 || !input.training_frames_fit(clips, study.shared.cache)) return false;
-  double initial = 0, untouched = 1;  // clips; share of the others in one seed, if every arm asks about clips of its own
+  double initial = 0,
+         untouched =
+             1;  // clips; share of the others in one seed, if every arm asks about clips of its own
   for (const Arm& arm : study.arms) {
     if (arm.options.student.backbone_frozen()) continue;  // looks at centre frames only
-    if (start != dataset.start_in_pool()) initial = std::max(initial, static_cast<double>(dataset.initial_clips(arm.options)));
+    if (start != dataset.start_in_pool())
+      initial = std::max(initial, static_cast<double>(dataset.initial_clips(arm.options)));
   }
   for (const Arm& arm : study.arms)
-    if (!start && !arm.options.student.backbone_frozen()) untouched *= std::max(0.0, 1 - asked_clips(arm.options, dataset) / std::max(1.0, clips - initial));
+    if (!start && !arm.options.student.backbone_frozen())
+      untouched *=
+          std::max(0.0, 1 - asked_clips(arm.options, dataset) / std::max(1.0, clips - initial));
   return std::pow(untouched * (1 - initial / clips), study.shared.seeds) <= 2.0 / 3;
 }
 
@@ -145,11 +190,17 @@ std::vector<Clip> Dataset::clips() const {
   return all;
 }
 
-int64_t Dataset::pool_clips(const ArmOptions& arm) const { return arm.pool_size < 0 ? std::ssize(pool) : std::min<int64_t>(arm.pool_size, std::ssize(pool)); }
+int64_t Dataset::pool_clips(const ArmOptions& arm) const {
+  return arm.pool_size < 0 ? std::ssize(pool) : std::min<int64_t>(arm.pool_size, std::ssize(pool));
+}
 
-int64_t Dataset::source_clips(const ArmOptions& arm) const { return start_in_pool() ? pool_clips(arm) : std::ssize(start); }
+int64_t Dataset::source_clips(const ArmOptions& arm) const {
+  return start_in_pool() ? pool_clips(arm) : std::ssize(start);
+}
 
-int64_t Dataset::initial_clips(const ArmOptions& arm) const { return arm.start < 0 ? source_clips(arm) : arm.start; }
+int64_t Dataset::initial_clips(const ArmOptions& arm) const {
+  return arm.start < 0 ? source_clips(arm) : arm.start;
+}
 
 FilmedClips Dataset::filmed() const {
   FilmedClips all;
@@ -164,7 +215,8 @@ AskedClips Dataset::asked() {
 std::vector<Quarantined> Dataset::quarantine() const {
   std::vector<Quarantined> all = quarantined;
   for (const auto* from : {reader.get(), teacher_reader.get()})
-    if (from != nullptr) for (const Quarantined& video : from->quarantined()) all.push_back(video);
+    if (from != nullptr)
+      for (const Quarantined& video : from->quarantined()) all.push_back(video);
   return all;
 }
 
@@ -174,7 +226,8 @@ void add_readers(const Study& study, Dataset& dataset) {
   std::optional<InputOptions> teacher_input = shared.teacher ? shared.teacher->input : std::nullopt;
   if (const auto input = shared.oracle.kind->input()) teacher_input = input;
   require_same_view(study, teacher_input);
-  if (teacher_input) dataset.teacher_reader = std::make_unique<ClipReader>(*teacher_input, shared.cache);
+  if (teacher_input)
+    dataset.teacher_reader = std::make_unique<ClipReader>(*teacher_input, shared.cache);
 }
 
 Dataset open_dataset(const Study& study, Progress& progress) {
@@ -182,15 +235,19 @@ Dataset open_dataset(const Study& study, Progress& progress) {
   const DataOptions& data = shared.data;
   if (data.synthetic) {
     const SyntheticSet set = data.synthetic->videos(shared.seed);
-    progress.say(fmt::format("generating {} videos in {} (those that are absent)", set.train + set.pool + set.test, data.root));
+    progress.say(fmt::format("generating {} videos in {} (those that are absent)",
+                             set.train + set.pool + set.test, data.root));
     write_motion_set(data.root, set);
   }
-  // A pool that a teacher answers for needs no labels where the initial answers come from another list.
+  // A pool that a teacher answers for needs no labels where the initial answers come from another
+  // list.
   const bool needs_labels = !shared.oracle.is_teacher() || !data.start;
   List pool = read_list(data, data.pool, needs_labels);
   const List test = read_list(data, data.test);
-  const std::optional<List> start = data.start ? std::optional(read_list(data, *data.start)) : std::nullopt;
-  const std::optional<List> teacher = shared.teacher ? std::optional(read_list(data, shared.teacher->train)) : std::nullopt;
+  const std::optional<List> start =
+      data.start ? std::optional(read_list(data, *data.start)) : std::nullopt;
+  const std::optional<List> teacher =
+      shared.teacher ? std::optional(read_list(data, shared.teacher->train)) : std::nullopt;
 
   Dataset dataset;
   std::set<std::string> names;
@@ -237,7 +294,8 @@ double drop_unreadable(const Study& study, Dataset& dataset, Progress& progress)
   if (std::none_of(study.arms.begin(), study.arms.end(), reads_all)) return 0;
   const auto began = std::chrono::steady_clock::now();
   std::vector<ClipReader::Ahead> ahead;
-  const bool pool_trains = worth_training_frames(study, dataset, false), start_trains = worth_training_frames(study, dataset, true);
+  const bool pool_trains = worth_training_frames(study, dataset, false),
+             start_trains = worth_training_frames(study, dataset, true);
   for (const Clip& clip : dataset.pool) ahead.push_back({&clip, pool_trains});
   for (const Clip& clip : dataset.start) ahead.push_back({&clip, start_trains});
   for (const Clip& clip : dataset.test) ahead.push_back({&clip, false});
@@ -246,8 +304,9 @@ double drop_unreadable(const Study& study, Dataset& dataset, Progress& progress)
   for (const Quarantined& video : dataset.reader->quarantined()) bad.insert(video.path);
   for (auto* list : {&dataset.pool, &dataset.start, &dataset.test, &dataset.teacher})
     std::erase_if(*list, [&](const Clip& clip) { return bad.contains(clip.video); });
-  if (dataset.pool.empty() || dataset.test.empty()) fail("no clip of the {} could be read; the first because: {}", dataset.pool.empty() ? "pool" : "test list",
-                                                           dataset.reader->quarantined().front().reason);
+  if (dataset.pool.empty() || dataset.test.empty())
+    fail("no clip of the {} could be read; the first because: {}",
+         dataset.pool.empty() ? "pool" : "test list", dataset.reader->quarantined().front().reason);
   require_learnable(dataset.pool, dataset.start, dataset.classes, "what can be read of the lists");
   require_budgets(study, dataset);
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();

@@ -11,7 +11,9 @@ using Json = nlohmann::json;
 
 Json json_of(const std::vector<Clip>& clips) {
   Json rows = Json::array();
-  for (const Clip& clip : clips) rows.push_back({clip.video.str(), clip.video_id.str(), clip.start_s, clip.end_s, clip.group.str(), clip.label});
+  for (const Clip& clip : clips)
+    rows.push_back({clip.video.str(), clip.video_id.str(), clip.start_s, clip.end_s,
+                    clip.group.str(), clip.label});
   return rows;
 }
 
@@ -34,7 +36,8 @@ std::vector<Clip> clips_of(const Json& rows) {
 
 void save_dataset(const Dataset& dataset, const std::string& path) {
   Json quarantined = Json::array();
-  for (const Quarantined& video : dataset.quarantine()) quarantined.push_back({video.path, video.reason});
+  for (const Quarantined& video : dataset.quarantine())
+    quarantined.push_back({video.path, video.reason});
   const Json file = {{"classes", dataset.classes.names},
                      {"lists_id", dataset.lists_id},
                      {"unlabelled_segments", dataset.unlabelled_segments},
@@ -55,13 +58,16 @@ Dataset load_dataset(const Study& study, const std::string& path) {
     dataset.lists_id = file.at("lists_id").get<std::string>();
     dataset.unlabelled_segments = file.at("unlabelled_segments").get<int64_t>();
     dataset.duplicates = file.at("duplicates").get<int64_t>();
-    for (const Json& row : file.at("quarantined")) dataset.quarantined.push_back({row.at(0).get<std::string>(), row.at(1).get<std::string>()});
+    for (const Json& row : file.at("quarantined"))
+      dataset.quarantined.push_back({row.at(0).get<std::string>(), row.at(1).get<std::string>()});
     dataset.pool = clips_of(file.at("pool"));
     dataset.start = clips_of(file.at("start"));
     dataset.test = clips_of(file.at("test"));
     dataset.teacher = clips_of(file.at("teacher"));
   } catch (const Json::exception&) {
-    fail("{}: not the dataset that another process of this study opened; remove it, and repeat the command that started the study", path);
+    fail("{}: not the dataset that another process of this study opened; remove it, and repeat the "
+         "command that started the study",
+         path);
   }
   add_readers(study, dataset);
   return dataset;

@@ -20,7 +20,8 @@ std::string today() {
   const std::time_t now = std::time(nullptr);
   std::tm utc{};
   gmtime_r(&now, &utc);
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02} UTC", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02} UTC", utc.tm_year + 1900, utc.tm_mon + 1,
+                     utc.tm_mday, utc.tm_hour, utc.tm_min);
 }
 
 std::string processor() {
@@ -33,7 +34,8 @@ std::string processor() {
 }  // namespace
 
 std::string machine_line() {
-  return fmt::format("{}, {} of {} threads", processor(), at::get_num_threads(), std::thread::hardware_concurrency());
+  return fmt::format("{}, {} of {} threads", processor(), at::get_num_threads(),
+                     std::thread::hardware_concurrency());
 }
 
 Results describe(const Study& study, const Dataset& dataset, const std::string& command) {
@@ -44,13 +46,15 @@ Results describe(const Study& study, const Dataset& dataset, const std::string& 
   results.budget_unit = study.budget_unit();
   results.unlabelled_segments = dataset.unlabelled_segments;
   results.pool_clips = std::ssize(dataset.pool);
-  results.start_clips = dataset.start_in_pool() ? std::ssize(dataset.pool) : std::ssize(dataset.start);
+  results.start_clips =
+      dataset.start_in_pool() ? std::ssize(dataset.pool) : std::ssize(dataset.start);
   results.start_draw = study.start_words();
   results.test_clips = std::ssize(dataset.test);
   for (const Clip& clip : dataset.test) results.test_videos.push_back(clip.group);
   results.test_id = test_id_of(dataset.test);
   results.recipe = study.resolved;
-  for (const Arm& arm : study.arms) results.recipe += fmt::format("\n# arm {}, every option\n{}", arm.name, arm.resolved);
+  for (const Arm& arm : study.arms)
+    results.recipe += fmt::format("\n# arm {}, every option\n{}", arm.name, arm.resolved);
   results.revision = revision();
   results.machine = machine_line();
   results.command = command;
@@ -59,7 +63,8 @@ Results describe(const Study& study, const Dataset& dataset, const std::string& 
   return results;
 }
 
-void add_findings(Results& results, const Study& study, const Dataset& dataset, Store& store, const std::map<int64_t, int64_t>& seeds) {
+void add_findings(Results& results, const Study& study, const Dataset& dataset, Store& store,
+                  const std::map<int64_t, int64_t>& seeds) {
   std::vector<Quarantined> quarantined = dataset.quarantine();
   std::set<std::string> notes, unseen;
   std::set<int64_t> seeds_without;
@@ -72,10 +77,14 @@ void add_findings(Results& results, const Study& study, const Dataset& dataset, 
   }
   results.notes.insert(results.notes.end(), notes.begin(), notes.end());
   if (!unseen.empty())
-    results.notes.push_back(fmt::format("In {} of {} seeds the initial clips hold none of some class ({}): until an answer brings one, a student cannot know it.",
-                                        seeds_without.size(), study.shared.seeds, fmt::join(unseen, ", ")));
+    results.notes.push_back(
+        fmt::format("In {} of {} seeds the initial clips hold none of some class ({}): until an "
+                    "answer brings one, a student cannot know it.",
+                    seeds_without.size(), study.shared.seeds, fmt::join(unseen, ", ")));
   if (dataset.duplicates > 0)
-    results.notes.push_back(fmt::format("{} clips were listed twice or are byte for byte another one; each counts once.", dataset.duplicates));
+    results.notes.push_back(fmt::format(
+        "{} clips were listed twice or are byte for byte another one; each counts once.",
+        dataset.duplicates));
   for (const Quarantined& video : quarantined) {
     const auto same = [&](const Quarantined& other) { return other.path == video.path; };
     if (std::any_of(results.quarantined.begin(), results.quarantined.end(), same)) continue;

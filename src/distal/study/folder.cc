@@ -36,13 +36,20 @@ std::vector<std::string> names_of(const Study& study) {
 
 // How two experiments differ, in words; empty where they are the same.
 std::string difference(const Study& there, const Study& here) {
-  if (names_of(there) != names_of(here)) return fmt::format("its arms are {}, not {}", fmt::join(names_of(there), ", "), fmt::join(names_of(here), ", "));
+  if (names_of(there) != names_of(here))
+    return fmt::format("its arms are {}, not {}", fmt::join(names_of(there), ", "),
+                       fmt::join(names_of(here), ", "));
   for (size_t i = 0; i < here.arms.size(); ++i) {
-    const auto was = lines_of(decisive_options(there.shared, there.arms[i].options)), is = lines_of(decisive_options(here.shared, here.arms[i].options));
+    const auto was = lines_of(decisive_options(there.shared, there.arms[i].options)),
+               is = lines_of(decisive_options(here.shared, here.arms[i].options));
     const auto [a, b] = std::mismatch(was.begin(), was.end(), is.begin(), is.end());
     if (a == was.end() && b == is.end()) continue;
-    const auto quoted = [](auto at, auto end) { return at == end ? "nothing" : "'" + at->substr(std::min(at->find_first_not_of(' '), at->size())) + "'"; };
-    return fmt::format("arm {}: {} there, {} here", here.arms[i].name, quoted(a, was.end()), quoted(b, is.end()));
+    const auto quoted = [](auto at, auto end) {
+      return at == end ? "nothing"
+                       : "'" + at->substr(std::min(at->find_first_not_of(' '), at->size())) + "'";
+    };
+    return fmt::format("arm {}: {} there, {} here", here.arms[i].name, quoted(a, was.end()),
+                       quoted(b, is.end()));
   }
   return "";
 }
@@ -50,7 +57,8 @@ std::string difference(const Study& there, const Study& here) {
 bool holds_results(const std::filesystem::path& folder) {
   std::error_code absent;
   const std::filesystem::directory_iterator networks(folder / "unfinished", absent);
-  return std::filesystem::exists(folder / "report.json", absent) || networks != std::filesystem::directory_iterator();
+  return std::filesystem::exists(folder / "report.json", absent) ||
+         networks != std::filesystem::directory_iterator();
 }
 
 void require_own_results(const std::string& folder, const Study& study) {
@@ -62,14 +70,16 @@ void require_own_results(const std::string& folder, const Study& study) {
   } catch (const UsageError& error) {
     fail("{}: holds results of a recipe that cannot be read ({}); {}", folder, error.what(), kCure);
   }
-  if (!differs.empty()) fail("{}: holds results of another recipe ({}); {}", folder, differs, kCure);
+  if (!differs.empty())
+    fail("{}: holds results of another recipe ({}); {}", folder, differs, kCure);
 }
 
 // What jobs and shares left in it counts too: it is collected and removed with the rest.
 void require_own_folder(const std::string& folder, const Study& study) {
   require_own_results(folder, study);
   std::error_code absent;
-  for (const auto& job : std::filesystem::directory_iterator(folder + "/jobs", absent)) require_own_results(job.path().string(), study);
+  for (const auto& job : std::filesystem::directory_iterator(folder + "/jobs", absent))
+    require_own_results(job.path().string(), study);
 }
 
 std::string recipe_text(const Study& study) {
@@ -88,7 +98,9 @@ struct FolderThreads {
   ProcessorSplit split;
   int64_t alone = 0;  // of what is trained before the trials, with nothing beside it
 
-  nlohmann::ordered_json json() const { return {{"jobs", split.jobs}, {"threads", split.threads}, {"alone", alone}}; }
+  nlohmann::ordered_json json() const {
+    return {{"jobs", split.jobs}, {"threads", split.threads}, {"alone", alone}};
+  }
 };
 
 FolderThreads measured_now(const Study& study, Progress& progress) {
@@ -100,21 +112,30 @@ FolderThreads measured_now(const Study& study, Progress& progress) {
 
 // What a folder's threads.json says; 0: nothing, or somebody else wrote there.
 int64_t begun_with(const std::string& path, const char* name, int64_t most) {
-  const auto begun = nlohmann::json::parse(read_if_there(path), nullptr, /*allow_exceptions=*/false);
-  const int64_t value = begun.is_object() && begun.contains(name) && begun[name].is_number_integer() ? begun[name].get<int64_t>() : 0;
+  const auto begun =
+      nlohmann::json::parse(read_if_there(path), nullptr, /*allow_exceptions=*/false);
+  const int64_t value = begun.is_object() && begun.contains(name) && begun[name].is_number_integer()
+                            ? begun[name].get<int64_t>()
+                            : 0;
   return value <= most ? std::max<int64_t>(0, value) : 0;
 }
 
-// What the folder began with, where neither --threads nor --jobs says otherwise; else what is measured now.
-FolderThreads threads_of(const Study& study, const RunOptions& options, const std::string& folder, Progress& progress) {
+// What the folder began with, where neither --threads nor --jobs says otherwise; else what is
+// measured now.
+FolderThreads threads_of(const Study& study, const RunOptions& options, const std::string& folder,
+                         Progress& progress) {
   const std::string path = folder + "/threads.json";
   bool written = std::filesystem::exists(path);  // flags are for this once
   const int64_t all = at::get_num_threads(), jobs = std::max<int64_t>(1, options.jobs);
-  FolderThreads threads{{jobs, options.threads > 0 ? options.threads : std::max<int64_t>(1, all / jobs)}, all};
+  FolderThreads threads{
+      {jobs, options.threads > 0 ? options.threads : std::max<int64_t>(1, all / jobs)}, all};
   if (options.share.empty() && options.threads == 0 && options.jobs == 0) {
-    threads = {{begun_with(path, "jobs", 256), begun_with(path, "threads", 1024)}, begun_with(path, "alone", 1024)};
-    if (threads.split.jobs > 0 && threads.split.threads > 0 && threads.alone > 0) progress.say(threads.split.text() + ", as this folder began");
-    else threads = measured_now(study, progress), written = false;
+    threads = {{begun_with(path, "jobs", 256), begun_with(path, "threads", 1024)},
+               begun_with(path, "alone", 1024)};
+    if (threads.split.jobs > 0 && threads.split.threads > 0 && threads.alone > 0)
+      progress.say(threads.split.text() + ", as this folder began");
+    else
+      threads = measured_now(study, progress), written = false;
   }
   if (!written) write_atomically(path, threads.json().dump() + "\n");
   return threads;
@@ -126,26 +147,33 @@ RunPlace place_of(const RunOptions& options) {
   RunPlace place{options.folder, options.store, fmt::format("{}", fmt::join(options.command, " "))};
   if (options.share.empty()) return place;
   int end = 0;
-  const bool read = std::sscanf(options.share.c_str(), "%ld/%ld%n", &place.share, &place.shares, &end) == 2 && end == static_cast<int>(options.share.size());
+  const bool read =
+      std::sscanf(options.share.c_str(), "%ld/%ld%n", &place.share, &place.shares, &end) == 2 &&
+      end == static_cast<int>(options.share.size());
   if (!read || place.share < 0 || place.share >= place.shares)
-    throw UsageError(fmt::format("--share {}: two numbers I/N, of N shares the I-th, counted from 0", options.share));
+    throw UsageError(fmt::format(
+        "--share {}: two numbers I/N, of N shares the I-th, counted from 0", options.share));
   const std::filesystem::path folder = place.folder;
   if (options.job_of > 0) {
     place.shared = place.folder;
     place.dataset = dataset_file(place.folder);
     place.helps_others = true;
     place.folder = Job{place.share, place.shares}.folder(place.folder);
-  } else if (folder.parent_path().filename() == "jobs") {  // as a job's would be: there may be a teacher for all
-    place.shared = folder.parent_path().has_parent_path() ? folder.parent_path().parent_path().string() : ".";
+  } else if (folder.parent_path().filename() ==
+             "jobs") {  // as a job's would be: there may be a teacher for all
+    place.shared =
+        folder.parent_path().has_parent_path() ? folder.parent_path().parent_path().string() : ".";
   }
   return place;
 }
 
-void set_threads_alone(const Learner& learner, const InputOptions& input, const RunOptions& options, const std::string& folder, Progress& progress) {
+void set_threads_alone(const Learner& learner, const InputOptions& input, const RunOptions& options,
+                       const std::string& folder, Progress& progress) {
   const std::string path = folder + "/threads.json";
   int64_t threads = options.threads > 0 ? options.threads : begun_with(path, "alone", 1024);
   if (threads == 0) threads = measured_threads(learner, input);
-  if (!std::filesystem::exists(path)) write_atomically(path, FolderThreads{{1, threads}, threads}.json().dump() + "\n");
+  if (!std::filesystem::exists(path))
+    write_atomically(path, FolderThreads{{1, threads}, threads}.json().dump() + "\n");
   progress.say(fmt::format("trains on {} thread{}", threads, threads == 1 ? "" : "s"));
   at::set_num_threads(static_cast<int>(threads));
 }
@@ -175,7 +203,9 @@ Results run_in_folder(const Study& study, const RunOptions& options, Progress& p
   if (place.shares > 1) return results;  // whoever runs without a share collects its cells
   write_report(place.folder, results, thumbnail);
   std::error_code kept;
-  std::filesystem::remove_all(place.folder + "/unfinished", kept);  // only now: until the report stands, nothing need be trained again
+  std::filesystem::remove_all(
+      place.folder + "/unfinished",
+      kept);  // only now: until the report stands, nothing need be trained again
   remove_jobs(place.folder);
   return results;
 }

@@ -40,14 +40,17 @@ Started start(int64_t share, std::vector<std::string> arguments, const std::stri
   pointers.push_back(nullptr);
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(&files, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  posix_spawn_file_actions_addopen(&files, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC,
+                                   0666);
   posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
-  posix_spawnattr_t own_group;  // Ctrl-C reaches this process alone, which passes it on once: a second signal would end a job before its checkpoint
+  posix_spawnattr_t own_group;  // Ctrl-C reaches this process alone, which passes it on once: a
+                                // second signal would end a job before its checkpoint
   posix_spawnattr_init(&own_group);
   posix_spawnattr_setflags(&own_group, POSIX_SPAWN_SETPGROUP);
   posix_spawnattr_setpgroup(&own_group, 0);
   Started job{share, 0, log};
-  const int failed = ::posix_spawn(&job.process, "/proc/self/exe", &files, &own_group, pointers.data(), environ);
+  const int failed =
+      ::posix_spawn(&job.process, "/proc/self/exe", &files, &own_group, pointers.data(), environ);
   posix_spawnattr_destroy(&own_group);
   posix_spawn_file_actions_destroy(&files);
   if (failed) fail("--jobs: no process can be started ({}); try fewer", std::strerror(failed));
@@ -60,7 +63,8 @@ bool any_running(std::vector<Started>& jobs) {
   for (Started& job : jobs) {
     if (!job.running) continue;
     const pid_t ended = ::waitpid(job.process, &job.status, WNOHANG);
-    job.running = ended == 0 || (ended < 0 && errno != ECHILD);  // no child: ended, and nobody knows how
+    job.running =
+        ended == 0 || (ended < 0 && errno != ECHILD);  // no child: ended, and nobody knows how
     any |= job.running;
   }
   return any;
@@ -107,12 +111,16 @@ void wait_for_owner(const std::string& folder, Progress& progress) {
 }  // namespace
 
 std::vector<std::string> Job::words(int64_t parent) const {
-  return {"--job-of", fmt::format("{}", parent), "--share", fmt::format("{}/{}", share, shares), "--threads", fmt::format("{}", threads)};
+  return {"--job-of",  fmt::format("{}", parent), "--share", fmt::format("{}/{}", share, shares),
+          "--threads", fmt::format("{}", threads)};
 }
 
-std::string Job::folder(const std::string& run) const { return fmt::format("{}/jobs/{}", run, share); }
+std::string Job::folder(const std::string& run) const {
+  return fmt::format("{}/jobs/{}", run, share);
+}
 
-void run_jobs(const std::vector<std::string>& command, const std::string& folder, int64_t jobs, int64_t threads, Progress& progress) {
+void run_jobs(const std::vector<std::string>& command, const std::string& folder, int64_t jobs,
+              int64_t threads, Progress& progress) {
   make_folder(folder + "/jobs");
   progress.say(fmt::format("{} jobs at work; their progress: {}/jobs/*.log", jobs, folder));
   std::vector<Started> started;
@@ -136,11 +144,14 @@ void run_jobs(const std::vector<std::string>& command, const std::string& folder
     throw;
   }
   for (const Started& job : started)
-    if (job.status != 0) progress.say(fmt::format("job {} failed: {}", job.share, last_line(job.log)));
+    if (job.status != 0)
+      progress.say(fmt::format("job {} failed: {}", job.share, last_line(job.log)));
 }
 
 void end_with_parent(int64_t parent) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // it is safe to be killed at any instruction, and whoever comes next need not wait
+  ::prctl(
+      PR_SET_PDEATHSIG,
+      SIGKILL);  // it is safe to be killed at any instruction, and whoever comes next need not wait
   if (::getppid() != parent) ::raise(SIGKILL);
 }
 
@@ -152,7 +163,8 @@ void remove_jobs(const std::string& folder) {
       continue;
     }
     try {
-      const FileLock lock(entry.path().string() + "/.lock", entry.path().string(), "remove the folder");
+      const FileLock lock(entry.path().string() + "/.lock", entry.path().string(),
+                          "remove the folder");
       fs::remove_all(entry.path(), ignored);
     } catch (const Error&) {  // somebody's, or not ours to remove
     }

@@ -5,16 +5,20 @@
 namespace distal {
 namespace {
 
-// `count` clips, even over the classes as far as they go, in an order that depends on `random` alone.
-std::vector<Clip> balanced_draw(const ClipRefs& clips, int64_t count, int64_t classes, Random random) {
+// `count` clips, even over the classes as far as they go, in an order that depends on `random`
+// alone.
+std::vector<Clip> balanced_draw(const ClipRefs& clips, int64_t count, int64_t classes,
+                                Random random) {
   if (count < 0 || count >= std::ssize(clips)) return copies_of(clips);
   std::vector<ClipRefs> by_class(classes);
-  for (const int64_t row : random.permutation(std::ssize(clips))) by_class[clips[row]->label].push_back(clips[row]);
+  for (const int64_t row : random.permutation(std::ssize(clips)))
+    by_class[clips[row]->label].push_back(clips[row]);
   const std::vector<int64_t> order = random.permutation(classes);
   std::vector<Clip> drawn;
   for (size_t depth = 0; std::ssize(drawn) < count; ++depth) {
     for (const int64_t k : order) {
-      if (depth < by_class[k].size() && std::ssize(drawn) < count) drawn.push_back(*by_class[k][depth]);
+      if (depth < by_class[k].size() && std::ssize(drawn) < count)
+        drawn.push_back(*by_class[k][depth]);
     }
   }
   return drawn;
@@ -37,11 +41,13 @@ void LabeledSet::close(const std::vector<Clip>& clips) {
   for (const Clip& clip : clips) closed.insert(clip.key());
 }
 
-std::vector<Clip> initial_draw(const ClipRefs& clips, const ArmOptions& arm, int64_t classes, Random random) {
+std::vector<Clip> initial_draw(const ClipRefs& clips, const ArmOptions& arm, int64_t classes,
+                               Random random) {
   if (arm.start_draw != "random") return balanced_draw(clips, arm.start, classes, random);
   if (arm.start < 0 || arm.start >= std::ssize(clips)) return copies_of(clips);
   std::vector<Clip> drawn;
-  for (const int64_t row : random.choose(std::ssize(clips), arm.start)) drawn.push_back(*clips[row]);
+  for (const int64_t row : random.choose(std::ssize(clips), arm.start))
+    drawn.push_back(*clips[row]);
   return drawn;
 }
 

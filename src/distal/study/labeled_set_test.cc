@@ -10,7 +10,9 @@ namespace {
 /// 90 clips of class 0 and 10 of class 1, by their start.
 std::vector<Clip> uneven() {
   std::vector<Clip> clips(100);
-  for (int64_t i = 0; i < 100; ++i) clips[i].video = "v", clips[i].start_s = static_cast<double>(i), clips[i].label = i < 90 ? 0 : 1;
+  for (int64_t i = 0; i < 100; ++i)
+    clips[i].video = "v", clips[i].start_s = static_cast<double>(i),
+    clips[i].label = i < 90 ? 0 : 1;
   return clips;
 }
 
@@ -23,7 +25,8 @@ std::vector<Clip> drawn(int64_t start, const std::string& how, uint64_t seed) {
 }
 
 int64_t of_the_rare_class(const std::vector<Clip>& clips) {
-  return std::count_if(clips.begin(), clips.end(), [](const Clip& clip) { return clip.label == 1; });
+  return std::count_if(clips.begin(), clips.end(),
+                       [](const Clip& clip) { return clip.label == 1; });
 }
 
 TEST(InitialDraw, IsRandomUnlessTheRecipeNamesAnother) {
@@ -34,8 +37,9 @@ TEST(InitialDraw, IsRandomUnlessTheRecipeNamesAnother) {
     rare += of_the_rare_class(clips);
     without += of_the_rare_class(clips) == 0;
   }
-  EXPECT_NEAR(static_cast<double>(rare) / 4000, 0.1, 0.02);     // as the pool has it
-  EXPECT_NEAR(static_cast<double>(without) / 400, 0.33, 0.08);  // hypergeometric: none of the rare class in .330 of the draws
+  EXPECT_NEAR(static_cast<double>(rare) / 4000, 0.1, 0.02);  // as the pool has it
+  EXPECT_NEAR(static_cast<double>(without) / 400, 0.33,
+              0.08);  // hypergeometric: none of the rare class in .330 of the draws
 }
 
 TEST(InitialDraw, ByLabelsIsEvenOverTheClasses) {

@@ -17,10 +17,13 @@ std::vector<Clip> filmed_clips(const LabeledSet& known) {
 }
 
 // Uncertain clips first, each once a pass, until there are enough mixes that nobody asked about.
-std::vector<Mix> uncertain_mixes(Trainer& trainer, Net& student, const Pixels& mixable, int64_t count, const MixesOptions& options, const std::vector<Mix>& before, const Random& random) {
+std::vector<Mix> uncertain_mixes(Trainer& trainer, Net& student, const Pixels& mixable,
+                                 int64_t count, const MixesOptions& options,
+                                 const std::vector<Mix>& before, const Random& random) {
   constexpr uint64_t kPasses = 1000;
   std::vector<torch::Tensor> parts;
-  for (const auto& part : mixable.values.split(options.batch)) parts.push_back(trainer.probabilities(student, part.to(torch::kFloat32)));
+  for (const auto& part : mixable.values.split(options.batch))
+    parts.push_back(trainer.probabilities(student, part.to(torch::kFloat32)));
   const torch::Tensor all = torch::cat(parts);
   using Row = std::tuple<int64_t, int64_t, int64_t>;
   const auto row = [](const Mix& mix) { return Row{mix.i, mix.j, std::llround(mix.lambda * 1e4)}; };
@@ -28,7 +31,8 @@ std::vector<Mix> uncertain_mixes(Trainer& trainer, Net& student, const Pixels& m
   for (const Mix& mix : before) seen.insert(row(mix));
   std::vector<Mix> mixes;
   for (uint64_t pass = 0; std::ssize(mixes) < count && pass < kPasses; ++pass)
-    for (const Mix& mix : unixkd(all, count - std::ssize(mixes), options.uncertainty, options, random.stream("unixkd", pass)))
+    for (const Mix& mix : unixkd(all, count - std::ssize(mixes), options.uncertainty, options,
+                                 random.stream("unixkd", pass)))
       if (seen.insert(row(mix)).second) mixes.push_back(mix);
   return mixes;
 }
@@ -42,12 +46,14 @@ std::vector<Mix> asked_before(const LabeledSet& known, const std::vector<Clip>& 
     Clip first = sample.clip;
     first.mixed = nullptr;
     const auto i = rows.find(first.key()), j = rows.find(sample.clip.mixed->other.key());
-    if (i != rows.end() && j != rows.end()) mixes.push_back({i->second, j->second, sample.clip.mixed->lambda});
+    if (i != rows.end() && j != rows.end())
+      mixes.push_back({i->second, j->second, sample.clip.mixed->lambda});
   }
   return mixes;
 }
 
-// Rows move when a video has become unreadable: the same mixes as the pool names them now, of the pairs that it has.
+// Rows move when a video has become unreadable: the same mixes as the pool names them now, of the
+// pairs that it has.
 std::vector<Mix> in_pool(std::vector<Mix> mixes, int64_t clips) {
   const auto shift = [&](const Mix& mix) { return (mix.j - mix.i + clips) % clips; };
   for (Mix& mix : mixes)
@@ -58,7 +64,8 @@ std::vector<Mix> in_pool(std::vector<Mix> mixes, int64_t clips) {
 
 }  // namespace
 
-ChosenMixes choose_mixes(Trainer& trainer, const ArmOptions& arm, const Model& student, const LabeledSet& known, Random random) {
+ChosenMixes choose_mixes(Trainer& trainer, const ArmOptions& arm, const Model& student,
+                         const LabeledSet& known, Random random) {
   const MixesOptions& options = *arm.mixes;
   const auto count = static_cast<int64_t>(arm.budget);
   const std::vector<Clip> filmed = filmed_clips(known);
@@ -76,11 +83,14 @@ ChosenMixes choose_mixes(Trainer& trainer, const ArmOptions& arm, const Model& s
       check_interrupted();
       return trainer.probabilities(*student, pixels);
     };
-    const MixSelection selection = pool.select(student ? confidence_of(mixable.values, predict, options.fade) : nullptr, count, random);
+    const MixSelection selection = pool.select(
+        student ? confidence_of(mixable.values, predict, options.fade) : nullptr, count, random);
     mixes = selection.mixes;
     chosen.forwards = selection.forwards;
   }
-  for (const Mix& mix : mixes) chosen.clips.push_back(mixed_clip(mixable.clips[mix.i], mixable.clips[mix.j], mix.lambda, options.fade));
+  for (const Mix& mix : mixes)
+    chosen.clips.push_back(
+        mixed_clip(mixable.clips[mix.i], mixable.clips[mix.j], mix.lambda, options.fade));
   return chosen;
 }
 

@@ -17,21 +17,27 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using InfoOf = std::function<VideoInfo(const std::string& path)>;
 
-double seconds_since(Clock::time_point began) { return std::chrono::duration<double>(Clock::now() - began).count(); }
+double seconds_since(Clock::time_point began) {
+  return std::chrono::duration<double>(Clock::now() - began).count();
+}
 
-// ---- what there is -----------------------------------------------------------------------------------------------------
+// ---- what there is
+// -----------------------------------------------------------------------------------------------------
 
 VideoInfo generated_info(const SyntheticOptions& options) {
   VideoInfo info;
   info.width = options.width;
   info.height = options.height;
-  for (int64_t frame = 0; frame < options.frames; ++frame) info.time_s.push_back(static_cast<double>(frame) / options.rate);
+  for (int64_t frame = 0; frame < options.frames; ++frame)
+    info.time_s.push_back(static_cast<double>(frame) / options.rate);
   info.duration_s = static_cast<double>(options.frames) / options.rate;
   return info;
 }
 
-// The rows that a list will have once its videos are generated; a list that is not generated is read.
-std::vector<Row> rows_to_come(const DataOptions& data, const SyntheticSet& set, const ListOptions& list) {
+// The rows that a list will have once its videos are generated; a list that is not generated is
+// read.
+std::vector<Row> rows_to_come(const DataOptions& data, const SyntheticSet& set,
+                              const ListOptions& list) {
   const std::filesystem::path file = list.csv;
   const std::string name = file.stem().string();
   if (file != name + ".csv" || (name != "train" && name != "pool" && name != "test"))
@@ -46,7 +52,8 @@ std::vector<Row> rows_to_come(const DataOptions& data, const SyntheticSet& set, 
   return rows;
 }
 
-// The dataset of videos that may not be there yet, without its readers: nothing is generated or written.
+// The dataset of videos that may not be there yet, without its readers: nothing is generated or
+// written.
 Dataset dataset_to_come(const SharedOptions& shared, const InfoOf& info_of) {
   ConsoleProgress quiet(ConsoleProgress::Mode::quiet);  // nothing is probed
   const DataOptions& data = shared.data;
@@ -55,12 +62,15 @@ Dataset dataset_to_come(const SharedOptions& shared, const InfoOf& info_of) {
   const auto rows = [&](const ListOptions& list) { return rows_to_come(data, set, list); };
   Dataset dataset;
   std::vector<Row> labelled = rows(data.pool);
-  for (const auto& list : {data.start, shared.teacher ? std::optional(shared.teacher->train) : std::nullopt}) {
+  for (const auto& list :
+       {data.start, shared.teacher ? std::optional(shared.teacher->train) : std::nullopt}) {
     const std::vector<Row> more = list ? rows(*list) : std::vector<Row>();
     labelled.insert(labelled.end(), more.begin(), more.end());
   }
   dataset.classes = classes_of(labelled);
-  const auto clips = [&](const ListOptions& list) { return make_clips(rows(list), data.root, shared.clips, dataset.classes, info_of, quiet).clips; };
+  const auto clips = [&](const ListOptions& list) {
+    return make_clips(rows(list), data.root, shared.clips, dataset.classes, info_of, quiet).clips;
+  };
   dataset.pool = clips(data.pool);
   dataset.test = clips(data.test);
   if (data.start) dataset.start = clips(*data.start);
@@ -68,9 +78,11 @@ Dataset dataset_to_come(const SharedOptions& shared, const InfoOf& info_of) {
   return dataset;
 }
 
-// ---- how long ----------------------------------------------------------------------------------------------------------
+// ---- how long
+// ----------------------------------------------------------------------------------------------------------
 
-// The mean time in which a clip's frames are decoded for training, of up to five clips; 0 where none can be read.
+// The mean time in which a clip's frames are decoded for training, of up to five clips; 0 where
+// none can be read.
 double decode_s(Dataset& dataset, const InputOptions& input) {
   constexpr size_t kClips = 5;
   const size_t tried = std::min(kClips, dataset.pool.size());
@@ -81,7 +93,8 @@ double decode_s(Dataset& dataset, const InputOptions& input) {
     try {
       const VideoInfo info = dataset.reader->probe(clip.video);
       const auto began = Clock::now();
-      Decoder(info).at_frames(input.sampling.candidates(info, clip, /*training=*/true), {input.cached_short_side_px()}, input.deadline_s);
+      Decoder(info).at_frames(input.sampling.candidates(info, clip, /*training=*/true),
+                              {input.cached_short_side_px()}, input.deadline_s);
       seconds += seconds_since(began);
       ++decoded;
     } catch (const Interrupted&) {
@@ -92,10 +105,12 @@ double decode_s(Dataset& dataset, const InputOptions& input) {
   return decoded > 0 ? seconds / decoded : 0;
 }
 
-// ---- how much ----------------------------------------------------------------------------------------------------------
+// ---- how much
+// ----------------------------------------------------------------------------------------------------------
 
 // Bytes of the frames that clips may leave in the cache.
-int64_t frame_bytes(const std::vector<Clip>& clips, const InputOptions& input, bool training, const InfoOf& info_of) {
+int64_t frame_bytes(const std::vector<Clip>& clips, const InputOptions& input, bool training,
+                    const InfoOf& info_of) {
   std::string path;
   VideoInfo info;
   int64_t bytes = 0;
@@ -104,25 +119,32 @@ int64_t frame_bytes(const std::vector<Clip>& clips, const InputOptions& input, b
       check_interrupted();
       info = info_of(path = clip.video);
     }
-    const auto [height, width] = Resize{input.cached_short_side_px()}.apply(info.height, info.width);
+    const auto [height, width] =
+        Resize{input.cached_short_side_px()}.apply(info.height, info.width);
     bytes += std::ssize(input.sampling.candidates(info, clip, training)) * height * width * 3;
   }
   return bytes;
 }
 
-int64_t cache_bytes(const SharedOptions& shared, const Dataset& dataset, bool teacher_trains, const InfoOf& info_of) {
-  int64_t bytes = frame_bytes(dataset.pool, shared.input, true, info_of) + frame_bytes(dataset.start, shared.input, true, info_of) +
+int64_t cache_bytes(const SharedOptions& shared, const Dataset& dataset, bool teacher_trains,
+                    const InfoOf& info_of) {
+  int64_t bytes = frame_bytes(dataset.pool, shared.input, true, info_of) +
+                  frame_bytes(dataset.start, shared.input, true, info_of) +
                   frame_bytes(dataset.test, shared.input, false, info_of);
   if (!teacher_trains) return bytes;
   const auto& input = shared.teacher->input;
   bytes += frame_bytes(dataset.teacher, input.value_or(shared.input), true, info_of);
-  if (input) bytes += frame_bytes(dataset.pool, *input, false, info_of) + frame_bytes(dataset.test, *input, false, info_of);
+  if (input)
+    bytes += frame_bytes(dataset.pool, *input, false, info_of) +
+             frame_bytes(dataset.test, *input, false, info_of);
   return bytes;
 }
 
-// ---- all of it ---------------------------------------------------------------------------------------------------------
+// ---- all of it
+// ---------------------------------------------------------------------------------------------------------
 
-// ---- at what cost ------------------------------------------------------------------------------------------------------
+// ---- at what cost
+// ------------------------------------------------------------------------------------------------------
 
 std::vector<double> durations(const std::vector<Clip>& clips) {  // ascending
   std::vector<double> seconds;
@@ -131,12 +153,15 @@ std::vector<double> durations(const std::vector<Clip>& clips) {  // ascending
   return seconds;
 }
 
-double longest_s(const std::vector<double>& durations, int64_t clips) { return std::accumulate(durations.end() - clips, durations.end(), 0.0); }
+double longest_s(const std::vector<double>& durations, int64_t clips) {
+  return std::accumulate(durations.end() - clips, durations.end(), 0.0);
+}
 
 // How many of the shortest clips `seconds` buy, of `open` at most.
 int64_t shortest_in(const std::vector<double>& durations, double seconds, int64_t open) {
   int64_t clips = 0;
-  for (double spent = 0; clips < open && spent + durations[clips] <= seconds + 1e-6; ++clips) spent += durations[clips];
+  for (double spent = 0; clips < open && spent + durations[clips] <= seconds + 1e-6; ++clips)
+    spent += durations[clips];
   return clips;
 }
 
@@ -145,9 +170,11 @@ struct Cost {
   double seconds = 0;  // of video watched
 };
 
-// What one trial asks about at most, whichever clips it chooses: no single simulation could show that. `pool`, `source`: durations of the clips of the
-// pool and of those that the initial ones are drawn from.
-Cost most_asked(const ArmOptions& arm, const std::vector<double>& pool, const std::vector<double>& source, int64_t initial, int64_t open) {
+// What one trial asks about at most, whichever clips it chooses: no single simulation could show
+// that. `pool`, `source`: durations of the clips of the pool and of those that the initial ones are
+// drawn from.
+Cost most_asked(const ArmOptions& arm, const std::vector<double>& pool,
+                const std::vector<double>& source, int64_t initial, int64_t open) {
   Cost most;
   if (arm.ask_start) most = {initial, longest_s(source, initial)};
   if (arm.rounds == 0) return most;
@@ -155,12 +182,15 @@ Cost most_asked(const ArmOptions& arm, const std::vector<double>& pool, const st
     most.answers += answers;
     most.seconds += seconds;
   };
-  const int64_t views = arm.answers_per_clip, counted = static_cast<int64_t>(arm.budget) / views * arm.rounds;
+  const int64_t views = arm.answers_per_clip,
+                counted = static_cast<int64_t>(arm.budget) / views * arm.rounds;
   if (arm.mixes) {  // as long as an initial clip
     add(counted, static_cast<double>(counted) * source.back());
   } else if (arm.selection.unit == "seconds" && arm.budget > 0) {
-    const double round_s = arm.budget / static_cast<double>(views), all_s = round_s * static_cast<double>(arm.rounds);
-    const int64_t clips = std::min(arm.rounds * shortest_in(pool, round_s, open), shortest_in(pool, all_s, open));
+    const double round_s = arm.budget / static_cast<double>(views),
+                 all_s = round_s * static_cast<double>(arm.rounds);
+    const int64_t clips =
+        std::min(arm.rounds * shortest_in(pool, round_s, open), shortest_in(pool, all_s, open));
     add(clips * views, arm.budget * static_cast<double>(arm.rounds));
   } else {
     const int64_t clips = arm.budget < 0 ? open : std::min(open, counted);
@@ -169,16 +199,28 @@ Cost most_asked(const ArmOptions& arm, const std::vector<double>& pool, const st
   return most;
 }
 
-// ---- all of it ---------------------------------------------------------------------------------------------------------
+// ---- all of it
+// ---------------------------------------------------------------------------------------------------------
 
 // Runs the loop of every arm once, with everything that takes time or money simulated.
 class Planner {
  public:
-  Planner(const Study& study, Dataset& dataset, InfoOf info_of, const PaceOf& pace_of, Progress& progress)
-      : study_(study), shared_(study.shared), progress_(progress), dataset_(dataset), pool_s_(durations(dataset.pool)), source_s_(dataset.start_in_pool() ? pool_s_ : durations(dataset.start)), info_of_(std::move(info_of)),
-        load_(load_average()), pace_of_(once_each(pace_of)),
-        trainer_(shared_.input, dataset.classes.size(), std::ssize(dataset.clips()), std::ssize(dataset.pool), pace_of_),
-        teacher_(shared_.teacher_input(), dataset.classes.size(), std::ssize(dataset.teacher) + std::ssize(dataset.test), std::ssize(dataset.pool), pace_of_) {}
+  Planner(const Study& study, Dataset& dataset, InfoOf info_of, const PaceOf& pace_of,
+          Progress& progress)
+      : study_(study),
+        shared_(study.shared),
+        progress_(progress),
+        dataset_(dataset),
+        pool_s_(durations(dataset.pool)),
+        source_s_(dataset.start_in_pool() ? pool_s_ : durations(dataset.start)),
+        info_of_(std::move(info_of)),
+        load_(load_average()),
+        pace_of_(once_each(pace_of)),
+        trainer_(shared_.input, dataset.classes.size(), std::ssize(dataset.clips()),
+                 std::ssize(dataset.pool), pace_of_),
+        teacher_(shared_.teacher_input(), dataset.classes.size(),
+                 std::ssize(dataset.teacher) + std::ssize(dataset.test), std::ssize(dataset.pool),
+                 pace_of_) {}
 
   Plan make() {
     const auto seeds = static_cast<double>(shared_.seeds);
@@ -193,9 +235,13 @@ class Planner {
     progress_.end();
     plan_.trainings = trainer_.trainings() * shared_.seeds;
     if (has_own_teacher()) simulate_teacher();
-    if (dataset_.reader) decoding_s_ = decode_s(dataset_, shared_.input) * static_cast<double>(std::ssize(dataset_.clips()) + teacher_clips());
+    if (dataset_.reader)
+      decoding_s_ = decode_s(dataset_, shared_.input) *
+                    static_cast<double>(std::ssize(dataset_.clips()) + teacher_clips());
     plan_.price = shared_.oracle.price * static_cast<double>(bought());
-    plan_.minutes = (seeds * trainer_.seconds() + trainer_.shared_seconds() + teacher_.seconds() + teacher_.shared_seconds() + decoding_s_) / 60;
+    plan_.minutes = (seeds * trainer_.seconds() + trainer_.shared_seconds() + teacher_.seconds() +
+                     teacher_.shared_seconds() + decoding_s_) /
+                    60;
     plan_.cache_bytes = cache_bytes(shared_, dataset_, teacher_clips() > 0, info_of_);
     plan_.text = text();
     return plan_;
@@ -205,7 +251,8 @@ class Planner {
   bool has_own_teacher() const { return shared_.oracle.kind->traits().trained_here; }
   int64_t teacher_clips() const { return has_own_teacher() ? std::ssize(dataset_.teacher) : 0; }
 
-  // Answers are bought once, whoever asks: about filmed clips never more than there are views of them, about mixes each.
+  // Answers are bought once, whoever asks: about filmed clips never more than there are views of
+  // them, about mixes each.
   int64_t bought(int64_t filmed_at_least = 0) const {
     const int64_t views = views_ * std::ssize(dataset_.pool) + std::ssize(dataset_.start);
     return mixes_ + std::max(filmed_at_least, std::min(plan_.answers - mixes_, views));
@@ -218,18 +265,25 @@ class Planner {
     SimulatedSource oracle(shared_.oracle, dataset_.classes.size());
     SimulatedRecord record(shared_.seed);
     ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
-    const auto teacher = [&] { return shared_.teacher ? teacher_.untrained(shared_.teacher->learner) : nullptr; };
+    const auto teacher = [&] {
+      return shared_.teacher ? teacher_.untrained(shared_.teacher->learner) : nullptr;
+    };
     const double before_s = trainer_.seconds();
     trainer_.begin(arm.name, dataset_.initial_clips(options));
-    run_rounds({study_, dataset_, trainer_, oracle, "", false, teacher, quiet}, simulated_arm, record);
-    arms_ += fmt::format("  {:<24} {} rounds of {} {}, strategy {}, about {:.1f} min a seed\n", arm.name, options.rounds,
-                         options.budget < 0 ? "all" : fmt::format("{:g}", options.budget), options.mixes ? "mixes" : options.selection.unit,
-                         arm.options.criterion(), (trainer_.seconds() - before_s) / 60);
+    run_rounds({study_, dataset_, trainer_, oracle, "", false, teacher, quiet}, simulated_arm,
+               record);
+    arms_ += fmt::format("  {:<24} {} rounds of {} {}, strategy {}, about {:.1f} min a seed\n",
+                         arm.name, options.rounds,
+                         options.budget < 0 ? "all" : fmt::format("{:g}", options.budget),
+                         options.mixes ? "mixes" : options.selection.unit, arm.options.criterion(),
+                         (trainer_.seconds() - before_s) / 60);
   }
 
   void add_cost(const ArmOptions& arm) {
     const int64_t initial = dataset_.initial_clips(arm);
-    const Cost most = most_asked(arm, pool_s_, source_s_, initial, dataset_.pool_clips(arm) - (dataset_.start_in_pool() ? initial : 0));
+    const Cost most =
+        most_asked(arm, pool_s_, source_s_, initial,
+                   dataset_.pool_clips(arm) - (dataset_.start_in_pool() ? initial : 0));
     plan_.answers += most.answers * shared_.seeds;
     plan_.seconds_asked += most.seconds * static_cast<double>(shared_.seeds);
     if (arm.mixes) mixes_ += static_cast<int64_t>(arm.budget) * arm.rounds * shared_.seeds;
@@ -240,24 +294,34 @@ class Planner {
   void simulate_teacher() {
     const Learner& learner = shared_.teacher->learner;
     std::vector<Sample> samples;
-    for (const Clip& clip : dataset_.teacher) samples.push_back({clip, one_hot(clip.label, dataset_.classes.size())});
-    const Model net = teacher_.train(learner, {}, samples, Random(static_cast<uint64_t>(shared_.seed)), "teacher");
+    for (const Clip& clip : dataset_.teacher)
+      samples.push_back({clip, one_hot(clip.label, dataset_.classes.size())});
+    const Model net = teacher_.train(learner, {}, samples,
+                                     Random(static_cast<uint64_t>(shared_.seed)), "teacher");
     teacher_.predict(*net, learner, dataset_.test);
     teacher_.answer(learner, bought(asks_about_pool_ ? std::ssize(dataset_.pool) : 0));
   }
 
   std::string text() const {
-    std::string besides = dataset_.reader ? fmt::format(", of them {:.0f} to decode", decoding_s_ / 60) : ", besides generating and decoding the videos";
-    if (!has_own_teacher() && shared_.oracle.is_teacher()) besides += ", besides the time of the oracle";
+    std::string besides = dataset_.reader
+                              ? fmt::format(", of them {:.0f} to decode", decoding_s_ / 60)
+                              : ", besides generating and decoding the videos";
+    if (!has_own_teacher() && shared_.oracle.is_teacher())
+      besides += ", besides the time of the oracle";
     std::string text = fmt::format(
         "{}: {} classes; {} clips in the pool ({:.0f} s), {} to start from ({}), {} to test on\n{}"
         "  {} runs, {} trainings, at most {} answers ({:.0f} s of video, price at most {:.2f})\n"
         "  about {:.0f} minutes on {}{}; up to {:.1f} GB of cached frames\n",
-        study_.name, dataset_.classes.size(), dataset_.pool.size(), plan_.pool_s, source_s_.size(), study_.start_words(), dataset_.test.size(), arms_, plan_.cells,
-        plan_.trainings, plan_.answers, plan_.seconds_asked, plan_.price, plan_.minutes, machine_line(), besides, static_cast<double>(plan_.cache_bytes) / 1e9);
-    if (const auto warning = shared_.oracle.kind->warning(); !warning.empty()) text += fmt::format("  {}\n", warning);
-    if (const auto busy = busy_sentence(load_, std::thread::hardware_concurrency()); !busy.empty()) text += fmt::format("  {}\n", busy);
-    for (const auto& video : dataset_.quarantined) text += fmt::format("  cannot be used: {}: {}\n", video.path, video.reason);
+        study_.name, dataset_.classes.size(), dataset_.pool.size(), plan_.pool_s, source_s_.size(),
+        study_.start_words(), dataset_.test.size(), arms_, plan_.cells, plan_.trainings,
+        plan_.answers, plan_.seconds_asked, plan_.price, plan_.minutes, machine_line(), besides,
+        static_cast<double>(plan_.cache_bytes) / 1e9);
+    if (const auto warning = shared_.oracle.kind->warning(); !warning.empty())
+      text += fmt::format("  {}\n", warning);
+    if (const auto busy = busy_sentence(load_, std::thread::hardware_concurrency()); !busy.empty())
+      text += fmt::format("  {}\n", busy);
+    for (const auto& video : dataset_.quarantined)
+      text += fmt::format("  cannot be used: {}: {}\n", video.path, video.reason);
     return printable_lines(text);  // names of files, of the recipe and of its arms
   }
 
@@ -267,18 +331,23 @@ class Planner {
   Dataset& dataset_;
   const std::vector<double> pool_s_, source_s_;  // of each clip, ascending
   InfoOf info_of_;
-  double load_;                            // before this program's own
+  double load_;  // before this program's own
   PaceOf pace_of_;
   SimulatedTrainer trainer_, teacher_;
-  int64_t mixes_ = 0, views_ = 1;          // mixes that are asked about, of plan_.answers; most answers_per_clip of an arm
-  bool asks_about_pool_ = false;           // a strategy sees a free teacher's answers about the pool
+  int64_t mixes_ = 0,
+          views_ =
+              1;  // mixes that are asked about, of plan_.answers; most answers_per_clip of an arm
+  bool asks_about_pool_ = false;  // a strategy sees a free teacher's answers about the pool
   double decoding_s_ = 0;
   std::string arms_;
   Plan plan_;
 };
 
 Plan planned(const Study& study, Dataset& dataset, const PaceOf& pace_of, Progress& progress) {
-  return Planner(study, dataset, [&](const std::string& path) { return dataset.reader->probe(path); }, pace_of, progress).make();
+  return Planner(
+             study, dataset, [&](const std::string& path) { return dataset.reader->probe(path); },
+             pace_of, progress)
+      .make();
 }
 
 }  // namespace
@@ -293,7 +362,9 @@ Plan plan(const Study& study, Progress& progress, const PaceOf& pace_of) {
     Dataset dataset = open_dataset(study, progress);
     return planned(study, dataset, pace_of, progress);
   }
-  const auto info_of = [info = generated_info(study.shared.data.synthetic->videos(study.shared.seed).video)](const std::string&) { return info; };
+  const auto info_of =
+      [info = generated_info(study.shared.data.synthetic->videos(study.shared.seed).video)](
+          const std::string&) { return info; };
   Dataset dataset = dataset_to_come(study.shared, info_of);
   require_budgets(study, dataset);
   return Planner(study, dataset, info_of, pace_of, progress).make();

@@ -1,6 +1,7 @@
 #pragma once
-// What a run would do, how long and at what cost. The loop of every trial runs once, with training, answers and store simulated
-// (study/simulation.h): nothing is trained, asked or stored. Times come from a few timed steps of each distinct network.
+// What a run would do, how long and at what cost. The loop of every trial runs once, with training,
+// answers and store simulated (study/simulation.h): nothing is trained, asked or stored. Times come
+// from a few timed steps of each distinct network.
 
 #include <string>
 
@@ -11,11 +12,11 @@ namespace distal {
 
 struct Plan {
   int64_t cells = 0, trainings = 0;
-  int64_t answers = 0;                   // at most
-  double seconds_asked = 0, price = 0;   // at most
+  int64_t answers = 0;                  // at most
+  double seconds_asked = 0, price = 0;  // at most
   double pool_s = 0, minutes = 0;
   int64_t cache_bytes = 0;
-  std::string text;       // for people
+  std::string text;  // for people
 };
 
 /// Throws Error as a run does before it trains. A signal ends it at once.

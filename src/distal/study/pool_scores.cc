@@ -7,8 +7,16 @@ namespace {
 
 class Scorer {
  public:
-  Scorer(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, int64_t classes, const Student& student, const LabeledSet& known, Random random)
-      : trainer_(trainer), oracle_(oracle), arm_(arm), classes_(classes), student_(student), known_(known), needs_(arm.strategy->needs()), random_(random) {}
+  Scorer(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, int64_t classes,
+         const Student& student, const LabeledSet& known, Random random)
+      : trainer_(trainer),
+        oracle_(oracle),
+        arm_(arm),
+        classes_(classes),
+        student_(student),
+        known_(known),
+        needs_(arm.strategy->needs()),
+        random_(random) {}
 
   ScoredPool score(ClipRefs open) {
     if (!student_.net) return unscored(std::move(open));
@@ -16,7 +24,10 @@ class Scorer {
     describe();
     if (needs_.head) pool_.scores.head_weight = on_cpu(student_.net->head_weight());
     if (needs_.embeddings || needs_.labelled_logits) predict_labelled();
-    if (!needs_.passes.empty()) pool_.scores.passes = torch::stack(needs_.passes == "dropout" ? dropout() : needs_.passes == "augmented" ? augmented() : members());
+    if (!needs_.passes.empty())
+      pool_.scores.passes = torch::stack(needs_.passes == "dropout"     ? dropout()
+                                         : needs_.passes == "augmented" ? augmented()
+                                                                        : members());
     if (needs_.teacher) ask_teacher();
     if (needs_.teacher_error) pool_.scores.teacher_error = teacher_error();
     return complete();
@@ -37,7 +48,8 @@ class Scorer {
     if (seen.rows.size(0) == std::ssize(open)) {
       pool_.clips = std::move(open);
     } else {
-      for (int64_t i = 0; i < seen.rows.size(0); ++i) pool_.clips.push_back(open[seen.rows[i].item<int64_t>()]);
+      for (int64_t i = 0; i < seen.rows.size(0); ++i)
+        pool_.clips.push_back(open[seen.rows[i].item<int64_t>()]);
     }
     pool_.scores.logits = seen.logits;
     pool_.scores.embeddings = seen.embeddings;
@@ -48,7 +60,8 @@ class Scorer {
   void describe() {
     const SelectionOptions& limits = arm_.selection;
     auto& scores = pool_.scores;
-    if (limits.unit == "seconds") scores.duration_s = each([](const Clip& clip) { return clip.duration_s(); });
+    if (limits.unit == "seconds")
+      scores.duration_s = each([](const Clip& clip) { return clip.duration_s(); });
     if (limits.gap_s > 0) scores.start_s = each([](const Clip& clip) { return clip.start_s; });
     if (limits.ask == "clip" && limits.per_video == 0 && limits.gap_s == 0) return;
     scores.video.reserve(size());
@@ -62,14 +75,17 @@ class Scorer {
   }
 
   void predict_labelled() {
-    const Predictions seen = trainer_.score(*student_.net, arm_.student, refs_of(known_.samples), size());
+    const Predictions seen =
+        trainer_.score(*student_.net, arm_.student, refs_of(known_.samples), size());
     const int64_t labelled = seen.rows.size(0);
     pool_.scores.labelled_embeddings = seen.embeddings;
     pool_.scores.labelled_logits = seen.logits;
-    pool_.scores.labelled_targets = torch::full({labelled, classes_}, std::numeric_limits<float>::quiet_NaN());
+    pool_.scores.labelled_targets =
+        torch::full({labelled, classes_}, std::numeric_limits<float>::quiet_NaN());
     for (int64_t i = 0; i < labelled; ++i) {
       const auto& target = known_.samples[seen.rows[i].item<int64_t>()].known();
-      std::copy(target.begin(), target.end(), pool_.scores.labelled_targets.data_ptr<float>() + i * classes_);
+      std::copy(target.begin(), target.end(),
+                pool_.scores.labelled_targets.data_ptr<float>() + i * classes_);
     }
   }
 
@@ -97,26 +113,32 @@ class Scorer {
   std::vector<torch::Tensor> augmented() {
     std::vector<torch::Tensor> passes;
     for (int64_t pass = 0; pass < needs_.pass_count; ++pass)
-      passes.push_back(whole_pool(trainer_.score_augmented(*student_.net, arm_.student, pool_.clips, random_.stream("augmented", pass))));
+      passes.push_back(whole_pool(trainer_.score_augmented(*student_.net, arm_.student, pool_.clips,
+                                                           random_.stream("augmented", pass))));
     return passes;
   }
 
   std::vector<torch::Tensor> members() {
     std::vector<torch::Tensor> passes = {pool_.scores.logits};
     for (int64_t member = 1; member < needs_.pass_count; ++member) {
-      const Model net = trainer_.train(arm_.student, arm_.loss, known_.samples, random_.stream("member", member), fmt::format("{} member {}", student_.name, member),
-                                       student_.teacher);
+      const Model net =
+          trainer_.train(arm_.student, arm_.loss, known_.samples, random_.stream("member", member),
+                         fmt::format("{} member {}", student_.name, member), student_.teacher);
       passes.push_back(whole_pool(trainer_.score(*net, arm_.student, pool_.clips)));
     }
     return passes;
   }
 
   void ask_teacher() {
-    const auto answers = oracle_.ask(pool_.clips).probabilities;  // a network at hand answers all at once
+    const auto answers =
+        oracle_.ask(pool_.clips).probabilities;  // a network at hand answers all at once
     pool_.scores.teacher = blank();
     for (int64_t i = 0; i < size(); ++i) {
-      if (answers[i].empty()) readable_mask_[i] = false;
-      else std::copy(answers[i].begin(), answers[i].end(), pool_.scores.teacher.data_ptr<float>() + i * pool_.scores.teacher.size(1));
+      if (answers[i].empty())
+        readable_mask_[i] = false;
+      else
+        std::copy(answers[i].begin(), answers[i].end(),
+                  pool_.scores.teacher.data_ptr<float>() + i * pool_.scores.teacher.size(1));
     }
   }
 
@@ -138,7 +160,8 @@ class Scorer {
   ScoredPool complete() {
     const auto rows = readable_mask_.nonzero().squeeze(1);
     if (rows.size(0) == size()) return std::move(pool_);
-    const std::vector<int64_t> kept(rows.data_ptr<int64_t>(), rows.data_ptr<int64_t>() + rows.size(0));
+    const std::vector<int64_t> kept(rows.data_ptr<int64_t>(),
+                                    rows.data_ptr<int64_t>() + rows.size(0));
     ScoredPool whole{{}, subset(pool_.scores, kept)};
     for (const int64_t row : kept) whole.clips.push_back(pool_.clips[row]);
     return whole;
@@ -158,8 +181,9 @@ class Scorer {
 
 }  // namespace
 
-ScoredPool score_pool(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, int64_t classes, const Student& student, const LabeledSet& known, ClipRefs open,
-                      Random random) {
+ScoredPool score_pool(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm,
+                      int64_t classes, const Student& student, const LabeledSet& known,
+                      ClipRefs open, Random random) {
   return Scorer(trainer, oracle, arm, classes, student, known, random).score(std::move(open));
 }
 

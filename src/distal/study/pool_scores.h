@@ -1,13 +1,15 @@
 #pragma once
-// What a strategy sees of the open pool, made by the student as the strategy's Needs say, and by no more:
+// What a strategy sees of the open pool, made by the student as the strategy's Needs say, and by no
+// more:
 //
-//   logits, embeddings, head_weight    one pass over the pool; with a frozen backbone its features are there already
-//   labelled_*                         the same of the clips known so far
-//   dropout                            the classifier on the embeddings with dropout on, pass after pass: networks here drop out before it alone
-//   augmented                          passes over the pool under student.augment, without flips where labels change under them
-//   members                            students of other seeds on the same samples (the trainer keeps each); the student is the first
-//   video, start_s, duration_s         what the arm's limits look at
-//   teacher                            answers about the whole pool from a teacher that costs nothing; the oracle keeps them, no budget is touched
+//   logits, embeddings, head_weight    one pass over the pool; with a frozen backbone its features
+//   are there already labelled_*                         the same of the clips known so far dropout
+//   the classifier on the embeddings with dropout on, pass after pass: networks here drop out
+//   before it alone augmented                          passes over the pool under student.augment,
+//   without flips where labels change under them members                            students of
+//   other seeds on the same samples (the trainer keeps each); the student is the first video,
+//   start_s, duration_s         what the arm's limits look at teacher answers about the whole pool
+//   from a teacher that costs nothing; the oracle keeps them, no budget is touched
 //
 // A clip that cannot be read in all of them is left out.
 
@@ -25,12 +27,14 @@ struct Student {
 };
 
 struct ScoredPool {
-  ClipRefs clips;    // of the open pool
-  PoolScores scores; // a row for each
+  ClipRefs clips;     // of the open pool
+  PoolScores scores;  // a row for each
 };
 
-/// `random` is the trial's: each pass and each member draws from a stream of its own, the same in every round.
-ScoredPool score_pool(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, int64_t classes, const Student& student, const LabeledSet& known,
+/// `random` is the trial's: each pass and each member draws from a stream of its own, the same in
+/// every round.
+ScoredPool score_pool(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm,
+                      int64_t classes, const Student& student, const LabeledSet& known,
                       ClipRefs open, Random random);
 
 }  // namespace distal

@@ -1,4 +1,5 @@
-// What strategies are shown, on small generated videos; and recipes whose strategy cannot be shown what it needs.
+// What strategies are shown, on small generated videos; and recipes whose strategy cannot be shown
+// what it needs.
 
 #include "distal/study/pool_scores.h"
 
@@ -21,7 +22,9 @@ class PoolScoresTest : public ::testing::Test {
     input_.sampling.frames = 4;
     read_options(arm_.loss, "{name: black_box}", "test");
     student("freeze: [backbone], dropout: 0.5");
-    for (int i = 0; i < 6; ++i) known_.samples.push_back({clips_[i], i % 2 == 0 ? std::vector<float>{1, 0} : std::vector<float>{0, 1}});
+    for (int i = 0; i < 6; ++i)
+      known_.samples.push_back(
+          {clips_[i], i % 2 == 0 ? std::vector<float>{1, 0} : std::vector<float>{0, 1}});
     open_.assign(clips_.begin() + 6, clips_.end());
     dataset_.classes.names = {"left", "right"};
     dataset_.lists_id = "lists";
@@ -32,16 +35,27 @@ class PoolScoresTest : public ::testing::Test {
 
   void student(const std::string& model) {
     arm_.student = {};
-    read_options(arm_.student, "{model: {name: resnet3d, depth: 10, width: 4, " + model + "}, training: {steps: 6, batch_size: 4}}", "test");
+    read_options(arm_.student,
+                 "{model: {name: resnet3d, depth: 10, width: 4, " + model +
+                     "}, training: {steps: 6, batch_size: 4}}",
+                 "test");
   }
 
   ScoredPool score(const std::string& strategy) {
-    read_options(arm_.strategy, strategy.starts_with('{') ? strategy : "{name: " + strategy + "}", "test");
-    NetworkTrainer trainer(*dataset_.reader, dataset_.classes, [&] { return clips_; }, folder_ / "unfinished", progress_);
-    Ledger oracle(teacher_, answers_at_once(std::make_unique<BrightTeacher>()), dataset_.asked(), store_, progress_);
-    Student student{nullptr, teacher_file_.empty() ? nullptr : load_model(teacher_file_).net, "test"};
-    if (arm_.scores_pool()) student.net = trainer.train(arm_.student, arm_.loss, known_.samples, Random(1).stream("student"), "student", student.teacher);
-    return score_pool(trainer, oracle, arm_, dataset_.classes.size(), student, known_, refs_of(open_), Random(1));
+    read_options(arm_.strategy, strategy.starts_with('{') ? strategy : "{name: " + strategy + "}",
+                 "test");
+    NetworkTrainer trainer(
+        *dataset_.reader, dataset_.classes, [&] { return clips_; }, folder_ / "unfinished",
+        progress_);
+    Ledger oracle(teacher_, answers_at_once(std::make_unique<BrightTeacher>()), dataset_.asked(),
+                  store_, progress_);
+    Student student{nullptr, teacher_file_.empty() ? nullptr : load_model(teacher_file_).net,
+                    "test"};
+    if (arm_.scores_pool())
+      student.net = trainer.train(arm_.student, arm_.loss, known_.samples,
+                                  Random(1).stream("student"), "student", student.teacher);
+    return score_pool(trainer, oracle, arm_, dataset_.classes.size(), student, known_,
+                      refs_of(open_), Random(1));
   }
 
   TemporaryFolder folder_;
@@ -61,9 +75,11 @@ std::vector<int64_t> sizes(const torch::Tensor& tensor) { return tensor.sizes().
 TEST_F(PoolScoresTest, StrategiesAreShownWhatTheyNeedAndNoMore) {
   const auto margin = score("margin").scores;
   EXPECT_EQ(sizes(margin.logits), (std::vector<int64_t>{6, 2}));
-  EXPECT_FALSE(margin.passes.defined() || margin.teacher.defined() || margin.head_weight.defined() || margin.labelled_logits.defined());
+  EXPECT_FALSE(margin.passes.defined() || margin.teacher.defined() ||
+               margin.head_weight.defined() || margin.labelled_logits.defined());
   EXPECT_EQ(margin.labelled_embeddings.size(0), 0);
-  EXPECT_TRUE(margin.video.empty() && !margin.duration_s.defined() && !margin.start_s.defined()) << "no limit looks at them";
+  EXPECT_TRUE(margin.video.empty() && !margin.duration_s.defined() && !margin.start_s.defined())
+      << "no limit looks at them";
   EXPECT_EQ(score("random").clips.size(), 6u);
 }
 
@@ -104,14 +120,16 @@ TEST_F(PoolScoresTest, PassesWithDropoutDifferAndComeAgain) {
 }
 
 TEST_F(PoolScoresTest, AugmentedLooksDifferAndComeAgain) {
-  const auto scores = score("{name: consistency, passes: 3}").scores, again = score("{name: consistency, passes: 3}").scores;
+  const auto scores = score("{name: consistency, passes: 3}").scores,
+             again = score("{name: consistency, passes: 3}").scores;
   EXPECT_EQ(sizes(scores.passes), (std::vector<int64_t>{3, 6, 2}));
   EXPECT_FALSE(scores.passes[0].equal(scores.passes[1]));
   EXPECT_TRUE(scores.passes.equal(again.passes));
 }
 
 TEST_F(PoolScoresTest, TheStudentIsTheFirstMember) {
-  const auto scores = score("{name: ensemble, members: 3}").scores, again = score("{name: committee, members: 3}").scores;
+  const auto scores = score("{name: ensemble, members: 3}").scores,
+             again = score("{name: committee, members: 3}").scores;
   EXPECT_EQ(sizes(scores.passes), (std::vector<int64_t>{3, 6, 2}));
   EXPECT_TRUE(scores.passes[0].equal(scores.logits));
   EXPECT_FALSE(scores.passes[1].equal(scores.passes[0]));
@@ -123,7 +141,8 @@ TEST_F(PoolScoresTest, MembersLearnWithTheTeachersNetworkAtHandAsTheStudentDoes)
   student("dropout: 0");
   teacher_file_ = folder_ / "teacher.safetensors";
   read_options(arm_.loss, "{name: rkd}", "test");
-  save_model(teacher_file_, *arm_.student.model.build(2, Random(7)), side_json(arm_.student.model, dataset_.classes.names, resolved(input_)));
+  save_model(teacher_file_, *arm_.student.model.build(2, Random(7)),
+             side_json(arm_.student.model, dataset_.classes.names, resolved(input_)));
   for (Sample& sample : known_.samples) sample.teacher = {0.4f, 0.6f};
   const auto scores = score("{name: ensemble, members: 2}").scores;
   EXPECT_FALSE(scores.passes[1].equal(scores.passes[0]));
@@ -145,7 +164,8 @@ TEST_F(PoolScoresTest, ClipsThatCannotBeReadAreLeftOut) {
   const std::string broken = folder_.write("broken.mp4", "this is no video");
   clips_.push_back({broken, "none", 0, 1, "none", 0});
   open_.insert(open_.begin() + 2, clips_.back());
-  for (const char* strategy : {"{name: consistency, passes: 2}", "{name: ensemble, members: 2}", "disagreement"}) {
+  for (const char* strategy :
+       {"{name: consistency, passes: 2}", "{name: ensemble, members: 2}", "disagreement"}) {
     arm_.selection.per_video = 2;
     const auto pool = score(strategy);
     EXPECT_EQ(pool.clips.size(), 6u);
@@ -155,20 +175,33 @@ TEST_F(PoolScoresTest, ClipsThatCannotBeReadAreLeftOut) {
 }
 
 TEST(UnmetNeeds, AreRefusedWhenTheRecipeIsRead) {
-  EXPECT_THAT(refusal("strategy: bald"), AllOf(HasSubstr("r.yaml"), HasSubstr("arm bald"), HasSubstr("set student.model.dropout")));
+  EXPECT_THAT(refusal("strategy: bald"), AllOf(HasSubstr("r.yaml"), HasSubstr("arm bald"),
+                                               HasSubstr("set student.model.dropout")));
   EXPECT_EQ(refusal("strategy: bald\nstudent: {model: {dropout: 0.5}}"), "accepted");
   EXPECT_EQ(refusal("strategy: bald\nstudent: {model: {name: tsn}}"), "accepted");
-  EXPECT_THAT(refusal("strategy: consistency\nstudent: {augment: {scales: []}}"), HasSubstr("set its scales, flip"));
-  EXPECT_THAT(refusal("strategy: consistency\nstudent: {augment: {scales: [], flip: 0.5, flip_labels: ['a:b']}}"), HasSubstr("set its scales, flip"));
+  EXPECT_THAT(refusal("strategy: consistency\nstudent: {augment: {scales: []}}"),
+              HasSubstr("set its scales, flip"));
+  EXPECT_THAT(refusal("strategy: consistency\nstudent: {augment: {scales: [], flip: 0.5, "
+                      "flip_labels: ['a:b']}}"),
+              HasSubstr("set its scales, flip"));
   EXPECT_EQ(refusal("strategy: consistency"), "accepted");
-  EXPECT_THAT(refusal("strategy: committee\nstudent: {probe: true, model: {freeze: [backbone]}}"), HasSubstr("set probe: false"));
+  EXPECT_THAT(refusal("strategy: committee\nstudent: {probe: true, model: {freeze: [backbone]}}"),
+              HasSubstr("set probe: false"));
   EXPECT_THAT(refusal("strategy: disagreement"), HasSubstr("not truth with price 0"));
-  EXPECT_THAT(refusal("strategy: disagreement\noracle: {kind: model, path: m.safetensors, price: 2}"), HasSubstr("not model with price 2"));
-  EXPECT_THAT(refusal("strategy: disagreement\noracle: {kind: http, url: 'http://h/v2/models/m'}"), HasSubstr("must cost nothing and be at hand"));
-  EXPECT_EQ(refusal("strategy: disagreement\noracle: {kind: model, path: m.safetensors}"), "accepted");
-  EXPECT_THAT(refusal("strategy: rad\noracle: {kind: model, path: m.safetensors}"), HasSubstr("set ask_start: true"));
-  EXPECT_EQ(refusal("strategy: rad\nask_start: true\noracle: {kind: model, path: m.safetensors}"), "accepted");
-  EXPECT_EQ(refusal("strategy: {name: rad, error: 0.1}\noracle: {kind: model, path: m.safetensors}"), "accepted");
+  EXPECT_THAT(
+      refusal("strategy: disagreement\noracle: {kind: model, path: m.safetensors, price: 2}"),
+      HasSubstr("not model with price 2"));
+  EXPECT_THAT(refusal("strategy: disagreement\noracle: {kind: http, url: 'http://h/v2/models/m'}"),
+              HasSubstr("must cost nothing and be at hand"));
+  EXPECT_EQ(refusal("strategy: disagreement\noracle: {kind: model, path: m.safetensors}"),
+            "accepted");
+  EXPECT_THAT(refusal("strategy: rad\noracle: {kind: model, path: m.safetensors}"),
+              HasSubstr("set ask_start: true"));
+  EXPECT_EQ(refusal("strategy: rad\nask_start: true\noracle: {kind: model, path: m.safetensors}"),
+            "accepted");
+  EXPECT_EQ(
+      refusal("strategy: {name: rad, error: 0.1}\noracle: {kind: model, path: m.safetensors}"),
+      "accepted");
   EXPECT_EQ(refusal("strategy: bald\nrounds: 0\nstart: 8"), "accepted") << "nothing is selected";
 }
 
@@ -176,19 +209,30 @@ TEST(UnmetNeeds, ATeachersErrorsAreNotCountedOnWhatItLearned) {
   const TemporaryFolder folder;
   ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
   const auto opening = [&](const std::string& strategy) {
-    const Study study = generated_study(folder, "oracle: {kind: teacher}\nteacher: {train: {csv: train.csv}}\nask_start: true\nstart: 4\nrounds: 1\nbudget: 1\n"
-                                                               "strategy: " + strategy, ", start: {csv: train.csv}");
+    const Study study =
+        generated_study(folder,
+                        "oracle: {kind: teacher}\nteacher: {train: {csv: train.csv}}\nask_start: "
+                        "true\nstart: 4\nrounds: 1\nbudget: 1\n"
+                        "strategy: " +
+                            strategy,
+                        ", start: {csv: train.csv}");
     return error_of([&] { open_dataset(study, quiet); });
   };
-  EXPECT_THAT(opening("rad"), AllOf(HasSubstr("arm rad: strategy rad counts the teacher's errors on data.start"), HasSubstr("set strategy.error")));
+  EXPECT_THAT(opening("rad"),
+              AllOf(HasSubstr("arm rad: strategy rad counts the teacher's errors on data.start"),
+                    HasSubstr("set strategy.error")));
   EXPECT_EQ(opening("{name: rad, error: 0.1}"), "");
 }
 
 TEST(UnmetNeeds, ContradictionsOfTheLimitsAreRefusedToo) {
-  EXPECT_THAT(refusal("strategy: k_center\nselection: {fill: knapsack, unit: seconds}"), HasSubstr("chooses sets"));
-  EXPECT_THAT(refusal("strategy: entropy\nselection: {fill: knapsack}"), HasSubstr("set unit: seconds"));
-  EXPECT_THAT(refusal("strategy: entropy\nselection: {ask: video, gap_s: 2}"), HasSubstr("gap_s = 2 cannot hold"));
-  EXPECT_EQ(refusal("strategy: entropy\nselection: {fill: knapsack, unit: seconds}"), "accepted") << "the random arm that is added fills by rank";
+  EXPECT_THAT(refusal("strategy: k_center\nselection: {fill: knapsack, unit: seconds}"),
+              HasSubstr("chooses sets"));
+  EXPECT_THAT(refusal("strategy: entropy\nselection: {fill: knapsack}"),
+              HasSubstr("set unit: seconds"));
+  EXPECT_THAT(refusal("strategy: entropy\nselection: {ask: video, gap_s: 2}"),
+              HasSubstr("gap_s = 2 cannot hold"));
+  EXPECT_EQ(refusal("strategy: entropy\nselection: {fill: knapsack, unit: seconds}"), "accepted")
+      << "the random arm that is added fills by rank";
 }
 
 TEST(DropoutOf, IsTheBackbonesOption) {

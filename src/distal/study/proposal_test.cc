@@ -19,20 +19,30 @@ class ProposalTest : public ::testing::Test {
   // Videos of so many seconds, left and right in turn, five frames a second.
   void videos(const std::string& prefix, int count, double seconds) {
     SyntheticOptions video;
-    video.rate = 5, video.frames = static_cast<int64_t>(seconds * video.rate), video.width = video.height = 32;
-    for (int i = 0; i < count; ++i) write_motion(folder_ / fmt::format("{}{}.mp4", prefix, i), motions()[i % 2], 100 * prefix[0] + i, video);
+    video.rate = 5, video.frames = static_cast<int64_t>(seconds * video.rate),
+    video.width = video.height = 32;
+    for (int i = 0; i < count; ++i)
+      write_motion(folder_ / fmt::format("{}{}.mp4", prefix, i), motions()[i % 2],
+                   100 * prefix[0] + i, video);
   }
   void whole_lists(int train, int test) {
-    for (const auto& [name, prefix, count] : {std::tuple("train.csv", "a", train), std::tuple("test.csv", "b", test)}) {
+    for (const auto& [name, prefix, count] :
+         {std::tuple("train.csv", "a", train), std::tuple("test.csv", "b", test)}) {
       std::string rows = "path,label,group\n";
-      for (int i = 0; i < count; ++i) rows += fmt::format("{0}{1}.mp4,{2},{0}{1}\n", prefix, i, i % 2 ? "waving" : "walking");
+      for (int i = 0; i < count; ++i)
+        rows += fmt::format("{0}{1}.mp4,{2},{0}{1}\n", prefix, i, i % 2 ? "waving" : "walking");
       folder_.write(name, rows);
     }
   }
   Proposal proposed(double step_s) {
-    return propose({.folder = folder_.path()}, quiet_, [&](const Learner&, const InputOptions&, int64_t) { return Pace{step_s, 0}; });
+    return propose({.folder = folder_.path()}, quiet_,
+                   [&](const Learner&, const InputOptions&, int64_t) {
+                     return Pace{step_s, 0};
+                   });
   }
-  SharedOptions read(const Proposal& proposal) { return read_study(Document::text(proposal.text, "r.yaml"), "r").shared; }
+  SharedOptions read(const Proposal& proposal) {
+    return read_study(Document::text(proposal.text, "r.yaml"), "r").shared;
+  }
 
   TemporaryFolder folder_;
   ConsoleProgress quiet_{ConsoleProgress::Mode::quiet};
@@ -51,7 +61,8 @@ TEST_F(ProposalTest, TakesMinutesWhateverThePace) {
     EXPECT_GT(slow.whole_minutes, slow.minutes);
     EXPECT_LT(read(slow).seeds, 5);
     EXPECT_EQ(read_study(Document::text(slow.text, "r.yaml"), "r").arms.size(), 2U);
-    EXPECT_THAT(slow.text, AllOf(HasSubstr("on this machine"), HasSubstr("whole: 5"), HasSubstr("#  badge: {strategy: badge}")));
+    EXPECT_THAT(slow.text, AllOf(HasSubstr("on this machine"), HasSubstr("whole: 5"),
+                                 HasSubstr("#  badge: {strategy: badge}")));
   }
 }
 
@@ -76,10 +87,13 @@ TEST_F(ProposalTest, LongVideosAreCutIntoSegments) {
 
 TEST_F(ProposalTest, PartsOfLongerVideosAreCutAsLongAsTheyAre) {
   videos("a", 4, 10), videos("b", 2, 10);
-  for (const auto& [name, prefix, count] : {std::tuple("train.csv", "a", 4), std::tuple("test.csv", "b", 2)}) {
+  for (const auto& [name, prefix, count] :
+       {std::tuple("train.csv", "a", 4), std::tuple("test.csv", "b", 2)}) {
     std::string rows = "path,label,start_s,end_s,group\n";
     for (int i = 0; i < count; ++i)
-      for (int part = 0; part < 4; ++part) rows += fmt::format("{0}{1}.mp4,{2},{3},{4},{0}{1}\n", prefix, i, part % 2 ? "waving" : "walking", 2.5 * part, 2.5 * part + 2.2);
+      for (int part = 0; part < 4; ++part)
+        rows += fmt::format("{0}{1}.mp4,{2},{3},{4},{0}{1}\n", prefix, i,
+                            part % 2 ? "waving" : "walking", 2.5 * part, 2.5 * part + 2.2);
     folder_.write(name, rows);
   }
   const Proposal proposal = proposed(1);
@@ -91,12 +105,16 @@ TEST_F(ProposalTest, PartsOfLongerVideosAreCutAsLongAsTheyAre) {
 
 TEST_F(ProposalTest, PartsThatHoldNoSegmentStayAsTheyAre) {
   videos("a", 12, 10), videos("b", 4, 10);
-  for (const auto& [name, prefix, count] : {std::tuple("train.csv", "a", 12), std::tuple("test.csv", "b", 4)}) {
+  for (const auto& [name, prefix, count] :
+       {std::tuple("train.csv", "a", 12), std::tuple("test.csv", "b", 4)}) {
     std::string rows = "path,label,start_s,end_s,group\n";
-    for (int i = 0; i < count; ++i) rows += fmt::format("{0}{1}.mp4,{2},4.8,5.1,{0}{1}\n", prefix, i, i % 2 ? "waving" : "walking");
+    for (int i = 0; i < count; ++i)
+      rows +=
+          fmt::format("{0}{1}.mp4,{2},4.8,5.1,{0}{1}\n", prefix, i, i % 2 ? "waving" : "walking");
     folder_.write(name, rows);
   }
-  EXPECT_EQ(read(proposed(1)).clips.unit, "video") << "no middle of a segment of a second lies in them";
+  EXPECT_EQ(read(proposed(1)).clips.unit, "video")
+      << "no middle of a segment of a second lies in them";
 }
 
 }  // namespace

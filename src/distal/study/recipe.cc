@@ -14,7 +14,8 @@ namespace distal {
 namespace {
 
 void place_weights(ModelOptions& model, const std::string& folder) {
-  if (!model.init.empty() && !folder.empty()) model.init = (std::filesystem::path(folder) / model.init).string();
+  if (!model.init.empty() && !folder.empty())
+    model.init = (std::filesystem::path(folder) / model.init).string();
 }
 
 // The names of the options that arms share.
@@ -24,7 +25,9 @@ class Names final : public OptionVisitor {
   void done() override {}
 
  protected:
-  void value(const char* name, Field, const char*, Range, const OneOf&) override { names.push_back(name); }
+  void value(const char* name, Field, const char*, Range, const OneOf&) override {
+    names.push_back(name);
+  }
   void section(const char* name, const char*, const Section&) override { names.push_back(name); }
 };
 
@@ -38,8 +41,10 @@ const std::vector<std::string>& shared_names() {
   return names;
 }
 
-// Throws UsageError: an arm's difference sets an option that arms share to something else than `shared` has. `other`: another arm; empty: there is none.
-Document own_part(const Document& recipe, const std::string& arm, const std::string& other, const Document& difference) {
+// Throws UsageError: an arm's difference sets an option that arms share to something else than
+// `shared` has. `other`: another arm; empty: there is none.
+Document own_part(const Document& recipe, const std::string& arm, const std::string& other,
+                  const Document& difference) {
   Document own = difference;
   for (const std::string& name : shared_names()) {
     const auto section = difference.section(name);
@@ -49,13 +54,18 @@ Document own_part(const Document& recipe, const std::string& arm, const std::str
     recipe.read(top);
     recipe.overlaid_by(difference).read(with_arm);
     if (top.shared == with_arm.shared) continue;
-    const std::string who = other.empty() ? fmt::format("arm {} sets {}", excerpt(arm), name) : fmt::format("arms {} and {} differ in {}", excerpt(other), excerpt(arm), name);
-    throw UsageError(fmt::format("{}: {}, which arms share; set it at the top level, or write two recipes and compare them with distal report", difference.at(), who));
+    const std::string who = other.empty() ? fmt::format("arm {} sets {}", excerpt(arm), name)
+                                          : fmt::format("arms {} and {} differ in {}",
+                                                        excerpt(other), excerpt(arm), name);
+    throw UsageError(fmt::format("{}: {}, which arms share; set it at the top level, or write two "
+                                 "recipes and compare them with distal report",
+                                 difference.at(), who));
   }
   return own;
 }
 
-ArmDifference read_difference(const Document& base, const std::string& name, const Document& difference) {
+ArmDifference read_difference(const Document& base, const std::string& name,
+                              const Document& difference) {
   ArmDifference arm{name, difference, {}};
   base.overlaid_by(difference).read(arm.options);
   return arm;
@@ -74,25 +84,32 @@ void note_label_changes(Study& study) {
   const auto add = [&](const Learner& learner, const std::string& who) {
     const auto& family = learner.augment.family;
     const auto changes = family->label_changing();
-    if (!changes.empty() && family->head_classes() == 0) learners[fmt::format("{} ({})", family.name, fmt::join(changes, ", "))].push_back(who);
+    if (!changes.empty() && family->head_classes() == 0)
+      learners[fmt::format("{} ({})", family.name, fmt::join(changes, ", "))].push_back(who);
   };
   for (const Arm& arm : study.arms) add(arm.options.student, arm.name);
   if (const auto& teacher = study.shared.teacher) add(teacher->learner, "the teacher");
   for (const auto& [what, names] : learners)
-    study.notes.push_back(fmt::format("Augmentation {} of {} may change what class a clip shows while its label stays; task_aware tells the network what "
-                                           "was done, temporal_safe does nothing of the kind.", what, fmt::join(names, ", ")));
+    study.notes.push_back(fmt::format("Augmentation {} of {} may change what class a clip shows "
+                                      "while its label stays; task_aware tells the network what "
+                                      "was done, temporal_safe does nothing of the kind.",
+                                      what, fmt::join(names, ", ")));
 }
 
 // `common`: the control that the recipe's top level names, or nothing.
 void set_controls(Study& study, const std::string& common, const std::string& place) {
   std::vector<std::string> names;
   for (const Arm& arm : study.arms) names.push_back(arm.name);
-  const auto random = std::find_if(study.arms.begin(), study.arms.end(), [](const Arm& arm) { return arm.options.is_random(); });
-  study.control = !common.empty() ? common : random != study.arms.end() ? random->name : names.front();
+  const auto random = std::find_if(study.arms.begin(), study.arms.end(),
+                                   [](const Arm& arm) { return arm.options.is_random(); });
+  study.control = !common.empty()              ? common
+                  : random != study.arms.end() ? random->name
+                                               : names.front();
   for (Arm& arm : study.arms) {
     const std::string& wanted = arm.options.control.empty() ? study.control : arm.options.control;
     if (std::find(names.begin(), names.end(), wanted) == names.end())
-      throw UsageError(fmt::format("{}: control = '{}' is no arm; arms: {}", place, wanted, fmt::join(names, ", ")));
+      throw UsageError(fmt::format("{}: control = '{}' is no arm; arms: {}", place, wanted,
+                                   fmt::join(names, ", ")));
     if (wanted != arm.name) arm.against = wanted;
   }
 }
@@ -156,33 +173,52 @@ void SharedOptions::visit(OptionVisitor& v) const {
   v("oracle", oracle, "who answers about the pool");
 }
 
-InputOptions SharedOptions::teacher_input() const { return teacher ? teacher->input.value_or(input) : input; }
+InputOptions SharedOptions::teacher_input() const {
+  return teacher ? teacher->input.value_or(input) : input;
+}
 
 void ArmOptions::visit(OptionVisitor& v) const {
   v("control", control, "the arm this one is tested against; empty: random");
   v("student", student, "the network to train");
   v("loss", loss, "how a teacher's answers are learned");
-  v("matching", matching, "the teacher is run in every step on the student's own view of the clips it answered for; kinds teacher and model");
+  v("matching", matching,
+    "the teacher is run in every step on the student's own view of the clips it answered for; "
+    "kinds teacher and model");
   v("start", start, "initial answers with true labels; -1: all", at_least(-1));
-  v("start_draw", start_draw, "how they are drawn: random; stratified_by_labels, even over the classes of data.start; stratified_by_hidden_labels, even over those of the pool, "
-                              "a draw that nobody could make", one_of({"random", "stratified_by_labels", "stratified_by_hidden_labels"}));
+  v("start_draw", start_draw,
+    "how they are drawn: random; stratified_by_labels, even over the classes of data.start; "
+    "stratified_by_hidden_labels, even over those of the pool, "
+    "a draw that nobody could make",
+    one_of({"random", "stratified_by_labels", "stratified_by_hidden_labels"}));
   v("ask_start", ask_start, "the teacher answers about the initial clips too, beside their labels");
-  v("pool_size", pool_size, "clips of the pool that a run may ask about, drawn by seed, the smaller within the larger; -1: all", at_least(-1));
+  v("pool_size", pool_size,
+    "clips of the pool that a run may ask about, drawn by seed, the smaller within the larger; -1: "
+    "all",
+    at_least(-1));
   v("rounds", rounds, "rounds of asking", between(0, 1000));
   v("budget", budget, "of each round, in selection.unit; -1: the whole pool", at_least(-1));
   v("strategy", strategy, "which clips to ask about");
   v("selection", selection, "limits around the strategy");
-  v("mixes", mixes, "rounds ask about mixes of the clips known so far (Active Mixup) instead of clips of the pool");
-  v("answers_per_clip", answers_per_clip, "views of a chosen clip that the teacher answers about, each an answer of the budget", between(1, 1000));
+  v("mixes", mixes,
+    "rounds ask about mixes of the clips known so far (Active Mixup) instead of clips of the pool");
+  v("answers_per_clip", answers_per_clip,
+    "views of a chosen clip that the teacher answers about, each an answer of the budget",
+    between(1, 1000));
 }
 
 bool ArmOptions::selects() const { return rounds > 0 && budget > 0; }
 
-bool ArmOptions::scores_pool() const { return selects() && !mixes && (strategy->needs().anything() || selection.class_balance); }
+bool ArmOptions::scores_pool() const {
+  return selects() && !mixes && (strategy->needs().anything() || selection.class_balance);
+}
 
-bool ArmOptions::scores() const { return scores_pool() || (rounds > 0 && mixes && mixes->criterion != "random"); }
+bool ArmOptions::scores() const {
+  return scores_pool() || (rounds > 0 && mixes && mixes->criterion != "random");
+}
 
-const std::string& ArmOptions::criterion() const { return mixes ? mixes->criterion : strategy.name; }
+const std::string& ArmOptions::criterion() const {
+  return mixes ? mixes->criterion : strategy.name;
+}
 
 bool ArmOptions::is_random() const { return selects() && criterion() == "random"; }
 
@@ -193,7 +229,9 @@ void Recipe::visit(OptionVisitor& v) const {
 
 std::string decisive_options(const SharedOptions& shared, const ArmOptions& arm) {
   Recipe recipe{shared, arm};
-  for (auto* text : {&recipe.shared.question, &recipe.arm.control, &recipe.shared.no_random_arm, &recipe.shared.weights}) text->clear();
+  for (auto* text : {&recipe.shared.question, &recipe.arm.control, &recipe.shared.no_random_arm,
+                     &recipe.shared.weights})
+    text->clear();
   recipe.shared.seeds = 1;
   recipe.arm.rounds = 0;
   recipe.shared.cache = {};
@@ -211,51 +249,67 @@ Document arm_part(const Document& recipe) {
   return part;
 }
 
-std::vector<ArmDifference> read_arms(const Document& recipe, const std::vector<std::pair<std::string, Document>>& differences) {
+std::vector<ArmDifference> read_arms(
+    const Document& recipe, const std::vector<std::pair<std::string, Document>>& differences) {
   const Document top = recipe.without("arms"), base = arm_part(recipe);
   std::vector<ArmDifference> arms;
   for (const auto& [name, difference] : differences) {
     const std::string& first = differences.front().first;
-    const std::string other = name != first ? first : differences.size() > 1 ? differences.back().first : "";
+    const std::string other = name != first            ? first
+                              : differences.size() > 1 ? differences.back().first
+                                                       : "";
     arms.push_back(read_difference(base, name, own_part(top, name, other, difference)));
   }
   return arms;
 }
 
-std::optional<ArmDifference> random_twin(const Document& base, const std::vector<ArmDifference>& arms) {
+std::optional<ArmDifference> random_twin(const Document& base,
+                                         const std::vector<ArmDifference>& arms) {
   const auto is_random = [](const ArmDifference& arm) { return arm.options.is_random(); };
-  const auto selecting = std::find_if(arms.begin(), arms.end(), [](const ArmDifference& arm) { return arm.options.selects(); });
-  if (selecting == arms.end() || std::any_of(arms.begin(), arms.end(), is_random)) return std::nullopt;
+  const auto selecting = std::find_if(
+      arms.begin(), arms.end(), [](const ArmDifference& arm) { return arm.options.selects(); });
+  if (selecting == arms.end() || std::any_of(arms.begin(), arms.end(), is_random))
+    return std::nullopt;
   std::vector<Override> chance = {{"control", "''"}};
-  if (selecting->options.mixes) chance.push_back({"mixes.criterion", "random"});
-  else chance.insert(chance.end(), {{"strategy", "random"}, {"selection.fill", "rank"}});
-  const bool taken = std::any_of(arms.begin(), arms.end(), [](const ArmDifference& arm) { return arm.name == "random"; });
-  return read_difference(base, taken ? "random twin" : "random", selecting->difference.with(chance));
+  if (selecting->options.mixes)
+    chance.push_back({"mixes.criterion", "random"});
+  else
+    chance.insert(chance.end(), {{"strategy", "random"}, {"selection.fill", "rank"}});
+  const bool taken = std::any_of(arms.begin(), arms.end(),
+                                 [](const ArmDifference& arm) { return arm.name == "random"; });
+  return read_difference(base, taken ? "random twin" : "random",
+                         selecting->difference.with(chance));
 }
 
 std::string Study::start_words() const {
   std::vector<std::string> words;
   for (const Arm& arm : arms) {
     const ArmOptions& recipe = arm.options;
-    const std::string how = recipe.start_draw == "random"                 ? "at random"
-                            : recipe.start_draw == "stratified_by_labels" ? "evenly over the classes by their labels"
-                                                                          : "evenly over the classes by hidden labels, as nobody could";
-    const std::string text = recipe.start < 0 ? "all" : fmt::format("{} drawn {}", recipe.start, how);
+    const std::string how = recipe.start_draw == "random" ? "at random"
+                            : recipe.start_draw == "stratified_by_labels"
+                                ? "evenly over the classes by their labels"
+                                : "evenly over the classes by hidden labels, as nobody could";
+    const std::string text =
+        recipe.start < 0 ? "all" : fmt::format("{} drawn {}", recipe.start, how);
     if (std::find(words.begin(), words.end(), text) == words.end()) words.push_back(text);
   }
   return fmt::format("{}", fmt::join(words, ", or "));
 }
 
 bool Study::asks_views() const {
-  return std::any_of(arms.begin(), arms.end(), [](const Arm& arm) { return arm.options.answers_per_clip > 1; });
+  return std::any_of(arms.begin(), arms.end(),
+                     [](const Arm& arm) { return arm.options.answers_per_clip > 1; });
 }
 
-bool Study::hears_teacher(const Arm& arm) const { return shared.oracle.is_teacher() && (arm.options.rounds > 0 || arm.options.ask_start); }
+bool Study::hears_teacher(const Arm& arm) const {
+  return shared.oracle.is_teacher() && (arm.options.rounds > 0 || arm.options.ask_start);
+}
 
 const std::string& Study::budget_unit() const { return arms.front().options.selection.unit; }
 
 Study read_study(const std::string& path, const std::vector<Override>& overrides) {
-  return read_study(Document::file(path).with(overrides), slug(std::filesystem::path(path).stem().string()));
+  return read_study(Document::file(path).with(overrides),
+                    slug(std::filesystem::path(path).stem().string()));
 }
 
 Study read_study(const Document& recipe, const std::string& name) {
@@ -263,24 +317,33 @@ Study read_study(const Document& recipe, const std::string& name) {
   Study study;
   study.name = name;
   study.resolved = document.dump();
-  if (static_cast<int64_t>(study.resolved.size()) > kMostYamlBytes)  // it is read again where the run continues
-    throw UsageError(fmt::format("{}: {} bytes with its arms multiplied out, at most {} are read; compare fewer", document.place(), study.resolved.size(), kMostYamlBytes));
+  if (static_cast<int64_t>(study.resolved.size()) >
+      kMostYamlBytes)  // it is read again where the run continues
+    throw UsageError(
+        fmt::format("{}: {} bytes with its arms multiplied out, at most {} are read; compare fewer",
+                    document.place(), study.resolved.size(), kMostYamlBytes));
   Recipe top;
   document.without("arms").read(top);
   study.shared = top.shared;
-  if (study.shared.teacher) place_weights(study.shared.teacher->learner.model, study.shared.weights);
+  if (study.shared.teacher)
+    place_weights(study.shared.teacher->learner.model, study.shared.weights);
 
   auto differences = document.entries("arms");
-  if (differences.empty()) differences.emplace_back(top.arm.selects() ? top.arm.criterion() : "all labels", Document::text("{}", document.place()));
+  if (differences.empty())
+    differences.emplace_back(top.arm.selects() ? top.arm.criterion() : "all labels",
+                             Document::text("{}", document.place()));
   if (static_cast<int64_t>(differences.size()) > kMostArms)
-    throw UsageError(fmt::format("{}: {} arms, at most {} are run; compare fewer", document.place(), differences.size(), kMostArms));
+    throw UsageError(fmt::format("{}: {} arms, at most {} are run; compare fewer", document.place(),
+                                 differences.size(), kMostArms));
   const Document base = arm_part(document);
   std::vector<ArmDifference> arms = read_arms(document, differences);
   std::vector<std::string> places;
   for (const ArmDifference& arm : arms) places.push_back(arm.difference.at());
   if (auto twin = random_twin(base, arms)) {
     const std::string& refusal = study.shared.no_random_arm;
-    study.notes.push_back(refusal.empty() ? "A random arm was added: without it no strategy can be called better." : "No random arm: " + refusal);
+    study.notes.push_back(
+        refusal.empty() ? "A random arm was added: without it no strategy can be called better."
+                        : "No random arm: " + refusal);
     if (refusal.empty()) {
       arms.push_back(*std::move(twin));
       places.push_back(document.place());

@@ -12,7 +12,10 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 Study study(const std::string& yaml) {
-  return read_study(Document::text("data: {pool: {csv: p.csv}, test: {csv: t.csv}}\nrounds: 0\n" + yaml, "r.yaml"), "r");
+  return read_study(
+      Document::text("data: {pool: {csv: p.csv}, test: {csv: t.csv}}\nrounds: 0\n" + yaml,
+                     "r.yaml"),
+      "r");
 }
 
 TEST(RecipeAugmentation, IsNoneUnlessAsked) {
@@ -22,10 +25,17 @@ TEST(RecipeAugmentation, IsNoneUnlessAsked) {
 }
 
 TEST(RecipeAugmentation, NotesOnceWhatMayContradictTheLabels) {
-  const auto all = study("arms: {plain: {}, naive: {student: {augment: {family: temporal_naive}}}, reversed: {student: {augment: {family: {name: temporal_naive, of: reverse}}}},\n"
-                              "  naive too: {student: {augment: {family: temporal_naive, flip: 0.5}}}, safe: {student: {augment: {family: temporal_safe}}},\n"
-                              "  told: {student: {augment: {family: task_aware}}}}");
-  EXPECT_THAT(all.notes, ElementsAre(HasSubstr("temporal_naive (reverse) of reversed may change"), HasSubstr("temporal_naive (reverse, shuffle, speed) of naive, naive too may change")));
+  const auto all =
+      study("arms: {plain: {}, naive: {student: {augment: {family: temporal_naive}}}, reversed: "
+            "{student: {augment: {family: {name: temporal_naive, of: reverse}}}},\n"
+            "  naive too: {student: {augment: {family: temporal_naive, flip: 0.5}}}, safe: "
+            "{student: {augment: {family: temporal_safe}}},\n"
+            "  told: {student: {augment: {family: task_aware}}}}");
+  EXPECT_THAT(
+      all.notes,
+      ElementsAre(
+          HasSubstr("temporal_naive (reverse) of reversed may change"),
+          HasSubstr("temporal_naive (reverse, shuffle, speed) of naive, naive too may change")));
 }
 
 TEST(RecipeAugmentation, IsRefusedBeforeAFrozenBackbone) {
@@ -33,7 +43,8 @@ TEST(RecipeAugmentation, IsRefusedBeforeAFrozenBackbone) {
     study("student: {model: {name: resnet3d, freeze: backbone}, augment: {family: mixup}}");
     FAIL() << "accepted";
   } catch (const UsageError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("student.augment.family = mixup has no effect on a frozen backbone"));
+    EXPECT_THAT(error.what(),
+                HasSubstr("student.augment.family = mixup has no effect on a frozen backbone"));
   }
 }
 

@@ -22,13 +22,16 @@ class FindDropout final : public OptionVisitor {
 
  protected:
   void value(const char* name, Field field, const char*, Range, const OneOf&) override {
-    if (const auto* number = std::get_if<const double*>(&field); number && std::string_view(name) == "dropout") found = **number;
+    if (const auto* number = std::get_if<const double*>(&field);
+        number && std::string_view(name) == "dropout")
+      found = **number;
   }
   void section(const char*, const char*, const Section&) override {}
 };
 
 // The tasks of a pre-training can make their clips of as many frames as the network sees.
-void require_views(const Learner& learner, const InputOptions& input, const std::function<void(const std::string&)>& refuse) {
+void require_views(const Learner& learner, const InputOptions& input,
+                   const std::function<void(const std::string&)>& refuse) {
   if (!learner.pretext) return;
   try {
     learner.pretext->view_frames(input.sampling.frames);
@@ -37,23 +40,30 @@ void require_views(const Learner& learner, const InputOptions& input, const std:
   }
 }
 
-// Whether an arm's strategy looks at what is asked of its Needs; the others, its random twin first, then share the options it does so with.
+// Whether an arm's strategy looks at what is asked of its Needs; the others, its random twin first,
+// then share the options it does so with.
 bool any_needs(const Study& study, const std::function<bool(const Needs&)>& asked) {
-  return std::any_of(study.arms.begin(), study.arms.end(), [&](const Arm& arm) { return arm.options.scores_pool() && asked(arm.options.strategy->needs()); });
+  return std::any_of(study.arms.begin(), study.arms.end(), [&](const Arm& arm) {
+    return arm.options.scores_pool() && asked(arm.options.strategy->needs());
+  });
 }
 
-// A frozen backbone sees each clip once, as it is: what augmentation would do to it is never seen, but by a strategy that looks at
-// the pool `augmented`.
-void require_seen(Learner learner, const char* whose, bool augmented, const std::function<void(const std::string&)>& refuse) {
+// A frozen backbone sees each clip once, as it is: what augmentation would do to it is never seen,
+// but by a strategy that looks at the pool `augmented`.
+void require_seen(Learner learner, const char* whose, bool augmented,
+                  const std::function<void(const std::string&)>& refuse) {
   if (!learner.backbone_frozen()) return;
-  const char* cure = "has no effect on a frozen backbone, whose features are computed once; leave it out, or model.freeze";
-  if (const auto& family = learner.augment.family.name; family != "none") refuse(fmt::format("{}.augment.family = {} {}", whose, family, cure));
+  const char* cure = "has no effect on a frozen backbone, whose features are computed once; leave "
+                     "it out, or model.freeze";
+  if (const auto& family = learner.augment.family.name; family != "none")
+    refuse(fmt::format("{}.augment.family = {} {}", whose, family, cure));
   AugmentOptions plain;
   if (!augmented && learner.augment != plain) refuse(fmt::format("{}.augment {}", whose, cure));
 }
 
 // A probe is fitted without steps: of its training, class_weights alone counts.
-void require_stepless(const Learner& learner, const char* whose, const std::function<void(const std::string&)>& refuse) {
+void require_stepless(const Learner& learner, const char* whose,
+                      const std::function<void(const std::string&)>& refuse) {
   if (!learner.probe) return;
   const TrainingOptions plain;
   TrainingOptions training = learner.training;
@@ -61,135 +71,211 @@ void require_stepless(const Learner& learner, const char* whose, const std::func
   training.threads = plain.threads;
   training.checkpoint_every = plain.checkpoint_every;
   if (training != plain)
-    refuse(fmt::format("{}.training has no effect on a probe, which is fitted without steps (class_weights alone has one); leave it out, or probe", whose));
+    refuse(fmt::format("{}.training has no effect on a probe, which is fitted without steps "
+                       "(class_weights alone has one); leave it out, or probe",
+                       whose));
 }
 
 // Nor does it learn from a teacher but by its word about clips without a label.
-void require_probed(const SharedOptions& shared, const ArmOptions& arm, bool errors_counted, const std::function<void(const std::string&)>& refuse) {
+void require_probed(const SharedOptions& shared, const ArmOptions& arm, bool errors_counted,
+                    const std::function<void(const std::string&)>& refuse) {
   require_stepless(arm.student, "student", refuse);
   if (shared.teacher) require_stepless(shared.teacher->learner, "teacher", refuse);
   if (!arm.student.probe) return;
   Choice<DistillLoss> plain = ArmOptions().loss, loss = arm.loss;
-  if (loss != plain) refuse(fmt::format("loss = {} has no effect on a probe, which is fitted to labels or answers alone; leave loss or student.probe out", loss.name));
+  if (loss != plain)
+    refuse(fmt::format("loss = {} has no effect on a probe, which is fitted to labels or answers "
+                       "alone; leave loss or student.probe out",
+                       loss.name));
   if (arm.ask_start && !errors_counted)
-    refuse("ask_start has no effect on a probe, which is fitted to a clip's label where it has one; leave ask_start or student.probe out");
+    refuse("ask_start has no effect on a probe, which is fitted to a clip's label where it has "
+           "one; leave ask_start or student.probe out");
 }
 
 // What the loss wants to see of a teacher, and whether it can be had.
-void require_teacher(const SharedOptions& shared, const ArmOptions& arm, const std::function<void(const std::string&)>& refuse) {
-  const auto with_network = [] { return kinds_with([](const OracleTraits& traits) { return traits.network; }); };
+void require_teacher(const SharedOptions& shared, const ArmOptions& arm,
+                     const std::function<void(const std::string&)>& refuse) {
+  const auto with_network = [] {
+    return kinds_with([](const OracleTraits& traits) { return traits.network; });
+  };
   if (arm.loss->needs_teacher_network() && !arm.matching)
-    refuse(fmt::format("loss {} looks into the teacher's network, which cached answers do not show; set matching: true (with oracle.kind {})", arm.loss.name, with_network()));
+    refuse(fmt::format("loss {} looks into the teacher's network, which cached answers do not "
+                       "show; set matching: true (with oracle.kind {})",
+                       arm.loss.name, with_network()));
   if (!arm.matching) return;
   if (!shared.oracle.kind->traits().network)
-    refuse(fmt::format("matching runs the teacher's network in every step, and oracle.kind = {} gives none; take kind {}, or leave matching out", shared.oracle.kind.name, with_network()));
+    refuse(fmt::format("matching runs the teacher's network in every step, and oracle.kind = {} "
+                       "gives none; take kind {}, or leave matching out",
+                       shared.oracle.kind.name, with_network()));
   if (arm.student.backbone_frozen())
-    refuse("matching shows the teacher the student's view, and a frozen backbone's features are computed once without one; leave matching or student.model.freeze out");
+    refuse("matching shows the teacher the student's view, and a frozen backbone's features are "
+           "computed once without one; leave matching or student.model.freeze out");
 }
 
-// A mix is neither filmed nor labelled: a teacher must answer, and a frozen backbone has no features of it.
-void require_mixable(const SharedOptions& shared, const ArmOptions& arm, const std::function<void(const std::string&)>& refuse) {
-  if (arm.answers_per_clip > 1 && !shared.oracle.kind->traits().derived_clips) refuse("answers_per_clip asks about several views of a clip, whose truth is one; leave it out, or take an oracle that is a teacher");
+// A mix is neither filmed nor labelled: a teacher must answer, and a frozen backbone has no
+// features of it.
+void require_mixable(const SharedOptions& shared, const ArmOptions& arm,
+                     const std::function<void(const std::string&)>& refuse) {
+  if (arm.answers_per_clip > 1 && !shared.oracle.kind->traits().derived_clips)
+    refuse("answers_per_clip asks about several views of a clip, whose truth is one; leave it out, "
+           "or take an oracle that is a teacher");
   const bool frozen = arm.student.backbone_frozen();
-  if (arm.answers_per_clip > 1 && frozen) refuse("answers_per_clip shows the student several views of a clip, and a frozen backbone's features are computed once; leave one of them out");
+  if (arm.answers_per_clip > 1 && frozen)
+    refuse("answers_per_clip shows the student several views of a clip, and a frozen backbone's "
+           "features are computed once; leave one of them out");
   if (!arm.mixes) return;
-  if (!shared.oracle.kind->traits().derived_clips) refuse("mixes: nobody knows the truth about a mix of clips; take an oracle that is a teacher");
-  if (frozen) refuse("mixes: a frozen backbone's features are computed once, of the clips of the lists; leave student.model.freeze: [backbone] out");
-  if (arm.strategy.name != "random") refuse(fmt::format("mixes are chosen by mixes.criterion, and strategy = {} chooses clips; leave one of them out", arm.strategy.name));
-  if (arm.selection.unit == "seconds") refuse("mixes are counted, not timed; set selection.unit: answers");
-  if (arm.budget < 0) refuse("mixes: budget = -1 means the whole pool; say how many mixes a round may ask about");
+  if (!shared.oracle.kind->traits().derived_clips)
+    refuse("mixes: nobody knows the truth about a mix of clips; take an oracle that is a teacher");
+  if (frozen)
+    refuse("mixes: a frozen backbone's features are computed once, of the clips of the lists; "
+           "leave student.model.freeze: [backbone] out");
+  if (arm.strategy.name != "random")
+    refuse(fmt::format("mixes are chosen by mixes.criterion, and strategy = {} chooses clips; "
+                       "leave one of them out",
+                       arm.strategy.name));
+  if (arm.selection.unit == "seconds")
+    refuse("mixes are counted, not timed; set selection.unit: answers");
+  if (arm.budget < 0)
+    refuse("mixes: budget = -1 means the whole pool; say how many mixes a round may ask about");
   if (arm.answers_per_clip > 1) refuse("mixes: a mix has one view; leave answers_per_clip out");
 }
 
-// An arm's name becomes a file's beside those of the run, on file systems that may not know large letters from small ones. `taken`: the
-// arms so far, by their files.
-void require_name(const Arm& arm, std::map<std::string, std::string>& taken, const std::function<void(const std::string&)>& refuse) {
-  if (arm.name.empty() || arm.name.size() > kMostNameBytes) refuse(fmt::format("its name becomes a file's; give it 1 to {} bytes, not {}", kMostNameBytes, arm.name.size()));
-  if (printable(arm.name) != arm.name) refuse("its name has a control character in it; take it away");
-  if (arm.name.find_first_of("/\\") != std::string::npos) refuse("its name becomes a file's; no '/' and no '\\'");
-  if (std::string_view(" .-").find(arm.name.front()) != std::string_view::npos || arm.name.back() == ' ')
-    refuse("its name becomes a file's; it neither begins with a space, '.' or '-' nor ends with a space");
+// An arm's name becomes a file's beside those of the run, on file systems that may not know large
+// letters from small ones. `taken`: the arms so far, by their files.
+void require_name(const Arm& arm, std::map<std::string, std::string>& taken,
+                  const std::function<void(const std::string&)>& refuse) {
+  if (arm.name.empty() || arm.name.size() > kMostNameBytes)
+    refuse(fmt::format("its name becomes a file's; give it 1 to {} bytes, not {}", kMostNameBytes,
+                       arm.name.size()));
+  if (printable(arm.name) != arm.name)
+    refuse("its name has a control character in it; take it away");
+  if (arm.name.find_first_of("/\\") != std::string::npos)
+    refuse("its name becomes a file's; no '/' and no '\\'");
+  if (std::string_view(" .-").find(arm.name.front()) != std::string_view::npos ||
+      arm.name.back() == ' ')
+    refuse("its name becomes a file's; it neither begins with a space, '.' or '-' nor ends with a "
+           "space");
   std::string file = slug(arm.name);
-  std::transform(file.begin(), file.end(), file.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  for (const char* own : {"teacher", "pretrained", "report", "recipe", "curve", "metrics", "unfinished", "jobs"})
-    if (file == own) refuse(fmt::format("its name becomes a file's, and not '{}', which the run writes itself; give it another name", own));
+  std::transform(file.begin(), file.end(), file.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const char* own :
+       {"teacher", "pretrained", "report", "recipe", "curve", "metrics", "unfinished", "jobs"})
+    if (file == own)
+      refuse(fmt::format("its name becomes a file's, and not '{}', which the run writes itself; "
+                         "give it another name",
+                         own));
   const auto [other, first] = taken.try_emplace(file, arm.name);
-  if (!first) refuse(fmt::format("its files would be those of arm {} ({}.safetensors); give it another name", other->second, slug(arm.name)));
+  if (!first)
+    refuse(fmt::format("its files would be those of arm {} ({}.safetensors); give it another name",
+                       other->second, slug(arm.name)));
 }
 
 // What a batch takes at least: the clips, and as much again for the first layer's output.
-void require_memory(const Learner& learner, const InputOptions& input, const std::string& whose, const std::function<void(const std::string&)>& refuse) {
+void require_memory(const Learner& learner, const InputOptions& input, const std::string& whose,
+                    const std::function<void(const std::string&)>& refuse) {
   const int64_t there = memory_bytes();
   const auto check = [&](int64_t batch, const std::string& option) {
-    const double side = static_cast<double>(input.size_px), bytes = 2.0 * 4 * 3 * static_cast<double>(batch) * static_cast<double>(input.sampling.frames) * side * side;
+    const double side = static_cast<double>(input.size_px),
+                 bytes = 2.0 * 4 * 3 * static_cast<double>(batch) *
+                         static_cast<double>(input.sampling.frames) * side * side;
     if (there > 0 && bytes > static_cast<double>(there))
-      refuse(fmt::format("{} = {} clips of {} frames of {} x {} x 3 values of 4 bytes, held twice, are {:.1f} GB, and this machine has {:.1f}; lower it, input.size_px or "
-                         "input.sampling.frames", option, batch, input.sampling.frames, input.size_px, input.size_px, bytes / 1e9, static_cast<double>(there) / 1e9));
+      refuse(fmt::format("{} = {} clips of {} frames of {} x {} x 3 values of 4 bytes, held twice, "
+                         "are {:.1f} GB, and this machine has {:.1f}; lower it, input.size_px or "
+                         "input.sampling.frames",
+                         option, batch, input.sampling.frames, input.size_px, input.size_px,
+                         bytes / 1e9, static_cast<double>(there) / 1e9));
   };
   check(learner.training.batch_size, whose + ".training.batch_size");
-  if (learner.pretext) check(learner.pretext->training.batch_size, whose + ".pretext.training.batch_size");
+  if (learner.pretext)
+    check(learner.pretext->training.batch_size, whose + ".pretext.training.batch_size");
 }
 
 // A draw by labels says whose labels they are.
-void require_draw(const SharedOptions& shared, const ArmOptions& arm, const std::function<void(const std::string&)>& refuse) {
+void require_draw(const SharedOptions& shared, const ArmOptions& arm,
+                  const std::function<void(const std::string&)>& refuse) {
   if (arm.start_draw == "stratified_by_labels" && !shared.data.start)
-    refuse("start_draw = stratified_by_labels needs a list whose labels are known, data.start; those of the pool are hidden: random, or stratified_by_hidden_labels");
+    refuse("start_draw = stratified_by_labels needs a list whose labels are known, data.start; "
+           "those of the pool are hidden: random, or stratified_by_hidden_labels");
   if (arm.start_draw == "stratified_by_hidden_labels" && shared.data.start)
-    refuse("start_draw = stratified_by_hidden_labels, but data.start has labels that are known; set stratified_by_labels, or random");
+    refuse("start_draw = stratified_by_hidden_labels, but data.start has labels that are known; "
+           "set stratified_by_labels, or random");
 }
 
 std::string unmet_passes(const ArmOptions& arm, const std::string& passes) {
   if (passes == "dropout" && dropout_of(arm.student.model) == 0)
-    return fmt::format("strategy {} needs passes with dropout, and the student has none; set student.model.dropout to 0.5, say, where {} has it, or take ensemble",
+    return fmt::format("strategy {} needs passes with dropout, and the student has none; set "
+                       "student.model.dropout to 0.5, say, where {} has it, or take ensemble",
                        arm.strategy.name, arm.student.model.backbone.name);
   if (passes == "augmented" && !arm.student.augment.label_safe().draws_something())
-    return fmt::format("strategy {} needs looks that differ, and student.augment draws none; set its scales, flip, brightness, contrast or saturation",
+    return fmt::format("strategy {} needs looks that differ, and student.augment draws none; set "
+                       "its scales, flip, brightness, contrast or saturation",
                        arm.strategy.name);
   if (passes == "members" && arm.student.probe)
-    return fmt::format("strategy {} needs students that differ by their seed, and student.probe fits one and the same head for each; set probe: false",
+    return fmt::format("strategy {} needs students that differ by their seed, and student.probe "
+                       "fits one and the same head for each; set probe: false",
                        arm.strategy.name);
   return "";
 }
 
 // The networks can be made and trained as they are described.
-void require_networks(const Study& study, const ArmOptions& arm, const std::function<void(const std::string&)>& refuse) {
+void require_networks(const Study& study, const ArmOptions& arm,
+                      const std::function<void(const std::string&)>& refuse) {
   const SharedOptions& shared = study.shared;
   require_views(arm.student, shared.input, refuse);
   require_memory(arm.student, shared.input, "student", refuse);
-  require_seen(arm.student, "student", any_needs(study, [](const Needs& needs) { return needs.passes == "augmented"; }), refuse);
-  require_probed(shared, arm, any_needs(study, [](const Needs& needs) { return needs.teacher_error; }), refuse);
+  require_seen(arm.student, "student",
+               any_needs(study, [](const Needs& needs) { return needs.passes == "augmented"; }),
+               refuse);
+  require_probed(shared, arm,
+                 any_needs(study, [](const Needs& needs) { return needs.teacher_error; }), refuse);
   if (!shared.teacher) return;
   require_views(shared.teacher->learner, shared.teacher_input(), refuse);
   require_memory(shared.teacher->learner, shared.teacher_input(), "teacher", refuse);
   require_seen(shared.teacher->learner, "teacher", false, refuse);
 }
 
-void check(const Study& study, const Arm& checked, std::map<std::string, std::string>& taken, const std::string& place) {
+void check(const Study& study, const Arm& checked, std::map<std::string, std::string>& taken,
+           const std::string& place) {
   const SharedOptions& shared = study.shared;
   const ArmOptions& arm = checked.options;
-  const auto refuse = [&](const std::string& what) { throw UsageError(fmt::format("{}: arm {}: {}", place, excerpt(checked.name), what)); };
+  const auto refuse = [&](const std::string& what) {
+    throw UsageError(fmt::format("{}: arm {}: {}", place, excerpt(checked.name), what));
+  };
   require_name(checked, taken, refuse);
-  if (shared.data.pool.csv.empty()) refuse("data.pool.csv is missing; name a list with the columns path,label[,group]");
-  if (shared.data.test.csv.empty() && !(arm.rounds == 0 && pretrains_only(shared, arm.student))) refuse("data.test.csv is missing; without a test set nothing can be claimed");
+  if (shared.data.pool.csv.empty())
+    refuse("data.pool.csv is missing; name a list with the columns path,label[,group]");
+  if (shared.data.test.csv.empty() && !(arm.rounds == 0 && pretrains_only(shared, arm.student)))
+    refuse("data.test.csv is missing; without a test set nothing can be claimed");
   if (shared.oracle.kind->traits().trained_here && !shared.teacher)
-    refuse(fmt::format("oracle.kind = {} needs a teacher section (its training list and model)", shared.oracle.kind.name));
-  if (arm.budget < 0 && arm.budget != -1) refuse(fmt::format("budget = {:g}; give what a round may spend, or -1 for the whole pool", arm.budget));
-  if (arm.ask_start && !shared.oracle.is_teacher()) refuse("ask_start needs an oracle that is a teacher; hidden truth is what the start has already");
+    refuse(fmt::format("oracle.kind = {} needs a teacher section (its training list and model)",
+                       shared.oracle.kind.name));
+  if (arm.budget < 0 && arm.budget != -1)
+    refuse(fmt::format("budget = {:g}; give what a round may spend, or -1 for the whole pool",
+                       arm.budget));
+  if (arm.ask_start && !shared.oracle.is_teacher())
+    refuse(
+        "ask_start needs an oracle that is a teacher; hidden truth is what the start has already");
   require_networks(study, arm, refuse);
   require_teacher(shared, arm, refuse);
-  if (arm.start == 0 && arm.rounds == 0) refuse("start = 0 and rounds = 0 leave nothing to learn from; set one of them");
-  if (arm.budget == 0 && arm.rounds > 0) refuse("budget = 0 asks nothing in any round; set a budget, or rounds to 0");
+  if (arm.start == 0 && arm.rounds == 0)
+    refuse("start = 0 and rounds = 0 leave nothing to learn from; set one of them");
+  if (arm.budget == 0 && arm.rounds > 0)
+    refuse("budget = 0 asks nothing in any round; set a budget, or rounds to 0");
   require_draw(shared, arm, refuse);
   require_mixable(shared, arm, refuse);
   if (const auto missing = shared.oracle.kind->missing(); !missing.empty()) refuse(missing);
   if (arm.selection.unit != study.budget_unit())
-    throw UsageError(fmt::format("{}: arms {} and {} differ in selection.unit, which arms share; write two recipes and compare them with distal report", place,
-                                 study.arms.front().name, checked.name));
+    throw UsageError(fmt::format("{}: arms {} and {} differ in selection.unit, which arms share; "
+                                 "write two recipes and compare them with distal report",
+                                 place, study.arms.front().name, checked.name));
   if (arm.rounds == 0 || arm.budget < 0) return;
-  if (arm.answers_per_clip > 1 && arm.selection.unit == "answers" && arm.budget < static_cast<double>(arm.answers_per_clip))
-    refuse(fmt::format("budget = {:g} buys no clip at {} answers each; raise it", arm.budget, arm.answers_per_clip));
+  if (arm.answers_per_clip > 1 && arm.selection.unit == "answers" &&
+      arm.budget < static_cast<double>(arm.answers_per_clip))
+    refuse(fmt::format("budget = {:g} buys no clip at {} answers each; raise it", arm.budget,
+                       arm.answers_per_clip));
   if (const auto unmet = unmet_need(shared.oracle, arm); !unmet.empty()) refuse(unmet);
-  if (const auto wrong = contradiction(arm.selection, *arm.strategy); !wrong.empty()) refuse("selection: " + wrong);
+  if (const auto wrong = contradiction(arm.selection, *arm.strategy); !wrong.empty())
+    refuse("selection: " + wrong);
 }
 
 }  // namespace
@@ -210,12 +296,16 @@ std::string unmet_need(const OracleOptions& oracle, const ArmOptions& arm) {
   if (const auto passes = unmet_passes(arm, needs.passes); !passes.empty()) return passes;
   if (needs.teacher && !oracle.free_at_hand()) {
     const auto fitting = [](const OracleTraits& traits) { return traits.soft && traits.at_hand; };
-    return fmt::format("strategy {} asks the teacher about the whole pool beside the budget, so it must cost nothing and be at hand: oracle.kind {} with price 0, not {} "
-                       "with price {:g}", arm.strategy.name, kinds_with(fitting), oracle.kind.name, oracle.price);
+    return fmt::format("strategy {} asks the teacher about the whole pool beside the budget, so it "
+                       "must cost nothing and be at hand: oracle.kind {} with price 0, not {} "
+                       "with price {:g}",
+                       arm.strategy.name, kinds_with(fitting), oracle.kind.name, oracle.price);
   }
   if (needs.teacher_error && oracle.is_teacher() && !arm.ask_start)
-    return fmt::format("strategy {} needs to know how often the teacher is wrong; set ask_start: true, so that it answers about clips whose labels are known, or "
-                       "strategy.error", arm.strategy.name);
+    return fmt::format("strategy {} needs to know how often the teacher is wrong; set ask_start: "
+                       "true, so that it answers about clips whose labels are known, or "
+                       "strategy.error",
+                       arm.strategy.name);
   return "";
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// The steps of a round: choose what to ask, ask, measure. Each takes what it needs and returns what it made.
+// The steps of a round: choose what to ask, ask, measure. Each takes what it needs and returns what
+// it made.
 
 #include <chrono>
 #include <functional>
@@ -15,36 +16,44 @@ auto timed(double& seconds, const Work& work) {
   struct Stopwatch {
     double& seconds;
     std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
-    ~Stopwatch() { seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(); }
+    ~Stopwatch() {
+      seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    }
   } const watch{seconds};
   return work();
 }
 
 /// What a round asks about.
 struct Chosen {
-  std::vector<Clip> clips;   // with ArmOptions::answers_per_clip each clip is followed by its fixed views
+  std::vector<Clip>
+      clips;  // with ArmOptions::answers_per_clip each clip is followed by its fixed views
   ChoiceCost cost;
   double score_s = 0, select_s = 0;
 };
 
-/// Chooses within the round's budget; reserves nothing. `student` is called where the arm's strategy or its mixes want one. `trial`: the trial's
-/// stream of random numbers, `round`: the round's.
-Chosen choose(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, const Dataset& dataset, const LabeledSet& known, const std::function<Student()>& student,
-              Random trial, Random round);
+/// Chooses within the round's budget; reserves nothing. `student` is called where the arm's
+/// strategy or its mixes want one. `trial`: the trial's stream of random numbers, `round`: the
+/// round's.
+Chosen choose(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, const Dataset& dataset,
+              const LabeledSet& known, const std::function<Student()>& student, Random trial,
+              Random round);
 
 /// What came of asking.
 struct Answered {
   std::vector<Sample> samples;  // a sample a clip that could be answered
-  double accuracy = -1;         // share of answers whose arg max is the hidden truth; -1 where no truth is known
+  double accuracy =
+      -1;  // share of answers whose arg max is the hidden truth; -1 where no truth is known
 };
 Answered ask(AnswerSource& oracle, const std::vector<Clip>& clips);
 
-/// Answers are awaited that take longer than a run waits: the trial goes on when the command is repeated.
+/// Answers are awaited that take longer than a run waits: the trial goes on when the command is
+/// repeated.
 class Awaiting : public Error {
  public:
   using Error::Error;
 };
 /// Class probabilities of each clip, in order; empty where a clip cannot be read. Throws Awaiting.
-std::vector<std::vector<double>> answers_about(AnswerSource& oracle, const std::vector<Clip>& clips);
+std::vector<std::vector<double>> answers_about(AnswerSource& oracle,
+                                               const std::vector<Clip>& clips);
 
 }  // namespace distal

@@ -30,22 +30,27 @@ std::vector<TrialToRun> trials_of(const Study& study) {
   return trials;
 }
 
-// The trials that fall to a share: seeds in turn where they are a multiple of the shares, else trials in turn.
+// The trials that fall to a share: seeds in turn where they are a multiple of the shares, else
+// trials in turn.
 std::vector<TrialToRun> dealt(const Study& study, const RunPlace& place, bool own) {
   const bool by_seed = study.shared.seeds % place.shares == 0;
   std::vector<TrialToRun> trials;
   for (const TrialToRun& trial : trials_of(study)) {
-    const int64_t repeat = trial.seed - study.shared.seed, turn = by_seed ? repeat : repeat + (trial.arm - study.arms.data());
+    const int64_t repeat = trial.seed - study.shared.seed,
+                  turn = by_seed ? repeat : repeat + (trial.arm - study.arms.data());
     if ((turn % place.shares == place.share) == own) trials.push_back(trial);
   }
   return trials;
 }
 
-// Claims trials until nobody is at work on one of them and none is free: those of a process that was killed are taken over.
+// Claims trials until nobody is at work on one of them and none is free: those of a process that
+// was killed are taken over.
 class Worker {
  public:
-  /// `others`: trials of other shares, taken when the own ones are done. One that failed there stays failed: it would fail here too.
-  Worker(const TrialSetup& setup, Store& store, const std::vector<TrialToRun>& own, const std::vector<TrialToRun>& others)
+  /// `others`: trials of other shares, taken when the own ones are done. One that failed there
+  /// stays failed: it would fail here too.
+  Worker(const TrialSetup& setup, Store& store, const std::vector<TrialToRun>& own,
+         const std::vector<TrialToRun>& others)
       : setup_(setup), store_(store), own_(rows_of_store(own)), others_(rows_of_store(others)) {}
 
   /// By key. Throws Error as a trial does.
@@ -60,7 +65,9 @@ class Worker {
       }
       const int64_t leased = store_.standing(own_).leased + store_.standing(others).leased;
       if (leased == 0) return std::move(done_);
-      if (!said) setup_.progress.say(fmt::format("waiting: {} trials are at work in other processes", leased));
+      if (!said)
+        setup_.progress.say(
+            fmt::format("waiting: {} trials are at work in other processes", leased));
       said = true;
       check_interrupted();
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
@@ -103,29 +110,37 @@ class Worker {
 
   const TrialSetup& setup_;
   Store& store_;
-  std::map<std::string, const Arm*> arms_;   // by key
-  std::vector<Store::Trial> own_, others_;   // neither done here nor waiting for answers
+  std::map<std::string, const Arm*> arms_;  // by key
+  std::vector<Store::Trial> own_, others_;  // neither done here nor waiting for answers
   std::map<std::string, FinishedTrial> done_;
   std::string awaiting_;
 };
 
-// Everything measured, in the order of the results, whoever measured it. Throws Awaiting once the others are done, where some wait for answers.
-std::vector<FinishedTrial> run_trials(const TrialSetup& setup, Store& store, const std::vector<TrialToRun>& trials) {
+// Everything measured, in the order of the results, whoever measured it. Throws Awaiting once the
+// others are done, where some wait for answers.
+std::vector<FinishedTrial> run_trials(const TrialSetup& setup, Store& store,
+                                      const std::vector<TrialToRun>& trials) {
   Worker worker(setup, store, trials, {});
   std::map<std::string, FinishedTrial> done = worker.work();
   if (!worker.awaiting().empty()) throw Awaiting(worker.awaiting());
   std::vector<FinishedTrial> in_order;
   for (const TrialToRun& trial : trials) {
     const auto here = done.find(trial_row(setup, *trial.arm, trial.seed).key);
-    in_order.push_back(here != done.end() ? std::move(here->second) : run_trial(setup, store, begin_trial(setup, store, *trial.arm, trial.seed), *trial.arm));
+    in_order.push_back(here != done.end()
+                           ? std::move(here->second)
+                           : run_trial(setup, store,
+                                       begin_trial(setup, store, *trial.arm, trial.seed),
+                                       *trial.arm));
   }
   return in_order;
 }
 
 std::string unfinished(const std::string& folder) { return folder + "/unfinished"; }
 
-WhoAnswers who_answers(const Study& study, Dataset& dataset, const RunPlace& place, Progress& progress) {
-  return open_oracle(study, dataset, place.folder, unfinished(place.shared.empty() ? place.folder : place.shared), progress);
+WhoAnswers who_answers(const Study& study, Dataset& dataset, const RunPlace& place,
+                       Progress& progress) {
+  return open_oracle(study, dataset, place.folder,
+                     unfinished(place.shared.empty() ? place.folder : place.shared), progress);
 }
 
 }  // namespace
@@ -138,33 +153,44 @@ OpenedStudy open_study(const Study& study, const RunPlace& place, Progress& prog
   return opened;
 }
 
-void train_shared(const Study& study, OpenedStudy& opened, const RunPlace& place, Progress& progress) {
+void train_shared(const Study& study, OpenedStudy& opened, const RunPlace& place,
+                  Progress& progress) {
   const OracleOptions& options = study.shared.oracle;
   if (!options.kind->traits().trained_here && !options.ask_again) return;
   WhoAnswers who = who_answers(study, opened.dataset, place, progress);
   if (!options.ask_again) return;
   Store store(place.store_url);
-  const Ledger ledger(options, std::move(who.oracle), opened.dataset.asked(), store, progress, study.asks_views());  // marks what was refused so far
+  const Ledger ledger(options, std::move(who.oracle), opened.dataset.asked(), store, progress,
+                      study.asks_views());  // marks what was refused so far
 }
 
 Results run(const Study& study, OpenedStudy& opened, const RunPlace& place, Progress& progress) {
   Store store(place.store_url);
   Dataset& dataset = opened.dataset;
-  NetworkTrainer trainer(*dataset.reader, dataset.classes, [&] { return dataset.clips(); }, unfinished(place.folder), progress);
+  NetworkTrainer trainer(
+      *dataset.reader, dataset.classes, [&] { return dataset.clips(); }, unfinished(place.folder),
+      progress);
   trainer.pretrain_on([&] { return dataset.pool; }, study.shared.cache);
   WhoAnswers who = who_answers(study, dataset, place, progress);
   OracleOptions options = study.shared.oracle;
-  options.ask_again &= place.shares == 1 && !place.asked_again;  // once a command: not by each share, nor what a share was refused just now
-  Ledger ledger(options, std::move(who.oracle), dataset.asked(), store, progress, study.asks_views());
+  options.ask_again &=
+      place.shares == 1 && !place.asked_again;  // once a command: not by each share, nor what a
+                                                // share was refused just now
+  Ledger ledger(options, std::move(who.oracle), dataset.asked(), store, progress,
+                study.asks_views());
 
   Results results = describe(study, dataset, place.command);
   results.teacher = who.line;
   results.teacher_accuracy = who.accuracy;
   results.read_s = opened.read_s;
   const auto network = [&] { return load_model(who.network).net; };
-  const TrialSetup setup{study, dataset, trainer, ledger, place.folder, /*collects=*/place.shares == 1, network, progress};
+  const TrialSetup setup{study,   dataset,      trainer,
+                         ledger,  place.folder, /*collects=*/place.shares == 1,
+                         network, progress};
   if (place.shares > 1) {
-    Worker(setup, store, dealt(study, place, true), place.helps_others ? dealt(study, place, false) : std::vector<TrialToRun>()).work();
+    Worker(setup, store, dealt(study, place, true),
+           place.helps_others ? dealt(study, place, false) : std::vector<TrialToRun>())
+        .work();
     return results;
   }
   std::map<int64_t, int64_t> seeds;

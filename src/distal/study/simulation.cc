@@ -11,14 +11,18 @@ namespace {
 class SimulatedNet final : public Net {
  public:
   SimulatedNet(int64_t classes, double clip_s) : classes_(classes), clip_s_(clip_s) {}
-  Output forward(const torch::Tensor& clips) override { return {logits(clips.size(0)), torch::zeros({clips.size(0), 1})}; }
+  Output forward(const torch::Tensor& clips) override {
+    return {logits(clips.size(0)), torch::zeros({clips.size(0), 1})};
+  }
   torch::Tensor head(const torch::Tensor& embedding) override { return logits(embedding.size(0)); }
   torch::Tensor head_weight() const override { return torch::zeros({classes_, 1}); }
   int64_t embedding_size() const override { return 1; }
   double clip_s() const { return clip_s_; }
 
  private:
-  torch::Tensor logits(int64_t rows) const { return torch::zeros({1, classes_}).expand({rows, classes_}); }
+  torch::Tensor logits(int64_t rows) const {
+    return torch::zeros({1, classes_}).expand({rows, classes_});
+  }
   int64_t classes_;
   double clip_s_;
 };
@@ -39,7 +43,8 @@ class FirstOfPool final : public Strategy {
 
 std::string keys_of(const std::vector<Sample>& samples) {
   uint64_t hash = fnv1a("samples");
-  for (const Sample& sample : samples) hash = fnv1a(sample.clip.key() + (sample.teacher.empty() ? "" : "taught"), hash);
+  for (const Sample& sample : samples)
+    hash = fnv1a(sample.clip.key() + (sample.teacher.empty() ? "" : "taught"), hash);
   return fmt::format("{:016x}", hash);
 }
 
@@ -48,8 +53,13 @@ std::string name_of(Random random) { return fmt::format("{:016x}", random()); }
 
 }  // namespace
 
-SimulatedTrainer::SimulatedTrainer(InputOptions input, int64_t classes, int64_t clips, int64_t pool, PaceOf pace_of)
-    : input_(std::move(input)), classes_(classes), clips_(clips), pool_(pool), pace_of_(std::move(pace_of)) {}
+SimulatedTrainer::SimulatedTrainer(InputOptions input, int64_t classes, int64_t clips, int64_t pool,
+                                   PaceOf pace_of)
+    : input_(std::move(input)),
+      classes_(classes),
+      clips_(clips),
+      pool_(pool),
+      pace_of_(std::move(pace_of)) {}
 
 // A step is one of the optimiser.
 Pace SimulatedTrainer::pace(const Learner& learner) {
@@ -59,59 +69,83 @@ Pace SimulatedTrainer::pace(const Learner& learner) {
   return pace;
 }
 
-Model SimulatedTrainer::train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string&,
+Model SimulatedTrainer::train(const Learner& learner, const Choice<DistillLoss>& loss,
+                              const std::vector<Sample>& samples, Random random, const std::string&,
                               const Model& teacher) {
   ++trainings_;
   if (learner.pretext) pretrain(learner, random);
   if (learner.backbone_frozen()) compute_features(learner, random);
-  const bool answered = std::any_of(samples.begin(), samples.end(), [](const Sample& sample) { return !sample.teacher.empty(); });
+  const bool answered = std::any_of(samples.begin(), samples.end(),
+                                    [](const Sample& sample) { return !sample.teacher.empty(); });
   const bool uses_loss = answered || (loss.method && !loss.method->needs_teacher());
   const std::string own = std::ssize(samples) > initial_ ? arm_ : "";
-  const std::string key = fmt::format("training {} {} {} {} {}", resolved(learner), keys_of(samples), name_of(random), uses_loss ? resolved(loss) : "", own);
+  const std::string key =
+      fmt::format("training {} {} {} {} {}", resolved(learner), keys_of(samples), name_of(random),
+                  uses_loss ? resolved(loss) : "", own);
   if (known_.insert(key).second && !learner.probe) {  // a probe is fitted without steps
-    const double teacher_s = teacher && answered ? clip_s_of(*teacher) * static_cast<double>(learner.training.batch_size) : 0;
-    seconds_ += static_cast<double>(learner.training.steps_for(std::ssize(samples))) * (pace(learner).step_s + teacher_s);
+    const double teacher_s =
+        teacher && answered ? clip_s_of(*teacher) * static_cast<double>(learner.training.batch_size)
+                            : 0;
+    seconds_ += static_cast<double>(learner.training.steps_for(std::ssize(samples))) *
+                (pace(learner).step_s + teacher_s);
   }
   return untrained(learner);
 }
 
-// Once for each network and draw, on the pool, with nothing frozen: a step goes over the clips of its own batch, once a task where
-// all are drawn, and without a gradient over their keys.
+// Once for each network and draw, on the pool, with nothing frozen: a step goes over the clips of
+// its own batch, once a task where all are drawn, and without a gradient over their keys.
 void SimulatedTrainer::pretrain(Learner learner, Random random) {
   const PretextOptions pretext = *learner.pretext;
   learner.pretext.reset();
   learner.model.freeze.clear();
   learner.probe = false;
-  const std::string key = fmt::format("pre-training {} {} {}", resolved(learner.model), resolved(pretext), name_of(random));
+  const std::string key = fmt::format("pre-training {} {} {}", resolved(learner.model),
+                                      resolved(pretext), name_of(random));
   if (!known_.insert(key).second) return;
   learner.training = pretext.training;
-  const double passes = (pretext.draw == "all" ? static_cast<double>(pretext.tasks.size()) : 1) + (pretext.contrasts() ? 0.4 : 0);
-  seconds_ += static_cast<double>(pretext.training.steps_for(pool_)) * pace(learner).step_s * passes;
+  const double passes = (pretext.draw == "all" ? static_cast<double>(pretext.tasks.size()) : 1) +
+                        (pretext.contrasts() ? 0.4 : 0);
+  seconds_ +=
+      static_cast<double>(pretext.training.steps_for(pool_)) * pace(learner).step_s * passes;
 }
 
 // A frozen backbone sees each clip once; one with random weights is another for every draw.
 void SimulatedTrainer::compute_features(const Learner& learner, Random random) {
   const bool drawn = learner.model.init.empty() || learner.pretext;
-  if (!known_.insert(fmt::format("features {} {}", resolved(learner.model), drawn ? name_of(random) : "")).second) return;
+  if (!known_
+           .insert(
+               fmt::format("features {} {}", resolved(learner.model), drawn ? name_of(random) : ""))
+           .second)
+    return;
   (drawn ? seconds_ : shared_s_) += static_cast<double>(clips_) * pace(learner).clip_s;
 }
 
 Predictions SimulatedTrainer::predictions(const Learner& learner, int64_t clips) {
   if (!learner.backbone_frozen()) seconds_ += static_cast<double>(clips) * pace(learner).clip_s;
-  return {torch::zeros({1, classes_}).expand({clips, classes_}), torch::zeros({clips, 1}), torch::arange(clips, torch::kInt64)};  // no memory a clip
+  return {torch::zeros({1, classes_}).expand({clips, classes_}), torch::zeros({clips, 1}),
+          torch::arange(clips, torch::kInt64)};  // no memory a clip
 }
 
-Predictions SimulatedTrainer::predict(Net&, const Learner& learner, const std::vector<Clip>& clips) { return predictions(learner, std::ssize(clips)); }
+Predictions SimulatedTrainer::predict(Net&, const Learner& learner,
+                                      const std::vector<Clip>& clips) {
+  return predictions(learner, std::ssize(clips));
+}
 
-Predictions SimulatedTrainer::score(Net&, const Learner& learner, const ClipRefs& clips, int64_t) { return predictions(learner, std::ssize(clips)); }
+Predictions SimulatedTrainer::score(Net&, const Learner& learner, const ClipRefs& clips, int64_t) {
+  return predictions(learner, std::ssize(clips));
+}
 
 // Augmented clips have no features to look up.
-Predictions SimulatedTrainer::score_augmented(Net&, const Learner& learner, const ClipRefs& clips, Random) {
+Predictions SimulatedTrainer::score_augmented(Net&, const Learner& learner, const ClipRefs& clips,
+                                              Random) {
   seconds_ += static_cast<double>(clips.size()) * pace(learner).clip_s;
-  return {torch::zeros({1, classes_}).expand({std::ssize(clips), classes_}), torch::Tensor(), torch::arange(std::ssize(clips), torch::kInt64)};
+  return {torch::zeros({1, classes_}).expand({std::ssize(clips), classes_}), torch::Tensor(),
+          torch::arange(std::ssize(clips), torch::kInt64)};
 }
 
-Pixels SimulatedTrainer::pixels(const std::vector<Clip>& clips) { return {clips, torch::zeros({std::ssize(clips), 3, 1, 1, 1}, torch::kUInt8)}; }
+Pixels SimulatedTrainer::pixels(const std::vector<Clip>& clips) {
+  return {clips, torch::zeros({std::ssize(clips), 3, 1, 1, 1}, torch::kUInt8)};
+}
 
 torch::Tensor SimulatedTrainer::probabilities(Net& net, const torch::Tensor& values) {
   seconds_ += static_cast<double>(values.size(0)) * clip_s_of(net);
@@ -123,15 +157,21 @@ void SimulatedTrainer::begin(const std::string& arm, int64_t initial) {
   initial_ = initial;
 }
 
-Model SimulatedTrainer::untrained(const Learner& learner) { return std::make_shared<SimulatedNet>(classes_, pace(learner).clip_s); }
+Model SimulatedTrainer::untrained(const Learner& learner) {
+  return std::make_shared<SimulatedNet>(classes_, pace(learner).clip_s);
+}
 
-void SimulatedTrainer::answer(const Learner& learner, int64_t clips) { seconds_ += static_cast<double>(clips) * pace(learner).clip_s; }
+void SimulatedTrainer::answer(const Learner& learner, int64_t clips) {
+  seconds_ += static_cast<double>(clips) * pace(learner).clip_s;
+}
 
 Answers SimulatedSource::ask(const ClipRefs& clips) {
   const std::vector<double> even(classes_, 1.0 / static_cast<double>(classes_));
   return {std::vector<std::vector<double>>(clips.size(), even), {}};
 }
 
-std::shared_ptr<const Strategy> simulated(const Strategy& strategy) { return std::make_shared<FirstOfPool>(strategy.needs()); }
+std::shared_ptr<const Strategy> simulated(const Strategy& strategy) {
+  return std::make_shared<FirstOfPool>(strategy.needs());
+}
 
 }  // namespace distal

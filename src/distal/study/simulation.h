@@ -1,6 +1,7 @@
 #pragma once
-// What a plan puts in place of training, of who answers, of strategies and of the store, so that the loop of a trial says how long it takes and what it
-// costs: nothing is trained, asked or stored.
+// What a plan puts in place of training, of who answers, of strategies and of the store, so that
+// the loop of a trial says how long it takes and what it costs: nothing is trained, asked or
+// stored.
 
 #include <map>
 #include <set>
@@ -12,22 +13,29 @@
 
 namespace distal {
 
-/// Sums up the seconds of what it is asked to train and to predict. What a NetworkTrainer finds again costs nothing here either.
+/// Sums up the seconds of what it is asked to train and to predict. What a NetworkTrainer finds
+/// again costs nothing here either.
 class SimulatedTrainer final : public Trainer {
  public:
-  /// `clips`: how many have features to compute once where a backbone is frozen; `pool`: how many are pre-trained on.
-  SimulatedTrainer(InputOptions input, int64_t classes, int64_t clips, int64_t pool, PaceOf pace_of);
+  /// `clips`: how many have features to compute once where a backbone is frozen; `pool`: how many
+  /// are pre-trained on.
+  SimulatedTrainer(InputOptions input, int64_t classes, int64_t clips, int64_t pool,
+                   PaceOf pace_of);
 
-  Model train(const Learner& learner, const Choice<DistillLoss>& loss, const std::vector<Sample>& samples, Random random, const std::string& what,
+  Model train(const Learner& learner, const Choice<DistillLoss>& loss,
+              const std::vector<Sample>& samples, Random random, const std::string& what,
               const Model& teacher = nullptr) override;
   Predictions predict(Net& net, const Learner& learner, const std::vector<Clip>& clips) override;
-  Predictions score(Net& net, const Learner& learner, const ClipRefs& clips, int64_t other_clips = 0) override;
-  Predictions score_augmented(Net& net, const Learner& learner, const ClipRefs& clips, Random random) override;
+  Predictions score(Net& net, const Learner& learner, const ClipRefs& clips,
+                    int64_t other_clips = 0) override;
+  Predictions score_augmented(Net& net, const Learner& learner, const ClipRefs& clips,
+                              Random random) override;
   Pixels pixels(const std::vector<Clip>& clips) override;
   torch::Tensor probabilities(Net& net, const torch::Tensor& values) override;
   std::set<std::string> take_notes() override { return {}; }
 
-  /// From here on the trainings of `arm`. Arms share those on their `initial` samples, and no others: each asks about clips of its own.
+  /// From here on the trainings of `arm`. Arms share those on their `initial` samples, and no
+  /// others: each asks about clips of its own.
   void begin(const std::string& arm, int64_t initial);
 
   /// A network that nobody trains, as fast as the learner's.
@@ -58,7 +66,8 @@ class SimulatedTrainer final : public Trainer {
 /// Answers that say nothing.
 class SimulatedSource final : public AnswerSource {
  public:
-  SimulatedSource(const OracleOptions& options, int64_t classes) : options_(options), classes_(classes) {}
+  SimulatedSource(const OracleOptions& options, int64_t classes)
+      : options_(options), classes_(classes) {}
 
   Answers ask(const ClipRefs& clips) override;
   using AnswerSource::ask;
@@ -80,7 +89,9 @@ class SimulatedRecord final : public TrialRecord {
 
   int64_t seed() const override { return seed_; }
   std::vector<RoundResult> rounds() const override { return {}; }
-  std::optional<std::vector<Clip>> reserved(int64_t, const Dataset&) const override { return std::nullopt; }
+  std::optional<std::vector<Clip>> reserved(int64_t, const Dataset&) const override {
+    return std::nullopt;
+  }
   void reserve(int64_t, const std::vector<Clip>&, const ArmOptions&, double) override {}
   Store::Spent spent() const override { return {}; }
   void keep_cost(int64_t, const ChoiceCost&) override {}

@@ -22,10 +22,10 @@ namespace {
 
 using StepClock = std::chrono::steady_clock;
 
-constexpr size_t kSteps = 4;     // timed at most; their median counts
+constexpr size_t kSteps = 4;      // timed at most; their median counts
 constexpr double kTimed_s = 0.4;  // after which no further step is timed
-constexpr int64_t kClasses = 8;  // a head's size makes no difference
-constexpr size_t kNetworks = 8;  // measured at most
+constexpr int64_t kClasses = 8;   // a head's size makes no difference
+constexpr size_t kNetworks = 8;   // measured at most
 
 double seconds_of(const std::function<void()>& work) {
   const auto began = StepClock::now();
@@ -41,7 +41,8 @@ double middle(std::vector<double> values) {
 // A network with a batch of noise.
 class Specimen {
  public:
-  Specimen(const Learner& learner, const InputOptions& input, int64_t clips) : frozen_(learner.backbone_frozen()) {
+  Specimen(const Learner& learner, const InputOptions& input, int64_t clips)
+      : frozen_(learner.backbone_frozen()) {
     ModelOptions model = learner.model;
     model.init.clear();
     model.freeze.clear();
@@ -77,7 +78,8 @@ bool is_large(const Learner& learner, const InputOptions& input, double large_s)
   at::set_num_threads(1);
   Specimen one(learner, input, 1);
   double least = seconds_of([&] { one.look(); });
-  for (int64_t i = 0; i < 2 && least >= large_s; ++i) least = std::min(least, seconds_of([&] { one.look(); }));
+  for (int64_t i = 0; i < 2 && least >= large_s; ++i)
+    least = std::min(least, seconds_of([&] { one.look(); }));
   return least >= large_s;
 }
 
@@ -92,7 +94,8 @@ double step_s(const Learner& learner, const InputOptions& input, const Processor
       specimen.step();
       together.arrive_and_wait();
       std::vector<double> took;
-      for (double all = 0; took.size() < kSteps && all < kTimed_s; all += took.back()) took.push_back(seconds_of([&] { specimen.step(); }));
+      for (double all = 0; took.size() < kSteps && all < kTimed_s; all += took.back())
+        took.push_back(seconds_of([&] { specimen.step(); }));
       steps[job] = middle(took);
     } catch (...) {
       errors[job] = std::current_exception();
@@ -109,7 +112,9 @@ double step_s(const Learner& learner, const InputOptions& input, const Processor
   return std::accumulate(steps.begin(), steps.end(), 0.0) / static_cast<double>(split.jobs);
 }
 
-std::string counted(int64_t count, const char* one, const char* many) { return count == 1 ? fmt::format("one {}", one) : fmt::format("{} {}", count, many); }
+std::string counted(int64_t count, const char* one, const char* many) {
+  return count == 1 ? fmt::format("one {}", one) : fmt::format("{} {}", count, many);
+}
 
 struct TimedStudent {
   const Learner* learner;
@@ -122,11 +127,15 @@ std::vector<TimedStudent> distinct_students(const Study& study) {
   std::vector<TimedStudent> students;
   for (const Arm& arm : study.arms) {
     ModelOptions model = arm.options.student.model;
-    const auto [at, fresh] = known.try_emplace(fmt::format("{}{}", resolved(model), arm.options.student.training.batch_size), students.size());
+    const auto [at, fresh] = known.try_emplace(
+        fmt::format("{}{}", resolved(model), arm.options.student.training.batch_size),
+        students.size());
     if (fresh) students.push_back({&arm.options.student, 0});
     students[at->second].trials += study.shared.seeds;
   }
-  std::stable_sort(students.begin(), students.end(), [](const TimedStudent& a, const TimedStudent& b) { return a.trials > b.trials; });
+  std::stable_sort(
+      students.begin(), students.end(),
+      [](const TimedStudent& a, const TimedStudent& b) { return a.trials > b.trials; });
   if (students.size() > kNetworks) students.resize(kNetworks);
   return students;
 }
@@ -134,25 +143,32 @@ std::vector<TimedStudent> distinct_students(const Study& study) {
 }  // namespace
 
 std::string ProcessorSplit::text() const {
-  if (jobs == 1) return fmt::format("one trial at a time on {}", counted(threads, "thread", "threads"));
-  return fmt::format("{} trials side by side, {} each", jobs, counted(threads, "thread", "threads"));
+  if (jobs == 1)
+    return fmt::format("one trial at a time on {}", counted(threads, "thread", "threads"));
+  return fmt::format("{} trials side by side, {} each", jobs,
+                     counted(threads, "thread", "threads"));
 }
 
 std::vector<ProcessorSplit> possible_splits(int64_t trials, int64_t threads) {
   const int64_t beside = std::max<int64_t>(1, std::min(trials, threads));
   std::vector<ProcessorSplit> splits;
-  for (const ProcessorSplit& split : {ProcessorSplit{1, threads}, ProcessorSplit{beside, threads / beside}, ProcessorSplit{beside, 1}})
+  for (const ProcessorSplit& split :
+       {ProcessorSplit{1, threads}, ProcessorSplit{beside, threads / beside},
+        ProcessorSplit{beside, 1}})
     if (std::find(splits.begin(), splits.end(), split) == splits.end()) splits.push_back(split);
   return splits;
 }
 
-ProcessorSplit quickest(const std::vector<ProcessorSplit>& splits, const std::vector<StepTimes>& networks) {
+ProcessorSplit quickest(const std::vector<ProcessorSplit>& splits,
+                        const std::vector<StepTimes>& networks) {
   std::vector<double> total(splits.size(), 0);
   int64_t trials = 0;
   for (const StepTimes& network : networks) trials += network.trials;
   for (size_t i = 0; i < splits.size(); ++i) {
-    for (const StepTimes& network : networks) total[i] += static_cast<double>(network.trials) * network.step_s[i];
-    const int64_t turns = (trials + splits[i].jobs - 1) / splits[i].jobs;  // the last may leave some idle
+    for (const StepTimes& network : networks)
+      total[i] += static_cast<double>(network.trials) * network.step_s[i];
+    const int64_t turns =
+        (trials + splits[i].jobs - 1) / splits[i].jobs;  // the last may leave some idle
     total[i] *= static_cast<double>(turns) / static_cast<double>(trials);
   }
   const double best = *std::min_element(total.begin(), total.end());
@@ -175,7 +191,8 @@ ProcessorSplit measured_split(const Study& study, Progress& progress, double lar
     const InputOptions& input = study.shared.input;
     if (is_large(learner, input, large_s)) {
       progress.end();
-      progress.say(fmt::format("networks this large train on all threads: {}", splits.front().text()));
+      progress.say(
+          fmt::format("networks this large train on all threads: {}", splits.front().text()));
       return splits.front();
     }
     StepTimes& times = networks.emplace_back(StepTimes{student.trials, {}});
@@ -189,14 +206,17 @@ ProcessorSplit measured_split(const Study& study, Progress& progress, double lar
   std::vector<std::string> measured;
   for (size_t i = 0; i < splits.size(); ++i) {
     double step = 0;
-    for (const StepTimes& network : networks) step += network.step_s[i] / static_cast<double>(networks.size());
+    for (const StepTimes& network : networks)
+      step += network.step_s[i] / static_cast<double>(networks.size());
     measured.push_back(fmt::format("{}: {:.0f} ms a step", splits[i].text(), 1e3 * step));
   }
   progress.say(fmt::format("{} ({})", chosen.text(), fmt::join(measured, "; ")));
   return chosen;
 }
 
-int64_t quicker_threads(int64_t all, double step_on_all_s, double step_on_one_s) { return step_on_all_s <= 1.05 * step_on_one_s ? all : 1; }
+int64_t quicker_threads(int64_t all, double step_on_all_s, double step_on_one_s) {
+  return step_on_all_s <= 1.05 * step_on_one_s ? all : 1;
+}
 
 int64_t measured_threads(const Learner& learner, const InputOptions& input, double large_s) {
   const int64_t all = at::get_num_threads();

@@ -7,21 +7,29 @@
 namespace distal {
 namespace {
 
-bool is_kept(const TrialSetup& setup, const TrialRecord& record) { return !setup.folder.empty() && record.seed() == setup.study.shared.seed; }
+bool is_kept(const TrialSetup& setup, const TrialRecord& record) {
+  return !setup.folder.empty() && record.seed() == setup.study.shared.seed;
+}
 
 }  // namespace
 
-std::string student_file(const TrialSetup& setup, const Arm& arm) { return fmt::format("{}/{}.safetensors", setup.folder, slug(arm.name)); }
+std::string student_file(const TrialSetup& setup, const Arm& arm) {
+  return fmt::format("{}/{}.safetensors", setup.folder, slug(arm.name));
+}
 
-void keep_student(const TrialSetup& setup, const Arm& arm, const Net& student, TrialRecord& record) {
+void keep_student(const TrialSetup& setup, const Arm& arm, const Net& student,
+                  TrialRecord& record) {
   if (!is_kept(setup, record)) return;
   const std::string path = student_file(setup, arm);
-  save_model(path, student, side_json(arm.options.student.model, setup.dataset.classes.names, resolved(setup.study.shared.input)));
+  save_model(path, student,
+             side_json(arm.options.student.model, setup.dataset.classes.names,
+                       resolved(setup.study.shared.input)));
   record.keep_student(arm.options.rounds, path);
 }
 
 bool lacks_student(const TrialSetup& setup, const Arm& arm, const TrialRecord& record) {
-  return setup.collects && is_kept(setup, record) && !record.is_student(arm.options.rounds, student_file(setup, arm));
+  return setup.collects && is_kept(setup, record) &&
+         !record.is_student(arm.options.rounds, student_file(setup, arm));
 }
 
 bool take_student(const TrialSetup& setup, const Arm& arm, const TrialRecord& record) {

@@ -9,7 +9,8 @@ namespace distal {
 namespace {
 
 // `accuracy` becomes that on the test set.
-TrainedTeacher train_teacher(const Study& study, Dataset& dataset, const std::string& path, const std::string& unfinished, Progress& progress, double& accuracy) {
+TrainedTeacher train_teacher(const Study& study, Dataset& dataset, const std::string& path,
+                             const std::string& unfinished, Progress& progress, double& accuracy) {
   const SharedOptions& shared = study.shared;
   const Learner& learner = shared.teacher->learner;
   const int64_t classes = dataset.classes.size();
@@ -22,21 +23,32 @@ TrainedTeacher train_teacher(const Study& study, Dataset& dataset, const std::st
   trainer.pretrain_on([&] { return dataset.pool; }, shared.cache);
   std::vector<Sample> samples;
   for (const Clip& clip : dataset.teacher) samples.push_back({clip, one_hot(clip.label, classes)});
-  const Model net = trainer.train(learner, {}, samples, Random(static_cast<uint64_t>(shared.seed)).stream("teacher"), "teacher");
+  const Model net =
+      trainer.train(learner, {}, samples,
+                    Random(static_cast<uint64_t>(shared.seed)).stream("teacher"), "teacher");
   const Predictions test = trainer.predict(*net, learner, dataset.test);
   accuracy = measure(test.logits, test.rows, dataset.test).accuracy;
-  save_model(path, *net, side_json(learner.model, dataset.classes.names, resolved(shared.teacher_input())));
-  progress.say(fmt::format("teacher: test accuracy {:.4f}, trained on {} clips", accuracy, samples.size()));
-  return {net, path, fmt::format("{} trained on {} clips of other source videos", learner.model.backbone.name, samples.size())};
+  save_model(path, *net,
+             side_json(learner.model, dataset.classes.names, resolved(shared.teacher_input())));
+  progress.say(
+      fmt::format("teacher: test accuracy {:.4f}, trained on {} clips", accuracy, samples.size()));
+  return {net, path,
+          fmt::format("{} trained on {} clips of other source videos", learner.model.backbone.name,
+                      samples.size())};
 }
 
 }  // namespace
 
-WhoAnswers open_oracle(const Study& study, Dataset& dataset, const std::string& folder, const std::string& unfinished, Progress& progress) {
+WhoAnswers open_oracle(const Study& study, Dataset& dataset, const std::string& folder,
+                       const std::string& unfinished, Progress& progress) {
   const std::string own = folder + "/teacher.safetensors";
   WhoAnswers who;
-  OracleSetup setup{dataset.classes, dataset.lists_id, {}, [&progress](const std::string& line) { progress.say(line); }};
-  setup.train = [&] { return train_teacher(study, dataset, own, unfinished, progress, who.accuracy); };
+  OracleSetup setup{dataset.classes, dataset.lists_id, {}, [&progress](const std::string& line) {
+                      progress.say(line);
+                    }};
+  setup.train = [&] {
+    return train_teacher(study, dataset, own, unfinished, progress, who.accuracy);
+  };
   const Choice<Oracle>& kind = study.shared.oracle.kind;
   OpenedOracle opened = kind->open(setup);
   who.oracle = std::move(opened.answers);

@@ -18,12 +18,18 @@ class BrightTeacher final : public Teacher {
 
 /// A recipe of these lines, with lists that nobody opens.
 inline Study study_of(const std::string& yaml) {
-  return read_study(Document::text("data: {pool: {csv: p.csv}, test: {csv: t.csv}}\n" + yaml, "r.yaml"), "r");
+  return read_study(
+      Document::text("data: {pool: {csv: p.csv}, test: {csv: t.csv}}\n" + yaml, "r.yaml"), "r");
 }
-/// A recipe of these lines over generated videos of 0.32 s, 20 in the pool, that are not there yet; `more` may name a further list.
-inline Study generated_study(const TemporaryFolder& folder, const std::string& yaml, const std::string& more = "") {
-  const std::string common = fmt::format("data: {{root: {0}, synthetic: {{classes: [left, right], train: 4, pool: 20, test: 4, frames: 8, size_px: 32}}, "
-                                         "pool: {{csv: pool.csv}}, test: {{csv: test.csv}}{1}}}\ncache: {{folder: {0}/frames}}\n", folder.path(), more);
+/// A recipe of these lines over generated videos of 0.32 s, 20 in the pool, that are not there yet;
+/// `more` may name a further list.
+inline Study generated_study(const TemporaryFolder& folder, const std::string& yaml,
+                             const std::string& more = "") {
+  const std::string common = fmt::format(
+      "data: {{root: {0}, synthetic: {{classes: [left, right], train: 4, pool: 20, test: 4, "
+      "frames: 8, size_px: 32}}, "
+      "pool: {{csv: pool.csv}}, test: {{csv: test.csv}}{1}}}\ncache: {{folder: {0}/frames}}\n",
+      folder.path(), more);
   return read_study(Document::text(common + yaml, "r.yaml"), "r");
 }
 /// Why it is refused; "accepted" if it is not.

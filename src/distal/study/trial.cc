@@ -18,12 +18,14 @@ std::vector<std::string> unseen(const Classes& classes, const std::vector<Clip>&
   return names;
 }
 
-Metrics measure_student(Trainer& trainer, const ArmOptions& arm, Net& student, const std::vector<Clip>& test) {
+Metrics measure_student(Trainer& trainer, const ArmOptions& arm, Net& student,
+                        const std::vector<Clip>& test) {
   const Predictions seen = trainer.predict(student, arm.student, test);
   return measure(seen.logits, seen.rows, test);
 }
 
-void finish_round(const TrialSetup& setup, const Arm& arm, RoundResult& result, const std::vector<Clip>& asked, TrialRecord& record) {
+void finish_round(const TrialSetup& setup, const Arm& arm, RoundResult& result,
+                  const std::vector<Clip>& asked, TrialRecord& record) {
   const Store::Spent spent = record.spent();
   result.answers = spent.answers;
   result.watched_s = spent.seconds;
@@ -31,14 +33,16 @@ void finish_round(const TrialSetup& setup, const Arm& arm, RoundResult& result, 
   const std::set<std::string> notes = setup.trainer.take_notes();
   record.note({{notes.begin(), notes.end()}, setup.dataset.quarantine(), {}});
   record.put_round(result, asked);
-  setup.progress.say(fmt::format("{} seed {} round {}: {} answers, {:.0f} s of video, accuracy {:.4f}", arm.name, record.seed(), result.round, result.answers,
-                                 result.watched_s, result.metrics.accuracy));
+  setup.progress.say(fmt::format(
+      "{} seed {} round {}: {} answers, {:.0f} s of video, accuracy {:.4f}", arm.name,
+      record.seed(), result.round, result.answers, result.watched_s, result.metrics.accuracy));
 }
 
 }  // namespace
 
 Store::Trial trial_row(const TrialSetup& setup, const Arm& arm, int64_t seed) {
-  const std::string key = trial_key(setup.study, arm, seed, setup.dataset.lists_id, setup.oracle.version());
+  const std::string key =
+      trial_key(setup.study, arm, seed, setup.dataset.lists_id, setup.oracle.version());
   return {key, setup.study.name + "/" + arm.name, seed, arm.resolved, revision()};
 }
 
@@ -47,34 +51,42 @@ Store::Run begin_trial(const TrialSetup& setup, Store& store, const Arm& arm, in
   return store.begin_or_continue(row.key, row.name, row.seed, row.recipe, row.revision);
 }
 
-Start start_trial(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& record, Random random) {
+Start start_trial(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& record,
+                  Random random) {
   const Dataset& dataset = setup.dataset;
   Start start{limited_pool(dataset.pool, arm.pool_size, random.stream("pool")), 0};
   LabeledSet& known = start.known;
-  const ClipRefs source = dataset.start_in_pool() ? known.open(dataset.pool) : refs_of(dataset.start);
+  const ClipRefs source =
+      dataset.start_in_pool() ? known.open(dataset.pool) : refs_of(dataset.start);
   // A start that was drawn stands, whatever can be read of the pool by now.
   std::vector<Clip> clips = record.reserved(0, dataset).value_or(std::vector<Clip>());
   if (clips.empty()) clips = initial_draw(source, arm, dataset.classes.size(), random);
   record.reserve(0, clips, arm, arm.ask_start ? setup.oracle.price() : 0);
-  for (const Clip& clip : clips) known.samples.push_back({clip, one_hot(clip.label, dataset.classes.size())});
+  for (const Clip& clip : clips)
+    known.samples.push_back({clip, one_hot(clip.label, dataset.classes.size())});
   known.close(clips);
   record.note({{}, {}, unseen(dataset.classes, clips)});
   if (!arm.ask_start) return start;
   const auto answers = timed(start.ask_s, [&] { return answers_about(setup.oracle, clips); });
-  for (size_t i = 0; i < clips.size(); ++i) known.samples[i].teacher.assign(answers[i].begin(), answers[i].end());
+  for (size_t i = 0; i < clips.size(); ++i)
+    known.samples[i].teacher.assign(answers[i].begin(), answers[i].end());
   return start;
 }
 
-Chosen choose_once(const TrialSetup& setup, const ArmOptions& arm, const LabeledSet& known, int64_t round, const std::function<Student()>& student, Random random,
+Chosen choose_once(const TrialSetup& setup, const ArmOptions& arm, const LabeledSet& known,
+                   int64_t round, const std::function<Student()>& student, Random random,
                    TrialRecord& record) {
-  if (const auto reserved = record.reserved(round, setup.dataset)) return {*reserved, record.cost(round)};
-  const Chosen chosen = choose(setup.trainer, setup.oracle, arm, setup.dataset, known, student, random, random.stream("select", round));
+  if (const auto reserved = record.reserved(round, setup.dataset))
+    return {*reserved, record.cost(round)};
+  const Chosen chosen = choose(setup.trainer, setup.oracle, arm, setup.dataset, known, student,
+                               random, random.stream("select", round));
   if (arm.mixes) record.keep_cost(round, chosen.cost);
   record.reserve(round, chosen.clips, arm, setup.oracle.price());
   return chosen;
 }
 
-FinishedTrial run_trial(const TrialSetup& setup, Store& store, const Store::Run& begun, const Arm& arm) {
+FinishedTrial run_trial(const TrialSetup& setup, Store& store, const Store::Run& begun,
+                        const Arm& arm) {
   StoredRecord record(store, begun, setup.oracle.answerer());
   const int64_t run = begun.id;
   try {
@@ -96,9 +108,11 @@ FinishedTrial run_trial(const TrialSetup& setup, Store& store, const Store::Run&
 
 Trial run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record) {
   const ArmOptions& options = arm.options;
-  const Random random(static_cast<uint64_t>(record.seed()));  // the same for every arm: arms are paired
+  const Random random(
+      static_cast<uint64_t>(record.seed()));  // the same for every arm: arms are paired
   const std::vector<RoundResult> done = record.rounds();
-  Trial trial{arm.name, record.seed(), arm.against.empty(), {}, arm.against, setup.study.hears_teacher(arm)};
+  Trial trial{arm.name, record.seed(), arm.against.empty(),
+              {},       arm.against,   setup.study.hears_teacher(arm)};
 
   RoundResult result;
   Start start = start_trial(setup, options, record, random.stream("start"));
@@ -109,7 +123,10 @@ Trial run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record) {
   const auto train = [&](int64_t round) {
     const std::string name = fmt::format("{} seed {} round {}", arm.name, record.seed(), round);
     if (options.matching && !teacher) teacher = setup.teacher();
-    const auto fit = [&] { return setup.trainer.train(options.student, options.loss, known.samples, random.stream("student"), name, teacher); };
+    const auto fit = [&] {
+      return setup.trainer.train(options.student, options.loss, known.samples,
+                                 random.stream("student"), name, teacher);
+    };
     return Student{timed(result.train_s, fit), teacher, name};
   };
   Student student;
@@ -117,7 +134,8 @@ Trial run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record) {
     if (round > 0) {
       result = {round};
       const auto student_so_far = [&] { return student.net ? student : train(round - 1); };
-      const Chosen chosen = choose_once(setup, options, known, round, student_so_far, random, record);
+      const Chosen chosen =
+          choose_once(setup, options, known, round, student_so_far, random, record);
       asked = chosen.clips;
       result.forwards = chosen.cost.forwards;
       result.score_s = chosen.score_s;
@@ -127,18 +145,22 @@ Trial run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record) {
       known.close(asked);
       known.samples.insert(known.samples.end(), answered.samples.begin(), answered.samples.end());
     }
-    if (round < std::ssize(done)) {  // measured before: by this trial until it was stopped, or by one of fewer or more rounds
+    if (round < std::ssize(done)) {  // measured before: by this trial until it was stopped, or by
+                                     // one of fewer or more rounds
       trial.rounds.push_back(done[round]);
       student = {};
       continue;
     }
     student = train(round);
-    result.metrics = timed(result.evaluate_s, [&] { return measure_student(setup.trainer, options, *student.net, setup.dataset.test); });
+    result.metrics = timed(result.evaluate_s, [&] {
+      return measure_student(setup.trainer, options, *student.net, setup.dataset.test);
+    });
     if (round == options.rounds) keep_student(setup, arm, *student.net, record);
     finish_round(setup, arm, result, asked, record);
     trial.rounds.push_back(result);
   }
-  if (!student.net && lacks_student(setup, arm, record) && !take_student(setup, arm, record)) keep_student(setup, arm, *train(options.rounds).net, record);
+  if (!student.net && lacks_student(setup, arm, record) && !take_student(setup, arm, record))
+    keep_student(setup, arm, *train(options.rounds).net, record);
   return trial;
 }
 

@@ -13,9 +13,11 @@ struct TrialSetup {
   const Dataset& dataset;
   Trainer& trainer;
   AnswerSource& oracle;
-  std::string folder;                    // where the students of the first seed are kept; empty: none is
-  bool collects = true;                  // the folder is where the students shall stand, whoever trained them; false in one of several jobs
-  std::function<Model()> teacher;        // the network that answers, for arms that have it at hand in training (ArmOptions::matching)
+  std::string folder;    // where the students of the first seed are kept; empty: none is
+  bool collects = true;  // the folder is where the students shall stand, whoever trained them;
+                         // false in one of several jobs
+  std::function<Model()> teacher;  // the network that answers, for arms that have it at hand in
+                                   // training (ArmOptions::matching)
   Progress& progress;
 };
 
@@ -24,9 +26,11 @@ struct FinishedTrial {
   Trial trial;
 };
 
-/// Runs what is not yet done of a trial that this process has begun or claimed, and returns all of its rounds; gives it back to the store. Throws Error;
-/// Awaiting; Interrupted, with everything stored.
-FinishedTrial run_trial(const TrialSetup& setup, Store& store, const Store::Run& begun, const Arm& arm);
+/// Runs what is not yet done of a trial that this process has begun or claimed, and returns all of
+/// its rounds; gives it back to the store. Throws Error; Awaiting; Interrupted, with everything
+/// stored.
+FinishedTrial run_trial(const TrialSetup& setup, Store& store, const Store::Run& begun,
+                        const Arm& arm);
 
 /// What the store's row of a trial says.
 Store::Trial trial_row(const TrialSetup& setup, const Arm& arm, int64_t seed);
@@ -39,13 +43,17 @@ struct Start {
   LabeledSet known;
   double ask_s = 0;  // wall time of asking
 };
-/// The initial clips, their labels known, reserved as round 0; the same for every arm of a seed with the same start, start_draw and pool_size, the
-/// fewer among the more where start alone differs. With ask_start the teacher answers about them too.
-Start start_trial(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& record, Random random);
+/// The initial clips, their labels known, reserved as round 0; the same for every arm of a seed
+/// with the same start, start_draw and pool_size, the fewer among the more where start alone
+/// differs. With ask_start the teacher answers about them too.
+Start start_trial(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& record,
+                  Random random);
 
-/// What a round asks about, chosen and reserved. A round that was reserved before is not chosen again. `random`: the trial's.
-Chosen choose_once(const TrialSetup& setup, const ArmOptions& arm, const LabeledSet& known, int64_t round, const std::function<Student()>& student,
-                   Random random, TrialRecord& record);
+/// What a round asks about, chosen and reserved. A round that was reserved before is not chosen
+/// again. `random`: the trial's.
+Chosen choose_once(const TrialSetup& setup, const ArmOptions& arm, const LabeledSet& known,
+                   int64_t round, const std::function<Student()>& student, Random random,
+                   TrialRecord& record);
 
 /// The loop over rounds of a trial that was begun.
 Trial run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record);

@@ -10,21 +10,28 @@
 
 namespace distal {
 
-std::string trial_key(const Study& study, const Arm& arm, int64_t seed, const std::string& lists_id, const std::string& oracle_version) {
+std::string trial_key(const Study& study, const Arm& arm, int64_t seed, const std::string& lists_id,
+                      const std::string& oracle_version) {
   SharedOptions shared = study.shared;
   shared.seed = 0;
   shared.data.root.clear();
-  const std::string fingerprint = Fingerprint().add(decisive_options(shared, arm.options)).add(lists_id).add(oracle_version).hex();
+  const std::string fingerprint = Fingerprint()
+                                      .add(decisive_options(shared, arm.options))
+                                      .add(lists_id)
+                                      .add(oracle_version)
+                                      .hex();
   return fmt::format("{}-{}-{}", fingerprint, arm.name, seed);
 }
 
 std::vector<RoundResult> StoredRecord::rounds() const {
   std::vector<RoundResult> rounds;
-  for (const StoredRound& stored : store_.rounds(run_.id)) rounds.push_back(round_from_json(stored.metrics_json));
+  for (const StoredRound& stored : store_.rounds(run_.id))
+    rounds.push_back(round_from_json(stored.metrics_json));
   return rounds;
 }
 
-std::optional<std::vector<Clip>> StoredRecord::reserved(int64_t round, const Dataset& dataset) const {
+std::optional<std::vector<Clip>> StoredRecord::reserved(int64_t round,
+                                                        const Dataset& dataset) const {
   const std::vector<std::string> before = store_.reserved(run_.id, round);
   if (before.empty()) return std::nullopt;
   const FilmedClips filmed = dataset.filmed();
@@ -35,7 +42,8 @@ std::optional<std::vector<Clip>> StoredRecord::reserved(int64_t round, const Dat
   return clips;
 }
 
-void StoredRecord::reserve(int64_t round, const std::vector<Clip>& clips, const ArmOptions& arm, double price) {
+void StoredRecord::reserve(int64_t round, const std::vector<Clip>& clips, const ArmOptions& arm,
+                           double price) {
   constexpr double kNone = std::numeric_limits<double>::infinity();
   std::vector<std::string> keys;
   std::vector<double> seconds;
@@ -44,22 +52,29 @@ void StoredRecord::reserve(int64_t round, const std::vector<Clip>& clips, const 
     seconds.push_back(clip.duration_s());
   }
   const std::vector<double> prices(clips.size(), price);
-  // The initial answers are given; each round may spend its own budget, and what an earlier one left over.
+  // The initial answers are given; each round may spend its own budget, and what an earlier one
+  // left over.
   const Store::Spent spent = this->spent();
   const bool in_seconds = arm.selection.unit == "seconds", limited = round > 0 && arm.budget >= 0;
-  const double max_answers = limited && !in_seconds ? static_cast<double>(spent.answers) + arm.budget : kNone;
+  const double max_answers =
+      limited && !in_seconds ? static_cast<double>(spent.answers) + arm.budget : kNone;
   const double max_seconds = limited && in_seconds ? spent.seconds + arm.budget : kNone;
   store_.reserve(run_.id, answerer_, round, keys, seconds, prices, max_answers, max_seconds, kNone);
 }
 
-void StoredRecord::keep_cost(int64_t round, const ChoiceCost& cost) { store_.put_passes(run_.id, round, cost.forwards); }
+void StoredRecord::keep_cost(int64_t round, const ChoiceCost& cost) {
+  store_.put_passes(run_.id, round, cost.forwards);
+}
 
-ChoiceCost StoredRecord::cost(int64_t round) const { return {store_.passes(run_.id, round).value_or(0)}; }
+ChoiceCost StoredRecord::cost(int64_t round) const {
+  return {store_.passes(run_.id, round).value_or(0)};
+}
 
 void StoredRecord::put_round(const RoundResult& result, const std::vector<Clip>& asked) {
   nlohmann::json keys = nlohmann::json::array();
   for (const Clip& clip : asked) keys.push_back(clip.key());
-  store_.put_round(run_.id, {result.round, result.answers, result.watched_s, result.price, to_json(result), keys.dump()});
+  store_.put_round(run_.id, {result.round, result.answers, result.watched_s, result.price,
+                             to_json(result), keys.dump()});
 }
 
 void StoredRecord::note(const TrialFindings& found) {
@@ -71,7 +86,8 @@ void StoredRecord::note(const TrialFindings& found) {
 }
 
 void StoredRecord::keep_student(int64_t round, const std::string& path) {
-  store_.put_student(run_.id, {round, content_id(path), std::filesystem::absolute(path).lexically_normal().string()});
+  store_.put_student(run_.id, {round, content_id(path),
+                               std::filesystem::absolute(path).lexically_normal().string()});
 }
 
 bool StoredRecord::is_student(int64_t round, const std::string& path) const {
@@ -86,7 +102,9 @@ bool StoredRecord::is_student(int64_t round, const std::string& path) const {
     return false;
   }
   const auto students = store_.students(run_.id);
-  return std::any_of(students.begin(), students.end(), [&](const Store::Student& student) { return student.round == round && student.weights == weights; });
+  return std::any_of(students.begin(), students.end(), [&](const Store::Student& student) {
+    return student.round == round && student.weights == weights;
+  });
 }
 
 std::vector<std::string> StoredRecord::student_files() const {
@@ -99,7 +117,8 @@ std::vector<std::string> StoredRecord::student_files() const {
 
 TrialFindings findings(Store& store, int64_t run) {
   TrialFindings found{store.notes(run), {}, store.unseen(run)};
-  for (const Store::QuarantinedVideo& video : store.quarantined(run)) found.quarantined.push_back({video.path, video.reason});
+  for (const Store::QuarantinedVideo& video : store.quarantined(run))
+    found.quarantined.push_back({video.path, video.reason});
   return found;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// What the store knows of one trial (an arm with a seed): what was reserved, what was measured, what the reader of a report must know.
+// What the store knows of one trial (an arm with a seed): what was reserved, what was measured,
+// what the reader of a report must know.
 
 #include <optional>
 #include <string>
@@ -11,8 +12,10 @@
 
 namespace distal {
 
-/// The store's key of a trial: a hash of what its results depend on (the arm, the clips, who answers, what computes), its arm and its seed.
-std::string trial_key(const Study& study, const Arm& arm, int64_t seed, const std::string& lists_id, const std::string& oracle_version);
+/// The store's key of a trial: a hash of what its results depend on (the arm, the clips, who
+/// answers, what computes), its arm and its seed.
+std::string trial_key(const Study& study, const Arm& arm, int64_t seed, const std::string& lists_id,
+                      const std::string& oracle_version);
 
 /// What a choice cost before it was reserved.
 struct ChoiceCost {
@@ -33,10 +36,14 @@ class TrialRecord {
 
   /// The rounds measured so far, by this trial until it was stopped or by one of more rounds.
   virtual std::vector<RoundResult> rounds() const = 0;
-  /// The clips that a round reserved before, of those that `dataset` still has; nothing: it reserved none.
-  virtual std::optional<std::vector<Clip>> reserved(int64_t round, const Dataset& dataset) const = 0;
-  /// Reserves clips against the round's budget (round 0 and a budget below 0: without limit), all or none. Throws Error: they exceed it.
-  virtual void reserve(int64_t round, const std::vector<Clip>& clips, const ArmOptions& arm, double price) = 0;
+  /// The clips that a round reserved before, of those that `dataset` still has; nothing: it
+  /// reserved none.
+  virtual std::optional<std::vector<Clip>> reserved(int64_t round,
+                                                    const Dataset& dataset) const = 0;
+  /// Reserves clips against the round's budget (round 0 and a budget below 0: without limit), all
+  /// or none. Throws Error: they exceed it.
+  virtual void reserve(int64_t round, const std::vector<Clip>& clips, const ArmOptions& arm,
+                       double price) = 0;
   virtual Store::Spent spent() const = 0;
 
   virtual void keep_cost(int64_t round, const ChoiceCost& cost) = 0;
@@ -47,8 +54,8 @@ class TrialRecord {
 
   /// Where the student of a round was kept: its content and its file.
   virtual void keep_student(int64_t round, const std::string& path) = 0;
-  /// Whether the file is the student that the trial had after the round, whoever trained it. One that cannot be read, as in a folder of somebody else,
-  /// is not.
+  /// Whether the file is the student that the trial had after the round, whoever trained it. One
+  /// that cannot be read, as in a folder of somebody else, is not.
   virtual bool is_student(int64_t round, const std::string& path) const = 0;
   virtual std::vector<std::string> student_files() const = 0;
 };
@@ -56,13 +63,15 @@ class TrialRecord {
 /// The record of a trial that this process holds in the store.
 class StoredRecord final : public TrialRecord {
  public:
-  StoredRecord(Store& store, Store::Run run, Answerer answerer) : store_(store), run_(std::move(run)), answerer_(std::move(answerer)) {}
+  StoredRecord(Store& store, Store::Run run, Answerer answerer)
+      : store_(store), run_(std::move(run)), answerer_(std::move(answerer)) {}
 
   int64_t seed() const override { return run_.seed; }
   const Store::Run& run() const { return run_; }
   std::vector<RoundResult> rounds() const override;
   std::optional<std::vector<Clip>> reserved(int64_t round, const Dataset& dataset) const override;
-  void reserve(int64_t round, const std::vector<Clip>& clips, const ArmOptions& arm, double price) override;
+  void reserve(int64_t round, const std::vector<Clip>& clips, const ArmOptions& arm,
+               double price) override;
   Store::Spent spent() const override { return store_.spent(run_.id, answerer_); }
   void keep_cost(int64_t round, const ChoiceCost& cost) override;
   ChoiceCost cost(int64_t round) const override;

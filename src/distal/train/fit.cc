@@ -12,7 +12,9 @@ namespace distal {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 // What a step changes beside the optimiser's moments, on the device of the net.
 struct Trained {
@@ -56,7 +58,9 @@ int64_t load_checkpoint(const std::string& path, const Trained& trained, Optimiz
   copy_into(trained.extra, tensors, "extra.");
   copy_into(trained.average, tensors, "average.");
   optimizer.load(tensors);
-  return std::map<std::string, torch::Tensor>(tensors.begin(), tensors.end()).at("step").item<int64_t>();
+  return std::map<std::string, torch::Tensor>(tensors.begin(), tensors.end())
+      .at("step")
+      .item<int64_t>();
 }
 
 Tensors clone(const Tensors& tensors) {
@@ -82,10 +86,13 @@ Random draws_of(const Random& random, int64_t step, const Collective& collective
 
 void update_average(const Tensors& average, const Tensors& now, double ema, int64_t step) {
   const torch::NoGradGuard no_grad;
-  const double decay = std::min(ema, (1.0 + static_cast<double>(step)) / (10.0 + static_cast<double>(step)));
+  const double decay =
+      std::min(ema, (1.0 + static_cast<double>(step)) / (10.0 + static_cast<double>(step)));
   for (size_t i = 0; i < average.size(); ++i) {
-    if (average[i].second.is_floating_point()) average[i].second.lerp_(now[i].second, 1 - decay);
-    else average[i].second.copy_(now[i].second);
+    if (average[i].second.is_floating_point())
+      average[i].second.lerp_(now[i].second, 1 - decay);
+    else
+      average[i].second.copy_(now[i].second);
   }
 }
 
@@ -102,15 +109,18 @@ double clip_gradients(const std::vector<torch::Tensor>& parameters, double max_n
 }
 
 [[noreturn]] void refuse(int64_t step, const std::string& what, const std::string& videos) {
-  fail("training step {}: {}; videos: {}. A smaller training.learning_rate, training.max_gradient_norm, or training.precision=f32 helps",
+  fail("training step {}: {}; videos: {}. A smaller training.learning_rate, "
+       "training.max_gradient_norm, or training.precision=f32 helps",
        step, what, videos);
 }
 
-double require_finite(const Losses& losses, int64_t step, const BatchStream& stream, const Batch& batch) {
+double require_finite(const Losses& losses, int64_t step, const BatchStream& stream,
+                      const Batch& batch) {
   const double value = total(losses).item<double>();
   if (std::isfinite(value)) return value;
   std::string parts;
-  for (const auto& [name, part] : losses) parts += fmt::format("{}{}={}", parts.empty() ? "" : ", ", name, part.item<double>());
+  for (const auto& [name, part] : losses)
+    parts += fmt::format("{}{}={}", parts.empty() ? "" : ", ", name, part.item<double>());
   refuse(step, fmt::format("the loss is not finite ({})", parts), stream.describe(batch.rows));
 }
 
@@ -178,9 +188,12 @@ void TrainingOptions::visit(OptionVisitor& v) const {
   v("weight_decay", weight_decay, "on weights, not on norms and biases", at_least(0));
   v("warmup", warmup, "share of the steps with a rising learning rate", between(0, 1));
   v("schedule", schedule, "after the warm-up", one_of({"cosine", "constant"}));
-  v("label_smoothing", label_smoothing, "share of each true label spread over all classes", between(0, 1));
-  v("max_gradient_norm", max_gradient_norm, "clips the gradient's global norm; 0: off", at_least(0));
-  v("ema", ema, "decay of the moving average of the weights, which is then kept; 0: off", between(0, 0.99999));
+  v("label_smoothing", label_smoothing, "share of each true label spread over all classes",
+    between(0, 1));
+  v("max_gradient_norm", max_gradient_norm, "clips the gradient's global norm; 0: off",
+    at_least(0));
+  v("ema", ema, "decay of the moving average of the weights, which is then kept; 0: off",
+    between(0, 0.99999));
   v("accumulate", accumulate, "batches per step", between(1, 65536));
   v("precision", precision, "auto: bf16 where the device computes in it",
     one_of({"auto", "f32", "bf16"}));
@@ -196,7 +209,9 @@ void TrainingOptions::visit(OptionVisitor& v) const {
 
 int64_t TrainingOptions::steps_for(int64_t samples) const {
   if (epochs <= 0) return steps;
-  return std::max<int64_t>(1, std::llround(std::ceil(epochs * static_cast<double>(samples) / static_cast<double>(batch_size * accumulate))));
+  return std::max<int64_t>(1,
+                           std::llround(std::ceil(epochs * static_cast<double>(samples) /
+                                                  static_cast<double>(batch_size * accumulate))));
 }
 
 double schedule(const TrainingOptions& options, int64_t step) {
@@ -204,11 +219,13 @@ double schedule(const TrainingOptions& options, int64_t step) {
   const double s = static_cast<double>(step);
   if (s < warm) return (s + 1) / warm;
   if (options.schedule == "constant") return 1;
-  return 0.5 * (1 + std::cos(std::numbers::pi * (s - warm) / std::max(1.0, static_cast<double>(options.steps) - warm)));
+  return 0.5 * (1 + std::cos(std::numbers::pi * (s - warm) /
+                             std::max(1.0, static_cast<double>(options.steps) - warm)));
 }
 
 Losses Supervised::losses(Net& net, const Batch& batch) {
-  return {{"label", soft_cross_entropy(net.forward(batch.clips).logits, batch.targets, batch.weights, label_smoothing_)}};
+  return {{"label", soft_cross_entropy(net.forward(batch.clips).logits, batch.targets,
+                                       batch.weights, label_smoothing_)}};
 }
 
 FitReport fit(Net& net, const TrainingOptions& options, Objective& objective,

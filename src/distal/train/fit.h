@@ -1,5 +1,6 @@
 #pragma once
-// The one training loop. What is learned is an Objective that returns named losses; the loop knows nothing of it.
+// The one training loop. What is learned is an Objective that returns named losses; the loop knows
+// nothing of it.
 
 #include <functional>
 #include <string>
@@ -18,24 +19,24 @@ namespace distal {
 
 struct TrainingOptions {
   int64_t steps = 240;
-  double epochs = 0;                    // passes over the samples instead of steps; 0: steps
+  double epochs = 0;  // passes over the samples instead of steps; 0: steps
   int64_t batch_size = 16;
-  std::string optimizer = "sgd";        // sgd (Nesterov) or adamw
+  std::string optimizer = "sgd";  // sgd (Nesterov) or adamw
   double learning_rate = 0.01;
   double momentum = 0.9;
-  double weight_decay = 5e-4;           // not on norms and biases
-  double warmup = 0.1;                  // share of the steps with a rising learning rate
-  std::string schedule = "cosine";      // cosine or constant, after the warm-up
+  double weight_decay = 5e-4;       // not on norms and biases
+  double warmup = 0.1;              // share of the steps with a rising learning rate
+  std::string schedule = "cosine";  // cosine or constant, after the warm-up
   double label_smoothing = 0;
-  double max_gradient_norm = 0;         // clip by global norm; 0: off
-  double ema = 0;                       // decay of the weights' moving average, which is then what is kept; 0: off
-  int64_t accumulate = 1;               // micro-batches per step
-  std::string precision = "auto";       // auto (bf16 where the device computes in it), f32, bf16
-  std::string device = "auto";          // where it is trained: device_for (models/device.h)
-  bool class_balanced = false;          // weighted sampling: every class equally often
-  bool class_weights = false;           // loss weights inverse to the class's count
-  int64_t checkpoint_every = 200;       // steps
-  int64_t threads = 1;                  // prefetch threads
+  double max_gradient_norm = 0;  // clip by global norm; 0: off
+  double ema = 0;  // decay of the weights' moving average, which is then what is kept; 0: off
+  int64_t accumulate = 1;          // micro-batches per step
+  std::string precision = "auto";  // auto (bf16 where the device computes in it), f32, bf16
+  std::string device = "auto";     // where it is trained: device_for (models/device.h)
+  bool class_balanced = false;     // weighted sampling: every class equally often
+  bool class_weights = false;      // loss weights inverse to the class's count
+  int64_t checkpoint_every = 200;  // steps
+  int64_t threads = 1;             // prefetch threads
   int64_t steps_for(int64_t samples) const;
   void visit(OptionVisitor& v) const;
   bool operator==(const TrainingOptions&) const = default;
@@ -45,8 +46,9 @@ class Objective {
  public:
   virtual ~Objective() = default;
   virtual Losses losses(Net& net, const Batch& batch) = 0;
-  /// What is trained and checkpointed beside the net: projection and task heads, regressors; null: nothing. Parameters without
-  /// a gradient and buffers (a momentum encoder, a queue) are checkpointed alone. Its names never change during a fit.
+  /// What is trained and checkpointed beside the net: projection and task heads, regressors; null:
+  /// nothing. Parameters without a gradient and buffers (a momentum encoder, a queue) are
+  /// checkpointed alone. Its names never change during a fit.
   virtual torch::nn::Module* extra() { return nullptr; }
   /// Called before each optimiser step; step counts from 0.
   virtual void starting(int64_t step, int64_t steps) {}
@@ -67,7 +69,8 @@ class Supervised final : public Objective {
 /// s + 1, ... (steps x accumulate). Among several ranks each has a stream of its Share.
 struct BatchStream {
   std::function<std::function<Batch()>(int64_t first)> open;
-  std::function<std::string(const torch::Tensor& rows)> describe;  // the videos of some rows, for messages
+  std::function<std::string(const torch::Tensor& rows)>
+      describe;  // the videos of some rows, for messages
 };
 
 struct FitReport {
@@ -76,7 +79,7 @@ struct FitReport {
   double seconds = 0;   // wall time
   double waited_s = 0;  // how much of it the loop waited for batches
   Losses last_losses;
-  std::string precision;                // what ran, and which convolutions took the safe path
+  std::string precision;  // what ran, and which convolutions took the safe path
 };
 
 /// Trains in place, on the device where the net lies with the objective's extra, and leaves the net
@@ -93,7 +96,8 @@ FitReport fit(Net& net, const TrainingOptions& options, Objective& objective,
               const BatchStream& stream, Random random, const std::string& checkpoint,
               Progress& progress, Collective& collective = single_rank());
 
-/// The factor on the learning rate at a step: linear warm-up from 1 / warm-up steps, then cosine to 0, or constant.
+/// The factor on the learning rate at a step: linear warm-up from 1 / warm-up steps, then cosine to
+/// 0, or constant.
 double schedule(const TrainingOptions& options, int64_t step);
 
 }  // namespace distal

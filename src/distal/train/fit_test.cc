@@ -1,4 +1,5 @@
-// The loop by hand: its numbers are worked out here from the formulas, its runs are killed and continued.
+// The loop by hand: its numbers are worked out here from the formulas, its runs are killed and
+// continued.
 
 #include <csignal>
 
@@ -25,7 +26,8 @@ using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::Values;
 
-// The nets of these tests are small: on a busy machine threads that wait for each other cost tenfold.
+// The nets of these tests are small: on a busy machine threads that wait for each other cost
+// tenfold.
 [[maybe_unused]] const bool kOneThread = (at::set_num_threads(1), true);
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
@@ -33,7 +35,8 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 // Features [N, 4] to logits [N, 3].
 class TinyNet final : public Classifier {
  public:
-  explicit TinyNet(uint64_t seed, double dropout = 0.5, bool norm = true) : hidden_(register_module("hidden", std::make_shared<Linear>(4, 6))) {
+  explicit TinyNet(uint64_t seed, double dropout = 0.5, bool norm = true)
+      : hidden_(register_module("hidden", std::make_shared<Linear>(4, 6))) {
     if (norm) norm_ = register_module("norm", std::make_shared<BatchNorm>(6));
     add_head(6, 3, dropout);
     initialise(*this, Random(seed));
@@ -65,7 +68,10 @@ class OneLayer final : public Classifier {
   Output forward(const at::Tensor& clips) override { return {head(clips), clips}; }
 
   std::vector<double> values() const {  // weights, then biases
-    const auto all = at::cat({named_parameters()["fc.weight"].flatten(), named_parameters()["fc.bias"]}).detach().to(at::kDouble);
+    const auto all =
+        at::cat({named_parameters()["fc.weight"].flatten(), named_parameters()["fc.bias"]})
+            .detach()
+            .to(at::kDouble);
     return {all.data_ptr<double>(), all.data_ptr<double>() + all.numel()};
   }
 };
@@ -78,12 +84,14 @@ class LogitsAreClips final : public Net {
   int64_t embedding_size() const override { return 2; }
 };
 
-// A loss whose gradient is the batch: `clips` for the weights of OneLayer, `targets` for its biases.
+// A loss whose gradient is the batch: `clips` for the weights of OneLayer, `targets` for its
+// biases.
 class GivenGradient final : public Objective {
  public:
   Losses losses(Net& net, const Batch& batch) override {
     const auto parameters = net.named_parameters();
-    return {{"given", (parameters["fc.weight"] * batch.clips).sum() + (parameters["fc.bias"] * batch.targets).sum()}};
+    return {{"given", (parameters["fc.weight"] * batch.clips).sum() +
+                          (parameters["fc.bias"] * batch.targets).sum()}};
   }
 };
 
@@ -96,14 +104,16 @@ class ZeroGradient final : public Objective {
   }
 };
 
-// Supervision whose loss stays finite where one micro-batch's gradient does not: the slope of the square root at 0.
+// Supervision whose loss stays finite where one micro-batch's gradient does not: the slope of the
+// square root at 0.
 class SteepOnce final : public Objective {
  public:
   explicit SteepOnce(int64_t micro) : micro_(micro) {}
   Losses losses(Net& net, const Batch& batch) override {
     Losses losses = Supervised(0.1).losses(net, batch);
     const at::Tensor weight = net.named_parameters()["fc.weight"];
-    if (batch.rows[0].item<int64_t>() == 100 * micro_) losses.emplace_back("steep", (weight - weight.detach()).sqrt().sum());
+    if (batch.rows[0].item<int64_t>() == 100 * micro_)
+      losses.emplace_back("steep", (weight - weight.detach()).sqrt().sum());
     return losses;
   }
 
@@ -140,7 +150,9 @@ Source drawn_but(int64_t when, const std::function<void()>& happens) {
 }
 
 Source always(const std::vector<float>& weights, const std::vector<float>& biases) {
-  return [weights, biases](int64_t) { return batch_of(at::tensor(weights).view({2, 2}), at::tensor(biases)); };
+  return [weights, biases](int64_t) {
+    return batch_of(at::tensor(weights).view({2, 2}), at::tensor(biases));
+  };
 }
 
 struct Killed {};
@@ -148,16 +160,20 @@ void be_killed() { throw Killed(); }
 
 BatchStream stream_of(const Source& source) {
   BatchStream stream;
-  stream.open = [source](int64_t first) { return [source, micro = first]() mutable { return source(micro++); }; };
+  stream.open = [source](int64_t first) {
+    return [source, micro = first]() mutable { return source(micro++); };
+  };
   stream.describe = [](const at::Tensor& rows) {
     std::string text;
-    for (int64_t i = 0; i < rows.size(0); ++i) text += fmt::format("{}video_{}.mp4", i > 0 ? ", " : "", rows[i].item<int64_t>());
+    for (int64_t i = 0; i < rows.size(0); ++i)
+      text += fmt::format("{}video_{}.mp4", i > 0 ? ", " : "", rows[i].item<int64_t>());
     return text;
   };
   return stream;
 }
 
-FitReport train(Net& net, const TrainingOptions& options, Objective& objective, const Source& source, const std::string& checkpoint = "",
+FitReport train(Net& net, const TrainingOptions& options, Objective& objective,
+                const Source& source, const std::string& checkpoint = "",
                 Random random = Random(1)) {
   ConsoleProgress progress(ConsoleProgress::Mode::quiet);
   return fit(net, options, objective, stream_of(source), random, checkpoint, progress);
@@ -190,17 +206,21 @@ std::vector<std::string> differing(const Tensors& a, const Tensors& b) {
   std::vector<std::string> names;
   if (a.size() != b.size()) names.push_back(fmt::format("{} and {} tensors", a.size(), b.size()));
   for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    if (a[i].first != b[i].first || !at::equal(a[i].second, b[i].second)) names.push_back(a[i].first);
+    if (a[i].first != b[i].first || !at::equal(a[i].second, b[i].second))
+      names.push_back(a[i].first);
   }
   return names;
 }
-std::vector<std::string> differing(const Net& a, const Net& b) { return differing(state(a), state(b)); }
+std::vector<std::string> differing(const Net& a, const Net& b) {
+  return differing(state(a), state(b));
+}
 
 double distance(const Net& a, const Net& b) {
   const auto first = state(a);
   const auto second = state(b);
   double worst = 0;
-  for (size_t i = 0; i < first.size(); ++i) worst = std::max(worst, (first[i].second - second[i].second).abs().max().item<double>());
+  for (size_t i = 0; i < first.size(); ++i)
+    worst = std::max(worst, (first[i].second - second[i].second).abs().max().item<double>());
   return worst;
 }
 
@@ -220,7 +240,9 @@ int64_t step_of(const std::string& checkpoint) {
 }
 
 // A gradient of parameter `i` of OneLayer at a step: of changing sign and size.
-double slope(int64_t step, size_t i) { return 2 * std::sin(1 + 2.5 * static_cast<double>(step) + 1.7 * static_cast<double>(i)); }
+double slope(int64_t step, size_t i) {
+  return 2 * std::sin(1 + 2.5 * static_cast<double>(step) + 1.7 * static_cast<double>(i));
+}
 
 Batch slopes(int64_t step) {
   std::vector<float> all;
@@ -321,7 +343,8 @@ TEST(Fit, AdamwStepsAreThoseOfThePaper) {
       if (i < kWeights) w -= rate * 0.05 * w;
       first = 0.9 * first + 0.1 * gradient;
       second = 0.999 * second + 0.001 * gradient * gradient;
-      w -= rate * (first / (1 - std::pow(0.9, count))) / (std::sqrt(second / (1 - std::pow(0.999, count))) + 1e-8);
+      w -= rate * (first / (1 - std::pow(0.9, count))) /
+           (std::sqrt(second / (1 - std::pow(0.999, count))) + 1e-8);
     }
     EXPECT_NEAR(got[i], w, 1e-5) << "parameter " << i;
   }
@@ -342,7 +365,8 @@ TEST(Fit, DecaysMatricesAndLeavesNormsAndBiases) {
     ASSERT_THAT(net.parameters(), SizeIs(6));
     for (const auto& row : net.named_parameters()) {
       const double wanted = row.value().dim() > 1 ? 1.9 : 2;  // 2 (1 - 0.1 0.5)
-      EXPECT_LT((row.value() - wanted).abs().max().item<double>(), 1e-6) << optimizer << " " << row.key();
+      EXPECT_LT((row.value() - wanted).abs().max().item<double>(), 1e-6)
+          << optimizer << " " << row.key();
     }
   }
 }
@@ -360,7 +384,9 @@ TEST(Fit, ClipsTheGlobalNormOfTheGradient) {
     for (size_t i = 0; i < moved.size(); ++i) moved[i] = start[i] - moved[i];
     return moved;
   };
-  const auto near = [](std::vector<double> wanted) { return ::testing::Pointwise(::testing::DoubleNear(1e-5), wanted); };
+  const auto near = [](std::vector<double> wanted) {
+    return ::testing::Pointwise(::testing::DoubleNear(1e-5), wanted);
+  };
   EXPECT_THAT(step(1), near({0.6, 0, 0, 0, 0, 0.8}));
   EXPECT_THAT(step(10), near({3, 0, 0, 0, 0, 4}));
   EXPECT_THAT(step(0), near({3, 0, 0, 0, 0, 4}));
@@ -383,7 +409,8 @@ TEST(Fit, TwoHalfBatchesMakeTheStepOfTheWholeOne) {
       ++asked;
       const Batch batch = drawn(micro / 2);
       const int64_t begin = micro % 2 * 4;
-      return batch_of(batch.clips.slice(0, begin, begin + 4), batch.targets.slice(0, begin, begin + 4));
+      return batch_of(batch.clips.slice(0, begin, begin + 4),
+                      batch.targets.slice(0, begin, begin + 4));
     });
     EXPECT_EQ(asked, 6);
     EXPECT_LT(distance(whole, halves), 1e-6) << "clipped at " << max_norm;
@@ -398,7 +425,8 @@ TEST(Fit, KeepsTheMovingAverageOfTheWeights) {
     double ema;
     std::vector<double> decays;
   };
-  for (const auto& [ema, decays] : {Case{0.9, {2.0 / 11, 3.0 / 12, 4.0 / 13}}, Case{0.2, {2.0 / 11, 0.2, 0.2}}}) {
+  for (const auto& [ema, decays] :
+       {Case{0.9, {2.0 / 11, 3.0 / 12, 4.0 / 13}}, Case{0.2, {2.0 / 11, 0.2, 0.2}}}) {
     TrainingOptions options = plain(3);
     options.learning_rate = 1;
     options.ema = ema;
@@ -428,10 +456,13 @@ TEST(Fit, LeavesWhatIsFrozenAndRefusesWhenNothingTrains) {
   EXPECT_EQ(report.steps, 7);
   EXPECT_EQ(report.precision, "f32");
   EXPECT_FALSE(net.is_training());
-  EXPECT_TRUE(at::equal(net.named_parameters()["hidden.weight"], start.named_parameters()["hidden.weight"]));
-  EXPECT_FALSE(at::equal(net.named_parameters()["fc.weight"], start.named_parameters()["fc.weight"]));
+  EXPECT_TRUE(at::equal(net.named_parameters()["hidden.weight"],
+                        start.named_parameters()["hidden.weight"]));
+  EXPECT_FALSE(
+      at::equal(net.named_parameters()["fc.weight"], start.named_parameters()["fc.weight"]));
   for (auto& parameter : net.parameters()) parameter.set_requires_grad(false);
-  EXPECT_THAT(error_of([&] { train(net, plain(1), objective, drawn); }), HasSubstr("every parameter is frozen"));
+  EXPECT_THAT(error_of([&] { train(net, plain(1), objective, drawn); }),
+              HasSubstr("every parameter is frozen"));
 }
 
 TEST(Fit, GivesTheSameWeightsForTheSameSeedAndOthersForAnother) {
@@ -454,8 +485,12 @@ class Watching final : public Objective {
     said += 'l';
     return Supervised(0).losses(net, batch);
   }
-  void starting(int64_t step, int64_t steps) override { said += fmt::format("s{}/{}", step, steps); }
-  void stepped(Net&, int64_t step, int64_t steps) override { said += fmt::format("{}{}/{} ", at::GradMode::is_enabled() ? "tracked" : "e", step, steps); }
+  void starting(int64_t step, int64_t steps) override {
+    said += fmt::format("s{}/{}", step, steps);
+  }
+  void stepped(Net&, int64_t step, int64_t steps) override {
+    said += fmt::format("{}{}/{} ", at::GradMode::is_enabled() ? "tracked" : "e", step, steps);
+  }
   std::string said;
 };
 
@@ -470,10 +505,13 @@ TEST(Fit, TellsAnObjectiveWhenAStepStartsAndEnds) {
 
 TEST(Supervised, SmoothsLabelsAndPassesOverUnknownRows) {
   LogitsAreClips net;
-  const auto clips = at::tensor({0.0f, std::log(3.0f), 5.0f, -5.0f}).view({2, 2});  // of the first row: 1/4, 3/4
+  const auto clips =
+      at::tensor({0.0f, std::log(3.0f), 5.0f, -5.0f}).view({2, 2});  // of the first row: 1/4, 3/4
   const auto batch = batch_of(clips, at::tensor({0.0f, 1.0f, kNan, kNan}).view({2, 2}));
-  EXPECT_NEAR(total(Supervised(0).losses(net, batch)).item<double>(), 0.2876820724, 1e-6);    // -ln 3/4
-  EXPECT_NEAR(total(Supervised(0.2).losses(net, batch)).item<double>(), 0.3975433013, 1e-6);  // -0.1 ln 1/4 - 0.9 ln 3/4
+  EXPECT_NEAR(total(Supervised(0).losses(net, batch)).item<double>(), 0.2876820724,
+              1e-6);  // -ln 3/4
+  EXPECT_NEAR(total(Supervised(0.2).losses(net, batch)).item<double>(), 0.3975433013,
+              1e-6);  // -0.1 ln 1/4 - 0.9 ln 3/4
 }
 
 class Resumption : public ::testing::TestWithParam<std::tuple<const char*, double, int64_t>> {};
@@ -491,9 +529,13 @@ TEST_P(Resumption, GivesTheWeightsOfARunThatWasNotKilledBitForBit) {
   train(straight, options, objective, drawn);
   const TemporaryFolder folder;
   const std::string checkpoint = folder / "fit.safetensors";
-  EXPECT_THROW(train(killed, options, objective, drawn_but(6 * accumulate - 1, be_killed), checkpoint), Killed);  // in step 5
+  EXPECT_THROW(
+      train(killed, options, objective, drawn_but(6 * accumulate - 1, be_killed), checkpoint),
+      Killed);  // in step 5
   EXPECT_EQ(step_of(checkpoint), 3);
-  EXPECT_THROW(train(killed_again, options, objective, drawn_but(6 * accumulate, be_killed), checkpoint), Killed);
+  EXPECT_THROW(
+      train(killed_again, options, objective, drawn_but(6 * accumulate, be_killed), checkpoint),
+      Killed);
   EXPECT_EQ(step_of(checkpoint), 6);
   const auto report = train(finished, options, objective, drawn, checkpoint);
   EXPECT_EQ(report.resumed_from, 6);
@@ -501,9 +543,13 @@ TEST_P(Resumption, GivesTheWeightsOfARunThatWasNotKilledBitForBit) {
   EXPECT_THAT(differing(straight, finished), IsEmpty());
 }
 
-INSTANTIATE_TEST_SUITE_P(Fit, Resumption, Combine(Values("sgd", "adamw"), Values(0, 0.9), Values<int64_t>(1, 2)), [](const auto& info) {
-  return fmt::format("{}{}_accumulate_{}", std::get<0>(info.param), std::get<1>(info.param) > 0 ? "_ema" : "", std::get<2>(info.param));
-});
+INSTANTIATE_TEST_SUITE_P(Fit, Resumption,
+                         Combine(Values("sgd", "adamw"), Values(0, 0.9), Values<int64_t>(1, 2)),
+                         [](const auto& info) {
+                           return fmt::format("{}{}_accumulate_{}", std::get<0>(info.param),
+                                              std::get<1>(info.param) > 0 ? "_ema" : "",
+                                              std::get<2>(info.param));
+                         });
 
 // Runs in a process of its own: a signal that was caught stays caught.
 int stopped_by_a_signal() {
@@ -520,12 +566,17 @@ int stopped_by_a_signal() {
   options.checkpoint_every = 1000;
   catch_signals();
   try {
-    train(stopped, options, objective, drawn_but(2, [] { std::raise(SIGTERM); }), folder / "stopped.safetensors");
+    train(stopped, options, objective, drawn_but(2, [] { std::raise(SIGTERM); }),
+          folder / "stopped.safetensors");
     return 1;
   } catch (const Interrupted& interrupted) {
     if (interrupted.signal != SIGTERM) return 2;
   }
-  return differing(load_safetensors(folder / "killed.safetensors"), load_safetensors(folder / "stopped.safetensors")).empty() ? 0 : 3;
+  return differing(load_safetensors(folder / "killed.safetensors"),
+                   load_safetensors(folder / "stopped.safetensors"))
+                 .empty()
+             ? 0
+             : 3;
 }
 
 TEST(FitDeathTest, ASignalLeavesTheCheckpointOfTheStepThatEnded) {
@@ -547,7 +598,8 @@ TEST(NotFinite, ALossStopsTheRunWithStepAndVideosAndAGoodCheckpoint) {
   TinyNet straight(1);
   TinyNet net(1);
   TinyNet continued(2);
-  const std::string message = error_of([&] { train(net, options, objective, poisoned, checkpoint); });
+  const std::string message =
+      error_of([&] { train(net, options, objective, poisoned, checkpoint); });
   EXPECT_THAT(message, HasSubstr("training step 3: the loss is not finite (label="));
   EXPECT_THAT(message, HasSubstr("video_300.mp4, video_301.mp4"));
   EXPECT_THAT(message, Not(HasSubstr("video_200.mp4")));
@@ -568,10 +620,12 @@ TEST(NotFinite, AGradientStopsTheRunInItsOwnStep) {
       SteepOnce objective(3 * accumulate);  // the first micro-batch of step 3
       const TemporaryFolder folder;
       TinyNet net(1);
-      const std::string message = error_of([&] { train(net, options, objective, drawn, folder / "fit.safetensors"); });
+      const std::string message =
+          error_of([&] { train(net, options, objective, drawn, folder / "fit.safetensors"); });
       EXPECT_THAT(message, HasSubstr("training step 3: the gradient is not finite"));
       EXPECT_THAT(message, HasSubstr(fmt::format("video_{}.mp4", 300 * accumulate)));
-      EXPECT_THAT(message, HasSubstr(fmt::format("video_{}.mp4", 100 * (4 * accumulate - 1)))) << "the last of the step";
+      EXPECT_THAT(message, HasSubstr(fmt::format("video_{}.mp4", 100 * (4 * accumulate - 1))))
+          << "the last of the step";
       EXPECT_EQ(step_of(folder / "fit.safetensors"), 3);
       EXPECT_THAT(not_finite(load_safetensors(folder / "fit.safetensors")), IsEmpty());
       EXPECT_THAT(not_finite(state(net)), IsEmpty());

@@ -9,8 +9,9 @@
 
 namespace distal {
 
-/// What save_checked left at `path`; nothing where there is no such file, or where it is not what was written: cut, damaged, unreadable.
-/// Such a file is removed and said, since training again gives the same.
+/// What save_checked left at `path`; nothing where there is no such file, or where it is not what
+/// was written: cut, damaged, unreadable. Such a file is removed and said, since training again
+/// gives the same.
 std::optional<Tensors> load_kept(const std::string& path, Progress& progress);
 
 }  // namespace distal

@@ -5,9 +5,12 @@
 namespace distal {
 
 Optimizer::Optimizer(const Net& net, const torch::nn::Module* extra, const TrainingOptions& options)
-    : adam_(options.optimizer == "adamw"), momentum_(options.momentum), weight_decay_(options.weight_decay) {
+    : adam_(options.optimizer == "adamw"),
+      momentum_(options.momentum),
+      weight_decay_(options.weight_decay) {
   add(net, "");
-  if (parameters_.empty()) fail("student.freeze: every parameter is frozen; leave at least the head free");
+  if (parameters_.empty())
+    fail("student.freeze: every parameter is frozen; leave at least the head free");
   if (extra) add(*extra, "extra.");
   moments_.resize(parameters_.size());
 }
@@ -26,16 +29,20 @@ void Optimizer::zero_grad() {
 
 void Optimizer::step(double learning_rate) {
   const torch::NoGradGuard no_grad;
-  std::vector<size_t> rows[2][2];  // [norms and biases, which have one dimension | matrices][stepped before | first step]
+  std::vector<size_t> rows[2][2];  // [norms and biases, which have one dimension |
+                                   // matrices][stepped before | first step]
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    if (parameters_[i].grad().defined()) rows[parameters_[i].dim() > 1][!moments_[i].first.defined()].push_back(i);
+    if (parameters_[i].grad().defined())
+      rows[parameters_[i].dim() > 1][!moments_[i].first.defined()].push_back(i);
   }
   for (const bool matrices : {false, true}) {
-    for (const bool fresh : {false, true}) step(rows[matrices][fresh], learning_rate, matrices ? weight_decay_ : 0, fresh);
+    for (const bool fresh : {false, true})
+      step(rows[matrices][fresh], learning_rate, matrices ? weight_decay_ : 0, fresh);
   }
 }
 
-void Optimizer::step(const std::vector<size_t>& rows, double learning_rate, double weight_decay, bool fresh) {
+void Optimizer::step(const std::vector<size_t>& rows, double learning_rate, double weight_decay,
+                     bool fresh) {
   if (rows.empty()) return;
   std::vector<torch::Tensor> weights, gradients, first, second, largest, steps;
   for (const size_t i : rows) {
@@ -55,9 +62,11 @@ void Optimizer::step(const std::vector<size_t>& rows, double learning_rate, doub
   }
   if (adam_) {
     at::_foreach_add_(steps, 1);
-    at::_fused_adamw_(weights, gradients, first, second, largest, steps, learning_rate, 0.9, 0.999, weight_decay, 1e-8, /*amsgrad=*/false, /*maximize=*/false);
+    at::_fused_adamw_(weights, gradients, first, second, largest, steps, learning_rate, 0.9, 0.999,
+                      weight_decay, 1e-8, /*amsgrad=*/false, /*maximize=*/false);
   } else {
-    at::_fused_sgd_(weights, gradients, momentum_ > 0 ? first : std::vector<torch::Tensor>{}, weight_decay, momentum_, learning_rate,
+    at::_fused_sgd_(weights, gradients, momentum_ > 0 ? first : std::vector<torch::Tensor>{},
+                    weight_decay, momentum_, learning_rate,
                     /*dampening=*/0, /*nesterov=*/momentum_ > 0, /*maximize=*/false, fresh);
   }
 }
@@ -68,7 +77,8 @@ Tensors Optimizer::state() const {
     const auto& [first, second, steps] = moments_[i];
     for (const auto& [kind, tensor] :
          {std::pair("first", first), {"second", second}, {"steps", steps}}) {
-      if (tensor.defined()) tensors.emplace_back(fmt::format("optimizer.{}.{}", kind, names_[i]), tensor);
+      if (tensor.defined())
+        tensors.emplace_back(fmt::format("optimizer.{}.{}", kind, names_[i]), tensor);
     }
   }
   return tensors;

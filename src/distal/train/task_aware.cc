@@ -35,8 +35,11 @@ class Watched final : public Net {
 TaskAware::TaskAware(Objective& inner, const Augmentation& family, const Net& net, Random random)
     : inner_(inner), weight_(family.head_weight()), extra_(std::make_shared<Parts>()) {
   expect(family.head_classes() > 1, "a family with a head has something to tell");
-  if (inner.extra()) extra_->register_module("inner", std::shared_ptr<torch::nn::Module>(std::shared_ptr<void>(), inner.extra()));  // not owned
-  head_ = extra_->register_module("head", std::make_shared<Linear>(net.embedding_size(), family.head_classes()));
+  if (inner.extra())
+    extra_->register_module("inner", std::shared_ptr<torch::nn::Module>(
+                                         std::shared_ptr<void>(), inner.extra()));  // not owned
+  head_ = extra_->register_module(
+      "head", std::make_shared<Linear>(net.embedding_size(), family.head_classes()));
   const torch::NoGradGuard no_grad;
   head_->weight.normal_(0, 0.01, at::make_generator<at::CPUGeneratorImpl>(random()));
   head_->bias.zero_();

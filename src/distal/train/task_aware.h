@@ -1,10 +1,12 @@
 #pragma once
-// A prediction head beside any objective, for families of augmentation that tell which transformation a clip went through
-// (data/augmentation.h, head_classes): the objective's losses, and
+// A prediction head beside any objective, for families of augmentation that tell which
+// transformation a clip went through (data/augmentation.h, head_classes): the objective's losses,
+// and
 //
 //   weight CE(head(f(clip)), transformation)    as `transform`,
 //
-// on the features that the objective has just computed, so it costs no second pass. One linear layer, thrown away after training.
+// on the features that the objective has just computed, so it costs no second pass. One linear
+// layer, thrown away after training.
 
 #include <memory>
 

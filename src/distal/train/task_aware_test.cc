@@ -1,4 +1,5 @@
-// A head beside an objective: its loss by hand, one pass of the network, and what is trained and kept.
+// A head beside an objective: its loss by hand, one pass of the network, and what is trained and
+// kept.
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
@@ -41,7 +42,8 @@ class Scaled final : public Objective {
  public:
   Scaled() { parts_->register_parameter("scale", at::ones({1})); }
   Losses losses(Net& net, const Batch& batch) override {
-    return {{"label", parts_->parameters()[0].squeeze() * Supervised().losses(net, batch)[0].second}};
+    return {
+        {"label", parts_->parameters()[0].squeeze() * Supervised().losses(net, batch)[0].second}};
   }
   torch::nn::Module* extra() override { return parts_.get(); }
   void starting(int64_t step, int64_t) override { started = step; }
@@ -65,7 +67,8 @@ Batch example(int64_t first = 0) {
   return batch;
 }
 
-const std::shared_ptr<const Augmentation> kFamily = make<Augmentation>("task_aware", "of: [reverse, speed], weight: 0.5");
+const std::shared_ptr<const Augmentation> kFamily =
+    make<Augmentation>("task_aware", "of: [reverse, speed], weight: 0.5");
 
 std::vector<std::string> names_of(const torch::nn::Module& module) {
   std::vector<std::string> names;
@@ -84,12 +87,15 @@ TEST(TaskAware, AddsTheCrossEntropyOfItsHeadWithoutAnotherPass) {
   EXPECT_EQ(all[1].first, "transform");
   EXPECT_TRUE(at::allclose(all[0].second, inner.losses(net, batch)[0].second));
   const auto head = objective.extra()->named_parameters();
-  const auto logits = net.forward(batch.clips).embedding.mm(head["head.weight"].t()) + head["head.bias"];
+  const auto logits =
+      net.forward(batch.clips).embedding.mm(head["head.weight"].t()) + head["head.bias"];
   const auto by_hand = -0.5 * logits.log_softmax(1).gather(1, batch.transform.unsqueeze(1)).mean();
   EXPECT_NEAR(all[1].second.item<double>(), by_hand.item<double>(), 1e-6);
-  EXPECT_NEAR(all[1].second.item<double>(), 0.5 * std::log(3), 0.02) << "it begins with nothing to say";
+  EXPECT_NEAR(all[1].second.item<double>(), 0.5 * std::log(3), 0.02)
+      << "it begins with nothing to say";
   all[1].second.backward();
-  EXPECT_GT(net.named_parameters()["hidden.weight"].grad().abs().sum().item<double>(), 0) << "the features learn to tell";
+  EXPECT_GT(net.named_parameters()["hidden.weight"].grad().abs().sum().item<double>(), 0)
+      << "the features learn to tell";
 }
 
 TEST(TaskAware, KeepsWhatTheObjectiveTrains) {
@@ -104,7 +110,8 @@ TEST(TaskAware, KeepsWhatTheObjectiveTrains) {
   Supervised plain;
   TaskAware alone(plain, *kFamily, net, Random(1));
   EXPECT_THAT(names_of(*alone.extra()), ElementsAre("head.weight", "head.bias"));
-  EXPECT_TRUE(state(*alone.extra())[0].second.equal(state(*objective.extra())[1].second)) << "the same random, the same head";
+  EXPECT_TRUE(state(*alone.extra())[0].second.equal(state(*objective.extra())[1].second))
+      << "the same random, the same head";
 }
 
 TEST(TaskAware, IsTrainedByTheLoopAndContinuesFromItsCheckpoint) {
@@ -134,8 +141,13 @@ TEST(TaskAware, IsTrainedByTheLoopAndContinuesFromItsCheckpoint) {
   Trained whole, killed, resumed;
   const std::string checkpoint = folder / "checkpoint";
   fit(whole.net, options, whole.objective, stream(8), Random(4), "", progress);
-  EXPECT_THAT(error_of([&] { fit(killed.net, options, killed.objective, stream(6), Random(4), checkpoint, progress); }), HasSubstr("the end of this stream"));
-  const FitReport report = fit(resumed.net, options, resumed.objective, stream(8), Random(4), checkpoint, progress);
+  EXPECT_THAT(error_of([&] {
+                fit(killed.net, options, killed.objective, stream(6), Random(4), checkpoint,
+                    progress);
+              }),
+              HasSubstr("the end of this stream"));
+  const FitReport report =
+      fit(resumed.net, options, resumed.objective, stream(8), Random(4), checkpoint, progress);
   EXPECT_EQ(report.resumed_from, 5);
   const Tensors a = state(*whole.objective.extra());
   const Tensors b = state(*resumed.objective.extra());

@@ -24,7 +24,8 @@ Output look(Net& net, const torch::Tensor& clips, Maps* maps) {
 Taught::Taught(std::shared_ptr<const DistillLoss> loss, double label_smoothing, Model teacher)
     : loss_(std::move(loss)), label_smoothing_(label_smoothing), teacher_(std::move(teacher)) {
   expect(loss_ != nullptr, "a teacher's answers are learned by a loss");
-  expect(teacher_ || !loss_->needs_teacher_network(), "a loss that compares features has the teacher's network");
+  expect(teacher_ || !loss_->needs_teacher_network(),
+         "a loss that compares features has the teacher's network");
   if (teacher_) teacher_->eval();
 }
 
@@ -68,10 +69,13 @@ Lesson Taught::lesson(Net& net, const Batch& batch) const {
 void Taught::add_teacher(Lesson& lesson, const Batch& batch) const {
   const torch::NoGradGuard no_grad;
   const FullPrecision full(c10::autocast_dispatch_keyset);
-  const Output seen = look(*teacher_, batch.clips, loss_->needs_maps() ? &lesson.teacher_maps : nullptr);
+  const Output seen =
+      look(*teacher_, batch.clips, loss_->needs_maps() ? &lesson.teacher_maps : nullptr);
   expect(seen.logits.sizes() == batch.teacher.sizes(), "the teacher knows the classes of the data");
   lesson.teacher_embedding = seen.embedding;
-  const auto now = seen.logits.to(torch::kFloat64).softmax(1).to(batch.teacher.scalar_type());  // as a cached answer is made
+  const auto now = seen.logits.to(torch::kFloat64)
+                       .softmax(1)
+                       .to(batch.teacher.scalar_type());  // as a cached answer is made
   lesson.teacher = torch::where(known_rows(batch.teacher).unsqueeze(1), now, batch.teacher);
 }
 

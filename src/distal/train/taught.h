@@ -1,8 +1,10 @@
 #pragma once
-// Learning from a teacher by a distillation loss, from its cached answers or by function matching: the teacher's network looks
-// at the very view that the student gets, in every step (L. Beyer et al., Knowledge distillation: a good teacher is patient and
-// consistent, CVPR 2022, arXiv 2106.05237, section 3). Then a step costs the teacher's forward pass too, and losses that compare
-// features have them. What a clip's answer cost is paid as before: clips nobody asked about learn nothing from the network.
+// Learning from a teacher by a distillation loss, from its cached answers or by function matching:
+// the teacher's network looks at the very view that the student gets, in every step (L. Beyer et
+// al., Knowledge distillation: a good teacher is patient and consistent, CVPR 2022, arXiv
+// 2106.05237, section 3). Then a step costs the teacher's forward pass too, and losses that compare
+// features have them. What a clip's answer cost is paid as before: clips nobody asked about learn
+// nothing from the network.
 
 #include <memory>
 
@@ -12,9 +14,11 @@ namespace distal {
 
 class Taught final : public Objective {
  public:
-  /// The loss gets the batch's truth, smoothed, and the teacher's probabilities: those of the batch, or for the same clips those
-  /// that `teacher` gives for the batch's view. The teacher runs in evaluation mode and full precision, without gradients.
-  explicit Taught(std::shared_ptr<const DistillLoss> loss, double label_smoothing = 0, Model teacher = nullptr);
+  /// The loss gets the batch's truth, smoothed, and the teacher's probabilities: those of the
+  /// batch, or for the same clips those that `teacher` gives for the batch's view. The teacher runs
+  /// in evaluation mode and full precision, without gradients.
+  explicit Taught(std::shared_ptr<const DistillLoss> loss, double label_smoothing = 0,
+                  Model teacher = nullptr);
 
   /// With a teacher, before fit: makes what the loss trains beside the net, and takes that and the
   /// teacher to the net's device. `example`: one clip that the teacher answered for, of the sizes
@@ -24,7 +28,9 @@ class Taught final : public Objective {
 
   Losses losses(Net& net, const Batch& batch) override;
   torch::nn::Module* extra() override { return parts_.get(); }
-  void starting(int64_t step, int64_t steps) override { progress_ = static_cast<double>(step) / static_cast<double>(steps); }
+  void starting(int64_t step, int64_t steps) override {
+    progress_ = static_cast<double>(step) / static_cast<double>(steps);
+  }
 
  private:
   Lesson lesson(Net& net, const Batch& batch) const;

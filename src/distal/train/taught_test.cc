@@ -1,4 +1,5 @@
-// Learning from a teacher: what a loss is handed, function matching, and parts that are trained, kept and continued.
+// Learning from a teacher: what a loss is handed, function matching, and parts that are trained,
+// kept and continued.
 
 #include "distal/train/taught.h"
 
@@ -24,7 +25,8 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 // Features [N, 4] to three classes over `width` hidden ones, which it shows as a map.
 class TinyNet final : public Classifier {
  public:
-  TinyNet(uint64_t seed, int64_t width) : hidden_(register_module("hidden", std::make_shared<Linear>(4, width))) {
+  TinyNet(uint64_t seed, int64_t width)
+      : hidden_(register_module("hidden", std::make_shared<Linear>(4, width))) {
     add_head(width, 3, 0.3);
     initialise(*this, Random(seed));
     const torch::NoGradGuard no_grad;
@@ -52,7 +54,8 @@ class Spy final : public DistillLoss {
   explicit Spy(bool network = false) : network_(network) {}
   Losses losses(const Lesson& lesson) const override {
     seen = lesson;
-    autocast = at::autocast::is_autocast_enabled(at::kCPU) && !c10::impl::tls_is_dispatch_key_excluded(c10::DispatchKey::AutocastCPU);
+    autocast = at::autocast::is_autocast_enabled(at::kCPU) &&
+               !c10::impl::tls_is_dispatch_key_excluded(c10::DispatchKey::AutocastCPU);
     return {{"spy", lesson.student.logits.sum()}, {"other", lesson.student.logits.sum()}};
   }
   bool needs_teacher_network() const override { return network_; }
@@ -70,7 +73,8 @@ Batch drawn(int64_t micro) {
   const auto generator = at::make_generator<at::CPUGeneratorImpl>(static_cast<uint64_t>(micro + 1));
   Batch batch;
   batch.clips = at::randn({8, 4}, generator, at::TensorOptions(at::kFloat));
-  batch.targets = at::one_hot(at::randint(3, {8}, generator, at::TensorOptions(at::kLong)), 3).to(at::kFloat);
+  batch.targets =
+      at::one_hot(at::randint(3, {8}, generator, at::TensorOptions(at::kLong)), 3).to(at::kFloat);
   batch.targets.slice(0, 4).fill_(kNan);
   batch.teacher = at::randn({8, 3}, generator, at::TensorOptions(at::kFloat)).softmax(1);
   batch.teacher.slice(0, 0, 2).fill_(kNan);
@@ -84,7 +88,9 @@ Batch one_clip() {
   return {at::zeros({1, 4}), even, at::zeros({1}, at::kLong), at::ones({1}), even};
 }
 
-bool close(const at::Tensor& a, const at::Tensor& b) { return at::allclose(a, b, 1e-6, 1e-6, /*equal_nan=*/true); }
+bool close(const at::Tensor& a, const at::Tensor& b) {
+  return at::allclose(a, b, 1e-6, 1e-6, /*equal_nan=*/true);
+}
 
 TEST(Taught, HandsSmoothedTruthAndTheCachedAnswersToALoss) {
   TinyNet net(1, 6);
@@ -119,7 +125,8 @@ TEST(Taught, ShowsATeacherAtHandTheStudentsViewOfTheClipsItAnsweredFor) {
   EXPECT_TRUE(teacher->seen.is_same(batch.clips));
   const auto now = teacher->forward(batch.clips);
   EXPECT_TRUE(close(spy->seen.teacher.slice(0, 2), now.logits.softmax(1).slice(0, 2)));
-  EXPECT_TRUE(spy->seen.teacher.slice(0, 0, 2).isnan().all().item<bool>()) << "nobody asked about these";
+  EXPECT_TRUE(spy->seen.teacher.slice(0, 0, 2).isnan().all().item<bool>())
+      << "nobody asked about these";
   EXPECT_TRUE(close(spy->seen.teacher_embedding, now.embedding));
   EXPECT_FALSE(spy->seen.teacher_embedding.requires_grad());
   EXPECT_EQ(spy->seen.student_maps.at("hidden").size(1), 6);
@@ -151,7 +158,9 @@ TEST(Taught, LearnsTheAnswersBesideALossOfFeatures) {
 
 TEST(Taught, PreparesThePartsOfALossOnceSizesAreKnown) {
   TinyNet net(1, 6);
-  Taught objective(make<DistillLoss>("sum", "of: [kd, hint, crd], hint: {map: hidden}, crd: {size: 5}"), 0, std::make_shared<TinyNet>(2, 9));
+  Taught objective(
+      make<DistillLoss>("sum", "of: [kd, hint, crd], hint: {map: hidden}, crd: {size: 5}"), 0,
+      std::make_shared<TinyNet>(2, 9));
   objective.prepare(net, one_clip(), 20, Random(1));
   ASSERT_NE(objective.extra(), nullptr);
   std::map<std::string, std::vector<int64_t>> sizes;
@@ -160,12 +169,14 @@ TEST(Taught, PreparesThePartsOfALossOnceSizesAreKnown) {
   EXPECT_EQ(sizes.at("crd.student.weight"), (std::vector<int64_t>{5, 6}));
   EXPECT_EQ(sizes.at("crd.teacher_bank"), (std::vector<int64_t>{20, 5}));
   Taught lost(make<DistillLoss>("at", "maps: [layer1]"), 0, std::make_shared<TinyNet>(2, 9));
-  EXPECT_THAT(error_of([&] { lost.prepare(net, one_clip(), 20, Random(1)); }), ::testing::HasSubstr("the student has no map 'layer1'; it has: embedding, hidden"));
+  EXPECT_THAT(error_of([&] { lost.prepare(net, one_clip(), 20, Random(1)); }),
+              ::testing::HasSubstr("the student has no map 'layer1'; it has: embedding, hidden"));
 }
 
 Tensors clone_of(const torch::nn::Module& module) {
   Tensors copies;
-  for (const auto& [name, tensor] : state(module)) copies.emplace_back(name, tensor.detach().clone());
+  for (const auto& [name, tensor] : state(module))
+    copies.emplace_back(name, tensor.detach().clone());
   return copies;
 }
 
@@ -191,7 +202,9 @@ TEST(Taught, AKilledRunContinuesBitForBitWithItsRegressorsAndItsBank) {
   const TemporaryFolder folder;
   const auto teacher = std::make_shared<TinyNet>(2, 9);
   const auto train = [&](TinyNet& net, int64_t killed_at, const std::string& checkpoint) {
-    Taught objective(make<DistillLoss>("sum", "of: [kd, hint, crd], hint: {map: hidden, warmup: 0.5, beta: 1}, crd: {size: 5, negatives: 6}"), 0.1, teacher);
+    Taught objective(make<DistillLoss>("sum", "of: [kd, hint, crd], hint: {map: hidden, warmup: "
+                                              "0.5, beta: 1}, crd: {size: 5, negatives: 6}"),
+                     0.1, teacher);
     objective.prepare(net, one_clip(), 20, Random(1));
     ConsoleProgress progress(ConsoleProgress::Mode::quiet);
     fit(net, options, objective, stream_of(killed_at), Random(1), checkpoint, progress);
@@ -203,10 +216,15 @@ TEST(Taught, AKilledRunContinuesBitForBitWithItsRegressorsAndItsBank) {
   const auto wanted = train(straight, -1, "");
   EXPECT_THROW(train(killed, 7, folder / "fit.safetensors"), Killed);
   const auto parts = train(continued, -1, folder / "fit.safetensors");
-  for (const auto& [name, tensor] : state(straight)) EXPECT_TRUE(at::equal(tensor, continued.named_parameters()[name])) << name;
+  for (const auto& [name, tensor] : state(straight))
+    EXPECT_TRUE(at::equal(tensor, continued.named_parameters()[name])) << name;
   ASSERT_EQ(parts.size(), wanted.size());
-  for (size_t i = 0; i < parts.size(); ++i) EXPECT_TRUE(at::equal(parts[i].second, wanted[i].second)) << parts[i].first;
-  EXPECT_THAT(wanted, ::testing::Contains(::testing::Pair("crd.normaliser", ::testing::Truly([](const at::Tensor& z) { return z.min().item<float>() > 0; }))));
+  for (size_t i = 0; i < parts.size(); ++i)
+    EXPECT_TRUE(at::equal(parts[i].second, wanted[i].second)) << parts[i].first;
+  EXPECT_THAT(wanted, ::testing::Contains(::testing::Pair("crd.normaliser",
+                                                          ::testing::Truly([](const at::Tensor& z) {
+                                                            return z.min().item<float>() > 0;
+                                                          }))));
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ class Bits {
   Bits(const uint8_t* data, int64_t size) : data_(data), size_(8 * size) {}
   int64_t take(int count) {
     int64_t value = 0;
-    for (; count > 0; --count, ++at_) value = value << 1 | (at_ < size_ ? data_[at_ / 8] >> (7 - at_ % 8) & 1 : 0);
+    for (; count > 0; --count, ++at_)
+      value = value << 1 | (at_ < size_ ? data_[at_ / 8] >> (7 - at_ % 8) & 1 : 0);
     return value;
   }
   /// Exp-Golomb code, H.264 9.1.
@@ -87,26 +88,42 @@ void messages(const std::vector<uint8_t>& unit, size_t head, Take take) {
 
 Bitstream::Entries entries_of(AVCodecID codec) {
   switch (codec) {
-    case AV_CODEC_ID_H264: case AV_CODEC_ID_HEVC: case AV_CODEC_ID_VP8: case AV_CODEC_ID_VP9: case AV_CODEC_ID_AV1: case AV_CODEC_ID_MPEG4:
-    case AV_CODEC_ID_MPEG1VIDEO: case AV_CODEC_ID_MPEG2VIDEO: return Bitstream::Entries::read;
-    case AV_CODEC_ID_FLV1: case AV_CODEC_ID_H263: case AV_CODEC_ID_H263P: case AV_CODEC_ID_MSMPEG4V1: case AV_CODEC_ID_MSMPEG4V2:
-    case AV_CODEC_ID_MSMPEG4V3: case AV_CODEC_ID_WMV1: case AV_CODEC_ID_WMV2: return Bitstream::Entries::decoded;  // no B-frames
-    case AV_CODEC_ID_PNG: return Bitstream::Entries::all;  // FFmpeg's table does not say so
+    case AV_CODEC_ID_H264:
+    case AV_CODEC_ID_HEVC:
+    case AV_CODEC_ID_VP8:
+    case AV_CODEC_ID_VP9:
+    case AV_CODEC_ID_AV1:
+    case AV_CODEC_ID_MPEG4:
+    case AV_CODEC_ID_MPEG1VIDEO:
+    case AV_CODEC_ID_MPEG2VIDEO: return Bitstream::Entries::read;
+    case AV_CODEC_ID_FLV1:
+    case AV_CODEC_ID_H263:
+    case AV_CODEC_ID_H263P:
+    case AV_CODEC_ID_MSMPEG4V1:
+    case AV_CODEC_ID_MSMPEG4V2:
+    case AV_CODEC_ID_MSMPEG4V3:
+    case AV_CODEC_ID_WMV1:
+    case AV_CODEC_ID_WMV2: return Bitstream::Entries::decoded;  // no B-frames
+    case AV_CODEC_ID_PNG: return Bitstream::Entries::all;       // FFmpeg's table does not say so
     default: break;
   }
   const AVCodecDescriptor* about = avcodec_descriptor_get(codec);
-  return about && (about->props & AV_CODEC_PROP_INTRA_ONLY) != 0 ? Bitstream::Entries::all : Bitstream::Entries::unknown;
+  return about && (about->props & AV_CODEC_PROP_INTRA_ONLY) != 0 ? Bitstream::Entries::all
+                                                                 : Bitstream::Entries::unknown;
 }
 
 }  // namespace
 
-Bitstream::Bitstream(const AVStream& stream) : stream_(stream), codec_(stream.codecpar->codec_id), entries_(entries_of(codec_)) {
-  if (entries_ == Entries::unknown) distrust(fmt::format("which frames of {} stand alone is not known", avcodec_get_name(codec_)));
+Bitstream::Bitstream(const AVStream& stream)
+    : stream_(stream), codec_(stream.codecpar->codec_id), entries_(entries_of(codec_)) {
+  if (entries_ == Entries::unknown)
+    distrust(fmt::format("which frames of {} stand alone is not known", avcodec_get_name(codec_)));
   const AVCodecParameters& about = *stream.codecpar;
   const bool avc = codec_ == AV_CODEC_ID_H264;
   const bool hevc = codec_ == AV_CODEC_ID_HEVC;
   if (!avc && !hevc) return;
-  if (about.extradata_size >= 23 - 16 * avc && about.extradata[0] == 1) length_bytes_ = (about.extradata[avc ? 4 : 21] & 3) + 1;
+  if (about.extradata_size >= 23 - 16 * avc && about.extradata[0] == 1)
+    length_bytes_ = (about.extradata[avc ? 4 : 21] & 3) + 1;
   extra();
 }
 
@@ -138,7 +155,9 @@ void Bitstream::extra() {
   const int64_t size = stream_.codecpar->extradata_size;
   if (data == nullptr || size == 0) return;
   const bool avc = codec_ == AV_CODEC_ID_H264;
-  const auto take = [&](const uint8_t* unit, int64_t bytes) { set_unit(avc ? unit[0] & 31 : unit[0] >> 1 & 63, unit, bytes); };
+  const auto take = [&](const uint8_t* unit, int64_t bytes) {
+    set_unit(avc ? unit[0] & 31 : unit[0] >> 1 & 63, unit, bytes);
+  };
   if (length_bytes_ == 0) return units(data, size, /*is_packet=*/false, take);
   int64_t at = avc ? 5 : 22;  // avcC: sets of two kinds, counted; hvcC: arrays of units
   const auto rows = [&](int64_t count) {
@@ -181,7 +200,8 @@ void Bitstream::set_unit(int kind, const uint8_t* data, int64_t size) {
     const int64_t profile = bits.take(8);
     bits.take(16);
     number = bits.golomb();
-    if (profile == 100 || profile == 110 || profile == 122 || profile == 244 || profile == 44 || profile == 83 || profile == 86) {
+    if (profile == 100 || profile == 110 || profile == 122 || profile == 244 || profile == 44 ||
+        profile == 83 || profile == 86) {
       const int64_t chroma = bits.golomb();
       planes_ = chroma == 3 && bits.take(1) != 0;
       bits.golomb();
@@ -207,7 +227,7 @@ void Bitstream::set_unit(int kind, const uint8_t* data, int64_t size) {
     bits.take(1);
     bits.golomb();
     bits.golomb();
-    fields_ = bits.take(1) == 0;                                // frame_mbs_only_flag
+    fields_ = bits.take(1) == 0;  // frame_mbs_only_flag
   } else if (kind == 8 || kind == 34) {
     number = bits.golomb();
   }
@@ -216,10 +236,13 @@ void Bitstream::set_unit(int kind, const uint8_t* data, int64_t size) {
   if (!fresh && known->second != content) distrust("its parameters change in mid-stream");
 }
 
-/// The decoder keeps an orientation until it is taken back, so one that starts later must meet the same.
+/// The decoder keeps an orientation until it is taken back, so one that starts later must meet the
+/// same.
 void Bitstream::turn_at(bool entry, const std::string& turned) {
-  if (packets_ == 1) turned_ = turned;
-  else if (turned != turned_ && (entry || !turned.empty())) distrust("its orientation changes in mid-stream, or is said at its start alone");
+  if (packets_ == 1)
+    turned_ = turned;
+  else if (turned != turned_ && (entry || !turned.empty()))
+    distrust("its orientation changes in mid-stream, or is said at its start alone");
 }
 
 /// field_pic_flag of a slice (H.264, 7.3.3).
@@ -253,8 +276,11 @@ Bitstream::Said Bitstream::look_h264(const AVPacket& packet) {
     if (kind != 6) return;
     messages(unescaped(unit, size), 1, [&](int type, const uint8_t* data, int64_t bytes) {
       Bits bits(data, bytes);
-      if (type == kRecoveryPoint) recovers = bits.golomb() == 0 && bits.take(1) != 0 && bits.take(1) == 0;  // here, exactly, no broken link
-      if (type == kDisplayOrientation) turned.assign(reinterpret_cast<const char*>(data), static_cast<size_t>(bytes));
+      if (type == kRecoveryPoint)
+        recovers = bits.golomb() == 0 && bits.take(1) != 0 &&
+                   bits.take(1) == 0;  // here, exactly, no broken link
+      if (type == kDisplayOrientation)
+        turned.assign(reinterpret_cast<const char*>(data), static_cast<size_t>(bytes));
     });
   });
   said.entry = instant || recovers;
@@ -281,13 +307,15 @@ Bitstream::Said Bitstream::look_hevc(const AVPacket& packet) {
     if (kind < 32 && first < 0) first = kind;
     if (kind != 39) return;
     messages(unescaped(unit, size), 2, [&](int type, const uint8_t* data, int64_t bytes) {
-      if (type == kDisplayOrientation) turned.assign(reinterpret_cast<const char*>(data), static_cast<size_t>(bytes));
+      if (type == kDisplayOrientation)
+        turned.assign(reinterpret_cast<const char*>(data), static_cast<size_t>(bytes));
     });
   });
   said.entry = first >= 16 && first <= 21;
   said.clean = first == 19 || first == 20;
   said.picture = first >= 0;
-  if (first < 0 || (first >= 16 && first <= 18)) said.frames = -1;  // a broken link throws the frames away that lead it
+  if (first < 0 || (first >= 16 && first <= 18))
+    said.frames = -1;  // a broken link throws the frames away that lead it
   turn_at(said.entry, turned);
   ended_ |= ends;
   return said;
@@ -313,8 +341,11 @@ Bitstream::Said Bitstream::look_mpeg12(const AVPacket& packet) {
       bits.take(16 + 2);
       fields += bits.take(2) != 3;
     } else if (kind == 0xb3) {
-      const std::string head(reinterpret_cast<const char*>(data + begin), static_cast<size_t>(at - begin));
-      if (const auto [known, fresh] = sets_.emplace(std::pair(kind, 0), head); !fresh && known->second != head) distrust("its parameters change in mid-stream");
+      const std::string head(reinterpret_cast<const char*>(data + begin),
+                             static_cast<size_t>(at - begin));
+      if (const auto [known, fresh] = sets_.emplace(std::pair(kind, 0), head);
+          !fresh && known->second != head)
+        distrust("its parameters change in mid-stream");
     }
     ends |= kind == 0xb7;
   }
@@ -324,7 +355,8 @@ Bitstream::Said Bitstream::look_mpeg12(const AVPacket& packet) {
 }
 
 Bitstream::Said Bitstream::look_mpeg4(const AVPacket& packet) {
-  constexpr int64_t kEmpty = 8;  // bytes of a picture that may say no more than "as before", which shows no frame
+  constexpr int64_t kEmpty =
+      8;  // bytes of a picture that may say no more than "as before", which shows no frame
   Said said;
   const uint8_t* data = packet.data;
   const int64_t size = packet.size;
@@ -340,8 +372,11 @@ Bitstream::Said Bitstream::look_mpeg4(const AVPacket& packet) {
       if (pictures++ == 0) said.entry = said.clean = bits.take(2) == 0;
       shortest = std::min(shortest, at - begin - 1);
     } else if (kind >= 0x20 && kind <= 0x2f) {
-      const std::string head(reinterpret_cast<const char*>(data + begin), static_cast<size_t>(at - begin));
-      if (const auto [known, fresh] = sets_.emplace(std::pair(kind, 0), head); !fresh && known->second != head) distrust("its parameters change in mid-stream");
+      const std::string head(reinterpret_cast<const char*>(data + begin),
+                             static_cast<size_t>(at - begin));
+      if (const auto [known, fresh] = sets_.emplace(std::pair(kind, 0), head);
+          !fresh && known->second != head)
+        distrust("its parameters change in mid-stream");
     }
   }
   if (pictures != 1 || shortest <= kEmpty) said.frames = -1;
@@ -401,7 +436,8 @@ void Bitstream::require_same_side_data(const AVPacket& packet) {
   for (int i = 0; i < packet.side_data_elems; ++i) {
     const AVPacketSideDataType type = packet.side_data[i].type;
     if (type == AV_PKT_DATA_PALETTE) distrust("its palette stands beside its pictures");
-    if (type == AV_PKT_DATA_NEW_EXTRADATA || type == AV_PKT_DATA_PARAM_CHANGE) distrust("its parameters change in mid-stream");
+    if (type == AV_PKT_DATA_NEW_EXTRADATA || type == AV_PKT_DATA_PARAM_CHANGE)
+      distrust("its parameters change in mid-stream");
   }
 }
 

@@ -18,7 +18,8 @@ int matrix_of(const AVFrame& frame) {
   }
 }
 
-/// Where the stored pixel (0, 0) goes, and how far its right and lower neighbours are, in pixels of the upright picture.
+/// Where the stored pixel (0, 0) goes, and how far its right and lower neighbours are, in pixels of
+/// the upright picture.
 struct Turn {
   int64_t origin, right, down;
 };
@@ -52,7 +53,8 @@ int method(const AVFrame& frame, int height, int width) {
 
 }  // namespace
 
-/// Values keep their range and matrix. The fast path to RGB wants pairs of rows: an odd height gets one more, never shown.
+/// Values keep their range and matrix. The fast path to RGB wants pairs of rows: an odd height gets
+/// one more, never shown.
 void Converter::scale_planes(const AVFrame& frame, int height, int width) {
   const int even = height + height % 2;
   if (small_->width != width || small_->height != even) {
@@ -61,27 +63,39 @@ void Converter::scale_planes(const AVFrame& frame, int height, int width) {
     small_->width = width;
     small_->height = even;
     ffmpeg::check(av_frame_get_buffer(small_.get(), 0), "a scaled picture");
-    std::memset(small_->data[0], 0, static_cast<size_t>(small_->linesize[0]) * static_cast<size_t>(even));
+    std::memset(small_->data[0], 0,
+                static_cast<size_t>(small_->linesize[0]) * static_cast<size_t>(even));
   }
-  plane_scaler_.reset(sws_getCachedContext(plane_scaler_.release(), frame.width, frame.height, AV_PIX_FMT_YUV420P, width, height,
-                                           AV_PIX_FMT_YUV420P, method(frame, height, width), nullptr, nullptr, nullptr));
-  if (!plane_scaler_) fail("no scaling from {}x{} to {}x{} in this FFmpeg", frame.width, frame.height, width, height);
-  ffmpeg::check(sws_scale(plane_scaler_.get(), frame.data, frame.linesize, 0, frame.height, small_->data, small_->linesize), "scaling");
+  plane_scaler_.reset(sws_getCachedContext(
+      plane_scaler_.release(), frame.width, frame.height, AV_PIX_FMT_YUV420P, width, height,
+      AV_PIX_FMT_YUV420P, method(frame, height, width), nullptr, nullptr, nullptr));
+  if (!plane_scaler_)
+    fail("no scaling from {}x{} to {}x{} in this FFmpeg", frame.width, frame.height, width, height);
+  ffmpeg::check(sws_scale(plane_scaler_.get(), frame.data, frame.linesize, 0, frame.height,
+                          small_->data, small_->linesize),
+                "scaling");
 }
 
-void Converter::to_rgb(const AVFrame& picture, const AVFrame& declared, int height, int width, uint8_t* rows, int stride) {
+void Converter::to_rgb(const AVFrame& picture, const AVFrame& declared, int height, int width,
+                       uint8_t* rows, int stride) {
   const auto format = static_cast<AVPixelFormat>(picture.format);
-  rgb_scaler_.reset(sws_getCachedContext(rgb_scaler_.release(), picture.width, picture.height, format, width, height,
-                                         AV_PIX_FMT_RGB24, method(picture, height, width), nullptr, nullptr, nullptr));
-  if (!rgb_scaler_) fail("no conversion from {} to RGB in this FFmpeg", av_get_pix_fmt_name(format));
+  rgb_scaler_.reset(sws_getCachedContext(
+      rgb_scaler_.release(), picture.width, picture.height, format, width, height, AV_PIX_FMT_RGB24,
+      method(picture, height, width), nullptr, nullptr, nullptr));
+  if (!rgb_scaler_)
+    fail("no conversion from {} to RGB in this FFmpeg", av_get_pix_fmt_name(format));
   const int* matrix = sws_getCoefficients(matrix_of(declared));
-  sws_setColorspaceDetails(rgb_scaler_.get(), matrix, ffmpeg::is_full_range(declared), matrix, 1, 0, 1 << 16, 1 << 16);
+  sws_setColorspaceDetails(rgb_scaler_.get(), matrix, ffmpeg::is_full_range(declared), matrix, 1, 0,
+                           1 << 16, 1 << 16);
   uint8_t* const planes[4] = {rows};
   const int strides[4] = {stride};
-  ffmpeg::check(sws_scale(rgb_scaler_.get(), picture.data, picture.linesize, 0, picture.height, planes, strides), "conversion to RGB");
+  ffmpeg::check(sws_scale(rgb_scaler_.get(), picture.data, picture.linesize, 0, picture.height,
+                          planes, strides),
+                "conversion to RGB");
 }
 
-void Converter::convert(const AVFrame& frame, int rotation, int64_t height, int64_t width, uint8_t* rgb, bool mirrored) {
+void Converter::convert(const AVFrame& frame, int rotation, int64_t height, int64_t width,
+                        uint8_t* rgb, bool mirrored) {
   const bool lies = rotation % 180 != 0;
   const int64_t rows = lies ? width : height;
   const int64_t columns = lies ? height : width;
@@ -89,7 +103,8 @@ void Converter::convert(const AVFrame& frame, int rotation, int64_t height, int6
   lying_.resize(static_cast<size_t>(stride * (rows + 1) + 2 * kAlign));
   void* start = lying_.data();
   size_t space = lying_.size();
-  auto* base = static_cast<uint8_t*>(std::align(kAlign, static_cast<size_t>(stride * rows), start, space));
+  auto* base =
+      static_cast<uint8_t*>(std::align(kAlign, static_cast<size_t>(stride * rows), start, space));
   const int row_count = static_cast<int>(rows);
   const int column_count = static_cast<int>(columns);
   if (is_planar_420(frame) && (frame.height != rows || frame.width != columns)) {
@@ -107,7 +122,8 @@ void Converter::convert(const AVFrame& frame, int rotation, int64_t height, int6
       std::memcpy(to, from, static_cast<size_t>(3 * columns));
       continue;
     }
-    for (int64_t column = 0; column < columns; ++column) std::memcpy(to + 3 * column * t.right, from + 3 * column, 3);
+    for (int64_t column = 0; column < columns; ++column)
+      std::memcpy(to + 3 * column * t.right, from + 3 * column, 3);
   }
 }
 

@@ -17,18 +17,21 @@ namespace {
 
 constexpr int64_t kFileStart = -1;  // a place to decode from that needs no seek
 constexpr int64_t kNowhere = -2;
-constexpr size_t kManySkipped = 256;  // times of frames left out that are remembered before the old ones are forgotten
-constexpr int64_t kNear = 8;        // decoding over so many frames up to a key frame costs less than a seek to it
+constexpr size_t kManySkipped =
+    256;  // times of frames left out that are remembered before the old ones are forgotten
+constexpr int64_t kNear =
+    8;  // decoding over so many frames up to a key frame costs less than a seek to it
 
 /// A frame that memory was lacking for is not damaged.
 void require_memory(int code) {
   if (code == AVERROR(ENOMEM)) throw std::bad_alloc();
 }
 
-/// Whether a frame that nothing refers to may be left out undecoded. In VP8, VP9 and AV1 it may change what later headers build on: maps of segments,
-/// probabilities.
+/// Whether a frame that nothing refers to may be left out undecoded. In VP8, VP9 and AV1 it may
+/// change what later headers build on: maps of segments, probabilities.
 bool leaves_nothing_behind(AVCodecID codec) {
-  constexpr AVCodecID kCodecs[] = {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG1VIDEO, AV_CODEC_ID_MPEG2VIDEO, AV_CODEC_ID_MPEG4};
+  constexpr AVCodecID kCodecs[] = {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG1VIDEO,
+                                   AV_CODEC_ID_MPEG2VIDEO, AV_CODEC_ID_MPEG4};
   return std::find(std::begin(kCodecs), std::end(kCodecs), codec) != std::end(kCodecs);
 }
 
@@ -37,7 +40,9 @@ bool leaves_nothing_behind(AVCodecID codec) {
 std::pair<int64_t, int64_t> Resize::apply(int64_t height, int64_t width) const {
   if (short_side_px <= 0) return {height, width};
   const int64_t side = std::min(height, width);
-  const auto scaled = [&](int64_t length) { return std::max<int64_t>(1, (length * short_side_px + side / 2) / side); };
+  const auto scaled = [&](int64_t length) {
+    return std::max<int64_t>(1, (length * short_side_px + side / 2) / side);
+  };
   return {scaled(height), scaled(width)};
 }
 
@@ -48,8 +53,9 @@ struct Decoder::State {
   /// The frame with index `index`, or what stands for it. Valid until the next call.
   const AVFrame* show(int64_t index);
   bool within_reach(int64_t index) const;
-  int64_t key_before(int64_t index) const;  // the last key frame at or before `index`, else kFileStart
-  int64_t start_at(int64_t key);            // where it began: `key`, or an earlier one, or kFileStart
+  int64_t key_before(
+      int64_t index) const;       // the last key frame at or before `index`, else kFileStart
+  int64_t start_at(int64_t key);  // where it began: `key`, or an earlier one, or kFileStart
   bool jump(int64_t target, int64_t key);
   bool find(int64_t key_pts);
   void restart_codec();
@@ -75,16 +81,18 @@ struct Decoder::State {
   Frame incoming = make_frame();
   Frame current = make_frame();
   Frame previous = make_frame();
-  int64_t number = 0;             // of the next frame, in a file that is not seekable
-  int64_t began = kNowhere;       // the key frame, or kFileStart, that `current` was decoded from
-  int64_t floor_pts = INT64_MIN;  // earlier frames lead an open GOP: their references were not decoded
-  bool held = false;              // `packet` was read by a seek and not sent yet
-  bool drained = false;           // the end of the file was sent
+  int64_t number = 0;        // of the next frame, in a file that is not seekable
+  int64_t began = kNowhere;  // the key frame, or kFileStart, that `current` was decoded from
+  int64_t floor_pts =
+      INT64_MIN;         // earlier frames lead an open GOP: their references were not decoded
+  bool held = false;     // `packet` was read by a seek and not sent yet
+  bool drained = false;  // the end of the file was sent
   bool may_skip;
-  bool broken_off = false;        // the last call threw: where the file stands is unknown
-  bool left_out = false;                // the decoder was allowed to leave frames out since the last seek
-  std::unordered_set<int64_t> skipped;  // their presentation times; those behind `previous` may be forgotten
-  std::vector<int64_t> wanted;          // of this call, ascending
+  bool broken_off = false;  // the last call threw: where the file stands is unknown
+  bool left_out = false;    // the decoder was allowed to leave frames out since the last seek
+  std::unordered_set<int64_t>
+      skipped;  // their presentation times; those behind `previous` may be forgotten
+  std::vector<int64_t> wanted;  // of this call, ascending
   Work work;
 };
 
@@ -97,15 +105,17 @@ Decoder::State::State(const VideoInfo& video, double deadline_s)
 
 void Decoder::State::require_time() const {
   if (info.seekable || !deadline.passed()) return deadline.require_time(info.path, "decoding");
-  fail("{}: decoding took longer than {:g} s (deadline): it plays from its start only, for {}; distal shrink makes a copy that is quick to read", info.path,
-       deadline.budget_s(), info.doubt);
+  fail("{}: decoding took longer than {:g} s (deadline): it plays from its start only, for {}; "
+       "distal shrink makes a copy that is quick to read",
+       info.path, deadline.budget_s(), info.doubt);
 }
 
 void Decoder::State::require_unchanged() const {
   const auto now = FileStamp::of(info.path);
   if (!now) fail("{}: taken away since it was probed; put it back", info.path);
   if (*now != info.stamp()) {
-    fail("{}: changed since it was probed ({} bytes then, {} now); probe it again", info.path, info.bytes, now->bytes);
+    fail("{}: changed since it was probed ({} bytes then, {} now); probe it again", info.path,
+         info.bytes, now->bytes);
   }
 }
 
@@ -125,10 +135,12 @@ void Decoder::State::forget() {
   skipped.clear();
 }
 
-/// Positions the file so that `packet` holds the key frame's packet, after asking FFmpeg for the place of `target`.
+/// Positions the file so that `packet` holds the key frame's packet, after asking FFmpeg for the
+/// place of `target`.
 bool Decoder::State::jump(int64_t target, int64_t key) {
   const int64_t target_pts = info.pts[static_cast<size_t>(target)];
-  if (av_seek_frame(input.format.get(), input.video->index, target_pts, AVSEEK_FLAG_BACKWARD) < 0) return false;
+  if (av_seek_frame(input.format.get(), input.video->index, target_pts, AVSEEK_FLAG_BACKWARD) < 0)
+    return false;
   return find(info.pts[static_cast<size_t>(key)]);
 }
 
@@ -143,15 +155,17 @@ bool Decoder::State::find(int64_t key_pts) {
   return false;
 }
 
-/// Some containers (MPEG-TS) land behind the place they were asked for: then ask for earlier ones, each time twice as far, and
-/// at last read from the start of the file. A key frame that none of them leads to (damage, a file that shrank) is one no longer.
+/// Some containers (MPEG-TS) land behind the place they were asked for: then ask for earlier ones,
+/// each time twice as far, and at last read from the start of the file. A key frame that none of
+/// them leads to (damage, a file that shrank) is one no longer.
 int64_t Decoder::State::start_at(int64_t key) {
   ++work.seeks;
   for (; key >= 0; key = key_before(key)) {
     forget();
     int64_t back = 1;
     bool found = false;
-    for (int64_t target = key; !found && target >= 0; target = key_before(target - back), back *= 2) found = jump(target, key);
+    for (int64_t target = key; !found && target >= 0; target = key_before(target - back), back *= 2)
+      found = jump(target, key);
     if (!found) reopen();
     if (found || find(info.pts[static_cast<size_t>(key)])) {
       restart_codec();
@@ -167,13 +181,16 @@ int64_t Decoder::State::start_at(int64_t key) {
 
 /// Damage may have left false parameter sets behind, which outlive a flush.
 void Decoder::State::restart_codec() {
-  if (damaged) codec = open_decoder(info.path, *input.video);
-  else avcodec_flush_buffers(codec.get());
+  if (damaged)
+    codec = open_decoder(info.path, *input.video);
+  else
+    avcodec_flush_buffers(codec.get());
 }
 
 void Decoder::State::reopen() {
   forget();
-  require_unchanged();  // before: says more than what opening another file would; after: it may have come in between
+  require_unchanged();  // before: says more than what opening another file would; after: it may
+                        // have come in between
   Input opened = open_input(info.path, deadline, info.stream);
   require_unchanged();
   codec = open_decoder(info.path, *opened.video);
@@ -181,9 +198,11 @@ void Decoder::State::reopen() {
   keep_video_alone(input);
 }
 
-/// Frames that nobody asked for and nothing refers to need no decoding (a third of the work with two B-frames).
+/// Frames that nobody asked for and nothing refers to need no decoding (a third of the work with
+/// two B-frames).
 void Decoder::State::send() {
-  const bool skip = may_skip && packet->pts != AV_NOPTS_VALUE && !wanted.empty() && packet->pts < wanted.back() &&
+  const bool skip = may_skip && packet->pts != AV_NOPTS_VALUE && !wanted.empty() &&
+                    packet->pts < wanted.back() &&
                     !std::binary_search(wanted.begin(), wanted.end(), packet->pts);
   codec->reordered_opaque = damaged && is_spoilt(*packet, input);
   codec->skip_frame = skip ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
@@ -191,11 +210,13 @@ void Decoder::State::send() {
     left_out = true;
     skipped.insert(packet->pts);
   }
-  require_memory(avcodec_send_packet(codec.get(), packet.get()));  // damage shows as frames that do not come
+  require_memory(
+      avcodec_send_packet(codec.get(), packet.get()));  // damage shows as frames that do not come
 }
 
-/// The next packet: 0; or AVERROR_EOF at the end, which is also where damage ended the pass of `probe`; or the demuxer's
-/// complaint. What a failing disk or a changed file leaves out must not pass for the end.
+/// The next packet: 0; or AVERROR_EOF at the end, which is also where damage ended the pass of
+/// `probe`; or the demuxer's complaint. What a failing disk or a changed file leaves out must not
+/// pass for the end.
 int Decoder::State::read() {
   const int code = read_packet(*input.format, *packet);
   if (code >= 0) return 0;
@@ -213,7 +234,8 @@ bool Decoder::State::feed() {
     require_time();
     const int code = held ? 0 : read();
     if (code < 0) {
-      if (code != AVERROR_EOF) fail("{}: reading stopped: {}; probe it again", info.path, words(code));
+      if (code != AVERROR_EOF)
+        fail("{}: reading stopped: {}; probe it again", info.path, words(code));
       drained = true;
       avcodec_send_packet(codec.get(), nullptr);
       return true;
@@ -227,7 +249,8 @@ bool Decoder::State::feed() {
 }
 
 size_t Decoder::State::place_of(int64_t pts) const {
-  return static_cast<size_t>(std::lower_bound(info.pts.begin(), info.pts.end(), pts) - info.pts.begin());
+  return static_cast<size_t>(std::lower_bound(info.pts.begin(), info.pts.end(), pts) -
+                             info.pts.begin());
 }
 
 /// Sound, listed, not before the key frame, after the frame before.
@@ -292,7 +315,9 @@ const AVFrame* Decoder::State::show(int64_t index) {
     }
     start = start_at(start);
   }
-  if (!filled(current)) fail("{}: no frame can be read near {:.3f} s; copy it again, or remove it from the list", info.path, info.time_s[static_cast<size_t>(index)]);
+  if (!filled(current))
+    fail("{}: no frame can be read near {:.3f} s; copy it again, or remove it from the list",
+         info.path, info.time_s[static_cast<size_t>(index)]);
   return current.get();
 }
 
@@ -311,7 +336,8 @@ void Decoder::State::begin(std::span<const int64_t> indices, double deadline_s) 
     std::erase_if(skipped, [&](int64_t pts) { return pts < previous->pts; });
 }
 
-Decoder::Decoder(const VideoInfo& info, double deadline_s) : state_(std::make_unique<State>(info, deadline_s)) {}
+Decoder::Decoder(const VideoInfo& info, double deadline_s)
+    : state_(std::make_unique<State>(info, deadline_s)) {}
 Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 Decoder::Work Decoder::work() const { return state_->work; }
@@ -328,10 +354,12 @@ Frames Decoder::at_frames(std::span<const int64_t> indices, Resize resize, doubl
   state.begin(indices, deadline_s);
   const auto count = static_cast<int64_t>(indices.size());
   const auto [height, width] = resize.apply(info.height, info.width);
-  Frames out{torch::empty({count, height, width, 3}, torch::kUInt8), torch::empty({count}, torch::kFloat64), std::vector<int64_t>(indices.size())};
+  Frames out{torch::empty({count, height, width, 3}, torch::kUInt8),
+             torch::empty({count}, torch::kFloat64), std::vector<int64_t>(indices.size())};
   std::vector<int64_t> order(indices.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return indices[a] < indices[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return indices[a] < indices[b]; });
 
   uint8_t* const rgb = out.frames.data_ptr<uint8_t>();
   const int64_t bytes = height * width * 3;
@@ -347,7 +375,8 @@ Frames Decoder::at_frames(std::span<const int64_t> indices, Resize resize, doubl
     const AVFrame& frame = *state.show(index);
     out.shown[row] = static_cast<int64_t>(state.place_of(frame.pts));
     const Orientation upright = orientation_of(frame, *state.input.video);
-    state.converter.convert(frame, upright.rotation, height, width, rgb + row * bytes, upright.mirrored);
+    state.converter.convert(frame, upright.rotation, height, width, rgb + row * bytes,
+                            upright.mirrored);
     ++state.work.converted;
   }
   state.require_unchanged();

@@ -66,7 +66,8 @@ Shown shown(const AVFrame& frame, double start_s, const VideoInfo& info, Convert
   return shown;
 }
 
-/// Every frame from the first to the last with the time its container gives; an AVI with B-frames gives none but its rate.
+/// Every frame from the first to the last with the time its container gives; an AVI with B-frames
+/// gives none but its rate.
 std::vector<Shown> play_timed(const VideoInfo& info, const SyntheticOptions& options) {
   using namespace ffmpeg;
   const Deadline never;
@@ -75,14 +76,16 @@ std::vector<Shown> play_timed(const VideoInfo& info, const SyntheticOptions& opt
   const Packet packet = make_packet();
   const Frame frame = make_frame();
   Converter converter;
-  const bool counted = std::string_view(input.format->iformat->name) == "avi" && options.b_frames > 0;
+  const bool counted =
+      std::string_view(input.format->iformat->name) == "avi" && options.b_frames > 0;
   int64_t first_pts = AV_NOPTS_VALUE;
   std::vector<Shown> all;
   const auto receive = [&] {
     while (avcodec_receive_frame(codec.get(), frame.get()) >= 0) {
       if (first_pts == AV_NOPTS_VALUE) first_pts = frame->pts;
-      const double start_s = counted ? static_cast<double>(all.size()) / options.rate
-                                     : static_cast<double>(frame->pts - first_pts) * av_q2d(input.video->time_base);
+      const double start_s =
+          counted ? static_cast<double>(all.size()) / options.rate
+                  : static_cast<double>(frame->pts - first_pts) * av_q2d(input.video->time_base);
       all.push_back(shown(*frame, start_s, info, converter));
     }
   };
@@ -116,8 +119,10 @@ std::vector<Kind> kinds() {
       {"variable rate", "variable.mp4", 0, O{.variable_rate = true}},
       {"B-frames", "b.mp4", 0, O{.frames = 50, .b_frames = 3}},
       {"open GOP", "open.mp4", 0, O{.frames = 60, .b_frames = 3, .gop = 10, .open_gop = true}},
-      {"open GOP in Matroska", "open.mkv", 0, O{.frames = 60, .b_frames = 3, .gop = 10, .open_gop = true}},
-      {"open GOP in MPEG-TS", "open.ts", 0, O{.frames = 60, .b_frames = 3, .gop = 10, .open_gop = true}},
+      {"open GOP in Matroska", "open.mkv", 0,
+       O{.frames = 60, .b_frames = 3, .gop = 10, .open_gop = true}},
+      {"open GOP in MPEG-TS", "open.ts", 0,
+       O{.frames = 60, .b_frames = 3, .gop = 10, .open_gop = true}},
       {"first time not 0", "late.mp4", 0, O{.b_frames = 2, .first_s = 1.5}},
       {"first time not 0 in Matroska", "late.mkv", 0, O{.b_frames = 2, .first_s = 1.5}},
       {"edit list inside a GOP", "edit.mp4", 8, O{.frames = 40, .b_frames = 2, .first_s = -0.32}},
@@ -167,7 +172,8 @@ TEST(Decoder, TheIndexListsTheFramesThatAPlayerShows) {
     ASSERT_EQ(info.frames(), static_cast<int64_t>(played.size()));
     ASSERT_EQ(info.frames(), kind.options.frames - kind.first_number);
     for (size_t i = 0; i < played.size(); ++i) {
-      ASSERT_EQ(read_number(played[i].rgb[0].data(), info.height, info.width), kind.first_number + static_cast<int64_t>(i));
+      ASSERT_EQ(read_number(played[i].rgb[0].data(), info.height, info.width),
+                kind.first_number + static_cast<int64_t>(i));
       ASSERT_NEAR(info.time_s[i], played[i].start_s, 1e-9) << i;
     }
   }
@@ -178,10 +184,13 @@ TEST(Decoder, TheIndexHoldsTheTimesThatWereWritten) {
   for (const auto& [kind, info, played] : files()) {
     if (!kind.options.variable_rate) continue;
     SCOPED_TRACE(kind.name);
-    const double rounding_s = info.container == "mp4" ? 1e-6 : 1.001e-3;  // Matroska counts milliseconds
+    const double rounding_s =
+        info.container == "mp4" ? 1e-6 : 1.001e-3;  // Matroska counts milliseconds
     int64_t ticks = 0;
     for (int64_t i = 0; i < info.frames(); ++i, ++checked) {
-      ASSERT_NEAR(info.time_s[static_cast<size_t>(i)], static_cast<double>(ticks) / 16 / kind.options.rate, rounding_s) << i;
+      ASSERT_NEAR(info.time_s[static_cast<size_t>(i)],
+                  static_cast<double>(ticks) / 16 / kind.options.rate, rounding_s)
+          << i;
       ticks += jittered_ticks(i);
     }
     EXPECT_NEAR(info.duration_s, static_cast<double>(ticks) / 16 / kind.options.rate, 0.04);
@@ -198,10 +207,12 @@ TEST(Decoder, ShowsTheFrameOfThatMomentAtAnySizeWhateverWasAskedBefore) {
     const auto& [kind, info, played] = files()[which];
     const double t_s = random.uniform(-0.1, info.duration_s + 0.1);
     const auto size = static_cast<size_t>(random.below(std::ssize(kSizes)));
-    SCOPED_TRACE(fmt::format("{}, draw {}, {} s, short side {}", kind.name, draw, t_s, kSizes[size]));
+    SCOPED_TRACE(
+        fmt::format("{}, draw {}, {} s, short side {}", kind.name, draw, t_s, kSizes[size]));
     const size_t expected = frame_at(played, t_s);
     const Frames got = decoders[which]->at_times(std::vector<double>{t_s}, {kSizes[size]});
-    ASSERT_TRUE(equal_bytes(got.frames, 0, played[expected].rgb[size])) << "frame " << expected << " shows " << number_in(got.frames, 0);
+    ASSERT_TRUE(equal_bytes(got.frames, 0, played[expected].rgb[size]))
+        << "frame " << expected << " shows " << number_in(got.frames, 0);
     ASSERT_EQ(number_in(got.frames, 0), kind.first_number + static_cast<int64_t>(expected));
     ASSERT_NEAR(got.time_s[0].item<double>(), played[expected].start_s, 1e-9);
     ASSERT_THAT(got.shown, ::testing::ElementsAre(static_cast<int64_t>(expected)));
@@ -218,7 +229,8 @@ TEST(Decoder, ShowsManyFramesInTheOrderAsked) {
       for (int i = 0; i < 8; ++i) indices.push_back(random.below(info.frames()));
       const Frames got = decoder.at_frames(indices, {});
       for (size_t i = 0; i < indices.size(); ++i) {
-        ASSERT_TRUE(equal_bytes(got.frames, static_cast<int64_t>(i), played[static_cast<size_t>(indices[i])].rgb[0]));
+        ASSERT_TRUE(equal_bytes(got.frames, static_cast<int64_t>(i),
+                                played[static_cast<size_t>(indices[i])].rgb[0]));
       }
     }
   }
@@ -230,22 +242,26 @@ std::string with_matrix(std::string bytes, const std::array<int, 4>& matrix) {
   const size_t places[] = {at, at + 4, at + 12, at + 16};
   for (size_t i = 0; i < 4; ++i) {
     const uint32_t fixed = static_cast<uint32_t>(matrix[i]) << 16;
-    for (size_t byte = 0; byte < 4; ++byte) bytes[places[i] + byte] = static_cast<char>(fixed >> (24 - 8 * byte));
+    for (size_t byte = 0; byte < 4; ++byte)
+      bytes[places[i] + byte] = static_cast<char>(fixed >> (24 - 8 * byte));
   }
   return bytes;
 }
 
-/// Where a matrix puts each pixel of a picture [H, W, 3]: (x, y) to (a x + c y, b x + d y), moved into view.
+/// Where a matrix puts each pixel of a picture [H, W, 3]: (x, y) to (a x + c y, b x + d y), moved
+/// into view.
 torch::Tensor moved(const torch::Tensor& picture, const std::array<int, 4>& matrix) {
   const auto [a, b, c, d] = matrix;
   const int64_t height = picture.size(0);
   const int64_t width = picture.size(1);
   const bool lies = a == 0;
-  torch::Tensor out = torch::zeros({lies ? width : height, lies ? height : width, 3}, torch::kUInt8);
+  torch::Tensor out =
+      torch::zeros({lies ? width : height, lies ? height : width, 3}, torch::kUInt8);
   const int64_t left = (a < 0 ? width - 1 : 0) + (c < 0 ? height - 1 : 0);
   const int64_t top = (b < 0 ? width - 1 : 0) + (d < 0 ? height - 1 : 0);
   for (int64_t y = 0; y < height; ++y) {
-    for (int64_t x = 0; x < width; ++x) out[b * x + d * y + top][a * x + c * y + left] = picture[y][x];
+    for (int64_t x = 0; x < width; ++x)
+      out[b * x + d * y + top][a * x + c * y + left] = picture[y][x];
   }
   return out;
 }
@@ -255,8 +271,9 @@ TEST(Decoder, TurnsAndMirrorsAsTheDisplayMatrixSays) {
   const VideoInfo plain = numbered(folder / "plain.mp4", {.frames = 4, .width = 40, .height = 24});
   const std::string bytes = bytes_of(plain.path);
   const torch::Tensor stored = Decoder(plain).at_frames(std::vector<int64_t>{2}, {}).frames[0];
-  const std::array<int, 4> matrices[] = {{1, 0, 0, 1},  {0, 1, -1, 0}, {-1, 0, 0, -1}, {0, -1, 1, 0},
-                                         {1, 0, 0, -1}, {0, 1, 1, 0},  {-1, 0, 0, 1},  {0, -1, -1, 0}};
+  const std::array<int, 4> matrices[] = {{1, 0, 0, 1},  {0, 1, -1, 0}, {-1, 0, 0, -1},
+                                         {0, -1, 1, 0}, {1, 0, 0, -1}, {0, 1, 1, 0},
+                                         {-1, 0, 0, 1}, {0, -1, -1, 0}};
   for (size_t i = 0; i < std::size(matrices); ++i) {
     SCOPED_TRACE(i);
     const std::string path = folder / fmt::format("{}.mp4", i);
@@ -298,10 +315,12 @@ TEST(Decoder, LeavesOutFramesThatNothingNeeds) {
   EXPECT_LT(decoder.work().decoded, 45);
 }
 
-// So many that it forgets which (kManySkipped): what was left out comes all the same when it is asked for.
+// So many that it forgets which (kManySkipped): what was left out comes all the same when it is
+// asked for.
 TEST(Decoder, ReadsALongVideoInStridesAndThenWhatItLeftOut) {
   const TemporaryFolder folder;
-  const VideoInfo info = numbered(folder / "long.mp4", {.frames = 600, .width = 32, .height = 32, .b_frames = 2, .gop = 250});
+  const VideoInfo info = numbered(
+      folder / "long.mp4", {.frames = 600, .width = 32, .height = 32, .b_frames = 2, .gop = 250});
   Decoder decoder(info);
   int64_t seeks = 0;
   const auto number_of = [&](int64_t index) {
@@ -331,15 +350,19 @@ TEST(Decoder, ScalesAsAPictureIsScaled) {
   const VideoInfo info = probe(folder / "v.mp4");
   Decoder decoder(info);
   const auto frame = [&](int64_t side) {
-    return decoder.at_frames(std::vector<int64_t>{0}, {side}).frames.to(torch::kFloat).permute({0, 3, 1, 2});
+    return decoder.at_frames(std::vector<int64_t>{0}, {side})
+        .frames.to(torch::kFloat)
+        .permute({0, 3, 1, 2});
   };
   const torch::Tensor whole = frame(0);
   for (const int64_t side : {30, 59, 60, 75, 97, 180}) {
     const torch::Tensor scaled = frame(side);
-    const auto expected = torch::adaptive_avg_pool2d(whole, {15, 20});  // coarse, so that the filter does not matter
+    const auto expected =
+        torch::adaptive_avg_pool2d(whole, {15, 20});  // coarse, so that the filter does not matter
     const auto got = torch::adaptive_avg_pool2d(scaled, {15, 20});
     EXPECT_LT((got - expected).abs().mean().item<double>(), 5) << side;
-    EXPECT_LT((got - expected).mean({0, 2, 3}).abs().max().item<double>(), 1.5) << side;  // no colour cast
+    EXPECT_LT((got - expected).mean({0, 2, 3}).abs().max().item<double>(), 1.5)
+        << side;  // no colour cast
   }
 }
 
@@ -348,8 +371,10 @@ TEST(Decoder, ShowsTheColoursThatWerePainted) {
   for (const char* name : {"v.mp4", "odd.mp4"}) {
     const int64_t size = name[0] == 'o' ? 65 : 60;
     Decoder decoder(numbered(folder / name, {.width = size, .height = size, .crf = 0}));
-    const torch::Tensor frame = decoder.at_frames(std::vector<int64_t>{0}, {}).frames[0].to(torch::kInt);
-    const torch::Tensor off = (frame[5][5] - torch::tensor({230, 200, 60}, torch::kInt)).abs();  // the bright corner
+    const torch::Tensor frame =
+        decoder.at_frames(std::vector<int64_t>{0}, {}).frames[0].to(torch::kInt);
+    const torch::Tensor off =
+        (frame[5][5] - torch::tensor({230, 200, 60}, torch::kInt)).abs();  // the bright corner
     EXPECT_LE(off.max().item<int>(), 4) << frame[5][5];
   }
 }
@@ -373,14 +398,17 @@ TEST(Decoder, RefusesAFileThatShrinksWhileItIsOpenAndReadsItAgainOnceRestored) {
   const TemporaryFolder folder;
   for (const char* name : {"v.mp4", "v.mkv", "v.ts"}) {
     SCOPED_TRACE(name);
-    const VideoInfo info = numbered(folder / name, {.frames = 300, .width = 160, .height = 120, .gop = 20});
+    const VideoInfo info =
+        numbered(folder / name, {.frames = 300, .width = 160, .height = 120, .gop = 20});
     const std::string whole = bytes_of(info.path);
     const auto modified = std::filesystem::last_write_time(info.path);
     Decoder decoder(info);
     EXPECT_EQ(number_in(decoder.at_frames(std::vector<int64_t>{2}, {}).frames, 0), 2);
     std::filesystem::resize_file(info.path, whole.size() / 3);
-    for (const std::vector<int64_t>& indices : {std::vector<int64_t>{290}, upto(info.frames()), std::vector<int64_t>{3}}) {
-      EXPECT_THAT(error_of([&] { decoder.at_frames(indices, {}); }), AllOf(StartsWith(info.path), HasSubstr("changed since it was probed")));
+    for (const std::vector<int64_t>& indices :
+         {std::vector<int64_t>{290}, upto(info.frames()), std::vector<int64_t>{3}}) {
+      EXPECT_THAT(error_of([&] { decoder.at_frames(indices, {}); }),
+                  AllOf(StartsWith(info.path), HasSubstr("changed since it was probed")));
     }
     write_bytes(info.path, whole);
     std::filesystem::last_write_time(info.path, modified);
@@ -394,8 +422,10 @@ TEST(Decoder, RefusesAFileThatIsWrittenOverWhileItIsOpen) {
   Decoder decoder(info);
   const std::string bytes = bytes_of(info.path);
   write_bytes(info.path, bytes);  // as long and even the same, but nobody knows that
-  std::filesystem::last_write_time(info.path, std::filesystem::last_write_time(info.path) + std::chrono::seconds(1));
-  EXPECT_THAT(error_of([&] { decoder.at_frames(std::vector<int64_t>{50}, {}); }), HasSubstr("changed since it was probed"));
+  std::filesystem::last_write_time(
+      info.path, std::filesystem::last_write_time(info.path) + std::chrono::seconds(1));
+  EXPECT_THAT(error_of([&] { decoder.at_frames(std::vector<int64_t>{50}, {}); }),
+              HasSubstr("changed since it was probed"));
   EXPECT_THAT(error_of([&] { Decoder again(info); }), HasSubstr("changed since it was probed"));
 }
 
@@ -424,7 +454,8 @@ TEST(Decoder, ShowsWhatLiesAroundDamage) {
     write_numbered(path, {.frames = 120, .width = 160, .height = 160, .b_frames = 2, .gop = 12});
     std::string bytes = bytes_of(path);
     Random random(3);
-    for (size_t at = bytes.size() * 45 / 100; at < bytes.size() * 55 / 100; ++at) bytes[at] = static_cast<char>(random());
+    for (size_t at = bytes.size() * 45 / 100; at < bytes.size() * 55 / 100; ++at)
+      bytes[at] = static_cast<char>(random());
     write_bytes(path, bytes);
     const VideoInfo info = probe(path);
     EXPECT_GT(info.frames(), 80);
@@ -433,7 +464,8 @@ TEST(Decoder, ShowsWhatLiesAroundDamage) {
     EXPECT_EQ(std::vector<int64_t>(numbers.begin(), numbers.begin() + 36), upto(36));
     const std::vector<int64_t> tail(numbers.end() - 36, numbers.end());
     for (size_t i = 0; i < tail.size(); ++i) EXPECT_EQ(tail[i], 84 + static_cast<int64_t>(i));
-    for (int64_t index = 0; index < info.frames(); ++index) replaced += all.shown[static_cast<size_t>(index)] != index;
+    for (int64_t index = 0; index < info.frames(); ++index)
+      replaced += all.shown[static_cast<size_t>(index)] != index;
     // Whatever else is asked, and in whatever order: the same, also amid the damage.
     Decoder backwards(info);
     Decoder scattered(info);
@@ -451,8 +483,8 @@ TEST(Decoder, ShowsWhatLiesAroundDamage) {
   EXPECT_GT(replaced, 0);
 }
 
-/// An MPEG-TS whose picture `picture`, in the order of decoding, has no time: the flags of its PES header (ISO 13818-1,
-/// 2.4.3.7) and the times become stuffing.
+/// An MPEG-TS whose picture `picture`, in the order of decoding, has no time: the flags of its PES
+/// header (ISO 13818-1, 2.4.3.7) and the times become stuffing.
 std::string without_time(std::string ts, int64_t picture) {
   for (size_t at = 0; at + 188 <= ts.size(); at += 188) {
     const auto byte = [&](size_t i) { return static_cast<uint8_t>(ts[at + i]); };
@@ -480,7 +512,8 @@ TEST(Decoder, AFrameWithoutATimeIsShownInItsPlace) {
   for (size_t i = 0; i < 80; ++i) EXPECT_NEAR(info.time_s[i], whole.time_s[i], 0.02) << i;
   Decoder decoder(info);
   EXPECT_EQ(numbers_in(decoder.at_frames(upto(80), {}).frames), upto(80));
-  for (const int64_t index : {71, 70, 3, 36}) EXPECT_EQ(number_in(decoder.at_frames(std::vector{index}, {}).frames, 0), index);
+  for (const int64_t index : {71, 70, 3, 36})
+    EXPECT_EQ(number_in(decoder.at_frames(std::vector{index}, {}).frames, 0), index);
 }
 
 /// The same MP4 without its table of key frames, which means that every frame is one.
@@ -497,7 +530,8 @@ TEST(Decoder, BelievesTheBytesAndNotTheContainerAboutKeyFrames) {
     EXPECT_TRUE(info.seekable) << info.doubt;
     EXPECT_EQ(info.key, whole.key);
     Decoder decoder(info);
-    for (const int64_t index : {35, 17, 9, 38, 2}) EXPECT_EQ(number_in(decoder.at_frames(std::vector{index}, {}).frames, 0), index);
+    for (const int64_t index : {35, 17, 9, 38, 2})
+      EXPECT_EQ(number_in(decoder.at_frames(std::vector{index}, {}).frames, 0), index);
   }
 }
 
@@ -511,17 +545,22 @@ TEST(Decoder, ShowsRecordingsPutTogetherOneAfterTheOther) {
   EXPECT_THAT(info.damage, ::testing::IsEmpty()) << "the counter that begins anew is no damage";
   ASSERT_EQ(info.frames(), 60);
   for (size_t i = 1; i < 60; ++i) {
-    if (i == 30) EXPECT_GT(info.time_s[i], info.time_s[i - 1]);  // a frame later by what the stream says of its rate
-    else EXPECT_NEAR(info.time_s[i] - info.time_s[i - 1], 1.0 / 25, 0.001) << i;
+    if (i == 30)
+      EXPECT_GT(info.time_s[i],
+                info.time_s[i - 1]);  // a frame later by what the stream says of its rate
+    else
+      EXPECT_NEAR(info.time_s[i] - info.time_s[i - 1], 1.0 / 25, 0.001) << i;
   }
   Decoder decoder(info);
-  for (const int64_t index : {45, 31, 30, 29, 59, 0}) EXPECT_EQ(number_in(decoder.at_frames(std::vector{index}, {}).frames, 0), index % 30);
+  for (const int64_t index : {45, 31, 30, 29, 59, 0})
+    EXPECT_EQ(number_in(decoder.at_frames(std::vector{index}, {}).frames, 0), index % 30);
 }
 
 TEST(Decoder, ShowsTheLastFramesAfterAnOpenGroupOfPictures) {
   const TemporaryFolder folder;
   for (const int64_t frames : {49, 50, 51, 52}) {
-    const VideoInfo info = numbered(folder / fmt::format("{}.mp4", frames), {.frames = frames, .b_frames = 3, .gop = 12, .open_gop = true});
+    const VideoInfo info = numbered(folder / fmt::format("{}.mp4", frames),
+                                    {.frames = frames, .b_frames = 3, .gop = 12, .open_gop = true});
     EXPECT_TRUE(info.seekable) << info.doubt;
     for (int64_t index = frames - 5; index < frames; ++index) {
       Decoder decoder(info);
@@ -533,25 +572,32 @@ TEST(Decoder, ShowsTheLastFramesAfterAnOpenGroupOfPictures) {
 TEST(Decoder, PutsTheNearestEarlierFrameForAMissingOne) {
   const TemporaryFolder folder;
   VideoInfo info = numbered(folder / "v.mp4", {.frames = 40, .b_frames = 2});
-  info.pts.insert(info.pts.begin() + 20, info.pts[19] + 1);  // the index promises a frame that never comes
+  info.pts.insert(info.pts.begin() + 20,
+                  info.pts[19] + 1);  // the index promises a frame that never comes
   info.time_s.insert(info.time_s.begin() + 20, info.time_s[19] + 1e-4);
   info.key.insert(info.key.begin() + 20, 0);
   Decoder decoder(info);
-  EXPECT_THAT(numbers_in(decoder.at_frames(std::vector<int64_t>{20, 19, 21}, {}).frames), ::testing::ElementsAre(19, 19, 20));
-  EXPECT_THAT(numbers_in(decoder.at_frames(std::vector<int64_t>{20, 3}, {}).frames), ::testing::ElementsAre(19, 3));
+  EXPECT_THAT(numbers_in(decoder.at_frames(std::vector<int64_t>{20, 19, 21}, {}).frames),
+              ::testing::ElementsAre(19, 19, 20));
+  EXPECT_THAT(numbers_in(decoder.at_frames(std::vector<int64_t>{20, 3}, {}).frames),
+              ::testing::ElementsAre(19, 3));
 }
 
 TEST(Decoder, StopsAtTheDeadline) {
   const TemporaryFolder folder;
-  Decoder decoder(numbered(folder / "v.mp4", {.frames = 200, .width = 320, .height = 240, .gop = 200}));
-  const std::string said = error_of([&] { decoder.at_frames(std::vector<int64_t>{199}, {}, 0.002); });
+  Decoder decoder(
+      numbered(folder / "v.mp4", {.frames = 200, .width = 320, .height = 240, .gop = 200}));
+  const std::string said =
+      error_of([&] { decoder.at_frames(std::vector<int64_t>{199}, {}, 0.002); });
   EXPECT_THAT(said, HasSubstr("longer than 0.002 s"));
   EXPECT_THAT(said, HasSubstr("v.mp4"));
-  EXPECT_EQ(number_in(decoder.at_frames(std::vector<int64_t>{199}, {}).frames, 0), 199);  // and goes on afterwards
+  EXPECT_EQ(number_in(decoder.at_frames(std::vector<int64_t>{199}, {}).frames, 0),
+            199);  // and goes on afterwards
 }
 
 TEST(Decoder, ShowsRealVideosExactly) {
-  const std::filesystem::path path = DISTAL_SOURCE_DIR "/../shared/data/ucf101-8/Punch/v_Punch_g01_c01.mp4";
+  const std::filesystem::path path =
+      DISTAL_SOURCE_DIR "/../shared/data/ucf101-8/Punch/v_Punch_g01_c01.mp4";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "the UCF101 sample is not on this machine";
   const VideoInfo info = probe(path.string());
   const auto played = play_timed(info, {});
@@ -561,7 +607,8 @@ TEST(Decoder, ShowsRealVideosExactly) {
   Decoder decoder(info);
   for (int draw = 0; draw < 40; ++draw) {
     const int64_t index = random.below(info.frames());
-    EXPECT_TRUE(equal_bytes(decoder.at_frames(std::vector<int64_t>{index}, {}).frames, 0, played[static_cast<size_t>(index)].rgb[0]));
+    EXPECT_TRUE(equal_bytes(decoder.at_frames(std::vector<int64_t>{index}, {}).frames, 0,
+                            played[static_cast<size_t>(index)].rgb[0]));
   }
 }
 

@@ -18,20 +18,25 @@ namespace {
 
 using File = std::unique_ptr<FILE, int (*)(FILE*)>;
 
-/// Seconds this thread stood ready and got no processor. A kernel that does not count them (no schedstat): all it did not run.
+/// Seconds this thread stood ready and got no processor. A kernel that does not count them (no
+/// schedstat): all it did not run.
 double queued_s() {
   const File file(std::fopen("/proc/thread-self/schedstat", "re"), std::fclose);
   unsigned long long ran_ns = 0;
   unsigned long long queued_ns = 0;
-  if (file && std::fscanf(file.get(), "%llu %llu", &ran_ns, &queued_ns) == 2) return 1e-9 * static_cast<double>(queued_ns);
+  if (file && std::fscanf(file.get(), "%llu %llu", &ran_ns, &queued_ns) == 2)
+    return 1e-9 * static_cast<double>(queued_ns);
   timespec ran{};
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<double>(now.tv_sec - ran.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec - ran.tv_nsec);
+  return static_cast<double>(now.tv_sec - ran.tv_sec) +
+         1e-9 * static_cast<double>(now.tv_nsec - ran.tv_nsec);
 }
 
-int should_stop(void* deadline) { return interrupted() || static_cast<const Deadline*>(deadline)->passed() ? 1 : 0; }
+int should_stop(void* deadline) {
+  return interrupted() || static_cast<const Deadline*>(deadline)->passed() ? 1 : 0;
+}
 
 bool begins_like_mp4(const std::string& path) {
   std::array<char, 8> head{};
@@ -42,24 +47,34 @@ bool begins_like_mp4(const std::string& path) {
 
 [[noreturn]] void refuse(const std::string& path, int code) {
   if (code == AVERROR_INVALIDDATA && begins_like_mp4(path)) {
-    fail("{}: cut off, the index at its end (moov) is missing; copy or record the file again", path);
+    fail("{}: cut off, the index at its end (moov) is missing; copy or record the file again",
+         path);
   }
-  if (code == AVERROR_INVALIDDATA) fail("{}: not a video, or damaged from its first bytes on; copy it again, or remove it from the list", path);
+  if (code == AVERROR_INVALIDDATA)
+    fail("{}: not a video, or damaged from its first bytes on; copy it again, or remove it from "
+         "the list",
+         path);
   fail("{}: cannot be opened ({}); copy it again, or remove it from the list", path, words(code));
 }
 
-/// Formats whose one file holds all of a video. Not here, so not read: what is text, what names other files or addresses (dash, hls, concat,
-/// sdp, image2, imf, mlv, ...), and formats of one game each.
+/// Formats whose one file holds all of a video. Not here, so not read: what is text, what names
+/// other files or addresses (dash, hls, concat, sdp, image2, imf, mlv, ...), and formats of one
+/// game each.
 constexpr const char* kFormats =
-    "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,kux,asf,asf_o,ogg,rm,mxf,nut,gxf,lxf,dv,wtv,ty,dhav,swf,nsv,nuv,pva,pmp,"
-    "ivf,obu,av1,h264,hevc,h263,h261,m4v,mjpeg,mjpeg_2000,smjpeg,ingenient,dirac,dnxhd,vc1,vc1test,cavsvideo,avs2,avs3,yuv4mpegpipe,ipu,"
+    "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,kux,asf,asf_o,ogg,rm,mxf,nut,gxf,"
+    "lxf,dv,wtv,ty,dhav,swf,nsv,nuv,pva,pmp,"
+    "ivf,obu,av1,h264,hevc,h263,h261,m4v,mjpeg,mjpeg_2000,smjpeg,ingenient,dirac,dnxhd,vc1,vc1test,"
+    "cavsvideo,avs2,avs3,yuv4mpegpipe,ipu,"
     "gif,apng,flic,cine,ser,filmstrip,xmv,lmlm4,psxstr,smk,bink,roq,film_cpk,fits,"
-    "png_pipe,jpeg_pipe,jpegls_pipe,jpegxl_pipe,j2k_pipe,bmp_pipe,tiff_pipe,webp_pipe,gif_pipe,ppm_pipe,pgm_pipe,pam_pipe,exr_pipe,dpx_pipe,qoi_pipe,"
+    "png_pipe,jpeg_pipe,jpegls_pipe,jpegxl_pipe,j2k_pipe,bmp_pipe,tiff_pipe,webp_pipe,gif_pipe,ppm_"
+    "pipe,pgm_pipe,pam_pipe,exr_pipe,dpx_pipe,qoi_pipe,"
     "wav,w64,mp3,flac,aac,aiff,au,ac3,eac3";  // sound alone, to be called that
 
 /// FFmpeg's hook for opening files: the video itself, once.
-int open_alone(AVFormatContext* format, AVIOContext** file, const char* url, int flags, AVDictionary** options) {
-  if (format->pb != nullptr || flags != (AVIO_FLAG_READ | format->avio_flags)) return AVERROR(EPERM);
+int open_alone(AVFormatContext* format, AVIOContext** file, const char* url, int flags,
+               AVDictionary** options) {
+  if (format->pb != nullptr || flags != (AVIO_FLAG_READ | format->avio_flags))
+    return AVERROR(EPERM);
   return avio_open2(file, url, flags, &format->interrupt_callback, options);
 }
 
@@ -75,21 +90,27 @@ std::string format_of(const std::string& path) {
 }
 
 int64_t bytes_of_frame(int width, int height, int format) {
-  const int bytes = format < 0 ? -1 : av_image_get_buffer_size(static_cast<AVPixelFormat>(format), width, height, 1);
+  const int bytes =
+      format < 0 ? -1
+                 : av_image_get_buffer_size(static_cast<AVPixelFormat>(format), width, height, 1);
   return bytes > 0 ? bytes : int64_t{width} * height;
 }
 
 bool is_too_large(int width, int height, int format) {
-  return int64_t{width} * height > kMostPixels || bytes_of_frame(width, height, format) > kMostFrameBytes;
+  return int64_t{width} * height > kMostPixels ||
+         bytes_of_frame(width, height, format) > kMostFrameBytes;
 }
 
 int buffer_within_limits(AVCodecContext* codec, AVFrame* frame, int flags) {
-  if (codec->codec_type == AVMEDIA_TYPE_VIDEO && is_too_large(frame->width, frame->height, frame->format)) return AVERROR(EINVAL);
+  if (codec->codec_type == AVMEDIA_TYPE_VIDEO &&
+      is_too_large(frame->width, frame->height, frame->format))
+    return AVERROR(EINVAL);
   return avcodec_default_get_buffer2(codec, frame, flags);
 }
 
-/// Finds the streams. What FFmpeg decodes on the way obeys the limit on pictures too, where the file's header names its streams; in transport streams
-/// and the like it decodes the first picture of each whatever its size.
+/// Finds the streams. What FFmpeg decodes on the way obeys the limit on pictures too, where the
+/// file's header names its streams; in transport streams and the like it decodes the first picture
+/// of each whatever its size.
 int find_streams(AVFormatContext& format) {
   std::vector<AVDictionary*> options(format.nb_streams + 1, nullptr);
   for (auto& each : options) av_dict_set_int(&each, "max_pixels", kMostPixels, 0);
@@ -98,7 +119,9 @@ int find_streams(AVFormatContext& format) {
   return found;
 }
 
-bool is_picture_codec(AVCodecID codec) { return codec == AV_CODEC_ID_MJPEG || codec == AV_CODEC_ID_PNG || codec == AV_CODEC_ID_BMP; }
+bool is_picture_codec(AVCodecID codec) {
+  return codec == AV_CODEC_ID_MJPEG || codec == AV_CODEC_ID_PNG || codec == AV_CODEC_ID_BMP;
+}
 
 /// Opens a file and finds its streams. Throws Error: as open_input.
 InputFormat open_format(const std::string& path, const Deadline& deadline) {
@@ -110,14 +133,17 @@ InputFormat open_format(const std::string& path, const Deadline& deadline) {
   AVDictionary* options = nullptr;
   av_dict_set(&options, "protocol_whitelist", "file", 0);
   av_dict_set(&options, "format_whitelist", kFormats, 0);
-  const int opened = avformat_open_input(&raw, ("file:" + path).c_str(), nullptr, &options);  // frees `raw` on failure
+  const int opened = avformat_open_input(&raw, ("file:" + path).c_str(), nullptr,
+                                         &options);  // frees `raw` on failure
   av_dict_free(&options);
   InputFormat format(raw);
   deadline.require_time(path, "opening");
   if (opened == AVERROR(EINVAL)) {
     const std::string name = format_of(path);
     if (av_match_list(name.c_str(), kFormats, ',') <= 0)
-      fail("{}: not a video (it reads as {}, which is not one of the files that hold all of a video); remove it from the list, or convert it to MP4", path, name);
+      fail("{}: not a video (it reads as {}, which is not one of the files that hold all of a "
+           "video); remove it from the list, or convert it to MP4",
+           path, name);
   }
   if (opened < 0) refuse(path, opened);
   const int found = find_streams(*format);
@@ -126,7 +152,8 @@ InputFormat open_format(const std::string& path, const Deadline& deadline) {
   return format;
 }
 
-/// A Matroska does not say how many frames a stream has, so the packets of stream `index` are read until there are two.
+/// A Matroska does not say how many frames a stream has, so the packets of stream `index` are read
+/// until there are two.
 bool has_one_packet(const std::string& path, int index, const Deadline& deadline) {
   const InputFormat format = open_format(path, deadline);
   const Packet packet = make_packet();
@@ -139,37 +166,52 @@ bool has_one_packet(const std::string& path, int index, const Deadline& deadline
   return packets < 2;
 }
 
-/// A cover, as a container says, or a stream of one picture beside another video, which Matroska marks as the default.
-bool is_cover(const std::string& path, const AVFormatContext& format, const AVStream& stream, const Deadline& deadline) {
+/// A cover, as a container says, or a stream of one picture beside another video, which Matroska
+/// marks as the default.
+bool is_cover(const std::string& path, const AVFormatContext& format, const AVStream& stream,
+              const Deadline& deadline) {
   if ((stream.disposition & AV_DISPOSITION_ATTACHED_PIC) != 0) return true;
-  const auto others = [&](const AVStream* other) { return other != &stream && other->codecpar->codec_type == AVMEDIA_TYPE_VIDEO; };
-  if (!is_picture_codec(stream.codecpar->codec_id) || std::none_of(format.streams, format.streams + format.nb_streams, others)) return false;
-  return stream.nb_frames > 0 ? stream.nb_frames == 1 : has_one_packet(path, stream.index, deadline);
+  const auto others = [&](const AVStream* other) {
+    return other != &stream && other->codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
+  };
+  if (!is_picture_codec(stream.codecpar->codec_id) ||
+      std::none_of(format.streams, format.streams + format.nb_streams, others))
+    return false;
+  return stream.nb_frames > 0 ? stream.nb_frames == 1
+                              : has_one_packet(path, stream.index, deadline);
 }
 
-/// FFmpeg's choice where that is no cover, else the first video that is none, else the first picture that is not attached to something.
+/// FFmpeg's choice where that is no cover, else the first video that is none, else the first
+/// picture that is not attached to something.
 AVStream* best_video(const std::string& path, AVFormatContext& format, const Deadline& deadline) {
   const int index = av_find_best_stream(&format, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
-  if (index >= 0 && !is_cover(path, format, *format.streams[index], deadline)) return format.streams[index];
+  if (index >= 0 && !is_cover(path, format, *format.streams[index], deadline))
+    return format.streams[index];
   AVStream* picture = nullptr;
   for (unsigned i = 0; index >= 0 && i < format.nb_streams; ++i) {
     AVStream* const stream = format.streams[i];
-    if (stream->codecpar->codec_type != AVMEDIA_TYPE_VIDEO || (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0) continue;
+    if (stream->codecpar->codec_type != AVMEDIA_TYPE_VIDEO ||
+        (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0)
+      continue;
     if (!picture) picture = stream;
-    if (i != static_cast<unsigned>(index) && !is_cover(path, format, *stream, deadline)) return stream;
+    if (i != static_cast<unsigned>(index) && !is_cover(path, format, *stream, deadline))
+      return stream;
   }
   if (picture) return picture;
   const int audio = audio_streams(format);
-  fail("{}: no video stream ({} audio stream{}); remove it from the list", path, audio, audio == 1 ? "" : "s");
+  fail("{}: no video stream ({} audio stream{}); remove it from the list", path, audio,
+       audio == 1 ? "" : "s");
 }
 
 }  // namespace
 
-Deadline::Deadline(double budget_s) : budget_s_(budget_s), queued_before_s_(queued_s()), began_(std::chrono::steady_clock::now()) {}
+Deadline::Deadline(double budget_s)
+    : budget_s_(budget_s), queued_before_s_(queued_s()), began_(std::chrono::steady_clock::now()) {}
 
 bool Deadline::passed() const {
   if (budget_s_ == std::numeric_limits<double>::infinity()) return false;
-  const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+  const double wall_s =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
   if (wall_s <= budget_s_) return false;
   return wall_s > 6 * budget_s_ || wall_s - (queued_s() - queued_before_s_) > budget_s_;
 }
@@ -190,8 +232,10 @@ std::string words(int code) {
     case AVERROR_PATCHWELCOME: return "FFmpeg does not read this kind of it";
     default: break;
   }
-  const int system = AVUNERROR(code);  // FFmpeg's other codes are four letters, far above the system's
-  return system > 0 && system < 4096 ? std::strerror(system) : fmt::format("FFmpeg gave up, code {}", code);
+  const int system =
+      AVUNERROR(code);  // FFmpeg's other codes are four letters, far above the system's
+  return system > 0 && system < 4096 ? std::strerror(system)
+                                     : fmt::format("FFmpeg gave up, code {}", code);
 }
 
 int check(int code, std::string_view what) {
@@ -216,8 +260,10 @@ void require_file(const std::string& path) {
   std::error_code code;
   const auto status = fs::status(path, code);
   if (status.type() == fs::file_type::not_found) fail("{}: no such file; check its path", path);
-  if (code) fail("{}: cannot be read ({}); check the path and its permissions", path, code.message());
-  if (!fs::is_regular_file(status)) fail("{}: not a file but a folder, device or pipe; name a video file", path);
+  if (code)
+    fail("{}: cannot be read ({}); check the path and its permissions", path, code.message());
+  if (!fs::is_regular_file(status))
+    fail("{}: not a file but a folder, device or pipe; name a video file", path);
   if (fs::file_size(path, code) == 0) fail("{}: empty (0 bytes); copy it again", path);
 }
 
@@ -231,7 +277,8 @@ Input open_input(const std::string& path, const Deadline& deadline, int stream) 
 
 int audio_streams(const AVFormatContext& format) {
   int count = 0;
-  for (unsigned i = 0; i < format.nb_streams; ++i) count += format.streams[i]->codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
+  for (unsigned i = 0; i < format.nb_streams; ++i)
+    count += format.streams[i]->codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
   return count;
 }
 
@@ -254,11 +301,13 @@ Codec open_decoder(const std::string& path, const AVStream& stream) {
 void require_size(const std::string& path, int width, int height) {
   const auto [shorter, longer] = std::minmax(width, height);
   if (longer > kMostSide_px || (shorter > 0 && longer / shorter > kMostAspect)) {
-    fail("{}: pictures of {} x {} px; sides up to {} px, one at most {} times the other, are read; convert the video", path, width, height,
-         kMostSide_px, kMostAspect);
+    fail("{}: pictures of {} x {} px; sides up to {} px, one at most {} times the other, are read; "
+         "convert the video",
+         path, width, height, kMostSide_px, kMostAspect);
   }
   if (int64_t{width} * height > kMostPixels) {
-    fail("{}: pictures of {} x {} px; up to {:.0f} megapixels are read; convert the video", path, width, height, 1e-6 * static_cast<double>(kMostPixels));
+    fail("{}: pictures of {} x {} px; up to {:.0f} megapixels are read; convert the video", path,
+         width, height, 1e-6 * static_cast<double>(kMostPixels));
   }
 }
 
@@ -267,7 +316,8 @@ void require_frame_bytes(const std::string& path, const AVCodecContext& codec) {
   const int height = std::max(codec.height, codec.coded_height);
   require_size(path, width, height);
   if (is_too_large(width, height, codec.pix_fmt)) {
-    fail("{}: pictures of {} x {} px in {}, {} MB each; up to {} MB are read; convert the video", path, width, height, av_get_pix_fmt_name(codec.pix_fmt),
+    fail("{}: pictures of {} x {} px in {}, {} MB each; up to {} MB are read; convert the video",
+         path, width, height, av_get_pix_fmt_name(codec.pix_fmt),
          bytes_of_frame(width, height, codec.pix_fmt) >> 20, kMostFrameBytes >> 20);
   }
 }
@@ -284,7 +334,8 @@ int read_packet(AVFormatContext& format, AVPacket& packet) {
 }
 
 void require_disk(const std::string& path, const AVFormatContext& format) {
-  if (disk_failed(format)) fail("{}: cannot be read: {}; check the disk, then try again", path, words(format.pb->error));
+  if (disk_failed(format))
+    fail("{}: cannot be read: {}; check the disk, then try again", path, words(format.pb->error));
 }
 
 Orientation orientation_of(const int32_t* matrix) {
@@ -298,7 +349,8 @@ Orientation orientation_of(const int32_t* matrix) {
 Orientation orientation_of(const AVFrame& frame, const AVStream& stream) {
   std::array<int32_t, 9> values;
   const uint8_t* matrix = nullptr;
-  if (const AVFrameSideData* said = av_frame_get_side_data(&frame, AV_FRAME_DATA_DISPLAYMATRIX); said && said->size >= sizeof(values)) {
+  if (const AVFrameSideData* said = av_frame_get_side_data(&frame, AV_FRAME_DATA_DISPLAYMATRIX);
+      said && said->size >= sizeof(values)) {
     matrix = said->data;
   } else {
     size_t bytes = 0;

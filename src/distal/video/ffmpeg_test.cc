@@ -16,7 +16,8 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
 void spin_until(std::chrono::steady_clock::time_point end) {
-  while (std::chrono::steady_clock::now() < end) {}
+  while (std::chrono::steady_clock::now() < end) {
+  }
 }
 
 /// This thread and those it starts share one processor while this lives.
@@ -36,12 +37,14 @@ class OneProcessor {
 };
 
 TEST(Deadline, CountsTimeInWhichTheDiskDoesNotAnswer) {
-  if (!std::filesystem::exists("/proc/thread-self/schedstat")) GTEST_SKIP() << "this kernel does not count waiting threads";
+  if (!std::filesystem::exists("/proc/thread-self/schedstat"))
+    GTEST_SKIP() << "this kernel does not count waiting threads";
   EXPECT_FALSE(Deadline(3600).passed());
   const Deadline deadline(0.05);
   std::this_thread::sleep_for(150ms);
   EXPECT_TRUE(deadline.passed());
-  EXPECT_THAT(error_of([&] { deadline.require_time("v.mp4", "reading"); }), HasSubstr("v.mp4: reading took longer than 0.05 s"));
+  EXPECT_THAT(error_of([&] { deadline.require_time("v.mp4", "reading"); }),
+              HasSubstr("v.mp4: reading took longer than 0.05 s"));
 }
 
 TEST(Deadline, DoesNotCountTimeInTheQueueForAProcessor) {
@@ -68,7 +71,8 @@ TEST(ReadPacket, TellsAFailingDiskFromAnEnd) {
   EXPECT_NO_THROW(require_disk("v.mkv", *input.format));
   input.format->pb->error = AVERROR(EIO);
   EXPECT_EQ(read_packet(*input.format, *packet), AVERROR(EIO));
-  EXPECT_THAT(error_of([&] { require_disk("v.mkv", *input.format); }), HasSubstr("v.mkv: cannot be read: "));
+  EXPECT_THAT(error_of([&] { require_disk("v.mkv", *input.format); }),
+              HasSubstr("v.mkv: cannot be read: "));
 }
 
 }  // namespace

@@ -9,7 +9,8 @@ std::string encode_jpeg(const torch::Tensor& frame) {
   const int height = static_cast<int>(frame.size(0));
   const int width = static_cast<int>(frame.size(1));
   // The scaler reads whole vectors, past the last row too.
-  const torch::Tensor rgb = torch::cat({frame.reshape({-1}), torch::zeros({AV_INPUT_BUFFER_PADDING_SIZE}, torch::kUInt8)});
+  const torch::Tensor rgb = torch::cat(
+      {frame.reshape({-1}), torch::zeros({AV_INPUT_BUFFER_PADDING_SIZE}, torch::kUInt8)});
   const AVCodec* jpeg = avcodec_find_encoder(AV_CODEC_ID_MJPEG);
   if (jpeg == nullptr) fail("this FFmpeg has no JPEG encoder; install one built with mjpeg");
   const Codec codec(avcodec_alloc_context3(jpeg));
@@ -27,7 +28,8 @@ std::string encode_jpeg(const torch::Tensor& frame) {
   picture->format = codec->pix_fmt;
   picture->quality = codec->global_quality;
   check(av_frame_get_buffer(picture.get(), 0), "a picture's buffer");
-  const Scaler scaler(sws_getContext(width, height, AV_PIX_FMT_RGB24, width, height, codec->pix_fmt, SWS_BILINEAR, nullptr, nullptr, nullptr));
+  const Scaler scaler(sws_getContext(width, height, AV_PIX_FMT_RGB24, width, height, codec->pix_fmt,
+                                     SWS_BILINEAR, nullptr, nullptr, nullptr));
   const uint8_t* lines[] = {rgb.data_ptr<uint8_t>()};
   const int stride[] = {3 * width};
   sws_scale(scaler.get(), lines, stride, 0, height, picture->data, picture->linesize);

@@ -14,32 +14,43 @@ namespace {
 class PacketTimes {
  public:
   PacketTimes(const AVFormatContext& format, const AVStream& stream, const AVCodecContext& codec)
-      : stream_(stream), codec_(codec), joins_((format.iformat->flags & AVFMT_TS_DISCONT) != 0),
+      : stream_(stream),
+        codec_(codec),
+        joins_((format.iformat->flags & AVFMT_TS_DISCONT) != 0),
         start_(static_cast<double>(format.start_time == AV_NOPTS_VALUE ? 0 : format.start_time)) {}
 
   enum class Join { none, back, ahead };
 
-  /// In formats whose recordings may be put together, times that run back or jump ahead go on where those before them end.
+  /// In formats whose recordings may be put together, times that run back or jump ahead go on where
+  /// those before them end.
   Join join(AVPacket& packet) {
     if (!joins_) return Join::none;
     shift(packet, shift_);
     if (packet.dts == AV_NOPTS_VALUE || !next_) return Join::none;
     const auto dts = static_cast<double>(microseconds(packet.dts));
-    if (dts + kSecond / 10 >= std::max(shown_, dts_) && std::abs(dts - *next_) <= kJump_s * kSecond) return Join::none;
-    const int64_t back = av_rescale_q(static_cast<int64_t>(*next_ - dts), AV_TIME_BASE_Q, stream_.time_base);
+    if (dts + kSecond / 10 >= std::max(shown_, dts_) && std::abs(dts - *next_) <= kJump_s * kSecond)
+      return Join::none;
+    const int64_t back =
+        av_rescale_q(static_cast<int64_t>(*next_ - dts), AV_TIME_BASE_Q, stream_.time_base);
     shift(packet, back);
     shift_ += back;
     return dts < *next_ ? Join::back : Join::ahead;
   }
-  /// A frame came out: the next packet is held against the ends of that frame and of its own packet.
+  /// A frame came out: the next packet is held against the ends of that frame and of its own
+  /// packet.
   void shown(int64_t time, int64_t duration) {
-    if (time != AV_NOPTS_VALUE) shown_ = static_cast<double>(microseconds(time)) + (duration > 0 ? static_cast<double>(microseconds(duration)) : step_);
+    if (time != AV_NOPTS_VALUE)
+      shown_ = static_cast<double>(microseconds(time)) +
+               (duration > 0 ? static_cast<double>(microseconds(duration)) : step_);
     if (next_) dts_ = *next_;
   }
 
   /// Of the next packet, in the stream's time base.
   int64_t of(const AVPacket& packet) {
-    if (!next_) next_ = start_ - (stream_.avg_frame_rate.num > 0 ? codec_.has_b_frames * kSecond / av_q2d(stream_.avg_frame_rate) : 0);
+    if (!next_)
+      next_ = start_ - (stream_.avg_frame_rate.num > 0
+                            ? codec_.has_b_frames * kSecond / av_q2d(stream_.avg_frame_rate)
+                            : 0);
     if (packet.dts != AV_NOPTS_VALUE) next_ = static_cast<double>(microseconds(packet.dts));
     return last(packet.duration);
   }
@@ -49,7 +60,9 @@ class PacketTimes {
  private:
   static constexpr double kSecond = AV_TIME_BASE;
 
-  int64_t microseconds(int64_t ticks) const { return av_rescale_q(ticks, stream_.time_base, AV_TIME_BASE_Q); }
+  int64_t microseconds(int64_t ticks) const {
+    return av_rescale_q(ticks, stream_.time_base, AV_TIME_BASE_Q);
+  }
   static void shift(AVPacket& packet, int64_t ticks) {
     if (packet.dts != AV_NOPTS_VALUE) packet.dts += ticks;
     if (packet.pts != AV_NOPTS_VALUE) packet.pts += ticks;
@@ -59,8 +72,10 @@ class PacketTimes {
     if (!next_) return AV_NOPTS_VALUE;
     const double now = dts_ = *next_;
     double step = 0;
-    if (duration > 0) step = static_cast<double>(microseconds(duration));
-    else if (codec_.framerate.num > 0 && codec_.framerate.den > 0) step = kSecond / av_q2d(codec_.framerate) * part_of_frame();
+    if (duration > 0)
+      step = static_cast<double>(microseconds(duration));
+    else if (codec_.framerate.num > 0 && codec_.framerate.den > 0)
+      step = kSecond / av_q2d(codec_.framerate) * part_of_frame();
     *next_ += step_ = step;
     return av_rescale_q(static_cast<int64_t>(now), AV_TIME_BASE_Q, stream_.time_base);
   }
@@ -74,18 +89,23 @@ class PacketTimes {
   const AVStream& stream_;
   const AVCodecContext& codec_;
   bool joins_;
-  double start_;                   // of the file, where packets without times begin
-  int64_t shift_ = 0;              // ticks
-  double shown_ = 0;               // the end of the last frame
-  double dts_ = 0;                 // where the last packet stands
-  double step_ = 0;                // of the last packet
+  double start_;       // of the file, where packets without times begin
+  int64_t shift_ = 0;  // ticks
+  double shown_ = 0;   // the end of the last frame
+  double dts_ = 0;     // where the last packet stands
+  double step_ = 0;    // of the last packet
   std::optional<double> next_;
 };
 
 class Player {
  public:
   Player(const std::string& path, const Deadline& deadline)
-      : path_(path), deadline_(deadline), input_(open_input(path, deadline)), codec_(open_decoder(path, *input_.video)), bitstream_(*input_.video), times_(*input_.format, *input_.video, *codec_) {
+      : path_(path),
+        deadline_(deadline),
+        input_(open_input(path, deadline)),
+        codec_(open_decoder(path, *input_.video)),
+        bitstream_(*input_.video),
+        times_(*input_.format, *input_.video, *codec_) {
     keep_video_alone(input_);
   }
 
@@ -123,8 +143,10 @@ class Player {
       const int code = avcodec_receive_frame(codec_.get(), frame_.get());
       if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
       if (code == AVERROR(ENOMEM)) throw std::bad_alloc();
-      if (code < 0) refused();
-      else take(draining);
+      if (code < 0)
+        refused();
+      else
+        take(draining);
     }
   }
 
@@ -135,7 +157,8 @@ class Player {
 
   void take(bool draining) {
     const AVFrame& frame = *frame_;
-    PlayedFrame played{frame.pts, frame.best_effort_timestamp, frame.pkt_duration, frame.pict_type == AV_PICTURE_TYPE_I,
+    PlayedFrame played{frame.pts, frame.best_effort_timestamp, frame.pkt_duration,
+                       frame.pict_type == AV_PICTURE_TYPE_I,
                        is_sound(frame) && frame.reordered_opaque != 1};
     if (draining && played.time == AV_NOPTS_VALUE) played.time = times_.after();
     times_.shown(played.time, frame.pkt_duration);
@@ -158,7 +181,9 @@ class Player {
 
 }  // namespace
 
-bool counts_packets(const AVInputFormat& format) { return std::string_view(format.name) == "mpegts"; }
+bool counts_packets(const AVInputFormat& format) {
+  return std::string_view(format.name) == "mpegts";
+}
 
 bool is_spoilt(const AVPacket& packet, const Input& input) {
   if ((packet.flags & AV_PKT_FLAG_CORRUPT) == 0) return false;
@@ -174,7 +199,9 @@ void keep_video_alone(Input& input) {
   }
 }
 
-Playback play(const std::string& path, const Deadline& deadline) { return Player(path, deadline).run(); }
+Playback play(const std::string& path, const Deadline& deadline) {
+  return Player(path, deadline).run();
+}
 
 std::vector<double> ascending_ticks(const std::vector<PlayedFrame>& frames) {
   constexpr size_t kTurn = 16;  // frames within which one that is out of turn is overtaken
@@ -189,7 +216,8 @@ std::vector<double> ascending_ticks(const std::vector<PlayedFrame>& frames) {
     } else {
       if (i > 0 && shifted(i) < most) {
         bool overtaken = false;
-        for (size_t at = i + 1; at < std::min(frames.size(), i + kTurn); ++at) overtaken |= frames[at].time != AV_NOPTS_VALUE && shifted(at) > most;
+        for (size_t at = i + 1; at < std::min(frames.size(), i + kTurn); ++at)
+          overtaken |= frames[at].time != AV_NOPTS_VALUE && shifted(at) > most;
         if (!overtaken) shift += most + step - shifted(i);
       }
       ticks.push_back(shifted(i));
@@ -198,7 +226,8 @@ std::vector<double> ascending_ticks(const std::vector<PlayedFrame>& frames) {
       most = ticks[0];
       step = frames[0].duration > 0 ? static_cast<double>(frames[0].duration) : step;
     }
-    if (ticks[i] > most) step = frames[i].duration > 0 ? static_cast<double>(frames[i].duration) : ticks[i] - most;
+    if (ticks[i] > most)
+      step = frames[i].duration > 0 ? static_cast<double>(frames[i].duration) : ticks[i] - most;
     most = std::max(most, ticks[i]);
   }
   for (size_t i = 1; i < ticks.size(); ++i) {
@@ -207,8 +236,11 @@ std::vector<double> ascending_ticks(const std::vector<PlayedFrame>& frames) {
     while (next < ticks.size() && ticks[next] <= ticks[i - 1]) ++next;
     const double begin = ticks[i - 1];
     const double usual = i > 1 ? (begin - ticks[0]) / static_cast<double>(i - 1) : step;
-    const double share = next < ticks.size() ? (ticks[next] - begin) / static_cast<double>(next - i + 1) : std::min(step, usual);
-    for (size_t at = i; at < next; ++at) ticks[at] = begin + share * static_cast<double>(at - i + 1);
+    const double share = next < ticks.size()
+                             ? (ticks[next] - begin) / static_cast<double>(next - i + 1)
+                             : std::min(step, usual);
+    for (size_t at = i; at < next; ++at)
+      ticks[at] = begin + share * static_cast<double>(at - i + 1);
   }
   return ticks;
 }

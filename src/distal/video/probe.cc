@@ -20,42 +20,52 @@ using namespace ffmpeg;
 /// What one pass over the packets saw.
 struct Pass {
   Indexing index;
-  int64_t packets = 0;          // of the video stream, those included that hold nothing
-  int64_t indexed = 0;          // of them in the file's own index, before it was read on
-  int64_t end_dts = 0;          // of the video stream
+  int64_t packets = 0;  // of the video stream, those included that hold nothing
+  int64_t indexed = 0;  // of them in the file's own index, before it was read on
+  int64_t end_dts = 0;  // of the video stream
   int64_t corrupt = 0;
   int64_t misshapen = 0;
   std::vector<int64_t> corrupt_packets;  // how many came before each
   double first_corrupt_s = 0;
-  double end_s = 0;             // of any stream
-  int error = 0;                // what ended the pass, 0 at the end of the file
-  Frame first = make_frame();   // the first frame that decodes
+  double end_s = 0;               // of any stream
+  int error = 0;                  // what ended the pass, 0 at the end of the file
+  Frame first = make_frame();     // the first frame that decodes
   std::vector<PlayedFrame> head;  // the first frames, as a decoder shows them
-  bool ends_whole = true;       // the last group of pictures decodes, where nothing else tells
+  bool ends_whole = true;         // the last group of pictures decodes, where nothing else tells
 };
 
-/// Feeds a decoder until it showed some frames: proof that there are pixels, their format, and how their times go.
+/// Feeds a decoder until it showed some frames: proof that there are pixels, their format, and how
+/// their times go.
 class Head {
  public:
   Head(const std::string& path, const AVStream& stream, Pass& pass)
-      : path_(path), codec_(open_decoder(path, stream)), frame_(make_frame()), pass_(pass), most_(holds_many_back(stream.codecpar->codec_id) ? 24 : 8) {}
+      : path_(path),
+        codec_(open_decoder(path, stream)),
+        frame_(make_frame()),
+        pass_(pass),
+        most_(holds_many_back(stream.codecpar->codec_id) ? 24 : 8) {}
   void feed(const AVPacket* packet) {
     if (pass_.head.size() >= most_) return;
     if (avcodec_send_packet(codec_.get(), packet) < 0) require_frame_bytes(path_, *codec_);
     for (;;) {
       const int code = avcodec_receive_frame(codec_.get(), frame_.get());
       if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
-      if (code < 0) require_frame_bytes(path_, *codec_);
-      else take();
+      if (code < 0)
+        require_frame_bytes(path_, *codec_);
+      else
+        take();
     }
   }
 
  private:
   // H.264 and HEVC up to 16 frames, others one or two.
-  static bool holds_many_back(AVCodecID codec) { return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC; }
+  static bool holds_many_back(AVCodecID codec) {
+    return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC;
+  }
   void take() {
     if (!filled(pass_.first)) av_frame_ref(pass_.first.get(), frame_.get());
-    pass_.head.push_back({frame_->pts, frame_->best_effort_timestamp, 0, frame_->pict_type == AV_PICTURE_TYPE_I, is_sound(*frame_)});
+    pass_.head.push_back({frame_->pts, frame_->best_effort_timestamp, 0,
+                          frame_->pict_type == AV_PICTURE_TYPE_I, is_sound(*frame_)});
   }
 
   const std::string& path_;
@@ -65,11 +75,13 @@ class Head {
   size_t most_;  // more than the codec holds back
 };
 
-/// H.264 and HEVC in MP4 or Matroska: a packet is a row of units, each after its length; they must fill it exactly.
+/// H.264 and HEVC in MP4 or Matroska: a packet is a row of units, each after its length; they must
+/// fill it exactly.
 bool units_fill(const AVPacket& packet, const AVCodecParameters& codec) {
   const bool avc = codec.codec_id == AV_CODEC_ID_H264;
   const bool hevc = codec.codec_id == AV_CODEC_ID_HEVC;
-  if (!(avc || hevc) || codec.extradata_size < 23 - 16 * avc || codec.extradata[0] != 1) return true;
+  if (!(avc || hevc) || codec.extradata_size < 23 - 16 * avc || codec.extradata[0] != 1)
+    return true;
   const int length_bytes = (codec.extradata[avc ? 4 : 21] & 3) + 1;
   int64_t at = 0;
   while (at + length_bytes <= packet.size) {
@@ -91,7 +103,8 @@ void note_damage(const AVPacket& packet, const AVStream& stream, Pass& pass) {
   ++(corrupt ? pass.corrupt : pass.misshapen);
 }
 
-/// The packets from the last entry on, kept to see whether they decode: a transport stream does not say where it should end.
+/// The packets from the last entry on, kept to see whether they decode: a transport stream does not
+/// say where it should end.
 class LastGroup {
  public:
   explicit LastGroup(const Input& input) : wanted_(counts_packets(*input.format->iformat)) {}
@@ -111,7 +124,8 @@ class LastGroup {
     const Frame frame = make_frame();
     bool whole = true;
     const auto receive = [&] {
-      for (int code; (code = avcodec_receive_frame(codec.get(), frame.get())) != AVERROR(EAGAIN) && code != AVERROR_EOF;)
+      for (int code; (code = avcodec_receive_frame(codec.get(), frame.get())) != AVERROR(EAGAIN) &&
+                     code != AVERROR_EOF;)
         whole &= code >= 0 && (is_sound(*frame) || frame->pts < packets_.front()->pts);
     };
     for (const auto& packet : packets_) {
@@ -130,11 +144,13 @@ class LastGroup {
   std::vector<Packet> packets_;
 };
 
-/// Bytes that a file says it has: a Matroska and an AVI in their heads, a transport stream in whole packets of 188 or 192. 0: it does not say.
+/// Bytes that a file says it has: a Matroska and an AVI in their heads, a transport stream in whole
+/// packets of 188 or 192. 0: it does not say.
 int64_t promised_bytes(const std::string& path, const std::string& container, int64_t bytes) {
   std::array<uint8_t, 4096> head{};
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  const auto there = file ? static_cast<int64_t>(std::fread(head.data(), 1, head.size(), file.get())) : 0;
+  const auto there =
+      file ? static_cast<int64_t>(std::fread(head.data(), 1, head.size(), file.get())) : 0;
   if (container == "avi") {
     uint32_t riff = 0;
     std::memcpy(&riff, head.data() + 4, 4);
@@ -143,15 +159,18 @@ int64_t promised_bytes(const std::string& path, const std::string& container, in
   if (container == "mpegts") {
     for (const int64_t packet : {188, 192}) {
       const auto sync = static_cast<size_t>(packet - 188);
-      if (head[sync] == 0x47 && head[sync + static_cast<size_t>(packet)] == 0x47) return (bytes + packet - 1) / packet * packet;
+      if (head[sync] == 0x47 && head[sync + static_cast<size_t>(packet)] == 0x47)
+        return (bytes + packet - 1) / packet * packet;
     }
   }
   if (container != "matroska") return 0;
   int64_t at = 0;
-  const auto number = [&](bool marked) {  // EBML (RFC 8794, 4): as many zeros as bytes follow; -1: all ones, or past the head
+  const auto number = [&](bool marked) {  // EBML (RFC 8794, 4): as many zeros as bytes follow; -1:
+                                          // all ones, or past the head
     if (at >= there || head[static_cast<size_t>(at)] == 0) return int64_t{-1};
     const int bytes = std::countl_zero(head[static_cast<size_t>(at)]) + 1;
-    int64_t value = marked ? head[static_cast<size_t>(at)] : head[static_cast<size_t>(at)] & ((1 << (8 - bytes)) - 1);
+    int64_t value = marked ? head[static_cast<size_t>(at)]
+                           : head[static_cast<size_t>(at)] & ((1 << (8 - bytes)) - 1);
     bool open = value == (1 << (8 - bytes)) - 1;
     for (int i = 1; i < bytes && at + i < there; ++i) {
       value = value << 8 | head[static_cast<size_t>(at + i)];
@@ -170,7 +189,8 @@ int64_t promised_bytes(const std::string& path, const std::string& container, in
   return 0;
 }
 
-Pass read_packets(const std::string& path, Input& input, Bitstream& bitstream, const Deadline& deadline) {
+Pass read_packets(const std::string& path, Input& input, Bitstream& bitstream,
+                  const Deadline& deadline) {
   Pass pass;
   pass.indexed = avformat_index_get_entries_count(input.video);
   Head head(path, *input.video, pass);
@@ -181,17 +201,20 @@ Pass read_packets(const std::string& path, Input& input, Bitstream& bitstream, c
     deadline.require_time(path, "probing");
     const AVStream& stream = *input.format->streams[packet->stream_index];
     if (packet->pts != AV_NOPTS_VALUE) {
-      pass.end_s = std::max(pass.end_s, static_cast<double>(packet->pts + packet->duration) * av_q2d(stream.time_base));
+      pass.end_s = std::max(pass.end_s, static_cast<double>(packet->pts + packet->duration) *
+                                            av_q2d(stream.time_base));
     }
     if (packet->stream_index == input.video->index) {
       ++pass.packets;
-      if (packet->dts != AV_NOPTS_VALUE) pass.end_dts = std::max(pass.end_dts, packet->dts + packet->duration);
+      if (packet->dts != AV_NOPTS_VALUE)
+        pass.end_dts = std::max(pass.end_dts, packet->dts + packet->duration);
       note_damage(*packet, stream, pass);
       if (!is_empty(*packet)) {
         const bool flagged = (packet->flags & AV_PKT_FLAG_KEY) != 0;
         const bool shown = (packet->flags & AV_PKT_FLAG_DISCARD) == 0;
         const Bitstream::Said said = bitstream.look(*packet);
-        pass.index.add({packet->pts, packet->dts, packet->duration, packet->pos, flagged, shown, said});
+        pass.index.add(
+            {packet->pts, packet->dts, packet->duration, packet->pos, flagged, shown, said});
         last.add(*packet, said.entry);
         head.feed(packet.get());
       }
@@ -209,7 +232,8 @@ Pass read_packets(const std::string& path, Input& input, Bitstream& bitstream, c
 /// Every frame within 2 ticks (containers round) or 2 % of a frame of its place on an even grid.
 bool evenly_spaced(const std::vector<IndexedFrame>& frames) {
   if (frames.size() < 3) return true;
-  const double step = (frames.back().tick - frames.front().tick) / static_cast<double>(frames.size() - 1);
+  const double step =
+      (frames.back().tick - frames.front().tick) / static_cast<double>(frames.size() - 1);
   for (size_t i = 0; i < frames.size(); ++i) {
     const double off = frames[i].tick - frames.front().tick - step * static_cast<double>(i);
     if (std::abs(off) > std::max(2.0, 0.02 * step)) return false;
@@ -223,22 +247,26 @@ bool is_gapless(const Index& index, const std::vector<int64_t>& packets) {
   const auto& frames = index.frames;
   if (frames.empty()) return false;
   const int64_t last = std::ssize(frames) - 1;
-  const double usual = (frames.back().tick - frames.front().tick) / static_cast<double>(std::max<int64_t>(1, last));
+  const double usual =
+      (frames.back().tick - frames.front().tick) / static_cast<double>(std::max<int64_t>(1, last));
   for (const int64_t packet : packets) {
     for (int64_t i = std::max<int64_t>(0, packet - kReordered);
          i < std::min(last, packet + kReordered); ++i) {
-      if (frames[static_cast<size_t>(i + 1)].tick - frames[static_cast<size_t>(i)].tick > 1.9 * usual) return false;
+      if (frames[static_cast<size_t>(i + 1)].tick - frames[static_cast<size_t>(i)].tick >
+          1.9 * usual)
+        return false;
     }
   }
   return true;
 }
 
-/// Ticks the last frame stays: as its packet says, unless that is far from usual (muxers that do not know write one tick);
-/// a lone frame without a duration stays one 25th of a second.
+/// Ticks the last frame stays: as its packet says, unless that is far from usual (muxers that do
+/// not know write one tick); a lone frame without a duration stays one 25th of a second.
 double last_ticks(const std::vector<IndexedFrame>& frames, const AVStream& stream) {
   const auto said = static_cast<double>(frames.back().duration);
   if (frames.size() > 1) {
-    const double usual = (frames.back().tick - frames.front().tick) / static_cast<double>(frames.size() - 1);
+    const double usual =
+        (frames.back().tick - frames.front().tick) / static_cast<double>(frames.size() - 1);
     return said > usual / 4 ? said : usual;
   }
   return said > 0 ? said : 1 / (25 * av_q2d(stream.time_base));
@@ -277,8 +305,9 @@ void describe(const Input& input, const AVFrame& first, VideoInfo& info) {
   info.full_range = is_full_range(first);
 }
 
-/// Frames that are there of those that the header promises; promised 0: it promises nothing. An edit list may leave samples of an MP4 out. The
-/// empty chunks of an AVI, where nothing new was to be shown, count in its header and in its times, but are no packets.
+/// Frames that are there of those that the header promises; promised 0: it promises nothing. An
+/// edit list may leave samples of an MP4 out. The empty chunks of an AVI, where nothing new was to
+/// be shown, count in its header and in its times, but are no packets.
 struct Promise {
   int64_t there = 0;
   int64_t promised = 0;
@@ -290,45 +319,68 @@ Promise promise_of(const Pass& pass, const Input& input, const std::string& cont
   if (container == "mp4") return {pass.packets, std::min(promised, indexed)};
   if (container != "avi") return {pass.packets, promised};
   const bool has_index = pass.indexed >= pass.packets;  // it stands at the end
-  return has_index ? Promise{pass.packets, pass.indexed} : Promise{std::max(pass.packets, pass.end_dts), promised};
+  return has_index ? Promise{pass.packets, pass.indexed}
+                   : Promise{std::max(pass.packets, pass.end_dts), promised};
 }
 
-std::string counted_of(int64_t count, const char* one) { return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s"); }
+std::string counted_of(int64_t count, const char* one) {
+  return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
+}
 
 std::vector<std::string> damage_of(const Pass& pass, const Input& input, const VideoInfo& info) {
   std::vector<std::string> damage;
   const int64_t first = pass.first->best_effort_timestamp;
-  const double begin_s = first == AV_NOPTS_VALUE ? 0 : static_cast<double>(first) * av_q2d(input.video->time_base);  // times begin with the first frame
+  const double begin_s =
+      first == AV_NOPTS_VALUE
+          ? 0
+          : static_cast<double>(first) *
+                av_q2d(input.video->time_base);  // times begin with the first frame
   const double corrupt_s = std::max(0.0, pass.first_corrupt_s - begin_s);
-  if (pass.corrupt > 0) damage.push_back(fmt::format("{}, the first at {:.2f} s", counted_of(pass.corrupt, "corrupt packet"), corrupt_s));
+  if (pass.corrupt > 0)
+    damage.push_back(fmt::format("{}, the first at {:.2f} s",
+                                 counted_of(pass.corrupt, "corrupt packet"), corrupt_s));
   if (pass.misshapen > 0) {
-    damage.push_back(fmt::format("{} overwritten, the first near {:.2f} s", counted_of(pass.misshapen, "packet"), corrupt_s));
+    damage.push_back(fmt::format("{} overwritten, the first near {:.2f} s",
+                                 counted_of(pass.misshapen, "packet"), corrupt_s));
   }
   if (const auto [there, promised] = promise_of(pass, input, info.container); there < promised) {
     damage.push_back(fmt::format("truncated: {} of {} frames are in the file", there, promised));
   }
-  if (const int64_t promised = promised_bytes(info.path, info.container, info.bytes); promised > info.bytes) {
-    damage.push_back(fmt::format("truncated: {} of {} bytes are in the file", info.bytes, promised));
+  if (const int64_t promised = promised_bytes(info.path, info.container, info.bytes);
+      promised > info.bytes) {
+    damage.push_back(
+        fmt::format("truncated: {} of {} bytes are in the file", info.bytes, promised));
   }
   const double header_s = static_cast<double>(input.format->duration) / AV_TIME_BASE;
-  if (damage.empty() && (info.container == "matroska" || info.container == "flv") && header_s > pass.end_s + 0.5) {
-    damage.push_back(fmt::format("truncated: the header says {:.2f} s, packets end at {:.2f} s", header_s, pass.end_s));
+  if (damage.empty() && (info.container == "matroska" || info.container == "flv") &&
+      header_s > pass.end_s + 0.5) {
+    damage.push_back(fmt::format("truncated: the header says {:.2f} s, packets end at {:.2f} s",
+                                 header_s, pass.end_s));
   }
-  if (pass.error != 0) damage.push_back(fmt::format("reading stopped at {:.2f} s: {}", pass.end_s - begin_s, words(pass.error)));
+  if (pass.error != 0)
+    damage.push_back(
+        fmt::format("reading stopped at {:.2f} s: {}", pass.end_s - begin_s, words(pass.error)));
   return damage;
 }
 
 /// What FFmpeg had to patch or to give up.
-void note_faults(const Playback& playback, const Index& index, const AVStream& stream, VideoInfo& info) {
+void note_faults(const Playback& playback, const Index& index, const AVStream& stream,
+                 VideoInfo& info) {
   const auto& frames = playback.frames;
   const auto is_patched = [](const PlayedFrame& frame) { return !frame.sound; };
   const auto first = std::find_if(frames.begin(), frames.end(), is_patched);
   const int64_t patched = std::count_if(first, frames.end(), is_patched);
   if (patched > 0) {
-    const double at_s = (index.frames[static_cast<size_t>(first - frames.begin())].tick - index.frames.front().tick) * av_q2d(stream.time_base);
-    info.damage.push_back(fmt::format("{} {} not whole, the first at {:.2f} s; the one before stands for each", counted_of(patched, "frame"), patched == 1 ? "is" : "are", at_s));
+    const double at_s = (index.frames[static_cast<size_t>(first - frames.begin())].tick -
+                         index.frames.front().tick) *
+                        av_q2d(stream.time_base);
+    info.damage.push_back(
+        fmt::format("{} {} not whole, the first at {:.2f} s; the one before stands for each",
+                    counted_of(patched, "frame"), patched == 1 ? "is" : "are", at_s));
   }
-  if (playback.faults > patched) info.damage.push_back(fmt::format("{} cannot be decoded", counted_of(playback.faults - patched, "packet")));
+  if (playback.faults > patched)
+    info.damage.push_back(
+        fmt::format("{} cannot be decoded", counted_of(playback.faults - patched, "packet")));
 }
 
 std::string hash_of(const std::string& path, const Deadline& deadline) {
@@ -339,7 +391,8 @@ std::string hash_of(const std::string& path, const Deadline& deadline) {
   uint64_t bytes = 0;
   while (const size_t count = std::fread(block.data(), 1, block.size(), file.get())) {
     deadline.require_time(path, "reading");
-    std::fill_n(block.begin() + static_cast<int64_t>(count), (8 - count % 8) % 8, 0);  // the last word of the file
+    std::fill_n(block.begin() + static_cast<int64_t>(count), (8 - count % 8) % 8,
+                0);  // the last word of the file
     for (size_t at = 0; at < count; at += 8) {
       uint64_t word;
       std::memcpy(&word, block.data() + at, 8);
@@ -354,7 +407,7 @@ std::string hash_of(const std::string& path, const Deadline& deadline) {
 }  // namespace
 
 std::optional<FileStamp> FileStamp::of(const std::string& path) {
-  struct stat file{};
+  struct stat file {};
   if (stat(path.c_str(), &file) != 0) return std::nullopt;
   return FileStamp{file.st_size, file.st_mtim.tv_sec * 1'000'000'000 + file.st_mtim.tv_nsec};
 }
@@ -379,7 +432,8 @@ VideoInfo probe(const std::string& path) {
   require_size(path, input.video->codecpar->width, input.video->codecpar->height);
   Bitstream bitstream(*input.video);
   Pass pass = read_packets(path, input, bitstream, deadline);
-  if (!filled(pass.first)) fail("{}: no readable frame in {} packets; remove it from the list", path, pass.packets);
+  if (!filled(pass.first))
+    fail("{}: no readable frame in {} packets; remove it from the list", path, pass.packets);
   require_size(path, pass.first->width, pass.first->height);
 
   VideoInfo info;
@@ -391,7 +445,8 @@ VideoInfo probe(const std::string& path) {
   describe(input, *pass.first, info);
   info.damage = damage_of(pass, input, info);
   std::string doubt = pass.index.doubt(*input.video, *input.format->iformat, bitstream);
-  const bool asks_decoder = !doubt.empty() || !info.damage.empty() || !pass.ends_whole || pass.index.wants_decoder(bitstream);
+  const bool asks_decoder = !doubt.empty() || !info.damage.empty() || !pass.ends_whole ||
+                            pass.index.wants_decoder(bitstream);
   Index index;
   if (!asks_decoder) {
     index = pass.index.from_packets(pass.head);
@@ -400,21 +455,30 @@ VideoInfo probe(const std::string& path) {
   if (asks_decoder || !doubt.empty()) {
     const Playback playback = play(path, Deadline(decoding_s));
     index = pass.index.from_frames(playback, doubt, bitstream);
-    const bool sound = playback.faults == 0 && pass.corrupt > 0 && counts_packets(*input.format->iformat);
-    if (sound && !playback.jumped && (playback.joined || is_gapless(index, pass.corrupt_packets))) {  // a counter that jumps where recordings were put together
+    const bool sound =
+        playback.faults == 0 && pass.corrupt > 0 && counts_packets(*input.format->iformat);
+    if (sound && !playback.jumped &&
+        (playback.joined ||
+         is_gapless(
+             index,
+             pass.corrupt_packets))) {  // a counter that jumps where recordings were put together
       pass.corrupt = 0;
       info.damage = damage_of(pass, input, info);
     }
     note_faults(playback, index, *input.video, info);
     const auto& frames = playback.frames;
-    if (!frames.empty() && std::none_of(frames.begin(), frames.end(), [](const PlayedFrame& frame) { return frame.sound; }))
-      fail("{}: none of its {} is whole; copy it again, or remove it from the list", path, counted_of(std::ssize(frames), "frame"));
+    if (!frames.empty() && std::none_of(frames.begin(), frames.end(),
+                                        [](const PlayedFrame& frame) { return frame.sound; }))
+      fail("{}: none of its {} is whole; copy it again, or remove it from the list", path,
+           counted_of(std::ssize(frames), "frame"));
   }
-  if (index.frames.empty()) fail("{}: no frame can be shown; rewrite the file with ffmpeg -i IN -c copy OUT.mkv", path);
+  if (index.frames.empty())
+    fail("{}: no frame can be shown; rewrite the file with ffmpeg -i IN -c copy OUT.mkv", path);
   info.seekable = index.doubt.empty();
   info.doubt = index.doubt;
   fill_times(index.frames, *input.video, info);
-  if (FileStamp::of(path) != stamp) fail("{}: changed while it was probed; try again when it is complete", path);
+  if (FileStamp::of(path) != stamp)
+    fail("{}: changed while it was probed; try again when it is complete", path);
   return info;
 }
 

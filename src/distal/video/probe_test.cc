@@ -20,7 +20,8 @@ VideoInfo probe_of(const std::string& path, const SyntheticOptions& options) {
 
 TEST(Probe, DescribesAVideo) {
   const TemporaryFolder folder;
-  const VideoInfo info = probe_of(folder / "v.mp4", {.frames = 30, .rate = 24, .width = 80, .height = 48, .audio = true});
+  const VideoInfo info = probe_of(
+      folder / "v.mp4", {.frames = 30, .rate = 24, .width = 80, .height = 48, .audio = true});
   EXPECT_EQ(info.codec, "h264");
   EXPECT_EQ(info.container, "mp4");
   EXPECT_EQ(info.width, 80);
@@ -49,14 +50,17 @@ TEST(Probe, TellsVariableFromConstantRate) {
   const TemporaryFolder folder;
   EXPECT_FALSE(probe_of(folder / "variable.mp4", {.variable_rate = true}).constant_rate);
   EXPECT_FALSE(probe_of(folder / "variable.mkv", {.variable_rate = true}).constant_rate);
-  EXPECT_TRUE(probe_of(folder / "ntsc.mkv", {.frames = 100, .rate = 29.97}).constant_rate);  // milliseconds round
-  EXPECT_TRUE(probe_of(folder / "ntsc.ts", {.frames = 100, .rate = 29.97, .b_frames = 2}).constant_rate);
+  EXPECT_TRUE(probe_of(folder / "ntsc.mkv", {.frames = 100, .rate = 29.97})
+                  .constant_rate);  // milliseconds round
+  EXPECT_TRUE(
+      probe_of(folder / "ntsc.ts", {.frames = 100, .rate = 29.97, .b_frames = 2}).constant_rate);
 }
 
 TEST(Probe, GivesTheSizeAsShown) {
   const TemporaryFolder folder;
   for (const int rotation : {0, 90, 180, 270}) {
-    const VideoInfo info = probe_of(folder / fmt::format("{}.mp4", rotation), {.width = 80, .height = 48, .rotation = rotation});
+    const VideoInfo info = probe_of(folder / fmt::format("{}.mp4", rotation),
+                                    {.width = 80, .height = 48, .rotation = rotation});
     EXPECT_EQ(info.rotation, rotation);
     EXPECT_EQ(info.width, 80);
     EXPECT_EQ(info.height, 48);
@@ -112,14 +116,17 @@ TEST(Probe, RefusesWhatIsNotAVideo) {
   write_bytes(folder / "list.txt", "ffconcat version 1.0\nfile text.mp4\n");
   EXPECT_THAT(error_of([&] { probe(folder / "list.txt"); }), HasSubstr("list.txt: "));
   write_numbered(folder / "audio.mp4", {.frames = 0, .audio = true});
-  EXPECT_THAT(error_of([&] { probe(folder / "audio.mp4"); }), HasSubstr("no video stream (1 audio stream)"));
+  EXPECT_THAT(error_of([&] { probe(folder / "audio.mp4"); }),
+              HasSubstr("no video stream (1 audio stream)"));
 }
 
 TEST(Probe, RefusesPicturesThatWouldTakeAllMemory) {
   const TemporaryFolder folder;
   EXPECT_EQ(probe_of(folder / "wide.mp4", {.frames = 2, .width = 2048, .height = 32}).width, 2048);
   const auto refusal = [&](const std::string& name, int rotation) {
-    return error_of([&] { probe_of(folder / name, {.frames = 2, .width = 2080, .height = 32, .rotation = rotation}); });
+    return error_of([&] {
+      probe_of(folder / name, {.frames = 2, .width = 2080, .height = 32, .rotation = rotation});
+    });
   };
   EXPECT_THAT(refusal("wider.mp4", 0), HasSubstr("2080 x 32 px"));
   EXPECT_THAT(refusal("lying.mp4", 90), HasSubstr("32 x 2080 px"));
@@ -129,19 +136,24 @@ TEST(Probe, RefusesWhatNamesOtherFiles) {
   const TemporaryFolder folder;
   write_numbered(folder / "ok.mp4", {});
   const std::string manifest =
-      "<?xml version=\"1.0\"?><MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"static\" mediaPresentationDuration=\"PT2S\" minBufferTime=\"PT1S\" "
-      "profiles=\"urn:mpeg:dash:profile:isoff-on-demand:2011\"><Period><AdaptationSet mimeType=\"video/mp4\"><Representation id=\"1\" bandwidth=\"1000\">"
+      "<?xml version=\"1.0\"?><MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"static\" "
+      "mediaPresentationDuration=\"PT2S\" minBufferTime=\"PT1S\" "
+      "profiles=\"urn:mpeg:dash:profile:isoff-on-demand:2011\"><Period><AdaptationSet "
+      "mimeType=\"video/mp4\"><Representation id=\"1\" bandwidth=\"1000\">"
       "<BaseURL>{}</BaseURL><SegmentBase/></Representation></AdaptationSet></Period></MPD>";
   const std::pair<const char*, std::string> files[] = {
       {"self.mp4", fmt::format(fmt::runtime(manifest), "self.mp4")},
       {"dash.mp4", fmt::format(fmt::runtime(manifest), "ok.mp4")},
       {"hls.mp4", "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nok.mp4\n#EXT-X-ENDLIST\n"},
       {"concat.mp4", "ffconcat version 1.0\nfile ok.mp4\n"},
-      {"sdp.mp4", "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n"},
+      {"sdp.mp4", "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 "
+                  "RTP/AVP 96\na=rtpmap:96 H264/90000\n"},
   };
   for (const auto& [name, text] : files) {
     write_bytes(folder / name, text);
-    EXPECT_THAT(error_of([&] { probe(folder / name); }), HasSubstr(std::string(name) + ": not a video (it reads as ")) << name;
+    EXPECT_THAT(error_of([&] { probe(folder / name); }),
+                HasSubstr(std::string(name) + ": not a video (it reads as "))
+        << name;
   }
 }
 
@@ -152,7 +164,8 @@ TEST(Probe, DoesNotCallEmptyChunksOfAnAviDamage) {
   const size_t rows = bytes.rfind("idx1");
   const size_t frames = bytes.find("strh") + 8 + 32;  // the stream's length in frames
   const std::string row("00dc\x10\0\0\0\0\0\0\0\0\0\0\0", 16);
-  bytes[rows + 4] = static_cast<char>(bytes[rows + 4] + 3 * 16);  // 20 rows of 16 bytes are 0x140: no carry
+  bytes[rows + 4] =
+      static_cast<char>(bytes[rows + 4] + 3 * 16);  // 20 rows of 16 bytes are 0x140: no carry
   for (int i = 0; i < 3; ++i) bytes += row;
   bytes[frames] = 23;
   write_bytes(folder / "still.avi", bytes);
@@ -160,7 +173,8 @@ TEST(Probe, DoesNotCallEmptyChunksOfAnAviDamage) {
   EXPECT_THAT(info.damage, IsEmpty());
   EXPECT_EQ(info.frames(), 20);
   write_bytes(folder / "cut.avi", bytes.substr(0, bytes.size() / 2));
-  EXPECT_THAT(fmt::format("{}", fmt::join(probe(folder / "cut.avi").damage, "; ")), HasSubstr("truncated"));
+  EXPECT_THAT(fmt::format("{}", fmt::join(probe(folder / "cut.avi").damage, "; ")),
+              HasSubstr("truncated"));
 }
 
 TEST(Probe, RemembersWhichFileItSaw) {
@@ -183,8 +197,11 @@ TEST(Probe, NoticesDamage) {
   const auto damaged = [&](const std::string& name, double keep, double garbage) {
     write_numbered(folder / name, options);
     std::string bytes = bytes_of(folder / name);
-    const auto at = [&](double part) { return static_cast<size_t>(part * static_cast<double>(bytes.size())); };
-    for (size_t i = at(0.5 - garbage / 2); i < at(0.5 + garbage / 2); ++i) bytes[i] = static_cast<char>(i * 7919 >> 3);
+    const auto at = [&](double part) {
+      return static_cast<size_t>(part * static_cast<double>(bytes.size()));
+    };
+    for (size_t i = at(0.5 - garbage / 2); i < at(0.5 + garbage / 2); ++i)
+      bytes[i] = static_cast<char>(i * 7919 >> 3);
     write_bytes(folder / name, bytes.substr(0, at(keep)));
     return fmt::format("{}", fmt::join(probe(folder / name).damage, "; "));
   };

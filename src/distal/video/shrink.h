@@ -1,6 +1,7 @@
 #pragma once
-// Copies of videos that are quick to read: a shorter side, a key frame every few frames, H.264 without B-frames. A copy has the same frames
-// at the same times, upright and without sound, so that spans and frame numbers of a list hold for it too.
+// Copies of videos that are quick to read: a shorter side, a key frame every few frames, H.264
+// without B-frames. A copy has the same frames at the same times, upright and without sound, so
+// that spans and frame numbers of a list hold for it too.
 
 #include <string>
 
@@ -21,8 +22,9 @@ class CopyError : public Error {
   using Error::Error;
 };
 
-/// Writes the copy, whole or not at all; `path` ends in .mp4. Frames that cannot be decoded are replaced as Decoder replaces them. Throws Error: the video
-/// cannot be read; CopyError; Interrupted.
+/// Writes the copy, whole or not at all; `path` ends in .mp4. Frames that cannot be decoded are
+/// replaced as Decoder replaces them. Throws Error: the video cannot be read; CopyError;
+/// Interrupted.
 void shrink(const VideoInfo& info, const std::string& path, const ShrinkOptions& options);
 
 /// Whether `path` is a copy that shrink made of that very file with those options.

@@ -22,13 +22,16 @@ class Shrink : public ::testing::Test {
     std::vector<int64_t> indices, numbers;
     for (int64_t i = 0; i < info.frames(); ++i) indices.push_back(i);
     const auto frames = Decoder(info).at_frames(indices, {}).frames;
-    for (int64_t i = 0; i < info.frames(); ++i) numbers.push_back(read_number(frames[i].const_data_ptr<uint8_t>(), frames.size(1), frames.size(2)));
+    for (int64_t i = 0; i < info.frames(); ++i)
+      numbers.push_back(
+          read_number(frames[i].const_data_ptr<uint8_t>(), frames.size(1), frames.size(2)));
     return numbers;
   }
 };
 
 TEST_F(Shrink, TheCopyHasTheSameFramesAtTheSameTimes) {
-  const SyntheticOptions plain{.frames = 45, .rate = 30000.0 / 1001, .width = 200, .height = 150, .b_frames = 2, .gop = 30};
+  const SyntheticOptions plain{
+      .frames = 45, .rate = 30000.0 / 1001, .width = 200, .height = 150, .b_frames = 2, .gop = 30};
   for (const bool variable : {false, true}) {
     for (const int rotation : {0, 90}) {
       auto made = plain;
@@ -85,11 +88,13 @@ TEST_F(Shrink, KnowsItsOwnCopies) {
   auto other = options;
   other.gop = 5;
   EXPECT_FALSE(is_shrunk(folder / "copy.mp4", source.stamp(), other));
-  EXPECT_FALSE(is_shrunk(folder / "copy.mp4", {source.bytes, source.modified_ns + 1}, options)) << "the video is another by now";
+  EXPECT_FALSE(is_shrunk(folder / "copy.mp4", {source.bytes, source.modified_ns + 1}, options))
+      << "the video is another by now";
   EXPECT_FALSE(is_shrunk(folder / "v.mp4", source.stamp(), options)) << "no copy at all";
   EXPECT_FALSE(is_shrunk(folder / "absent.mp4", source.stamp(), options));
   ASSERT_EQ(::mkfifo((folder / "pipe.mp4").c_str(), 0600), 0);
-  EXPECT_FALSE(is_shrunk(folder / "pipe.mp4", source.stamp(), options)) << "and it is not waited for";
+  EXPECT_FALSE(is_shrunk(folder / "pipe.mp4", source.stamp(), options))
+      << "and it is not waited for";
 }
 
 TEST_F(Shrink, WhoIsToBlameIsSaid) {

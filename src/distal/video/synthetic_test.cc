@@ -22,7 +22,8 @@ namespace {
 using ::testing::HasSubstr;
 
 /// uint8 [T, H, W, 3]
-torch::Tensor motion(const TemporaryFolder& folder, const std::string& name, uint64_t seed, SyntheticOptions options = {}) {
+torch::Tensor motion(const TemporaryFolder& folder, const std::string& name, uint64_t seed,
+                     SyntheticOptions options = {}) {
   const std::string path = folder / fmt::format("{}_{}.mp4", name, seed);
   options.crf = 0;
   write_motion(path, name, seed, options);
@@ -31,7 +32,8 @@ torch::Tensor motion(const TemporaryFolder& folder, const std::string& name, uin
   return Decoder(info).at_times(times_s, {}).frames;
 }
 
-/// Mean absolute difference between a frame and the next one moved back by (`dy`, `dx`) on the torus.
+/// Mean absolute difference between a frame and the next one moved back by (`dy`, `dx`) on the
+/// torus.
 double mismatch(const torch::Tensor& video, int64_t dy, int64_t dx) {
   const torch::Tensor now = video.slice(0, 0, 12).to(torch::kFloat);
   const torch::Tensor later = video.slice(0, 4, 16).to(torch::kFloat);
@@ -46,10 +48,12 @@ TEST(Synthetic, MovesAsItsClassSays) {
   for (const auto& [name, towards] : directions) {
     for (const uint64_t seed : {1, 2}) {
       const torch::Tensor video = motion(folder, name, seed);
-      std::map<double, std::string> found;  // the background stays, so look at the larger changes of the blob only
+      std::map<double, std::string>
+          found;  // the background stays, so look at the larger changes of the blob only
       for (const auto& [other, step] : directions) {
         double best = 1e9;
-        for (int64_t px = 4; px <= 10; px += 2) best = std::min(best, mismatch(video, step.first * px, step.second * px));
+        for (int64_t px = 4; px <= 10; px += 2)
+          best = std::min(best, mismatch(video, step.first * px, step.second * px));
         found[best] = other;
       }
       EXPECT_EQ(found.begin()->second, name) << seed;
@@ -68,7 +72,8 @@ TEST(Synthetic, TurnsTheOtherWayRound) {
 
 TEST(Synthetic, AStillSaysNothingOfTheClass) {
   const TemporaryFolder folder;
-  // The first frame of a seed is the same picture whatever the class; later places are uniform again (a torus).
+  // The first frame of a seed is the same picture whatever the class; later places are uniform
+  // again (a torus).
   const torch::Tensor left = motion(folder, "left", 9, {.frames = 2});
   const torch::Tensor up = motion(folder, "up", 9, {.frames = 2});
   EXPECT_TRUE(torch::equal(left[0], up[0]));
@@ -77,7 +82,8 @@ TEST(Synthetic, AStillSaysNothingOfTheClass) {
 
 TEST(Synthetic, SeedsVary) {
   const TemporaryFolder folder;
-  EXPECT_FALSE(torch::equal(motion(folder, "left", 1, {.frames = 1}), motion(folder, "left", 2, {.frames = 1})));
+  EXPECT_FALSE(torch::equal(motion(folder, "left", 1, {.frames = 1}),
+                            motion(folder, "left", 2, {.frames = 1})));
 }
 
 TEST(Synthetic, TheSameOptionsGiveTheSameBytes) {
@@ -85,26 +91,35 @@ TEST(Synthetic, TheSameOptionsGiveTheSameBytes) {
   for (const char* extension : {"mp4", "mkv", "ts"}) {
     write_motion(folder / (std::string("a.") + extension), "up", 3, {.b_frames = 2, .audio = true});
     write_motion(folder / (std::string("b.") + extension), "up", 3, {.b_frames = 2, .audio = true});
-    EXPECT_EQ(bytes_of(folder / (std::string("a.") + extension)), bytes_of(folder / (std::string("b.") + extension))) << extension;
+    EXPECT_EQ(bytes_of(folder / (std::string("a.") + extension)),
+              bytes_of(folder / (std::string("b.") + extension)))
+        << extension;
   }
 }
 
 TEST(Synthetic, RefusesWhatItCannotWrite) {
   const TemporaryFolder folder;
-  EXPECT_THAT(error_of([&] { write_motion(folder / "v.mp4", "sideways", 1, {}); }), HasSubstr("use one of left, right"));
-  EXPECT_THAT(error_of([&] { write_numbered(folder / "v.nothing", {}); }), HasSubstr("unknown extension"));
-  EXPECT_THAT(error_of([&] { write_numbered(folder / "v.mp4", {.codec = "none"}); }), HasSubstr("no encoder none"));
-  EXPECT_THAT(error_of([&] { write_numbered(folder / "absent/v.mp4", {}); }), HasSubstr("No such file"));
+  EXPECT_THAT(error_of([&] { write_motion(folder / "v.mp4", "sideways", 1, {}); }),
+              HasSubstr("use one of left, right"));
+  EXPECT_THAT(error_of([&] { write_numbered(folder / "v.nothing", {}); }),
+              HasSubstr("unknown extension"));
+  EXPECT_THAT(error_of([&] { write_numbered(folder / "v.mp4", {.codec = "none"}); }),
+              HasSubstr("no encoder none"));
+  EXPECT_THAT(error_of([&] { write_numbered(folder / "absent/v.mp4", {}); }),
+              HasSubstr("No such file"));
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 // A process of another machine or container that clears up knows nobody by id.
 TEST(Synthetic, AVideoIsLockedWhileItIsWritten) {
   const TemporaryFolder folder;
-  const auto files = [&] { return std::distance(std::filesystem::directory_iterator(folder.path()), {}); };
+  const auto files = [&] {
+    return std::distance(std::filesystem::directory_iterator(folder.path()), {});
+  };
   VideoWriter writer(folder / "v.mp4", {.frames = 2, .width = 32, .height = 32});
   ASSERT_EQ(files(), 1);
-  const int file = ::open(std::filesystem::directory_iterator(folder.path())->path().c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = ::open(std::filesystem::directory_iterator(folder.path())->path().c_str(),
+                          O_RDONLY | O_CLOEXEC);
   EXPECT_NE(::flock(file, LOCK_EX | LOCK_NB), 0);
   ::close(file);
   clear_leftovers(folder.path());
@@ -118,13 +133,15 @@ TEST(Synthetic, AVideoIsLockedWhileItIsWritten) {
 TEST(Synthetic, ReadsNumbersOnlyUpright) {
   const TemporaryFolder folder;
   write_numbered(folder / "v.mp4", {.frames = 40});
-  const torch::Tensor frame = Decoder(probe(folder / "v.mp4")).at_frames(std::vector<int64_t>{37}, {}).frames[0];
+  const torch::Tensor frame =
+      Decoder(probe(folder / "v.mp4")).at_frames(std::vector<int64_t>{37}, {}).frames[0];
   const auto read = [](const torch::Tensor& f) {
     const torch::Tensor whole = f.contiguous();
     return read_number(whole.data_ptr<uint8_t>(), whole.size(0), whole.size(1));
   };
   EXPECT_EQ(read(frame), 37);
-  for (int quarters = 1; quarters < 4; ++quarters) EXPECT_EQ(read(frame.rot90(quarters, {0, 1})), -1);
+  for (int quarters = 1; quarters < 4; ++quarters)
+    EXPECT_EQ(read(frame.rot90(quarters, {0, 1})), -1);
   EXPECT_EQ(read(frame.flip({1})), -1);
   EXPECT_EQ(read(frame.flip({0})), -1);
   EXPECT_EQ(read(torch::zeros_like(frame)), -1);
@@ -147,7 +164,8 @@ TEST(SyntheticSet, WritesBalancedListsOfVideosThatExist) {
   const SyntheticSet set{.train = 8, .pool = 12, .test = 4, .video = {.frames = 4}};
   write_motion_set(folder / "set", set);
   std::set<std::string> groups, paths;
-  for (const auto& [list, count] : std::map<std::string, int64_t>{{"train", 8}, {"pool", 12}, {"test", 4}}) {
+  for (const auto& [list, count] :
+       std::map<std::string, int64_t>{{"train", 8}, {"pool", 12}, {"test", 4}}) {
     auto rows = rows_of(folder / ("set/" + list + ".csv"));
     ASSERT_EQ(static_cast<int64_t>(rows.size()), count + 1);
     EXPECT_THAT(rows[0], ::testing::ElementsAre("path", "label", "group"));
@@ -203,7 +221,8 @@ TEST(SyntheticSet, NeverReplacesAListOfOtherContent) {
   EXPECT_EQ(error_of([&] { require_own_lists(folder.path(), set); }), "");
   SyntheticSet other = set;
   other.seed = 2;
-  EXPECT_THAT(error_of([&] { write_motion_set(folder.path(), other); }), HasSubstr("train.csv: holds another list"));
+  EXPECT_THAT(error_of([&] { write_motion_set(folder.path(), other); }),
+              HasSubstr("train.csv: holds another list"));
   EXPECT_EQ(rows_of(folder / "train.csv")[1][0], motion_list(set, "train")[0].path);
 }
 

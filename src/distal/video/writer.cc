@@ -14,7 +14,8 @@ constexpr int kSampleRate = 44100;
 constexpr int kJitter[] = {16, 10, 23, 13, 19, 8, 25, 14};  // 16ths of a frame; mean 16
 
 /// Turns an upright picture back, so that a player that applies `rotation` shows it upright again.
-std::vector<uint8_t> turned_back(const std::vector<uint8_t>& rgb, int64_t height, int64_t width, int rotation) {
+std::vector<uint8_t> turned_back(const std::vector<uint8_t>& rgb, int64_t height, int64_t width,
+                                 int rotation) {
   std::vector<uint8_t> lying(rgb.size());
   const int64_t columns = rotation % 180 == 0 ? width : height;
   for (int64_t y = 0; y < height; ++y) {
@@ -33,7 +34,8 @@ std::vector<uint8_t> turned_back(const std::vector<uint8_t>& rgb, int64_t height
         row = x;
         column = height - 1 - y;
       }
-      std::memcpy(&lying[static_cast<size_t>(3 * (row * columns + column))], &rgb[static_cast<size_t>(3 * (y * width + x))], 3);
+      std::memcpy(&lying[static_cast<size_t>(3 * (row * columns + column))],
+                  &rgb[static_cast<size_t>(3 * (y * width + x))], 3);
     }
   }
   return lying;
@@ -47,7 +49,8 @@ AVPixelFormat pixel_format(const AVCodec& codec, int width, int height) {
 
 /// AVERROR(EINVAL) is the muxer's word about times and sizes; all else comes from the disk.
 void check_disk(int code, const std::string& path) {
-  if (code < 0 && code != AVERROR(EINVAL)) throw WriteError(fmt::format("{}: {}", path, words(code)));
+  if (code < 0 && code != AVERROR(EINVAL))
+    throw WriteError(fmt::format("{}: {}", path, words(code)));
   check(code, path);
 }
 
@@ -68,17 +71,24 @@ void set_quality(AVCodecContext& codec, const SyntheticOptions& options) {
   }
   av_opt_set(codec.priv_data, "preset", "veryfast", 0);
   av_opt_set_double(codec.priv_data, "crf", static_cast<double>(options.crf), 0);
-  // With AVX-512 x264 (164) lets what was in memory into its macroblock tree: other bytes each time.
+  // With AVX-512 x264 (164) lets what was in memory into its macroblock tree: other bytes each
+  // time.
   const bool leaks = (av_get_cpu_flags() & AV_CPU_FLAG_AVX512) != 0;
   av_opt_set(codec.priv_data, "x264-params",
-             fmt::format("keyint={0}:min-keyint={0}:scenecut=0:b-adapt=0:open-gop={1}{2}", options.gop, options.open_gop ? 1 : 0, leaks ? ":asm=AVX2" : "").c_str(), 0);
+             fmt::format("keyint={0}:min-keyint={0}:scenecut=0:b-adapt=0:open-gop={1}{2}",
+                         options.gop, options.open_gop ? 1 : 0, leaks ? ":asm=AVX2" : "")
+                 .c_str(),
+             0);
 }
 
 }  // namespace
 
-int64_t jittered_ticks(int64_t number) { return kJitter[static_cast<size_t>(number) % std::size(kJitter)]; }
+int64_t jittered_ticks(int64_t number) {
+  return kJitter[static_cast<size_t>(number) % std::size(kJitter)];
+}
 
-VideoWriter::VideoWriter(const std::string& path, const SyntheticOptions& options, const CopyTiming& timing)
+VideoWriter::VideoWriter(const std::string& path, const SyntheticOptions& options,
+                         const CopyTiming& timing)
     : path_(path), options_(options), packet_(make_packet()) {
   av_log_set_level(AV_LOG_QUIET);
   const AVOutputFormat* container = av_guess_format(nullptr, path.c_str(), nullptr);
@@ -88,7 +98,8 @@ VideoWriter::VideoWriter(const std::string& path, const SyntheticOptions& option
   check(avformat_alloc_output_context2(&raw, container, nullptr, part_->name().c_str()), path);
   format_.reset(raw);
   format_->flags |= AVFMT_FLAG_BITEXACT;
-  if (!timing.comment.empty()) av_dict_set(&format_->metadata, "comment", timing.comment.c_str(), 0);
+  if (!timing.comment.empty())
+    av_dict_set(&format_->metadata, "comment", timing.comment.c_str(), 0);
   if (options.frames > 0) add_video(timing.tick);
   if (options.audio) add_audio();
   check_disk(avio_open(&format_->pb, ("file:" + part_->name()).c_str(), AVIO_FLAG_WRITE), path);
@@ -110,13 +121,15 @@ void VideoWriter::add_video(const AVRational& tick) {
   codec.width = stored_width_;
   codec.height = stored_height_;
   codec.pix_fmt = pixel_format(*encoder, stored_width_, stored_height_);
-  codec.time_base = tick.num > 0 ? tick : AVRational{rate.den, rate.num * static_cast<int>(ticks_per_frame_)};
+  codec.time_base =
+      tick.num > 0 ? tick : AVRational{rate.den, rate.num * static_cast<int>(ticks_per_frame_)};
   codec.framerate = rate;
   codec.gop_size = static_cast<int>(options_.gop);
   codec.max_b_frames = static_cast<int>(options_.b_frames);
   codec.thread_count = 1;
   codec.flags |= AV_CODEC_FLAG_BITEXACT;
-  if ((format_->oformat->flags & AVFMT_GLOBALHEADER) != 0) codec.flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+  if ((format_->oformat->flags & AVFMT_GLOBALHEADER) != 0)
+    codec.flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   set_quality(codec, options_);
   check(avcodec_open2(&codec, encoder, nullptr), path_ + ": " + options_.codec);
 
@@ -134,8 +147,9 @@ void VideoWriter::add_video(const AVRational& tick) {
   picture_->width = stored_width_;
   picture_->height = stored_height_;
   check(av_frame_get_buffer(picture_.get(), 0), path_);
-  scaler_.reset(sws_getContext(stored_width_, stored_height_, AV_PIX_FMT_RGB24, stored_width_, stored_height_, codec.pix_fmt,
-                               SWS_BILINEAR, nullptr, nullptr, nullptr));
+  scaler_.reset(sws_getContext(stored_width_, stored_height_, AV_PIX_FMT_RGB24, stored_width_,
+                               stored_height_, codec.pix_fmt, SWS_BILINEAR, nullptr, nullptr,
+                               nullptr));
 }
 
 void VideoWriter::add_audio() {
@@ -149,7 +163,8 @@ void VideoWriter::add_audio() {
   codec.bit_rate = 32000;
   codec.flags |= AV_CODEC_FLAG_BITEXACT;
   av_channel_layout_default(&codec.ch_layout, 1);
-  if ((format_->oformat->flags & AVFMT_GLOBALHEADER) != 0) codec.flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+  if ((format_->oformat->flags & AVFMT_GLOBALHEADER) != 0)
+    codec.flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   check(avcodec_open2(&codec, encoder, nullptr), path_ + ": aac");
 
   audio_ = avformat_new_stream(format_.get(), nullptr);
@@ -191,9 +206,12 @@ void VideoWriter::add(const std::vector<uint8_t>& rgb) {
 
 void VideoWriter::add(const std::vector<uint8_t>& rgb, int64_t tick, int64_t ticks) {
   expect(video_ != nullptr, "pictures go to a file with a video stream");
-  expect(static_cast<int64_t>(rgb.size()) == 3 * options_.height * options_.width, "a picture has the size of the options");
+  expect(static_cast<int64_t>(rgb.size()) == 3 * options_.height * options_.width,
+         "a picture has the size of the options");
   lying_ = turned_back(rgb, options_.height, options_.width, options_.rotation);
-  lying_.resize(lying_.size() + AV_INPUT_BUFFER_PADDING_SIZE);  // the scaler reads whole vectors, past the last row too
+  lying_.resize(
+      lying_.size() +
+      AV_INPUT_BUFFER_PADDING_SIZE);  // the scaler reads whole vectors, past the last row too
   check(av_frame_make_writable(picture_.get()), path_);
   const uint8_t* from[4] = {lying_.data()};
   const int stride[4] = {3 * stored_width_};

@@ -1,6 +1,7 @@
 #pragma once
-// RGB pictures in, a video file out; the container follows the path's extension (.mp4, .mkv, .avi, .ts). The same pictures
-// give the same bytes. The file appears under its name when it is complete. One VideoWriter belongs to one thread at a time.
+// RGB pictures in, a video file out; the container follows the path's extension (.mp4, .mkv, .avi,
+// .ts). The same pictures give the same bytes. The file appears under its name when it is complete.
+// One VideoWriter belongs to one thread at a time.
 
 #include <optional>
 #include <string>
@@ -12,10 +13,12 @@
 
 namespace distal {
 
-/// How long frame `number` stays under `variable_rate`, in 16ths of a frame's usual time; the mean of eight is 16.
+/// How long frame `number` stays under `variable_rate`, in 16ths of a frame's usual time; the mean
+/// of eight is 16.
 int64_t jittered_ticks(int64_t number);
 
-/// For copies, whose times are given: the tick they are counted in, s, and a remark in the file's metadata.
+/// For copies, whose times are given: the tick they are counted in, s, and a remark in the file's
+/// metadata.
 struct CopyTiming {
   AVRational tick = {0, 1};  // 0: the options' rate
   std::string comment;
@@ -29,8 +32,10 @@ class WriteError : public Error {
 
 class VideoWriter {
  public:
-  /// `options.frames` == 0 makes a file without a video stream. Throws Error: unknown extension or codec; WriteError: folder missing.
-  VideoWriter(const std::string& path, const SyntheticOptions& options, const CopyTiming& timing = {});
+  /// `options.frames` == 0 makes a file without a video stream. Throws Error: unknown extension or
+  /// codec; WriteError: folder missing.
+  VideoWriter(const std::string& path, const SyntheticOptions& options,
+              const CopyTiming& timing = {});
   ~VideoWriter() = default;  // what was not finished goes
 
   /// `rgb`: uint8 [height, width, 3], upright.

@@ -19,7 +19,8 @@ torch::Tensor tensor_of(const nlohmann::json& rows) {
 }
 
 nlohmann::json parity_table(const std::string& name) {
-  std::ifstream file(std::filesystem::path(DISTAL_SOURCE_DIR) / "../shared/reference/parity/losses_and_strategies.json");
+  std::ifstream file(std::filesystem::path(DISTAL_SOURCE_DIR) /
+                     "../shared/reference/parity/losses_and_strategies.json");
   if (!file) return nullptr;
   const auto tables = nlohmann::json::parse(file)["tables"];
   for (const auto& table : tables) {
@@ -30,7 +31,8 @@ nlohmann::json parity_table(const std::string& name) {
 
 TEST(Badge, MatchesThePublishedCode) {
   const auto table = parity_table("BADGE");
-  if (table.is_null()) GTEST_SKIP() << "the reference numbers (shared/reference/parity) are not here";
+  if (table.is_null())
+    GTEST_SKIP() << "the reference numbers (shared/reference/parity) are not here";
   PoolScores scores;
   scores.logits = tensor_of(table["logits"]);
   scores.embeddings = tensor_of(table["penultimate"]);
@@ -45,7 +47,8 @@ TEST(Badge, MatchesThePublishedCode) {
   const auto first = want["first_centre"].get<int64_t>();
   nearest.add_row(first);
   for (int64_t row = 0; row < p.size(0); ++row)
-    EXPECT_NEAR(nearest.squared_distance()[row].item<double>(), row == first ? -1 : distances[first][row].item<double>(), 1e-10);
+    EXPECT_NEAR(nearest.squared_distance()[row].item<double>(),
+                row == first ? -1 : distances[first][row].item<double>(), 1e-10);
 
   const auto chance = want["probability_of_second_centre"].get<std::vector<double>>();
   const int draws = 1000;
@@ -56,14 +59,16 @@ TEST(Badge, MatchesThePublishedCode) {
     ++drawn[rows[1].item<int64_t>()];
   }
   for (size_t row = 0; row < chance.size(); ++row)
-    EXPECT_NEAR(drawn[row] / double(draws), chance[row], 5 * std::sqrt(0.25 / draws)) << "row " << row;
+    EXPECT_NEAR(drawn[row] / double(draws), chance[row], 5 * std::sqrt(0.25 / draws))
+        << "row " << row;
 }
 
 TEST(Badge, FirstTakesTheLargestGradientWorkedByHand) {
   PoolScores scores;
   scores.logits = torch::tensor({0.5, 0.5, 0.9, 0.1}).view({2, 2}).log();
   scores.embeddings = torch::tensor({1.0, 0.0, 3.0, 4.0}).view({2, 2});
-  // |g_0| = sqrt(0.5) * 1 = 0.707, |g_1| = 0.1 * sqrt(2) * 5 = 0.7071...: make the second a little longer.
+  // |g_0| = sqrt(0.5) * 1 = 0.707, |g_1| = 0.1 * sqrt(2) * 5 = 0.7071...: make the second a little
+  // longer.
   scores.embeddings[1] *= 1.01;
   EXPECT_EQ(make<Strategy>("badge")->select(scores, 1, Random(0))[0].item<int64_t>(), 1);
   scores.embeddings[1] *= 0.98;
@@ -72,9 +77,12 @@ TEST(Badge, FirstTakesTheLargestGradientWorkedByHand) {
 
 TEST(Badge, NeverDrawsADuplicateWhileOthersAreLeft) {
   PoolScores scores;
-  scores.logits = torch::tensor({0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0}, torch::kFloat64).view({4, 2});
-  scores.embeddings = torch::tensor({8.0, 8.0, 8.0, 1.0}, torch::kFloat64).view({4, 1});  // three equal, one other
-  for (uint64_t seed = 0; seed < 20; ++seed) EXPECT_EQ(make<Strategy>("badge")->select(scores, 2, Random(seed))[1].item<int64_t>(), 3);
+  scores.logits =
+      torch::tensor({0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0}, torch::kFloat64).view({4, 2});
+  scores.embeddings =
+      torch::tensor({8.0, 8.0, 8.0, 1.0}, torch::kFloat64).view({4, 1});  // three equal, one other
+  for (uint64_t seed = 0; seed < 20; ++seed)
+    EXPECT_EQ(make<Strategy>("badge")->select(scores, 2, Random(seed))[1].item<int64_t>(), 3);
 }
 
 TEST(Badge, KeepsAwayFromWhatThisRoundHasChosen) {
@@ -86,7 +94,8 @@ TEST(Badge, KeepsAwayFromWhatThisRoundHasChosen) {
   chosen.logits = scores.logits.slice(0, 0, 1);
   chosen.embeddings = scores.embeddings.slice(0, 0, 1);
   scores.chosen = std::make_shared<PoolScores>(chosen);
-  scores.labelled_embeddings = torch::tensor({-3.0, 8.0}, torch::kFloat64).view({2, 1});  // one labelled before, one chosen
+  scores.labelled_embeddings =
+      torch::tensor({-3.0, 8.0}, torch::kFloat64).view({2, 1});  // one labelled before, one chosen
   EXPECT_EQ(make<Strategy>("badge")->select(scores, 1, Random(0))[0].item<int64_t>(), 1);
 }
 

@@ -10,7 +10,8 @@ using ::testing::DoubleNear;
 using ::testing::HasSubstr;
 using ::testing::Pointwise;
 
-std::vector<double> distances(const torch::Tensor& h, const torch::Tensor& weight, const torch::Tensor& bias) {
+std::vector<double> distances(const torch::Tensor& h, const torch::Tensor& weight,
+                              const torch::Tensor& bias) {
   PoolScores scores;
   scores.logits = h.mm(weight.t()) + bias;
   scores.head_weight = weight;
@@ -18,12 +19,16 @@ std::vector<double> distances(const torch::Tensor& h, const torch::Tensor& weigh
   return {values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel()};
 }
 
-torch::Tensor table(std::vector<double> values, int64_t columns) { return torch::tensor(values, torch::kFloat64).view({-1, columns}); }
+torch::Tensor table(std::vector<double> values, int64_t columns) {
+  return torch::tensor(values, torch::kFloat64).view({-1, columns});
+}
 
 TEST(Boundary, IsTheGapOverTheDistanceOfTheWeights) {
   const auto weight = table({1, 0, 0, 1, 0, 0}, 2);
-  // z = (2, 1, 0): 1 / sqrt(2) to class 1, 2 to class 2. z = (3, 0, 0): 3 / sqrt(2), 3. z = (1, 1, 0): on the boundary. z = (-1, -2, 0): 1, 2.
-  EXPECT_THAT(distances(table({2, 1, 3, 0, 1, 1, -1, -2}, 2), weight, torch::zeros({3})), Pointwise(DoubleNear(1e-12), {0.5 * M_SQRT2, 1.5 * M_SQRT2, 0.0, 1.0}));
+  // z = (2, 1, 0): 1 / sqrt(2) to class 1, 2 to class 2. z = (3, 0, 0): 3 / sqrt(2), 3. z = (1, 1,
+  // 0): on the boundary. z = (-1, -2, 0): 1, 2.
+  EXPECT_THAT(distances(table({2, 1, 3, 0, 1, 1, -1, -2}, 2), weight, torch::zeros({3})),
+              Pointwise(DoubleNear(1e-12), {0.5 * M_SQRT2, 1.5 * M_SQRT2, 0.0, 1.0}));
 }
 
 TEST(Boundary, IsHowFarAnEmbeddingMustMoveToChangeTheAnswer) {
@@ -47,10 +52,17 @@ TEST(Boundary, IsHowFarAnEmbeddingMustMoveToChangeTheAnswer) {
 
 TEST(Boundary, ThereIsNoneBetweenClassesOfEqualWeights) {
   const auto weight = table({1, 1, 1, 1, 0, 0}, 2);
-  // Classes 0 and 1 differ by their bias alone: only the boundary to class 2 counts, z = (3, 2, 0), 3 / sqrt(2).
-  EXPECT_THAT(distances(table({1, 1}, 2), weight, torch::tensor({1.0, 0.0, 0.0})), Pointwise(DoubleNear(1e-12), {1.5 * M_SQRT2}));
-  EXPECT_THAT(distances(table({1, 1}, 2), weight, torch::zeros({3})), Pointwise(DoubleNear(1e-12), {0.0})) << "equal everywhere";
-  EXPECT_THAT(distances(table({1, 1}, 2), torch::ones({3, 2}, torch::kFloat64), torch::tensor({1.0, 0.0, 0.0})), Pointwise(DoubleNear(1e-12), {0.0})) << "no boundary at all";
+  // Classes 0 and 1 differ by their bias alone: only the boundary to class 2 counts, z = (3, 2, 0),
+  // 3 / sqrt(2).
+  EXPECT_THAT(distances(table({1, 1}, 2), weight, torch::tensor({1.0, 0.0, 0.0})),
+              Pointwise(DoubleNear(1e-12), {1.5 * M_SQRT2}));
+  EXPECT_THAT(distances(table({1, 1}, 2), weight, torch::zeros({3})),
+              Pointwise(DoubleNear(1e-12), {0.0}))
+      << "equal everywhere";
+  EXPECT_THAT(distances(table({1, 1}, 2), torch::ones({3, 2}, torch::kFloat64),
+                        torch::tensor({1.0, 0.0, 0.0})),
+              Pointwise(DoubleNear(1e-12), {0.0}))
+      << "no boundary at all";
 }
 
 TEST(Boundary, RefusesAHeadThatCannotBe) {

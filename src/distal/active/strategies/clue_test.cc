@@ -8,7 +8,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::UnorderedElementsAre;
 
-std::vector<int64_t> chosen(const PoolScores& scores, int64_t count, uint64_t seed = 1, const std::string& options = "") {
+std::vector<int64_t> chosen(const PoolScores& scores, int64_t count, uint64_t seed = 1,
+                            const std::string& options = "") {
   const auto rows = make<Strategy>("clue", options)->select(scores, count, Random(seed));
   return {rows.data_ptr<int64_t>(), rows.data_ptr<int64_t>() + rows.numel()};
 }
@@ -23,13 +24,15 @@ PoolScores line(std::vector<double> places, std::vector<double> first_logit) {
 
 TEST(Clue, TakesTheMiddleOfEachClusterWhereAllIsAsUncertain) {
   const auto scores = line({0, 1, 2, 30, 31, 32}, std::vector<double>(6, 0.0));
-  for (uint64_t seed = 0; seed < 5; ++seed) EXPECT_THAT(chosen(scores, 2, seed), UnorderedElementsAre(1, 4));
+  for (uint64_t seed = 0; seed < 5; ++seed)
+    EXPECT_THAT(chosen(scores, 2, seed), UnorderedElementsAre(1, 4));
 }
 
 TEST(Clue, IsPulledToWhatIsUncertain) {
   // Sure at 1, 2, 31 and 32: the centres lie on 0 and 30.
   const auto scores = line({0, 1, 2, 30, 31, 32}, {0, 40, 40, 0, 40, 40});
-  for (uint64_t seed = 0; seed < 5; ++seed) EXPECT_THAT(chosen(scores, 2, seed), UnorderedElementsAre(0, 3));
+  for (uint64_t seed = 0; seed < 5; ++seed)
+    EXPECT_THAT(chosen(scores, 2, seed), UnorderedElementsAre(0, 3));
 }
 
 TEST(Clue, TakesTheHeavierClusterFirst) {

@@ -5,7 +5,8 @@
 namespace distal {
 namespace {
 
-std::vector<int64_t> chosen(const PoolScores& scores, int64_t count, const std::string& options, uint64_t seed) {
+std::vector<int64_t> chosen(const PoolScores& scores, int64_t count, const std::string& options,
+                            uint64_t seed) {
   const auto rows = make<Strategy>("cluster_margin", options)->select(scores, count, Random(seed));
   return {rows.data_ptr<int64_t>(), rows.data_ptr<int64_t>() + rows.numel()};
 }
@@ -13,7 +14,9 @@ std::vector<int64_t> chosen(const PoolScores& scores, int64_t count, const std::
 /// Six clips of one direction, then two of another; the margin grows with the row.
 PoolScores six_and_two() {
   PoolScores scores;
-  scores.embeddings = torch::tensor({1.0, 0.0, 1.0, 0.01, 1.0, 0.02, 1.0, 0.03, 1.0, 0.04, 1.0, 0.05, 0.0, 1.0, 0.01, 1.0}).view({8, 2});
+  scores.embeddings = torch::tensor({1.0, 0.0, 1.0, 0.01, 1.0, 0.02, 1.0, 0.03, 1.0, 0.04, 1.0,
+                                     0.05, 0.0, 1.0, 0.01, 1.0})
+                          .view({8, 2});
   scores.logits = torch::stack({torch::linspace(0.1, 0.8, 8), torch::zeros({8})}, 1);
   return scores;
 }
@@ -38,11 +41,13 @@ TEST(ClusterMargin, ChoosesAmongTheSmallestMarginsOnly) {
 
 TEST(ClusterMargin, CutsAtADistanceOrBySize) {
   for (uint64_t seed = 0; seed < 10; ++seed) {
-    EXPECT_GE(chosen(six_and_two(), 1, "epsilon: 0.1", seed)[0], 6) << "two clusters, the smaller first";
+    EXPECT_GE(chosen(six_and_two(), 1, "epsilon: 0.1", seed)[0], 6)
+        << "two clusters, the smaller first";
     EXPECT_GE(chosen(six_and_two(), 1, "epsilon: 0.1, whole_pool: true", seed)[0], 6);
   }
   std::set<int64_t> first;
-  for (uint64_t seed = 0; seed < 40; ++seed) first.insert(chosen(six_and_two(), 1, "cluster_size: 8", seed)[0]);
+  for (uint64_t seed = 0; seed < 40; ++seed)
+    first.insert(chosen(six_and_two(), 1, "cluster_size: 8", seed)[0]);
   EXPECT_GT(first.size(), 5u) << "one cluster of all: any clip may come first";
 }
 

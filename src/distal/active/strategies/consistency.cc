@@ -1,11 +1,13 @@
-// Consistency under augmentation: the student sees each clip A times, each time augmented anew, and is asked where its
-// logits move most,
+// Consistency under augmentation: the student sees each clip A times, each time augmented anew, and
+// is asked where its logits move most,
 //
-//   score = mean over pairs a < b of |z^a - z^b|^2 / K = 2 mean_c var_a(z^a_c)        (the variance over A - 1).
+//   score = mean over pairs a < b of |z^a - z^b|^2 / K = 2 mean_c var_a(z^a_c)        (the variance
+//   over A - 1).
 //
-// Deviation: the published code cuts out random squares and sums over the pairs with a weight; here the student's own
-// augmentation is drawn (without flips where labels change under them), and the mean ranks as the sum does. Training is not
-// changed. Cost: A looks at the pool; O(A M K) time on the logits.
+// Deviation: the published code cuts out random squares and sums over the pairs with a weight; here
+// the student's own augmentation is drawn (without flips where labels change under them), and the
+// mean ranks as the sum does. Training is not changed. Cost: A looks at the pool; O(A M K) time on
+// the logits.
 
 #include "distal/active/kernels.h"
 
@@ -15,7 +17,9 @@ class Consistency final : public Strategy {
  public:
   struct Options {
     int64_t passes = 5;
-    void visit(OptionVisitor& v) const { v("passes", passes, "augmented passes at each clip", between(2, 100)); }
+    void visit(OptionVisitor& v) const {
+      v("passes", passes, "augmented passes at each clip", between(2, 100));
+    }
     bool operator==(const Options&) const = default;
   };
   explicit Consistency(const Options& options) : options_(options) {}
@@ -33,7 +37,9 @@ class Consistency final : public Strategy {
     }
     return 2 * squares.mean(1) / (seen - 1);
   }
-  Needs needs() const override { return {.logits = false, .passes = "augmented", .pass_count = options_.passes}; }
+  Needs needs() const override {
+    return {.logits = false, .passes = "augmented", .pass_count = options_.passes};
+  }
 
  private:
   Options options_;
@@ -42,6 +48,7 @@ class Consistency final : public Strategy {
 extern const Entry<Strategy> consistency;
 const Entry<Strategy> consistency = entry<Strategy, Consistency>(
     "clips whose logits change most under augmentation first",
-    "S. Hong, H. Ha, J. Kim, M. Choi, Deep active learning with augmentation-based consistency estimation, 2020, arXiv 2011.02666");
+    "S. Hong, H. Ha, J. Kim, M. Choi, Deep active learning with augmentation-based consistency "
+    "estimation, 2020, arXiv 2011.02666");
 
 }  // namespace distal::strategies

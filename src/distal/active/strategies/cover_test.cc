@@ -1,4 +1,5 @@
-// prob_cover and facility_location: both greedy over the pool, on small circles and against naive loops.
+// prob_cover and facility_location: both greedy over the pool, on small circles and against naive
+// loops.
 
 #include <numbers>
 
@@ -13,7 +14,8 @@ using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::UnorderedElementsAre;
 
-std::vector<int64_t> chosen(const std::string& name, const PoolScores& scores, int64_t count, const std::string& options = "", uint64_t seed = 1) {
+std::vector<int64_t> chosen(const std::string& name, const PoolScores& scores, int64_t count,
+                            const std::string& options = "", uint64_t seed = 1) {
   const auto rows = make<Strategy>(name, options)->select(scores, count, Random(seed));
   return {rows.data_ptr<int64_t>(), rows.data_ptr<int64_t>() + rows.numel()};
 }
@@ -71,7 +73,8 @@ TEST(ProbCover, TakesItsRadiusFromThePurityOfTheBalls) {
     const auto rows = chosen("prob_cover", scores, 2, "", seed);
     EXPECT_NE(rows[0] < 3, rows[1] < 3) << "a ball covers its own group, and no more";
   }
-  // Half of the balls may be impure: 55 degrees, so that 10 and 60 see one another's group and cover most.
+  // Half of the balls may be impure: 55 degrees, so that 10 and 60 see one another's group and
+  // cover most.
   EXPECT_THAT(chosen("prob_cover", scores, 1, "purity: 0.5").front(), AnyOf(2, 3));
   EXPECT_TRUE(make<Strategy>("prob_cover")->needs().logits);
   EXPECT_FALSE(make<Strategy>("prob_cover", "delta: 0.75")->needs().logits);
@@ -96,7 +99,9 @@ TEST(FacilityLocation, EqualsTheNaiveLoop) {
 // Of three groups the largest is served first, by its middle; similarity falls with the angle.
 TEST(FacilityLocation, ServesTheLargestGroupsFirst) {
   PoolScores scores;
-  scores.embeddings = circle({0, 3, 6, 9, 12, 183, 186, 189});  // around opposite points: neither group draws the other's middle aside
+  scores.embeddings =
+      circle({0, 3, 6, 9, 12, 183, 186,
+              189});  // around opposite points: neither group draws the other's middle aside
   EXPECT_THAT(chosen("facility_location", scores, 2), ElementsAre(2, 6));
 }
 

@@ -9,20 +9,25 @@ namespace {
 using ::testing::DoubleNear;
 using ::testing::Pointwise;
 
-std::vector<double> scores_of(const torch::Tensor& student, const torch::Tensor& teacher, const std::string& options = "") {
+std::vector<double> scores_of(const torch::Tensor& student, const torch::Tensor& teacher,
+                              const std::string& options = "") {
   PoolScores scores;
   scores.logits = student.log() - 1;
   scores.teacher = teacher;
-  const auto values = make<Strategy>("disagreement", options)->score(scores, Random(0))->contiguous();
+  const auto values =
+      make<Strategy>("disagreement", options)->score(scores, Random(0))->contiguous();
   return {values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel()};
 }
 
-const torch::Tensor kStudent = torch::tensor({0.9, 0.1, 0.9, 0.1, 0.9, 0.1}, torch::kFloat64).view({3, 2});
-const torch::Tensor kTeacher = torch::tensor({0.5, 0.5, 0.9, 0.1, 1.0, 0.0}, torch::kFloat64).view({3, 2});
+const torch::Tensor kStudent =
+    torch::tensor({0.9, 0.1, 0.9, 0.1, 0.9, 0.1}, torch::kFloat64).view({3, 2});
+const torch::Tensor kTeacher =
+    torch::tensor({0.5, 0.5, 0.9, 0.1, 1.0, 0.0}, torch::kFloat64).view({3, 2});
 
 TEST(Disagreement, IsTheDivergenceOfTheTeacherFromTheStudent) {
   // 0.5 ln(0.5 / 0.9) + 0.5 ln(0.5 / 0.1); 0; ln(1 / 0.9)
-  EXPECT_THAT(scores_of(kStudent, kTeacher), Pointwise(DoubleNear(1e-6), {0.510826, 0.0, 0.105361}));
+  EXPECT_THAT(scores_of(kStudent, kTeacher),
+              Pointwise(DoubleNear(1e-6), {0.510826, 0.0, 0.105361}));
 }
 
 TEST(Disagreement, MayBeSymmetric) {

@@ -12,8 +12,9 @@ class Entropy final : public Strategy {
 };
 
 extern const Entry<Strategy> entropy;
-const Entry<Strategy> entropy = entry<Strategy, Entropy>(
-    "the largest entropy of the predicted probabilities first",
-    "C. Shannon, A mathematical theory of communication, 1948; B. Settles, Active learning literature survey, 2009, section 3.1");
+const Entry<Strategy> entropy =
+    entry<Strategy, Entropy>("the largest entropy of the predicted probabilities first",
+                             "C. Shannon, A mathematical theory of communication, 1948; B. "
+                             "Settles, Active learning literature survey, 2009, section 3.1");
 
 }  // namespace distal::strategies

@@ -1,5 +1,6 @@
-// Greedy core-set: repeat B times, add argmax_u min_{s in L + S} |h_u - h_s|, the clip farthest from everything labelled or
-// chosen. Features are taken as they are, as published and in other toolkits; k_center_cosine scales them to length 1 first.
+// Greedy core-set: repeat B times, add argmax_u min_{s in L + S} |h_u - h_s|, the clip farthest
+// from everything labelled or chosen. Features are taken as they are, as published and in other
+// toolkits; k_center_cosine scales them to length 1 first.
 
 #include "distal/active/kernels.h"
 
@@ -9,7 +10,10 @@ class KCenter final : public Strategy {
  public:
   struct Options {
     bool normalize = false;
-    void visit(OptionVisitor& v) const { v("normalize", normalize, "scale embeddings to length 1 before distances, as k_center_cosine does"); }
+    void visit(OptionVisitor& v) const {
+      v("normalize", normalize,
+        "scale embeddings to length 1 before distances, as k_center_cosine does");
+    }
     bool operator==(const Options&) const = default;
   };
   explicit KCenter(const Options& options) : options_(options) {}
@@ -19,7 +23,9 @@ class KCenter final : public Strategy {
   }
   Needs needs() const override { return {.logits = false, .embeddings = true}; }
   std::string distances() const override {
-    return options_.normalize ? "features are normalised (scaled to length 1)" : "features are taken as they are, not normalised, as in other toolkits; k_center_cosine normalises them";
+    return options_.normalize ? "features are normalised (scaled to length 1)"
+                              : "features are taken as they are, not normalised, as in other "
+                                "toolkits; k_center_cosine normalises them";
   }
 
  private:
@@ -29,6 +35,7 @@ class KCenter final : public Strategy {
 extern const Entry<Strategy> k_center;
 const Entry<Strategy> k_center = entry<Strategy, KCenter>(
     "greedy core-set: the clip farthest from all labelled and chosen ones; features as they are",
-    "O. Sener, S. Savarese, Active learning for convolutional neural networks: a core-set approach, ICLR 2018, arXiv 1708.00489, algorithm 1");
+    "O. Sener, S. Savarese, Active learning for convolutional neural networks: a core-set "
+    "approach, ICLR 2018, arXiv 1708.00489, algorithm 1");
 
 }  // namespace distal::strategies

@@ -6,7 +6,8 @@
 namespace distal {
 namespace {
 
-// One feature x; the label is class 0 and the logits (0, 4x), so that the loss log(1 + e^4x) grows with x.
+// One feature x; the label is class 0 and the logits (0, 4x), so that the loss log(1 + e^4x) grows
+// with x.
 PoolScores growing() {
   PoolScores scores;
   const auto x = torch::linspace(-1, 1, 40);
@@ -17,13 +18,17 @@ PoolScores growing() {
   return scores;
 }
 
-torch::Tensor predicted(const PoolScores& scores, uint64_t seed = 1) { return *make<Strategy>("learning_loss")->score(scores, Random(seed)); }
+torch::Tensor predicted(const PoolScores& scores, uint64_t seed = 1) {
+  return *make<Strategy>("learning_loss")->score(scores, Random(seed));
+}
 
 TEST(LearningLoss, RanksByTheLossItLearnedFromTheLabelledClips) {
   for (uint64_t seed = 0; seed < 3; ++seed) {
     const auto values = predicted(growing(), seed);
     const auto rank = values.argsort().argsort().to(torch::kFloat64);
-    const auto spearman = torch::corrcoef(torch::stack({rank, torch::arange(25, torch::kFloat64)}))[0][1].item<double>();
+    const auto spearman =
+        torch::corrcoef(torch::stack({rank, torch::arange(25, torch::kFloat64)}))[0][1]
+            .item<double>();
     EXPECT_GT(spearman, 0.95);
   }
 }
@@ -37,10 +42,13 @@ TEST(LearningLoss, IgnoresClipsWithoutALabel) {
   more.labelled_targets = torch::cat({scores.labelled_targets, none});
   EXPECT_GT(predicted(more)[24].item<double>(), predicted(more)[0].item<double>());
   scores.labelled_targets = torch::full({40, 2}, std::nan(""));
-  EXPECT_EQ(predicted(scores).abs().max().item<double>(), 0) << "nothing to learn from: all are alike";
+  EXPECT_EQ(predicted(scores).abs().max().item<double>(), 0)
+      << "nothing to learn from: all are alike";
 }
 
-TEST(LearningLoss, IsTheSameForTheSameSeed) { EXPECT_TRUE(predicted(growing(), 7).equal(predicted(growing(), 7))); }
+TEST(LearningLoss, IsTheSameForTheSameSeed) {
+  EXPECT_TRUE(predicted(growing(), 7).equal(predicted(growing(), 7)));
+}
 
 TEST(LearningLoss, RefusesLogitsThatAreNotFinite) {
   auto scores = growing();

@@ -12,8 +12,9 @@ class LeastConfidence final : public Strategy {
 };
 
 extern const Entry<Strategy> least_confidence;
-const Entry<Strategy> least_confidence = entry<Strategy, LeastConfidence>(
-    "the smallest probability of the predicted class first",
-    "D. Lewis, W. Gale, A sequential algorithm for training text classifiers, SIGIR 1994; score 1 - max p");
+const Entry<Strategy> least_confidence =
+    entry<Strategy, LeastConfidence>("the smallest probability of the predicted class first",
+                                     "D. Lewis, W. Gale, A sequential algorithm for training text "
+                                     "classifiers, SIGIR 1994; score 1 - max p");
 
 }  // namespace distal::strategies

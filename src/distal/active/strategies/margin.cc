@@ -1,4 +1,5 @@
-// Score p_(2) - p_(1), the two largest probabilities: 0 where the model cannot decide between two classes, -1 where sure.
+// Score p_(2) - p_(1), the two largest probabilities: 0 where the model cannot decide between two
+// classes, -1 where sure.
 
 #include "distal/active/kernels.h"
 
@@ -13,8 +14,9 @@ class Margin final : public Strategy {
 };
 
 extern const Entry<Strategy> margin;
-const Entry<Strategy> margin = entry<Strategy, Margin>(
-    "the smallest gap between the two most probable classes first",
-    "T. Scheffer, C. Decomain, S. Wrobel, Active hidden Markov models for information extraction, IDA 2001; score p_(2) - p_(1)");
+const Entry<Strategy> margin =
+    entry<Strategy, Margin>("the smallest gap between the two most probable classes first",
+                            "T. Scheffer, C. Decomain, S. Wrobel, Active hidden Markov models for "
+                            "information extraction, IDA 2001; score p_(2) - p_(1)");
 
 }  // namespace distal::strategies

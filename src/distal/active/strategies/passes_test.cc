@@ -1,4 +1,5 @@
-// bald, ensemble, committee and consistency: numbers worked by hand, and the formulas written naively.
+// bald, ensemble, committee and consistency: numbers worked by hand, and the formulas written
+// naively.
 
 #include <gmock/gmock.h>
 
@@ -10,7 +11,8 @@ namespace {
 using ::testing::DoubleNear;
 using ::testing::Pointwise;
 
-std::vector<double> scores_of(const std::string& name, const torch::Tensor& passes, const std::string& options = "") {
+std::vector<double> scores_of(const std::string& name, const torch::Tensor& passes,
+                              const std::string& options = "") {
   PoolScores scores;
   scores.passes = passes;
   const auto values = make<Strategy>(name, options)->score(scores, Random(0))->contiguous();
@@ -18,11 +20,14 @@ std::vector<double> scores_of(const std::string& name, const torch::Tensor& pass
 }
 
 torch::Tensor probabilities(std::vector<double> values, int64_t passes, int64_t clips) {
-  return torch::tensor(values, torch::kFloat64).view({passes, clips, -1}).log() + 2;  // softmax gives them back
+  return torch::tensor(values, torch::kFloat64).view({passes, clips, -1}).log() +
+         2;  // softmax gives them back
 }
 
-// Clip 0: two sure passes that differ; clip 1: two unsure passes; clip 2: two sure passes that agree.
-const torch::Tensor kTwo = probabilities({0.9, 0.1, 0.5, 0.5, 0.9, 0.1, 0.1, 0.9, 0.5, 0.5, 0.9, 0.1}, 2, 3);
+// Clip 0: two sure passes that differ; clip 1: two unsure passes; clip 2: two sure passes that
+// agree.
+const torch::Tensor kTwo =
+    probabilities({0.9, 0.1, 0.5, 0.5, 0.9, 0.1, 0.1, 0.9, 0.5, 0.5, 0.9, 0.1}, 2, 3);
 
 torch::Tensor random_passes(int64_t passes, int64_t clips, int64_t classes) {
   Random random(8);
@@ -38,15 +43,19 @@ TEST(Bald, IsLargeWhereSurePassesDiffer) {
 
 TEST(Ensemble, ScoresByInformationEntropyOrVariation) {
   EXPECT_THAT(scores_of("ensemble", kTwo), Pointwise(DoubleNear(1e-6), {0.368064, 0.0, 0.0}));
-  EXPECT_THAT(scores_of("ensemble", kTwo, "by: entropy"), Pointwise(DoubleNear(1e-6), {0.693147, 0.693147, 0.325083}));
+  EXPECT_THAT(scores_of("ensemble", kTwo, "by: entropy"),
+              Pointwise(DoubleNear(1e-6), {0.693147, 0.693147, 0.325083}));
   // Clip 0: two votes for class 0, one for class 1; clip 1: three for class 0.
-  const auto three = probabilities({0.6, 0.4, 0.7, 0.3, 0.7, 0.3, 0.9, 0.1, 0.2, 0.8, 0.8, 0.2}, 3, 2);
-  EXPECT_THAT(scores_of("ensemble", three, "by: variation"), Pointwise(DoubleNear(1e-12), {1.0 / 3, 0.0}));
+  const auto three =
+      probabilities({0.6, 0.4, 0.7, 0.3, 0.7, 0.3, 0.9, 0.1, 0.2, 0.8, 0.8, 0.2}, 3, 2);
+  EXPECT_THAT(scores_of("ensemble", three, "by: variation"),
+              Pointwise(DoubleNear(1e-12), {1.0 / 3, 0.0}));
 }
 
 TEST(Committee, VotesGiveTheEntropyOfTheirShares) {
   // Clip 0: two votes for class 0, one for class 1; clip 1: three for class 0.
-  const auto three = probabilities({0.6, 0.4, 0.7, 0.3, 0.7, 0.3, 0.9, 0.1, 0.2, 0.8, 0.8, 0.2}, 3, 2);
+  const auto three =
+      probabilities({0.6, 0.4, 0.7, 0.3, 0.7, 0.3, 0.9, 0.1, 0.2, 0.8, 0.8, 0.2}, 3, 2);
   EXPECT_THAT(scores_of("committee", three), Pointwise(DoubleNear(1e-6), {0.636514, 0.0}));
 }
 
@@ -62,7 +71,8 @@ TEST(Committee, ConsensusIsTheMeanDivergenceFromTheMean) {
 TEST(Consistency, IsTheMeanSquaredDifferenceOverThePairs) {
   // (1,0), (3,0), (1,2): pairs differ by 2, 2 and 4 on average over the classes.
   const auto hand = torch::tensor({1.0, 0.0, 3.0, 0.0, 1.0, 2.0}, torch::kFloat64).view({3, 1, 2});
-  EXPECT_THAT(scores_of("consistency", hand), Pointwise(DoubleNear(1e-12), std::vector<double>{8.0 / 3}));
+  EXPECT_THAT(scores_of("consistency", hand),
+              Pointwise(DoubleNear(1e-12), std::vector<double>{8.0 / 3}));
   const auto logits = random_passes(5, 20, 4) + 1000;  // far from 0: cancellation would show
   auto want = torch::zeros({20}, torch::kFloat64);
   for (int64_t a = 0; a < 5; ++a) {

@@ -15,7 +15,8 @@ PoolScores with_gains(std::vector<double> gains) {
   return scores;
 }
 
-std::vector<int64_t> chosen(const PoolScores& scores, int64_t count, uint64_t seed, const std::string& options = "") {
+std::vector<int64_t> chosen(const PoolScores& scores, int64_t count, uint64_t seed,
+                            const std::string& options = "") {
   const auto rows = make<Strategy>("rad", options)->select(scores, count, Random(seed));
   return {rows.data_ptr<int64_t>(), rows.data_ptr<int64_t>() + rows.numel()};
 }
@@ -23,15 +24,18 @@ std::vector<int64_t> chosen(const PoolScores& scores, int64_t count, uint64_t se
 std::vector<double> shares(const PoolScores& scores, const std::string& options = "") {
   constexpr int kDraws = 3000;
   std::vector<double> share(scores.size());
-  for (uint64_t seed = 0; seed < kDraws; ++seed) share[chosen(scores, 1, seed, options)[0]] += 1.0 / kDraws;
+  for (uint64_t seed = 0; seed < kDraws; ++seed)
+    share[chosen(scores, 1, seed, options)[0]] += 1.0 / kDraws;
   return share;
 }
 
 void expect_near(const std::vector<double>& got, const std::vector<double>& want) {
-  for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], want[i] == 0 ? 0 : 5 * std::sqrt(0.25 / 3000)) << i;
+  for (size_t i = 0; i < want.size(); ++i)
+    EXPECT_NEAR(got[i], want[i], want[i] == 0 ? 0 : 5 * std::sqrt(0.25 / 3000)) << i;
 }
 
-// 1 / g: 1, 1.25, 2, 10. m = 1: H = 0, 0.4444, 0.4706, 0.2105, so that k* = 3 and p = (1, 1.25, 2) / 4.25.
+// 1 / g: 1, 1.25, 2, 10. m = 1: H = 0, 0.4444, 0.4706, 0.2105, so that k* = 3 and p = (1, 1.25, 2)
+// / 4.25.
 TEST(Rad, DrawsTheEqualisingSharesOfTheHardest) {
   auto scores = with_gains({0.8, 0.1, 1, 0.5});
   scores.teacher_error = 0;

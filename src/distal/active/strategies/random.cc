@@ -1,5 +1,6 @@
-// Uniform over the pool: the control arm of every experiment. Asked by video it is uniform over videos, therefore it
-// chooses a set instead of scoring clips (means of random scores would favour videos of few clips).
+// Uniform over the pool: the control arm of every experiment. Asked by video it is uniform over
+// videos, therefore it chooses a set instead of scoring clips (means of random scores would favour
+// videos of few clips).
 
 #include "distal/active/strategy.h"
 
@@ -14,6 +15,7 @@ class RandomChoice final : public Strategy {
 };
 
 extern const Entry<Strategy> random;
-const Entry<Strategy> random = entry<Strategy, RandomChoice>("uniform over the pool, the control of every claim", "-");
+const Entry<Strategy> random =
+    entry<Strategy, RandomChoice>("uniform over the pool, the control of every claim", "-");
 
 }  // namespace distal::strategies

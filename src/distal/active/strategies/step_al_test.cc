@@ -35,7 +35,14 @@ std::set<std::string> videos(const PoolScores& scores, double budget, uint64_t s
 
 // The mean embedding of every video is 3: only what its steps look like tells them apart.
 TEST(StepAl, TakesVideosOfDifferentSteps) {
-  const auto scores = clips({{"a", 0, 1, 1}, {"a", 1, 1, 5}, {"b", 0, 1, 1.1}, {"b", 1, 1, 4.9}, {"c", 0, 1, 5}, {"c", 2, 1, 1}, {"d", 0, 1, 4.9}, {"d", 2, 1, 1.1}});
+  const auto scores = clips({{"a", 0, 1, 1},
+                             {"a", 1, 1, 5},
+                             {"b", 0, 1, 1.1},
+                             {"b", 1, 1, 4.9},
+                             {"c", 0, 1, 5},
+                             {"c", 2, 1, 1},
+                             {"d", 0, 1, 4.9},
+                             {"d", 2, 1, 1.1}});
   for (uint64_t seed = 0; seed < 8; ++seed) {
     const auto chosen = videos(scores, 4, seed);
     EXPECT_EQ(chosen.size(), 2u);
@@ -44,8 +51,16 @@ TEST(StepAl, TakesVideosOfDifferentSteps) {
 }
 
 TEST(StepAl, TakesTheUncertainVideoOfACluster) {
-  const auto scores = clips({{"a", 0, 9, 1}, {"a", 1, 9, 5}, {"b", 0, 0.1, 1.4}, {"b", 1, 0.1, 4.6}, {"c", 0, 9, 50}, {"c", 2, 9, 10}, {"d", 0, 0.1, 49}, {"d", 2, 0.1, 11}});
-  for (uint64_t seed = 0; seed < 8; ++seed) EXPECT_EQ(videos(scores, 4, seed), (std::set<std::string>{"b", "d"}));
+  const auto scores = clips({{"a", 0, 9, 1},
+                             {"a", 1, 9, 5},
+                             {"b", 0, 0.1, 1.4},
+                             {"b", 1, 0.1, 4.6},
+                             {"c", 0, 9, 50},
+                             {"c", 2, 9, 10},
+                             {"d", 0, 0.1, 49},
+                             {"d", 2, 0.1, 11}});
+  for (uint64_t seed = 0; seed < 8; ++seed)
+    EXPECT_EQ(videos(scores, 4, seed), (std::set<std::string>{"b", "d"}));
 }
 
 TEST(StepAl, KeepsAwayFromWhatThisRoundHasChosen) {
@@ -53,7 +68,8 @@ TEST(StepAl, KeepsAwayFromWhatThisRoundHasChosen) {
   PoolScores chosen = subset(scores, {0});
   PoolScores rest = subset(scores, {1, 2});
   rest.chosen = std::make_shared<PoolScores>(chosen);
-  for (uint64_t seed = 0; seed < 8; ++seed) EXPECT_EQ(make<Strategy>("step_al")->select(rest, 1, Random(seed))[0].item<int64_t>(), 1);
+  for (uint64_t seed = 0; seed < 8; ++seed)
+    EXPECT_EQ(make<Strategy>("step_al")->select(rest, 1, Random(seed))[0].item<int64_t>(), 1);
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ std::vector<double> scores_of(const std::string& name, const torch::Tensor& prob
   return {values.data_ptr<double>(), values.data_ptr<double>() + values.numel()};
 }
 
-const torch::Tensor kP = torch::tensor({0.7, 0.2, 0.1, 0.5, 0.5, 0.0, 0.4, 0.3, 0.3}, torch::kFloat64).view({3, 3});
+const torch::Tensor kP =
+    torch::tensor({0.7, 0.2, 0.1, 0.5, 0.5, 0.0, 0.4, 0.3, 0.3}, torch::kFloat64).view({3, 3});
 
 TEST(LeastConfidence, IsOneMinusTheLargestProbability) {
   EXPECT_THAT(scores_of("least_confidence", kP), Pointwise(DoubleNear(1e-12), {0.3, 0.5, 0.6}));
@@ -29,13 +30,16 @@ TEST(Margin, IsTheGapOfTheTwoLargestBelowZero) {
 }
 
 TEST(Entropy, IsInNatsAndTakesZeroProbabilities) {
-  EXPECT_THAT(scores_of("entropy", kP), Pointwise(DoubleNear(1e-6), {0.801819, 0.693147, 1.088900}));
+  EXPECT_THAT(scores_of("entropy", kP),
+              Pointwise(DoubleNear(1e-6), {0.801819, 0.693147, 1.088900}));
 }
 
 TEST(Uncertainty, OrdersThreeClipsInThreeWays) {
   PoolScores scores;
   scores.logits = kP.log();
-  const auto first = [&](const char* name) { return make<Strategy>(name)->select(scores, 1, Random(0))[0].item<int64_t>(); };
+  const auto first = [&](const char* name) {
+    return make<Strategy>(name)->select(scores, 1, Random(0))[0].item<int64_t>();
+  };
   EXPECT_EQ(first("least_confidence"), 2);
   EXPECT_EQ(first("margin"), 1);
   EXPECT_EQ(first("entropy"), 2);
@@ -49,7 +53,8 @@ TEST(RandomStrategy, DrawsEveryClipAsOften) {
     const auto rows = make<Strategy>("random")->select(scores, 3, Random(seed));
     for (int64_t i = 0; i < 3; ++i) ++drawn[rows[i].item<int64_t>()];
   }
-  for (const int times : drawn) EXPECT_NEAR(times, 900, 5 * 25.1);  // binomial: sqrt(3000 * 0.3 * 0.7) = 25.1
+  for (const int times : drawn)
+    EXPECT_NEAR(times, 900, 5 * 25.1);  // binomial: sqrt(3000 * 0.3 * 0.7) = 25.1
 }
 
 }  // namespace

@@ -4,7 +4,8 @@ namespace distal {
 namespace {
 
 void add_bench(CLI::App* command) {
-  command->description("how fast this program is here, as a ratio in one run: distal bench decode, score or train");
+  command->description(
+      "how fast this program is here, as a ratio in one run: distal bench decode, score or train");
   command->require_subcommand(1);
   add_bench_decode(*command);
   add_bench_score(*command);

@@ -88,9 +88,9 @@ ExportOptions options_of(const ExportArguments& arguments) {
 // The report.
 
 std::string int8_text(const Int8Report& int8) {
-  std::string text = fmt::format("int8: {} layers, {} left in float{}{}\n", int8.layers,
-                                 int8.left.size(), int8.left.empty() ? "" : ": ",
-                                 fmt::join(int8.left, " "));
+  std::string text =
+      fmt::format("int8: {} layers, {} left in float{}{}\n", int8.layers, int8.left.size(),
+                  int8.left.empty() ? "" : ": ", fmt::join(int8.left, " "));
   text += fmt::format(
       "on {} clips the probabilities change by {:.4f} in the mean, and the class of {:.1f} %\n",
       int8.clips, int8.change, 100 * int8.flipped);
@@ -107,9 +107,8 @@ std::string int8_text(const Int8Report& int8) {
 
 std::string report_text(const ExportReport& report) {
   if (report.clip.empty()) return report.path + "\n";
-  std::string text =
-      fmt::format("{}: clips float32 [{}, {}] in [-1, 1]\n", report.path,
-                  report.any_batch ? "N" : "1", fmt::join(report.clip, ", "));
+  std::string text = fmt::format("{}: clips float32 [{}, {}] in [-1, 1]\n", report.path,
+                                 report.any_batch ? "N" : "1", fmt::join(report.clip, ", "));
   if (report.int8) text += int8_text(*report.int8);
   if (const auto& back = report.read_back) {
     text += fmt::format("read back by {}: relative error of the logits {:.1e} on {} {}\n",
@@ -141,7 +140,8 @@ nlohmann::ordered_json report_json(const ExportReport& report) {
 void export_as_told(const ExportArguments& arguments) {
   const ExportOptions options = options_of(arguments);
   if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
-  ConsoleProgress progress(arguments.quiet ? ConsoleProgress::Mode::quiet : ConsoleProgress::Mode::automatic);
+  ConsoleProgress progress(arguments.quiet ? ConsoleProgress::Mode::quiet
+                                           : ConsoleProgress::Mode::automatic);
   const ExportReport report = export_model(options, progress);
   fmt::print("{}", arguments.json ? json_text(report_json(report)) + "\n" : report_text(report));
 }
@@ -181,12 +181,10 @@ void add_export(CLI::App* command) {
   const auto arguments = std::make_shared<ExportArguments>();
   command->add_option("model", arguments->model, "a .safetensors that run or train wrote")
       ->required();
-  command->add_option(
-      "videos", arguments->videos,
-      "with --int8: videos of the pool; how large values grow is measured on them");
+  command->add_option("videos", arguments->videos,
+                      "with --int8: videos of the pool; how large values grow is measured on them");
   command->add_option("--out", arguments->out, either_of(words_of_targets(file_of)))->required();
-  command
-      ->add_option("--format", arguments->format, either_of(names) + " [by the name of --out]")
+  command->add_option("--format", arguments->format, either_of(names) + " [by the name of --out]")
       ->check(CLI::IsMember(names));
   command->add_flag("--int8", arguments->int8,
                     "layers on whole numbers of eight bits, but for those that would change the "
@@ -196,8 +194,7 @@ void add_export(CLI::App* command) {
   command->add_option("--clips", arguments->clips, "with --int8: at most so many are read")
       ->capture_default_str()
       ->transform(number_from(1, 10000));
-  command
-      ->add_option("--set", arguments->sets, "key=value, e.g. int8.range=mse; may be repeated")
+  command->add_option("--set", arguments->sets, "key=value, e.g. int8.range=mse; may be repeated")
       ->take_all()
       ->delimiter('\0');
   command->add_option("--sample", arguments->sample,

@@ -47,8 +47,10 @@ void list(const std::string& wanted, bool json) {
     throw UsageError(fmt::format("{} is no family and no method; {}", wanted,
                                  near ? "did you mean " + *near + "?" : "distal list shows them"));
   }
-  if (json) fmt::print("{}\n", rows.dump(2));
-  else print(rows);
+  if (json)
+    fmt::print("{}\n", rows.dump(2));
+  else
+    print(rows);
 }
 
 struct ListArguments {

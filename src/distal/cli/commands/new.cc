@@ -22,37 +22,55 @@ std::string folder_of(const NewArguments& arguments) {
   if (folder.empty() && !arguments.store.empty()) {
     folder = Store(arguments.store).lists_folder();
     if (folder.empty())
-      fail("{}: no import has written lists into this store; distal import does, or --data names the folder of train.csv and test.csv", arguments.store);
+      fail("{}: no import has written lists into this store; distal import does, or --data names "
+           "the folder of train.csv and test.csv",
+           arguments.store);
   }
-  return (fs::absolute(folder.empty() ? "." : folder) / "").lexically_normal().parent_path().string();
+  return (fs::absolute(folder.empty() ? "." : folder) / "")
+      .lexically_normal()
+      .parent_path()
+      .string();
 }
 
 void make_recipe(const NewArguments& arguments) {
   wait_briefly();
-  if (fs::exists(arguments.recipe) && !arguments.force) fail("{}: exists; --force writes over it", arguments.recipe);
+  if (fs::exists(arguments.recipe) && !arguments.force)
+    fail("{}: exists; --force writes over it", arguments.recipe);
   const auto place = fs::path(arguments.recipe).parent_path();
-  if (!place.empty() && !fs::is_directory(place)) fail("{}: there is no folder {}; make it first", arguments.recipe, place.string());
+  if (!place.empty() && !fs::is_directory(place))
+    fail("{}: there is no folder {}; make it first", arguments.recipe, place.string());
   if (!arguments.init.empty() && !fs::exists(arguments.init))
-    throw UsageError(fmt::format("--init {}: missing; give a safetensors file of mobilenet_v2", arguments.init));
+    throw UsageError(
+        fmt::format("--init {}: missing; give a safetensors file of mobilenet_v2", arguments.init));
   const std::string folder = folder_of(arguments);
-  const std::string init = arguments.init.empty() ? "" : fs::absolute(arguments.init).lexically_normal().string();
-  ConsoleProgress progress(arguments.quiet ? ConsoleProgress::Mode::quiet : ConsoleProgress::Mode::automatic);
+  const std::string init =
+      arguments.init.empty() ? "" : fs::absolute(arguments.init).lexically_normal().string();
+  ConsoleProgress progress(arguments.quiet ? ConsoleProgress::Mode::quiet
+                                           : ConsoleProgress::Mode::automatic);
   const Proposal proposal = [&] {
     const EndAtOnce nothing_yet;
     return propose({folder, init, fs::path(arguments.recipe).stem().string()}, progress);
   }();
   write_atomically(arguments.recipe, proposal.text);  // only now: what is written can be run
-  const std::string next = fmt::format("distal run {}{}", arguments.recipe, arguments.store.empty() ? "" : " --store " + arguments.store);
-  fmt::print("{}", printable_lines(fmt::format("{}\n{}next: {}\n", arguments.recipe, proposal.plan.text, next)));
+  const std::string next =
+      fmt::format("distal run {}{}", arguments.recipe,
+                  arguments.store.empty() ? "" : " --store " + arguments.store);
+  fmt::print("{}", printable_lines(fmt::format("{}\n{}next: {}\n", arguments.recipe,
+                                               proposal.plan.text, next)));
 }
 
 void add_new(CLI::App* command) {
-  command->description("a commented recipe for a folder with train.csv and test.csv, with the minutes it will take here");
+  command->description("a commented recipe for a folder with train.csv and test.csv, with the "
+                       "minutes it will take here");
   const auto arguments = std::make_shared<NewArguments>();
   command->add_option("recipe", arguments->recipe, "file to write")->required();
-  command->add_option("--data", arguments->data, "folder with train.csv and test.csv [of the store's last import, else this folder]");
-  command->add_option("--store", arguments->store, "the store that distal import recorded the videos in");
-  command->add_option("--init", arguments->init, "ImageNet weights of mobilenet_v2 (safetensors) to start from");
+  command->add_option(
+      "--data", arguments->data,
+      "folder with train.csv and test.csv [of the store's last import, else this folder]");
+  command->add_option("--store", arguments->store,
+                      "the store that distal import recorded the videos in");
+  command->add_option("--init", arguments->init,
+                      "ImageNet weights of mobilenet_v2 (safetensors) to start from");
   command->add_flag("--force", arguments->force, "write over an existing file");
   command->add_flag("--quiet", arguments->quiet, "no progress");
   command->callback([arguments] { make_recipe(*arguments); });

@@ -34,7 +34,9 @@ struct Line {
   std::string error;
 };
 
-std::string as_line(const nlohmann::ordered_json& json) { return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"; }
+std::string as_line(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
 
 // How classes and probabilities are written; what stands before them in a line is up to the caller.
 struct Format {
@@ -59,18 +61,27 @@ struct Format {
     const int64_t best = best_of(probabilities);
     object["class"] = classes[best];
     object["probability"] = p[best];
-    for (int64_t k = 0; all && k < std::ssize(classes); ++k) object["probabilities"][classes[k]] = p[k];
+    for (int64_t k = 0; all && k < std::ssize(classes); ++k)
+      object["probabilities"][classes[k]] = p[k];
     return as_line(object);
   }
-  static int64_t best_of(const torch::Tensor& probabilities) { return probabilities.argmax().item<int64_t>(); }
+  static int64_t best_of(const torch::Tensor& probabilities) {
+    return probabilities.argmax().item<int64_t>();
+  }
 };
 
-void say_damage(const std::string& path, const std::string& damage) { print_error(printable_lines(damaged_sentence(path, damage)) + "\n"); }
+void say_damage(const std::string& path, const std::string& damage) {
+  print_error(printable_lines(damaged_sentence(path, damage)) + "\n");
+}
 
 // Row by row, so that a copy of a video, or a row that stands twice, gets its lines too.
-std::vector<Line> lines_of_rows(const PredictArguments& arguments, ClipReader& reader, Progress& progress) {
-  const std::string folder = arguments.list.empty() ? "" : std::filesystem::path(arguments.list).parent_path().string();
-  const ClipOptions options = arguments.segment_s > 0 ? ClipOptions{"segment", arguments.segment_s, arguments.segment_s} : ClipOptions{};
+std::vector<Line> lines_of_rows(const PredictArguments& arguments, ClipReader& reader,
+                                Progress& progress) {
+  const std::string folder =
+      arguments.list.empty() ? "" : std::filesystem::path(arguments.list).parent_path().string();
+  const ClipOptions options = arguments.segment_s > 0
+                                  ? ClipOptions{"segment", arguments.segment_s, arguments.segment_s}
+                                  : ClipOptions{};
   const auto probe_video = [&](const std::string& path) { return reader.probe(path); };
   const auto rows = rows_of(arguments.list, arguments.videos);
   std::vector<Line> lines;
@@ -80,11 +91,17 @@ std::vector<Line> lines_of_rows(const PredictArguments& arguments, ClipReader& r
   for (size_t i = 0; i < rows.size(); ++i) {
     const ClipList made = make_clips({rows[i]}, folder, options, {}, probe_video, inner);
     for (const Clip& clip : made.clips) lines.push_back({rows[i].path, clip, {}, ""});
-    for (const auto& video : made.quarantined) lines.push_back({rows[i].path, {}, {}, video.reason});
+    for (const auto& video : made.quarantined)
+      lines.push_back({rows[i].path, {}, {}, video.reason});
     for (const auto& video : made.damaged)
       if (damaged.insert(video.path).second) say_damage(video.path, video.reason);
     if (made.clips.empty() && made.quarantined.empty())
-      lines.push_back({rows[i].path, {}, {}, fmt::format("{}: no segment has its middle in the span; give a smaller --segment_s", rows[i].place)});
+      lines.push_back(
+          {rows[i].path,
+           {},
+           {},
+           fmt::format("{}: no segment has its middle in the span; give a smaller --segment_s",
+                       rows[i].place)});
     progress.step(static_cast<int64_t>(i) + 1);
   }
   progress.end();
@@ -94,15 +111,18 @@ std::vector<Line> lines_of_rows(const PredictArguments& arguments, ClipReader& r
 // Writes lines in their order, to stdout as they come or to a file at the end.
 class LineWriter {
  public:
-  LineWriter(const PredictArguments& arguments, const Format& format) : out_(arguments.out), format_(format) {
+  LineWriter(const PredictArguments& arguments, const Format& format)
+      : out_(arguments.out), format_(format) {
     if (!out_.empty()) require_place_for(out_);
     put(format.header("path,start_s,end_s"));
   }
   void write(const Line& line) {
     if (line.error.empty()) return put(text(line));
     ++bad_;
-    if (format_.json) put(as_line(begin(line, {{"error", line.error}})));
-    else if (said_.insert(line.error).second) print_error(printable_lines(line.error) + "\n");
+    if (format_.json)
+      put(as_line(begin(line, {{"error", line.error}})));
+    else if (said_.insert(line.error).second)
+      print_error(printable_lines(line.error) + "\n");
   }
   int64_t finish() {
     if (out_.empty()) return bad_;
@@ -114,17 +134,22 @@ class LineWriter {
  private:
   static nlohmann::ordered_json begin(const Line& line, const nlohmann::ordered_json& more = {}) {
     nlohmann::ordered_json object = {{"path", line.path}};
-    if (!line.clip.video.empty()) object["start_s"] = line.clip.start_s, object["end_s"] = line.clip.end_s;
+    if (!line.clip.video.empty())
+      object["start_s"] = line.clip.start_s, object["end_s"] = line.clip.end_s;
     if (!more.is_null()) object.update(more);
     return object;
   }
   std::string text(const Line& line) const {
     if (format_.json) return format_.object(begin(line), line.probabilities);
-    return format_.csv(fmt::format("{},{:.3f},{:.3f}", csv_field(line.path), line.clip.start_s, line.clip.end_s), line.probabilities);
+    return format_.csv(
+        fmt::format("{},{:.3f},{:.3f}", csv_field(line.path), line.clip.start_s, line.clip.end_s),
+        line.probabilities);
   }
   void put(const std::string& text) {
-    if (out_.empty()) print_now(text);
-    else text_ += text;
+    if (out_.empty())
+      print_now(text);
+    else
+      text_ += text;
   }
 
   std::string out_, text_;
@@ -141,7 +166,10 @@ std::string reason_of(const ClipReader& reader, const std::string& video) {
 
 // An exported model is not looked through when it is opened, as load_model does.
 torch::Tensor probabilities_of(const torch::Tensor& logits, const std::string& model) {
-  if (!logits.isfinite().all().item<bool>()) fail("{}: its answers are NaN or infinite; the file is damaged or its training failed: export it again", model);
+  if (!logits.isfinite().all().item<bool>())
+    fail("{}: its answers are NaN or infinite; the file is damaged or its training failed: export "
+         "it again",
+         model);
   return logits.softmax(-1).contiguous();
 }
 
@@ -149,7 +177,8 @@ void predict_clips(const PredictArguments& arguments) {
   auto makes_nothing = std::make_optional<EndAtOnce>();  // but a file at the end
   const OpenedModel model = open_model(arguments.model);
   const Format format{model.saved.classes, arguments.all, arguments.json};
-  ConsoleProgress progress(arguments.quiet ? ConsoleProgress::Mode::quiet : ConsoleProgress::Mode::automatic);
+  ConsoleProgress progress(arguments.quiet ? ConsoleProgress::Mode::quiet
+                                           : ConsoleProgress::Mode::automatic);
   ClipReader reader(model.input, {});
   std::vector<Line> lines = lines_of_rows(arguments, reader, progress);
   std::vector<Clip> clips;
@@ -157,14 +186,16 @@ void predict_clips(const PredictArguments& arguments) {
   for (size_t i = 0; i < lines.size(); ++i)
     if (lines[i].error.empty()) clips.push_back(lines[i].clip), line_of.push_back(i);
   std::string why_not;
-  const auto engine = engine_of(model, arguments.engine, arguments.precision, std::ssize(clips), /*at_once=*/0, &why_not);
+  const auto engine = engine_of(model, arguments.engine, arguments.precision, std::ssize(clips),
+                                /*at_once=*/0, &why_not);
   if (!why_not.empty()) progress.say(why_not);
   LineWriter writer(arguments, format);
   size_t written = 0;
   const auto write_before = [&](size_t end) {  // what has no answer by now could not be read
     for (; written < end; ++written) {
       Line& line = lines[written];
-      if (line.error.empty() && !line.probabilities.defined()) line.error = reason_of(reader, line.clip.video);
+      if (line.error.empty() && !line.probabilities.defined())
+        line.error = reason_of(reader, line.clip.video);
       writer.write(line);
     }
   };
@@ -177,13 +208,15 @@ void predict_clips(const PredictArguments& arguments) {
     const auto probabilities = probabilities_of(under_way.front().answer.get().logits, model.path);
     const auto rows = std::move(under_way.front().rows);
     under_way.pop_front();
-    for (int64_t i = 0; i < rows.size(0); ++i) lines[line_of[rows[i].item<int64_t>()]].probabilities = probabilities[i];
+    for (int64_t i = 0; i < rows.size(0); ++i)
+      lines[line_of[rows[i].item<int64_t>()]].probabilities = probabilities[i];
     const int64_t last = rows[-1].item<int64_t>();
     write_before(line_of[last] + 1);
     progress.step(last + 1);
   };
   const torch::NoGradGuard no_grad;
-  EvaluationBatches batches(reader, clips, std::ssize(model.saved.classes), engine->batch(), /*threads=*/1);
+  EvaluationBatches batches(reader, clips, std::ssize(model.saved.classes), engine->batch(),
+                            /*threads=*/1);
   progress.begin("predicting", std::ssize(clips), "clips");
   while (const auto batch = batches.next()) {
     under_way.push_back({batch->rows, engine->submit(batch->clips)});
@@ -203,53 +236,92 @@ void predict_stream(const PredictArguments& arguments) {
   const Format format{model.saved.classes, arguments.all, arguments.json};
   const VideoInfo info = probe(arguments.videos[0]);
   if (!info.damage.empty()) say_damage(info.path, fmt::format("{}", fmt::join(info.damage, "; ")));
-  const auto frame_net = arguments.engine.empty() && arguments.precision != "bf16" ? std::dynamic_pointer_cast<FrameNet>(model.saved.net) : nullptr;
+  const auto frame_net = arguments.engine.empty() && arguments.precision != "bf16"
+                             ? std::dynamic_pointer_cast<FrameNet>(model.saved.net)
+                             : nullptr;
   std::unique_ptr<Engine> engine;
   std::unique_ptr<StreamScorer> scorer;
   if (frame_net && frame_net->online()) {
     scorer = std::make_unique<TsmStream>(*frame_net, model.input);
   } else {
-    engine = engine_of(model, arguments.engine, arguments.precision, info.frames() / OnlineEco::kSlotFrames, /*at_once=*/1, nullptr);
+    engine = engine_of(model, arguments.engine, arguments.precision,
+                       info.frames() / OnlineEco::kSlotFrames, /*at_once=*/1, nullptr);
     scorer = std::make_unique<EcoStream>(*engine, model.input);
   }
   print_now(format.header("time_s"));
   int64_t before = -1;
-  const int64_t frames = score_stream(info, *scorer, model.input, arguments.rate, [&](double time_s, const torch::Tensor& logits) {
-    const auto probabilities = probabilities_of(logits, model.path);
-    const int64_t best = Format::best_of(probabilities);
-    if (best == before && !arguments.every) return;
-    before = best;
-    print_now(format.json ? format.object({{"time_s", time_s}}, probabilities) : format.csv(fmt::format("{:.3f}", time_s), probabilities));
-  });
-  if (before < 0) fail("{}: {} frames count and an answer takes {}; leave out --stream, or give a higher --rate", info.path, frames, OnlineEco::kSlotFrames);
+  const int64_t frames = score_stream(
+      info, *scorer, model.input, arguments.rate, [&](double time_s, const torch::Tensor& logits) {
+        const auto probabilities = probabilities_of(logits, model.path);
+        const int64_t best = Format::best_of(probabilities);
+        if (best == before && !arguments.every) return;
+        before = best;
+        print_now(format.json ? format.object({{"time_s", time_s}}, probabilities)
+                              : format.csv(fmt::format("{:.3f}", time_s), probabilities));
+      });
+  if (before < 0)
+    fail("{}: {} frames count and an answer takes {}; leave out --stream, or give a higher --rate",
+         info.path, frames, OnlineEco::kSlotFrames);
 }
 
 void add_predict(CLI::App* command) {
-  command->description("what a trained model says of videos: class and probability of each, of their segments, or as a stream goes on");
+  command->description("what a trained model says of videos: class and probability of each, of "
+                       "their segments, or as a stream goes on");
   const auto arguments = std::make_shared<PredictArguments>();
-  command->add_option("model", arguments->model, "a .safetensors that run or train wrote, with its description beside or in it, or an .onnx or .xml that export wrote")->required();
+  command
+      ->add_option("model", arguments->model,
+                   "a .safetensors that run or train wrote, with its description beside or in it, "
+                   "or an .onnx or .xml that export wrote")
+      ->required();
   command->add_option("videos", arguments->videos, "video files");
-  auto* list = command->add_option("--list", arguments->list, "CSV with a column path, relative to its folder, and perhaps start_s,end_s");
-  auto* segment = command->add_option("--segment_s", arguments->segment_s, "cuts videos into consecutive segments of this length, s")->transform(number_from(0.001));
+  auto* list = command->add_option(
+      "--list", arguments->list,
+      "CSV with a column path, relative to its folder, and perhaps start_s,end_s");
+  auto* segment = command
+                      ->add_option("--segment_s", arguments->segment_s,
+                                   "cuts videos into consecutive segments of this length, s")
+                      ->transform(number_from(0.001));
   auto* out = command->add_option("--out", arguments->out, "the file to write instead of stdout");
-  auto* stream = command->add_flag("--stream", arguments->stream, "one video frame after frame, in constant memory: a line where the class changes");
+  auto* stream = command->add_flag(
+      "--stream", arguments->stream,
+      "one video frame after frame, in constant memory: a line where the class changes");
   stream->excludes(list)->excludes(segment)->excludes(out);
-  command->add_flag("--every", arguments->every, "with --stream: a line for each answer, one in 16 frames, each frame of an online TSM")->needs(stream);
-  command->add_option("--rate", arguments->rate, "with --stream: frames per second that count [all]; 80 are looked back upon: "
-                                                 "let them last about as long as the clips trained on")->transform(number_from(0.001))->needs(stream);
+  command
+      ->add_flag(
+          "--every", arguments->every,
+          "with --stream: a line for each answer, one in 16 frames, each frame of an online TSM")
+      ->needs(stream);
+  command
+      ->add_option("--rate", arguments->rate,
+                   "with --stream: frames per second that count [all]; 80 are looked back upon: "
+                   "let them last about as long as the clips trained on")
+      ->transform(number_from(0.001))
+      ->needs(stream);
   command->add_flag("--all", arguments->all, "every class's probability");
-  command->add_option("--engine", arguments->engine, "libtorch or openvino [the quicker for so many clips]")->check(CLI::IsMember({"libtorch", "openvino"}));
-  command->add_option("--precision", arguments->precision, "of engine openvino: f32, bf16 where the processor has it, or auto: f32, and bf16 for what an int8 model left in float")
-                        ->check(CLI::IsMember({"auto", "f32", "bf16"}))->capture_default_str();
-  command->add_option("--threads", arguments->threads, "threads of the network [all]")->transform(number_from(1, 1024));
+  command
+      ->add_option("--engine", arguments->engine,
+                   "libtorch or openvino [the quicker for so many clips]")
+      ->check(CLI::IsMember({"libtorch", "openvino"}));
+  command
+      ->add_option("--precision", arguments->precision,
+                   "of engine openvino: f32, bf16 where the processor has it, or auto: f32, and "
+                   "bf16 for what an int8 model left in float")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+      ->capture_default_str();
+  command->add_option("--threads", arguments->threads, "threads of the network [all]")
+      ->transform(number_from(1, 1024));
   command->add_flag("--quiet", arguments->quiet, "no progress");
-  command->add_flag_function("--untrusted", [](int64_t) {}, "refuse what executes code; no model file that is read here does");
+  command->add_flag_function(
+      "--untrusted", [](int64_t) {},
+      "refuse what executes code; no model file that is read here does");
   command->add_flag("--json", arguments->json, "a JSON object per line");
   command->callback([arguments] {
     if (arguments->threads > 0) at::set_num_threads(static_cast<int>(arguments->threads));
-    if (arguments->videos.empty() == arguments->list.empty()) throw UsageError("predict wants videos, or --list LIST, and not both");
+    if (arguments->videos.empty() == arguments->list.empty())
+      throw UsageError("predict wants videos, or --list LIST, and not both");
     if (!arguments->stream) return predict_clips(*arguments);
-    if (arguments->videos.size() > 1) throw UsageError(fmt::format("--stream reads one video, not {}", arguments->videos.size()));
+    if (arguments->videos.size() > 1)
+      throw UsageError(fmt::format("--stream reads one video, not {}", arguments->videos.size()));
     predict_stream(*arguments);
   });
 }

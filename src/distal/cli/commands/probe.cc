@@ -13,20 +13,38 @@ namespace {
 std::string describe(const VideoInfo& info) {
   int64_t keys = 0;
   for (const uint8_t key : info.key) keys += key;
-  std::string text = fmt::format("{}\n  {}x{} {} in {}, {} frames, {:.3f} s, {:.3f} frames/s {}{}, {} key frames, {} range, {} audio streams, id {}\n",
-                                 info.path, info.width, info.height, info.codec, info.container, info.frames(), info.duration_s, info.average_rate,
-                                 info.constant_rate ? "constant" : "variable", info.rotation != 0 ? fmt::format(", rotated {} degrees", info.rotation) : "",
-                                 keys, info.full_range ? "full" : "limited", info.audio_streams, info.id);
-  if (!info.seekable) text += fmt::format("  plays from its start only, each clip takes as long as all before it: {}\n", info.doubt);
+  std::string text =
+      fmt::format("{}\n  {}x{} {} in {}, {} frames, {:.3f} s, {:.3f} frames/s {}{}, {} key frames, "
+                  "{} range, {} audio streams, id {}\n",
+                  info.path, info.width, info.height, info.codec, info.container, info.frames(),
+                  info.duration_s, info.average_rate, info.constant_rate ? "constant" : "variable",
+                  info.rotation != 0 ? fmt::format(", rotated {} degrees", info.rotation) : "",
+                  keys, info.full_range ? "full" : "limited", info.audio_streams, info.id);
+  if (!info.seekable)
+    text += fmt::format(
+        "  plays from its start only, each clip takes as long as all before it: {}\n", info.doubt);
   for (const auto& damage : info.damage) text += "  damage: " + damage + "\n";
   return text;
 }
 
 nlohmann::json as_json(const VideoInfo& info) {
-  return {{"path", info.path}, {"id", info.id}, {"bytes", info.bytes}, {"width", info.width}, {"height", info.height}, {"codec", info.codec},
-          {"container", info.container}, {"frames", info.frames()}, {"duration_s", info.duration_s}, {"average_rate", info.average_rate},
-          {"constant_rate", info.constant_rate}, {"rotation", info.rotation}, {"full_range", info.full_range},
-          {"audio_streams", info.audio_streams}, {"damage", info.damage}, {"seekable", info.seekable}, {"doubt", info.doubt}};
+  return {{"path", info.path},
+          {"id", info.id},
+          {"bytes", info.bytes},
+          {"width", info.width},
+          {"height", info.height},
+          {"codec", info.codec},
+          {"container", info.container},
+          {"frames", info.frames()},
+          {"duration_s", info.duration_s},
+          {"average_rate", info.average_rate},
+          {"constant_rate", info.constant_rate},
+          {"rotation", info.rotation},
+          {"full_range", info.full_range},
+          {"audio_streams", info.audio_streams},
+          {"damage", info.damage},
+          {"seekable", info.seekable},
+          {"doubt", info.doubt}};
 }
 
 void add_probe(CLI::App* command) {
@@ -49,7 +67,9 @@ void add_probe(CLI::App* command) {
         throw;
       } catch (const Error& error) {
         ++bad;
-        print_now((*json ? json_text(nlohmann::json{{"path", path}, {"error", error.what()}}) : printable(error.what())) + "\n");
+        print_now((*json ? json_text(nlohmann::json{{"path", path}, {"error", error.what()}})
+                         : printable(error.what())) +
+                  "\n");
       }
     }
     if (bad > 0) fail("{} of {} files cannot be used", bad, paths->size());

@@ -1,18 +1,20 @@
+#include "distal/report/report.h"
 #include "distal/base/files.h"
 #include "distal/cli/command.h"
 #include "distal/evaluation/runs.h"
-#include "distal/report/report.h"
 #include "distal/report/thumbnail.h"
 
 namespace distal {
 namespace {
 
 void add_report(CLI::App* command) {
-  command->description("one static page from finished runs; several on the same test set are laid side by side");
+  command->description(
+      "one static page from finished runs; several on the same test set are laid side by side");
   const auto folders = std::make_shared<std::vector<std::string>>();
   const auto out = std::make_shared<std::string>("report.html");
   const auto json = std::make_shared<bool>(false);
-  command->add_option("runs", *folders, "result folders; of several, each arm is called FOLDER/ARM")->required();
+  command->add_option("runs", *folders, "result folders; of several, each arm is called FOLDER/ARM")
+      ->required();
   command->add_option("--out", *out, "the page to write")->capture_default_str();
   command->add_flag("--json", *json, "the results as JSON on stdout, beside the page");
   command->callback([=] {

@@ -40,13 +40,16 @@ struct OutcomeOfShrink {
   int64_t timed = 0;
 };
 
-std::string name_of_copy(const std::string& path) { return fs::path(path).extension() == ".mp4" ? path : path + ".mp4"; }
+std::string name_of_copy(const std::string& path) {
+  return fs::path(path).extension() == ".mp4" ? path : path + ".mp4";
+}
 
 // All lists of the folder, or those named.
 std::vector<std::string> lists_of(const ShrinkArguments& arguments) {
   if (!arguments.lists.empty()) return arguments.lists;
   std::vector<std::string> lists;
-  if (!fs::is_directory(arguments.folder)) fail("{}: no such folder; name that of the lists (.csv)", arguments.folder);
+  if (!fs::is_directory(arguments.folder))
+    fail("{}: no such folder; name that of the lists (.csv)", arguments.folder);
   for (const auto& entry : fs::directory_iterator(arguments.folder))
     if (entry.path().extension() == ".csv") lists.push_back(entry.path().filename().string());
   std::sort(lists.begin(), lists.end());
@@ -65,13 +68,17 @@ std::optional<ProbeCache> kept_probes() {
 
 class Shrinking {
  public:
-  Shrinking(const ShrinkArguments& arguments, Progress& progress) : arguments_(arguments), progress_(progress), lists_(lists_of(arguments)) {
-    if (fs::exists(arguments.out) && fs::equivalent(arguments.out, arguments.folder)) throw UsageError("--out is the folder of the videos; copies want one of their own");
+  Shrinking(const ShrinkArguments& arguments, Progress& progress)
+      : arguments_(arguments), progress_(progress), lists_(lists_of(arguments)) {
+    if (fs::exists(arguments.out) && fs::equivalent(arguments.out, arguments.folder))
+      throw UsageError("--out is the folder of the videos; copies want one of their own");
     std::set<std::string> seen;
     for (const auto& list : lists_)
       for (const Row& row : read_rows(arguments.folder + "/" + list, "", /*labelled=*/false)) {
-        if (fs::path(row.path.str()).is_absolute() || fs::path(row.path.str()).lexically_normal().string().starts_with(".."))
-          fail("{}: {} lies outside of {}; shrink the folder it lies in", row.place, row.path, arguments.folder);
+        if (fs::path(row.path.str()).is_absolute() ||
+            fs::path(row.path.str()).lexically_normal().string().starts_with(".."))
+          fail("{}: {} lies outside of {}; shrink the folder it lies in", row.place, row.path,
+               arguments.folder);
         if (seen.insert(row.path).second) videos_.push_back(row.path);
       }
   }
@@ -94,14 +101,19 @@ class Shrinking {
 
  private:
   std::string source(const std::string& path) const { return arguments_.folder + "/" + path; }
-  std::string target(const std::string& path) const { return arguments_.out + "/" + name_of_copy(path); }
+  std::string target(const std::string& path) const {
+    return arguments_.out + "/" + name_of_copy(path);
+  }
 
   OutcomeOfShrink dry() {
     for (const auto& path : videos_) {
       const auto stamp = FileStamp::of(source(path));
-      if (!stamp) outcome_.bad.push_back({path, source(path) + ": no such file"});
-      else if (is_shrunk(target(path), *stamp, arguments_.options)) ++outcome_.kept;
-      else ++outcome_.made;
+      if (!stamp)
+        outcome_.bad.push_back({path, source(path) + ": no such file"});
+      else if (is_shrunk(target(path), *stamp, arguments_.options))
+        ++outcome_.kept;
+      else
+        ++outcome_.made;
     }
     return std::move(outcome_);
   }
@@ -119,7 +131,8 @@ class Shrinking {
     try {
       const auto stamp = FileStamp::of(source(path));
       if (!stamp) fail("{}: no such file", source(path));
-      const VideoInfo info = probed(source(path), *stamp);  // also of one that has its copy: damage is said each time
+      const VideoInfo info =
+          probed(source(path), *stamp);  // also of one that has its copy: damage is said each time
       kept = is_shrunk(target(path), *stamp, arguments_.options);
       if (!kept) {
         make_folder(fs::path(target(path)).parent_path().string());
@@ -153,8 +166,11 @@ class Shrinking {
     for (const auto& video : outcome_.bad) bad.insert(video.path);
     const auto records = parse_csv(list_text(from), from);
     const auto& header = records.front().fields;
-    const auto names_videos = [](const std::string& name) { return name == "path" || name == "video"; };
-    const auto column = static_cast<size_t>(std::find_if(header.begin(), header.end(), names_videos) - header.begin());
+    const auto names_videos = [](const std::string& name) {
+      return name == "path" || name == "video";
+    };
+    const auto column = static_cast<size_t>(
+        std::find_if(header.begin(), header.end(), names_videos) - header.begin());
     std::string text;
     for (const auto& record : records) {
       auto fields = record.fields;
@@ -171,14 +187,17 @@ class Shrinking {
     outcome_.lists.push_back(to);
   }
 
-  // What the copies are for: 16 frames spread over a video, of up to 16 videos, before and after in turns.
+  // What the copies are for: 16 frames spread over a video, of up to 16 videos, before and after in
+  // turns.
   void time() {
     constexpr size_t kVideos = 16;
     constexpr int64_t kFrames = 16;
     for (size_t i = 0; i < std::min(kVideos, videos_.size()); ++i) {
       check_interrupted();
       const auto& path = videos_[i * videos_.size() / std::min(kVideos, videos_.size())];
-      if (std::any_of(outcome_.bad.begin(), outcome_.bad.end(), [&](const auto& video) { return video.path == path; })) continue;
+      if (std::any_of(outcome_.bad.begin(), outcome_.bad.end(),
+                      [&](const auto& video) { return video.path == path; }))
+        continue;
       const auto stamp = FileStamp::of(source(path));
       if (!stamp) continue;  // gone meanwhile
       const VideoInfo before = probed(source(path), *stamp);
@@ -186,7 +205,8 @@ class Shrinking {
       const VideoInfo after = probe(target(path));
       const auto read = [&](const VideoInfo& info) {
         std::vector<int64_t> frames;
-        for (int64_t k = 0; k < kFrames; ++k) frames.push_back((2 * k + 1) * info.frames() / (2 * kFrames));
+        for (int64_t k = 0; k < kFrames; ++k)
+          frames.push_back((2 * k + 1) * info.frames() / (2 * kFrames));
         const auto start = std::chrono::steady_clock::now();
         Decoder(info).at_frames(frames, {112});
         return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -207,29 +227,49 @@ class Shrinking {
 };
 
 std::string outcome_text(const ShrinkArguments& arguments, const OutcomeOfShrink& outcome) {
-  const auto counted = [](auto count, const char* one, const char* many) { return fmt::format("{} {}", count, count == 1 ? one : many); };
-  std::string text = fmt::format("{} {}, {} there already, {} cannot be read\n", arguments.dry_run ? "would make" : "made", counted(outcome.made, "copy", "copies"), outcome.kept,
+  const auto counted = [](auto count, const char* one, const char* many) {
+    return fmt::format("{} {}", count, count == 1 ? one : many);
+  };
+  std::string text = fmt::format("{} {}, {} there already, {} cannot be read\n",
+                                 arguments.dry_run ? "would make" : "made",
+                                 counted(outcome.made, "copy", "copies"), outcome.kept,
                                  counted(outcome.bad.size(), "video", "videos"));
   for (const auto& video : outcome.bad) text += fmt::format("  cannot be read: {}\n", video.reason);
-  for (const auto& video : outcome.damaged) text += fmt::format("  {}\n", damaged_sentence(video.path, video.reason));
+  for (const auto& video : outcome.damaged)
+    text += fmt::format("  {}\n", damaged_sentence(video.path, video.reason));
   for (const auto& list : outcome.lists) text += list + "\n";
   if (outcome.timed == 0) return text;
-  text += fmt::format("{:.1f} MB instead of {:.1f}; reading 16 frames takes {:.1f} ms instead of {:.1f}, {:.1f} times as fast (mean of {}, read twice)\n",
-                      static_cast<double>(outcome.bytes_after) / 1e6, static_cast<double>(outcome.bytes_before) / 1e6, 1e3 * outcome.after_s / static_cast<double>(outcome.timed),
-                      1e3 * outcome.before_s / static_cast<double>(outcome.timed), outcome.before_s / outcome.after_s,
-                      counted(outcome.timed, "video", "videos"));
-  if (outcome.before_s < 1.2 * outcome.after_s) text += "the videos are about as quick to read as their copies: stay with them, or try --short-side and --gop\n";
+  text +=
+      fmt::format("{:.1f} MB instead of {:.1f}; reading 16 frames takes {:.1f} ms instead of "
+                  "{:.1f}, {:.1f} times as fast (mean of {}, read twice)\n",
+                  static_cast<double>(outcome.bytes_after) / 1e6,
+                  static_cast<double>(outcome.bytes_before) / 1e6,
+                  1e3 * outcome.after_s / static_cast<double>(outcome.timed),
+                  1e3 * outcome.before_s / static_cast<double>(outcome.timed),
+                  outcome.before_s / outcome.after_s, counted(outcome.timed, "video", "videos"));
+  if (outcome.before_s < 1.2 * outcome.after_s)
+    text += "the videos are about as quick to read as their copies: stay with them, or try "
+            "--short-side and --gop\n";
   return text;
 }
 
 void print(const ShrinkArguments& arguments, const OutcomeOfShrink& outcome) {
   if (arguments.json) {
     nlohmann::ordered_json bad = nlohmann::ordered_json::array(), damaged = bad;
-    for (const auto& video : outcome.bad) bad.push_back({{"path", video.path}, {"reason", video.reason}});
-    for (const auto& video : outcome.damaged) damaged.push_back({{"path", video.path}, {"reason", video.reason}});
-    const nlohmann::ordered_json json = {{"made", outcome.made}, {"kept", outcome.kept}, {"bad", bad}, {"damaged", damaged}, {"bytes_before", outcome.bytes_before},
-                                         {"bytes_after", outcome.bytes_after}, {"lists", outcome.lists}, {"read_before_s", outcome.before_s},
-                                         {"read_after_s", outcome.after_s}, {"read_videos", outcome.timed}};
+    for (const auto& video : outcome.bad)
+      bad.push_back({{"path", video.path}, {"reason", video.reason}});
+    for (const auto& video : outcome.damaged)
+      damaged.push_back({{"path", video.path}, {"reason", video.reason}});
+    const nlohmann::ordered_json json = {{"made", outcome.made},
+                                         {"kept", outcome.kept},
+                                         {"bad", bad},
+                                         {"damaged", damaged},
+                                         {"bytes_before", outcome.bytes_before},
+                                         {"bytes_after", outcome.bytes_after},
+                                         {"lists", outcome.lists},
+                                         {"read_before_s", outcome.before_s},
+                                         {"read_after_s", outcome.after_s},
+                                         {"read_videos", outcome.timed}};
     fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     return;
   }
@@ -237,21 +277,37 @@ void print(const ShrinkArguments& arguments, const OutcomeOfShrink& outcome) {
 }
 
 void add_shrink(CLI::App* command) {
-  command->description("copies of videos that are quick to read: smaller, with many key frames; the lists beside them; run it again to continue");
+  command->description("copies of videos that are quick to read: smaller, with many key frames; "
+                       "the lists beside them; run it again to continue");
   const auto arguments = std::make_shared<ShrinkArguments>();
   ShrinkOptions& options = arguments->options;
   command->add_option("folder", arguments->folder, "of the lists and the videos")->required();
   command->add_option("--out", arguments->out, "folder of the copies, for --data")->required();
-  command->add_option("--list", arguments->lists, "lists in the folder [every .csv]; may be repeated");
-  command->add_option("--short-side", options.short_side_px, "shorter side of the copies, px; smaller videos keep theirs")->capture_default_str()->transform(number_from(16, 4096));
-  command->add_option("--gop", options.gop, "frames between key frames: fewer are quicker to jump to, and larger")->capture_default_str()->transform(number_from(1, 1000));
-  command->add_option("--crf", options.crf, "quality of H.264, smaller is better and larger")->capture_default_str()->transform(number_from(0, 51));
-  command->add_option("--threads", arguments->threads, "videos at a time")->capture_default_str()->transform(number_from(1, 1024));
-  command->add_flag("--dry-run", arguments->dry_run, "say how many copies are wanted; write nothing");
+  command->add_option("--list", arguments->lists,
+                      "lists in the folder [every .csv]; may be repeated");
+  command
+      ->add_option("--short-side", options.short_side_px,
+                   "shorter side of the copies, px; smaller videos keep theirs")
+      ->capture_default_str()
+      ->transform(number_from(16, 4096));
+  command
+      ->add_option("--gop", options.gop,
+                   "frames between key frames: fewer are quicker to jump to, and larger")
+      ->capture_default_str()
+      ->transform(number_from(1, 1000));
+  command->add_option("--crf", options.crf, "quality of H.264, smaller is better and larger")
+      ->capture_default_str()
+      ->transform(number_from(0, 51));
+  command->add_option("--threads", arguments->threads, "videos at a time")
+      ->capture_default_str()
+      ->transform(number_from(1, 1024));
+  command->add_flag("--dry-run", arguments->dry_run,
+                    "say how many copies are wanted; write nothing");
   command->add_flag("--quiet", arguments->quiet, "no progress");
   command->add_flag("--json", arguments->json, "the outcome as JSON on stdout");
   command->callback([arguments] {
-    ConsoleProgress progress(arguments->quiet ? ConsoleProgress::Mode::quiet : ConsoleProgress::Mode::automatic);
+    ConsoleProgress progress(arguments->quiet ? ConsoleProgress::Mode::quiet
+                                              : ConsoleProgress::Mode::automatic);
     print(*arguments, Shrinking(*arguments, progress).run());
   });
 }

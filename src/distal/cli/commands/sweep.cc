@@ -6,14 +6,19 @@ namespace distal {
 namespace {
 
 void add_sweep(CLI::App* command) {
-  command->description("a grid of pool sizes, rounds and answers (the recipe's sweep section), cells in parallel processes; as run in all else");
+  command->description("a grid of pool sizes, rounds and answers (the recipe's sweep section), "
+                       "cells in parallel processes; as run in all else");
   const auto arguments = std::make_shared<RecipeArguments>();
   arguments->add_to(*command);
   arguments->add_jobs(*command);
   command->callback([arguments] {
-    if (arguments->jobs == 0 && arguments->threads > 0) arguments->jobs = std::max<int64_t>(1, std::thread::hardware_concurrency() / arguments->threads);
+    if (arguments->jobs == 0 && arguments->threads > 0)
+      arguments->jobs =
+          std::max<int64_t>(1, std::thread::hardware_concurrency() / arguments->threads);
     if (!Document::file(arguments->recipe).with(arguments->overrides()).section("sweep"))
-      throw UsageError(fmt::format("{}: has no sweep section; give lists of pool, rounds or answers, or use distal run", arguments->recipe));
+      throw UsageError(fmt::format(
+          "{}: has no sweep section; give lists of pool, rounds or answers, or use distal run",
+          arguments->recipe));
     run_and_report(arguments->read(), *arguments);
   });
 }

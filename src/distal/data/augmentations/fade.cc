@@ -1,6 +1,8 @@
-// FadeMixUp: mixup whose lambda moves evenly over the T frames, so that one clip fades into the other,
+// FadeMixUp: mixup whose lambda moves evenly over the T frames, so that one clip fades into the
+// other,
 //
-//   lambda_t = linspace(lambda - a, lambda + a, T),   lambda ~ Beta(alpha, alpha),   a ~ U(0, min(lambda, 1 - lambda)) of random sign;
+//   lambda_t = linspace(lambda - a, lambda + a, T),   lambda ~ Beta(alpha, alpha),   a ~ U(0,
+//   min(lambda, 1 - lambda)) of random sign;
 //
 // the mean of lambda_t is lambda, which is the share of the labels. A clip of one frame has lambda.
 
@@ -41,10 +43,12 @@ class Fade final : public Augmentation {
   }
 
  private:
-  static void fade_frame(const float* clip, const float* partner, const ClipSize& size, int64_t t, float lambda, float* out) {
+  static void fade_frame(const float* clip, const float* partner, const ClipSize& size, int64_t t,
+                         float lambda, float* out) {
     for (int64_t c = 0; c < 3; ++c) {
       const int64_t first = c * size.plane() + t * size.frame();
-      for (int64_t i = first; i < first + size.frame(); ++i) out[i] = partner[i] + lambda * (clip[i] - partner[i]);
+      for (int64_t i = first; i < first + size.frame(); ++i)
+        out[i] = partner[i] + lambda * (clip[i] - partner[i]);
     }
   }
   Options options_;
@@ -53,7 +57,8 @@ class Fade final : public Augmentation {
 extern const Entry<Augmentation> fade;
 const Entry<Augmentation> fade = entry<Augmentation, Fade>(
     "FadeMixUp: two clips blended by a lambda that moves over time, labels by its mean",
-    "T. Kim et al., Learning temporally invariant and localizable features via data augmentation for video recognition, ECCV workshops 2020, "
+    "T. Kim et al., Learning temporally invariant and localizable features via data augmentation "
+    "for video recognition, ECCV workshops 2020, "
     "arXiv 2008.05721");
 
 }  // namespace distal::augmentations

@@ -1,9 +1,10 @@
 // Two clips blended, one lambda for all frames, and their labels with them:
 //
-//   x = lambda x_i + (1 - lambda) x_j,   y = lambda y_i + (1 - lambda) y_j,   lambda ~ Beta(alpha, alpha).
+//   x = lambda x_i + (1 - lambda) x_j,   y = lambda y_i + (1 - lambda) y_j,   lambda ~ Beta(alpha,
+//   alpha).
 //
-// Deviation: lambda is drawn for each clip, not for a batch, and j goes round circles of clips known in the same way
-// (data/augment_batch.h). alpha 0.2 as for video in mmaction2.
+// Deviation: lambda is drawn for each clip, not for a batch, and j goes round circles of clips
+// known in the same way (data/augment_batch.h). alpha 0.2 as for video in mmaction2.
 
 #include "distal/data/augment_batch.h"
 
@@ -23,11 +24,14 @@ class Mixup final : public Augmentation {
 
   Batch apply(const Batch& batch, Random random) const override {
     const int64_t numbers = clip_size(batch).numbers();
-    return mix_each(batch, options_.probability, random, [&](const float* clip, const float* partner, float* out, Random draw) {
-      const auto lambda = static_cast<float>(draw.beta(options_.alpha, options_.alpha));
-      for (int64_t i = 0; i < numbers; ++i) out[i] = partner[i] + lambda * (clip[i] - partner[i]);
-      return static_cast<double>(lambda);
-    });
+    return mix_each(batch, options_.probability, random,
+                    [&](const float* clip, const float* partner, float* out, Random draw) {
+                      const auto lambda =
+                          static_cast<float>(draw.beta(options_.alpha, options_.alpha));
+                      for (int64_t i = 0; i < numbers; ++i)
+                        out[i] = partner[i] + lambda * (clip[i] - partner[i]);
+                      return static_cast<double>(lambda);
+                    });
   }
 
  private:
@@ -35,8 +39,9 @@ class Mixup final : public Augmentation {
 };
 
 extern const Entry<Augmentation> mixup;
-const Entry<Augmentation> mixup = entry<Augmentation, Mixup>(
-    "two clips and their labels blended",
-    "H. Zhang, M. Cisse, Y. N. Dauphin, D. Lopez-Paz, mixup: beyond empirical risk minimization, ICLR 2018, arXiv 1710.09412");
+const Entry<Augmentation> mixup =
+    entry<Augmentation, Mixup>("two clips and their labels blended",
+                               "H. Zhang, M. Cisse, Y. N. Dauphin, D. Lopez-Paz, mixup: beyond "
+                               "empirical risk minimization, ICLR 2018, arXiv 1710.09412");
 
 }  // namespace distal::augmentations

@@ -11,6 +11,7 @@ class None final : public Augmentation {
 };
 
 extern const Entry<Augmentation> none;
-const Entry<Augmentation> none = entry<Augmentation, None>("nothing beyond crop, flip and colour: the control", "the control of every comparison");
+const Entry<Augmentation> none = entry<Augmentation, None>(
+    "nothing beyond crop, flip and colour: the control", "the control of every comparison");
 
 }  // namespace distal::augmentations

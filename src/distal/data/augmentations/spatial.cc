@@ -1,10 +1,12 @@
-// A part of the frame of random area and aspect ratio, scaled to the whole frame, the same for all frames of a clip:
+// A part of the frame of random area and aspect ratio, scaled to the whole frame, the same for all
+// frames of a clip:
 //
 //   area ~ U(least, 1),   log(width / height) ~ U(-log aspect, log aspect),   place ~ U;
 //
-// the part must lie within the frame: after ten draws that do not, the whole frame. Optionally turned by U(-rotate, rotate).
-// Unlike augment.scales, which cuts squares of a few sizes, it stretches; flips, which may need a label map, and colour stay
-// with `augment`. Defaults 0.5 instead of the paper's 0.08, and aspect 4/3 as there; what is turned in from outside is grey.
+// the part must lie within the frame: after ten draws that do not, the whole frame. Optionally
+// turned by U(-rotate, rotate). Unlike augment.scales, which cuts squares of a few sizes, it
+// stretches; flips, which may need a label map, and colour stay with `augment`. Defaults 0.5
+// instead of the paper's 0.08, and aspect 4/3 as there; what is turned in from outside is grey.
 
 #include "distal/data/augment_pixels.h"
 
@@ -17,7 +19,8 @@ class Spatial final : public Augmentation {
     void visit(OptionVisitor& v) const {
       v("area", area, "the least share of the frame that is kept", between(0.05, 1));
       v("aspect", aspect, "the most that a side is stretched over the other", between(1, 3));
-      v("rotate_degrees", rotate_degrees, "the most that a clip is turned, either way", between(0, 45));
+      v("rotate_degrees", rotate_degrees, "the most that a clip is turned, either way",
+        between(0, 45));
     }
     bool operator==(const Options&) const = default;
   };
@@ -37,7 +40,8 @@ class Spatial final : public Augmentation {
     Window window = frame;
     for (int attempt = 0; attempt < 10; ++attempt) {
       const double area = frame.wide * frame.high * draw.uniform(options_.area, 1);
-      const double ratio = std::exp(draw.uniform(-std::log(options_.aspect), std::log(options_.aspect)));
+      const double ratio =
+          std::exp(draw.uniform(-std::log(options_.aspect), std::log(options_.aspect)));
       const double wide = std::sqrt(area * ratio);
       const double high = std::sqrt(area / ratio);
       if (wide > frame.wide || high > frame.high) continue;

@@ -1,5 +1,6 @@
-// Reverse, shuffle and large changes of speed as augmentation, the label kept: each clip is left as it is or goes through one of
-// `of`, drawn evenly. Where the order of the frames is the class, that trains contradictory labels; here to be compared with.
+// Reverse, shuffle and large changes of speed as augmentation, the label kept: each clip is left as
+// it is or goes through one of `of`, drawn evenly. Where the order of the frames is the class, that
+// trains contradictory labels; here to be compared with.
 
 #include "distal/data/augment_frames.h"
 
@@ -24,7 +25,8 @@ class TemporalNaive final : public Augmentation {
 extern const Entry<Augmentation> temporal_naive;
 const Entry<Augmentation> temporal_naive = entry<Augmentation, TemporalNaive>(
     "reverse, shuffled chunks and large speed, label kept: harmful where order is the class",
-    "Y. Bai et al., Can temporal information help with contrastive self-supervised learning?, 2020, arXiv 2011.13046 (augmentation alone); "
+    "Y. Bai et al., Can temporal information help with contrastive self-supervised learning?, "
+    "2020, arXiv 2011.13046 (augmentation alone); "
     "W. Price, D. Damen, Retro-Actions, 2019, arXiv 1909.09422 (which classes reversal changes)");
 
 }  // namespace distal::augmentations

@@ -1,11 +1,12 @@
-// Changes of time that no class minds (but one that lasts a few frames, or is told by its pace): the clip is played at a mildly
-// other speed and moved in time, then single frames are lost:
+// Changes of time that no class minds (but one that lasts a few frames, or is told by its pace):
+// the clip is played at a mildly other speed and moved in time, then single frames are lost:
 //
-//   map[i] = clamp(round(m + shift + speed (i - m))),   m = (T - 1) / 2,   speed ~ U(slowest, fastest),   shift ~ U(-jitter T, jitter T);
+//   map[i] = clamp(round(m + shift + speed (i - m))),   m = (T - 1) / 2,   speed ~ U(slowest,
+//   fastest),   shift ~ U(-jitter T, jitter T);
 //
-// then each frame but the first is, with probability `drop`, the one that stands before it. It works on the T frames there
-// are: a clip played faster holds its first and last frame, one played slower repeats some in between. Jitter over the whole
-// video is input.sampling's.
+// then each frame but the first is, with probability `drop`, the one that stands before it. It
+// works on the T frames there are: a clip played faster holds its first and last frame, one played
+// slower repeats some in between. Jitter over the whole video is input.sampling's.
 
 #include "distal/data/augment_frames.h"
 
@@ -16,10 +17,12 @@ class TemporalSafe final : public Augmentation {
   struct Options {
     double jitter = 0.1, slowest = 0.8, fastest = 1.25, drop = 0.1;
     void visit(OptionVisitor& v) const {
-      v("jitter", jitter, "the most that a clip is moved in time, either way, as a share of it", between(0, 0.5));
+      v("jitter", jitter, "the most that a clip is moved in time, either way, as a share of it",
+        between(0, 0.5));
       v("slowest", slowest, "the least speed", between(0.5, 1));
       v("fastest", fastest, "the greatest speed", between(1, 2));
-      v("drop", drop, "probability that a frame is lost and the one before it is shown again", between(0, 0.9));
+      v("drop", drop, "probability that a frame is lost and the one before it is shown again",
+        between(0, 0.9));
     }
     bool operator==(const Options&) const = default;
   };
@@ -27,7 +30,9 @@ class TemporalSafe final : public Augmentation {
 
   Batch apply(const Batch& batch, Random random) const override {
     const ClipSize size = clip_size(batch);
-    return change_each(batch, random, [&](const float* clip, float* out, int64_t, Random draw) { pick_frames(clip, size, map(size.frames, draw), out); });
+    return change_each(batch, random, [&](const float* clip, float* out, int64_t, Random draw) {
+      pick_frames(clip, size, map(size.frames, draw), out);
+    });
   }
 
  private:
@@ -46,7 +51,8 @@ class TemporalSafe final : public Augmentation {
 extern const Entry<Augmentation> temporal_safe;
 const Entry<Augmentation> temporal_safe = entry<Augmentation, TemporalSafe>(
     "jitter, mild changes of speed and lost frames, which leave the class as it is",
-    "Y. Zou, J. Choi, Q. Wang, J.-B. Huang, Learning representational invariances for data-efficient action recognition, CVIU 2023, arXiv 2103.16565 "
+    "Y. Zou, J. Choi, Q. Wang, J.-B. Huang, Learning representational invariances for "
+    "data-efficient action recognition, CVIU 2023, arXiv 2103.16565 "
     "(TemporalCutOut: lost frames)");
 
 }  // namespace distal::augmentations

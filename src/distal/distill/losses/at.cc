@@ -1,9 +1,11 @@
-// Attention transfer: where a network looks. With A = mean over channels of f^2, flattened and divided by its L2 norm,
+// Attention transfer: where a network looks. With A = mean over channels of f^2, flattened and
+// divided by its L2 norm,
 //
 //   beta sum over maps of the mean over positions of (A_s - A_t)^2.
 //
-// As in HobbitLong/RepDistiller: the mean stands for the paper's sum, beta = 1000; where the sizes differ the larger map is
-// averaged to the smaller first, here in T, H and W each. A clip's attention is one map over time and space.
+// As in HobbitLong/RepDistiller: the mean stands for the paper's sum, beta = 1000; where the sizes
+// differ the larger map is averaged to the smaller first, here in T, H and W each. A clip's
+// attention is one map over time and space.
 
 #include "distal/distill/features.h"
 
@@ -19,7 +21,9 @@ class At final : public DistillLoss {
       v("teacher_maps", teacher_maps, "the teacher's, in the same order; empty: of the same names");
       v("beta", beta, "weight", at_least(0));
       if (maps.empty() || (!teacher_maps.empty() && teacher_maps.size() != maps.size()))
-        throw UsageError(fmt::format("{}: loss at: {} maps and {} teacher_maps; name as many on either side", v.place(), maps.size(), teacher_maps.size()));
+        throw UsageError(
+            fmt::format("{}: loss at: {} maps and {} teacher_maps; name as many on either side",
+                        v.place(), maps.size(), teacher_maps.size()));
     }
     bool operator==(const Options&) const = default;
   };
@@ -33,7 +37,8 @@ class At final : public DistillLoss {
     Losses parts;
     for (size_t i = 0; i < options_.maps.size(); ++i) {
       const std::string& name = options_.maps[i];
-      const Features maps = of_one_size(features(lesson, {name, options_.teacher_maps.empty() ? "" : options_.teacher_maps[i]}, "at"));
+      const Features maps = of_one_size(features(
+          lesson, {name, options_.teacher_maps.empty() ? "" : options_.teacher_maps[i]}, "at"));
       const auto rows = (attention(maps.student) - attention(maps.teacher)).pow(2).mean(1);
       parts.emplace_back(name, options_.beta * weighted_mean(rows, lesson.weights, known, known));
     }
@@ -41,13 +46,17 @@ class At final : public DistillLoss {
   }
 
  private:
-  static torch::Tensor attention(const torch::Tensor& map) { return unit(map.pow(2).mean(1).flatten(1), 1); }
+  static torch::Tensor attention(const torch::Tensor& map) {
+    return unit(map.pow(2).mean(1).flatten(1), 1);
+  }
   Options options_;
 };
 
 extern const Entry<DistillLoss> at;
-const Entry<DistillLoss> at = entry<DistillLoss, At>(
-    "attention maps like the teacher's; needs its network",
-    "S. Zagoruyko, N. Komodakis, Paying more attention to attention: improving the performance of convolutional neural networks via attention transfer, ICLR 2017, arXiv 1612.03928, section 3.1");
+const Entry<DistillLoss> at =
+    entry<DistillLoss, At>("attention maps like the teacher's; needs its network",
+                           "S. Zagoruyko, N. Komodakis, Paying more attention to attention: "
+                           "improving the performance of convolutional neural networks via "
+                           "attention transfer, ICLR 2017, arXiv 1612.03928, section 3.1");
 
 }  // namespace distal::losses

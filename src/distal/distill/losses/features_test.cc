@@ -6,36 +6,47 @@
 namespace distal {
 namespace {
 
-double value(const DistillLoss& loss, const Lesson& lesson) { return total(loss.losses(lesson)).item<double>(); }
+double value(const DistillLoss& loss, const Lesson& lesson) {
+  return total(loss.losses(lesson)).item<double>();
+}
 
 Lesson lesson_of_maps(const torch::Tensor& student, const torch::Tensor& teacher) {
-  Lesson lesson = lesson_of_features(torch::zeros({student.size(0), 1}, torch::kFloat64), torch::zeros({student.size(0), 1}, torch::kFloat64));
+  Lesson lesson = lesson_of_features(torch::zeros({student.size(0), 1}, torch::kFloat64),
+                                     torch::zeros({student.size(0), 1}, torch::kFloat64));
   lesson.student_maps = {{"map", student}};
   lesson.teacher_maps = {{"map", teacher}};
   return lesson;
 }
 
 // Loss and gradient of published numbers, of embeddings.
-void expect_published(const DistillLoss& loss, const nlohmann::json& table, const nlohmann::json& expected) {
+void expect_published(const DistillLoss& loss, const nlohmann::json& table,
+                      const nlohmann::json& expected) {
   auto student = tensor_of(table.at("student_features")).requires_grad_();
-  const auto value = total(loss.losses(lesson_of_features(student, tensor_of(table.at("teacher_features")))));
+  const auto value =
+      total(loss.losses(lesson_of_features(student, tensor_of(table.at("teacher_features")))));
   value.backward();
   EXPECT_NEAR(value.item<double>(), expected.at("loss").get<double>(), 1e-10);
-  EXPECT_LT((student.grad() - tensor_of(expected.at("gradient_of_student"))).abs().max().item<double>(), 1e-10);
+  EXPECT_LT(
+      (student.grad() - tensor_of(expected.at("gradient_of_student"))).abs().max().item<double>(),
+      1e-10);
 }
 
 TEST(Rkd, MatchesThePublishedCode) {
   const auto table = parity_table("RKD");
   if (!table) GTEST_SKIP() << "the folder of parity fixtures is not there";
   const auto& expected = table->at("expected");
-  expect_published(*make<DistillLoss>("rkd", "distance: 1, angle: 0"), *table, expected.at("distance"));
-  expect_published(*make<DistillLoss>("rkd", "distance: 0, angle: 1"), *table, expected.at("angle"));
-  expect_published(*make<DistillLoss>("rkd"), *table, expected.at("published_25_distance_plus_50_angle"));
+  expect_published(*make<DistillLoss>("rkd", "distance: 1, angle: 0"), *table,
+                   expected.at("distance"));
+  expect_published(*make<DistillLoss>("rkd", "distance: 0, angle: 1"), *table,
+                   expected.at("angle"));
+  expect_published(*make<DistillLoss>("rkd"), *table,
+                   expected.at("published_25_distance_plus_50_angle"));
 }
 
 TEST(Rkd, DoesNotSeeScaleAndPlace) {
   const auto teacher = normal({5, 3}, 1);
-  EXPECT_NEAR(value(*make<DistillLoss>("rkd"), lesson_of_features(3 * teacher + 7, teacher)), 0, 1e-12);
+  EXPECT_NEAR(value(*make<DistillLoss>("rkd"), lesson_of_features(3 * teacher + 7, teacher)), 0,
+              1e-12);
 }
 
 TEST(Sp, MatchesThePublishedCode) {
@@ -47,26 +58,37 @@ TEST(Sp, MatchesThePublishedCode) {
 TEST(Sp, ComparesMapsFlattened) {
   const auto student = normal({4, 2, 1, 2, 2}, 1);
   const auto teacher = normal({4, 3, 1, 1, 1}, 2);
-  EXPECT_NEAR(value(*make<DistillLoss>("sp", "map: map"), lesson_of_maps(student, teacher)),
-              value(*make<DistillLoss>("sp"), lesson_of_features(student.flatten(1), teacher.flatten(1))), 1e-9);
+  EXPECT_NEAR(
+      value(*make<DistillLoss>("sp", "map: map"), lesson_of_maps(student, teacher)),
+      value(*make<DistillLoss>("sp"), lesson_of_features(student.flatten(1), teacher.flatten(1))),
+      1e-9);
 }
 
 TEST(At, MatchesThePublishedCode) {
   const auto table = parity_table("AT");
   if (!table) GTEST_SKIP() << "the folder of parity fixtures is not there";
-  for (const auto& [size, teacher] : {std::pair("same_size", "teacher_same_size"), std::pair("teacher_smaller", "teacher_smaller")}) {
+  for (const auto& [size, teacher] : {std::pair("same_size", "teacher_same_size"),
+                                      std::pair("teacher_smaller", "teacher_smaller")}) {
     SCOPED_TRACE(size);
     const auto& expected = table->at("expected").at(size);
     auto student = tensor_of(table->at("student_N_C_H_W")).requires_grad_();
-    const auto loss = total(make<DistillLoss>("at", "maps: [map], beta: 1")->losses(lesson_of_maps(student, tensor_of(table->at(teacher)))));
+    const auto loss = total(make<DistillLoss>("at", "maps: [map], beta: 1")
+                                ->losses(lesson_of_maps(student, tensor_of(table->at(teacher)))));
     loss.backward();
     EXPECT_NEAR(loss.item<double>(), expected.at("loss").get<double>(), 1e-10);
-    EXPECT_NEAR(student.grad().norm().item<double>(), expected.at("gradient_l2").get<double>(), 1e-10);
-    EXPECT_LT((student.grad()[0][0] - tensor_of(expected.at("gradient_of_student_0_0"))).abs().max().item<double>(), 1e-10);
+    EXPECT_NEAR(student.grad().norm().item<double>(), expected.at("gradient_l2").get<double>(),
+                1e-10);
+    EXPECT_LT((student.grad()[0][0] - tensor_of(expected.at("gradient_of_student_0_0")))
+                  .abs()
+                  .max()
+                  .item<double>(),
+              1e-10);
   }
 }
 
-TEST(At, RefusesUnevenLists) { EXPECT_THROW(make<DistillLoss>("at", "maps: [a, b], teacher_maps: [c]"), UsageError); }
+TEST(At, RefusesUnevenLists) {
+  EXPECT_THROW(make<DistillLoss>("at", "maps: [a, b], teacher_maps: [c]"), UsageError);
+}
 
 TEST(Hint, RegressesTheStudentsMapOntoTheTeachers) {
   const auto loss = make<DistillLoss>("hint", "map: map, beta: 10");
@@ -77,8 +99,10 @@ TEST(Hint, RegressesTheStudentsMapOntoTheTeachers) {
   const auto& regressor = dynamic_cast<Linear&>(*parts);
   ASSERT_EQ(regressor.weight.sizes(), c10::IntArrayRef({5, 3}));
   EXPECT_TRUE(regressor.weight.requires_grad());
-  const auto student = lesson.student_maps["map"].unflatten(4, {2, 2}).unflatten(3, {2, 2}).mean({4, 6});  // [2, 3, 2, 2, 2]
-  const auto difference = torch::einsum("oc,ncthw->nothw", {regressor.weight, student}) - lesson.teacher_maps["map"];
+  const auto student = lesson.student_maps["map"].unflatten(4, {2, 2}).unflatten(3, {2, 2}).mean(
+      {4, 6});  // [2, 3, 2, 2, 2]
+  const auto difference =
+      torch::einsum("oc,ncthw->nothw", {regressor.weight, student}) - lesson.teacher_maps["map"];
   EXPECT_NEAR(value(*loss, lesson), 10 * difference.pow(2).mean().item<double>(), 1e-12);
 }
 
@@ -95,7 +119,9 @@ class CrdTest : public ::testing::Test {
     parts_->to(torch::kFloat64);
     lesson_.parts = parts_.get();
   }
-  torch::Tensor buffer(const std::string& name) const { return parts_->named_buffers()[name].clone(); }
+  torch::Tensor buffer(const std::string& name) const {
+    return parts_->named_buffers()[name].clone();
+  }
   torch::Tensor projected(const std::string& side, const torch::Tensor& embedding) const {
     const auto parameters = parts_->named_parameters();
     const auto x = embedding.mm(parameters[side + ".weight"].t()) + parameters[side + ".bias"];
@@ -115,8 +141,9 @@ class CrdTest : public ::testing::Test {
 TEST_F(CrdTest, IsTheFormulaWrittenNaively) {
   give("size: 5, temperature: 0.5, beta: 1", 7);
   lesson_.rows = torch::tensor({2, 6, 0});
-  const std::map<std::string, torch::Tensor> anchors = {{"student", projected("student", lesson_.student.embedding)},
-                                                        {"teacher", projected("teacher", lesson_.teacher_embedding)}};
+  const std::map<std::string, torch::Tensor> anchors = {
+      {"student", projected("student", lesson_.student.embedding)},
+      {"teacher", projected("teacher", lesson_.teacher_embedding)}};
   for (const std::string side : {"student", "teacher"}) {
     const auto bank = buffer(side == "student" ? "teacher_bank" : "student_bank");
     const auto raw = (anchors.at(side).mm(bank.t()) / 0.5).exp();  // [3, 7]
@@ -126,7 +153,8 @@ TEST_F(CrdTest, IsTheFormulaWrittenNaively) {
     for (int64_t i = 0; i < 3; ++i) {
       for (int64_t j = 0; j < 7; ++j) {
         const double s = raw[i][j].item<double>() / z;
-        sum -= j == lesson_.rows[i].item<int64_t>() ? std::log(s / (s + noise + 1e-7)) : std::log(noise / (s + noise + 1e-7));
+        sum -= j == lesson_.rows[i].item<int64_t>() ? std::log(s / (s + noise + 1e-7))
+                                                    : std::log(noise / (s + noise + 1e-7));
       }
     }
     EXPECT_NEAR(values_of(loss_->losses(lesson_)).at(side), sum / 3, 1e-10) << side;

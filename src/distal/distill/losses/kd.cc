@@ -1,10 +1,12 @@
 // Knowledge distillation with a temperature, from the teacher's probabilities:
 //
-//   (1 - alpha) CE(truth, z) + alpha tau^2 KL(p_t^tau || softmax(z / tau)),    p_t^tau = normalise(p_t^(1 / tau)).
+//   (1 - alpha) CE(truth, z) + alpha tau^2 KL(p_t^tau || softmax(z / tau)),    p_t^tau =
+//   normalise(p_t^(1 / tau)).
 //
-// A clip whose truth is unknown has alpha = 1, one without a teacher alpha = 0. tau^2 keeps the gradients of the second part
-// as large as those of the first whatever tau. Defaults as in HobbitLong/RepDistiller. KL is summed over classes and averaged
-// over clips; codes that call KLDivLoss with its default divide by K too and make up for it with a multiplier.
+// A clip whose truth is unknown has alpha = 1, one without a teacher alpha = 0. tau^2 keeps the
+// gradients of the second part as large as those of the first whatever tau. Defaults as in
+// HobbitLong/RepDistiller. KL is summed over classes and averaged over clips; codes that call
+// KLDivLoss with its default divide by K too and make up for it with a multiplier.
 
 #include "distal/distill/loss.h"
 
@@ -26,12 +28,14 @@ class Kd final : public DistillLoss {
     const auto z = at_least_float32(lesson.student.logits);
     const auto has_teacher = known_rows(lesson.teacher);
     const auto has_truth = known_rows(lesson.truth);
-    const auto share = 1 - (1 - options_.alpha) * has_truth.to(z.dtype());   // alpha, or 1
-    const auto rest = 1 - options_.alpha * has_teacher.to(z.dtype());      // 1 - alpha, or 1
+    const auto share = 1 - (1 - options_.alpha) * has_truth.to(z.dtype());  // alpha, or 1
+    const auto rest = 1 - options_.alpha * has_teacher.to(z.dtype());       // 1 - alpha, or 1
     const auto p = retemper(lesson.teacher.detach().to(z.dtype()), options_.tau);
     const auto divergence = options_.tau * options_.tau * divergence_rows(z / options_.tau, p);
-    return {{"truth", weighted_mean(rest * cross_entropy_rows(z, lesson.truth), lesson.weights, has_truth, has_truth | has_teacher)},
-            {"teacher", weighted_mean(share * divergence, lesson.weights, has_teacher, has_truth | has_teacher)}};
+    return {{"truth", weighted_mean(rest * cross_entropy_rows(z, lesson.truth), lesson.weights,
+                                    has_truth, has_truth | has_teacher)},
+            {"teacher", weighted_mean(share * divergence, lesson.weights, has_teacher,
+                                      has_truth | has_teacher)}};
   }
 
  private:
@@ -39,8 +43,9 @@ class Kd final : public DistillLoss {
 };
 
 extern const Entry<DistillLoss> kd;
-const Entry<DistillLoss> kd = entry<DistillLoss, Kd>(
-    "truth and the teacher's softened probabilities",
-    "G. Hinton, O. Vinyals, J. Dean, Distilling the knowledge in a neural network, NIPS workshop 2014, arXiv 1503.02531, section 2");
+const Entry<DistillLoss> kd =
+    entry<DistillLoss, Kd>("truth and the teacher's softened probabilities",
+                           "G. Hinton, O. Vinyals, J. Dean, Distilling the knowledge in a neural "
+                           "network, NIPS workshop 2014, arXiv 1503.02531, section 2");
 
 }  // namespace distal::losses

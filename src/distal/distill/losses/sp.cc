@@ -1,10 +1,11 @@
-// Similarity-preserving: clips that look alike to the teacher shall look alike to the student. With G = f f^T over the batch,
-// each row divided by its L2 norm,
+// Similarity-preserving: clips that look alike to the teacher shall look alike to the student. With
+// G = f f^T over the batch, each row divided by its L2 norm,
 //
 //   beta / N^2 sum_ij (G_s - G_t)_ij^2.
 //
-// beta = 3000 as in HobbitLong/RepDistiller. Deviation: f is the embedding by default, which every network has; the paper's and
-// theirs is the last map, flattened (`map`). The sum runs over pairs of clips that the teacher answered for.
+// beta = 3000 as in HobbitLong/RepDistiller. Deviation: f is the embedding by default, which every
+// network has; the paper's and theirs is the last map, flattened (`map`). The sum runs over pairs
+// of clips that the teacher answered for.
 
 #include "distal/distill/features.h"
 
@@ -25,12 +26,16 @@ class Sp final : public DistillLoss {
   explicit Sp(const Options& options) : options_(options) {}
 
   bool needs_teacher_network() const override { return true; }
-  bool needs_maps() const override { return options_.map != "embedding" || (!options_.teacher_map.empty() && options_.teacher_map != "embedding"); }
+  bool needs_maps() const override {
+    return options_.map != "embedding" ||
+           (!options_.teacher_map.empty() && options_.teacher_map != "embedding");
+  }
 
   Losses losses(const Lesson& lesson) const override {
     const Features both = features(lesson, {options_.map, options_.teacher_map}, "sp");
     const auto w = taught_weights(lesson, both.student);
-    const auto difference = similarity(both.student.flatten(1), w) - similarity(both.teacher.flatten(1), w);
+    const auto difference =
+        similarity(both.student.flatten(1), w) - similarity(both.teacher.flatten(1), w);
     return {{"similarity", options_.beta * mean_over_pairs(difference.pow(2), w)}};
   }
 
@@ -45,8 +50,9 @@ class Sp final : public DistillLoss {
 };
 
 extern const Entry<DistillLoss> sp;
-const Entry<DistillLoss> sp = entry<DistillLoss, Sp>(
-    "pairs of clips as alike as for the teacher; needs its network",
-    "F. Tung, G. Mori, Similarity-preserving knowledge distillation, ICCV 2019, arXiv 1907.09682, section 3");
+const Entry<DistillLoss> sp =
+    entry<DistillLoss, Sp>("pairs of clips as alike as for the teacher; needs its network",
+                           "F. Tung, G. Mori, Similarity-preserving knowledge distillation, ICCV "
+                           "2019, arXiv 1907.09682, section 3");
 
 }  // namespace distal::losses

@@ -2,9 +2,10 @@
 //
 //   loss: {name: sum, of: [kd, rkd], kd: {tau: 2}, rkd: {weight: 2, warmup: 0.2, angle: 0}}
 //
-// is the sum over terms of weight * min(1, progress / warmup) * the term's parts, progress the share of the training that is
-// done. A weight multiplies what a loss has of its own (alpha, beta, ...). The part `truth` does not warm up: in the published
-// schedules the teacher's parts alone do. Parts are named by their loss (`rkd.distance`).
+// is the sum over terms of weight * min(1, progress / warmup) * the term's parts, progress the
+// share of the training that is done. A weight multiplies what a loss has of its own (alpha, beta,
+// ...). The part `truth` does not warm up: in the published schedules the teacher's parts alone do.
+// Parts are named by their loss (`rkd.distance`).
 
 #include <set>
 
@@ -23,7 +24,8 @@ class Sum final : public DistillLoss {
 
     void visit(OptionVisitor& v) const {
       v("weight", weight, "factor on all parts of this loss", at_least(0));
-      v("warmup", warmup, "share of the steps over which it rises from 0, its part truth excepted", between(0, 1));
+      v("warmup", warmup, "share of the steps over which it rises from 0, its part truth excepted",
+        between(0, 1));
       for (const auto& row : catalogue<DistillLoss>()) {
         if (row.name == name) loss = row.entry->make(v, options);
       }
@@ -44,7 +46,8 @@ class Sum final : public DistillLoss {
       }
       v("of", of, "the losses to add up; each takes options under its name", one_of(names));
       if (of.empty() || std::set(of.begin(), of.end()).size() < of.size())
-        throw UsageError(fmt::format("{}: loss sum: of must name at least one loss, each once", v.place()));
+        throw UsageError(
+            fmt::format("{}: loss sum: of must name at least one loss, each once", v.place()));
       for (const auto& name : of) {
         terms[name].name = name;
         v(name.c_str(), terms[name], "weight, warm-up and its own options");
@@ -58,20 +61,25 @@ class Sum final : public DistillLoss {
   Losses losses(const Lesson& lesson) const override {
     Losses all;
     for (const Term& term : terms_) {
-      for (const auto& [part, value] : term.loss->losses(lesson_of(term, lesson))) all.emplace_back(term.name + "." + part, term.factor(part, lesson.progress) * value);
+      for (const auto& [part, value] : term.loss->losses(lesson_of(term, lesson)))
+        all.emplace_back(term.name + "." + part, term.factor(part, lesson.progress) * value);
     }
     return all;
   }
 
   bool needs_teacher() const override { return all_of(&DistillLoss::needs_teacher); }
-  bool needs_teacher_network() const override { return any_of(&DistillLoss::needs_teacher_network); }
+  bool needs_teacher_network() const override {
+    return any_of(&DistillLoss::needs_teacher_network);
+  }
   bool needs_maps() const override { return any_of(&DistillLoss::needs_maps); }
   bool teaches_classes() const override { return any_of(&DistillLoss::teaches_classes); }
 
-  std::shared_ptr<torch::nn::Module> parts(const Lesson& example, int64_t samples, Random random) const override {
+  std::shared_ptr<torch::nn::Module> parts(const Lesson& example, int64_t samples,
+                                           Random random) const override {
     auto all = std::make_shared<Parts>();
     for (const Term& term : terms_) {
-      if (const auto own = term.loss->parts(example, samples, random.stream(term.name))) all->register_module(term.name, own);
+      if (const auto own = term.loss->parts(example, samples, random.stream(term.name)))
+        all->register_module(term.name, own);
     }
     return all->children().empty() ? nullptr : all;
   }
@@ -84,22 +92,27 @@ class Sum final : public DistillLoss {
 
   static Lesson lesson_of(const Term& term, const Lesson& lesson) {
     Lesson own = lesson;
-    const auto parts = lesson.parts ? lesson.parts->named_children() : torch::OrderedDict<std::string, std::shared_ptr<torch::nn::Module>>();
+    const auto parts = lesson.parts
+                           ? lesson.parts->named_children()
+                           : torch::OrderedDict<std::string, std::shared_ptr<torch::nn::Module>>();
     own.parts = parts.contains(term.name) ? parts[term.name].get() : nullptr;
     return own;
   }
   using Question = bool (DistillLoss::*)() const;
   bool any_of(Question question) const {
-    return std::any_of(terms_.begin(), terms_.end(), [&](const Term& term) { return (*term.loss.*question)(); });
+    return std::any_of(terms_.begin(), terms_.end(),
+                       [&](const Term& term) { return (*term.loss.*question)(); });
   }
   bool all_of(Question question) const {
-    return std::all_of(terms_.begin(), terms_.end(), [&](const Term& term) { return (*term.loss.*question)(); });
+    return std::all_of(terms_.begin(), terms_.end(),
+                       [&](const Term& term) { return (*term.loss.*question)(); });
   }
   std::vector<Term> terms_;
 };
 
 extern const Entry<DistillLoss> sum;
 const Entry<DistillLoss> sum = entry<DistillLoss, Sum>(
-    "several losses with weights and warm-ups: {name: sum, of: [kd, rkd], rkd: {warmup: 0.2}}", "a combination of the losses listed here");
+    "several losses with weights and warm-ups: {name: sum, of: [kd, rkd], rkd: {warmup: 0.2}}",
+    "a combination of the losses listed here");
 
 }  // namespace distal::losses

@@ -10,7 +10,8 @@ using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
 
 Lesson example() {
-  Lesson lesson = lesson_of(normal({4, 3}, 1), (2 * normal({4, 3}, 2)).softmax(1), torch::one_hot(torch::tensor({0, 1, 2, 0}), 3).to(torch::kFloat64));
+  Lesson lesson = lesson_of(normal({4, 3}, 1), (2 * normal({4, 3}, 2)).softmax(1),
+                            torch::one_hot(torch::tensor({0, 1, 2, 0}), 3).to(torch::kFloat64));
   lesson.student.embedding = normal({4, 5}, 3);
   lesson.teacher_embedding = normal({4, 6}, 4);
   return lesson;
@@ -24,7 +25,10 @@ TEST(Sum, NamesAndWeighsThePartsOfItsLosses) {
   const Lesson lesson = example();
   const auto kd = values_of(make<DistillLoss>("kd", "tau: 2")->losses(lesson));
   const auto rkd = values_of(make<DistillLoss>("rkd", "distance: 3")->losses(lesson));
-  const auto sum = values_of(make<DistillLoss>("sum", "of: [kd, rkd], kd: {weight: 0.5, tau: 2}, rkd: {distance: 3, weight: 4}")->losses(lesson));
+  const auto sum = values_of(
+      make<DistillLoss>("sum",
+                        "of: [kd, rkd], kd: {weight: 0.5, tau: 2}, rkd: {distance: 3, weight: 4}")
+          ->losses(lesson));
   ASSERT_EQ(sum.size(), 4u);
   EXPECT_DOUBLE_EQ(sum.at("kd.truth"), 0.5 * kd.at("truth"));
   EXPECT_DOUBLE_EQ(sum.at("kd.teacher"), 0.5 * kd.at("teacher"));
@@ -37,7 +41,9 @@ TEST(Sum, WarmsUpLinearlyAllButTheTruth) {
   Lesson lesson = example();
   lesson.progress = 1;
   const auto full = values_of(loss->losses(lesson));
-  for (const auto& [progress, share] : {std::pair(0.0, 0.0), std::pair(0.05, 0.25), std::pair(0.1, 0.5), std::pair(0.2, 1.0), std::pair(0.7, 1.0)}) {
+  for (const auto& [progress, share] :
+       {std::pair(0.0, 0.0), std::pair(0.05, 0.25), std::pair(0.1, 0.5), std::pair(0.2, 1.0),
+        std::pair(0.7, 1.0)}) {
     lesson.progress = progress;
     const auto now = values_of(loss->losses(lesson));
     EXPECT_NEAR(now.at("kd.teacher"), share * full.at("kd.teacher"), 1e-12) << progress;
@@ -62,13 +68,16 @@ TEST(Sum, GivesEachLossItsOwnParts) {
   Lesson lesson = example();
   lesson.student_maps = {{"a", normal({4, 2, 1, 2, 2}, 5)}};
   lesson.teacher_maps = {{"b", normal({4, 3, 1, 2, 2}, 6)}};
-  const auto loss = make<DistillLoss>("sum", "of: [kd, hint, crd], hint: {map: a, teacher_map: b}, crd: {size: 7}");
+  const auto loss = make<DistillLoss>(
+      "sum", "of: [kd, hint, crd], hint: {map: a, teacher_map: b}, crd: {size: 7}");
   const auto parts = loss->parts(lesson, 9, Random(1));
   std::vector<std::string> names;
   for (const auto& row : parts->named_parameters()) names.push_back(row.key());
   for (const auto& row : parts->named_buffers()) names.push_back(row.key());
-  EXPECT_THAT(names, UnorderedElementsAre("hint.weight", "hint.bias", "crd.student.weight", "crd.student.bias", "crd.teacher.weight", "crd.teacher.bias",
-                                          "crd.student_bank", "crd.teacher_bank", "crd.normaliser"));
+  EXPECT_THAT(names,
+              UnorderedElementsAre("hint.weight", "hint.bias", "crd.student.weight",
+                                   "crd.student.bias", "crd.teacher.weight", "crd.teacher.bias",
+                                   "crd.student_bank", "crd.teacher_bank", "crd.normaliser"));
   EXPECT_EQ(make<DistillLoss>("sum", "of: [kd, rkd]")->parts(lesson, 9, Random(1)), nullptr);
 }
 

@@ -1,4 +1,5 @@
-// BTSNet with 26 layers: of the three the best from random weights on small data sets, and the lightest.
+// BTSNet with 26 layers: of the three the best from random weights on small data sets, and the
+// lightest.
 
 #include "distal/models/btsnet.h"
 
@@ -9,7 +10,9 @@ class Btsnet26 final : public Backbone {
  public:
   using Options = BtsnetOptions;
   explicit Btsnet26(const Options& options) : options_(options) {}
-  Model build(int64_t classes, Random random) const override { return btsnet("btsnet_26", {2, 2, 2, 2}, options_, classes, random); }
+  Model build(int64_t classes, Random random) const override {
+    return btsnet("btsnet_26", {2, 2, 2, 2}, options_, classes, random);
+  }
 
  private:
   BtsnetOptions options_;
@@ -19,7 +22,8 @@ class Btsnet26 final : public Backbone {
 
 extern const Entry<Backbone> btsnet_26;
 const Entry<Backbone> btsnet_26 = entry<Backbone, Btsnet26>(
-    "3D residual network that chooses between views far in time, in space or in both; 26 layers, a teacher",
+    "3D residual network that chooses between views far in time, in space or in both; 26 layers, a "
+    "teacher",
     "Hong, Choi, Blockwise Temporal-Spatial Pathway Network, ICIP 2021, arXiv 2208.03040");
 
 }  // namespace distal::backbones

@@ -9,7 +9,9 @@ class Btsnet50 final : public Backbone {
  public:
   using Options = BtsnetOptions;
   explicit Btsnet50(const Options& options) : options_(options) {}
-  Model build(int64_t classes, Random random) const override { return btsnet("btsnet_50", {3, 4, 6, 3}, options_, classes, random); }
+  Model build(int64_t classes, Random random) const override {
+    return btsnet("btsnet_50", {3, 4, 6, 3}, options_, classes, random);
+  }
 
  private:
   BtsnetOptions options_;

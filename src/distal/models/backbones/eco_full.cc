@@ -1,7 +1,8 @@
-// ECO full: ECO Lite beside the rest of BN-Inception on each frame, whose features are averaged over the frames. The embedding
-// is the 1024 features of the frames, then the 512 of the 3D tail.
-// Deviations: in training, dropout is drawn once per clip, not once per frame; where the published graph, made for 224 px,
-// meets an odd map, its pool of stride 2 is rounded up like the convolutions beside it, so that every size can be taken.
+// ECO full: ECO Lite beside the rest of BN-Inception on each frame, whose features are averaged
+// over the frames. The embedding is the 1024 features of the frames, then the 512 of the 3D tail.
+// Deviations: in training, dropout is drawn once per clip, not once per frame; where the published
+// graph, made for 224 px, meets an odd map, its pool of stride 2 is rounded up like the
+// convolutions beside it, so that every size can be taken.
 
 #include <ATen/ATen.h>
 
@@ -14,7 +15,8 @@ class EcoFull final : public EcoNet {
  public:
   EcoFull(const EcoOptions& options, int64_t classes) : EcoNet("eco_full", options.width) {
     int64_t channels = scaled(64) + scaled(96) + scaled(96) + scaled(64);  // of inception_3b
-    channels = add_halving("inception_3c", channels, 128, 160, 96);        // its double 3x3 begins in EcoNet
+    channels =
+        add_halving("inception_3c", channels, 128, 160, 96);  // its double 3x3 begins in EcoNet
     channels = add_inception("inception_4a", channels, {224, 64, 96, 96, 128, 128});
     channels = add_inception("inception_4b", channels, {192, 96, 128, 96, 128, 128});
     channels = add_inception("inception_4c", channels, {160, 128, 160, 128, 160, 128});
@@ -37,7 +39,8 @@ class EcoFull final : public EcoNet {
 
  private:
   // An inception block of stride 2: 3x3, double 3x3, and a maximum that passes its input on.
-  int64_t add_halving(const std::string& name, int64_t in, int64_t reduce, int64_t triple, int64_t double_triple) {
+  int64_t add_halving(const std::string& name, int64_t in, int64_t reduce, int64_t triple,
+                      int64_t double_triple) {
     conv(2, name + "_3x3_reduce", in, scaled(reduce), 1);
     conv(2, name + "_3x3", scaled(reduce), scaled(triple), 3, 2);
     conv(2, name + "_double_3x3_2", scaled(double_triple), scaled(double_triple), 3, 2);
@@ -47,11 +50,14 @@ class EcoFull final : public EcoNet {
     // x has passed a ReLU: zeros beyond an odd map's edge are no maximum.
     const auto even = at::constant_pad_nd(x, {0, x.size(3) % 2, 0, x.size(2) % 2});
     const auto pool = at::max_pool2d(even, {3, 3}, {2, 2}, {0, 0}, {1, 1}, /*ceil_mode=*/true);
-    return tapped(name + "_output", at::cat({unit(name + "_3x3", unit(name + "_3x3_reduce", x)), unit(name + "_double_3x3_2", once), pool}, 1));
+    return tapped(name + "_output", at::cat({unit(name + "_3x3", unit(name + "_3x3_reduce", x)),
+                                             unit(name + "_double_3x3_2", once), pool},
+                                            1));
   }
   at::Tensor frame_path(const FrameMaps& maps, int64_t count) {
     auto x = halving("inception_3c", maps.inception_3b, maps.shared);
-    for (const char* name : {"inception_4a", "inception_4b", "inception_4c", "inception_4d"}) x = inception(name, x);
+    for (const char* name : {"inception_4a", "inception_4b", "inception_4c", "inception_4d"})
+      x = inception(name, x);
     x = halving("inception_4e", x, doubled("inception_4e", x));
     x = inception("inception_5b", inception("inception_5a", x), Pool::max);
     const auto rows = pooled(x);  // [N*T, 1024]
@@ -80,7 +86,9 @@ class EcoFullBackbone final : public Backbone {
 
 extern const Entry<Backbone> eco_full;
 const Entry<Backbone> eco_full = entry<Backbone, EcoFullBackbone>(
-    "ECO Lite beside a full 2D network on each frame: stronger, for 1.4 times the work; takes 4, 8, 12, ... frames",
-    "Zolfaghari, Singh, Brox, ECO: Efficient Convolutional Network for Online Video Understanding, ECCV 2018, arXiv 1804.09066");
+    "ECO Lite beside a full 2D network on each frame: stronger, for 1.4 times the work; takes 4, "
+    "8, 12, ... frames",
+    "Zolfaghari, Singh, Brox, ECO: Efficient Convolutional Network for Online Video Understanding, "
+    "ECCV 2018, arXiv 1804.09066");
 
 }  // namespace distal::backbones

@@ -36,6 +36,7 @@ class EcoLiteBackbone final : public Backbone {
 extern const Entry<Backbone> eco_lite;
 const Entry<Backbone> eco_lite = entry<Backbone, EcoLiteBackbone>(
     "2D network on each frame, a 3D residual tail over the stack; takes 4, 8, 12, ... frames",
-    "Zolfaghari, Singh, Brox, ECO: Efficient Convolutional Network for Online Video Understanding, ECCV 2018, arXiv 1804.09066");
+    "Zolfaghari, Singh, Brox, ECO: Efficient Convolutional Network for Online Video Understanding, "
+    "ECCV 2018, arXiv 1804.09066");
 
 }  // namespace distal::backbones

@@ -1,5 +1,5 @@
-// MC3-18, mixed convolutions: stem and first stage span time and space, the others look at each frame alone and keep the
-// frame rate.
+// MC3-18, mixed convolutions: stem and first stage span time and space, the others look at each
+// frame alone and keep the frame rate.
 
 #include "distal/models/video_resnet.h"
 
@@ -21,8 +21,10 @@ class Mc318 final : public Backbone {
 }  // namespace
 
 extern const Entry<Backbone> mc3_18;
-const Entry<Backbone> mc3_18 = entry<Backbone, Mc318>(
-    "residual network that looks at time early and at single frames later: a third of the weights of r3d_18",
-    "Tran et al., A Closer Look at Spatiotemporal Convolutions for Action Recognition, CVPR 2018, arXiv 1711.11248");
+const Entry<Backbone> mc3_18 =
+    entry<Backbone, Mc318>("residual network that looks at time early and at single frames later: "
+                           "a third of the weights of r3d_18",
+                           "Tran et al., A Closer Look at Spatiotemporal Convolutions for Action "
+                           "Recognition, CVPR 2018, arXiv 1711.11248");
 
 }  // namespace distal::backbones

@@ -1,5 +1,5 @@
-// R(2+1)D-18: each convolution is one in space and one in time, with a norm and a ReLU between them and about as many
-// parameters as the 3x3x3 it stands for.
+// R(2+1)D-18: each convolution is one in space and one in time, with a norm and a ReLU between them
+// and about as many parameters as the 3x3x3 it stands for.
 
 #include "distal/models/video_resnet.h"
 
@@ -11,7 +11,8 @@ class R2plus1d18 final : public Backbone {
   using Options = VideoResNetOptions;
   explicit R2plus1d18(const Options& options) : options_(options) {}
   Model build(int64_t classes, Random random) const override {
-    return video_resnet({"r2plus1d_18", Span::factorised, Span::factorised}, options_, classes, random);
+    return video_resnet({"r2plus1d_18", Span::factorised, Span::factorised}, options_, classes,
+                        random);
   }
 
  private:
@@ -21,8 +22,10 @@ class R2plus1d18 final : public Backbone {
 }  // namespace
 
 extern const Entry<Backbone> r2plus1d_18;
-const Entry<Backbone> r2plus1d_18 = entry<Backbone, R2plus1d18>(
-    "3D residual network of convolutions in space followed by convolutions in time: the most accurate of its paper, heavy",
-    "Tran et al., A Closer Look at Spatiotemporal Convolutions for Action Recognition, CVPR 2018, arXiv 1711.11248");
+const Entry<Backbone> r2plus1d_18 =
+    entry<Backbone, R2plus1d18>("3D residual network of convolutions in space followed by "
+                                "convolutions in time: the most accurate of its paper, heavy",
+                                "Tran et al., A Closer Look at Spatiotemporal Convolutions for "
+                                "Action Recognition, CVPR 2018, arXiv 1711.11248");
 
 }  // namespace distal::backbones

@@ -1,5 +1,5 @@
-// R3D-18: every convolution spans time and space. Without an early max pool it costs five times as much as resnet3d of
-// depth 18.
+// R3D-18: every convolution spans time and space. Without an early max pool it costs five times as
+// much as resnet3d of depth 18.
 
 #include "distal/models/video_resnet.h"
 
@@ -23,6 +23,7 @@ class R3d18 final : public Backbone {
 extern const Entry<Backbone> r3d_18;
 const Entry<Backbone> r3d_18 = entry<Backbone, R3d18>(
     "3D residual network that sees every frame at half the picture's size: heavy",
-    "Tran et al., A Closer Look at Spatiotemporal Convolutions for Action Recognition, CVPR 2018, arXiv 1711.11248");
+    "Tran et al., A Closer Look at Spatiotemporal Convolutions for Action Recognition, CVPR 2018, "
+    "arXiv 1711.11248");
 
 }  // namespace distal::backbones

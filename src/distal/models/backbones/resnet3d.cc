@@ -1,5 +1,6 @@
-// 3D ResNet of Hara, Kataoka, Satoh: a 7x7x7 stem that keeps the frame rate, an early max pool in time and space, four
-// residual stages. Its layer names are the published ones (conv1, bn1, layerL.B..., fc), so that their weights load.
+// 3D ResNet of Hara, Kataoka, Satoh: a 7x7x7 stem that keeps the frame rate, an early max pool in
+// time and space, four residual stages. Its layer names are the published ones (conv1, bn1,
+// layerL.B..., fc), so that their weights load.
 
 #include <ATen/ATen.h>
 
@@ -46,17 +47,22 @@ class ResNet3dBackbone final : public Backbone {
     double dropout = 0;
     void visit(OptionVisitor& v) const {
       v("depth", depth, "layers: 10, 18, 34 or 50", between(10, 50));
-      v("width", width, "channels of the first stage; 64 as published, 16 to 32 trains on a plain CPU", between(4, 256));
-      v("dropout", dropout, "share of the features dropped before the classifier", between(0, 0.99));
+      v("width", width,
+        "channels of the first stage; 64 as published, 16 to 32 trains on a plain CPU",
+        between(4, 256));
+      v("dropout", dropout, "share of the features dropped before the classifier",
+        between(0, 0.99));
       if (depth != 10 && depth != 18 && depth != 34 && depth != 50) {
-        throw UsageError(fmt::format("{}: depth {} does not exist, there are 10, 18, 34 and 50", v.place(), depth));
+        throw UsageError(fmt::format("{}: depth {} does not exist, there are 10, 18, 34 and 50",
+                                     v.place(), depth));
       }
     }
     bool operator==(const Options&) const = default;
   };
   explicit ResNet3dBackbone(const Options& options) : options_(options) {}
   Model build(int64_t classes, Random random) const override {
-    auto net = std::make_shared<ResNet3d>(options_.depth, options_.width, options_.dropout, classes);
+    auto net =
+        std::make_shared<ResNet3d>(options_.depth, options_.width, options_.dropout, classes);
     initialise(*net, random);
     return net;
   }
@@ -70,6 +76,7 @@ class ResNet3dBackbone final : public Backbone {
 extern const Entry<Backbone> resnet3d;
 const Entry<Backbone> resnet3d = entry<Backbone, ResNet3dBackbone>(
     "3D residual network that looks at space and time together",
-    "Hara, Kataoka, Satoh, Can Spatiotemporal 3D CNNs Retrace the History of 2D CNNs and ImageNet?, CVPR 2018, arXiv 1711.09577");
+    "Hara, Kataoka, Satoh, Can Spatiotemporal 3D CNNs Retrace the History of 2D CNNs and "
+    "ImageNet?, CVPR 2018, arXiv 1711.09577");
 
 }  // namespace distal::backbones

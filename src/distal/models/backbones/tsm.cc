@@ -1,5 +1,6 @@
-// TSM: TSN whose residual blocks pass one eighth of the channels to the next and one eighth to the previous frame. No
-// further parameter, no further multiplication; it sees the order of the frames. `online: true` passes them on only.
+// TSM: TSN whose residual blocks pass one eighth of the channels to the next and one eighth to the
+// previous frame. No further parameter, no further multiplication; it sees the order of the frames.
+// `online: true` passes them on only.
 
 #include "distal/models/frame_net.h"
 
@@ -12,7 +13,9 @@ class Tsm final : public Backbone {
     Options() { shift = true; }
   };
   explicit Tsm(const Options& options) : options_(options) {}
-  Model build(int64_t classes, Random random) const override { return frame_net(options_, classes, random); }
+  Model build(int64_t classes, Random random) const override {
+    return frame_net(options_, classes, random);
+  }
 
  private:
   FrameOptions options_;
@@ -23,6 +26,7 @@ class Tsm final : public Backbone {
 extern const Entry<Backbone> tsm;
 const Entry<Backbone> tsm = entry<Backbone, Tsm>(
     "2D network on each frame that exchanges channels with its neighbours: light, sees motion",
-    "Lin, Gan, Han, TSM: Temporal Shift Module for Efficient Video Understanding, ICCV 2019, arXiv 1811.08383");
+    "Lin, Gan, Han, TSM: Temporal Shift Module for Efficient Video Understanding, ICCV 2019, arXiv "
+    "1811.08383");
 
 }  // namespace distal::backbones

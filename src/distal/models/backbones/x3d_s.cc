@@ -1,4 +1,5 @@
-// X3D-S: the network of models/x3d.h, published for clips of 13 frames, 6 frames apart, 160 px: 2.0 GMAC a clip.
+// X3D-S: the network of models/x3d.h, published for clips of 13 frames, 6 frames apart, 160 px: 2.0
+// GMAC a clip.
 
 #include "distal/models/x3d.h"
 
@@ -12,8 +13,10 @@ struct X3dS final : X3dBackbone {
 }  // namespace
 
 extern const Entry<Backbone> x3d_s;
-const Entry<Backbone> x3d_s = entry<Backbone, X3dS>(
-    "narrow 3D network of depthwise convolutions with squeeze-excitation; published for 13 frames, 6 apart, 160 px",
-    "Feichtenhofer, X3D: Expanding Architectures for Efficient Video Recognition, CVPR 2020, arXiv 2004.04730");
+const Entry<Backbone> x3d_s =
+    entry<Backbone, X3dS>("narrow 3D network of depthwise convolutions with squeeze-excitation; "
+                          "published for 13 frames, 6 apart, 160 px",
+                          "Feichtenhofer, X3D: Expanding Architectures for Efficient Video "
+                          "Recognition, CVPR 2020, arXiv 2004.04730");
 
 }  // namespace distal::backbones

@@ -12,7 +12,9 @@ class ModelFile final : public Oracle {
  public:
   struct Options {
     std::string path;
-    void visit(OptionVisitor& v) const { v("path", path, "model.safetensors, with its JSON beside it"); }
+    void visit(OptionVisitor& v) const {
+      v("path", path, "model.safetensors, with its JSON beside it");
+    }
     bool operator==(const Options&) const = default;
   };
   explicit ModelFile(Options options) : path_(std::move(options.path)) {}

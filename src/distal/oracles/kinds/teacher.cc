@@ -1,8 +1,9 @@
-// The teacher that the study trains first, on videos that are neither in the pool nor in the test set.
+// The teacher that the study trains first, on videos that are neither in the pool nor in the test
+// set.
 
+#include "distal/oracles/teacher.h"
 #include "distal/base/error.h"
 #include "distal/models/weights.h"
-#include "distal/oracles/teacher.h"
 
 namespace distal::kinds {
 

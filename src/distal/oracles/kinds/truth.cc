@@ -64,6 +64,7 @@ class Truth final : public Oracle {
 extern const Entry<Oracle> truth;
 const Entry<Oracle> truth = entry<Oracle, Truth>(
     "the labels that stand in the lists, shown for the clips that are asked about",
-    "B. Settles, Active learning literature survey, University of Wisconsin-Madison, TR 1648, 2009");
+    "B. Settles, Active learning literature survey, University of Wisconsin-Madison, TR 1648, "
+    "2009");
 
 }  // namespace distal::kinds

@@ -1,10 +1,12 @@
-// BYOL: no negatives. A predictor p on the query is to meet the key of an encoder that follows the network slowly,
+// BYOL: no negatives. A predictor p on the query is to meet the key of an encoder that follows the
+// network slowly,
 //
 //   L = 2 - 2 p(q).k / (|p(q)| |k|)    (eq. 2).
 //
-// As published for video (PySlowFast): momentum 0.996 annealed to 1, a predictor with a hidden layer of 4096, rate 0.6. Deviations: one
-// direction (the query's) instead of both, which halves the cost; layer norm for batch norm in the heads, since a branch may
-// have a single clip of a batch.
+// As published for video (PySlowFast): momentum 0.996 annealed to 1, a predictor with a hidden
+// layer of 4096, rate 0.6. Deviations: one direction (the query's) instead of both, which halves
+// the cost; layer norm for batch norm in the heads, since a branch may have a single clip of a
+// batch.
 
 #include "distal/pretext/contrast.h"
 #include "distal/pretext/heads.h"
@@ -15,7 +17,8 @@ namespace {
 class Predictor final : public ContrastBranch {
  public:
   Predictor(const BranchSizes& sizes, Random random)
-      : predictor_(register_module("predictor", std::make_shared<Mlp>(sizes.dim, sizes.hidden, sizes.dim, random))) {}
+      : predictor_(register_module(
+            "predictor", std::make_shared<Mlp>(sizes.dim, sizes.hidden, sizes.dim, random))) {}
 
   torch::Tensor loss(const ContrastBatch& batch) override {
     const torch::Tensor found = unit_rows(predictor_->forward(batch.queries));
@@ -33,13 +36,19 @@ class Byol final : public Contrast {
  public:
   struct Options {
     double momentum = 0.99;
-    void visit(OptionVisitor& v) const { v("momentum", momentum, "of the key encoder at first; rises to 1", between(0, 1)); }
+    void visit(OptionVisitor& v) const {
+      v("momentum", momentum, "of the key encoder at first; rises to 1", between(0, 1));
+    }
     bool operator==(const Options&) const = default;
   };
   explicit Byol(const Options& options) : options_(options) {}
-  std::shared_ptr<ContrastBranch> branch(const BranchSizes& sizes, Random random) const override { return std::make_shared<Predictor>(sizes, random); }
+  std::shared_ptr<ContrastBranch> branch(const BranchSizes& sizes, Random random) const override {
+    return std::make_shared<Predictor>(sizes, random);
+  }
   bool momentum_encoder() const override { return true; }
-  double momentum(int64_t step, int64_t steps) const override { return annealed(options_.momentum, step, steps); }
+  double momentum(int64_t step, int64_t steps) const override {
+    return annealed(options_.momentum, step, steps);
+  }
 
  private:
   Options options_;

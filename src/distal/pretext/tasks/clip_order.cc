@@ -1,5 +1,6 @@
-// Order of clips: some clips of T frames each, `gap` apart, stand in one of all their orders; a class for each. Deviation: the
-// head is one linear layer on the features side by side, where the paper has pairs of features through a hidden layer.
+// Order of clips: some clips of T frames each, `gap` apart, stand in one of all their orders; a
+// class for each. Deviation: the head is one linear layer on the features side by side, where the
+// paper has pairs of features through a hidden layer.
 
 #include <numeric>
 
@@ -26,11 +27,14 @@ class ClipOrder final : public PretextTask {
     gap_ = options.gap;
   }
 
-  int64_t view_frames(int64_t frames) const override { return (clips() - 1) * step(frames) + frames; }
+  int64_t view_frames(int64_t frames) const override {
+    return (clips() - 1) * step(frames) + frames;
+  }
   int64_t clips() const override { return std::ssize(orders_.front()); }
   int64_t outputs() const override { return std::ssize(orders_); }
 
-  torch::Tensor transform(const torch::Tensor& views, const torch::Tensor& labels, int64_t frames, Random& random) const override {
+  torch::Tensor transform(const torch::Tensor& views, const torch::Tensor& labels, int64_t frames,
+                          Random& random) const override {
     std::vector<std::vector<int64_t>> rows;
     for (int64_t i = 0; i < views.size(0); ++i) {
       const int64_t start = random.below(views.size(2) - view_frames(frames) + 1);
@@ -43,14 +47,17 @@ class ClipOrder final : public PretextTask {
   }
 
  private:
-  int64_t step(int64_t frames) const { return frames + std::llround(gap_ * static_cast<double>(frames)); }
+  int64_t step(int64_t frames) const {
+    return frames + std::llround(gap_ * static_cast<double>(frames));
+  }
   std::vector<std::vector<int64_t>> orders_;  // class to order, the true one first
   double gap_ = 0;
 };
 
 extern const Entry<PretextTask> clip_order;
-const Entry<PretextTask> clip_order = entry<PretextTask, ClipOrder>(
-    "tells in which order some clips of a video happened",
-    "Xu et al., Self-Supervised Spatiotemporal Learning via Video Clip Order Prediction, CVPR 2019");
+const Entry<PretextTask> clip_order =
+    entry<PretextTask, ClipOrder>("tells in which order some clips of a video happened",
+                                  "Xu et al., Self-Supervised Spatiotemporal Learning via Video "
+                                  "Clip Order Prediction, CVPR 2019");
 
 }  // namespace distal::tasks

@@ -1,6 +1,7 @@
-// How much of their time do two clips share: the second starts 0 to T frames after the first; the label is the number of
-// shared frames over T, one of 0, 1/T, ..., 1, and the loss (sigmoid(output) - label)^2. Deviations: the paper's rate is of space and
-// time, and its code names one of five rates where this is a regression.
+// How much of their time do two clips share: the second starts 0 to T frames after the first; the
+// label is the number of shared frames over T, one of 0, 1/T, ..., 1, and the loss (sigmoid(output)
+// - label)^2. Deviations: the paper's rate is of space and time, and its code names one of five
+// rates where this is a regression.
 
 #include "distal/base/error.h"
 #include "distal/pretext/task.h"
@@ -15,14 +16,17 @@ class Overlap final : public PretextTask {
 
   torch::Tensor draw(int64_t views, int64_t frames, Random& random) const override {
     std::vector<float> labels;
-    for (int64_t i = 0; i < views; ++i) labels.push_back(static_cast<float>(random.below(frames + 1)) / static_cast<float>(frames));
+    for (int64_t i = 0; i < views; ++i)
+      labels.push_back(static_cast<float>(random.below(frames + 1)) / static_cast<float>(frames));
     return torch::tensor(labels);
   }
 
-  torch::Tensor transform(const torch::Tensor& views, const torch::Tensor& labels, int64_t frames, Random& random) const override {
+  torch::Tensor transform(const torch::Tensor& views, const torch::Tensor& labels, int64_t frames,
+                          Random& random) const override {
     std::vector<std::vector<int64_t>> rows;
     for (int64_t i = 0; i < views.size(0); ++i) {
-      const int64_t shift = std::llround((1 - labels[i].item<double>()) * static_cast<double>(frames));
+      const int64_t shift =
+          std::llround((1 - labels[i].item<double>()) * static_cast<double>(frames));
       const int64_t start = random.below(views.size(2) - frames - shift + 1);
       rows.emplace_back();
       for (const int64_t first : {start, start + shift}) {
@@ -37,12 +41,15 @@ class Overlap final : public PretextTask {
   }
 
   /// The variance of the label.
-  double chance(int64_t frames) const override { return static_cast<double>(frames + 2) / static_cast<double>(12 * frames); }
+  double chance(int64_t frames) const override {
+    return static_cast<double>(frames + 2) / static_cast<double>(12 * frames);
+  }
 };
 
 extern const Entry<PretextTask> overlap;
 const Entry<PretextTask> overlap = entry<PretextTask, Overlap>(
     "tells how much of their time two clips share",
-    "Zhang et al., Contrastive Spatio-Temporal Pretext Learning for Self-Supervised Video Representation, AAAI 2022, arXiv 2112.08913");
+    "Zhang et al., Contrastive Spatio-Temporal Pretext Learning for Self-Supervised Video "
+    "Representation, AAAI 2022, arXiv 2112.08913");
 
 }  // namespace distal::tasks

@@ -1,6 +1,7 @@
-// Order within a clip: its T frames are cut into equal chunks that stand in their order or in any other; two classes. `gap`
-// frames are left out between two chunks, in both cases, because a jump at a border would otherwise give the answer away.
-// With `orders` the task is to name which of a fixed list of orders it was (the first is the true one).
+// Order within a clip: its T frames are cut into equal chunks that stand in their order or in any
+// other; two classes. `gap` frames are left out between two chunks, in both cases, because a jump
+// at a border would otherwise give the answer away. With `orders` the task is to name which of a
+// fixed list of orders it was (the first is the true one).
 
 #include <numeric>
 
@@ -16,11 +17,14 @@ class Shuffle final : public PretextTask {
     void visit(OptionVisitor& v) const {
       v("chunks", chunks, "parts that change places", between(2, 8));
       v("gap", gap, "frames left out between two parts", between(0, 64));
-      v("orders", orders, "names one of so many fixed orders; 0: in order or not", between(0, 1000));
+      v("orders", orders, "names one of so many fixed orders; 0: in order or not",
+        between(0, 1000));
       int64_t all = 1;
       for (int64_t i = 2; i <= chunks; ++i) all *= i;
       if (orders == 1 || orders > all)
-        throw UsageError(fmt::format("{}: orders = {}; {} chunks have {} orders, write 2 to {}, or 0 for 'in order or not'", v.place(), orders, chunks, all, all));
+        throw UsageError(fmt::format(
+            "{}: orders = {}; {} chunks have {} orders, write 2 to {}, or 0 for 'in order or not'",
+            v.place(), orders, chunks, all, all));
     }
     bool operator==(const Options&) const = default;
   };
@@ -29,19 +33,23 @@ class Shuffle final : public PretextTask {
     std::vector<int64_t> order(options.chunks);
     std::iota(order.begin(), order.end(), 0);
     for (; std::ssize(orders_) < options.orders; order = random.permutation(options.chunks)) {
-      if (std::find(orders_.begin(), orders_.end(), order) == orders_.end()) orders_.push_back(order);
+      if (std::find(orders_.begin(), orders_.end(), order) == orders_.end())
+        orders_.push_back(order);
     }
   }
 
   int64_t view_frames(int64_t frames) const override {
     if (frames < options_.chunks)
-      fail("shuffle: {} frames cannot be cut into {} chunks; give input.sampling.frames at least {}, or fewer chunks", frames, options_.chunks, options_.chunks);
+      fail("shuffle: {} frames cannot be cut into {} chunks; give input.sampling.frames at least "
+           "{}, or fewer chunks",
+           frames, options_.chunks, options_.chunks);
     return frames + (options_.chunks - 1) * options_.gap;
   }
 
   int64_t outputs() const override { return options_.orders > 0 ? options_.orders : 2; }
 
-  torch::Tensor transform(const torch::Tensor& views, const torch::Tensor& labels, int64_t frames, Random& random) const override {
+  torch::Tensor transform(const torch::Tensor& views, const torch::Tensor& labels, int64_t frames,
+                          Random& random) const override {
     std::vector<std::vector<int64_t>> rows;
     for (int64_t i = 0; i < views.size(0); ++i) {
       const int64_t start = random.below(views.size(2) - view_frames(frames) + 1);
@@ -49,7 +57,8 @@ class Shuffle final : public PretextTask {
       for (const int64_t chunk : order_of(labels[i].item<int64_t>(), random)) {
         const int64_t first = chunk * frames / options_.chunks;
         const int64_t end = (chunk + 1) * frames / options_.chunks;
-        for (int64_t t = first; t < end; ++t) rows.back().push_back(start + t + chunk * options_.gap);
+        for (int64_t t = first; t < end; ++t)
+          rows.back().push_back(start + t + chunk * options_.gap);
       }
     }
     return pick_frames(views, table(rows));
@@ -60,7 +69,8 @@ class Shuffle final : public PretextTask {
     if (options_.orders > 0) return orders_[label];
     std::vector<int64_t> order(options_.chunks);
     std::iota(order.begin(), order.end(), 0);
-    while (label > 0 && std::is_sorted(order.begin(), order.end())) order = random.permutation(options_.chunks);
+    while (label > 0 && std::is_sorted(order.begin(), order.end()))
+      order = random.permutation(options_.chunks);
     return order;
   }
 
@@ -69,8 +79,9 @@ class Shuffle final : public PretextTask {
 };
 
 extern const Entry<PretextTask> shuffle;
-const Entry<PretextTask> shuffle = entry<PretextTask, Shuffle>(
-    "tells whether the parts of a clip stand in their order",
-    "Misra, Zitnick, Hebert, Shuffle and Learn, ECCV 2016, arXiv 1603.08561; in TaCo, arXiv 2011.13046");
+const Entry<PretextTask> shuffle =
+    entry<PretextTask, Shuffle>("tells whether the parts of a clip stand in their order",
+                                "Misra, Zitnick, Hebert, Shuffle and Learn, ECCV 2016, arXiv "
+                                "1603.08561; in TaCo, arXiv 2011.13046");
 
 }  // namespace distal::tasks
