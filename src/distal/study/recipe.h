@@ -83,7 +83,7 @@ struct ArmOptions {
   bool matching = false;  // the teacher's network looks at the student's own view of a clip in
                           // every step (train/taught.h), instead of one answer kept for ever; an
                           // answer is paid and counted once all the same
-  int64_t start = 40;  // initial answers with true labels; -1: all
+  int64_t start = 40;     // initial answers with true labels; -1: all
   std::string start_draw =
       "random";  // how they are drawn: random; stratified_by_labels: even over the classes of
                  // data.start, whose labels are known; stratified_by_hidden_labels: even over the
