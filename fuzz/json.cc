@@ -11,8 +11,9 @@ namespace {
 
 int depth_of(const nlohmann::json& value) {
   int deepest = 0;
-  if (value.is_structured())
+  if (value.is_structured()) {
     for (const auto& item : value) deepest = std::max(deepest, depth_of(item));
+  }
   return deepest + value.is_structured();
 }
 

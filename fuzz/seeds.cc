@@ -41,7 +41,10 @@ void write_videos(const std::string& folder) {
       {"mjpeg.avi", O{.codec = "mjpeg"}},
       {"lossless.mkv", O{.codec = "ffv1"}}};
   for (auto [name, options] : videos) {
-    options.frames = 8, options.gop = 4, options.width = options.height = 32, options.crf = 40;
+    options.frames = 8;
+    options.gop = 4;
+    options.width = options.height = 32;
+    options.crf = 40;
     write_numbered(in(folder, "video", name), options);
   }
 }
@@ -74,7 +77,8 @@ void write_answers(const std::string& folder) {
   const auto probabilities = torch::tensor({0.2, 0.3, 0.5, 0.1, 0.1, 0.8}).view({2, 3});
   for (const bool binary : {false, true}) {
     protocol::Message message;
-    message.json["id"] = "key", message.json["model_version"] = "1";
+    message.json["id"] = "key";
+    message.json["model_version"] = "1";
     protocol::append(message, "outputs", "probabilities", probabilities, binary);
     const std::string body = message.body();
     write_atomically(in(folder, "protocol", binary ? "binary" : "json"), "J" + body);
@@ -91,24 +95,41 @@ void write_answers(const std::string& folder) {
 
 void write_results(const std::string& folder) {
   Clip clip;
-  clip.video = "a.mp4", clip.video_id = "0123456789abcdef", clip.group = "a", clip.label = 1;
+  clip.video = "a.mp4";
+  clip.video_id = "0123456789abcdef";
+  clip.group = "a";
+  clip.label = 1;
   Metrics metrics;
-  metrics.accuracy = metrics.video_accuracy = metrics.mean_class_accuracy = 0.5, metrics.nll = 0.7,
+  metrics.accuracy = metrics.video_accuracy = metrics.mean_class_accuracy = 0.5;
+  metrics.nll = 0.7;
+
   metrics.ece = 0.1;
-  metrics.confusion = {{1, 0}, {1, 0}}, metrics.calibration = {{2, 0.6, 0.5}},
-  metrics.correct = {1, 0}, metrics.worst = {{clip, 0, 0.25}};
+  metrics.confusion = {{1, 0}, {1, 0}};
+  metrics.calibration = {{2, 0.6, 0.5}};
+
+  metrics.correct = {1, 0};
+  metrics.worst = {{clip, 0, 0.25}};
   RoundResult round;
-  round.answers = 4, round.metrics = metrics;
+  round.answers = 4;
+  round.metrics = metrics;
   RoundResult next = round;
-  next.round = 1, next.answers = 8, next.metrics.accuracy = 1;
+  next.round = 1;
+  next.answers = 8;
+  next.metrics.accuracy = 1;
   Results results;
-  results.question = "Which is better?", results.name = "small",
-  results.classes = {"left", "right"}, results.test_videos = {"a", "b"};
+  results.question = "Which is better?";
+  results.name = "small";
+
+  results.classes = {"left", "right"};
+  results.test_videos = {"a", "b"};
   results.trials = {{"random", 1, true, {round, next}, ""},
                     {"random", 2, true, {round, next}, ""},
                     {"margin", 1, false, {round, next}, "random"},
                     {"margin", 2, false, {round}, "random"}};
-  results.quarantined = {{"c.mp4", "no video"}}, results.notes = {"a note"}, results.pool_clips = 8,
+  results.quarantined = {{"c.mp4", "no video"}};
+  results.notes = {"a note"};
+  results.pool_clips = 8;
+
   results.test_clips = 2;
   write_atomically(in(folder, "results", "report"), to_json(results));
   write_atomically(in(folder, "results", "metrics"), to_json(metrics, results.classes));
@@ -121,8 +142,13 @@ void write_cache(const std::string& folder) {
   const fs::path records = fs::path(folder) / "cache" / "records";
   const FileStamp stamp{1, 2};
   VideoInfo info;
-  info.id = "0123456789abcdef", info.time_s = {0, 0.04}, info.pts = {0, 1}, info.key = {1, 0},
-  info.codec = "h264", info.damage = {"cut"};
+  info.id = "0123456789abcdef";
+  info.time_s = {0, 0.04};
+  info.pts = {0, 1};
+  info.key = {1, 0};
+
+  info.codec = "h264";
+  info.damage = {"cut"};
   ProbeCache(records.string()).store("/video.mp4", stamp, info);
   fs::rename(fs::directory_iterator(records)->path(), in(folder, "cache", "probe"));
   fs::remove(records);

@@ -46,8 +46,11 @@ namespace {
 
 TrainingOptions lenet_training(int64_t steps, double learning_rate) {
   TrainingOptions training;
-  training.steps = steps, training.batch_size = 128, training.learning_rate = learning_rate;
-  training.warmup = 0.02, training.precision = "f32";
+  training.steps = steps;
+  training.batch_size = 128;
+  training.learning_rate = learning_rate;
+  training.warmup = 0.02;
+  training.precision = "f32";
   return training;
 }
 
@@ -154,8 +157,11 @@ torch::Tensor flipped_mixes(const torch::Tensor& pixels, const std::vector<Mix>&
                             int64_t padding, const Random& random) {
   std::vector<int64_t> i, j;
   std::vector<float> lambdas;
-  for (const Mix& mix : mixes)
-    i.push_back(mix.i), j.push_back(mix.j), lambdas.push_back(static_cast<float>(mix.lambda));
+  for (const Mix& mix : mixes) {
+    i.push_back(mix.i);
+    j.push_back(mix.j);
+    lambdas.push_back(static_cast<float>(mix.lambda));
+  }
   const auto a =
       augmented(pixels, torch::tensor(i, torch::kInt64), padding, random.stream("first"), 0);
   const auto b =
@@ -215,8 +221,9 @@ std::string Reproduction::settings_of(const std::string& arm) const {
 std::vector<Row> Reproduction::rows() const {
   const std::lock_guard lock(mutex_);
   std::vector<Row> rows;
-  for (const Row& row : rows_)
+  for (const Row& row : rows_) {
     if (row.settings == settings_of(row.arm)) rows.push_back(row);
+  }
   return rows;
 }
 
@@ -239,8 +246,9 @@ void Reproduction::run(const std::vector<std::string>& arms, int64_t seeds, int6
   std::vector<Task> tasks;
   for (const std::string& arm : kArms) {
     if (std::find(arms.begin(), arms.end(), arm) == arms.end()) continue;
-    for (uint64_t seed = 1; seed <= static_cast<uint64_t>(arm == "teacher" ? 1 : seeds); ++seed)
+    for (uint64_t seed = 1; seed <= static_cast<uint64_t>(arm == "teacher" ? 1 : seeds); ++seed) {
       if (!done({arm, seed})) tasks.push_back({arm, seed});
+    }
   }
   at::set_num_threads(1);
   std::atomic<size_t> next = 0;
@@ -271,7 +279,9 @@ std::vector<Row> Reproduction::carry_out(const Task& task) {
   if (arm == "random" || arm == "c1" || arm == "c2") rows = rounds(arm, seed);
   if (arm == "best") rows = best(seed);
   for (Row& row : rows) {
-    row.arm = arm, row.seed = seed, row.settings = settings_of(arm);
+    row.arm = arm;
+    row.seed = seed;
+    row.settings = settings_of(arm);
     if (row.seconds == 0) row.seconds = seconds_since(began);
     progress_.say(fmt::format("{} seed {} with {} answers: {:.2f} %, {:.0f} s", arm, seed,
                               row.answers, row.accuracy, row.seconds));
@@ -330,7 +340,8 @@ Model Reproduction::first_student(uint64_t seed) {
 std::vector<Row> Reproduction::rounds(const std::string& criterion, uint64_t seed) {
   const torch::Tensor pixels = real(seed).pixels;
   MixupOptions options;
-  options.criterion = criterion, options.pairs = settings_.pairs;
+  options.criterion = criterion;
+  options.pairs = settings_.pairs;
   MixPool pool(pixels.size(0), options);
   Examples known = ask(pixels);
   Model net = criterion == "random" ? nullptr : first_student(seed);
@@ -358,7 +369,9 @@ std::vector<Row> Reproduction::best(uint64_t seed) {
   const Best& best = settings_.best;
   const torch::Tensor pixels = real(seed).pixels;
   MixupOptions options;
-  options.criterion = "random", options.lambda_low = best.lambda_low,
+  options.criterion = "random";
+  options.lambda_low = best.lambda_low;
+
   options.lambda_high = best.lambda_high;
   const int64_t answers = settings_.answers.back();
   const auto mixes = MixPool(pixels.size(0), options)

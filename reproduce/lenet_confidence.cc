@@ -61,10 +61,11 @@ DISTAL_INLINE void pooled_place(const Convolution& of, int64_t group, const floa
                                 int64_t stride, float* out, int64_t out_stride) {
   Lanes most[kChannels][vectors];
 #pragma GCC unroll 4
-  for (int64_t c = 0; c < kChannels; ++c)
+  for (int64_t c = 0; c < kChannels; ++c) {
 #pragma GCC unroll 4
     for (int64_t v = 0; v < vectors; ++v)
       most[c][v] = Lanes{} - std::numeric_limits<float>::infinity();
+  }
   for (int64_t corner = 0; corner < kCorners; ++corner) {
     Lanes sum[kChannels][vectors] = {};
     const float* weight = of.weight + group * kKernel * kKernel * of.first * kChannels;
@@ -76,16 +77,18 @@ DISTAL_INLINE void pooled_place(const Convolution& of, int64_t group, const floa
         for (int64_t v = 0; v < vectors; ++v)
           value[v] = *reinterpret_cast<const Lanes*>(in + v * kLanes);
 #pragma GCC unroll 4
-        for (int64_t c = 0; c < kChannels; ++c)
+        for (int64_t c = 0; c < kChannels; ++c) {
 #pragma GCC unroll 4
           for (int64_t v = 0; v < vectors; ++v) sum[c][v] += weight[c] * value[v];
+        }
       }
     }
 #pragma GCC unroll 4
-    for (int64_t c = 0; c < kChannels; ++c)
+    for (int64_t c = 0; c < kChannels; ++c) {
 #pragma GCC unroll 4
       for (int64_t v = 0; v < vectors; ++v)
         most[c][v] = sum[c][v] < most[c][v] ? most[c][v] : sum[c][v];
+    }
   }
 #pragma GCC unroll 4
   for (int64_t c = 0; c < kChannels; ++c) {
@@ -136,7 +139,9 @@ struct Parameters {
 LenetConfidence::LenetConfidence(Net& net, const torch::Tensor& pixels) {
   const torch::NoGradGuard no_grad;
   const Parameters of(net);
-  images_ = pixels.size(0), first_ = of["C1.weight"].size(0), second_ = of["C3.weight"].size(0);
+  images_ = pixels.size(0);
+  first_ = of["C1.weight"].size(0);
+  second_ = of["C3.weight"].size(0);
   const auto values = clips_of(pixels).select(1, 0);  // [N, 1, 32, 32]
   const auto maps = torch::conv2d(values, of["C1.weight"], of["C1.bias"]);
   maps_ = maps.view({images_, first_, kMap, 2, kMap, 2}).permute({0, 2, 4, 1, 3, 5}).contiguous();
@@ -150,8 +155,10 @@ LenetConfidence::LenetConfidence(Net& net, const torch::Tensor& pixels) {
   third_weight_ =
       of["C5.weight"].permute({0, 2, 3, 1}).flatten(1).contiguous();  // rows, columns, channels
   third_bias_ = of["C5.bias"].unsqueeze(1);
-  hidden_weight_ = of["F6.weight"], hidden_bias_ = of["F6.bias"].unsqueeze(1);
-  weight_ = of["fc.weight"], bias_ = of["fc.bias"].unsqueeze(1);
+  hidden_weight_ = of["F6.weight"];
+  hidden_bias_ = of["F6.bias"].unsqueeze(1);
+  weight_ = of["fc.weight"];
+  bias_ = of["fc.bias"].unsqueeze(1);
 
   const auto i = torch::arange(std::min<int64_t>(images_, 8)), j = i.flip(0),
              lambdas = torch::tensor({0.3f, 0.7f});
@@ -194,7 +201,8 @@ torch::Tensor LenetConfidence::block(const int64_t* i, const int64_t* j, int64_t
     for (int64_t p = 0; p < kAtOnce; ++p) {
       const int64_t pair =
           std::min(part * kAtOnce + p, pairs - 1);  // the last one fills the part up
-      first_of[p] = maps_[i[pair]].const_data_ptr<float>(),
+      first_of[p] = maps_[i[pair]].const_data_ptr<float>();
+
       second_of[p] = maps_[j[pair]].const_data_ptr<float>();
     }
     mix_maps(first_of, second_of, grid.const_data_ptr<float>(), count, places,

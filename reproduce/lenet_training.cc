@@ -19,12 +19,13 @@ using MapRow = std::array<float, kMap>;
 MapRow map_row(const float* image, int64_t y, const float* weight, float bias) {
   MapRow sum;
   sum.fill(bias);
-  for (int64_t down = 0; down < kKernel; ++down)
+  for (int64_t down = 0; down < kKernel; ++down) {
     for (int64_t right = 0; right < kKernel; ++right) {
       const float factor = weight[down * kKernel + right];
       const float* from = image + (y + down) * kSide + right;
       for (int64_t x = 0; x < kMap; ++x) sum[x] += factor * from[x];
     }
+  }
   return sum;
 }
 
@@ -97,9 +98,10 @@ struct FirstLayer : torch::autograd::Function<FirstLayer> {
       if (winner[place] == kNone) continue;
       const float factor = gradient[place];
       *bias += factor;
-      for (int64_t down = 0; down < kKernel; ++down)
+      for (int64_t down = 0; down < kKernel; ++down) {
         for (int64_t lane = 0; lane < kLanes; ++lane)
           sum[down * kLanes + lane] += factor * image[winner[place] + down * kSide + lane];
+      }
     }
     for (size_t at = 0; at < sum.size(); ++at) weight[at] += sum[at];
   }
@@ -113,10 +115,14 @@ torch::Tensor second_pool(const torch::Tensor& maps) {
 
 LenetTraining::LenetTraining(Model net) : net_(register_module("net", std::move(net))) {
   const auto parameters = net_->named_parameters();
-  first_ = parameters["C1.weight"], first_bias_ = parameters["C1.bias"];
-  second_ = parameters["C3.weight"], second_bias_ = parameters["C3.bias"];
-  third_ = parameters["C5.weight"], third_bias_ = parameters["C5.bias"];
-  hidden_ = parameters["F6.weight"], hidden_bias_ = parameters["F6.bias"];
+  first_ = parameters["C1.weight"];
+  first_bias_ = parameters["C1.bias"];
+  second_ = parameters["C3.weight"];
+  second_bias_ = parameters["C3.bias"];
+  third_ = parameters["C5.weight"];
+  third_bias_ = parameters["C5.bias"];
+  hidden_ = parameters["F6.weight"];
+  hidden_bias_ = parameters["F6.bias"];
   check();
 }
 

@@ -29,16 +29,19 @@ Cell cell_of(const std::string& arm, int64_t answers, std::vector<const Row*> ro
     cell.forwards += row->forwards / std::ssize(rows);
   }
   cell.summary = summarise(cell.accuracy);
-  for (const Bar& bar : kBars)
+  for (const Bar& bar : kBars) {
     if (bars && bar.arm == arm && bar.answers == answers) cell.bar = bar.accuracy;
+  }
   return cell;
 }
 
 std::vector<double> differences(const Cell& a, const Cell& b) {
   std::vector<double> values;
-  for (size_t i = 0; i < a.seeds.size(); ++i)
-    for (size_t j = 0; j < b.seeds.size(); ++j)
+  for (size_t i = 0; i < a.seeds.size(); ++i) {
+    for (size_t j = 0; j < b.seeds.size(); ++j) {
       if (a.seeds[i] == b.seeds[j]) values.push_back(a.accuracy[i] - b.accuracy[j]);
+    }
+  }
   return values;
 }
 
@@ -46,20 +49,24 @@ std::vector<double> differences(const Cell& a, const Cell& b) {
 std::vector<std::pair<const Cell*, const Cell*>> planned(const std::vector<Cell>& cells) {
   const auto of = [&](const std::string& arm) {
     std::vector<const Cell*> found;
-    for (const Cell& cell : cells)
+    for (const Cell& cell : cells) {
       if (cell.arm == arm) found.push_back(&cell);
+    }
     return found;
   };
   std::vector<std::pair<const Cell*, const Cell*>> pairs;
   for (const auto& [a, b] : std::vector<std::pair<const char*, const char*>>{
-           {"kd", "labels"}, {"random", "kd"}, {"best", "random"}})
-    if (!of(a).empty() && !of(b).empty())
-      pairs.emplace_back(of(a).back(), of(b).back());  // at the most answers
+           {"kd", "labels"}, {"random", "kd"}, {"best", "random"}}) {
+    if (!of(a).empty() && !of(b).empty()) pairs.emplace_back(of(a).back(), of(b).back());
+  }  // at the most answers
   for (const auto& [a, b] : std::vector<std::pair<const char*, const char*>>{
-           {"c2", "random"}, {"c1", "random"}, {"c2", "c1"}})
-    for (const Cell* x : of(a))
-      for (const Cell* y : of(b))
+           {"c2", "random"}, {"c1", "random"}, {"c2", "c1"}}) {
+    for (const Cell* x : of(a)) {
+      for (const Cell* y : of(b)) {
         if (x->answers == y->answers) pairs.emplace_back(x, y);
+      }
+    }
+  }
   return pairs;
 }
 
@@ -82,8 +89,9 @@ Evidence evidence(const std::vector<Row>& rows, bool bars) {
   Evidence evidence;
   for (const std::string& arm : kArms) {
     std::map<int64_t, std::vector<const Row*>> by_answers;
-    for (const Row& row : rows)
+    for (const Row& row : rows) {
       if (row.arm == arm) by_answers[row.answers].push_back(&row);
+    }
     for (const auto& [answers, of_cell] : by_answers)
       evidence.cells.push_back(cell_of(arm, answers, of_cell, bars));
   }
@@ -133,7 +141,10 @@ nlohmann::ordered_json to_json(const Evidence& evidence) {
                      {"low", bound(cell.summary.interval.low)},
                      {"high", bound(cell.summary.interval.high)},
                      {"forwards", cell.forwards}});
-    if (cell.bar) cells.back()["bar"] = *cell.bar, cells.back()["met"] = cell.met();
+    if (cell.bar) {
+      cells.back()["bar"] = *cell.bar;
+      cells.back()["met"] = cell.met();
+    }
   }
   for (const Comparison& comparison : evidence.comparisons) {
     const Summary95& difference = comparison.test.difference;

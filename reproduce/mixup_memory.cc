@@ -47,7 +47,8 @@ Measured measure(F&& scored) {
 
 int64_t streamed(const Confidence& confidence, int64_t clips, int64_t pairs, int64_t batch) {
   MixupOptions options;
-  options.pairs = pairs, options.batch = batch;
+  options.pairs = pairs;
+  options.batch = batch;
   const Confidence watched = [&](const auto&... arguments) {
     check_interrupted();
     return confidence(arguments...);
@@ -60,8 +61,10 @@ int64_t two_arrays(Net& net, const torch::Tensor& pixels) {
   const torch::NoGradGuard no_grad;
   const MixPool pool(pixels.size(0), {});
   std::vector<int64_t> i, j;
-  for (int64_t pair = 0; pair < pool.pairs(); ++pair)
-    i.push_back(pool.pair(pair).first), j.push_back(pool.pair(pair).second);
+  for (int64_t pair = 0; pair < pool.pairs(); ++pair) {
+    i.push_back(pool.pair(pair).first);
+    j.push_back(pool.pair(pair).second);
+  }
   const auto values = pixels.to(torch::kFloat32).div_(127.5).sub_(1);
   const auto first = values.index_select(0, torch::tensor(i, torch::kInt64)),
              second = values.index_select(0, torch::tensor(j, torch::kInt64));

@@ -23,7 +23,10 @@ torch::Tensor by_brightness(const torch::Tensor& clips) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 3) return std::fputs("usage: reference_server WORK_S DROP_EVERY\n", stderr), 2;
+  if (count != 3) {
+    std::fputs("usage: reference_server WORK_S DROP_EVERY\n", stderr);
+    return 2;
+  }
   const distal::ReferenceServer server(
       by_brightness, {.work_s = std::atof(arguments[1]), .drop_every = std::atoll(arguments[2])});
   std::puts(server.url().c_str());

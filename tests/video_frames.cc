@@ -40,8 +40,9 @@ nlohmann::json read(const std::string& path, const std::string& out, uint64_t se
     return !frame.equal(inorder.frames[index]);
   };
   Decoder decoder(info, kPatience_s);
-  for (const int64_t index : drawn)
+  for (const int64_t index : drawn) {
     if (differs(decoder, index)) stray.push_back(index);
+  }
   for (size_t i = 0; i < std::min<size_t>(drawn.size(), 6); ++i) {
     Decoder own(info, kPatience_s);
     if (differs(own, drawn[i])) fresh.push_back(drawn[i]);
@@ -68,7 +69,10 @@ nlohmann::json read(const std::string& path, const std::string& out, uint64_t se
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 4) return std::fputs("usage: video_frames VIDEO OUT SEED\n", stderr), 2;
+  if (count != 4) {
+    std::fputs("usage: video_frames VIDEO OUT SEED\n", stderr);
+    return 2;
+  }
   try {
     std::cout << read(arguments[1], arguments[2], std::strtoull(arguments[3], nullptr, 10)).dump()
               << "\n";

@@ -1,3 +1,4 @@
+#include <ATen/Parallel.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
@@ -19,14 +20,18 @@ class Watched final : public Objective {
  public:
   Losses losses(Net& net, const Batch& batch) override {
     Losses losses = supervised_.losses(net, batch);
-    if (ended_.empty()) first_ = batch, loss_ = total(losses).item<double>();
+    if (ended_.empty()) {
+      first_ = batch;
+      loss_ = total(losses).item<double>();
+    }
     return losses;
   }
   void stepped(Net& net, int64_t step, int64_t steps) override {
     if (ended_.empty()) {
-      for (const auto& parameter : net.named_parameters())
+      for (const auto& parameter : net.named_parameters()) {
         if (parameter.value().grad().defined())
           gradients_.emplace_back(parameter.key(), parameter.value().grad().clone());
+      }
     }
     ended_.push_back(std::chrono::steady_clock::now());
   }
@@ -58,7 +63,8 @@ class Watched final : public Objective {
 void bench_train(const TrainArguments& arguments) {
   BenchClips of(arguments);
   TrainingOptions training = of.recipe.training;
-  training.batch_size = arguments.batch, training.steps = arguments.steps;
+  training.batch_size = arguments.batch;
+  training.steps = arguments.steps;
   std::vector<Sample> samples;
   for (const Clip& clip : of.clips) {
     std::vector<float> target(of.classes.size());
@@ -100,7 +106,7 @@ void bench_train(const TrainArguments& arguments) {
   fmt::print("batches of {} clips {}, {}, {} threads: {:.3f} s a step, median of {}; {:.1f} % of "
              "the time the step waited for clips\n",
              arguments.batch, fmt::join(first.first().clips.sizes().slice(1), "x"),
-             report.precision, torch::get_num_threads(), timed.step_s(), arguments.steps - 1,
+             report.precision, at::get_num_threads(), timed.step_s(), arguments.steps - 1,
              100 * stalled);
   fmt::print("the first batch: loss {:.6f}, norm of the gradient {:.6f}\n", first.loss(),
              first.gradient_norm());

@@ -48,11 +48,9 @@ void print_error(std::string_view text) {
 }
 
 void guard_standard_files() {
-  for (const int file : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
-    if (::fcntl(file, F_GETFD) < 0)
-      ::open("/dev/null", file == STDIN_FILENO
-                              ? O_WRONLY
-                              : O_RDONLY);  // takes the lowest free number, which is `file`
+  for (const int file : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(file, F_GETFD) < 0) ::open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }  // takes the lowest free number, which is `file`
   std::signal(SIGPIPE, SIG_IGN);
 }
 

@@ -71,8 +71,9 @@ int bug(const std::string& words) {
 std::string flag_meant(const CLI::App& app) {
   for (const CLI::App* command : app.get_subcommands()) {
     std::vector<std::string> flags;
-    for (const CLI::Option* option : command->get_options())
+    for (const CLI::Option* option : command->get_options()) {
       for (const auto& name : option->get_lnames()) flags.push_back("--" + name);
+    }
     for (const auto& word : command->remaining()) {
       const auto near = nearest(word.substr(0, word.find('=')), flags);
       if (word.starts_with("--") && near) return fmt::format("; did you mean {}?", *near);

@@ -57,8 +57,9 @@ std::vector<std::string> method_names(const FamilyRow& family) {
 // The family that the words of an option are the methods of; null where they are none's.
 const FamilyRow* family_of(const OptionRow& row, const std::vector<FamilyRow>& all) {
   if (row.words.empty()) return nullptr;
-  for (const FamilyRow& family : all)
+  for (const FamilyRow& family : all) {
     if (method_names(family) == row.words) return &family;
+  }
   return nullptr;
 }
 
@@ -103,21 +104,24 @@ class RecipePage {
  public:
   RecipePage(std::vector<OptionRow> rows, const std::vector<FamilyRow>& all) : families_(all) {
     drop_methods(std::move(rows));
-    for (const OptionRow& row : rows_)
+    for (const OptionRow& row : rows_) {
       if (row.section) note_twin(row.key);
+    }
   }
 
   std::vector<std::string> chapters() const {
     std::vector<std::string> names;
-    for (const OptionRow& row : rows_)
+    for (const OptionRow& row : rows_) {
       if (row.section && is_directly_under(row.key, "")) names.push_back(row.key);
+    }
     return names;
   }
   // The options of a section, without its subsections; "": of the recipe.
   std::string table(const std::string& section) const {
     std::vector<OptionRow> own;
-    for (const OptionRow& row : rows_)
+    for (const OptionRow& row : rows_) {
       if (!row.section && is_directly_under(row.key, section)) own.push_back(row);
+    }
     return own.empty() ? "" : option_table(own, families_);
   }
   // A section and those in it, each under a heading.
@@ -129,8 +133,9 @@ class RecipePage {
       return text +
              fmt::format("It has the options and the defaults of {}.\n\n", link_to(told, "", told));
     text += table(section) + method_sentence(section);
-    for (const OptionRow& row : rows_)
+    for (const OptionRow& row : rows_) {
       if (row.section && is_directly_under(row.key, section)) text += chapter(row.key);
+    }
     return text;
   }
 
@@ -174,10 +179,11 @@ class RecipePage {
   }
 
   std::string sentence(const std::string& section) const {
-    for (const OptionRow& row : rows_)
+    for (const OptionRow& row : rows_) {
       if (row.section && row.key == section)
         return fmt::format("{}{}\n\n", as_sentence(row.help),
                            row.present ? "" : " This section is absent by default.");
+    }
     return "";
   }
   std::string method_sentence(const std::string& section) const {

@@ -176,9 +176,11 @@ TEST(Results, ANumberThatIsMissingIsRefusedUnlessItIsYoungerThanTheFormat) {
 // Results as format 1 began: what was added later is not in it.
 TEST(Results, TheFirstFormatIsStillRead) {
   const RoundResult round = round_from_json(
-      R"({"round": 1, "answers": 16, "seconds": 4.5, "price": 0, "select_s": 1, "score_s": 2, "ask_s": 3,
-          "train_s": 4, "evaluate_s": 5, "answer_accuracy": -1, "metrics": {"accuracy": 0.5,
-          "video_accuracy": 0.6, "mean_class_accuracy": 0.7, "nll": 0.8, "ece": 0.9, "confusion": [[1]],
+      R"({"round": 1, "answers": 16, "seconds": 4.5, "price": 0, "select_s": 1,
+          "score_s": 2, "ask_s": 3, "train_s": 4, "evaluate_s": 5,
+          "answer_accuracy": -1, "metrics": {"accuracy": 0.5,
+          "video_accuracy": 0.6, "mean_class_accuracy": 0.7, "nll": 0.8, "ece": 0.9,
+          "confusion": [[1]],
           "calibration": [], "correct": "1", "worst": []}})");
   EXPECT_EQ(round.answers, 16);
   EXPECT_EQ(round.evaluate_s, 5);

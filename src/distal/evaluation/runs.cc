@@ -115,8 +115,9 @@ void note_difference(Results& all, const std::vector<NamedRun>& runs, int64_t Re
 // how far that is.
 void note_unknown_clips(Results& all, const std::vector<NamedRun>& runs) {
   std::string names;
-  for (const NamedRun& run : runs)
+  for (const NamedRun& run : runs) {
     if (run.results.test_id.empty()) names += (names.empty() ? "" : ", ") + run.name;
+  }
   if (names.empty()) return;
   all.notes.push_back(fmt::format("An older version wrote {} and did not say which clips were "
                                   "tested: that they come from the same videos as the "

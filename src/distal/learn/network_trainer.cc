@@ -117,7 +117,8 @@ NetworkTrainer::NetworkTrainer(ClipReader& reader, Classes classes, ClipsOf clip
 }
 
 void NetworkTrainer::pretrain_on(ClipsOf pool, CacheOptions cache) {
-  pool_ = std::move(pool), cache_ = std::move(cache);
+  pool_ = std::move(pool);
+  cache_ = std::move(cache);
 }
 
 Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& loss,
@@ -204,13 +205,15 @@ std::vector<Sample> NetworkTrainer::weighed(const Learner& learner,
   std::vector<Sample> weighed = samples;
   if (!learner.training.class_weights) return weighed;
   std::vector<double> mass(classes_.size(), 0);
-  for (const Sample& sample : weighed)
+  for (const Sample& sample : weighed) {
     for (int64_t k = 0; k < classes_.size(); ++k) mass[k] += sample.known()[k];
+  }
   const double even = static_cast<double>(weighed.size()) / static_cast<double>(classes_.size());
   for (Sample& sample : weighed) {
     double weight = 0;
-    for (int64_t k = 0; k < classes_.size(); ++k)
+    for (int64_t k = 0; k < classes_.size(); ++k) {
       if (mass[k] > 0) weight += sample.known()[k] * even / mass[k];
+    }
     sample.weight = static_cast<float>(weight);
   }
   return weighed;
@@ -286,9 +289,10 @@ FitReport NetworkTrainer::fit_head(Net& net, const Learner& learner, Objective& 
   };
   // Only what trains is handed to the loop: the frozen backbone stays in evaluation mode.
   HeadOnly head(net);
-  for (const auto& item : net.named_parameters())
+  for (const auto& item : net.named_parameters()) {
     if (item.value().requires_grad())
       head.register_parameter(fmt::format("p{}", head.parameters().size()), item.value());
+  }
   net.train();
   const FitReport report =
       fit(head, learner.training, objective, stream, random.stream("fit"), checkpoint, progress_);

@@ -70,7 +70,8 @@ PaceOf once_each(PaceOf pace_of) {
   return [known, pace_of = std::move(pace_of)](const Learner& learner, const InputOptions& input,
                                                int64_t classes) {
     ModelOptions model = learner.model;
-    model.init.clear(), model.init_keys.clear();
+    model.init.clear();
+    model.init_keys.clear();
     const std::string network = fmt::format(
         "{}{} frames {} px {} batch {} {} classes", resolved(model), input.sampling.frames,
         input.size_px, learner.training.batch_size, learner.training.precision, classes);

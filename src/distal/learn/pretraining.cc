@@ -29,9 +29,10 @@ std::string pretraining_fingerprint(const Net& fresh, PretextOptions pretext, In
 void copy_weights(const Net& from, const Net& to, bool with_classifier) {
   const torch::NoGradGuard no_grad;
   const auto sources = state(from), targets = state(to);
-  for (size_t i = 0; i < sources.size(); ++i)
+  for (size_t i = 0; i < sources.size(); ++i) {
     if (with_classifier || !targets[i].first.starts_with("fc."))
       targets[i].second.copy_(sources[i].second);
+  }
 }
 
 }  // namespace

@@ -208,8 +208,9 @@ bool HttpReply::has(const std::string& name) const {
 }
 
 std::string HttpReply::header(const std::string& name) const {
-  for (const auto& [key, value] : headers)
+  for (const auto& [key, value] : headers) {
     if (::strcasecmp(key.c_str(), name.c_str()) == 0) return value;
+  }
   return "";
 }
 

@@ -163,7 +163,6 @@ class HttpTeacher final : public Teacher {
   }
 
   // ---- what the model is
-  // --------------------------------------------------------------------------------------------------
 
   const Description& describe() const {
     if (description_) return *description_;
@@ -178,11 +177,12 @@ class HttpTeacher final : public Teacher {
       description.binary |= extension == protocol::kBinaryExtension;
     check_names(model, "inputs", options_.input);
     check_names(model, "outputs", options_.output);
-    if (!url_.version.empty())
+    if (!url_.version.empty()) {
       description.versions = {url_.version};
-    else if (model.contains("versions") && model["versions"].is_array())
+    } else if (model.contains("versions") && model["versions"].is_array()) {
       for (const auto& v : model["versions"])
         description.versions.push_back(v.is_string() ? v.get<std::string>() : json_text(v));
+    }
     if (fmt::format("{}{}", description.name, fmt::join(description.versions, ",")).size() >
         kLongestVersion)
       fail("{}: describes itself with a name and versions of more than {} letters; name one "
@@ -195,9 +195,10 @@ class HttpTeacher final : public Teacher {
   void check_names(const Json& model, const char* list, const std::string& name) const {
     if (!model.contains(list) || !model[list].is_array() || model[list].empty()) return;
     std::vector<std::string> names;
-    for (const auto& entry : model[list])
+    for (const auto& entry : model[list]) {
       if (entry.is_object() && entry.contains("name") && entry["name"].is_string())
         names.push_back(entry["name"]);
+    }
     if (std::find(names.begin(), names.end(), name) != names.end()) return;
     fail("{}: no tensor '{}' among its {}: {}; set oracle.{}", place(), name, list,
          excerpt(fmt::format("{}", fmt::join(names, ", "))),
@@ -236,7 +237,6 @@ class HttpTeacher final : public Teacher {
   }
 
   // ---- what it answers
-  // ----------------------------------------------------------------------------------------------------
 
   torch::Tensor probabilities_in(const HttpReply& reply, const std::string& request_key,
                                  int64_t clips) {
@@ -314,7 +314,6 @@ class HttpTeacher final : public Teacher {
   }
 
   // ---- asking
-  // -------------------------------------------------------------------------------------------------------------
 
   protocol::Message message_of(const torch::Tensor& clips, const std::string& request_key) const {
     const bool binary = describe().binary;

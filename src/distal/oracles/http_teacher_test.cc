@@ -241,9 +241,10 @@ class HostileServer {
 
  private:
   void accept() {
-    for (int client; (client = ::accept(socket_, nullptr, nullptr)) >= 0; ::close(client))
+    for (int client; (client = ::accept(socket_, nullptr, nullptr)) >= 0; ::close(client)) {
       while (one_request(client)) {
       }
+    }
   }
 
   bool one_request(int client) {
@@ -268,8 +269,8 @@ class HostileServer {
   std::thread thread_;
 };
 
-constexpr const char* kGood =
-    R"("outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [1, 3], "data": [0.5, 0.25, 0.25]}]})";
+constexpr const char* kGood = R"("outputs": [{"name": "probabilities", "datatype": "FP32", )"
+                              R"("shape": [1, 3], "data": [0.5, 0.25, 0.25]}]})";
 
 int64_t most_memory_kb() {
   rusage used{};
@@ -303,8 +304,10 @@ TEST(HttpTeacher, ReadsNoMoreThanAnAnswerTakes) {
   };
   for (const auto& [what, head, more, want] : cases) {
     const HostileServer server([&](int client, const std::string& request, const std::string&) {
-      if (request.starts_with("GET"))
-        return HostileServer::reply(client, HostileServer::kModel, "HTTP/1.1 200 OK"), true;
+      if (request.starts_with("GET")) {
+        HostileServer::reply(client, HostileServer::kModel, "HTTP/1.1 200 OK");
+        return true;
+      }
       HostileServer::send(client, head);
       while (HostileServer::send(client, more)) {
       }
@@ -323,7 +326,8 @@ TEST(HttpTeacher, ReadsNoMoreThanADescriptionTakes) {
         deep ? "{\"name\": " + std::string(200000, '[') + std::string(200000, ']') + "}"
              : "{\"name\": \"" + std::string(2 << 20, 'x') + "\"}";
     const HostileServer server([&](int client, const std::string&, const std::string&) {
-      return HostileServer::reply(client, body, "HTTP/1.1 200 OK"), true;
+      HostileServer::reply(client, body, "HTTP/1.1 200 OK");
+      return true;
     });
     EXPECT_THAT(
         refusal(*http_teacher(server.options(), 3)),
@@ -359,9 +363,9 @@ TEST(HttpTeacher, RefusesAnotherRequestsOrModelsAnswerAsPaid) {
 TEST(HttpTeacher, NamesWhatIsWrongInAnAnswerAndThatItWasPaid) {
   const auto tensor = [](const std::string& data, const std::string& shape = "[1, 3]",
                          const std::string& type = "FP32") {
-    return fmt::format(
-        R"({{"outputs": [{{"name": "probabilities", "datatype": "{}", "shape": {}, "data": {}}}]}})",
-        type, shape, data);
+    return fmt::format(R"({{"outputs": [{{"name": "probabilities", "datatype": "{}", )"
+                       R"("shape": {}, "data": {}}}]}})",
+                       type, shape, data);
   };
   const std::vector<std::pair<std::string, std::string>> answers = {
       {tensor("[0.5, \"0.25\", 0.25]"), "value 1 is no number: \"0.25\""},
@@ -432,9 +436,10 @@ TEST(HttpTeacher, SaysWhichNumberIsNone) {
                                      {"Infinity", "inf"},
                                      {"-Infinity", "-inf"},
                                      {"\"NaN\"", "nan"}}) {
-    const HostileServer server(fmt::format(
-        R"({{"outputs": [{{"name": "probabilities", "datatype": "FP32", "shape": [2, 3], "data": [1, 0, 0, 0.5, {}, 0.25]}}]}})",
-        number));
+    const HostileServer server(
+        fmt::format(R"({{"outputs": [{{"name": "probabilities", "datatype": "FP32", )"
+                    R"("shape": [2, 3], "data": [1, 0, 0, 0.5, {}, 0.25]}}]}})",
+                    number));
     const auto teacher = http_teacher(server.options(), 3);
     const auto answers = teacher->answer(torch::rand({2, 3, 2, 4, 4}), fresh());
     EXPECT_EQ(answers[0][0].item<float>(), 1) << number;
@@ -446,7 +451,8 @@ TEST(HttpTeacher, SaysWhichNumberIsNone) {
 TEST(HttpTeacher, ShowsTheServersReason) {
   const std::vector<std::tuple<std::string, std::string, std::string>> replies = {
       {"422 Unprocessable",
-       R"({"detail": [{"loc": ["body", "inputs", 0, "data"], "msg": "value is not a valid list"}, {"msg": "more"}]})",
+       R"({"detail": [{"loc": ["body", "inputs", 0, "data"], )"
+       R"("msg": "value is not a valid list"}, {"msg": "more"}]})",
        "HTTP 422: [\"body\",\"inputs\",0,\"data\"] value is not a valid list, and 1 more"},
       {"422 Unprocessable", R"({"detail": "too dark"})", "HTTP 422: too dark; check oracle.input"},
       {"400 Bad", "\n unexpected shape\x1b]0;PWNED\x07", "HTTP 400: unexpected shape.]0;PWNED."},
@@ -486,10 +492,10 @@ TEST(HttpTeacher, NamesWhereARedirectLeadsAndGoesNowhere) {
     int requests = 0;
     const HostileServer server([&](int client, const std::string&, const std::string&) {
       ++requests;
-      return HostileServer::reply(client, "",
-                                  "HTTP/1.1 " + status + " X" +
-                                      (location.empty() ? "" : "\r\nLocation: " + location)),
-             true;
+      HostileServer::reply(
+          client, "",
+          "HTTP/1.1 " + status + " X" + (location.empty() ? "" : "\r\nLocation: " + location));
+      return true;
     });
     EXPECT_THAT(refusal(*http_teacher(server.options(), 3)),
                 AllOf(HasSubstr(server.server()), HasSubstr("HTTP " + status), HasSubstr(want)));
@@ -719,26 +725,34 @@ TEST(HttpTeacher, RefusesGarbageWithItsUrl) {
       {"hello",
        "'hello' is not a message of the Open Inference Protocol (the message: line 1, column 1"},
       {"{}", "outputs hold no tensor 'probabilities', only: nothing"},
-      {R"({"outputs": [{"name": "other", "datatype": "FP32", "shape": [1, 3], "data": [1, 0, 0]}]})",
+      {R"({"outputs": [{"name": "other", "datatype": "FP32", )"
+       R"("shape": [1, 3], "data": [1, 0, 0]}]})",
        "only: other"},
-      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [1, 3], "data": [1, 0]}]})",
+      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", )"
+       R"("shape": [1, 3], "data": [1, 0]}]})",
        "came with 2 values"},
-      {R"({"outputs": [{"name": "probabilities", "datatype": "INT8", "shape": [1, 3], "data": [1, 0, 0]}]})",
+      {R"({"outputs": [{"name": "probabilities", "datatype": "INT8", )"
+       R"("shape": [1, 3], "data": [1, 0, 0]}]})",
        "is INT8"},
       {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "data": [1, 0, 0]}]})",
        "breaks the Open Inference Protocol"},
-      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [1, 3], "parameters": {"binary_data_size": 12}}]})",
+      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", )"
+       R"("shape": [1, 3], "parameters": {"binary_data_size": 12}}]})",
        "came with 0 bytes of 12"},
-      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [1, -3], "data": []}]})",
+      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", )"
+       R"("shape": [1, -3], "data": []}]})",
        "is none"},
       {R"({"outputs": 3})", "nothing"},
       {R"({"outputs": [{"name": 5}]})", "only: (no name)"},
       {R"({"outputs": [null, 3, "x", {"name": null}, {}]})", "only: (no name), (no name)"},
-      {R"({"outputs": [{"name": "probabilities", "datatype": 3, "shape": [1, 3], "data": [1, 0, 0]}]})",
+      {R"({"outputs": [{"name": "probabilities", "datatype": 3, )"
+       R"("shape": [1, 3], "data": [1, 0, 0]}]})",
        "breaks the Open Inference Protocol"},
-      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": "3", "data": [1, 0, 0]}]})",
+      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", )"
+       R"("shape": "3", "data": [1, 0, 0]}]})",
        "breaks the Open Inference Protocol"},
-      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [1, 3], "parameters": {"binary_data_size": "x"}}]})",
+      {R"({"outputs": [{"name": "probabilities", "datatype": "FP32", )"
+       R"("shape": [1, 3], "parameters": {"binary_data_size": "x"}}]})",
        "breaks the Open Inference Protocol"},
       {R"({"model_version": {"a": 5}, "outputs": []})",
        "model_version {\"a\":5} answered instead of 1"},

@@ -101,7 +101,6 @@ Ledger::Ledger(const OracleOptions& options, std::unique_ptr<OpenOracle> oracle,
 }
 
 // ---- what was refused
-// ------------------------------------------------------------------------------
 
 void Ledger::ask_again_or_not() {
   const auto refused = store_->refused(who_);
@@ -142,7 +141,6 @@ std::vector<StoredRefusal> Ledger::refusals(const Sent& sent, const std::string&
 }
 
 // ---- asking
-// ----------------------------------------------------------------------------------------
 
 Answers Ledger::ask(const ClipRefs& clips) {
   Asking asking{clips, {}, {}, std::vector<size_t>(clips.size())};
@@ -322,7 +320,6 @@ void Ledger::give_up(const Store::Request& request) {
 }
 
 // ---- what comes back
-// -------------------------------------------------------------------------------
 
 // A reply that ends the run does not lose those that came with it.
 void Ledger::receive(Asking& asking, Wait wait) {

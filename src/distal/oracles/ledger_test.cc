@@ -276,7 +276,6 @@ TEST_F(LedgerTest, TellsTheHiddenTruth) {
 }
 
 // ---- answers that come later
-// -----------------------------------------------------------------------
 
 /// Where requests lie until somebody answers them, from process to process: as a table of people's
 /// would be.
@@ -422,7 +421,6 @@ TEST_F(AnswersLaterTest, LosesNoReplyWhereAnotherEndsTheRun) {
 }
 
 // ---- how often the store is asked
-// ------------------------------------------------------------------
 
 /// A store in memory that counts what it is asked.
 class CountingStore final : public LedgerStore {

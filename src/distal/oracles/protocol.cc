@@ -21,8 +21,9 @@ std::string with_quoted_numbers(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const std::string_view rest = text.substr(i);
     std::string_view word;
-    for (const std::string_view name : {"NaN", "Infinity", "-Infinity"})
+    for (const std::string_view name : {"NaN", "Infinity", "-Infinity"}) {
       if (!in_string && rest.starts_with(name)) word = name;
+    }
     if (!word.empty()) {
       out += fmt::format("\"{}\"", word);
       i += word.size();

@@ -163,7 +163,8 @@ TEST(TorchscriptTeacher, IsHeardForAWhileAtATimeWhateverItPrints) {
   ASSERT_EQ(::pipe2(line, O_CLOEXEC | O_NONBLOCK), 0);
   EXPECT_TRUE(hear_prints(line[0], heard)) << "nothing yet";
   EXPECT_FALSE(hear_prints(line[1], heard)) << "the end that is written";
-  ::close(line[0]), ::close(line[1]);
+  ::close(line[0]);
+  ::close(line[1]);
 }
 
 TEST(TorchscriptTeacher, StartsAnewAfterItsProcessEnded) {

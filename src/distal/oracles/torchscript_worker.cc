@@ -64,14 +64,14 @@ double now_s() {
 }
 
 // ---- the child
-// ----------------------------------------------------------------------------------------------------------
 
 bool write_whole(const void* data, size_t bytes) {
   for (auto at = static_cast<const char*>(data); bytes > 0;) {
     const ssize_t wrote = ::send(kSocket, at, bytes, MSG_NOSIGNAL);
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote <= 0) return false;
-    at += wrote, bytes -= static_cast<size_t>(wrote);
+    at += wrote;
+    bytes -= static_cast<size_t>(wrote);
   }
   return true;
 }
@@ -81,7 +81,8 @@ bool read_whole(void* data, size_t bytes) {
     const ssize_t got = ::recv(kSocket, at, bytes, 0);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return false;
-    at += got, bytes -= static_cast<size_t>(got);
+    at += got;
+    bytes -= static_cast<size_t>(got);
   }
   return true;
 }
@@ -240,7 +241,6 @@ __attribute__((constructor)) void serve_instead_of_main(int count, char** words,
 }
 
 // ---- the parent
-// ---------------------------------------------------------------------------------------------------------
 
 /// What tunes the libraries and says where they are; no secrets. OMP_DYNAMIC makes oneDNN wait for
 /// ever.
@@ -374,7 +374,8 @@ struct TorchscriptWorker::Process {
           out ? ::send(socket, at, bytes, MSG_NOSIGNAL) : ::recv(socket, at, bytes, 0);
       if (moved < 0 && (errno == EINTR || errno == EAGAIN)) continue;
       if (moved <= 0) lost();
-      at += moved, bytes -= static_cast<size_t>(moved);
+      at += moved;
+      bytes -= static_cast<size_t>(moved);
     }
   }
 

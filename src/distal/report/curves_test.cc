@@ -76,8 +76,8 @@ std::optional<nlohmann::json> published() {
 TEST(Curves, AreasAreThePublishedOnesAndThirdsAreTheirParts) {
   const auto table = published();
   if (!table) GTEST_SKIP() << "DISTAL_PARITY_DIR: no losses_and_strategies.json there";
-  const auto y = table->at("performance").get<std::vector<double>>();
-  const auto x = table->at("x").get<std::vector<double>>();
+  const auto y = table->at("performance").get<std::vector<double>>(),
+             x = table->at("x").get<std::vector<double>>();
   const auto expected = [&](const char* name) {
     return table->at("expected").at(name).get<double>();
   };
@@ -91,8 +91,7 @@ TEST(Curves, AreasAreThePublishedOnesAndThirdsAreTheirParts) {
 }
 
 TEST(Curves, MeansAreTakenOverPartsThatCutTheLines) {
-  const std::vector<double> x = {0, 1, 3};
-  const std::vector<double> y = {0, 1, 0};
+  const std::vector<double> x = {0, 1, 3}, y = {0, 1, 0};
   EXPECT_DOUBLE_EQ(mean_between(y, x, 0, 3), 0.5);
   EXPECT_DOUBLE_EQ(mean_between(y, x, 0.5, 2), 0.75);   // (0.5 * 0.75 + 1 * 0.75) / 1.5
   EXPECT_DOUBLE_EQ(mean_between(y, x, 1.5, 2.5), 0.5);  // within one line
@@ -111,8 +110,7 @@ TEST(Curves, ThirdsTellCurvesApartThatHaveOneArea) {
     EXPECT_NEAR(t.medium, medium, 1e-12);
     EXPECT_NEAR(t.high, high, 1e-12);
   };
-  const std::vector<double> early = {0.2, 0.8, 0.8, 0.8};
-  const std::vector<double> late = {0.5, 0.5, 0.8, 1.1};
+  const std::vector<double> early = {0.2, 0.8, 0.8, 0.8}, late = {0.5, 0.5, 0.8, 1.1};
   EXPECT_NEAR(aubc(early), aubc(late), 1e-12);
   is(aubc_thirds(early), 0.5, 0.8, 0.8);
   is(aubc_thirds(late), 0.5, 0.65, 0.95);
@@ -160,8 +158,7 @@ TEST(Curves, ComparesAreasSeedBySeed) {
   EXPECT_EQ(all[1].arm->name, "good");
   EXPECT_EQ(all[1].against->name, "plain");
   // x from 10 to 30: (0 + 2 (0.1 -+ 0.001) + (0.1 -+ 0.001)) / 4
-  const auto even = DoubleNear(0.07425, 1e-12);
-  const auto odd = DoubleNear(0.07575, 1e-12);
+  const auto even = DoubleNear(0.07425, 1e-12), odd = DoubleNear(0.07575, 1e-12);
   EXPECT_THAT(all[1].differences, ElementsAre(even, odd, even, odd));
   EXPECT_NEAR(all[0].difference.mean, 0.0125, 1e-12);
   EXPECT_EQ(all[1].shown(), Shown::other_groups);
@@ -245,20 +242,20 @@ TEST(Curves, HasNoPenaltyWhereArmsCannotBeCompared) {
   EXPECT_FALSE(std::isnan(over_plain(three_arms(2))));
 
   Results results = three_arms();
-  for (auto& c : results.trials)
+  for (auto& c : results.trials) {
     if (c.arm == "good" && c.seed > 0) c.rounds[1].metrics.accuracy = kNan;
-}
-EXPECT_TRUE(std::isnan(over_plain(results)));  // one seed is left
+  }
+  EXPECT_TRUE(std::isnan(over_plain(results)));  // one seed is left
 
-results = three_arms();
-for (auto& c : results.trials)
-  if (c.arm == "good") c.rounds[1].answers = 29;
-}
-EXPECT_NEAR(over_plain(results), 0.5, 1e-12);  // the first and the last round remain
-for (auto& c : results.trials)
-  if (c.arm == "good") c.rounds[2].answers = 60;
-}
-EXPECT_TRUE(std::isnan(over_plain(results)));  // the first alone
+  results = three_arms();
+  for (auto& c : results.trials) {
+    if (c.arm == "good") c.rounds[1].answers = 29;
+  }
+  EXPECT_NEAR(over_plain(results), 0.5, 1e-12);  // the first and the last round remain
+  for (auto& c : results.trials) {
+    if (c.arm == "good") c.rounds[2].answers = 60;
+  }
+  EXPECT_TRUE(std::isnan(over_plain(results)));  // the first alone
 }
 
 TEST(Curves, KeepsWhatNothingCheaperMatches) {

@@ -48,13 +48,15 @@ ClipList usable(const List& list, const SharedOptions& shared, Dataset& dataset,
 void require_learnable(const std::vector<Clip>& learn_from, const std::vector<Clip>& more,
                        const Classes& classes, const std::string& list) {
   std::set<int64_t> seen;
-  for (const auto* clips : {&learn_from, &more})
+  for (const auto* clips : {&learn_from, &more}) {
     for (const Clip& clip : *clips) seen.insert(clip.label);
-  for (int64_t k = 0; k < classes.size(); ++k)
+  }
+  for (int64_t k = 0; k < classes.size(); ++k) {
     if (!seen.contains(k))
       fail("{}: class '{}' has no usable clip to learn from; add some, or take it out of the test "
            "list",
            list, classes.names[k]);
+  }
 }
 
 void require_budget(const Arm& arm, const Dataset& dataset) {
@@ -174,10 +176,11 @@ bool worth_training_frames(const Study& study, const Dataset& dataset, bool star
     if (start != dataset.start_in_pool())
       initial = std::max(initial, static_cast<double>(dataset.initial_clips(arm.options)));
   }
-  for (const Arm& arm : study.arms)
+  for (const Arm& arm : study.arms) {
     if (!start && !arm.options.student.backbone_frozen())
       untouched *=
           std::max(0.0, 1 - asked_clips(arm.options, dataset) / std::max(1.0, clips - initial));
+  }
   return std::pow(untouched * (1 - initial / clips), study.shared.seeds) <= 2.0 / 3;
 }
 
@@ -214,9 +217,11 @@ AskedClips Dataset::asked() {
 
 std::vector<Quarantined> Dataset::quarantine() const {
   std::vector<Quarantined> all = quarantined;
-  for (const auto* from : {reader.get(), teacher_reader.get()})
-    if (from != nullptr)
+  for (const auto* from : {reader.get(), teacher_reader.get()}) {
+    if (from != nullptr) {
       for (const Quarantined& video : from->quarantined()) all.push_back(video);
+    }
+  }
   return all;
 }
 

@@ -26,8 +26,9 @@ std::string today() {
 
 std::string processor() {
   std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);)
+  for (std::string line; std::getline(info, line);) {
     if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  }
   return "unknown processor";
 }
 

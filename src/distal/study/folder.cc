@@ -132,10 +132,12 @@ FolderThreads threads_of(const Study& study, const RunOptions& options, const st
   if (options.share.empty() && options.threads == 0 && options.jobs == 0) {
     threads = {{begun_with(path, "jobs", 256), begun_with(path, "threads", 1024)},
                begun_with(path, "alone", 1024)};
-    if (threads.split.jobs > 0 && threads.split.threads > 0 && threads.alone > 0)
+    if (threads.split.jobs > 0 && threads.split.threads > 0 && threads.alone > 0) {
       progress.say(threads.split.text() + ", as this folder began");
-    else
-      threads = measured_now(study, progress), written = false;
+    } else {
+      threads = measured_now(study, progress);
+      written = false;
+    }
   }
   if (!written) write_atomically(path, threads.json().dump() + "\n");
   return threads;
@@ -185,8 +187,9 @@ Results run_in_folder(const Study& study, const RunOptions& options, Progress& p
   require_own_folder(place.folder, study);
   clear_leftovers(place.folder, /*deep=*/true);
   write_atomically(place.folder + "/recipe.yaml", recipe_text(study));
-  if (options.share.empty())
+  if (options.share.empty()) {
     for (const std::string& note : study.notes) progress.say(note);
+  }
   const auto [split, alone] = threads_of(study, options, place.folder, progress);
   const bool starts_jobs = split.jobs > 1 && options.share.empty();
   at::set_num_threads(static_cast<int>(starts_jobs ? alone : split.threads));

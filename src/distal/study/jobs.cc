@@ -71,17 +71,20 @@ bool any_running(std::vector<Started>& jobs) {
 }
 
 void stop(std::vector<Started>& jobs) {
-  for (const Started& job : jobs)
-    if (job.running) ::kill(job.process, SIGTERM);  // each writes its checkpoint
-  for (Started& job : jobs)
+  for (const Started& job : jobs) {
+    if (job.running) ::kill(job.process, SIGTERM);
+  }  // each writes its checkpoint
+  for (Started& job : jobs) {
     if (job.running) ::waitpid(job.process, &job.status, 0);
+  }
 }
 
 std::string last_line(const std::string& path) {
   std::ifstream in(path);
   std::string line, last;
-  while (std::getline(in, line))
+  while (std::getline(in, line)) {
     if (!line.empty()) last = line;
+  }
   return last;
 }
 
@@ -143,9 +146,10 @@ void run_jobs(const std::vector<std::string>& command, const std::string& folder
     stop(started);
     throw;
   }
-  for (const Started& job : started)
+  for (const Started& job : started) {
     if (job.status != 0)
       progress.say(fmt::format("job {} failed: {}", job.share, last_line(job.log)));
+  }
 }
 
 void end_with_parent(int64_t parent) {

@@ -10,9 +10,12 @@ namespace {
 /// 90 clips of class 0 and 10 of class 1, by their start.
 std::vector<Clip> uneven() {
   std::vector<Clip> clips(100);
-  for (int64_t i = 0; i < 100; ++i)
-    clips[i].video = "v", clips[i].start_s = static_cast<double>(i),
+  for (int64_t i = 0; i < 100; ++i) {
+    clips[i].video = "v";
+    clips[i].start_s = static_cast<double>(i);
+
     clips[i].label = i < 90 ? 0 : 1;
+  }
   return clips;
 }
 

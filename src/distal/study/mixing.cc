@@ -30,10 +30,12 @@ std::vector<Mix> uncertain_mixes(Trainer& trainer, Net& student, const Pixels& m
   std::set<Row> seen;
   for (const Mix& mix : before) seen.insert(row(mix));
   std::vector<Mix> mixes;
-  for (uint64_t pass = 0; std::ssize(mixes) < count && pass < kPasses; ++pass)
+  for (uint64_t pass = 0; std::ssize(mixes) < count && pass < kPasses; ++pass) {
     for (const Mix& mix : unixkd(all, count - std::ssize(mixes), options.uncertainty, options,
-                                 random.stream("unixkd", pass)))
+                                 random.stream("unixkd", pass))) {
       if (seen.insert(row(mix)).second) mixes.push_back(mix);
+    }
+  }
   return mixes;
 }
 
@@ -56,8 +58,9 @@ std::vector<Mix> asked_before(const LabeledSet& known, const std::vector<Clip>& 
 // pairs that it has.
 std::vector<Mix> in_pool(std::vector<Mix> mixes, int64_t clips) {
   const auto shift = [&](const Mix& mix) { return (mix.j - mix.i + clips) % clips; };
-  for (Mix& mix : mixes)
+  for (Mix& mix : mixes) {
     if (shift(mix) > (clips - 1) / 2) mix = {mix.j, mix.i, 1 - mix.lambda};
+  }
   std::erase_if(mixes, [&](const Mix& mix) { return shift(mix) > (clips - 1) / 2; });
   return mixes;
 }

@@ -33,8 +33,9 @@ Document order_document(const Document& recipe) {
       {"question", kQuestion}, {"control", "tsn"}, {"start", "-1"}, {"rounds", "0"}};
   const std::pair<const char*, const char*> off[] = {
       {"student.augment.family", "none"}, {"student.pretext", "null"}, {"student.probe", "false"}};
-  for (const auto& [key, value] : off)
+  for (const auto& [key, value] : off) {
     if (recipe.section(key)) changes.push_back({key, value});
+  }
   for (const std::string backbone : {"tsn", "tsm"})
     changes.push_back({"arms." + backbone + ".student.model", model_text(base, backbone)});
   return base.with(changes);

@@ -22,7 +22,6 @@ double seconds_since(Clock::time_point began) {
 }
 
 // ---- what there is
-// -----------------------------------------------------------------------------------------------------
 
 VideoInfo generated_info(const SyntheticOptions& options) {
   VideoInfo info;
@@ -46,7 +45,10 @@ std::vector<Row> rows_to_come(const DataOptions& data, const SyntheticSet& set,
   std::vector<Row> rows;
   for (const SyntheticVideo& video : motion_list(set, name)) {
     Row row;
-    row.path = video.path, row.label = video.label, row.group = video.group, row.grouped = true;
+    row.path = video.path;
+    row.label = video.label;
+    row.group = video.group;
+    row.grouped = true;
     if (groups.found_in(row.group.str())) rows.push_back(row);
   }
   return rows;
@@ -79,7 +81,6 @@ Dataset dataset_to_come(const SharedOptions& shared, const InfoOf& info_of) {
 }
 
 // ---- how long
-// ----------------------------------------------------------------------------------------------------------
 
 // The mean time in which a clip's frames are decoded for training, of up to five clips; 0 where
 // none can be read.
@@ -106,7 +107,6 @@ double decode_s(Dataset& dataset, const InputOptions& input) {
 }
 
 // ---- how much
-// ----------------------------------------------------------------------------------------------------------
 
 // Bytes of the frames that clips may leave in the cache.
 int64_t frame_bytes(const std::vector<Clip>& clips, const InputOptions& input, bool training,
@@ -141,10 +141,8 @@ int64_t cache_bytes(const SharedOptions& shared, const Dataset& dataset, bool te
 }
 
 // ---- all of it
-// ---------------------------------------------------------------------------------------------------------
 
 // ---- at what cost
-// ------------------------------------------------------------------------------------------------------
 
 std::vector<double> durations(const std::vector<Clip>& clips) {  // ascending
   std::vector<double> seconds;
@@ -200,7 +198,6 @@ Cost most_asked(const ArmOptions& arm, const std::vector<double>& pool,
 }
 
 // ---- all of it
-// ---------------------------------------------------------------------------------------------------------
 
 // Runs the loop of every arm once, with everything that takes time or money simulated.
 class Planner {

@@ -24,7 +24,8 @@ Pace step_of_a_second(const Learner&, const InputOptions&, int64_t) { return {1,
 struct Measured {
   int64_t networks = 0;
   PaceOf pace_of = [this](const Learner&, const InputOptions&, int64_t) {
-    return ++networks, Pace{1, 0};
+    ++networks;
+    return Pace{1, 0};
   };
 };
 
@@ -128,7 +129,8 @@ TEST(Pace, OfARealNetworkIsATime) {
   read_options(learner, "{model: {name: resnet3d, depth: 10, width: 4}, training: {batch_size: 2}}",
                "test");
   InputOptions input;
-  input.size_px = 16, input.sampling.frames = 2;
+  input.size_px = 16;
+  input.sampling.frames = 2;
   const Pace pace = measured_pace(learner, input, 2);
   EXPECT_GT(pace.step_s, 0);
   EXPECT_GT(pace.clip_s, 0);

@@ -132,7 +132,8 @@ std::string recipe_of(const Pool& pool, const Extent& extent, const ProposalOpti
                                  "pairs: flip_labels: [\"left:right\"]"
                                : "{flip: 0.5}        # 0 where a flip would change the class";
   return fmt::format(
-      R"(# {} training clips, {} test clips, {} classes. Only differences from the defaults are written; `distal run --help` lists all.
+      R"(# {} training clips, {} test clips, {} classes.
+# Only differences from the defaults are written; `distal run --help` lists all.
 {}question: Does choosing what to label beat labelling at random on this data?
 
 data:

@@ -19,7 +19,9 @@ class ProposalTest : public ::testing::Test {
   // Videos of so many seconds, left and right in turn, five frames a second.
   void videos(const std::string& prefix, int count, double seconds) {
     SyntheticOptions video;
-    video.rate = 5, video.frames = static_cast<int64_t>(seconds * video.rate),
+    video.rate = 5;
+    video.frames = static_cast<int64_t>(seconds * video.rate);
+
     video.width = video.height = 32;
     for (int i = 0; i < count; ++i)
       write_motion(folder_ / fmt::format("{}{}.mp4", prefix, i), motions()[i % 2],
@@ -49,7 +51,9 @@ class ProposalTest : public ::testing::Test {
 };
 
 TEST_F(ProposalTest, TakesMinutesWhateverThePace) {
-  videos("a", 12, 1), videos("b", 4, 1), whole_lists(12, 4);
+  videos("a", 12, 1);
+  videos("b", 4, 1);
+  whole_lists(12, 4);
   const Proposal quick = proposed(0.001);
   EXPECT_LE(quick.minutes, 10);
   EXPECT_EQ(quick.minutes, quick.whole_minutes);
@@ -67,33 +71,41 @@ TEST_F(ProposalTest, TakesMinutesWhateverThePace) {
 }
 
 TEST_F(ProposalTest, SaysHowLongTheSmallestTakesWhereNoneTakesMinutes) {
-  videos("a", 12, 1), videos("b", 4, 1), whole_lists(12, 4);
+  videos("a", 12, 1);
+  videos("b", 4, 1);
+  whole_lists(12, 4);
   const Proposal slow = proposed(60);
   EXPECT_GT(slow.minutes, 10);
   EXPECT_THAT(slow.text, HasSubstr("About 6 hours on this machine"));
 }
 
 TEST_F(ProposalTest, ShortClipsStayAsTheyAre) {
-  videos("a", 12, 3), videos("b", 4, 3), whole_lists(12, 4);
+  videos("a", 12, 3);
+  videos("b", 4, 3);
+  whole_lists(12, 4);
   EXPECT_EQ(read(proposed(1)).clips.unit, "video");
 }
 
 TEST_F(ProposalTest, LongVideosAreCutIntoSegments) {
-  videos("a", 12, 24), videos("b", 4, 24), whole_lists(12, 4);
+  videos("a", 12, 24);
+  videos("b", 4, 24);
+  whole_lists(12, 4);
   const SharedOptions recipe = read(proposed(1));
   EXPECT_EQ(recipe.clips.unit, "segment");
   EXPECT_EQ(recipe.clips.length_s, 8);
 }
 
 TEST_F(ProposalTest, PartsOfLongerVideosAreCutAsLongAsTheyAre) {
-  videos("a", 4, 10), videos("b", 2, 10);
+  videos("a", 4, 10);
+  videos("b", 2, 10);
   for (const auto& [name, prefix, count] :
        {std::tuple("train.csv", "a", 4), std::tuple("test.csv", "b", 2)}) {
     std::string rows = "path,label,start_s,end_s,group\n";
-    for (int i = 0; i < count; ++i)
+    for (int i = 0; i < count; ++i) {
       for (int part = 0; part < 4; ++part)
         rows += fmt::format("{0}{1}.mp4,{2},{3},{4},{0}{1}\n", prefix, i,
                             part % 2 ? "waving" : "walking", 2.5 * part, 2.5 * part + 2.2);
+    }
     folder_.write(name, rows);
   }
   const Proposal proposal = proposed(1);
@@ -104,7 +116,8 @@ TEST_F(ProposalTest, PartsOfLongerVideosAreCutAsLongAsTheyAre) {
 }
 
 TEST_F(ProposalTest, PartsThatHoldNoSegmentStayAsTheyAre) {
-  videos("a", 12, 10), videos("b", 4, 10);
+  videos("a", 12, 10);
+  videos("b", 4, 10);
   for (const auto& [name, prefix, count] :
        {std::tuple("train.csv", "a", 12), std::tuple("test.csv", "b", 4)}) {
     std::string rows = "path,label,start_s,end_s,group\n";

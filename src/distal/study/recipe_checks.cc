@@ -159,11 +159,12 @@ void require_name(const Arm& arm, std::map<std::string, std::string>& taken,
   std::transform(file.begin(), file.end(), file.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   for (const char* own :
-       {"teacher", "pretrained", "report", "recipe", "curve", "metrics", "unfinished", "jobs"})
+       {"teacher", "pretrained", "report", "recipe", "curve", "metrics", "unfinished", "jobs"}) {
     if (file == own)
       refuse(fmt::format("its name becomes a file's, and not '{}', which the run writes itself; "
                          "give it another name",
                          own));
+  }
   const auto [other, first] = taken.try_emplace(file, arm.name);
   if (!first)
     refuse(fmt::format("its files would be those of arm {} ({}.safetensors); give it another name",

@@ -107,8 +107,9 @@ double step_s(const Learner& learner, const InputOptions& input, const Processor
     for (size_t i = 1; i < steps.size(); ++i) others.emplace_back(train, i);
     train(0);
   }
-  for (const auto& error : errors)
+  for (const auto& error : errors) {
     if (error) std::rethrow_exception(error);
+  }
   return std::accumulate(steps.begin(), steps.end(), 0.0) / static_cast<double>(split.jobs);
 }
 
@@ -154,8 +155,9 @@ std::vector<ProcessorSplit> possible_splits(int64_t trials, int64_t threads) {
   std::vector<ProcessorSplit> splits;
   for (const ProcessorSplit& split :
        {ProcessorSplit{1, threads}, ProcessorSplit{beside, threads / beside},
-        ProcessorSplit{beside, 1}})
+        ProcessorSplit{beside, 1}}) {
     if (std::find(splits.begin(), splits.end(), split) == splits.end()) splits.push_back(split);
+  }
   return splits;
 }
 
@@ -172,8 +174,9 @@ ProcessorSplit quickest(const std::vector<ProcessorSplit>& splits,
     total[i] *= static_cast<double>(turns) / static_cast<double>(trials);
   }
   const double best = *std::min_element(total.begin(), total.end());
-  for (size_t i = 0; i < splits.size(); ++i)
+  for (size_t i = 0; i < splits.size(); ++i) {
     if (total[i] <= 1.05 * best) return splits[i];
+  }
   return splits.front();
 }
 

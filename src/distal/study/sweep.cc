@@ -19,7 +19,7 @@ std::vector<Point> along(const std::vector<Point>& points, const std::vector<T>&
                          const std::string& name, const Settings& settings) {
   if (values.empty()) return points;
   std::vector<Point> longer;
-  for (const Point& point : points)
+  for (const Point& point : points) {
     for (const T& value : values) {
       Point next{fmt::format("{}{}{} {:g}", point.name, point.name.empty() ? "" : ", ", name,
                              static_cast<double>(value)),
@@ -27,6 +27,7 @@ std::vector<Point> along(const std::vector<Point>& points, const std::vector<T>&
       for (const Override& setting : settings(value)) next.settings.push_back(setting);
       longer.push_back(next);
     }
+  }
   return longer;
 }
 

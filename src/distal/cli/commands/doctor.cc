@@ -113,8 +113,9 @@ void doctor(const RecipeArguments& arguments) {
     found["trouble"] = trouble;
     if (!arguments.json)
       fmt::print("\n{}  about {} of memory\n", planned.text, gb(found["memory_need_bytes"]));
-    for (const auto& line : trouble)
+    for (const auto& line : trouble) {
       if (!arguments.json) fmt::print("{}\n", line);
+    }
     if (!arguments.json && trouble.empty()) fmt::print("fits this machine\n");
   }
   if (arguments.json) fmt::print("{}\n", json_text(found, 2));

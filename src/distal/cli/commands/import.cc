@@ -55,9 +55,10 @@ std::vector<bool> rows_to_write(const Stock& stock) {
   for (const ClipOrigin& origin : stock.clips.origins) kept[static_cast<size_t>(origin.row)] = true;
   std::set<std::string> refused;
   for (const Quarantined& video : stock.clips.quarantined) refused.insert(video.path);
-  for (size_t i = 0; i < rows.size(); ++i)
+  for (size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].label == kUnlabelled)
       kept[i] = !refused.contains((fs::path(stock.source.folder) / rows[i].path.str()).string());
+  }
   return kept;
 }
 
@@ -93,7 +94,8 @@ void take_stock(Stock& stock, ClipReader& reader, Progress& progress) {
     kept_rows.push_back(rows[i]);
     kept_sides.push_back(sides[i]);
   }
-  rows = std::move(kept_rows), sides = std::move(kept_sides);
+  rows = std::move(kept_rows);
+  sides = std::move(kept_sides);
   if (const int64_t joined = join_sources(rows, contents, lists); joined > 0)
     stock.notes.push_back(fmt::format("{} rows are of the source video of another row (copies of "
                                       "it, or one name) and share its group",
@@ -141,7 +143,10 @@ void make_fit(const std::vector<Row>& train, std::vector<Row>& test,
   for (const Row& row : test) {
     const auto at = groups.find(row.group);
     if (at == groups.end()) continue;
-    if (shared.empty()) one = at->second, other = &row;
+    if (shared.empty()) {
+      one = at->second;
+      other = &row;
+    }
     shared.insert(row.group);
   }
   if (!shared.empty()) {
@@ -198,9 +203,10 @@ void divide(Stock& stock, const ImportArguments& arguments) {
 void refuse_to_overwrite(const Stock& stock, const ImportArguments& arguments) {
   for (const OutputList& list : stock.lists) {
     if (!fs::exists(list.path)) continue;
-    for (const std::string& file : stock.source.files)
+    for (const std::string& file : stock.source.files) {
       if (fs::equivalent(file, list.path))
         fail("{}: is the list that is read; --lists names another folder", list.path);
+    }
     if (!arguments.force && read_if_there(list.path) != list.text)
       fail("{}: exists with other content; --lists names another folder, --force writes over it",
            list.path);
@@ -214,9 +220,10 @@ void record(const Stock& stock, Store& store, ClipReader& reader) {
     check_interrupted();
     store.put_video({clip.video_id, clip.video, reader.probe(clip.video).duration_s, 1, ""});
   }
-  for (const Quarantined& video : stock.clips.quarantined)
+  for (const Quarantined& video : stock.clips.quarantined) {
     if (stored.insert(video.path).second)
       store.put_video({video.path, video.path, 0, 0, video.reason});
+  }
   if (!stock.lists.empty()) store.put_lists_folder(stock.lists_folder);
 }
 

@@ -93,8 +93,9 @@ std::vector<Line> lines_of_rows(const PredictArguments& arguments, ClipReader& r
     for (const Clip& clip : made.clips) lines.push_back({rows[i].path, clip, {}, ""});
     for (const auto& video : made.quarantined)
       lines.push_back({rows[i].path, {}, {}, video.reason});
-    for (const auto& video : made.damaged)
+    for (const auto& video : made.damaged) {
       if (damaged.insert(video.path).second) say_damage(video.path, video.reason);
+    }
     if (made.clips.empty() && made.quarantined.empty())
       lines.push_back(
           {rows[i].path,
@@ -134,8 +135,10 @@ class LineWriter {
  private:
   static nlohmann::ordered_json begin(const Line& line, const nlohmann::ordered_json& more = {}) {
     nlohmann::ordered_json object = {{"path", line.path}};
-    if (!line.clip.video.empty())
-      object["start_s"] = line.clip.start_s, object["end_s"] = line.clip.end_s;
+    if (!line.clip.video.empty()) {
+      object["start_s"] = line.clip.start_s;
+      object["end_s"] = line.clip.end_s;
+    }
     if (!more.is_null()) object.update(more);
     return object;
   }
@@ -159,8 +162,9 @@ class LineWriter {
 };
 
 std::string reason_of(const ClipReader& reader, const std::string& video) {
-  for (const auto& unreadable : reader.quarantined())
+  for (const auto& unreadable : reader.quarantined()) {
     if (unreadable.path == video) return unreadable.reason;
+  }
   return video + ": could not be read";
 }
 
@@ -183,8 +187,12 @@ void predict_clips(const PredictArguments& arguments) {
   std::vector<Line> lines = lines_of_rows(arguments, reader, progress);
   std::vector<Clip> clips;
   std::vector<size_t> line_of;  // of each clip
-  for (size_t i = 0; i < lines.size(); ++i)
-    if (lines[i].error.empty()) clips.push_back(lines[i].clip), line_of.push_back(i);
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (lines[i].error.empty()) {
+      clips.push_back(lines[i].clip);
+      line_of.push_back(i);
+    }
+  }
   std::string why_not;
   const auto engine = engine_of(model, arguments.engine, arguments.precision, std::ssize(clips),
                                 /*at_once=*/0, &why_not);
@@ -264,6 +272,16 @@ void predict_stream(const PredictArguments& arguments) {
          info.path, frames, OnlineEco::kSlotFrames);
 }
 
+void predict(const PredictArguments& arguments) {
+  if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
+  if (arguments.videos.empty() == arguments.list.empty())
+    throw UsageError("predict wants videos, or --list LIST, and not both");
+  if (!arguments.stream) return predict_clips(arguments);
+  if (arguments.videos.size() > 1)
+    throw UsageError(fmt::format("--stream reads one video, not {}", arguments.videos.size()));
+  predict_stream(arguments);
+}
+
 void add_predict(CLI::App* command) {
   command->description("what a trained model says of videos: class and probability of each, of "
                        "their segments, or as a stream goes on");
@@ -315,15 +333,7 @@ void add_predict(CLI::App* command) {
       "--untrusted", [](int64_t) {},
       "refuse what executes code; no model file that is read here does");
   command->add_flag("--json", arguments->json, "a JSON object per line");
-  command->callback([arguments] {
-    if (arguments->threads > 0) at::set_num_threads(static_cast<int>(arguments->threads));
-    if (arguments->videos.empty() == arguments->list.empty())
-      throw UsageError("predict wants videos, or --list LIST, and not both");
-    if (!arguments->stream) return predict_clips(*arguments);
-    if (arguments->videos.size() > 1)
-      throw UsageError(fmt::format("--stream reads one video, not {}", arguments->videos.size()));
-    predict_stream(*arguments);
-  });
+  command->callback([arguments] { predict(*arguments); });
 }
 
 }  // namespace

@@ -59,7 +59,10 @@ std::vector<Interned> read_names(const std::string& path) {
 class Rows {
  public:
   void of(const char* flag, int64_t rows) {
-    if (flag_.empty()) flag_ = flag, rows_ = rows;
+    if (flag_.empty()) {
+      flag_ = flag;
+      rows_ = rows;
+    }
     if (rows != rows_)
       throw UsageError(fmt::format(
           "{} has {} rows and {} has {}; both must speak of the same clips, in one order", flag_,
@@ -105,10 +108,11 @@ torch::Tensor read_probabilities(const char* flag, const std::string& path, bool
     auto suspect = ((block.sum(1) - 1).abs() < 1e-4).logical_and((block >= 0).all(1)).logical_not();
     if (unknown) suspect = suspect.logical_and(block.isnan().all(1).logical_not());
     const auto rows = suspect.nonzero();
-    for (int64_t i = 0; i < rows.size(0); ++i)
+    for (int64_t i = 0; i < rows.size(0); ++i) {
       if (const auto what = not_probabilities(block[rows[i].item<int64_t>()], flag); !what.empty())
         throw UsageError(fmt::format("{} {}: row {} (the first is 0) {}", flag, path,
                                      begin + rows[i].item<int64_t>(), what));
+    }
   });
   return array;
 }

@@ -50,8 +50,9 @@ std::vector<std::string> lists_of(const ShrinkArguments& arguments) {
   std::vector<std::string> lists;
   if (!fs::is_directory(arguments.folder))
     fail("{}: no such folder; name that of the lists (.csv)", arguments.folder);
-  for (const auto& entry : fs::directory_iterator(arguments.folder))
+  for (const auto& entry : fs::directory_iterator(arguments.folder)) {
     if (entry.path().extension() == ".csv") lists.push_back(entry.path().filename().string());
+  }
   std::sort(lists.begin(), lists.end());
   if (lists.empty()) fail("{}: no list (.csv) in it; distal import makes them", arguments.folder);
   return lists;
@@ -73,7 +74,7 @@ class Shrinking {
     if (fs::exists(arguments.out) && fs::equivalent(arguments.out, arguments.folder))
       throw UsageError("--out is the folder of the videos; copies want one of their own");
     std::set<std::string> seen;
-    for (const auto& list : lists_)
+    for (const auto& list : lists_) {
       for (const Row& row : read_rows(arguments.folder + "/" + list, "", /*labelled=*/false)) {
         if (fs::path(row.path.str()).is_absolute() ||
             fs::path(row.path.str()).lexically_normal().string().starts_with(".."))
@@ -81,6 +82,7 @@ class Shrinking {
                arguments.folder);
         if (seen.insert(row.path).second) videos_.push_back(row.path);
       }
+    }
   }
 
   OutcomeOfShrink run() {
@@ -211,7 +213,8 @@ class Shrinking {
         Decoder(info).at_frames(frames, {112});
         return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       };
-      read(before), read(after);  // from disk to memory
+      read(before);
+      read(after);  // from disk to memory
       outcome_.before_s += read(before);
       outcome_.after_s += read(after);
       ++outcome_.timed;
