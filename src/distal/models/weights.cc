@@ -193,6 +193,11 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
 };
 
 Header header_of(const std::string& path, std::string_view text) {
+  // The parser would take one for the end of the text.
+  if (const size_t at = text.find('\0'); at != std::string_view::npos)
+    fail("{}: byte {} of its header is NUL, which JSON has none of; the file is damaged or no "
+         "safetensors: copy it again, or give a .safetensors file",
+         path, at);
   HeaderReader reader(path);
   if (!Json::sax_parse(text, &reader)) {
     parse_json(text, path + ": header");  // says where and why
