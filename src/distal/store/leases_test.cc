@@ -59,7 +59,7 @@ TEST_F(StoreTest, RenewsALeaseWhileNobodyCallsTheStore) {
   const int64_t run = begin(first);
   sleep_s(3);
   EXPECT_THROW(begin(second), InUse);
-  EXPECT_EQ(message([&] { first.put_round(run, {0, 1, 1, 0, "{}", "[]"}); }), "no error");
+  EXPECT_EQ(error_of([&] { first.put_round(run, {0, 1, 1, 0, "{}", "[]"}); }), "");
 }
 
 TEST_F(StoreTest, WritesNoRoundOfARunThatOthersTookOver) {
@@ -70,8 +70,8 @@ TEST_F(StoreTest, WritesNoRoundOfARunThatOthersTookOver) {
   first.put_round(run, {1, 1, 1, 0, "{}", "[]"});  // it expired, and nobody took it
   EXPECT_EQ(begin(second), run);
   const auto late = [&] { first.put_round(run, {2, 1, 1, 0, "{}", "[]"}); };
-  EXPECT_THAT(message(late), AllOf(HasSubstr("run arm: this process"), HasSubstr("took it over"),
-                                   HasSubstr("0.05 s"), HasSubstr("repeat this command")));
+  EXPECT_THAT(error_of(late), AllOf(HasSubstr("run arm: this process"), HasSubstr("took it over"),
+                                    HasSubstr("0.05 s"), HasSubstr("repeat this command")));
   first.finish(run, "failed");
   EXPECT_EQ(second.runs()[0].status, "running");
   second.put_round(run, {2, 1, 1, 0, "{}", "[]"});
@@ -86,7 +86,7 @@ TEST_F(StoreTest, SaysThatARunIsLostAlsoWhenWhoTookItHasFinished) {
   sleep_s(0.1);
   begin(second);
   second.finish(run, "done");
-  EXPECT_THAT(message([&] {
+  EXPECT_THAT(error_of([&] {
                 first.put_round(run, {0, 1, 1, 0, "{}", "[]"});
               }),
               HasSubstr("another process took it over"));
@@ -102,14 +102,14 @@ TEST_F(StoreTest, KeepsOffARunThatAnotherMachineIsAtWorkOn) {
   }
   lease_to(path(), {"elsewhere", "another boot", 77, 1}, 30);
   Store store(url());
-  EXPECT_THAT(message([&] { begin(store); }),
+  EXPECT_THAT(error_of([&] { begin(store); }),
               HasSubstr("run arm: process 77 on elsewhere is at work here; wait for it, stop it, "
                         "or use another --store"));
   EXPECT_THROW(store.put_round(1, {0, 1, 1, 0, "{}", "[]"}), InUse);
   EXPECT_EQ(store.standing({{"k"}}).leased, 1);
   lease_to(path(), {"elsewhere", "another boot", 77, 1}, -1);
   EXPECT_EQ(store.standing({{"k"}}).free, 1);
-  EXPECT_EQ(message([&] { begin(store); }), "no error");
+  EXPECT_EQ(error_of([&] { begin(store); }), "");
 }
 
 TEST_F(StoreTest, KnowsADeadProcessOfThisMachineAtOnce) {
@@ -121,9 +121,9 @@ TEST_F(StoreTest, KnowsADeadProcessOfThisMachineAtOnce) {
   ASSERT_NE(other.boot, "");
   ++other.started;  // an earlier process of this id
   lease_to(path(), other, 30);
-  EXPECT_EQ(message([&] { Store(url()).begin_or_continue("k", "", 0, "", ""); }), "no error");
+  EXPECT_EQ(error_of([&] { Store(url()).begin_or_continue("k", "", 0, "", ""); }), "");
   lease_to(path(), this_process(), 30);
-  EXPECT_NE(message([&] { Store(url()).begin_or_continue("k", "", 0, "", ""); }), "no error");
+  EXPECT_NE(error_of([&] { Store(url()).begin_or_continue("k", "", 0, "", ""); }), "");
 
   const pid_t pid = child([&] {
     Store store(url());
@@ -134,7 +134,7 @@ TEST_F(StoreTest, KnowsADeadProcessOfThisMachineAtOnce) {
   siginfo_t info{};
   // It is not collected yet.
   ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT), 0);
-  EXPECT_EQ(message([&] { Store(url()).begin_or_continue("k", "", 0, "", ""); }), "no error");
+  EXPECT_EQ(error_of([&] { Store(url()).begin_or_continue("k", "", 0, "", ""); }), "");
   EXPECT_EQ(wait_for(pid), 1000 + SIGKILL);
 }
 

@@ -93,9 +93,9 @@ TEST_F(StoreTest, NeverOverspendsWhenFourProcessesRace) {
                                                       : fmt::format("{}.{}", who, i)};
         if (i % 3 == 0) clips.push_back(fmt::format("{}.{}b", who, i));
         const std::vector<double> ones(clips.size(), 1);
-        if (message([&] {
+        if (error_of([&] {
               store.reserve(run, kOracle, i, clips, ones, ones, kBudget, kNoLimit, kNoLimit);
-            }) == "no error")
+            }).empty())
           ++taken;
         if (store.spent(run, kOracle).answers > kBudget) return 98;
       }
@@ -197,12 +197,12 @@ TEST_F(StoreTest, LetsOneProcessWorkOnARunAndNamesIt) {
   char byte;
   ASSERT_EQ(::read(ready[0], &byte, 1), 1);
   Store store(url());
-  EXPECT_THAT(message([&] { store.begin_or_continue("k", "arm", 0, "", ""); }),
+  EXPECT_THAT(error_of([&] { store.begin_or_continue("k", "arm", 0, "", ""); }),
               HasSubstr(fmt::format("process {} is at work", pid)));
   store.begin_or_continue("another", "arm", 0, "", "");
   ::kill(pid, SIGKILL);
   ASSERT_EQ(wait_for(pid), 1000 + SIGKILL);
-  EXPECT_EQ(message([&] { store.begin_or_continue("k", "arm", 0, "", ""); }), "no error");
+  EXPECT_EQ(error_of([&] { store.begin_or_continue("k", "arm", 0, "", ""); }), "");
   ::close(ready[0]);
   ::close(ready[1]);
 }
@@ -213,12 +213,12 @@ TEST_F(StoreTest, LetsOneStoreOfAProcessWorkOnARun) {
     Store first(url());
     first.begin_or_continue("k", "arm", 0, "", "");
     first.begin_or_continue("k", "arm", 0, "", "");  // it has the lock
-    EXPECT_THAT(message([&] { second.begin_or_continue("k", "arm", 0, "", ""); }),
+    EXPECT_THAT(error_of([&] { second.begin_or_continue("k", "arm", 0, "", ""); }),
                 HasSubstr(fmt::format("this process ({})", ::getpid())));
   }
   const auto run = second.begin_or_continue("k", "arm", 0, "", "");
   second.finish(run.id, "done");
-  EXPECT_EQ(message([&] { Store(url()).begin_or_continue("k", "arm", 0, "", ""); }), "no error");
+  EXPECT_EQ(error_of([&] { Store(url()).begin_or_continue("k", "arm", 0, "", ""); }), "");
 }
 
 TEST_F(StoreTest, SaysDiskFullAndStaysUsable) {
@@ -232,10 +232,10 @@ TEST_F(StoreTest, SaysDiskFullAndStaysUsable) {
     const rlimit small{200 << 10, limit.rlim_max};
     ::setrlimit(RLIMIT_FSIZE, &small);
     const std::string text(5000, 'x');
-    std::string said = "no error";
+    std::string said;
     int stored = 0;
-    for (; stored < 1000 && said == "no error"; ++stored)
-      said = message([&] { store.event(run, "fill", text); });
+    for (; stored < 1000 && said.empty(); ++stored)
+      said = error_of([&] { store.event(run, "fill", text); });
     if (said.find(path()) == std::string::npos || said.find("disk full") == std::string::npos) {
       std::fprintf(stderr, "said: %s\n", said.c_str());
       return 1;
@@ -264,9 +264,9 @@ TEST_F(StoreTest, SaysDiskFullAlsoAfterASignal) {
               limit.rlim_cur = 200 << 10;
               ::setrlimit(RLIMIT_FSIZE, &limit);
               const std::string text(5000, 'x');
-              std::string said = "no error";
-              for (int i = 0; i < 1000 && said == "no error"; ++i)
-                said = message([&] { store.event(run, "fill", text); });
+              std::string said;
+              for (int i = 0; i < 1000 && said.empty(); ++i)
+                said = error_of([&] { store.event(run, "fill", text); });
               if (said.find("disk full") != std::string::npos ||
                   said.find("disk is full") != std::string::npos)
                 return 0;
@@ -277,45 +277,46 @@ TEST_F(StoreTest, SaysDiskFullAlsoAfterASignal) {
 }
 
 TEST_F(StoreTest, WritesAPaidAnswerAlthoughASignalCameWhileAnotherProcessWrote) {
-  EXPECT_EQ(wait_for(child([&] {
-              Store store(url());
-              const auto request = store.open_request("o", "v", {"a", "b"});
-              const LockHolder holder(path());
-              catch_signals();
-              std::raise(SIGINT);
-              const auto answer = [&] {
-                store.put_answers({{"a", "o", "v", {1}, 2, 1}}, request.key, {{"b", "nan", 2, ""}});
-              };
-              const std::string stopped = "stopped by signal 2";
-              if (message([&] { store.event(0, "kind", "free"); }) != stopped || holder.sleeps != 0)
-                return 1;
-              if (message(answer) != stopped || holder.sleeps != 50 ||
-                  store.open_requests("o", "v").size() != 1)
-                return 2;  // a second
-              holder.sleeps = 0;
-              holder.lets_go_in = 3;
-              if (message(answer) != "no error" || holder.sleeps != 3) return 3;
-              if (!store.find_answer("a", "o", "v") || store.refused("o", "v").size() != 1 ||
-                  !store.open_requests("o", "v").empty())
-                return 4;
-              return 0;
-            })),
-            0);
+  EXPECT_EQ(
+      wait_for(child([&] {
+        Store store(url());
+        const auto request = store.open_request("o", "v", {"a", "b"});
+        const LockHolder holder(path());
+        catch_signals();
+        std::raise(SIGINT);
+        const auto answer = [&] {
+          store.put_answers({{"a", "o", "v", {1}, 2, 1}}, request.key, {{"b", "nan", 2, ""}});
+        };
+        const std::string stopped = "stopped by signal 2";
+        if (error_of([&] { store.event(0, "kind", "free"); }) != stopped || holder.sleeps != 0)
+          return 1;
+        if (error_of(answer) != stopped || holder.sleeps != 50 ||
+            store.open_requests("o", "v").size() != 1)
+          return 2;  // a second
+        holder.sleeps = 0;
+        holder.lets_go_in = 3;
+        if (!error_of(answer).empty() || holder.sleeps != 3) return 3;
+        if (!store.find_answer("a", "o", "v") || store.refused("o", "v").size() != 1 ||
+            !store.open_requests("o", "v").empty())
+          return 4;
+        return 0;
+      })),
+      0);
 }
 
 TEST_F(StoreTest, SaysWhenItMayNotWrite) {
   { Store store(url()); }
   ::chmod(path().c_str(), 0444);
-  ::chmod(folder_.c_str(), 0555);
+  ::chmod(folder_.path().c_str(), 0555);
   const auto code = wait_for(child([&] {
     if (::geteuid() == 0 && ::setuid(65534) != 0) return 77;  // root may write everything
-    const std::string said = message([&] { Store(url()).put_video({"h", "p", 1}); });
+    const std::string said = error_of([&] { Store(url()).put_video({"h", "p", 1}); });
     const bool good = said.find(path()) != std::string::npos &&
                       said.find("may write") + said.find("chmod") != 2 * std::string::npos;
     if (!good) std::fprintf(stderr, "said: %s\n", said.c_str());
     return good ? 0 : 1;
   }));
-  ::chmod(folder_.c_str(), 0755);
+  ::chmod(folder_.path().c_str(), 0755);
   if (code == 77) GTEST_SKIP() << "cannot become a user without rights";
   EXPECT_EQ(code, 0);
 }

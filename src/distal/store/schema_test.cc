@@ -239,7 +239,7 @@ TEST_F(StoreTest, RefusesANewerSchemaNamingBothVersions) {
   { Store store(url()); }
   Raw(path()).run("PRAGMA user_version = 42");
   const std::string before = bytes(path());
-  EXPECT_THAT(message([&] { Store store(url()); }),
+  EXPECT_THAT(error_of([&] { Store store(url()); }),
               AllOf(HasSubstr("version 42"), HasSubstr(fmt::format("up to {}", schema_version())),
                     HasSubstr("use a newer distal")));
   EXPECT_EQ(bytes(path()), before);
@@ -248,7 +248,7 @@ TEST_F(StoreTest, RefusesANewerSchemaNamingBothVersions) {
 TEST_F(StoreTest, RefusesAnSqliteFileOfAnotherProgramUntouched) {
   Raw(path()).run("CREATE TABLE bookmarks (url TEXT)");
   const std::string before = bytes(path());
-  EXPECT_THAT(message([&] { Store store(url()); }), HasSubstr("another program"));
+  EXPECT_THAT(error_of([&] { Store store(url()); }), HasSubstr("another program"));
   EXPECT_EQ(bytes(path()), before);
 }
 
@@ -303,7 +303,7 @@ TEST_F(StoreTest, SaysThatAnotherProgramForbidsWhatIsWritten) {
   Store store(url());
   Raw(path()).run("CREATE UNIQUE INDEX one_of_a_kind ON events (kind)");
   store.event(0, "import", "12 videos");
-  EXPECT_THAT(message([&] { store.event(0, "import", "13 videos"); }),
+  EXPECT_THAT(error_of([&] { store.event(0, "import", "13 videos"); }),
               AllOf(HasSubstr(path()), HasSubstr("contradicts what is there"),
                     HasSubstr("restore a copy")));
   EXPECT_EQ(store.events(0).size(), 1u);
@@ -314,7 +314,7 @@ TEST_F(StoreTest, AnAnswerThatAnotherProgramSpoiledIsRefusedInOurWords) {
   store.put_answer({"clip", "oracle", "1", {0.25, 0.75}});
   for (const std::string text : {"", "no", "{}", "[0.5, \"a\"]", "[0.5, null]", "[[0.5]]"}) {
     Raw(path()).run("UPDATE answers SET probabilities = '" + text + "'");
-    const std::string said = message([&] { store.find_answer("clip", "oracle", "1"); });
+    const std::string said = error_of([&] { store.find_answer("clip", "oracle", "1"); });
     EXPECT_THAT(said, ::testing::StartsWith("store: the answer about clip clip: ")) << text;
     EXPECT_THAT(said, ::testing::Not(::testing::HasSubstr("json.exception"))) << text;
   }

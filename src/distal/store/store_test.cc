@@ -77,7 +77,7 @@ TEST_F(StoreTest, KeepsADoneRunDoneAndSetsAStoppedOneRunning) {
   ASSERT_EQ(runs.size(), 2u);
   EXPECT_EQ(runs[0].status, "done");
   EXPECT_EQ(runs[1].status, "running");
-  EXPECT_THAT(message([&] { store.finish(99, "done"); }), HasSubstr("no run 99"));
+  EXPECT_THAT(error_of([&] { store.finish(99, "done"); }), HasSubstr("no run 99"));
 }
 
 TEST_F(StoreTest, ReturnsAnswersToTheLastBit) {
@@ -189,11 +189,11 @@ TEST_F(StoreTest, KeepsTheFirstOfTwoRefusalsOfOneRequest) {
   const auto request = first.open_request("o", "v", {"a", "b"});
   ASSERT_EQ(second.open_requests("o", "v").size(), 1u);
   first.put_answers({{"b", "o", "v", {1}, 2, 0}}, request.key, {{"a", "value 0 is nan", 2, ""}});
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               second.put_answers({{"b", "o", "v", {1}, 2, 0}}, request.key,
                                  {{"a", "value 1 is nan", 2, ""}});
             }),
-            "no error");
+            "");
   ASSERT_EQ(second.refused("o", "v").size(), 1u);
   EXPECT_EQ(second.refused("o", "v")[0].reason, "value 0 is nan");
 }
@@ -222,7 +222,7 @@ TEST_F(StoreTest, CountsNothingForClipsWhoseLabelsAreGiven) {
   store.ask_again("o", "v");
   EXPECT_DOUBLE_EQ(store.spent(first, kOracle).price, 0.4);
   EXPECT_EQ(store.spent(second, kOracle).price, 0);
-  EXPECT_EQ(message([&] { reserve(store, second, 1, {"c"}, 10, kNoLimit, 0.1); }), "no error");
+  EXPECT_EQ(error_of([&] { reserve(store, second, 1, {"c"}, 10, kNoLimit, 0.1); }), "");
 }
 
 TEST_F(StoreTest, CountsNothingThatAnotherOracleWasAskedAgain) {
@@ -247,7 +247,7 @@ TEST_F(StoreTest, HoldsWhatWasAskedAgainAgainstTheLimitToo) {
   reserve(store, run, 1, {"c"}, 10, kNoLimit, 0.3);
   store.ask_again("o", "v");
   EXPECT_THAT(
-      message([&] { reserve(store, run, 2, {"d"}, 10, kNoLimit, 0.5); }),
+      error_of([&] { reserve(store, run, 2, {"d"}, 10, kNoLimit, 0.5); }),
       HasSubstr("0.5 units of money are spent and 0.1 more were asked for, 0.1 above the 0.5"));
   EXPECT_THAT(store.reserved(run, 2), IsEmpty());
   reserve(store, run, 2, {"d"}, 10, kNoLimit, 0.6);
@@ -285,15 +285,15 @@ TEST_F(StoreTest, ReservesAllClipsOrNone) {
   Store store(url());
   const int64_t run = begin(store);
   reserve(store, run, 0, {"a", "b"}, 3);
-  EXPECT_THAT(message([&] {
+  EXPECT_THAT(error_of([&] {
                 reserve(store, run, 1, {"c", "d"}, 3);
               }),
               HasSubstr("2 answers are spent and 2 more were asked for, 1 above the 3"));
   EXPECT_EQ(store.spent(run, kOracle).answers, 2);
   EXPECT_THAT(store.reserved(run, 1), IsEmpty());
-  EXPECT_THAT(message([&] { reserve(store, run, 1, {"c"}, 9, 7.4); }),
+  EXPECT_THAT(error_of([&] { reserve(store, run, 1, {"c"}, 9, 7.4); }),
               HasSubstr("seconds of video"));
-  EXPECT_THAT(message([&] { reserve(store, run, 1, {"c"}, 9, 9, 0.29); }),
+  EXPECT_THAT(error_of([&] { reserve(store, run, 1, {"c"}, 9, 9, 0.29); }),
               HasSubstr("units of money"));
   EXPECT_EQ(store.spent(run, kOracle).answers, 2);
   reserve(store, run, 1, {"c"}, 3, 7.5, 0.3);  // 0.1 + 0.1 + 0.1 is more than 0.3 in binary
@@ -312,7 +312,7 @@ TEST_F(StoreTest, ChangesNothingWhenAReservationIsRepeated) {
   reserve(store, run, 1, {"a", "c"}, 3);
   EXPECT_THAT(store.reserved(run, 1), ElementsAre("c"));
   EXPECT_EQ(store.spent(run, kOracle).answers, 3);
-  EXPECT_THAT(message([&] { reserve(store, 99, 0, {"a"}, 3); }), HasSubstr("no run 99"));
+  EXPECT_THAT(error_of([&] { reserve(store, 99, 0, {"a"}, 3); }), HasSubstr("no run 99"));
 }
 
 TEST_F(StoreTest, NeverReplacesARound) {
@@ -324,7 +324,7 @@ TEST_F(StoreTest, NeverReplacesARound) {
   store.put_round(run, second);
   StoredRound changed = second;
   changed.metrics_json = "{}";
-  EXPECT_THAT(message([&] { store.put_round(run, changed); }), HasSubstr("round 1 of run"));
+  EXPECT_THAT(error_of([&] { store.put_round(run, changed); }), HasSubstr("round 1 of run"));
   const auto rounds = store.rounds(run);
   ASSERT_EQ(rounds.size(), 2u);
   EXPECT_EQ(rounds[0].round, 0);
@@ -333,7 +333,7 @@ TEST_F(StoreTest, NeverReplacesARound) {
   EXPECT_EQ(rounds[1].price, 0.1);
   EXPECT_EQ(rounds[1].metrics_json, second.metrics_json);
   EXPECT_EQ(rounds[1].picks_json, second.picks_json);
-  EXPECT_THAT(message([&] { store.put_round(99, second); }), HasSubstr("no run 99"));
+  EXPECT_THAT(error_of([&] { store.put_round(99, second); }), HasSubstr("no run 99"));
 }
 
 TEST_F(StoreTest, KeepsEventsPerRunInOrder) {
@@ -348,7 +348,7 @@ TEST_F(StoreTest, KeepsEventsPerRunInOrder) {
   EXPECT_EQ(events[0].text, "a.mp4: no frames");
   EXPECT_LE(events[0].time, events[1].time);
   ASSERT_EQ(store.events(0).size(), 1u);
-  EXPECT_THAT(message([&] { store.event(99, "a", "b"); }), HasSubstr("no run 99"));
+  EXPECT_THAT(error_of([&] { store.event(99, "a", "b"); }), HasSubstr("no run 99"));
 }
 
 TEST_F(StoreTest, KeepsWhatARunFindsOutOnceAndInOrder) {
@@ -388,8 +388,8 @@ TEST_F(StoreTest, KeepsWhatARunFindsOutOnceAndInOrder) {
   EXPECT_EQ(store.students(run)[2].round, 4);
   EXPECT_EQ(store.students(run)[2].weights, "def");
   EXPECT_THAT(store.events(run), IsEmpty());
-  EXPECT_THAT(message([&] { store.put_notes(99, {"note"}); }), HasSubstr("no run 99"));
-  EXPECT_THAT(message([&] { store.put_student(99, {}); }), HasSubstr("no run 99"));
+  EXPECT_THAT(error_of([&] { store.put_notes(99, {"note"}); }), HasSubstr("no run 99"));
+  EXPECT_THAT(error_of([&] { store.put_student(99, {}); }), HasSubstr("no run 99"));
 }
 
 TEST_F(StoreTest, KnowsWhereTheLastImportWroteItsLists) {
@@ -402,23 +402,22 @@ TEST_F(StoreTest, KnowsWhereTheLastImportWroteItsLists) {
 
 TEST_F(StoreTest, RefusesWhatIsNoStoreWithPathAndCure) {
   std::ofstream(path()) << "clip,label\n";
-  EXPECT_THAT(message([&] { Store store(url()); }),
+  EXPECT_THAT(error_of([&] { Store store(url()); }),
               ::testing::AllOf(HasSubstr(path()), HasSubstr("not an SQLite file")));
   std::ofstream(path()) << std::string(20000, 'x');
-  EXPECT_THAT(message([&] { Store store(url()); }), HasSubstr("not an SQLite file"));
+  EXPECT_THAT(error_of([&] { Store store(url()); }), HasSubstr("not an SQLite file"));
   EXPECT_EQ(std::filesystem::file_size(path()), 20000u);
 }
 
 TEST_F(StoreTest, RefusesUrlsItCannotServe) {
-  EXPECT_THAT(message([] { Store store("postgresql://host/db"); }),
+  EXPECT_THAT(error_of([] { Store store("postgresql://host/db"); }),
               HasSubstr("this build has no PostgreSQL"));
-  EXPECT_THAT(message([] { Store store("distal.db"); }), HasSubstr("sqlite:distal.db"));
-  EXPECT_THAT(message([] { Store store("sqlite:"); }), HasSubstr("no file named"));
-  EXPECT_THAT(message([] { Store store("sqlite::memory:"); }), HasSubstr("no file named"));
-  EXPECT_THAT(message([&] { Store store("sqlite:" + folder_.string()); }),
-              HasSubstr("a directory"));
-  const auto missing = (folder_ / "no" / "x.db").string();
-  EXPECT_THAT(message([&] { Store store("sqlite:" + missing); }),
+  EXPECT_THAT(error_of([] { Store store("distal.db"); }), HasSubstr("sqlite:distal.db"));
+  EXPECT_THAT(error_of([] { Store store("sqlite:"); }), HasSubstr("no file named"));
+  EXPECT_THAT(error_of([] { Store store("sqlite::memory:"); }), HasSubstr("no file named"));
+  EXPECT_THAT(error_of([&] { Store store("sqlite:" + folder_.path()); }), HasSubstr("a directory"));
+  const std::string missing = folder_ / "no/x.db";
+  EXPECT_THAT(error_of([&] { Store store("sqlite:" + missing); }),
               ::testing::AllOf(HasSubstr("does not exist"), HasSubstr("mkdir -p")));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "no"));
 }
@@ -429,7 +428,8 @@ TEST_F(StoreTest, LeavesNothingBesideTheFileWhenClosed) {
     begin(store);
   }
   int files = 0;
-  for ([[maybe_unused]] const auto& file : std::filesystem::directory_iterator(folder_)) ++files;
+  for ([[maybe_unused]] const auto& file : std::filesystem::directory_iterator(folder_.path()))
+    ++files;
   EXPECT_EQ(files, 1);
 }
 

@@ -6,13 +6,12 @@
 
 #include <csignal>
 #include <cstdio>
-#include <filesystem>
 #include <functional>
 #include <string>
 
 #include <gtest/gtest.h>
 
-#include "distal/base/error.h"
+#include "distal/base/testing.h"
 #include "distal/store/store.h"
 
 namespace distal {
@@ -21,17 +20,10 @@ inline const Answerer kOracle{"o", "v"};
 
 class StoreTest : public ::testing::Test {
  protected:
-  StoreTest() {
-    folder_ = std::filesystem::temp_directory_path() /
-              fmt::format("distal_store_{}_{}", ::getpid(),
-                          ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::create_directories(folder_);
-  }
-  ~StoreTest() override { std::filesystem::remove_all(folder_); }
-  std::string path() const { return (folder_ / "a store.db").string(); }
+  std::string path() const { return folder_ / "a store.db"; }
   std::string url() const { return "sqlite:" + path(); }
 
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
 };
 
 /// Runs `work` in a child process, which ends with what it returns (99 where it throws). Returns
@@ -54,16 +46,6 @@ inline int wait_for(pid_t pid) {
   int status = 0;
   ::waitpid(pid, &status, 0);
   return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-/// What the Error thrown by `work` says; "no error" where it throws none.
-inline std::string message(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 }  // namespace distal

@@ -230,7 +230,7 @@ TEST(Views, AreAnsweredAsTheyAreLearned) {
 
 TEST(Mixes, AreRefusedWhereTheyCannotBe) {
   const std::string taught = "oracle: {kind: model, path: m}\n";
-  EXPECT_EQ(refusal(taught + "mixes: {}"), "accepted");
+  EXPECT_EQ(refusal(taught + "mixes: {}"), "");
   EXPECT_THAT(refusal("mixes: {}"), HasSubstr("nobody knows the truth about a mix"));
   EXPECT_THAT(refusal(taught + "mixes: {}\nstudent: {model: {freeze: [backbone]}}"),
               HasSubstr("frozen backbone"));

@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include "distal/base/testing.h"
+
 namespace distal {
 namespace {
 
@@ -16,12 +18,7 @@ Study made_of(const std::string& yaml) {
 }
 
 std::string refusal(const std::string& yaml) {
-  try {
-    made_of(yaml);
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "accepted";
+  return error_of<UsageError>([&] { made_of(yaml); });
 }
 
 /// 100 test clips of 20 videos.

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "distal/base/testing.h"
 #include "distal/study/recipe.h"
 
 namespace distal {
@@ -39,13 +40,11 @@ TEST(RecipeAugmentation, NotesOnceWhatMayContradictTheLabels) {
 }
 
 TEST(RecipeAugmentation, IsRefusedBeforeAFrozenBackbone) {
-  try {
-    study("student: {model: {name: resnet3d, freeze: backbone}, augment: {family: mixup}}");
-    FAIL() << "accepted";
-  } catch (const UsageError& error) {
-    EXPECT_THAT(error.what(),
-                HasSubstr("student.augment.family = mixup has no effect on a frozen backbone"));
-  }
+  EXPECT_THAT(error_of<UsageError>([] {
+                study("student: {model: {name: resnet3d, freeze: backbone}, augment: {family: "
+                      "mixup}}");
+              }),
+              HasSubstr("student.augment.family = mixup has no effect on a frozen backbone"));
 }
 
 TEST(RecipeAugmentation, IsPartOfWhatResultsDependOn) {

@@ -17,7 +17,7 @@ const Arm& arm(const Study& all, const std::string& name) {
 TEST(Recipe, ArmsMayDifferInWhoLearnsAndHowNotInWhatTheyAreMeasuredOn) {
   EXPECT_EQ(refusal("arms: {a: {strategy: random}, b: {strategy: margin, student: {training: "
                     "{steps: 3}}, loss: kd, start: 8}}"),
-            "accepted");
+            "");
   for (const std::string difference :
        {"oracle: {kind: http, url: 'http://h/v2/models/m'}", "input: {size_px: 64}",
         "clips: {unit: segment}", "data: {test: {csv: other.csv}}", "seeds: 7",
@@ -43,7 +43,7 @@ TEST(Recipe, EachArmIsTestedAgainstTheControlUnlessItNamesAnother) {
 
 TEST(Recipe, ADrawByLabelsSaysWhoseLabelsTheyAre) {
   EXPECT_EQ(ArmOptions().start_draw, "random");
-  EXPECT_EQ(refusal("start_draw: stratified_by_hidden_labels"), "accepted");
+  EXPECT_EQ(refusal("start_draw: stratified_by_hidden_labels"), "");
   EXPECT_THAT(refusal("start_draw: stratified_by_labels"), HasSubstr("data.start"));
   EXPECT_THAT(refusal("start_draw: even"), HasSubstr("stratified_by_hidden_labels"));
   const auto with_start = [](const std::string& draw) {
@@ -97,7 +97,7 @@ TEST(Recipe, AnAddedRandomArmIsTheControl) {
 TEST(Recipe, RefusesWhatHasNoEffectOnAFrozenBackbone) {
   const std::string flipped = "student: {model: {freeze: [backbone]}, augment: {flip: 0.5}}";
   EXPECT_THAT(refusal(flipped), HasSubstr("student.augment has no effect on a frozen backbone"));
-  EXPECT_EQ(refusal("strategy: consistency\n" + flipped), "accepted") << "its looks are augmented";
+  EXPECT_EQ(refusal("strategy: consistency\n" + flipped), "") << "its looks are augmented";
   EXPECT_THAT(
       refusal("teacher: {train: {csv: u.csv}, model: {freeze: [backbone]}, augment: {scales: []}}"),
       HasSubstr("teacher.augment has no effect"));
@@ -108,15 +108,15 @@ TEST(Recipe, RefusesWhatHasNoEffectOnAProbe) {
     return "student: {probe: true, model: {freeze: [backbone]}" + more +
            "}\noracle: {kind: model, path: m}\n";
   };
-  EXPECT_EQ(refusal(probe("")), "accepted");
-  EXPECT_EQ(refusal(probe(", training: {class_weights: true, threads: 2}")), "accepted");
+  EXPECT_EQ(refusal(probe("")), "");
+  EXPECT_EQ(refusal(probe(", training: {class_weights: true, threads: 2}")), "");
   for (const std::string option : {"steps: 7", "label_smoothing: 0.1", "class_balanced: true"})
     EXPECT_THAT(refusal(probe(", training: {" + option + "}")),
                 HasSubstr("student.training has no effect on a probe"));
   EXPECT_THAT(refusal(probe("") + "loss: kd"), HasSubstr("loss = kd has no effect on a probe"));
   EXPECT_THAT(refusal(probe("") + "ask_start: true"),
               HasSubstr("ask_start has no effect on a probe"));
-  EXPECT_EQ(refusal(probe("") + "ask_start: true\nstrategy: rad"), "accepted")
+  EXPECT_EQ(refusal(probe("") + "ask_start: true\nstrategy: rad"), "")
       << "the teacher's errors are counted there";
 }
 
@@ -155,7 +155,7 @@ TEST(Recipe, AnArmsNameBecomesAFilesOrIsRefused) {
               HasSubstr("its files would be those of arm a b (a-b.safetensors)"));
   EXPECT_THAT(refusal("arms: {\"a\\0b\": {}}"), HasSubstr("NUL"));
   for (const char* name : {"\"it's \\\"quoted\\\"\"", "手術", "'a: b'", "'#1'", "1.5"})
-    EXPECT_EQ(refusal(fmt::format("arms: {{{}: {{}}}}", name)), "accepted") << name;
+    EXPECT_EQ(refusal(fmt::format("arms: {{{}: {{}}}}", name)), "") << name;
 }
 
 TEST(Recipe, NumbersNobodyCanMeanAreRefusedBeforeAnythingStarts) {

@@ -116,7 +116,7 @@ class WaitingTest : public ::testing::Test {
     return run(whole, opened, place(name), quiet_);
   }
   // Why it did not come to an end.
-  std::string refusal(const std::string& name, Table& table) {
+  std::string why_it_waits(const std::string& name, Table& table) {
     return error_of<Awaiting>([&] { command(name, table); });
   }
 
@@ -153,18 +153,19 @@ TEST_F(WaitingTest, EndsAsWaitingAndComesToTheCurveOfAnswersThatCameAtOnce) {
   EXPECT_EQ(at_once.trials[0].rounds.back().answer_accuracy, 1);
 
   Table slow;
-  EXPECT_THAT(refusal("later", slow), AllOf(HasSubstr("oracle people: 4 of 4 answers are awaited"),
-                                            HasSubstr("repeat the command")));
+  EXPECT_THAT(why_it_waits("later", slow),
+              AllOf(HasSubstr("oracle people: 4 of 4 answers are awaited"),
+                    HasSubstr("repeat the command")));
   EXPECT_THAT(standing("later"), ElementsAre("waiting 1", "waiting 1", "done 1"))
       << "what needs no answer goes on";
   const std::vector<std::string> first = slow.asked();
 
-  EXPECT_THAT(refusal("later", slow), HasSubstr("are awaited")) << "nobody answered meanwhile";
+  EXPECT_THAT(why_it_waits("later", slow), HasSubstr("are awaited")) << "nobody answered meanwhile";
   EXPECT_THAT(standing("later"), ElementsAre("waiting 1", "waiting 1", "done 1"));
   EXPECT_EQ(slow.asked(), first) << "the choice stands, and nothing is asked twice";
 
   slow.answer_all();
-  EXPECT_THAT(refusal("later", slow), HasSubstr("are awaited")) << "the second round's";
+  EXPECT_THAT(why_it_waits("later", slow), HasSubstr("are awaited")) << "the second round's";
   EXPECT_THAT(standing("later"), ElementsAre("waiting 2", "waiting 2", "done 1"));
 
   slow.answer_all();
@@ -177,15 +178,15 @@ TEST_F(WaitingTest, EndsAsWaitingAndComesToTheCurveOfAnswersThatCameAtOnce) {
 
 TEST_F(WaitingTest, KeepsTheAnswersThatAreThereAndWaitsForTheRest) {
   Table slow;
-  refusal("later", slow);
+  why_it_waits("later", slow);
   ASSERT_GE(slow.sheets.size(), 2U);
   Table::Sheet& first = slow.sheets.begin()->second;
   first.answered = true;
-  EXPECT_THAT(refusal("later", slow), HasSubstr("are awaited"));
+  EXPECT_THAT(why_it_waits("later", slow), HasSubstr("are awaited"));
   EXPECT_TRUE(first.settled) << "stored";
   EXPECT_THAT(standing("later"), ElementsAre("waiting 1", "waiting 1", "done 1"));
   slow.answer_all();
-  EXPECT_THAT(refusal("later", slow), HasSubstr("are awaited"));
+  EXPECT_THAT(why_it_waits("later", slow), HasSubstr("are awaited"));
   EXPECT_THAT(standing("later"), ElementsAre("waiting 2", "waiting 2", "done 1"));
 }
 
