@@ -9,16 +9,18 @@ set(DISTAL_PUBLIC_HEADERS
   video/probe.h video/decoder.h video/synthetic.h data/clip_reader.h deploy/model_file.h
   # the families
   active/strategy.h active/kernels.h data/augmentation.h data/batches.h distill/loss.h
-  models/model.h pretext/task.h pretext/contrast.h)
+  models/model.h pretext/task.h pretext/contrast.h oracles/oracle.h deploy/export_target.h)
 
 # What these include.
 set(DISTAL_PUBLIC_HEADERS_INCLUDED
-  base/abi.h base/interned.h base/nouns.h base/progress.h active/nearest_centre.h data/augment.h
-  data/frame_cache.h data/frame_view.h data/order.h data/sampling.h infer/engine.h lists/lists.h
-  lists/quarantine.h models/weights.h)
+  base/abi.h base/files.h base/interned.h base/nouns.h base/progress.h active/nearest_centre.h
+  data/augment.h data/frame_cache.h data/frame_view.h data/order.h data/sampling.h infer/engine.h
+  infer/onnx.h lists/lists.h lists/quarantine.h models/weights.h)
 
 # The promises of the families as tests, for those who have GoogleTest. That of pretext/ trains.
-set(DISTAL_SUITES active/conformance.h data/conformance.h distill/conformance.h
+# Oracles have none here: oracles/conformance_test.cc opens each kind in a way of its own.
+set(DISTAL_SUITES active/conformance.h data/conformance.h deploy/conformance.h distill/conformance.h
   models/conformance.h pretext/conformance.h)
-set(DISTAL_SUITES_INCLUDED distill/testing_lessons.h models/layers.h models/testing.h
+set(DISTAL_SUITES_INCLUDED base/leftovers.h base/testing.h deploy/export.h infer/freeze.h
+  infer/openvino.h infer/quantise.h distill/testing_lessons.h models/layers.h models/testing.h
   pretext/heads.h pretext/options.h pretext/taco.h pretext/testing.h train/collective.h train/fit.h)

@@ -6,6 +6,7 @@
 #include "distal/active/conformance.h"
 #include "distal/base/plugin.h"
 #include "distal/data/conformance.h"
+#include "distal/deploy/conformance.h"
 #include "distal/distill/conformance.h"
 #include "distal/models/conformance.h"
 #include "distal/pretext/conformance.h"
@@ -37,6 +38,8 @@ INSTANTIATE_TEST_SUITE_P(Plugin, EveryAugmentation, ::testing::ValuesIn(added<Au
                          kName);
 INSTANTIATE_TEST_SUITE_P(Plugin, EveryBackbone, ::testing::ValuesIn(added_backbones()),
                          [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Plugin, EveryExportTarget, ::testing::ValuesIn(added<ExportTarget>()),
+                         kName);
 INSTANTIATE_TEST_SUITE_P(Plugin, EveryTask, ::testing::ValuesIn(added<PretextTask>()), kName);
 INSTANTIATE_TEST_SUITE_P(Plugin, EveryContrast, ::testing::ValuesIn(added<Contrast>()), kName);
 
@@ -47,6 +50,7 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryStrategy);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryLoss);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryAugmentation);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryBackbone);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryExportTarget);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryTask);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EveryContrast);
 

@@ -143,7 +143,7 @@ TEST_P(EveryExportTarget, IsFoundByItsEndingAndNoOtherIs) {
   for (const std::string& ending : target_->endings()) {
     EXPECT_TRUE(ending.starts_with(".") && ending.size() > 1) << ending;
     EXPECT_TRUE(mine.insert(ending).second) << ending;
-    if (!target_->holds_graph()) continue;
+    if (!target_->holds_graph() || target_.in_plugin()) continue;
     EXPECT_TRUE(is_unfinished(unfinished_name("m", 1) + ending))
         << "list " << ending << " in base/leftovers.cc, or killed exports leave it behind";
   }

@@ -39,7 +39,8 @@ class ExportTarget {
 
   /// The ending of each file that is written, with its point. The user names the first file, whose
   /// ending is no other target's. The others stand beside it and differ in the ending alone. What
-  /// is new here is listed in base/leftovers.cc too, or a killed export leaves it behind.
+  /// is new here is listed in base/leftovers.cc too, or a killed export leaves it behind, as it
+  /// does with a new ending of a plugin.
   virtual std::vector<std::string> endings() const = 0;
   /// The file that holds the description of a model (side_json) for the file `path`.
   virtual std::string description_of(const std::string& path) const { return path + ".json"; }
@@ -80,6 +81,7 @@ class TargetChoice {
   explicit TargetChoice(const Named<ExportTarget>& row);
 
   const std::string& name() const { return row_->name; }
+  bool in_plugin() const { return !row_->plugin.empty(); }
   bool has_options() const { return has_options_; }
   void visit(OptionVisitor& v) const;
 
