@@ -66,7 +66,7 @@ class MixingTest : public ::testing::Test {
       const Chosen chosen = choose_once(setup, arm, asked.known, r, student, Random(1), record);
       asked.picks = chosen.clips;
       asked.result.forwards = chosen.cost.forwards;
-      const Answered answered = distal::ask(oracle, asked.picks);
+      const Answered answered = samples_about(oracle, asked.picks);
       asked.known.samples.insert(asked.known.samples.end(), answered.samples.begin(),
                                  answered.samples.end());
       asked.known.close(asked.picks);

@@ -59,7 +59,7 @@ std::vector<std::vector<double>> answers_about(AnswerSource& oracle,
   return std::move(answers.probabilities);
 }
 
-Answered ask(AnswerSource& oracle, const std::vector<Clip>& clips) {
+Answered samples_about(AnswerSource& oracle, const std::vector<Clip>& clips) {
   const auto answers = answers_about(oracle, clips);
   Answered answered;
   int64_t right = 0, with_truth = 0;

@@ -38,13 +38,12 @@ Chosen choose(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, con
               const LabeledSet& known, const std::function<Student()>& student, Random trial,
               Random round);
 
-/// What came of asking.
+/// What a round learns from its answers.
 struct Answered {
   std::vector<Sample> samples;  // a sample a clip that could be answered
   double accuracy =
       -1;  // share of answers whose arg max is the hidden truth; -1 where no truth is known
 };
-Answered ask(AnswerSource& oracle, const std::vector<Clip>& clips);
 
 /// Answers are awaited that take longer than a run waits: the trial goes on when the command is
 /// repeated.
@@ -55,5 +54,7 @@ class Awaiting : public Error {
 /// Class probabilities of each clip, in order; empty where a clip cannot be read. Throws Awaiting.
 std::vector<std::vector<double>> answers_about(AnswerSource& oracle,
                                                const std::vector<Clip>& clips);
+/// The same answers as samples to train on. Throws Awaiting.
+Answered samples_about(AnswerSource& oracle, const std::vector<Clip>& clips);
 
 }  // namespace distal

@@ -98,7 +98,7 @@ class SimulatedRecord final : public TrialRecord {
   ChoiceCost cost(int64_t) const override { return {}; }
   void put_round(const RoundResult&, const std::vector<Clip>&) override {}
   void note(const TrialFindings&) override {}
-  void keep_student(int64_t, const std::string&) override {}
+  void put_student(int64_t, const std::string&) override {}
   bool is_student(int64_t, const std::string&) const override { return false; }
   std::vector<std::string> student_files() const override { return {}; }
 

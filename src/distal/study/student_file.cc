@@ -24,7 +24,7 @@ void keep_student(const TrialSetup& setup, const Arm& arm, const Net& student,
   save_model(path, student,
              side_json(arm.options.student.model, setup.dataset.classes.names,
                        resolved(setup.study.shared.input)));
-  record.keep_student(arm.options.rounds, path);
+  record.put_student(arm.options.rounds, path);
 }
 
 bool lacks_student(const TrialSetup& setup, const Arm& arm, const TrialRecord& record) {

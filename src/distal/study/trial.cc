@@ -140,7 +140,8 @@ Trial run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record) {
       result.forwards = chosen.cost.forwards;
       result.score_s = chosen.score_s;
       result.select_s = chosen.select_s;
-      const Answered answered = timed(result.ask_s, [&] { return ask(setup.oracle, asked); });
+      const Answered answered =
+          timed(result.ask_s, [&] { return samples_about(setup.oracle, asked); });
       result.answer_accuracy = answered.accuracy;
       known.close(asked);
       known.samples.insert(known.samples.end(), answered.samples.begin(), answered.samples.end());

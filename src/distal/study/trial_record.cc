@@ -85,7 +85,7 @@ void StoredRecord::note(const TrialFindings& found) {
   store_.put_unseen(run_.id, found.unseen);
 }
 
-void StoredRecord::keep_student(int64_t round, const std::string& path) {
+void StoredRecord::put_student(int64_t round, const std::string& path) {
   store_.put_student(run_.id, {round, content_id(path),
                                std::filesystem::absolute(path).lexically_normal().string()});
 }

@@ -53,7 +53,7 @@ class TrialRecord {
   virtual void note(const TrialFindings& found) = 0;
 
   /// Where the student of a round was kept: its content and its file.
-  virtual void keep_student(int64_t round, const std::string& path) = 0;
+  virtual void put_student(int64_t round, const std::string& path) = 0;
   /// Whether the file is the student that the trial had after the round, whoever trained it. One
   /// that cannot be read, as in a folder of somebody else, is not.
   virtual bool is_student(int64_t round, const std::string& path) const = 0;
@@ -77,7 +77,7 @@ class StoredRecord final : public TrialRecord {
   ChoiceCost cost(int64_t round) const override;
   void put_round(const RoundResult& result, const std::vector<Clip>& asked) override;
   void note(const TrialFindings& found) override;
-  void keep_student(int64_t round, const std::string& path) override;
+  void put_student(int64_t round, const std::string& path) override;
   bool is_student(int64_t round, const std::string& path) const override;
   std::vector<std::string> student_files() const override;
 
