@@ -10,15 +10,11 @@
 //
 // Load a plugin before InitGoogleTest.
 
-#include <unistd.h>
-
-#include <filesystem>
-
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
-#include "distal/base/error.h"
+#include "distal/base/testing.h"
 #include "distal/models/testing.h"
 #include "distal/models/weights.h"
 
@@ -64,9 +60,7 @@ TEST_P(EveryBackbone, SendsAFiniteGradientToEveryParameter) {
 }
 
 TEST_P(EveryBackbone, GivesEqualLogitsAfterSavingAndLoading) {
-  const auto folder =
-      std::filesystem::temp_directory_path() / fmt::format("distal_backbone_{}", ::getpid());
-  std::filesystem::create_directories(folder);
+  const TemporaryFolder folder;
   ModelOptions options;
   read_options(options, fmt::format("{{name: {}, {}}}", GetParam().name, GetParam().options),
                "test");
@@ -75,12 +69,10 @@ TEST_P(EveryBackbone, GivesEqualLogitsAfterSavingAndLoading) {
   const auto clips = at::randn({2, 3, 4, 32, 32});
   net->forward(clips);  // moves the running statistics
   net->eval();
-  save_model((folder / "m.safetensors").string(), *net,
-             side_json(options, {"a", "b", "c", "d", "e"}, ""));
-  const auto saved = load_model((folder / "m.safetensors").string());
+  save_model(folder / "m.safetensors", *net, side_json(options, {"a", "b", "c", "d", "e"}, ""));
+  const auto saved = load_model(folder / "m.safetensors");
   const torch::NoGradGuard no_grad;
   EXPECT_TRUE(at::equal(saved.net->forward(clips).logits, net->forward(clips).logits));
-  std::filesystem::remove_all(folder);
 }
 
 TEST_P(EveryBackbone, HasTheSameWeightsForTheSameSeedAndOthersForAnother) {
@@ -108,13 +100,8 @@ TEST_P(EveryBackbone, KeepsTheScaleOfItsInputAtTheStart) {
 
 TEST_P(EveryBackbone, RefusesAClipItCannotTakeAndSaysWhichItCan) {
   const auto net = build();
-  const auto refusal = [&](const std::vector<int64_t>& sizes) -> std::string {
-    try {
-      net->forward(at::zeros(sizes));
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "accepted";
+  const auto refusal = [&](const std::vector<int64_t>& sizes) {
+    return error_of([&] { net->forward(at::zeros(sizes)); });
   };
   for (const auto& sizes :
        {std::vector<int64_t>{3, 4, 32, 32}, std::vector<int64_t>{1, 1, 4, 32, 32},
