@@ -7,7 +7,7 @@
 
 namespace {
 
-// The clips whose logits say least that they belong to any class: -logsumexp(z / temperature),
+// Asks about the clips with the least evidence for any class. Score: -logsumexp(z / temperature),
 // larger is asked first.
 class LeastEnergy final : public distal::Strategy {
  public:
