@@ -1,13 +1,14 @@
 #pragma once
-// The families (backbones, strategies, losses): one method is one file, and the build writes the
-// family's table from the folder (cmake/rooms.cmake). A method's file ends with
+// Catalogues of methods. A family is a kind of method: backbones, strategies, losses. Each method
+// is one file in the folder of its family. The build generates the table of the family from the
+// folder (cmake/rooms.cmake). The file of a method ends, in the namespace of the folder, with
 //
 //   extern const Entry<Strategy> entropy;
 //   const Entry<Strategy> entropy = entry<Strategy, Entropy>("one sentence", "authors, title,
 //   venue, year, equation");
 //
-// in the namespace of the folder. A method without options needs no `visit`; one with options has a
-// nested `struct Options { ...; void visit(OptionVisitor&) const; }` and a constructor from it.
+// A method with options has a nested `struct Options { ...; void visit(OptionVisitor&) const; }`
+// and a constructor from it. A method without options needs neither.
 
 #include <memory>
 #include <set>
@@ -22,8 +23,8 @@ template <class Family>
 struct Entry {
   const char* summary;  // what it does, one sentence
   const char* source;   // the paper
-  // Visits the method's own options (starting from `kept`, or from the defaults where it is null),
-  // keeps them in `kept` and makes the method from them.
+  // Makes the method. Visits its options, which start from `kept`, or from the defaults if `kept`
+  // is null. Stores the visited options in `kept`.
   std::shared_ptr<const Family> (*make)(OptionVisitor&, std::shared_ptr<const void>& kept);
 };
 
@@ -35,16 +36,16 @@ struct Named {
   friend bool operator<(const Named& a, const Named& b) { return a.name < b.name; }
 };
 
-/// Sorted by name. A row stays where it is in memory when others are added.
+/// Sorted by name. Adding a row does not invalidate pointers to other rows.
 template <class Family>
 using Catalogue = std::set<Named<Family>>;
 
-/// The rows of a family, to add to (base/plugin.h). Specialised by the generated table. Add before
-/// other threads start.
+/// The modifiable catalogue of a family, for plugins (base/plugin.h). The generated table
+/// specialises it. Add rows before other threads start.
 template <class Family>
 Catalogue<Family>& all_methods();
 
-/// The methods of a family: those of distal and those of plugins.
+/// The methods of a family, from distal and from plugins.
 template <class Family>
 const Catalogue<Family>& catalogue() {
   return all_methods<Family>();
@@ -71,13 +72,12 @@ constexpr Entry<Family> entry(const char* summary, const char* source) {
           }};
 }
 
-/// A method chosen by name in a recipe, `strategy: {name: badge, temperature: 2}` or just
-/// `strategy: badge`.
+/// A method that a recipe chooses by name: `strategy: {name: badge, temperature: 2}` or `strategy:
+/// badge`.
 template <class Family>
 struct Choice {
   std::string name;
-  mutable std::shared_ptr<const Family>
-      method;  // follows from the name and the options; made by `visit`
+  mutable std::shared_ptr<const Family> method;  // made by `visit` from name and options
 
   Choice() = default;
   explicit Choice(const char* name) : name(name) {}
@@ -89,9 +89,9 @@ struct Choice {
     visit_name(visitor, "name", "which method");
     visit_options(visitor);
   }
-  /// The two halves of `visit`, for a section that has options of its own beside the method's, or
-  /// that names the method under another key: `oracle: {kind: http, price: 2, url: ...}`.
-  /// visit_options comes last: it closes the section.
+  /// The two parts of `visit`. They serve a section that has further options, or that names the
+  /// method under another key: `oracle: {kind: http, price: 2, url: ...}`. Call visit_options last:
+  /// it closes the section.
   void visit_name(OptionVisitor& visitor, const char* key, const char* help) const {
     std::vector<std::string> names;
     for (const auto& row : catalogue<Family>()) names.push_back(row.name);
@@ -114,8 +114,8 @@ struct Choice {
   mutable std::shared_ptr<const void> options_;  // the method's own; made by `visit`
 };
 
-/// The method of that name with the options in `yaml` (flow or block text, may be empty). For code
-/// and tests.
+/// Makes the method of that name with the options in `yaml`: flow or block style, may be empty.
+/// Throws UsageError.
 template <class Family>
 std::shared_ptr<const Family> make(const std::string& name, const std::string& yaml = "") {
   Choice<Family> choice;

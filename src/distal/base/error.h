@@ -1,7 +1,9 @@
 #pragma once
-// Errors. `Error` is what a person can mend: its message says place, what is wrong, and what would
-// be right, in one line. `expect` guards a promise between our functions; a failure is a bug of
-// distal. Only cli/main.cc catches.
+// Errors. An `Error` is a problem that the user can fix. Its message names the place, the problem
+// and the fix in one line. `expect` checks an invariant. A violation is a bug of distal.
+// cli/program.cc catches every exception and prints it. Other code catches an Error only to
+// continue without the file, video or answer that it concerns, or to rethrow it with more context.
+// It must let Interrupted pass.
 
 #include <source_location>
 #include <stdexcept>
@@ -16,13 +18,13 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Wrong usage of the command line or of a recipe: exit code 2 instead of 1.
+/// A wrong command line or recipe. The program exits with status 2 instead of 1.
 class UsageError : public Error {
  public:
   using Error::Error;
 };
 
-/// SIGINT or SIGTERM arrived; thrown at the next safe point, after a checkpoint.
+/// SIGINT or SIGTERM arrived. Thrown at the next safe point, after a checkpoint.
 class Interrupted : public Error {
  public:
   explicit Interrupted(int signal)

@@ -1,23 +1,24 @@
 #pragma once
-// SIGINT and SIGTERM end work at a safe point: a program keeps the signal, and its loops ask.
+// SIGINT and SIGTERM end the work at a safe point. A handler records the signal, and loops check
+// for it.
 
 namespace distal {
 
-/// Keeps the first SIGINT or SIGTERM for check_interrupted. A second one ends the program at once.
-/// A program calls it once, at its start. Without it a signal ends the program as the system does.
+/// Installs handlers that record the first SIGINT or SIGTERM for check_interrupted. A second signal
+/// ends the program at once. Call it once, at the start of the program. Without this call a signal
+/// has its default action.
 void catch_signals();
 
 /// Throws Interrupted (base/error.h) if a signal arrived since catch_signals. A loop that may take
-/// longer than a second calls it once a turn. Safe from several threads.
+/// longer than a second calls it in every iteration. Thread-safe.
 void check_interrupted();
 
-/// Whether a signal arrived since catch_signals. For libraries that ask whether to go on, where
-/// nothing may be thrown.
+/// Whether a signal arrived since catch_signals. For callbacks that must not throw.
 bool interrupted();
 
-/// While one lives, a signal ends the program at once, with the message and exit code of
-/// Interrupted. For commands that make nothing: nothing is lost, whatever library is at work.
-/// Throws Interrupted where a signal came before.
+/// During its lifetime a signal ends the program at once, with the message and the exit status of
+/// Interrupted. For commands that write no files. The constructor throws Interrupted if a signal
+/// has arrived before.
 class EndAtOnce {
  public:
   EndAtOnce();

@@ -1,13 +1,14 @@
 #pragma once
-// Options, declared once. An options struct lives with its owner, gives each field its default, and
-// lists it in
+// Options, each declared once. An options struct belongs to its user, initialises each field with
+// the default, and declares the fields in
 //
 //   void visit(OptionVisitor& v) const { v("epochs", epochs, "passes over the labelled clips",
 //   at_least(1)); }
 //
-// Visitors read a recipe (unknown key, wrong type, out of range: refused as
-// `file:line:column: what, cure`), write the resolved values back as YAML, and describe the options
-// for help and for documents. Sections nest; a section may be absent (std::optional) or a list.
+// One visitor reads a recipe. It refuses an unknown key, a wrong type or a value out of range as
+// `file:line:column: problem, fix`. Other visitors write the resolved values as YAML, and describe
+// the options for the help and the reference. Sections nest. A section may be absent
+// (std::optional).
 
 #include <concepts>
 #include <cstdint>
@@ -26,8 +27,7 @@ namespace distal {
 
 struct Yaml;
 
-/// No option is meant to be larger, unless it says so: beyond it, products of two overflow and
-/// nothing ends.
+/// The default limit of every number. Larger values could overflow in products or never end.
 inline constexpr double kMostNumber = 1e9;
 
 struct Range {  // inclusive
@@ -76,9 +76,9 @@ class OptionVisitor {
     section(name, help, Optional<T>(options));
   }
 
-  /// After the last field of a section: a reader refuses what nobody asked for.
+  /// Called after the last field of a section. A reader then refuses unknown keys.
   virtual void done() = 0;
-  /// `file:line:column` of the section being visited, for errors that concern several fields.
+  /// `file:line:column` of the visited section, for errors about several fields.
   virtual std::string place() const { return ""; }
 
  protected:
@@ -87,7 +87,7 @@ class OptionVisitor {
    public:
     virtual ~Section() = default;
     virtual bool present() const = 0;
-    /// Visits its options; of an absent section the defaults.
+    /// Visits its options. An absent section visits its defaults.
     virtual void visit(OptionVisitor& v) const = 0;
     /// For readers: an absent section becomes its defaults.
     virtual void make() const = 0;
@@ -97,8 +97,8 @@ class OptionVisitor {
                      const OneOf& words) = 0;
   virtual void section(const char* name, const char* help, const Section& section) = 0;
 
-  /// For readers. Options are visited const, since most visitors only look; a reader was given
-  /// options that are not (Document::read).
+  /// For readers. `visit` is const, because most visitors only read. The options that a reader
+  /// visits are not const objects (Document::read), so the cast is valid.
   template <class T>
   static T& writable(const T& field) {
     return const_cast<T&>(field);
@@ -131,33 +131,33 @@ class OptionVisitor {
   };
 };
 
-/// A number as people write it, in recipes and on the command line: decimal, perhaps with an
-/// exponent. Nothing where the text is none, or not finite.
+/// Parses a number of a recipe or of the command line: decimal, with an optional exponent. nullopt
+/// if the text is not a number or not finite.
 std::optional<double> number_of(std::string_view text);
 
-/// One `key.sub.key=value` of the command line.
+/// An override `key.sub.key=value` of the command line.
 struct Override {
   std::string key, value;
   bool literal = false;  // the value is text as it stands, such as a path, and no YAML
   static Override parse(const std::string& text);  // throws UsageError without an '='
 };
 
-/// A YAML document with its place, already merged with overrides; what it may hold at most says
-/// base/yaml.h. Each value keeps the place it came from: a line of the file, or `--set key`.
+/// A YAML document, merged with overrides. Each value keeps its place: a line of the file, or
+/// `--set key`. base/yaml.h has the limits of size.
 class Document {
  public:
-  static Document file(const std::string& path);  // throws UsageError: missing, no regular file,
-                                                  // not YAML (line, column)
-  static Document text(const std::string& yaml,
-                       const std::string& place);  // throws UsageError: no key: value lines
-  Document with(const std::vector<Override>& overrides) const;  // overrides win
-  /// The section `key` laid over this document (maps merge, everything else is replaced), without
-  /// `key` itself.
+  /// Throws UsageError: missing, not a regular file, not YAML (with line and column).
+  static Document file(const std::string& path);
+  /// Throws UsageError: not a YAML map.
+  static Document text(const std::string& yaml, const std::string& place);
+  /// This document with its values replaced by the overrides.
+  Document with(const std::vector<Override>& overrides) const;
+  /// This document overlaid by `difference`: maps merge, other values are replaced.
   Document overlaid_by(const Document& difference) const;
   std::optional<Document> section(const std::string& dotted_key) const;
   Document without(const std::string& key) const;
-  std::vector<std::pair<std::string, Document>> entries(
-      const std::string& key) const;  // a map of sections, in order
+  /// The entries of the map of sections under `key`, in order.
+  std::vector<std::pair<std::string, Document>> entries(const std::string& key) const;
   Document with_entries(const std::string& key,
                         const std::vector<std::pair<std::string, Document>>& entries) const;
   std::string dump() const;
@@ -177,10 +177,10 @@ class Document {
   std::string place_;
 };
 
-/// The options as YAML, every field resolved, in declaration order.
+/// All options as YAML, in declaration order.
 std::string resolved_yaml(const std::function<void(OptionVisitor&)>& visit);
 
-/// A section or an option as data.
+/// The description of a section or of an option.
 struct OptionRow {
   std::string key;   // dotted, from the section that is visited: `training.steps`
   std::string help;  // one sentence
@@ -193,7 +193,7 @@ struct OptionRow {
 };
 /// Every section and option, in declaration order. The options of absent sections are included.
 std::vector<OptionRow> option_rows(const std::function<void(OptionVisitor&)>& visit);
-/// One line a row: dotted name, default, sentence, range.
+/// One line per row: dotted name, default, description, range.
 std::string help_text(const std::vector<OptionRow>& rows);
 std::string help_text(const std::function<void(OptionVisitor&)>& visit);
 
@@ -206,7 +206,7 @@ std::string resolved(const T& options) {
   return resolved_yaml([&](OptionVisitor& v) { options.visit(v); });
 }
 
-/// The word of `words` nearest to `word` by edit distance, if it is near enough to be meant.
+/// The word of `words` with the least edit distance to `word`. nullopt if no word is close.
 std::optional<std::string> nearest(const std::string& word, const std::vector<std::string>& words);
 
 }  // namespace distal

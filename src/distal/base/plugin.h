@@ -1,6 +1,6 @@
 #pragma once
-// Methods in a shared library of the user's, loaded by `distal --plugin FILE.so ...` or
-// load_plugin(). The whole of one:
+// Plugins: shared libraries with methods of a user. `distal --plugin FILE.so ...` or load_plugin()
+// loads a plugin. A complete plugin:
 //
 //   #include <distal/active/strategy.h>
 //   #include <distal/base/plugin.h>
@@ -12,8 +12,8 @@
 //                                         "authors, title, venue, year");
 //   }
 //
-// A plugin is a program: it runs with the rights of whoever loads it. It stays loaded until the
-// end. Not thread-safe: load before other threads start.
+// A plugin is a program: it runs with the rights of the process that loads it. It stays loaded
+// until the process ends. Not thread-safe: load plugins before other threads start.
 
 #include <functional>
 #include <memory>
@@ -30,8 +30,9 @@
 
 #define DISTAL_TEXT_OF(value) #value
 #define DISTAL_TEXT(value) DISTAL_TEXT_OF(value)
-/// What must be equal in distal and in a plugin: version and public headers of distal, version of
-/// LibTorch, and the C++ ABI (its number, and whether std::string is that of C++11).
+/// The tag that must be equal in distal and in a plugin. It contains the version and the public
+/// headers of distal, the version of LibTorch, and the C++ ABI: its version and the ABI of
+/// std::string.
 #define DISTAL_ABI                                                                    \
   "distal " DISTAL_VERSION " (headers " DISTAL_INTERFACE "), LibTorch " TORCH_VERSION \
   ", C++ ABI " DISTAL_TEXT(__GXX_ABI_VERSION) "." DISTAL_TEXT(_GLIBCXX_USE_CXX11_ABI)
@@ -47,11 +48,11 @@
 
 namespace distal {
 
-/// The methods that a plugin adds. None is in a catalogue before all were found right.
+/// The methods that a plugin adds. They enter the catalogues only after all of them were checked.
 class PluginMethods {
  public:
-  /// A method of a family, as its options name it. `name` is a word of a-z, 0-9 and _. Throws Error
-  /// where the name is no such word, or the family has a method of that name.
+  /// Adds a method to a family. Recipes use `name`, which consists of a-z, 0-9 and _. Throws Error:
+  /// another name, or a name that the family has already.
   template <class Family, class Method>
   void add(const std::string& name, const char* summary, const char* source) {
     static_assert(std::is_base_of_v<Family, Method>, "a method derives from its family");
@@ -75,8 +76,7 @@ class PluginMethods {
   std::vector<Insert> inserts_;
 };
 
-/// What the symbol `distal_plugin` returns a pointer to. `abi` is looked at before anything else is
-/// used.
+/// `distal_plugin()` returns a pointer to this struct. distal checks `abi` before it uses `add`.
 struct Plugin {
   const char* abi;
   void (*add)(PluginMethods& methods);
@@ -88,15 +88,15 @@ struct LoadedPlugin {
   std::vector<std::string> methods;  // in the order in which they were added
 };
 
-/// Adds the methods of a plugin to the catalogues. A file of the same bytes again changes nothing.
-/// Throws UsageError: a file that cannot be read or is no shared library, lacks the symbol, was
-/// built for another distal, or has a name that is taken. Nothing of it is in a catalogue then.
+/// Adds the methods of a plugin to the catalogues. Loading an identical file again has no effect.
+/// Throws UsageError, and adds nothing: the file cannot be read, is not a shared library, lacks the
+/// symbol, was built for another distal, or has a method whose name is taken.
 void load_plugin(const std::string& file);
 
 const std::vector<LoadedPlugin>& loaded_plugins();
 
-/// What results depend on beside computation_id(): the ids of the loaded plugins, sorted, joined by
-/// '+'. Empty without plugins.
+/// The ids of the loaded plugins, sorted and joined by '+'. Empty without plugins. Results depend
+/// on it and on computation_id() (base/revision.h).
 std::string plugins_id();
 
 }  // namespace distal

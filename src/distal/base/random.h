@@ -1,8 +1,8 @@
 #pragma once
-// Named random streams. Each consumer draws from a stream of its own, so that adding one draw
-// somewhere changes nothing elsewhere, and a stream needs no state to resume:
-// `Random(seed).stream("augment", step)` is the same for ever. Generator: splitmix64 (Steele, Lea,
-// Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
+// Named random streams. Each consumer draws from its own stream. A new draw in one consumer
+// therefore does not change the draws of others. No state must be saved to resume:
+// `Random(seed).stream("augment", step)` always gives the same numbers. The generator is splitmix64
+// (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
 
 #include <cstdint>
 #include <string_view>
@@ -15,8 +15,8 @@ class Random {
   using result_type = uint64_t;
   explicit Random(uint64_t seed) : state_(seed) {}
 
-  /// An independent stream that depends on this one's state as it is now (drawing changes it), the
-  /// name and the index.
+  /// An independent stream. It depends on the name, the index and the current state of this stream,
+  /// which every draw changes.
   Random stream(std::string_view name, uint64_t index = 0) const;
 
   uint64_t operator()();                    // uniform over all 64-bit values
@@ -26,7 +26,7 @@ class Random {
   double beta(double a, double b);          // Beta(a, b)
   int64_t below(int64_t n);                 // uniform over 0 .. n-1; n >= 1
   std::vector<int64_t> permutation(int64_t n);
-  /// `count` distinct rows of 0 .. n-1 in random order; all of them when count >= n.
+  /// `count` distinct numbers of 0 .. n-1 in random order. All n numbers if count >= n.
   std::vector<int64_t> choose(int64_t n, int64_t count);
 
   static constexpr uint64_t min() { return 0; }

@@ -1,5 +1,6 @@
 #pragma once
-// What distal was built from. Written by the build (cmake/revision.cmake).
+// The revision that distal was built from. The build generates the definitions
+// (cmake/revision.cmake).
 
 #include <string>
 
@@ -8,9 +9,9 @@ namespace distal {
 /// The git revision, `unknown` outside a checkout. `+` marks uncommitted changes.
 const std::string& revision();
 
-/// A hash of the sources that decide the results of a study: 16 hex digits. It covers the rooms
-/// below report, deploy and cli, without tests. Comments, white space, commits and the place of the
-/// checkout do not change it; any change of code does. It says nothing of libraries, compiler flags
+/// A hash of the sources that the results of a study depend on: 16 hex digits. It covers all rooms
+/// but report, deploy and cli, without tests. Comments, white space, commits and the path of the
+/// checkout do not change it. Any change of code does. It does not cover libraries, compiler flags
 /// or plugins (plugins_id() in base/plugin.h).
 const std::string& computation_id();
 
