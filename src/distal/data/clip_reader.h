@@ -1,6 +1,6 @@
 #pragma once
-// Reads clips: probe, sampling, frame cache; and keeps the quarantine: a video that failed once is
-// not tried again, whoever asks and for whichever of its clips. Thread-safe.
+// Reads the sampled frames of clips through the frame cache. A video that cannot be read goes into
+// the quarantine of the reader. Later reads of its clips fail at once. Thread-safe.
 
 #include <memory>
 #include <span>
@@ -23,45 +23,45 @@ namespace distal {
 struct InputOptions {
   SamplingOptions sampling;
   int64_t size_px = 96;       // the network's square input
-  int64_t short_side_px = 0;  // of cached frames; 0: size_px * 8 / 7
-  double deadline_s = 10;     // per clip; past it the video is quarantined
+  int64_t short_side_px = 0;  // short side of cached frames; 0: size_px * 8 / 7
+  double deadline_s = 10;     // per clip; a video that takes longer goes into quarantine
   void visit(OptionVisitor& v) const;
   bool operator==(const InputOptions&) const = default;
   int64_t cached_short_side_px() const;
-  /// Whether what training may ask of so many clips (pictures of 4 : 3) fills no more than half of
-  /// the cache; false where that is any frame.
+  /// Whether the training frames of so many clips fit into half of the cache, for pictures of 4 :
+  /// 3. False if training may draw any frame.
   bool training_frames_fit(double clips, const CacheOptions& cache) const;
 };
 
-/// Probes are kept in memory, and in `probes/` of the cache's folder, valid while size and time of
-/// the video file stand.
+/// Keeps probes in memory and in the folder `probes/` of the cache. A probe is valid while the size
+/// and the modification time of the video file are unchanged.
 class ClipReader {
  public:
-  /// Throws CacheError: folder cannot be written.
+  /// Throws CacheError: the folder of the cache is not writable.
   ClipReader(InputOptions options, CacheOptions cache);
   ~ClipReader();
   /// Throws Error as distal::probe does.
   VideoInfo probe(const std::string& path);
-  /// The clip's frames at the cached size, where they lie in the cache. `random`: jitter, for
-  /// training; null: centres. `training`: a miss decodes every frame that training may ask for.
-  /// Throws Error, and the video is in quarantine from then on: unreadable, deadline, no memory,
-  /// the file is no longer the one of clip.video_id; at once, with the first reason, where it is
-  /// there already. Throws CacheError: the run must stop. What is made of filmed clips
-  /// (data/derived_view.h) is the same in every call: a mix of centre frames, a view with jitter
-  /// and a cut that its key decides.
+  /// The sampled frames of a clip at the cached size, without a copy. With `random`, frames are
+  /// jittered for training. With null, they are the centres. With `training`, a cache miss decodes
+  /// every frame that training may draw. Throws Error and puts the video into quarantine:
+  /// unreadable, deadline, out of memory, or another content than clip.video_id. Throws Error at
+  /// once, with the first reason, if the video is in quarantine. Throws CacheError, which must stop
+  /// the run. A mix or a view (data/derived_view.h) has the same frames in every call. A mix uses
+  /// centre frames. The key of a view determines its jitter and crop.
   FrameView view(const Clip& clip, Random* random, bool training);
   struct Ahead {
     const Clip* clip;
     bool training = false;
   };
-  /// Brings the centre frames of filmed clips of one video into the cache, and where `training`
-  /// also those that training may ask for, in one pass over it as long as deadline_s lasts; centre
-  /// frames that are missing then clip by clip. Throws as `view` does.
+  /// Decodes the centre frames of filmed clips of one video into the cache. With `training` it also
+  /// decodes the frames that training may draw. It makes one pass over the video, of at most
+  /// deadline_s. It then reads missing centre frames clip by clip. Throws as `view` does.
   void read_ahead(std::span<const Ahead> clips);
-  /// The same as a tensor uint8 [T, H, W, 3].
+  /// The frames of `view` as a tensor uint8 [T, H, W, 3].
   torch::Tensor read(const Clip& clip, Random* random, bool training);
-  std::vector<Quarantined> quarantined()
-      const;  // videos that `view` could not read, in the order of discovery
+  /// The videos that could not be read, in the order of discovery.
+  std::vector<Quarantined> quarantined() const;
   const InputOptions& options() const;
   const CacheOptions& cache_options() const;
   using Counts = FrameCache::Counts;

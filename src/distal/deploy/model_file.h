@@ -1,6 +1,6 @@
 #pragma once
-// What predict and export have in common: a model's file, whoever wrote it, and the videos on a
-// command line.
+// Opens model files, and makes clips of the videos of a command line. The commands predict and
+// export use it.
 
 #include <memory>
 #include <string>
@@ -14,34 +14,35 @@
 
 namespace distal {
 
-/// `net` is null for a file that holds a graph (deploy/export_target.h), whose description stands
-/// beside it.
+/// An opened model file. saved.net is null if the file holds a graph (deploy/export_target.h). Its
+/// description is then in a file beside it.
 struct OpenedModel {
   std::string path;
   SavedModel saved;
   InputOptions input;
 };
-/// Throws Error as load_model does; it knows no classes.
+/// Throws Error as load_model does, and for a model without classes.
 OpenedModel open_model(const std::string& path);
 
-/// [3, T, H, W] of the clips that a model takes.
+/// The size [3, T, H, W] of the clips that a model takes.
 std::vector<int64_t> clip_sizes(const InputOptions& input);
 
-/// Who answers about so many clips. `engine`: libtorch or openvino; empty: the quicker for so many,
-/// or the only one that reads the file. `at_once`: clips that come at once, no more under way; 0:
-/// many. `note` (may be null): why not the quicker. Throws UsageError: an engine that cannot read
-/// such a file, a precision it does not have; Error as openvino_engine does.
+/// The engine that evaluates a model on `clips` clips. `engine` is libtorch, openvino or empty.
+/// Empty selects the faster engine for this number of clips, or the only one that reads the file.
+/// `at_once` is the number of clips in flight; 0: many. `note` (may be null) gets the reason if the
+/// faster engine cannot be used. Throws UsageError: the engine cannot read the file or lacks the
+/// precision. Throws Error as openvino_engine does.
 std::unique_ptr<Engine> engine_of(const OpenedModel& model, const std::string& engine,
                                   const std::string& precision, int64_t clips, int64_t at_once,
                                   std::string* note);
 
-/// Of a CSV (paths relative to its folder), or of videos as named. Labels are left out unless
-/// `labelled`.
+/// The rows of a CSV, with paths relative to its folder, or one row per video. Labels are omitted
+/// unless `labelled`.
 std::vector<Row> rows_of(const std::string& list, const std::vector<std::string>& videos,
                          bool labelled = false);
 
-/// A clip for each of them that can be opened, and those that cannot. `classes`: what the labels of
-/// a list must be; none: they are left out.
+/// A clip for each row that can be opened, and the videos that cannot. Labels must be in `classes`.
+/// Without classes, labels are omitted.
 ClipList clips_of(const std::string& list, const std::vector<std::string>& videos,
                   ClipReader& reader, Progress& progress, const Classes& classes = {});
 

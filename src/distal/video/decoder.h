@@ -1,14 +1,18 @@
 #pragma once
-// Exact frames: `frames(times)` returns the frames shown at those times whatever seek path led
-// there. Seeks go to the key frame that the index (VideoInfo) names; frames are matched by
-// presentation time; only those asked for are converted to RGB and scaled, and frames that nothing
-// needs are not decoded. Where a frame does not come from its key frame, earlier ones are tried,
-// and at last the file's start. In a file with damage each frame is decoded from its own key frame
-// with nothing left out, so that there too it is the same whatever else was asked. A file that is
-// not seekable (VideoInfo) is decoded from its start and its frames are counted: the whole of it
-// takes as long as once, a frame alone as long as all before it. Each frame is turned as it says
-// itself, or as the first one. A file that cannot be read, or is no longer the one that was probed,
-// is an error and never taken for a shorter one. One Decoder belongs to one thread at a time.
+// Exact decoding of frames. The frame for a time does not depend on the other requested times.
+//
+// A seek goes to the key frame that the index (VideoInfo) gives. Frames are matched by presentation
+// time. Frames that no requested frame references are not decoded. Only requested frames are
+// converted to RGB and scaled. If a frame does not come from its key frame, earlier key frames are
+// tried, and finally the start of the file. In a damaged file, each frame is decoded from its own
+// key frame without skipping, so it does not depend on the other requested frames.
+//
+// A file that is not seekable is decoded from its start, and its frames are counted. All frames
+// take one decode of the file. A single frame takes a decode of all frames before it.
+//
+// Each frame is rotated by its own orientation, or else by that of the first frame. A read error or
+// a changed file throws, and is never treated as the end of the video. One thread at a time may use
+// a Decoder.
 
 #include <cstdint>
 #include <memory>
@@ -23,35 +27,38 @@
 namespace distal {
 
 struct Frames {
-  torch::Tensor frames;        // uint8 [T, H, W, 3], RGB, upright
-  torch::Tensor time_s;        // float64 [T], start of each frame
-  std::vector<int64_t> shown;  // [T] index of the frame whose pixels these are: not the one asked
-                               // for where that is damaged
+  torch::Tensor frames;  // uint8 [T, H, W, 3], RGB, upright
+  torch::Tensor time_s;  // float64 [T], start of each frame
+  // [T] index of the frame that the pixels belong to; differs from the requested index if that
+  // frame is damaged
+  std::vector<int64_t> shown;
 };
 
 struct Resize {
-  int64_t short_side_px = 0;  // scales so that the shorter side has this length (bilinear, area
-                              // below half); 0: as stored
-  /// Height and width a video of that size gets.
+  // length of the shorter side after scaling (bilinear, area below half the size); 0: no scaling
+  int64_t short_side_px = 0;
+  /// Height and width after scaling.
   std::pair<int64_t, int64_t> apply(int64_t height, int64_t width) const;
 };
 
 class Decoder {
  public:
-  /// Opens the file. Throws Error: missing, changed since probed, longer than `deadline_s`.
+  /// Opens the file. Throws Error: the file is missing or changed since the probe, or opening takes
+  /// longer than `deadline_s`.
   explicit Decoder(const VideoInfo& info, double deadline_s = 10);
   ~Decoder();
   Decoder(Decoder&&) noexcept;
 
-  /// The frames shown at `times_s` (any order, repeats allowed), in that order. Frames that do not
-  /// come, or that FFmpeg says it patched, are replaced by the nearest earlier sound one (else
-  /// later). Throws Error: nothing readable, the disk failed, the file changed, or longer than
-  /// `deadline_s` (wall time, less the time this thread waited for a processor).
+  /// The frames shown at `times_s`, in the order of `times_s`. Any order and repeats are allowed. A
+  /// frame that is missing, or that FFmpeg marks as corrupt, is replaced by the nearest earlier
+  /// intact frame, or else by the nearest later one. Throws Error: no readable frame, a read error,
+  /// a changed file, or more than `deadline_s` of wall time without the time that the thread waited
+  /// for a processor.
   Frames at_times(std::span<const double> times_s, Resize resize, double deadline_s = 10);
   /// The same by frame index, 0 .. info.frames()-1.
   Frames at_frames(std::span<const int64_t> indices, Resize resize, double deadline_s = 10);
 
-  /// What the last call did, for tests and benches.
+  /// Counts of the last call, for tests and benchmarks.
   struct Work {
     int64_t seeks = 0;
     int64_t decoded = 0;

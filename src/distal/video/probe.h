@@ -1,27 +1,27 @@
 #pragma once
-// What is in a video file: one full pass over its packets (no pixels are decoded) gives content
-// hash, streams, the presentation time of every frame, and signs of damage (cut off, corrupt or
-// overwritten packets; pixels are not judged).
+// Probing of video files. One pass over the packets of a file, without decoding, gives the content
+// hash, the streams, the presentation time of every frame, and signs of damage: truncation, corrupt
+// or overwritten packets. Pixels are not checked.
 //
-// The truth is what FFmpeg's command line decodes from the file's first byte to its last
-// (video/playback.h). The packets alone are believed, and frames reached by seeks, where all of
-// this holds:
-//   * each packet shows one frame as far as its head says, has a presentation time of its own, and
-//   times ascend from entry to entry;
-//   * an entry (a frame from which decoding can start) is one by the container's flag and by the
-//   bytes of H.264, HEVC, AV1, VP8, VP9, MPEG-1, 2
-//     and 4 (video/bitstream.h), or every frame of the codec is;
-//   * nothing that a decoder needs stands where a seek passes it by: palettes, parameters or
-//   orientations that change;
-//   * the file begins with an entry that stands alone, is whole, and its edit list is one span.
-// Else the file is decoded once, to know which frames come. If only that was in doubt (damage, a
-// cut inside a group of pictures, fields, codecs whose I frames only the decoder knows) seeks stay;
-// otherwise frames are numbered as they are decoded from the file's start, always.
+// The reference is the output of FFmpeg's command line when it decodes the file from its first byte
+// to its last (video/playback.h). probe() takes the frame times from the packets, and trusts seeks,
+// only if all of these conditions hold:
+//   * The header of each packet announces one frame. Each packet has a presentation time of its
+//     own. Times ascend from entry to entry.
+//   * An entry is a frame at which decoding can start. The flag of the container and the bytes of
+//     H.264, HEVC, AV1, VP8, VP9, MPEG-1, MPEG-2 or MPEG-4 (video/bitstream.h) agree on it, or
+//     every frame of the codec is an entry.
+//   * No seek skips data that the decoder needs: changes of palettes, parameters or orientation.
+//   * The file begins with an entry that needs no other frame, is complete, and has an edit list of
+//     at most one span.
+// Otherwise probe() decodes the file once to find its frames. Seeks are still trusted if the only
+// doubts were damage, a cut inside a group of pictures, fields, or a codec whose I frames only the
+// decoder recognises. If they are not, every read decodes from the start of the file and counts
+// frames.
 //
-// Probed once per file; the result is a plain value. Patience: 10 s and a second per 10 MB for the
-// pass, the same for the hash; to decode, a minute and a second per MB. Times are seconds from the
-// first shown frame: first pts, edit lists and start offsets are taken out here. Thread-safe: no
-// shared state.
+// A file is probed once. The result is a plain value. The deadline is 10 s and 1 s per 10 MB for
+// the pass, the same for the hash, and 60 s and 1 s per MB for decoding. Times are in seconds from
+// the first shown frame: the first pts, edit lists and start offsets are subtracted. Thread-safe.
 
 #include <cstdint>
 #include <optional>
@@ -35,28 +35,29 @@ struct FileStamp {
   int64_t bytes = 0;
   int64_t modified_ns = 0;
   bool operator==(const FileStamp&) const = default;
-  static std::optional<FileStamp> of(
-      const std::string& path);  // nothing where there is no such file
+  /// nullopt if there is no such file.
+  static std::optional<FileStamp> of(const std::string& path);
 };
 
 struct VideoInfo {
   std::string path;
   std::string id;  // content hash of the whole file, 16 hexadecimal digits
-  // of the file when it was probed
+  // size and modification time of the file when it was probed
   int64_t bytes = 0;
   int64_t modified_ns = 0;
   double duration_s = 0;       // end of the last frame
   std::vector<double> time_s;  // start of each shown frame, ascending, time_s[0] == 0
-  std::vector<int64_t> pts;  // the same in the stream's time base, as the decoder reports them; not
-                             // seekable: 0, 1, 2, ...
-  std::vector<uint8_t>
-      key;  // 1 where a decoder can start; in presentation order; all 0: only from the file's start
-  // as shown: after rotation
+  // the same in the time base of the stream, as the decoder reports it; 0, 1, 2, ... if not
+  // seekable
+  std::vector<int64_t> pts;
+  // 1 if decoding can start at the frame; all 0: only at the start of the file
+  std::vector<uint8_t> key;
+  // as shown, after rotation
   int64_t width = 0;
   int64_t height = 0;
-  bool mirrored = false;  // the first frame is to be turned upside down before it is rotated
-  int rotation = 0;       // degrees clockwise to apply to it: 0, 90, 180, 270
-  bool seekable = true;   // false: frames are numbered as they are decoded from the file's start
+  bool mirrored = false;  // the first frame is flipped vertically before the rotation
+  int rotation = 0;       // rotation of the first frame, degrees clockwise: 0, 90, 180, 270
+  bool seekable = true;   // false: frames are counted in a decode from the start of the file
   std::string doubt;      // why it is not seekable
   bool constant_rate = true;
   double average_rate = 0;  // frames per second
@@ -69,18 +70,18 @@ struct VideoInfo {
 
   FileStamp stamp() const { return {bytes, modified_ns}; }
   int64_t frames() const { return static_cast<int64_t>(time_s.size()); }
-  /// Index of the frame shown at `t_s`: the last one that starts at or before it, or up to a
-  /// microsecond after (times survive text and arithmetic); clamped to [0, frames() - 1].
+  /// Index of the frame shown at `t_s`: the last frame that starts at or before t_s + 1 us, clamped
+  /// to [0, frames() - 1]. The microsecond allows for rounding of times in text and arithmetic.
   int64_t frame_at(double t_s) const;
 };
 
-/// Throws Error with the path and the reason: missing, empty, no video stream, not a video or a
-/// format that names other files, no readable or whole frame, pictures with a side above 16,384 px
-/// or 64 times the other, above 67 megapixels or 256 MB as decoded, patience at its end, changed
-/// meanwhile.
+/// Throws Error with the path and the reason: the file is missing, empty, not a video, of a format
+/// that refers to other files, without a video stream, without a readable and complete frame, or
+/// changed during the call; the deadline has passed; the pictures have a side above 16,384 px, a
+/// side longer than 64 times the other, more than 67 megapixels, or more than 256 MB as decoded.
 VideoInfo probe(const std::string& path);
 
-/// Content hash alone (reads the file once).
+/// Only the content hash. Reads the file once.
 std::string content_id(const std::string& path);
 
 }  // namespace distal

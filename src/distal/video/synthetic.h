@@ -1,7 +1,7 @@
 #pragma once
-// Videos made by code that knows the truth: real H.264 (and other) files whose class is a motion
-// that no single frame shows, or whose frame number is painted as colours. The data of the demo and
-// of the tests.
+// Generated videos with known content, for the demo and for tests. One kind shows a class of motion
+// that a single frame does not show. The other kind shows the number of each frame as colours. The
+// files are encoded with FFmpeg, by default as H.264.
 
 #include <cstdint>
 #include <string>
@@ -19,8 +19,8 @@ struct SyntheticOptions {
   int64_t b_frames = 0;
   int64_t gop = 12;  // frames between key frames
   bool open_gop = false;
-  double first_s =
-      0;  // presentation time of the first frame; MP4 hides what lies before 0 (edit list)
+  // presentation time of the first frame; in MP4 an edit list hides frames before 0
+  double first_s = 0;
   int rotation = 0;  // display matrix: 0, 90, 180, 270 degrees
   std::string codec = "libx264";
   bool audio = false;  // adds a silent audio stream
@@ -28,23 +28,24 @@ struct SyntheticOptions {
   bool operator==(const SyntheticOptions&) const = default;
 };
 
-/// Motion classes: a textured blob on a noisy background that moves left, right, up, down, or turns
-/// clockwise or counter-clockwise at its place; start place, colours, speed, size and background
-/// are drawn from `seed`. The plane is a torus and places and angles are uniform at every moment in
-/// every class, so a still says nothing. The container follows the path's extension: .mp4, .mkv,
-/// .avi, .ts. Throws Error: unknown motion, extension or codec, folder missing.
+/// The classes of motion. A textured blob on a noisy background moves left, right, up or down, or
+/// rotates clockwise or counter-clockwise in place. `seed` determines start position, colours,
+/// speed, size and background. The plane is a torus. Positions and angles are uniform at every time
+/// in every class, so a single frame carries no information about the class. The extension of the
+/// path selects the container: .mp4, .mkv, .avi, .ts. Throws Error: unknown motion, extension or
+/// codec, or a missing folder.
 const std::vector<std::string>& motions();
 void write_motion(const std::string& path, const std::string& motion, uint64_t seed,
                   const SyntheticOptions& options);
 
-/// Each frame is painted with its number as colours that survive compression; `read_number` reads
-/// it back.
+/// Writes a video whose frames show their number as colours that survive compression. `read_number`
+/// reads the number.
 void write_numbered(const std::string& path, const SyntheticOptions& options);
-/// The number painted in a frame uint8 [H, W, 3] given as bytes, at any size; -1 if unreadable.
+/// The number shown in a frame uint8 [H, W, 3] of any size. -1 if unreadable.
 int64_t read_number(const uint8_t* rgb, int64_t height, int64_t width);
 
-/// A folder of motion videos with train.csv, pool.csv and test.csv (path,label,group). Other
-/// options give other file names; classes take turns; every video is a group of its own.
+/// A folder of motion videos with train.csv, pool.csv and test.csv (path,label,group). File names
+/// depend on the options. Classes alternate. Every video is a group of its own.
 struct SyntheticSet {
   std::vector<std::string> classes = {"left", "right", "up", "down"};
   // videos of each list, over all classes
@@ -55,10 +56,10 @@ struct SyntheticSet {
   SyntheticOptions video;
   bool operator==(const SyntheticSet&) const = default;
 };
-/// Writes what is absent, each file whole. Throws Error, before anything is written, where a list
-/// of other content stands in its place: that is somebody's work; Interrupted between two videos.
+/// Writes the missing files, each atomically. Throws Error, before it writes anything, if a list
+/// with other content exists: that list may be a user's. Throws Interrupted between two videos.
 void write_motion_set(const std::string& folder, const SyntheticSet& set);
-/// That Error alone; writes nothing.
+/// Throws the Error of write_motion_set for a list with other content. Writes nothing.
 void require_own_lists(const std::string& folder, const SyntheticSet& set);
 
 struct SyntheticVideo {
