@@ -1,18 +1,18 @@
 #pragma once
-// How far every point lies from the nearest of a growing set of centres, for greedy k-center and
-// k-means++: exact, and lazy. A distance to the nearest centre only ever falls, so what was
-// computed against fewer centres is an upper bound, and a point whose bound cannot win needs no
-// more (the idea of M. Minoux's accelerated greedy algorithm, 1978, and of C. Elkan's k-means, ICML
-// 2003). A pick is then one look at a number a point, and a few points brought up to date, instead
-// of a pass over all of them.
+// Distances from every point to the nearest of a growing set of centres, for greedy k-center and
+// k-means++. The distances are exact and computed lazily. The distance to the nearest centre never
+// grows. A distance to fewer centres is therefore an upper bound. A point whose bound cannot win is
+// not evaluated (the idea of M. Minoux's accelerated greedy algorithm, 1978, and of C. Elkan's
+// k-means, ICML 2003). A pick reads one number per point and updates only a few points.
 //
-// A point may be given in factors: with factors q [M, K] and h [M, D] the point of row i is the
-// outer product q_i h_i, of length K * D, which is never built. Since <q_i h_i, q_j h_j> = <q_i,
-// q_j> <h_i, h_j>,
+// Points may be given as factors. With factors q [M, K] and h [M, D], the point of row i is the
+// outer product q_i h_i of length K * D. The outer product is not computed, because <q_i h_i, q_j
+// h_j> = <q_i, q_j> <h_i, h_j> gives
 //
 //   |x_i - x_j|^2 = |q_i|^2 |h_i|^2 + |q_j|^2 |h_j|^2 - 2 <q_i, q_j> <h_i, h_j>     in K + D steps.
 //
-// With one factor differences are summed: points far from the origin lose nothing to cancellation.
+// With one factor, squared differences are summed, so points far from the origin do not suffer from
+// cancellation.
 
 #include <vector>
 
@@ -27,28 +27,30 @@ class NearestCentre {
   using Factors = std::vector<torch::Tensor>;  // each [M, *]: float32, float64, or bfloat16
                                                // (computed in float32)
 
-  /// The points are used where they lie, 20 bytes a point are kept beside them. `unit`: as if
-  /// scaled to length 1 (one factor only), a point of zeros stays.
+  /// Does not copy the points. Needs 20 further bytes per point. `unit` scales points to length 1
+  /// (only with one factor). A point of zeros stays 0.
   explicit NearestCentre(Factors points, bool unit = false);
 
   int64_t size() const { return static_cast<int64_t>(bound_.size()); }
   /// Makes a row of the pool a centre. O(K + D).
   void add_row(int64_t row);
-  /// Centres from outside the pool, with the same factors [L, *], of any floating type.
+  /// Adds centres that are not rows of the pool, with the same factors [L, *], of any floating
+  /// dtype.
   void add(const Factors& centres);
 
-  /// The row farthest from all centres, at random among equally far ones; any row before the first
-  /// centre. -1: all are centres.
+  /// The row with the largest distance to its nearest centre. Ties are broken at random. Without
+  /// centres, a random row. -1 if all rows are centres.
   int64_t farthest(Random& random);
-  /// A row drawn with probability proportional to weights * squared distance (to weights alone
-  /// before the first centre; weights [M], >= 0, undefined: all 1), any other row where all of that
-  /// is 0. -1: all are centres. Row i has an exponential clock of rate weight * squared distance
-  /// and the first to ring is drawn; the clock's number depends on the draw and on i alone, so that
-  /// a loop that computes every distance draws the same rows.
+  /// Draws a row with probability proportional to weight * squared distance, or to the weight
+  /// without centres. `weights` is [M], >= 0. Undefined weights are all 1. If all products are 0,
+  /// any row that is not a centre. -1 if all rows are centres. Each row has an exponential variable
+  /// with the rate weight * squared distance, and the smallest variable wins. Its random number
+  /// depends only on the draw and the row, so a loop that computes every distance draws the same
+  /// rows.
   int64_t draw(Random& random, const torch::Tensor& weights = {});
 
-  /// Float64 [M] to the nearest centre, every row brought up to date; infinite before the first
-  /// centre, -1 where the row itself is one.
+  /// The squared distance of every row to its nearest centre, float64 [M]. Infinite without
+  /// centres, -1 for a row that is a centre.
   torch::Tensor squared_distance();
   torch::Tensor squared_norm() const;  // float64 [M]
 

@@ -1,6 +1,7 @@
 #pragma once
-// Which clips of the pool to ask about. A strategy sees scores only, never pixels or labels of the
-// pool. Strategies are a family: one file each in strategies/.
+// Strategies choose the clips of the pool to ask about. The input of a strategy is scores. It never
+// sees pixels or labels of the pool. Strategies are a family with one file each in strategies/.
+// Letters: M clips of the pool, K classes, D features, L labelled clips, P forward passes.
 
 #include <memory>
 #include <optional>
@@ -18,35 +19,35 @@ namespace distal {
 struct PoolScores {
   torch::Tensor logits;       // float32 [M, K]
   torch::Tensor embeddings;   // float32 [M, D]
-  torch::Tensor passes;       // float32 [P, M, K], logits of several passes, or of several members
-  torch::Tensor teacher;      // float32 [M, K], probabilities of a teacher that is free to ask
-  torch::Tensor head_weight;  // float32 [K, D] of the linear layer that makes the logits
+  torch::Tensor passes;       // float32 [P, M, K], logits of several forward passes or networks
+  torch::Tensor teacher;      // float32 [M, K], probabilities of a free teacher
+  torch::Tensor head_weight;  // float32 [K, D], weight of the linear layer that gives the logits
   torch::Tensor labelled_embeddings;  // float32 [L, D]; L may be 0, or the tensor undefined
-  torch::Tensor labelled_logits, labelled_targets;  // float32 [l, K], the first l <= L of these
-                                                    // clips; targets are probabilities
-  double teacher_error =
-      -1;  // share of the teacher's answers that were wrong on labelled clips; -1: unknown
-  torch::Tensor duration_s, start_s;  // float64 [M], start_s within the video
-  std::vector<Interned> video;        // [M], the video each clip belongs to
-  std::shared_ptr<const PoolScores>
-      chosen;  // earlier in this round, and the last rows of labelled_embeddings; null: nothing
-  std::shared_ptr<const PoolScores>
-      clips;  // where a row is a video: the clips; null: the rows are clips
-  torch::Tensor
-      row_of_clip;  // int64 [clips], the row each of `clips` belongs to; -1: to none that is here
-  int64_t size() const;  // M, from the first field that is there
+  // float32 [l, K] for the first l <= L labelled clips; targets are probabilities
+  torch::Tensor labelled_logits, labelled_targets;
+  // share of wrong answers of the teacher on labelled clips; -1: unknown
+  double teacher_error = -1;
+  torch::Tensor duration_s, start_s;  // float64 [M], seconds; start_s within the video
+  std::vector<Interned> video;        // [M], the video of each clip
+  // the clips chosen earlier in this round, also the last rows of labelled_embeddings; null: none
+  std::shared_ptr<const PoolScores> chosen;
+  // the clips, if a row is a whole video; null: the rows are clips
+  std::shared_ptr<const PoolScores> clips;
+  // int64 [clips], the row of each of `clips`; -1: none of these rows
+  torch::Tensor row_of_clip;
+  int64_t size() const;  // M, from the first defined field
 };
 
-/// The pool of those rows alone; what is labelled stays.
+/// The scores of the given rows. The scores of labelled clips stay.
 PoolScores subset(const PoolScores& scores, const std::vector<int64_t>& rows);
 
-/// What a strategy looks at, so that nothing else is computed.
+/// The scores that a strategy requires. Other scores are not computed.
 struct Needs {
   bool logits = true;
   bool embeddings = false;       // of the labelled clips too
   bool head = false;             // head_weight
   bool labelled_logits = false;  // and labelled_targets
-  bool teacher = false;          // a teacher that is free to ask
+  bool teacher = false;          // probabilities of a free teacher
   bool teacher_error = false;
   std::string passes;  // dropout, augmented, members; empty: none
   int64_t pass_count = 0;
@@ -58,55 +59,60 @@ struct Needs {
 class Strategy {
  public:
   virtual ~Strategy() = default;
-  /// Score of each clip, float64 [M], larger is asked first; nullopt for strategies that choose
-  /// sets.
+  /// The score of each clip, float64 [M]. Larger scores are asked first. nullopt if the strategy
+  /// chooses sets of clips instead.
   virtual std::optional<torch::Tensor> score(const PoolScores& scores, Random random) const {
     return std::nullopt;
   }
-  /// At most `count` distinct rows, int64, best first. Default: the largest scores, ties by a
-  /// random order. Throws Error for NaN in what it uses.
+  /// At most `count` distinct rows, int64, best first. The default takes the largest scores and
+  /// breaks ties at random. Throws Error for NaN in the scores that it uses.
   virtual torch::Tensor select(const PoolScores& scores, int64_t count, Random random) const;
   virtual Needs needs() const { return {}; }
-  /// How it takes features before it measures distances, where toolkits differ; empty: nothing to
-  /// say.
+  /// A note for the user on the normalisation of features, in which toolkits differ. Empty: no
+  /// note.
   virtual std::string distances() const { return ""; }
 };
 
-/// Whether it scores clips, or else chooses sets.
+/// Whether the strategy scores clips. If not, it chooses sets.
 bool scores_clips(const Strategy& strategy);
 
-/// Limits around any strategy. A whole video costs as many answers as it has clips, so per_video
-/// and gap_s are for ask: clip only.
+/// Limits on the choice of any strategy. per_video and gap_s apply only to ask: clip. A whole video
+/// costs as many answers as it has clips.
 struct SelectionOptions {
-  std::string ask = "clip";        // clip, or video: all its clips at once
-  std::string aggregate = "mean";  // asked by video: how the scores of its clips become one: mean,
-                                   // max, or the mean of the top_m
-  int64_t top_m =
-      0;  // largest scores of a video that count; 0: the square root of its clips, rounded up
+  std::string ask = "clip";  // clip, or video: all its clips at once
+  // with ask: video, the score of a video: the mean of the scores of its clips, their max, or
+  // top_m: the mean of the top_m largest
+  std::string aggregate = "mean";
+  int64_t top_m = 0;             // 0: the square root of the number of clips, rounded up
   std::string unit = "answers";  // what the budget counts: answers, or seconds of video
   std::string fill = "rank";     // rank, or knapsack: by score per second
   int64_t per_video = 0;         // at most this many clips of one video in a round; 0: no limit
-  double gap_s =
-      0;  // the least time between the starts of two clips of one video in a round; 0: no limit
-  bool class_balance = false;  // even numbers of each predicted class, as far as the pool has them
+  // least time between the starts of two clips of one video in a round; 0: no limit
+  double gap_s = 0;
+  bool class_balance = false;  // equally many clips of each predicted class, if the pool has them
   void visit(OptionVisitor& v) const;
   bool operator==(const SelectionOptions&) const = default;
 };
 
-/// What of these options cannot hold together, or not with this strategy, and what would; empty:
-/// nothing.
+/// The message about options that contradict each other or the strategy, with the fix. Empty: there
+/// is no contradiction.
 std::string contradiction(const SelectionOptions& options, const Strategy& strategy);
 
-/// Rows to ask, best first; the sum of costs never exceeds `budget` (answers or seconds) and, in
-/// answers, meets it exactly while the pool has clips that the limits allow: what does not fit is
-/// skipped, the next by rank is tried. Asked by video, a scoring strategy ranks videos by the
-/// aggregate of their clips' scores; a set strategy sees one row a video, the mean of its clips'
-/// embeddings and probabilities. Set strategies are asked again with what they chose counted as
-/// labelled. fill: knapsack ranks by score per second (scores less the smallest of the pool where
-/// that is below 0) and takes the best single clip or video first where it is worth more than all
-/// of that: at least half of the best possible sum of scores, where no other limit is set (Dantzig,
-/// Discrete-variable extremum problems, Operations Research 1957). Throws Error: NaN, a
-/// contradiction, a budget below 0, seconds, starts or videos asked for where the pool has none.
+/// Chooses rows of the pool, best first. The sum of their costs never exceeds `budget` (answers or
+/// seconds). In answers it equals the budget as long as the pool has clips that the limits allow. A
+/// clip that does not fit is skipped, and the next clip by rank is tried.
+///
+/// With ask: video, a scoring strategy ranks videos by the aggregate of the scores of their clips.
+/// A set strategy gets one row per video: the mean of the embeddings and of the probabilities of
+/// its clips. A set strategy is called repeatedly, with its earlier choices counted as labelled.
+///
+/// fill: knapsack ranks by score per second. If the smallest score of the pool is below 0, it is
+/// subtracted first. If the best single clip or video has a larger score than the sum of this
+/// choice, it is taken first. Without other limits, the sum of scores is at least half of the
+/// optimum (Dantzig, Discrete-variable extremum problems, Operations Research 1957).
+///
+/// Throws Error: NaN, a contradiction, a budget below 0, or an option that needs seconds, starts or
+/// videos that the pool does not have.
 torch::Tensor select(const Strategy& strategy, const PoolScores& scores, double budget,
                      const SelectionOptions& options, Random random);
 
