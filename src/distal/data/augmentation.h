@@ -1,8 +1,8 @@
 #pragma once
-// Augmentation families: one file each in augmentations/, chosen as `augment: {family: {name:
-// mixup, alpha: 0.4}}`. What `augment` says itself (crop, flip, colour: data/augment.h) comes
-// first, clip by clip. A family then works on the whole batch, so that it may mix clips, and their
-// truth and the teacher's word with them by the exact share of the voxels. Letters: N clips, C
+// Augmentations of whole batches, a family with one file each in augmentations/. A recipe chooses
+// one as `augment: {family: {name: mixup, alpha: 0.4}}`. Crop, flip and colour (data/augment.h)
+// come first, clip by clip. The augmentation then gets the whole batch, so it may mix clips. It
+// mixes labels and teacher's probabilities by the share of the voxels. Letters: N clips, C
 // channels, T frames, H W pixels, K classes. Thread-safe.
 
 #include <string>
@@ -19,20 +19,20 @@ class Augmentation {
  public:
   virtual ~Augmentation() = default;
 
-  /// The batch, augmented: a pure function of its arguments, as many clips of the same size, in
-  /// [-1, 1]. What came in stays as it is; what a family does not change is shared with it. Each
-  /// clip has a draw of its own, which holds for all of its frames or moves evenly over them. Rows
-  /// and weights stay: a mix stands in the place of its first clip. Of targets and teacher, what is
-  /// known stays known and sums to 1, what is unknown stays unknown. A `second` view is not looked
-  /// at. Clips must lie one after another, float32.
+  /// Returns the augmented batch: as many clips of the same size, in [-1, 1]. A pure function. It
+  /// does not modify `batch`, and shares unchanged tensors with it. Each clip has its own draw. A
+  /// draw is the same for all frames of the clip or changes evenly over them. Rows and weights
+  /// stay: a mix takes the place of its first clip. Known rows of targets and teacher stay known
+  /// and sum to 1. Unknown rows stay unknown. The `second` view is ignored. The clips must be
+  /// contiguous float32.
   virtual Batch apply(const Batch& batch, Random random) const = 0;
 
-  /// Those of its transforms, as its options are, that may change what class a clip shows while the
-  /// label stays. None may be mixed with a classifier that is not told (`head_classes`).
+  /// The transforms, under the present options, that may change the class that a clip shows but not
+  /// its label. A study warns about them unless a prediction head tells them (head_classes).
   virtual std::vector<std::string> label_changing() const { return {}; }
 
-  /// The classes of the prediction head that comes with it (train/task_aware.h); 0: none. With a
-  /// head, Batch::transform says which transform each clip went through.
+  /// The number of classes of the prediction head for transforms (train/task_aware.h). 0: no head.
+  /// With a head, Batch::transform is the transform of each clip.
   virtual int64_t head_classes() const { return 0; }
   virtual double head_weight() const { return 0; }  // of the head's cross entropy
 };

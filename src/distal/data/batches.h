@@ -1,5 +1,5 @@
 #pragma once
-// From clips to batches: the order of an epoch, augmentation drawn once per clip, prefetch threads.
+// Makes batches of clips for training and evaluation, with prefetch threads.
 
 #include <memory>
 #include <optional>
@@ -19,46 +19,50 @@
 namespace distal {
 
 struct Batch {
-  torch::Tensor clips;  // float32 [N, 3, T, H, W] in [-1, 1] (x / 127.5 - 1)
-  torch::Tensor
-      targets;  // float32 [N, K] the truth, or soft labels of that rank; NaN rows where unknown
-  torch::Tensor rows;     // int64 [N], row of each clip in the list the batches were made from
+  torch::Tensor clips;    // float32 [N, 3, T, H, W] in [-1, 1] (x / 127.5 - 1)
+  torch::Tensor targets;  // float32 [N, K], label probabilities; NaN rows: unknown
+  torch::Tensor rows;     // int64 [N], row of each clip in the list of samples or clips
   torch::Tensor weights;  // float32 [N], loss weight of each clip
-  torch::Tensor teacher;  // float32 [N, K] probabilities a teacher gave; NaN rows where it did not
-  torch::Tensor second;   // float32 [N, 3, T, H, W] another view of the same clips; undefined where
-                          // none was asked for
-  torch::Tensor transform;  // int64 [N], which transformation each clip went through; undefined
-                            // where no family of augment tells
-  /// With every tensor on the device; those that lie there already are no copies.
+  torch::Tensor teacher;  // float32 [N, K], probabilities of the teacher; NaN rows: no answer
+  // float32 [N, 3, T, H, W], second view of the same clips; undefined unless `views` is 2
+  torch::Tensor second;
+  // int64 [N], transform of each clip; undefined unless augment.family has a prediction head
+  torch::Tensor transform;
+  /// The batch on the device. Tensors that are there already are not copied.
   Batch to(const torch::Device& device) const;
 };
 
-/// One clip as it is trained on: which clip, its truth, its weight, a teacher's word.
+/// A training sample: a clip with its label, its weight and the teacher's probabilities.
 struct Sample {
   Clip clip;
   std::vector<float> target;  // K probabilities; empty: unknown
   float weight = 1;
   std::vector<float> teacher;  // K probabilities; empty: not asked
-  /// The truth where known, else the teacher's word; perhaps empty.
+  /// The target if it is known, or else the teacher's probabilities. May be empty.
   const std::vector<float>& known() const { return target.empty() ? teacher : target; }
   int64_t likely() const;  // the class of the largest entry of known(); -1 where it is empty
 };
 
-/// Training batches for steps first_step, first_step + 1, ...: the order, the jitter and the
-/// augmentation of step s depend on (random, s) alone, so a resumed run sees the same batches bit
-/// for bit, with any number of threads (as long as no video goes into quarantine half-way).
-/// Prefetch threads read ahead (0: `next` reads itself). One thread calls `next`. Every epoch
-/// visits each sample once in a fresh order and batches run across the border of epochs, unless
-/// `class_balanced`: then every run of as many samples as there are classes has one of each class
-/// (by the target's largest entry, else the teacher's), and each class visits its own samples in
-/// turn. A clip of a video in quarantine (ClipReader::quarantined) is replaced by the next of the
-/// same draw. augment.flip_labels must have been resolved (AugmentOptions::resolve). augment.family
-/// works on each whole batch; its draws depend on (random, step) too. Batches of two views take
-/// none. `share`: the rows of each batch that this rank of several reads. The clips, jitter and
-/// augmentation of all ranks together are those of one that reads it all; only augment.family sees,
-/// and mixes, the rows of its rank alone, by draws of its own. With `views` 2 a batch has a
-/// `second` view of each clip too, with jitter and augmentation of its own; the first views and the
-/// order are those of `views` 1.
+/// Training batches of the steps first_step, first_step + 1, ... The order, the jitter and the
+/// augmentation of step s depend only on (random, s). A resumed run therefore gets the same batches
+/// bit for bit, with any number of threads, unless a video goes into quarantine meanwhile.
+/// `threads` prefetch threads read ahead. With 0 threads, `next` reads. Only one thread may call
+/// `next`.
+///
+/// Every epoch visits each sample once in a new order. A batch may continue into the next epoch.
+/// With `class_balanced`, every K consecutive samples contain one of each of the K classes, and
+/// each class visits its samples in turn. The class of a sample is the largest entry of its target,
+/// or else of the teacher's probabilities. A clip of a video in quarantine
+/// (ClipReader::quarantined) is replaced by the next sample of the same permutation.
+///
+/// Call AugmentOptions::resolve on `augment` first. augment.family is applied to each batch, with
+/// draws that depend on (random, s). It is not applied to batches of two views. With `views` 2, a
+/// batch has a `second` view of each clip with its own jitter and augmentation. The first views and
+/// the order are those of `views` 1.
+///
+/// `share` selects the rows of each batch that this rank reads. All ranks together read the clips
+/// of a single rank, with the same jitter and augmentation. augment.family is the exception: it
+/// mixes only the rows of its rank, with its own draws.
 class TrainingBatches {
  public:
   TrainingBatches(ClipReader& reader, std::vector<Sample> samples, int64_t classes,
@@ -71,10 +75,10 @@ class TrainingBatches {
   std::unique_ptr<State> state_;
 };
 
-/// Evaluation batches: each clip once, in order, centre frames and centre crop. A clip of a video
-/// in quarantine gives no row. The clips must outlive the batches. With `augment` the centre frames
-/// are cropped, flipped and coloured by a draw that depends on the random and the row alone
-/// (augment.family is left out); flips that change labels are not for evaluation.
+/// Evaluation batches: each clip once, in order, with centre frames and centre crop. A clip of a
+/// video in quarantine has no row. The clips must outlive the batches. With `augment`, the centre
+/// frames are cropped, flipped and coloured. The draw depends only on `random` and the row.
+/// augment.family is ignored. `augment` must not contain flips that change labels.
 class EvaluationBatches {
  public:
   EvaluationBatches(ClipReader& reader, std::span<const Clip> clips, int64_t classes,
@@ -84,7 +88,7 @@ class EvaluationBatches {
   EvaluationBatches(ClipReader& reader, ClipRefs clips, int64_t classes, int64_t batch_size,
                     int64_t threads, std::optional<AugmentOptions> augment = std::nullopt,
                     Random random = Random(0));
-  /// Of clips that nobody else keeps.
+  /// Takes ownership of the clips.
   EvaluationBatches(ClipReader& reader, std::vector<Clip>&& clips, int64_t classes,
                     int64_t batch_size, int64_t threads,
                     std::optional<AugmentOptions> augment = std::nullopt,

@@ -1,9 +1,10 @@
 #pragma once
-// Distillation losses, a family: one file each in losses/. A loss sees a Lesson: a batch as the
-// student, the truth and a teacher know it. A teacher far away gives *probabilities*; a temperature
-// is re-created from them exactly: softmax(z / tau) = normalise(softmax(z)^(1 / tau)). One at hand
-// looks at the same view and shows its features too. A loss holds no state: what it trains or keeps
-// beside the networks is a module that the loop owns. Any thread.
+// Distillation losses, a family with one file each in losses/. The input of a loss is a Lesson: the
+// outputs of the student, the labels and the answers of the teacher for a batch. A remote teacher
+// gives only probabilities. They determine the probabilities at any temperature: softmax(z / tau) =
+// normalise(softmax(z)^(1 / tau)). With `matching`, the teacher's network runs on the same view and
+// also gives features. A loss has no state. Modules that it trains or keeps belong to the training
+// loop. Thread-safe. Letters: N clips, C channels, T frames, H W pixels, K classes, D features.
 
 #include <map>
 #include <memory>
@@ -19,97 +20,99 @@
 
 namespace distal {
 
-/// Named parts of a loss; what is minimised is their sum.
+/// Named parts of a loss. Training minimises their sum.
 using Losses = std::vector<std::pair<std::string, torch::Tensor>>;
 torch::Tensor total(const Losses& losses);
 
-/// Intermediate maps by their published names (models/layers.h, Taps): [N, C, T, H, W], or frame by
-/// frame [N * T, C, H, W].
+/// Feature maps by their published names (Taps, models/layers.h): [N, C, T, H, W], or [N * T, C, H,
+/// W] for networks of single frames.
 using Maps = std::map<std::string, torch::Tensor>;
 
 struct Lesson {
   Output student;         // logits float32 [N, K], embedding float32 [N, D]
-  torch::Tensor teacher;  // float32 [N, K] probabilities; NaN rows where it did not answer
-  torch::Tensor truth;    // float32 [N, K] one-hot or soft; NaN rows where unknown
+  torch::Tensor teacher;  // float32 [N, K] probabilities; NaN rows: no answer
+  torch::Tensor truth;    // float32 [N, K] one-hot or soft labels; NaN rows: unknown
   torch::Tensor weights;  // float32 [N]
-  torch::Tensor rows;   // int64 [N], which of the samples each clip is; undefined where nothing is
-                        // kept by sample
-  double progress = 0;  // share of the training that is done, in [0, 1)
-  torch::Tensor teacher_embedding;     // float32 [N, D'] of the same view; undefined unless the
-                                       // teacher's network is at hand
+  // int64 [N], sample of each clip; undefined if no memory bank needs it
+  torch::Tensor rows;
+  double progress = 0;  // finished share of the training, in [0, 1)
+  // float32 [N, D'] of the same view; undefined without the teacher's network
+  torch::Tensor teacher_embedding;
   Maps student_maps, teacher_maps;     // empty unless the loss needs them
-  torch::nn::Module* parts = nullptr;  // what DistillLoss::parts made
+  torch::nn::Module* parts = nullptr;  // the module of DistillLoss::parts
 };
 
 class DistillLoss {
  public:
   virtual ~DistillLoss() = default;
-  /// Each part is a scalar: the weighted mean over the clips it applies to, 0 without any; a clip
-  /// of weight w counts as w clips. `truth` is what labels say, everything else comes from the
-  /// teacher: a row of NaN in `teacher` learns from its truth alone, a row without either counts
-  /// nowhere. No gradient into the teacher. float64 stays float64; half precision is computed in
-  /// float32. Throws Error: a map that the network does not leave.
+  /// The parts of the loss. Each part is a scalar: the weighted mean over the clips that it applies
+  /// to, or 0 without such clips. The part `truth` is the loss of the labels. All other parts are
+  /// losses of the teacher. A clip with a NaN row in `teacher` contributes only to `truth`. A clip
+  /// with neither contributes nothing. There is no gradient into the teacher. float64 stays
+  /// float64. Half precision is computed in float32. Throws Error: the network does not give a
+  /// required map.
   virtual Losses losses(const Lesson& lesson) const = 0;
 
-  /// False: teacher-free, it has something to say about truth alone.
+  /// False if the loss also works with labels alone.
   virtual bool needs_teacher() const { return true; }
-  /// Whether it wants teacher_embedding, and the maps of both sides.
+  /// Whether the loss needs teacher_embedding, and whether it needs the maps of both networks.
   virtual bool needs_teacher_network() const { return false; }
   virtual bool needs_maps() const { return false; }
-  /// Whether it trains the classifier. One that compares features alone does not: `answer_losses`
-  /// are then learned beside it.
+  /// Whether the loss trains the classifier. A loss that only compares features does not. Training
+  /// then adds `answer_losses`.
   virtual bool teaches_classes() const { return !needs_teacher_network(); }
 
-  /// Regressors, projections (parameters), memory banks (buffers): trained and checkpointed beside
-  /// the net, in float32; null: nothing. They are made on the CPU; who asked takes them to the
-  /// networks' device. `example`: a lesson of one clip with the right sizes; `samples`: how many
-  /// clips there are to learn from.
+  /// The module of the loss, or null. It holds regressors and projections as parameters, and memory
+  /// banks as buffers. They are float32, and are trained and checkpointed with the network. The
+  /// module is made on the CPU. The caller moves it to the device of the networks. `example` is a
+  /// lesson of one clip with the right sizes. `samples` is the number of training samples.
   virtual std::shared_ptr<torch::nn::Module> parts(const Lesson& example, int64_t samples,
                                                    Random random) const {
     return nullptr;
   }
-  /// After the `losses` of each batch of a training, under no_grad: puts the batch into a memory
-  /// bank.
+  /// Stores the batch in a memory bank. Training calls it after `losses`, under no_grad.
   virtual void remember(const Lesson& lesson) const {}
 };
 
-/// What is learned of the answers: tau^2 CE(p_t^tau, softmax(z / tau)) as `teacher`, and CE with
-/// the truth as `truth` for clips without a teacher's word.
+/// The loss of the teacher's answers, tau^2 CE(p_t^tau, softmax(z / tau)), as part `teacher`. For
+/// clips without an answer, the cross entropy with the label as part `truth`.
 Losses answer_losses(const Lesson& lesson, double tau = 1);
 
-/// -sum_k p_k log q_k, weighted mean over rows; rows of NaN are left out (0 when none is left).
-/// Label smoothing epsilon moves p to (1 - eps) p + eps / K.
+/// The cross entropy -sum_k p_k log q_k, as weighted mean over the rows without NaN. 0 without such
+/// rows. Label smoothing eps replaces p by (1 - eps) p + eps / K.
 torch::Tensor soft_cross_entropy(const torch::Tensor& logits, const torch::Tensor& probabilities,
                                  const torch::Tensor& weights, double smoothing = 0);
 
-/// (1 - eps) p + eps / K: label smoothing as in Szegedy et al., CVPR 2016, arXiv 1512.00567,
-/// section 7 (others spread eps over the K - 1 wrong classes). Rows of NaN stay NaN.
+/// Label smoothing (1 - eps) p + eps / K, as in Szegedy et al., CVPR 2016, arXiv 1512.00567,
+/// section 7. Other implementations distribute eps over the K - 1 wrong classes. Rows of NaN stay
+/// NaN.
 torch::Tensor smoothed(const torch::Tensor& probabilities, double smoothing);
 
-/// p^(1/tau) normalised, p clamped to >= 1e-8.
+/// Normalised p^(1 / tau), with p clamped to >= 1e-8.
 torch::Tensor retemper(const torch::Tensor& probabilities, double tau);
 
-/// Rows of [N, K] without NaN, bool [N].
+/// Whether each row of [N, K] is without NaN, bool [N].
 torch::Tensor known_rows(const torch::Tensor& rows);
 
-/// sum(w v) over the rows of `values` [N] where `applies` (bool [N]), over the sum of w where
-/// `counted`; 0, with a gradient of 0, where that is none. Parts of one loss count the same rows,
-/// so that every row weighs the same in their sum.
+/// The sum of weight * value over the rows with `applies`, divided by the sum of weights over the
+/// rows with `counted`. 0, with a gradient of 0, if no row is counted. `values` and `weights` are
+/// [N], the masks are bool [N]. All parts of a loss count the same rows, so every row has the same
+/// weight in their sum.
 torch::Tensor weighted_mean(const torch::Tensor& values, const torch::Tensor& weights,
                             const torch::Tensor& applies, const torch::Tensor& counted);
 
-/// -sum_k p_k log_softmax(logits)_k, [N]; 0 for rows of NaN in `probabilities`. Logits come as
-/// float32 or float64.
+/// -sum_k p_k log_softmax(logits)_k of each row, [N]. 0 for rows of NaN in `probabilities`. The
+/// logits are float32 or float64.
 torch::Tensor cross_entropy_rows(const torch::Tensor& logits, const torch::Tensor& probabilities);
 
-/// KL(p || softmax(logits)), [N], under the same terms.
+/// KL(p || softmax(logits)) of each row, [N]. The conditions of cross_entropy_rows apply.
 torch::Tensor divergence_rows(const torch::Tensor& logits, const torch::Tensor& probabilities);
 
-/// The class of each row, int64 [N]: the truth's largest entry where it is known, else the
-/// teacher's (0 where neither is).
+/// The class of each row, int64 [N]: the largest entry of `truth` if it is known, or else of
+/// `teacher`. 0 if neither is known.
 torch::Tensor likely_classes(const Lesson& lesson);
 
-/// Half precision to float32, everything else as it is.
+/// Converts half precision to float32. Other dtypes stay.
 torch::Tensor at_least_float32(const torch::Tensor& logits);
 
 }  // namespace distal
