@@ -1,7 +1,7 @@
 #pragma once
-// A string that many things share: one word wide, kept once for as long as the program runs. For
-// names that are few beside what bears them: a pool of 100,000 clips names 5,000 videos. Reads as a
-// std::string; thread-safe.
+// An interned string. Equal strings share one copy, which is never freed. The object has the size
+// of a pointer. Use it for few names with many uses: a pool of 100,000 clips may have 5,000 videos.
+// Converts to std::string. Thread-safe.
 
 #include <compare>
 #include <concepts>

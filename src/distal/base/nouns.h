@@ -1,6 +1,6 @@
 #pragma once
-// The nouns every room shares. Times are seconds of presentation time, measured from the first
-// shown frame of the file.
+// Types that all rooms share. Times are presentation times in seconds from the first shown frame of
+// the file.
 
 #include <cstdint>
 #include <limits>
@@ -15,8 +15,8 @@
 
 namespace distal {
 
-/// A half-open part of one video, [start_s, end_s). The one unit everywhere; a whole video is a
-/// clip too, and so is what is made of filmed clips: a mix of two, or a fixed view of one
+/// A half-open part of one video, [start_s, end_s). A whole video is also a clip. A filmed clip is
+/// part of a video file. Mixes of two filmed clips and fixed views of a filmed clip are also clips
 /// (data/derived_view.h).
 struct Clip {
   Interned video;     // path as opened
@@ -31,18 +31,18 @@ struct Clip {
 
   double duration_s() const { return end_s - start_s; }
   bool filmed() const { return view == 0 && !mixed; }
-  /// The name of a clip in stores and reports: video hash and times in milliseconds,
-  /// VIDEO@START-END; a view VIDEO@START-END#N, a mix VIDEO@START-END*LAMBDA[~FADE]+OTHER.
+  /// The key of a clip in stores and reports. VIDEO@START-END consists of the video hash and times
+  /// in milliseconds. A view is VIDEO@START-END#N. A mix is VIDEO@START-END*LAMBDA[~FADE]+OTHER.
   std::string key() const;
 };
 
-/// Some clips of a list that outlives them, in an order of their own: a pool has many.
+/// References to clips of a list, in any order. The list must outlive them.
 using ClipRefs = std::vector<const Clip*>;
 ClipRefs refs_of(std::span<const Clip> clips);
 ClipRefs refs_of(std::vector<Clip>&&) = delete;
 
-/// lambda of a clip, 1 - lambda of `other`; with fade > 0 lambda runs over the frames
-/// (active/mixup.h, blend).
+/// A mix takes lambda of the clip and 1 - lambda of `other`. With fade > 0, lambda changes over the
+/// frames (blend in active/mixup.h).
 struct Clip::Mixed {
   Clip other;
   // as they stand in the key, to four digits
@@ -50,11 +50,11 @@ struct Clip::Mixed {
   double fade = 0;
 };
 
-/// The filmed clips by key, and what is made of them by its key; nothing where the key, or a part
-/// of it, is none of theirs.
+/// find_clip returns the filmed clip, view or mix with the key. nullopt if a clip of the key is not
+/// in `filmed`, which maps keys to filmed clips.
 using FilmedClips = std::map<std::string, Clip>;
 std::optional<Clip> find_clip(const std::string& key, const FilmedClips& filmed);
-/// `clip` mixed with `other`: filmed clips both. Its label is unknown.
+/// The mix of two filmed clips. Its label is unknown.
 Clip mixed_clip(Clip clip, const Clip& other, double lambda, double fade = 0);
 
 struct Classes {

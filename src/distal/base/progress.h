@@ -1,6 +1,6 @@
 #pragma once
-// Progress of long work: what the library tells whoever watches. The library prints nothing itself.
-// A program derives a sink of its own, or shows a ConsoleProgress.
+// Progress of long work. The library reports progress to a sink and prints nothing itself. A
+// program uses ConsoleProgress or derives its own sink.
 
 #include <chrono>
 #include <cstdint>
@@ -9,30 +9,31 @@
 
 namespace distal {
 
-/// A sink of progress. Work is a sequence of stages, each with a begin, steps and an end. Several
-/// threads may call the same one; a sink locks what it keeps.
+/// A sink of progress. Work is a sequence of stages. Each stage has a begin, steps and an end.
+/// Several threads may call a sink, so it must lock its state.
 class Progress {
  public:
   virtual ~Progress() = default;
 
-  /// A stage begins: `what` is done to `total` of `unit`, such as ("probing", 40, "videos"). The
-  /// stage before is over, whether it was ended or not.
+  /// Begins a stage: `what` for `total` items of `unit`, such as ("probing", 40, "videos"). This
+  /// ends the previous stage.
   virtual void begin(const std::string& what, int64_t total, const std::string& unit) = 0;
-  /// `done` of the stage's total; `note` says how it goes. Throws Interrupted after a signal
-  /// (base/interrupted.h), whatever the sink, so that a loop that steps ends at a safe point.
+  /// Reports that `done` items of the stage are finished. `note` is a remark for the user. Throws
+  /// Interrupted after a signal (base/interrupted.h), with every sink, so the calling loop ends at
+  /// a safe point.
   void step(int64_t done, const std::string& note = "");
-  /// The stage is over. Without one nothing happens.
+  /// Ends the stage. Without a stage it has no effect.
   virtual void end() = 0;
-  /// A line of its own: a warning, a round. It may come outside of a stage.
+  /// Shows a line, such as a warning or the result of a round. May be called outside of a stage.
   virtual void say(const std::string& line) = 0;
 
  private:
-  /// What `step` tells the sink, unless a signal arrived.
+  /// `step` calls it unless a signal arrived.
   virtual void stepped(int64_t done, const std::string& note) = 0;
 };
 
-/// Writes to stderr: on a terminal a bar with rate and remaining time, elsewhere a line every 10 s;
-/// quiet: nothing. A stderr that cannot be written stops nothing.
+/// Writes to stderr. On a terminal it shows a bar with rate and remaining time. Otherwise it writes
+/// a line every 10 s. Quiet mode writes nothing. Errors of stderr are ignored.
 class ConsoleProgress final : public Progress {
  public:
   enum class Mode { automatic, quiet };

@@ -1,9 +1,9 @@
 #pragma once
-// Augmentation, its parameters drawn once per clip so that frames stay consistent (drawn per frame
-// they would be motion): scale and crop at a random place (the multi-scale crop of Wang et al.,
-// "Temporal Segment Networks", ECCV 2016, arXiv 1608.00859, square), horizontal flip with a label
-// map (left becomes right), colour. Everything here is a pure function of its arguments and of the
-// Random; safe from any thread.
+// Augmentation of single clips: a crop of random scale and position, a horizontal flip, and colour.
+// The crop is the multi-scale crop of Wang et al., "Temporal Segment Networks", ECCV 2016, arXiv
+// 1608.00859, but square. A flip may change the label (left becomes right). The parameters are
+// drawn once per clip, because different draws per frame would look like motion. All functions are
+// pure functions of their arguments and of the Random. Thread-safe.
 
 #include <string>
 #include <vector>
@@ -19,32 +19,33 @@
 namespace distal {
 
 struct AugmentOptions {
-  std::vector<double> scales = {
-      1, 0.875, 0.75};  // crop side over short side, drawn evenly; empty: centre crop
-  double flip = 0;      // probability of a horizontal flip
+  // crop side relative to the short side, drawn uniformly; empty: centre crop
+  std::vector<double> scales = {1, 0.875, 0.75};
+  double flip = 0;                       // probability of a horizontal flip
   std::vector<std::string> flip_labels;  // "left:right" pairs that change places under a flip
   // +- range of the factor around 1
   double brightness = 0;
   double contrast = 0;
   double saturation = 0;
-  Choice<Augmentation> family{
-      "none"};  // what happens to the clips of a batch after that; not yet `visit`ed: nothing
+  // augmentation of the whole batch after these; no effect before `visit`
+  Choice<Augmentation> family{"none"};
   void visit(OptionVisitor& v) const;
   bool operator==(const AugmentOptions&) const = default;
 
   std::vector<int64_t> flip_map;  // [K] class under a flip, from `resolve`; empty: labels stay
-  /// Fills flip_map from flip_labels. Throws Error: not a pair, unknown class, a class named twice.
+  /// Computes flip_map from flip_labels. Throws Error: an entry that is not a pair, an unknown
+  /// class, or a class named twice.
   void resolve(const Classes& classes);
-  /// What the reader of a report must know where clips are flipped and the names of classes say
-  /// left or right, but no flip_labels tell how they change places; else empty.
+  /// A warning if clips are flipped, class names contain left or right, and flip_labels is empty.
+  /// Otherwise empty.
   std::string flip_warning(const Classes& classes) const;
-  /// Whether two draws of one clip may differ, the family aside.
+  /// Whether two draws of one clip may differ. Ignores `family`.
   bool draws_something() const;
-  /// These without flips where labels change under them.
+  /// These options without flips if a flip changes labels.
   AugmentOptions label_safe() const;
 };
 
-/// Where a clip is cut and how its colours change: one draw, used for each of its frames.
+/// The drawn crop and colour change of a clip. It applies to all frames of the clip.
 struct AugmentDraw {
   // px of the source
   int64_t top = 0;
@@ -59,21 +60,22 @@ AugmentDraw draw_augment(int64_t height, int64_t width, const AugmentOptions& op
                          Random& random);
 AugmentDraw centre_draw(int64_t height, int64_t width);
 
-/// Applies a draw: writes float32 [3, T, size, size] in [-1, 1] to `out`. Crop, then bilinear
-/// scaling with half-pixel centres and no low-pass filter (sources are 8/7 of the size; above twice
-/// the size it aliases), then brightness, contrast around the clip's mean grey, saturation around
-/// each pixel's grey (ITU-R BT.601), clamped. No tensor operations.
+/// Applies a draw. Writes float32 [3, T, size, size] in [-1, 1] to `out`. Crops first. Then scales
+/// bilinearly with half-pixel centres and without a low-pass filter. Sources are normally 8/7 of
+/// the size. Sources above twice the size alias. Then changes brightness, contrast around the mean
+/// grey of the clip, and saturation around the grey of each pixel (ITU-R BT.601). Clamps the
+/// result. Uses no tensor operations.
 void apply_augment(const FrameView& frames, const AugmentDraw& draw, int64_t size_px, float* out);
 
-/// uint8 [T, H, W, 3] to float32 [3, T, size, size] in [-1, 1]. `flipped` tells the caller to map
-/// the label.
+/// Augments frames uint8 [T, H, W, 3] to a clip float32 [3, T, size, size] in [-1, 1]. If `flipped`
+/// is set, the caller must map the label by flip_map.
 struct Augmented {
   torch::Tensor clip;
   bool flipped = false;
 };
 Augmented augment(const torch::Tensor& frames, int64_t size_px, const AugmentOptions& options,
                   Random& random);
-/// Centre crop of the short side, scaled to size_px.
+/// The square centre crop of the short side, scaled to size_px.
 torch::Tensor centre(const torch::Tensor& frames, int64_t size_px);
 
 }  // namespace distal
