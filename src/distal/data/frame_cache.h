@@ -1,12 +1,16 @@
 #pragma once
-// Frames on disk, decoded once: one sparse file per (video hash, short side) with a slot and a
-// checksum per frame, mapped into memory, so that a hit is a view without a copy. Shared by runs
-// and processes: a writer holds the file's lock, and a checksum is stored after its frame; 0 means
-// absent. Each slot is checked against its checksum once as long as its file stays mapped, so a
-// frame spoiled on disk is decoded again. A slot holds its own frame and no other: where a damaged
-// frame is shown as an earlier one, each process learns that anew. Beyond the byte cap files leave
-// by least recent use, the records of probes among them; a view stays valid. FrameCache is
-// thread-safe.
+// The frame cache keeps decoded frames on disk. There is one sparse file for each video hash and
+// short side. It has a slot and a checksum for each frame. Files are mapped into memory, so a hit
+// needs no copy.
+//
+// Runs and processes share the cache. A writer holds the lock of the file, and writes a checksum
+// after its frame. A checksum of 0 means that the frame is absent. A slot is compared with its
+// checksum once per mapping of its file. A frame that was damaged on disk is decoded again. A slot
+// contains only its own frame. If a damaged frame is replaced by an earlier one, that is not
+// stored, and each process decodes it again.
+//
+// Above the size limit, the least recently used files are removed, including stored probes.
+// Existing views stay valid. FrameCache is thread-safe.
 
 #include <cstdint>
 #include <memory>
@@ -29,8 +33,8 @@ struct CacheOptions {
   std::string probes_folder() const;    // within it
 };
 
-/// The cache folder is at fault (disk full, not writable), not the video: stops a run instead of
-/// quarantining the video.
+/// An error of the cache folder, such as a full disk. It stops the run. The video does not go into
+/// quarantine.
 class CacheError : public Error {
  public:
   using Error::Error;
@@ -38,23 +42,23 @@ class CacheError : public Error {
 
 class FrameCache {
  public:
-  /// Makes the folder. Throws CacheError.
+  /// Creates the folder. Throws CacheError.
   explicit FrameCache(CacheOptions options);
   ~FrameCache();
-  /// The frames at `indices`, in that order. When a miss makes a pass over the video necessary, it
-  /// takes `also` with it and stores frames as they come; it may last `deadline_s`, and what fails
-  /// there is tried again when it is needed. `indices` still missing then are decoded alone within
-  /// `deadline_s`. Where another holds the file's lock that long, the frames come past the cache.
-  /// Throws Error: unreadable video, deadline; CacheError: disk full (message names folder and
-  /// cure).
+  /// The frames `indices`, in this order. On a miss, one pass over the video of at most
+  /// `deadline_s` also decodes the frames `also`, and stores all of them. Failures of this pass are
+  /// ignored. Frames of `indices` that are still missing are then decoded alone, within
+  /// `deadline_s`. If another process holds the lock of the file for this time, the frames are
+  /// decoded without the cache. Throws Error: unreadable video, deadline. Throws CacheError: disk
+  /// full.
   FrameView read(const VideoInfo& info, std::span<const int64_t> indices,
                  std::span<const int64_t> also, int64_t short_side_px, double deadline_s);
-  /// Stores what is missing of `indices`, in one pass of at most `deadline_s`; nothing where
-  /// another holds the file's lock that long. Throws as `read`, but what fails within the video is
-  /// left to it.
+  /// Decodes and stores the missing frames of `indices`, in one pass of at most `deadline_s`. Does
+  /// nothing if another process holds the lock of the file for this time. Throws CacheError as
+  /// `read` does. Leaves errors of the video to a later `read`.
   void read_ahead(const VideoInfo& info, std::span<const int64_t> indices, int64_t short_side_px,
                   double deadline_s);
-  /// hits and misses: calls of `read` that found every frame, and that had to decode.
+  /// `hits` counts the calls of `read` that found every frame, `misses` those that had to decode.
   struct Counts {
     int64_t hits = 0;
     int64_t misses = 0;

@@ -1,6 +1,6 @@
 #pragma once
-// Frames where they lie: pointers into a mapped cache file or into a tensor, with what keeps them
-// there.
+// Frames without a copy: pointers into a mapped cache file or into a tensor, and an owner that
+// keeps the memory alive.
 
 #include <cstdint>
 #include <memory>
@@ -18,10 +18,9 @@ struct FrameView {
 
   int64_t size() const { return static_cast<int64_t>(frames.size()); }
   int64_t frame_bytes() const { return height * width * 3; }
-  /// uint8 [T, H, W, 3], read only: without a copy where the frames follow one another in memory,
-  /// else copied.
+  /// uint8 [T, H, W, 3], read only. Copies the frames unless they are contiguous.
   torch::Tensor tensor() const;
-  /// View of a tensor uint8 [T, H, W, 3] (each frame contiguous, else it is copied).
+  /// A view of a tensor uint8 [T, H, W, 3]. Copies the tensor unless each frame is contiguous.
   static FrameView of(const torch::Tensor& frames);
 };
 

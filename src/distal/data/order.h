@@ -1,6 +1,6 @@
 #pragma once
-// The order in which samples are visited, as a function of the position alone: position p of a run
-// is the same sample for ever, whoever asks and in whatever order. Thread-safe.
+// The order of training samples. The sample at a position depends only on the position.
+// Thread-safe.
 
 #include <cstdint>
 #include <map>
@@ -12,14 +12,13 @@
 
 namespace distal {
 
-/// The rows of each batch that one of several ranks of a training reads: every `ranks`-th, from
-/// `rank` on. Together the ranks read each row once.
+/// The rows of each batch that one of several ranks reads: rank, rank + ranks, ... All ranks
+/// together read each row once.
 struct Share {
   int64_t rank = 0, ranks = 1;
-  /// How many rows of a batch that is the rank's; one at least where the batch has as many as there
-  /// are ranks.
+  /// The number of rows of the rank. At least 1 if batch_size >= ranks.
   int64_t rows(int64_t batch_size) const { return (batch_size - rank + ranks - 1) / ranks; }
-  /// Where in the order of samples the rank's row `row` of step `step` stands.
+  /// The position, in the order of samples, of row `row` of this rank in step `step`.
   int64_t position(int64_t step, int64_t batch_size, int64_t row) const {
     return step * batch_size + rank + row * ranks;
   }
@@ -27,16 +26,16 @@ struct Share {
 
 class SampleOrder {
  public:
-  /// Each epoch a fresh permutation of 0 .. samples-1.
+  /// Each epoch is a new permutation of 0 .. samples-1.
   SampleOrder(int64_t samples, Random random);
-  /// Class-balanced: every run of as many positions as there are classes has each class once, in a
-  /// fresh order; each class goes through permutations of its own samples. `class_of` [samples]:
-  /// any numbers.
+  /// Class-balanced order. With K classes, every K consecutive positions contain each class once,
+  /// in a new order. Each class follows permutations of its samples. `class_of` [samples] may
+  /// contain any numbers.
   SampleOrder(const std::vector<int64_t>& class_of, Random random);
 
-  /// The sample at `position`; attempt 1, 2, ...: what replaces it when it cannot be used, first
-  /// the following ones of the same permutation, then (class-balanced) all samples in turn. Every
-  /// sample comes up within attempts() attempts.
+  /// The sample at `position`. The attempts 1, 2, ... give its replacements if it cannot be used:
+  /// first the following samples of the permutation, then, if class-balanced, all samples in turn.
+  /// Every sample occurs within attempts() attempts.
   int64_t at(int64_t position, int64_t attempt) const;
   int64_t attempts() const { return groups_.size() == 1 ? samples_ : 2 * samples_; }
 
@@ -46,8 +45,8 @@ class SampleOrder {
 
   int64_t samples_;
   Random random_;
-  std::vector<std::vector<int64_t>>
-      groups_;  // the samples of each class; a single group of all when not balanced
+  // the samples of each class; one group of all samples if not balanced
+  std::vector<std::vector<int64_t>> groups_;
   mutable std::mutex mutex_;
   mutable std::map<std::pair<int64_t, int64_t>, Rows> recent_;  // by (index, group)
 };

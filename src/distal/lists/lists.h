@@ -1,12 +1,14 @@
 #pragma once
-// Which clips there are: a CSV of videos (or of annotated spans) becomes a list of clips with
-// labels and groups. Columns, by header: path or video; label; optional group; optional
-// start_s,end_s and start_frame,end_frame (inclusive, frames of the file; a row fills one of these
-// pairs, or neither for the whole video). Fields are separated by commas, or by semicolons or tabs
-// where the header has no comma; they may be quoted. CRLF, byte-order marks and UTF-16 are
-// accepted. Labels and groups that are no UTF-8 are read as Windows-1252; paths are bytes. The
-// label `unlabelled` marks a part that was looked at and belongs to no class: it is no class and
-// gives no clip.
+// Lists of clips. A CSV of videos, or of annotated spans of videos, becomes a list of clips with
+// labels and groups.
+//
+// The header names the columns: path or video, label, optionally group, optionally start_s,end_s
+// and start_frame,end_frame. Frame numbers count the frames of the file, and end_frame is
+// inclusive. A row has values for one of these pairs, or for none if the clip is the whole video.
+// Commas separate fields. If the header has no comma, semicolons or tabs do. Fields may be quoted.
+// CRLF, byte-order marks and UTF-16 are accepted. Labels and groups that are not UTF-8 are read as
+// Windows-1252. Paths are bytes. The label `unlabelled` marks a span that belongs to no class. Such
+// a span gives no clip.
 
 #include <functional>
 #include <limits>
@@ -37,8 +39,8 @@ struct ClipOptions {
   bool operator==(const ClipOptions&) const = default;
 };
 
-/// Where something was read: `file:line`, or what else says it; two words wide in lists of ours,
-/// which may have many.
+/// The place of an entry in a file, for messages: `file:line`, or another text. It is small,
+/// because lists may have many entries.
 struct Origin {
   Interned of;
   int64_t line = 0;  // 0: `of` says it all
@@ -56,32 +58,32 @@ struct Origin {
   }
 };
 
-/// Where a clip comes from.
+/// The row of the list that a clip was made of.
 struct ClipOrigin {
   Origin place;          // its row
-  int64_t row = -1;      // of those the clips were made of
+  int64_t row = -1;      // index of the row
   bool grouped = false;  // Row::grouped
 };
 
 struct ClipList {
   std::vector<Clip> clips;  // video paths absolute or relative to the working directory; ids filled
-  std::vector<ClipOrigin> origins;  // a clip each
+  std::vector<ClipOrigin> origins;  // one for each clip
   std::vector<Quarantined> quarantined;
-  std::vector<Quarantined> damaged;  // used all the same; `reason` says what is wrong
-  int64_t refused_rows =
-      0;  // rows of videos in `quarantined`, and rows whose span lies behind the end of their video
-  int64_t unlabelled_segments =
-      0;  // rows marked unlabelled, segments whose middle no labelled span covers: left out
-  int64_t duplicates =
-      0;  // clips left out because an earlier one has the same content, span (Clip::key) and label
+  std::vector<Quarantined> damaged;  // in use; `reason` is the damage
+  // rows of videos in `quarantined`, and rows with a span behind the end of the video
+  int64_t refused_rows = 0;
+  // omitted rows with the label unlabelled, and omitted segments whose middle has no label
+  int64_t unlabelled_segments = 0;
+  // omitted clips that repeat the content, span (Clip::key) and label of an earlier clip
+  int64_t duplicates = 0;
 };
 
-/// One line of a CSV; nothing is opened. Absent columns keep their defaults; `group` is then the
-/// path without its extension.
+/// A row of a CSV. Reading it opens no video. Absent columns have the defaults. Without a column,
+/// `group` is the path without its extension.
 struct Row {
-  Interned path, label,
-      group;             // path as written, relative to the data folder; label and group in UTF-8
-  bool grouped = false;  // the list says the group: it is not taken from the path
+  // path as written, relative to the data folder; label and group in UTF-8
+  Interned path, label, group;
+  bool grouped = false;  // the list has the group; otherwise it is taken from the path
   double start_s = 0;
   double end_s = std::numeric_limits<double>::infinity();
   // inclusive; -1 where the list has no frame columns
@@ -90,41 +92,47 @@ struct Row {
   Origin place;
 };
 
-/// Rows whose group matches `groups`, in the order of the file. Throws Error `file:line: what,
-/// cure`: missing file, missing column, wrong number of fields, number not readable, empty field,
-/// open quote, no row left; UsageError for `groups`. With `labelled` false the label column may be
-/// absent or empty (a pool nobody has answered for): the label is then "" and becomes -1 in clips.
+/// The rows whose group matches `groups`, in the order of the file. With `labelled` false, the
+/// column label may be absent or empty. The label is then "", and -1 in clips. Throws Error with
+/// file and line: missing file, missing column, wrong number of fields, invalid number, empty
+/// field, open quote, or no matching row. Throws UsageError: invalid `groups`.
 std::vector<Row> read_rows(const std::string& csv_path, const std::string& groups,
                            bool labelled = true);
 
 /// The group of a row that names none: its path without the extension.
 std::string group_of_path(const std::string& path);
 
-/// Labels found in rows, sorted; empty ones left out.
+/// The labels of the rows, sorted, without empty labels.
 Classes classes_of(const std::vector<Row>& rows);
 
-/// Probes each video once, two at a time (through `probe_video`, which may remember and must be
-/// thread-safe), and makes clips. unit video: a clip per row, the row's span or the whole video.
-/// unit segment: windows [k * stride, k * stride + length) over each whole video, the last one kept
-/// from half its length on (the first always); the label is that of the first span that covers the
-/// middle. An unreadable video, and a span outside its video, is quarantined with the reason. Of
-/// clips with equal keys (a video listed twice, or a copy of it) the first one stays, labelled
-/// where any of them is. Throws Error for an unknown label, with its line, and for one clip with
-/// two labels, with both rows: rows whose spans of one content are the same to the millisecond, or
-/// segments of copies. Interrupted.
+/// Probes each video once and makes clips. Two threads call
+/// `probe_video`. It must be thread-safe and may cache results.
+///
+/// With unit video, each row gives one clip: its span or the whole video. With unit segment, each
+/// video gives the windows [k * stride, k * stride + length). The last window must have at least
+/// half the length, unless it is the first. The label of a window is that of the first span that
+/// covers its middle.
+///
+/// Unreadable videos and spans outside of their video go into quarantine with the reason. Of clips
+/// with equal keys (a video listed twice, or a copy of it) the first stays. It gets a label if any
+/// of them has one.
+///
+/// Throws Error with the line: unknown label. Throws Error with both rows: one clip with two
+/// labels, in rows with equal spans (to the millisecond) of the same content, or in segments of
+/// copies. Throws Interrupted.
 ClipList make_clips(const std::vector<Row>& rows, const std::string& folder,
                     const ClipOptions& options, const Classes& classes,
                     const std::function<VideoInfo(const std::string&)>& probe_video,
                     Progress& progress);
 
-/// The clips of one list in their role, for messages: `data.pool`.
+/// The clips of a list with the name of the list in messages, such as `data.pool`.
 struct RoleClips {
   std::string role;
   const ClipList* list;
 };
 
-/// Throws Error naming the first clip (Clip::key) that has one label in one list and another label
-/// in another, with both rows.
+/// Throws Error if a clip (Clip::key) has different labels in two lists. The message names both
+/// rows of the first such clip.
 void require_one_label(const std::vector<RoleClips>& lists, const Classes& classes);
 
 }  // namespace distal

@@ -1,5 +1,6 @@
 #pragma once
-// Videos that cannot be used, each with the reason met first. They never stop a run. Thread-safe.
+// The quarantine lists unusable videos with the first reason of each. Such videos never stop a run.
+// Thread-safe.
 
 #include <filesystem>
 #include <mutex>
@@ -22,7 +23,7 @@ class Quarantine {
  public:
   /// Throws Error with the reason where `path` is in quarantine.
   void require_absent(const std::string& path) const;
-  /// The first reason given for a path stands.
+  /// Adds a path. Keeps the first reason of a path.
   void add(const std::string& path, const std::string& reason);
   std::vector<Quarantined> list() const;  // in the order of discovery
 
@@ -32,13 +33,12 @@ class Quarantine {
   std::unordered_map<std::string, size_t> rows_;  // of `list_`, by path
 };
 
-/// The line that says so of a video that is damaged and used all the same.
+/// The warning about a damaged video that is used.
 std::string damaged_sentence(const std::string& path, const std::string& damage);
 
-/// What `read` returns, which reads the video at `path`. What a video or its disk can cause comes
-/// out as Error with place, what, cure: refusals of the file system, memory that is not there,
-/// errors of LibTorch. All else passes as it is: Error and its kinds, and std::logic_error, a bug
-/// of ours.
+/// Returns the result of `read`, a function that reads the video at `path`. Converts errors of the
+/// file system, std::bad_alloc and errors of LibTorch to Error. Lets other exceptions pass: Error
+/// and derived classes, and std::logic_error, which is a bug of distal.
 template <class Read>
 auto reading_video(const std::string& path, Read&& read) -> decltype(read()) {
   try {
