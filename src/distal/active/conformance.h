@@ -1,14 +1,14 @@
 #pragma once
-// The promises of every strategy, as tests, for strategies of yours too. With GoogleTest, in one
-// source of a test program:
+// The conformance suite of strategies. A GoogleTest program can run it on other strategies. In one
+// source file:
 //
 //   #include <distal/active/conformance.h>
 //   namespace distal {
-//   INSTANTIATE_TEST_SUITE_P(Mine, EveryStrategy, ::testing::Values("mine"));  // names in the
-//   catalogue
+//   INSTANTIATE_TEST_SUITE_P(Mine, EveryStrategy, ::testing::Values("mine"));
 //   }
 //
-// Load a plugin before InitGoogleTest. Each strategy is tested with its default options.
+// The parameter is the name of the strategy in the catalogue. The test uses its default options.
+// Load plugins before InitGoogleTest.
 
 #include <cmath>
 #include <functional>
@@ -27,8 +27,8 @@ namespace distal {
 
 class EveryStrategy : public ::testing::TestWithParam<std::string> {
  protected:
-  /// Thousands of tiny tensors: on a busy machine a second thread costs a hundred times what it
-  /// gains.
+  /// Uses one thread: with thousands of tiny tensors on a busy machine, a second thread costs a
+  /// hundred times what it gains.
   static void SetUpTestSuite() { at::set_num_threads(1); }
 
   static torch::Tensor normal(std::vector<int64_t> sizes, uint64_t seed) {
@@ -56,7 +56,7 @@ class EveryStrategy : public ::testing::TestWithParam<std::string> {
     return scores;
   }
 
-  /// Every clip like every other.
+  /// A pool of equal clips.
   static PoolScores equal_clips(int64_t clips) {
     auto scores = pool_of(clips);
     scores.logits = torch::zeros({clips, 5});

@@ -4,8 +4,8 @@
 // folder (cmake/rooms.cmake). The file of a method ends, in the namespace of the folder, with
 //
 //   extern const Entry<Strategy> entropy;
-//   const Entry<Strategy> entropy = entry<Strategy, Entropy>("one sentence", "authors, title,
-//   venue, year, equation");
+//   const Entry<Strategy> entropy =
+//       entry<Strategy, Entropy>("one sentence", "authors, title, venue, year, equation");
 //
 // A method with options has a nested `struct Options { ...; void visit(OptionVisitor&) const; }`
 // and a constructor from it. A method without options needs neither.

@@ -2,8 +2,9 @@
 // Options, each declared once. An options struct belongs to its user, initialises each field with
 // the default, and declares the fields in
 //
-//   void visit(OptionVisitor& v) const { v("epochs", epochs, "passes over the labelled clips",
-//   at_least(1)); }
+//   void visit(OptionVisitor& v) const {
+//     v("epochs", epochs, "passes over the labelled clips", at_least(1));
+//   }
 //
 // One visitor reads a recipe. It refuses an unknown key, a wrong type or a value out of range as
 // `file:line:column: problem, fix`. Other visitors write the resolved values as YAML, and describe

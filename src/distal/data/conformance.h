@@ -1,14 +1,14 @@
 #pragma once
-// The promises of every augmentation family, as tests, for families of yours too. With GoogleTest,
-// in one source of a test program:
+// The conformance suite of augmentations. A GoogleTest program can run it on other augmentations.
+// In one source file:
 //
 //   #include <distal/data/conformance.h>
 //   namespace distal {
-//   INSTANTIATE_TEST_SUITE_P(Mine, EveryAugmentation, ::testing::Values("mine"));  // names in the
-//   catalogue
+//   INSTANTIATE_TEST_SUITE_P(Mine, EveryAugmentation, ::testing::Values("mine"));
 //   }
 //
-// Load a plugin before InitGoogleTest. Each family is tested with its default options.
+// The parameter is the name of the augmentation in the catalogue. The test uses its default
+// options. Load plugins before InitGoogleTest.
 
 #include <limits>
 #include <set>
@@ -34,7 +34,7 @@ inline torch::Tensor noise(std::vector<int64_t> sizes, uint64_t seed = 1) {
   return values;
 }
 
-// Row i knows the truth of class i % 4, a teacher's word, both, or neither, in turns of two rows.
+// Rows alternate, two at a time: label i % 4, teacher's probabilities, both, neither.
 inline Batch batch_of(const torch::Tensor& clips) {
   const int64_t count = clips.size(0);
   Batch batch;

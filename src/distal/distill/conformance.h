@@ -1,14 +1,14 @@
 #pragma once
-// The promises of every distillation loss, as tests, for losses of yours too. With GoogleTest, in
-// one source of a test program:
+// The conformance suite of losses. A GoogleTest program can run it on other losses. In one source
+// file:
 //
 //   #include <distal/distill/conformance.h>
 //   namespace distal {
-//   INSTANTIATE_TEST_SUITE_P(Mine, EveryLoss, ::testing::Values("mine"));  // names in the
-//   catalogue
+//   INSTANTIATE_TEST_SUITE_P(Mine, EveryLoss, ::testing::Values("mine"));
 //   }
 //
-// Load a plugin before InitGoogleTest. Each loss is tested with its default options.
+// The parameter is the name of the loss in the catalogue. The test uses its default options. Load
+// plugins before InitGoogleTest.
 
 #include <cmath>
 #include <set>
@@ -19,11 +19,11 @@
 
 namespace distal {
 
-// Six clips of four classes. The teacher was silent about two, the truth of three is unknown; one
-// clip has neither.
+// Six clips of four classes. Two clips have no answer of the teacher, three have no label, and one
+// has neither.
 class EveryLoss : public ::testing::TestWithParam<std::string> {
  protected:
-  // Options where the family's example needs some: maps that its networks have, several losses.
+  // Options that some losses need in this test: names of maps, several losses.
   static std::string options_of(const std::string& name) {
     if (name == "hint" || name == "sp") return "map: deep, teacher_map: wide";
     if (name == "at") return "maps: [deep, frames], teacher_maps: [wide, wide]";
@@ -45,7 +45,7 @@ class EveryLoss : public ::testing::TestWithParam<std::string> {
     give_parts(lesson_);
   }
 
-  // What the loss trains, in float64, and a bank that has seen the batch.
+  // The module of the loss in float64, with the batch in its memory bank.
   void give_parts(Lesson& lesson) {
     const torch::NoGradGuard no_grad;
     parts_ = loss_->parts(lesson, /*samples=*/9, Random(5));

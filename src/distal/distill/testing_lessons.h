@@ -1,5 +1,5 @@
 #pragma once
-// For tests of losses: drawn tensors and lessons.
+// Random tensors and lessons for tests of losses.
 
 #include <limits>
 #include <map>
@@ -27,7 +27,7 @@ inline torch::Tensor f64(const std::vector<double>& values, int64_t columns) {
   return torch::tensor(values, torch::kFloat64).view({-1, columns});
 }
 
-/// Nobody's word: NaN like `rows`.
+/// Unknown rows: NaN in the shape of `rows`.
 inline torch::Tensor unknown(const torch::Tensor& rows) {
   return torch::full_like(rows.detach(), kNaN);
 }
@@ -44,7 +44,7 @@ inline Lesson lesson_of(const torch::Tensor& logits, const torch::Tensor& teache
   return lesson;
 }
 
-/// A lesson of features that the teacher answered for; the logits are even.
+/// A lesson of features. The logits and the probabilities of the teacher are uniform.
 inline Lesson lesson_of_features(const torch::Tensor& student, const torch::Tensor& teacher) {
   const auto even = torch::full({student.size(0), 2}, 0.5, torch::kFloat64);
   Lesson lesson = lesson_of(even.log(), even, unknown(even));

@@ -105,8 +105,8 @@ std::string group_of_path(const std::string& path);
 /// The labels of the rows, sorted, without empty labels.
 Classes classes_of(const std::vector<Row>& rows);
 
-/// Probes each video once and makes clips. Two threads call
-/// `probe_video`. It must be thread-safe and may cache results.
+/// Probes each video once and makes clips. Two threads call `probe_video`. It must be thread-safe
+/// and may cache results.
 ///
 /// With unit video, each row gives one clip: its span or the whole video. With unit segment, each
 /// video gives the windows [k * stride, k * stride + length). The last window must have at least

@@ -1,14 +1,15 @@
 #pragma once
-// The promises of every backbone, as tests, for backbones of yours too. With GoogleTest, in one
-// source of a test program:
+// The conformance suite of backbones. A GoogleTest program can run it on other backbones. In one
+// source file:
 //
 //   #include <distal/models/conformance.h>
 //   namespace distal {
-//   INSTANTIATE_TEST_SUITE_P(Mine, EveryBackbone, ::testing::Values(SmallBackbone{"mine", "width:
-//   4"}));  // options with which it is quick
+//   INSTANTIATE_TEST_SUITE_P(Mine, EveryBackbone,
+//                            ::testing::Values(SmallBackbone{"mine", "width: 4"}));
 //   }
 //
-// Load a plugin before InitGoogleTest.
+// The parameter is the name of the backbone in the catalogue and options that make it small. Load
+// plugins before InitGoogleTest.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -22,8 +23,8 @@ namespace distal {
 
 class EveryBackbone : public ::testing::TestWithParam<SmallBackbone> {
  protected:
-  /// The nets of these tests are small: on a busy machine threads that wait for each other cost
-  /// tenfold.
+  /// Uses one thread: with small networks on a busy machine, threads that wait for each other cost
+  /// ten times as much.
   static void SetUpTestSuite() { at::set_num_threads(1); }
 
   static Model build(uint64_t seed = 1, int64_t classes = 5) {

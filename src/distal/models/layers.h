@@ -1,8 +1,8 @@
 #pragma once
-// The layers every backbone is made of: convolution (2D and 3D), batch norm, linear, temporal
-// shift, and the head. They keep the published parameter names (`weight`, `bias`, `running_mean`,
-// `running_var`), are traceable, and run in float32, float64 or under bf16 autocast. Convolutions
-// that compute wrong numbers in bf16 (models/gate.h) take a float32 path. Letters: N clips, C
+// The layers of all backbones: convolution (2D and 3D), batch norm, linear, temporal shift, and the
+// head. They use the published names of parameters (`weight`, `bias`, `running_mean`,
+// `running_var`). They can be traced. They run in float32, float64 or under bf16 autocast.
+// Convolutions that fail the gate for bf16 (models/gate.h) run in float32. Letters: N clips, C
 // channels, T frames, H W pixels, K classes, D features.
 
 #include <functional>
@@ -23,39 +23,43 @@ struct ConvShape {
   std::vector<int64_t> kernel, stride, padding;  // one entry per dimension: H, W or T, H, W
   int64_t groups = 1;
   bool bias = false;
-  bool same = false;  // TensorFlow's SAME instead of `padding`: total = max((ceil(n/s)-1)s + k - n,
-                      // 0), total/2 before
-  bool normed = true;  // a batch norm follows: Kaiming by fan-out; otherwise by fan-in, which keeps
-                       // the activations' scale
-  double gain = 2;     // of that initialisation: 2 before a ReLU, 1 before nothing
+  // TensorFlow's SAME instead of `padding`: total = max((ceil(n / s) - 1) s + k - n, 0), total / 2
+  // before
+  bool same = false;
+  // A batch norm follows. Kaiming initialisation then uses fan-out, otherwise fan-in, which keeps
+  // the scale of the activations.
+  bool normed = true;
+  double gain = 2;  // of the initialisation: 2 before a ReLU, 1 otherwise
 };
-/// The same extent in all `dims` dimensions, padding k/2.
+/// A convolution with equal kernel and stride in all `dims` dimensions, and padding k/2.
 ConvShape cube(int dims, int64_t in, int64_t out, int64_t kernel, int64_t stride = 1);
 
-/// Channels of a widened or narrowed layer: to a multiple of 8, at least 8, never below nine tenths
-/// (MobileNetV2, section 4 and the authors' code; PyTorchVideo's round_width).
+/// Rounds the channels of a scaled layer to a multiple of 8. The result is at least 8 and at least
+/// nine tenths of `channels` (MobileNetV2, section 4 and the authors' code; PyTorchVideo's
+/// round_width).
 int64_t rounded_channels(double channels);
 
 class Conv final : public torch::nn::Module {
  public:
   explicit Conv(ConvShape shape);
-  /// x [N, C, H, W] or [N, C, T, H, W] to the same with `out` channels.
+  /// Maps x [N, C, H, W] or [N, C, T, H, W] to the same layout with `out` channels.
   torch::Tensor forward(const torch::Tensor& x);
 
   const ConvShape& shape() const { return shape_; }
   bool full_precision() const { return full_precision_; }
-  /// Under autocast this layer computes in float32 all the same.
+  /// Makes this layer compute in float32 under autocast.
   void set_full_precision(bool on) { full_precision_ = on; }
 
-  /// For the gate: while set (per thread), each call is noted. Input as given to `forward`.
+  /// For the gate. While the list of the thread is set, each call of `forward` adds an entry with
+  /// the size of its input.
   struct Call {
     Conv* conv;
     std::vector<int64_t> input;
     bool channels_last;
   };
   static std::vector<Call>*& calls();
-  /// For tests of the gate: replaces the weight on the bf16 path only (its gradient can be
-  /// corrupted by a hook).
+  /// For tests of the gate. Replaces the weight on the bf16 path only. A hook on the new weight can
+  /// corrupt its gradient.
   static std::function<torch::Tensor(const Conv&, const torch::Tensor& weight,
                                      const torch::Tensor& x)>&
   bf16_fault();
@@ -69,9 +73,9 @@ class Conv final : public torch::nn::Module {
   bool full_precision_ = false;
 };
 
-/// Batch norm over all but the channel dimension; momentum 0.1, epsilon 1e-5. In training mode it
-/// uses the batch's statistics, unless its weight is frozen (requires_grad false): then the running
-/// ones, which stay as they are.
+/// Batch norm over all dimensions but the channel. Momentum 0.1, epsilon 1e-5. In training mode it
+/// uses the statistics of the batch. If its weight is frozen (requires_grad false), it uses the
+/// running statistics and does not update them.
 class BatchNorm final : public torch::nn::Module {
  public:
   explicit BatchNorm(int64_t channels);
@@ -86,7 +90,7 @@ class Linear final : public torch::nn::Module {
   torch::Tensor weight, bias;  // [out, in] [out]
 };
 
-/// Only a name: children "0", "1", ...
+/// A container that names its children "0", "1", ...
 class Sequence final : public torch::nn::Module {};
 
 /// A net whose last layer is dropout and one linear layer, always named `fc`.
@@ -97,9 +101,9 @@ class Classifier : public Net {
   torch::Tensor head_weight() const override { return fc_->weight; }
 
  protected:
-  void add_head(int64_t features, int64_t classes,
-                double dropout);  // last in the constructor: registration order
-  /// Mean over all dimensions after the channel, as float32 (float64 stays).
+  /// Call it last in the constructor, because of the order of registration.
+  void add_head(int64_t features, int64_t classes, double dropout);
+  /// The mean over all dimensions after the channel, in float32, or in float64 for float64.
   static torch::Tensor pooled(const torch::Tensor& x);
 
  private:
@@ -107,21 +111,23 @@ class Classifier : public Net {
   double dropout_ = 0;
 };
 
-/// Max pooling of [N, C, T, H, W] in the dtype that comes: autocast would widen bf16 to float32,
-/// which changes nothing but the time and how gradients of overlapping windows add up.
+/// Max pooling of [N, C, T, H, W] in the dtype of the input. Autocast would convert bf16 to
+/// float32. That takes more time and gives the same values. Only the sums of gradients of
+/// overlapping windows differ.
 torch::Tensor max_pool(const torch::Tensor& x, torch::IntArrayRef kernel, torch::IntArrayRef stride,
                        torch::IntArrayRef padding);
 
 /// Temporal shift (Lin, Gan, Han, "TSM: Temporal Shift Module for Efficient Video Understanding",
-/// ICCV 2019, arXiv 1811.08383): of every clip's `frames` frames, the first C/div channels take the
-/// next frame's value (the last gets 0), the next C/div the previous frame's (the first gets 0),
-/// the rest stays. x [N*T, C, H, W], frame by frame. With `online` the first C/div channels take
-/// the previous frame's value and all others stay: the paper's uni-directional shift, in which
-/// nothing comes from the future.
+/// ICCV 2019, arXiv 1811.08383). The first C/div channels of a frame get the values of the next
+/// frame, and 0 in the last frame. The next C/div channels get the values of the previous frame,
+/// and 0 in the first frame. The other channels stay. x is [N * T, C, H, W] with T = `frames`. With
+/// `online`, the first C/div channels get the values of the previous frame, and all others stay.
+/// This is the uni-directional shift of the paper, which uses no later frames.
 torch::Tensor temporal_shift(const torch::Tensor& x, int64_t frames, int64_t div = 8,
                              bool online = false);
 
-/// What clips a net takes; `check` throws Error that says so.
+/// The sizes of clips that a network supports. `check` throws Error with these sizes for other
+/// clips.
 struct ClipLimits {
   const char* net;
   int64_t frames_multiple = 1;
@@ -129,12 +135,13 @@ struct ClipLimits {
   void check(const torch::Tensor& clips) const;
 };
 
-/// Fills every layer of `net`: convolutions Kaiming normal, batch norms 1 and 0, linear N(0, 0.01)
-/// and 0. A layer's values depend on the random, its name and its shape alone.
+/// Initialises every layer of `net`: convolutions by Kaiming normal, batch norms with 1 and 0,
+/// linear layers with N(0, 0.01) and 0. The values of a layer depend only on `random`, its name and
+/// its shape.
 void initialise(Net& net, const Random& random);
 
-/// Intermediate maps by published name, for those who want to see them: while a Taps lives, the
-/// nets run by its thread leave theirs in `maps`.
+/// Records feature maps by their published names. During the lifetime of a Taps, networks that its
+/// thread runs store their maps in `maps`.
 class Taps {
  public:
   Taps();

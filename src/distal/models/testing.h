@@ -1,5 +1,5 @@
 #pragma once
-// For the conformance suites of this room and of infer/: options with which each backbone is quick.
+// Options that make each backbone small, for the tests of this room and of infer/.
 
 #include <map>
 #include <ostream>
@@ -10,7 +10,7 @@
 
 namespace distal {
 
-// Small enough to be quick; a backbone that is not listed here is tested at its defaults.
+// Backbones that are not listed are tested with their default options.
 inline std::vector<std::string> small_options(const std::string& name) {
   static const std::map<std::string, std::vector<std::string>> kSmall = {
       {"resnet3d", {"depth: 10, width: 4", "depth: 18, width: 4", "depth: 50, width: 4"}},
@@ -40,7 +40,7 @@ inline std::vector<std::string> small_options(const std::string& name) {
   return found == kSmall.end() ? std::vector<std::string>{""} : found->second;
 }
 
-/// A backbone with one of its small options; their suites have one test a member.
+/// A backbone with one of its small options. It is the parameter of EveryBackbone.
 struct SmallBackbone {
   std::string name, options;
 };

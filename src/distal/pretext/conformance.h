@@ -1,15 +1,15 @@
 #pragma once
-// The promises of every pretext task and of every contrastive learner, as tests, for yours too.
-// With GoogleTest, in one source of a test program:
+// The conformance suites of pretext tasks and of contrastive learners. A GoogleTest program can run
+// them on other tasks and learners. In one source file:
 //
 //   #include <distal/pretext/conformance.h>
 //   namespace distal {
-//   INSTANTIATE_TEST_SUITE_P(Mine, EveryTask, ::testing::Values("mine"));      // names in the
-//   INSTANTIATE_TEST_SUITE_P(Mine, EveryContrast, ::testing::Values("my_own"));  // catalogue
+//   INSTANTIATE_TEST_SUITE_P(Mine, EveryTask, ::testing::Values("mine"));
+//   INSTANTIATE_TEST_SUITE_P(Mine, EveryContrast, ::testing::Values("my_own"));
 //   }
 //
-// A program that instantiates one of them alone says
-// GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST of the other. Load a plugin before InitGoogleTest.
+// The parameters are names in the catalogues. A program that instantiates only one suite declares
+// GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST for the other. Load plugins before InitGoogleTest.
 
 #include <ATen/CPUGeneratorImpl.h>
 
@@ -120,7 +120,7 @@ class Recorded final : public Objective {
   Objective& inner_;
 };
 
-// Fresh squares at every step: what falls is not memory.
+// New squares at every step, so a falling loss is not memorisation.
 TEST_P(EveryTask, FallsWithinThirtySteps) {
   const auto net = small_net();
   Taco taco = taco_for(fmt::format("mode: tasks, tasks: [{}]", GetParam()), *net);

@@ -1,5 +1,6 @@
 #pragma once
-// The heads that self-supervision puts on a backbone's features and throws away afterwards.
+// Heads for self-supervised pre-training on the features of a backbone. They are discarded
+// afterwards.
 
 #include <memory>
 
@@ -11,9 +12,9 @@
 
 namespace distal {
 
-/// Linear, layer norm, ReLU, linear: projections and predictors. Layer norm (without weights) where
-/// the papers have batch norm or none: a head may see a single clip of a batch. Weights are Kaiming
-/// normal, biases 0.
+/// Linear, layer norm, ReLU, linear, for projections and predictors. Deviation: the papers have
+/// batch norm or no norm. Layer norm (without weights) also works for a single clip. Weights are
+/// Kaiming normal, biases 0.
 class Mlp final : public torch::nn::Module {
  public:
   Mlp(int64_t in, int64_t hidden, int64_t out, const Random& random);
@@ -23,7 +24,7 @@ class Mlp final : public torch::nn::Module {
   std::shared_ptr<Linear> first_, second_;
 };
 
-/// One linear layer that begins with almost equal logits: weights N(0, 0.01), biases 0.
+/// A linear layer with weights N(0, 0.01) and biases 0, so its initial logits are almost equal.
 std::shared_ptr<Linear> task_head(int64_t in, int64_t out, const Random& random);
 
 }  // namespace distal

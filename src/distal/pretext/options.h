@@ -1,10 +1,9 @@
 #pragma once
-// How a network is pre-trained on clips without labels: a `pretext` section of a recipe,
+// Options of pre-training on clips without labels: the section `pretext` of a recipe. Each task of
+// `tasks` may have a section of its own name.
 //
-//   pretext: {mode: both, contrast: moco, tasks: [rotation, reverse, shuffle, speed], speed:
-//   {strides: [1, 2, 4]}, training: {...}}
-//
-// where each task of `tasks` may have a section of its own name.
+//   pretext: {mode: both, contrast: moco, tasks: [rotation, reverse, shuffle, speed],
+//             speed: {strides: [1, 2, 4]}, training: {...}}
 
 #include <memory>
 #include <string>
@@ -43,17 +42,17 @@ struct PretextOptions {
   TrainingOptions training;
   AugmentOptions augment;  // of each view by itself
   PretextOptions();
-  /// Throws UsageError: no task where one is wanted, a task named twice, an option of `training` or
-  /// `augment` that needs labels.
+  /// Throws UsageError: the mode needs a task and there is none, a task is named twice, or an
+  /// option of `training` or `augment` needs labels.
   void visit(OptionVisitor& v) const;
   bool operator==(const PretextOptions&) const = default;
 
   bool contrasts() const { return mode != "tasks"; }      // a contrastive loss, so a second view
   bool transforms() const { return mode != "contrast"; }  // clips are transformed
   bool asks() const { return mode == "both" || mode == "tasks"; }  // the tasks are learned
-  /// Frames of a view for clips of `frames`: what the most demanding task of `tasks` wants. It is
-  /// the same in every mode, so that recipes that differ in mode alone see the same views. Throws
-  /// Error: clips too short for a task.
+  /// The number of frames of a view for clips of `frames` frames: the maximum over `tasks`. It does
+  /// not depend on the mode, so recipes that differ only in the mode use the same views. Throws
+  /// Error: the clips are too short for a task.
   int64_t view_frames(int64_t frames) const;
 };
 

@@ -1,18 +1,21 @@
 #pragma once
 // TaCo (Bai, Fan, Misra, Venkatesh, Lu, Zhou, Yu, Chandra, Yuille, "Can Temporal Information Help
-// with Contrastive Self-Supervised Learning?", 2020, arXiv 2011.13046): temporal transformations as
-// augmentation *and* as the label of a task. Of each clip a query view is transformed by task t
-// with a drawn label y, a key view is not (variant A; or by a draw of its own, variant B):
+// with Contrastive Self-Supervised Learning?", 2020, arXiv 2011.13046). Temporal transformations
+// serve as augmentation and as labels of tasks. Each clip has a query view and a key view. Task t
+// transforms the query view by a drawn label y. The key view is not transformed (variant A), or
+// transformed by a draw of its own (variant B):
 //
 //   h = f(query);   L = sum_t [ L_con,t( g_t(h), g'_t(f'(key)) ) + lambda_t L_t( c_t(h), y ) ]
 //
-// with a projection head g_t (Mlp), a task head c_t (one linear layer on h) and a space of its own
-// for each task; f', g' are the momentum encoder and its heads, or f, g themselves, as the
-// contrastive learner wants (pretext/contrast.h). The paper has no code: details are reconstructed,
-// and these are choices of ours. draw: all is the sum above at the cost of every task; draw: one
-// shares the batch out over the tasks, and the losses are means over the batch, so a K-th of it. In
-// mode augment there is one space for all transformations. A task that makes several clips of a
-// view (clip_order, overlap) contrasts the mean of their features.
+// Each task has a projection head g_t (Mlp), a task head c_t (one linear layer on h) and a
+// projection space. f' and g' are the momentum encoder and its heads, or f and g themselves. The
+// contrastive learner decides which (pretext/contrast.h).
+//
+// The paper has no code. These details are choices of distal. `draw: all` is the sum above and
+// evaluates every task for every clip. `draw: one` divides the batch among the K tasks. Its losses
+// are means over the batch, so they are a K-th of the sum. `mode: augment` has one projection space
+// for all transformations. A task that makes several clips of a view (clip_order, overlap)
+// contrasts the mean of their features.
 
 #include <functional>
 #include <map>
@@ -30,26 +33,29 @@ namespace distal {
 
 class Taco final : public Objective {
  public:
-  /// For clips of `frames` frames out of a pool of `clips`. `twin` builds another network like
-  /// `net`; it is called where the contrastive learner has a momentum encoder, which starts from
-  /// the weights of `net`. The heads depend on `random` alone. All of it is put where `net` lies.
+  /// For clips of `frames` frames of a pool of `clips` clips. `twin` builds a second network like
+  /// `net`. It is called if the contrastive learner has a momentum encoder, which starts with the
+  /// weights of `net`. The heads depend only on `random`. All modules are on the device of `net`.
   Taco(PretextOptions options, const Net& net, const std::function<Model()>& twin, int64_t frames,
        int64_t clips, const Random& random);
 
-  /// Draws and transforms: from a batch of views (clips, and second where it contrasts, float32 [N,
-  /// 3, S, H, W] with S at least options.view_frames; rows: the clips of the pool) what `losses`
-  /// wants: clips, the queries [.., 3, T, H, W] task by task; second, the keys; targets float32 [M,
-  /// 1], the drawn labels; rows [M] of the queries. M: N, or with draw: all N for each task. A
-  /// function of its arguments alone. Views and what comes back lie on the CPU.
+  /// Draws labels and transforms a batch of views for `losses`. A pure function. All tensors are on
+  /// the CPU.
+  ///
+  /// `views.clips`, and with a contrastive loss `views.second`, are float32 [N, 3, S, H, W] with S
+  /// at least options.view_frames. `views.rows` are the clips of the pool. In the result, `clips`
+  /// are the queries [.., 3, T, H, W], task by task, and `second` the keys. `targets` are the drawn
+  /// labels, float32 [M, 1]. `rows` [M] are those of the queries. M is N, and with `draw: all` N
+  /// times the number of tasks.
   Batch prepare(const Batch& views, const Random& random) const;
 
-  /// `contrast`, and a part for each task under its name.
+  /// The parts are `contrast` and one part for each task under its name.
   Losses losses(Net& net, const Batch& prepared) override;
   torch::nn::Module* extra() override { return extra_.get(); }
   void stepped(Net& net, int64_t step, int64_t steps) override;
 
-  /// Each part's recent mean beside what chance would have, for people: "contrast 2.31,
-  /// rotation 1.02 (chance 1.39)".
+  /// A text with the recent mean of each part and its value at chance: "contrast 2.31, rotation
+  /// 1.02 (chance 1.39)".
   std::string account() const;
 
  private:

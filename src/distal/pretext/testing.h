@@ -1,6 +1,6 @@
 #pragma once
-// For tests of this room: views made of numbers alone, with a truth for every task to find, and a
-// small network.
+// Helpers for tests of this room: generated views from which every task can be learned, and a small
+// network.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -11,16 +11,16 @@
 
 namespace distal {
 
-// The nets of these tests are small: on a busy machine threads that wait for each other cost
-// tenfold.
+// Uses one thread: with small networks on a busy machine, threads that wait for each other cost ten
+// times as much.
 [[maybe_unused]] inline const bool kOneThread = (at::set_num_threads(1), true);
 
 constexpr int64_t kFrames = 4;
 constexpr int64_t kSize = 16;
 
-/// float32 [count, 3, frames, 16, 16]: a square that moves right and brightens with time, over a
-/// ground that is light above and dark below. So every frame shows which way is up, and every two
-/// which is the later.
+/// float32 [count, 3, frames, 16, 16]. A square moves right and becomes brighter with time. The
+/// background is light above and dark below. Every frame therefore shows the orientation, and every
+/// two frames show their order.
 inline torch::Tensor moving_squares(int64_t count, int64_t frames, Random random) {
   const torch::Tensor ground =
       torch::linspace(0.5, -0.5, kSize).view({kSize, 1}).expand({kSize, kSize});
@@ -42,7 +42,7 @@ inline torch::Tensor moving_squares(int64_t count, int64_t frames, Random random
   return views;
 }
 
-/// Two views of each of `count` clips, clip `first_row` and following; no labels.
+/// Two views of each of the clips `first_row` to `first_row + count - 1`, without labels.
 inline Batch views_of(int64_t count, int64_t frames, const Random& random, int64_t first_row = 0) {
   Batch batch;
   batch.clips = moving_squares(count, frames, random.stream("first"));
@@ -61,7 +61,7 @@ inline PretextOptions pretext_options(const std::string& yaml) {
   return options;
 }
 
-/// For clips of kFrames out of a pool of 64.
+/// A Taco for clips of kFrames frames of a pool of 64 clips.
 inline Taco taco_for(const std::string& yaml, const Net& net) {
   return Taco(
       pretext_options(yaml), net, [] { return small_net(9); }, kFrames, 64, Random(3));

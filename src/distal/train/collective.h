@@ -1,13 +1,13 @@
 #pragma once
-// Several processes, called ranks, that train one network together (data parallelism): each learns
-// from its share of every batch (Share, data/order.h), and all take the same step, by the mean of
-// their gradients. Sources: Li et al., "PyTorch Distributed", VLDB 2020, arXiv 2006.15704,
+// Data parallelism. Several processes, called ranks, train one network together. Each rank computes
+// gradients for its share of every batch (Share, data/order.h). All ranks take the same step with
+// the mean of the gradients. Source: Li et al., "PyTorch Distributed", VLDB 2020, arXiv 2006.15704,
 // section 3.
 //
-// What equals one rank's training of the whole batches, but for rounding: losses that are means
-// over clips of equal weight whose word is known. What does not: losses that compare the clips of a
-// batch (rkd, sp, crd, contrasts) and augmentation that mixes them, which see a rank's clips alone;
-// batch norms, whose statistics are each rank's; dropout, which each rank draws for itself.
+// The result equals that of one rank with the whole batches, up to rounding, if the loss is a mean
+// over clips of equal weight with known targets. Otherwise it differs. Losses that compare the
+// clips of a batch (rkd, sp, crd, contrasts) and augmentation that mixes clips use only the clips
+// of a rank. Batch norms use the statistics of a rank. Each rank draws its own dropout.
 
 #include <memory>
 #include <vector>
@@ -22,27 +22,28 @@ class Collective {
   virtual int64_t rank() const = 0;  // 0 .. size() - 1; rank 0 writes files
   virtual int64_t size() const = 0;
 
-  // Every rank calls these in the same order. Each waits for all ranks. Throws Error where one is
-  // gone.
-  /// In place the mean over ranks of a floating tensor [n], of equal size and dtype everywhere.
+  // All ranks call these functions in the same order. Each call waits for all ranks. Throws Error
+  // if a rank is gone.
+  /// Replaces a floating-point tensor [n] by its mean over the ranks. Size and dtype are equal on
+  /// all ranks.
   virtual void all_reduce_mean(torch::Tensor& flat) = 0;
-  /// In place rank 0's tensor, of equal shape and dtype everywhere.
+  /// Replaces the tensor by that of rank 0. Shape and dtype are equal on all ranks.
   virtual void broadcast(torch::Tensor& tensor) = 0;
-  /// What each rank gave, [size()].
+  /// The counts of all ranks, [size()].
   virtual std::vector<int64_t> all_gather(int64_t count) = 0;
 };
 
-/// One process by itself.
+/// The collective of a single process.
 Collective& single_rank();
 
-/// Lets every rank begin with the tensors of rank 0. Throws Error, on every rank, where the ranks
-/// would go on from different steps, which happens where they do not see the same checkpoint.
+/// Gives every rank the tensors of rank 0. Throws Error on every rank if the ranks continue from
+/// different steps, because they found different checkpoints.
 void begin_together(Collective& collective, int64_t step,
                     const std::vector<torch::Tensor>& tensors);
 
-/// Replaces the gradients by their mean over the ranks, each weighed by the clips it learned from:
-/// by one all-reduce of one flat buffer. A parameter without a gradient on some ranks counts as 0
-/// there; without one on every rank it keeps none.
+/// Replaces the gradients by their mean over the ranks, weighted by the number of clips of each
+/// rank. Uses one all-reduce of one flat buffer. A missing gradient of a rank counts as 0. A
+/// parameter without a gradient on all ranks keeps none.
 void average_gradients(Collective& collective, const std::vector<torch::Tensor>& parameters,
                        int64_t clips);
 

@@ -1,6 +1,6 @@
 #pragma once
-// The one training loop. What is learned is an Objective that returns named losses; the loop knows
-// nothing of it.
+// The training loop. It minimises the named losses of an Objective. It does not depend on what the
+// objective learns.
 
 #include <functional>
 #include <string>
@@ -29,7 +29,7 @@ struct TrainingOptions {
   std::string schedule = "cosine";  // cosine or constant, after the warm-up
   double label_smoothing = 0;
   double max_gradient_norm = 0;  // clip by global norm; 0: off
-  double ema = 0;  // decay of the weights' moving average, which is then what is kept; 0: off
+  double ema = 0;  // decay of the moving average of the weights, which replaces them; 0: off
   int64_t accumulate = 1;          // micro-batches per step
   std::string precision = "auto";  // auto (bf16 where the device computes in it), f32, bf16
   std::string device = "auto";     // where it is trained: device_for (models/device.h)
@@ -46,9 +46,10 @@ class Objective {
  public:
   virtual ~Objective() = default;
   virtual Losses losses(Net& net, const Batch& batch) = 0;
-  /// What is trained and checkpointed beside the net: projection and task heads, regressors; null:
-  /// nothing. Parameters without a gradient and buffers (a momentum encoder, a queue) are
-  /// checkpointed alone. Its names never change during a fit.
+  /// A module that is trained and checkpointed with the network, such as projection heads, task
+  /// heads or regressors. May be null. Parameters without a gradient and buffers (a momentum
+  /// encoder, a queue) are checkpointed but not trained. The names in the module must not change
+  /// during a fit.
   virtual torch::nn::Module* extra() { return nullptr; }
   /// Called before each optimiser step; step counts from 0.
   virtual void starting(int64_t step, int64_t steps) {}
@@ -56,7 +57,7 @@ class Objective {
   virtual void stepped(Net& net, int64_t step, int64_t steps) {}
 };
 
-/// Learning from labels alone: cross entropy with the truth. With a teacher: train/taught.h.
+/// Training with labels only, by cross entropy. train/taught.h has the objective with a teacher.
 class Supervised final : public Objective {
  public:
   explicit Supervised(double label_smoothing = 0) : label_smoothing_(label_smoothing) {}
@@ -65,12 +66,13 @@ class Supervised final : public Objective {
   double label_smoothing_;
 };
 
-/// Where the batches of a fit come from, on the CPU. `open(s)` gives the source of micro-batches s,
-/// s + 1, ... (steps x accumulate). Among several ranks each has a stream of its Share.
+/// The source of the batches of a fit. They are on the CPU. `open(s)` returns a function that gives
+/// the micro-batches s, s + 1, ... There are steps x accumulate micro-batches. Each rank has a
+/// stream of its Share.
 struct BatchStream {
   std::function<std::function<Batch()>(int64_t first)> open;
-  std::function<std::string(const torch::Tensor& rows)>
-      describe;  // the videos of some rows, for messages
+  /// The videos of some rows, for messages.
+  std::function<std::string(const torch::Tensor& rows)> describe;
 };
 
 struct FitReport {
@@ -82,22 +84,29 @@ struct FitReport {
   std::string precision;  // what ran, and which convolutions took the safe path
 };
 
-/// Trains in place, on the device where the net lies with the objective's extra, and leaves the net
-/// in evaluation mode. With `checkpoint` (a path) it saves there every checkpoint_every steps by
-/// atomic rename and continues from it if it exists and is sound (train/kept.h); the caller removes
-/// it once the result is safe. Same options, random and threads: the same weights, bit for bit,
-/// also across a kill. Throws Error at the first loss or gradient that is not finite, with step and
-/// videos; Interrupted after a checkpoint. The moving average's decay is min(ema, (1 + step) / (10
-/// + step)): a short run is not left with its first weights (step counts from 1). A checkpoint
-/// continues on any device. Ranks of a `collective` call it alike, each with its share of the
-/// batches and the same checkpoint, which rank 0 writes; what is shown and reported is of the
-/// rank's own clips. Then the same number of ranks gives the same weights.
+/// Trains `net` in place and leaves it in evaluation mode. The network and the module of the
+/// objective are on the same device.
+///
+/// `checkpoint` is a path; empty: no checkpoints. Every checkpoint_every steps a checkpoint is
+/// written there by atomic rename. If a valid checkpoint exists, training continues from it, on any
+/// device (train/kept.h). The caller removes it when the result is stored.
+///
+/// Equal options, random and number of threads give equal weights, bit for bit, also across a kill.
+/// The decay of the moving average is min(ema, (1 + step) / (10 + step)), where step counts from 1.
+/// The average of a short training is therefore not dominated by the first weights.
+///
+/// All ranks of a `collective` call it with their share of the batches and the same checkpoint,
+/// which rank 0 writes. Progress and report are those of the rank's own clips. An equal number of
+/// ranks gives equal weights.
+///
+/// Throws Error, with step and videos, at the first loss or gradient that is not finite. Throws
+/// Interrupted after a checkpoint.
 FitReport fit(Net& net, const TrainingOptions& options, Objective& objective,
               const BatchStream& stream, Random random, const std::string& checkpoint,
               Progress& progress, Collective& collective = single_rank());
 
-/// The factor on the learning rate at a step: linear warm-up from 1 / warm-up steps, then cosine to
-/// 0, or constant.
+/// The factor of the learning rate at a step. It rises linearly from 1 / warm-up steps, and then
+/// falls to 0 along a cosine or stays constant.
 double schedule(const TrainingOptions& options, int64_t step);
 
 }  // namespace distal
