@@ -477,8 +477,9 @@ void add_options(CLI::App& app, Arguments& arguments) {
 
 int main(int argc, char** argv) {
   using namespace distal;
-  mallopt(M_MMAP_MAX,
-          0);  // as in cli/program.cc: a training step takes and frees the same blocks again and again
+  mallopt(
+      M_MMAP_MAX,
+      0);  // as in cli/program.cc: a training step takes and frees the same blocks again and again
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   catch_signals();
   CLI::App app("Active Mixup on Fashion-MNIST: LeNet-5 teaches LeNet-5-Half from 2,000 real images",

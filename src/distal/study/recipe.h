@@ -1,11 +1,11 @@
 #pragma once
-// A recipe is one YAML file that says what a study compares. Only differences from the defaults are
-// written.
+// A recipe is one YAML file that describes a study. It contains only options that differ from the
+// defaults.
 //
-// A study has a shared part (data, input, who answers, seeds) and arms (who learns, from what, how
-// clips are chosen). In the file both stand side by side at the top level. The section `arms` names
-// differences from the arm that the top level describes; a difference may hold no option of the
-// shared part.
+// A study has a shared part (data, input, oracle, seeds) and arms (student, loss, strategy,
+// budget). The top level of the file contains the options of both. The section `arms` lists named
+// arms. Each entry contains the options that differ from the top level. An arm may repeat an option
+// of the shared part, but not change its value.
 
 #include <optional>
 #include <string>
@@ -24,7 +24,7 @@
 namespace distal {
 
 struct SyntheticData {  // written into data.root when absent
-  SyntheticSet set;     // square videos: what their width is
+  SyntheticSet set;     // videos are square: the height equals the width
   void visit(OptionVisitor& v) const;
   bool operator==(const SyntheticData&) const = default;
   SyntheticSet videos(int64_t seed) const;  // as they are generated
@@ -39,8 +39,8 @@ struct DataOptions {
   bool operator==(const DataOptions&) const = default;
 };
 
-/// A teacher that the study trains first, on videos that are neither in the pool nor in the test
-/// set.
+/// A teacher that the study trains before its students. Its videos are neither in the pool nor in
+/// the test list.
 struct TeacherRecipe {
   ListOptions train;
   Learner learner;
@@ -49,7 +49,7 @@ struct TeacherRecipe {
   bool operator==(const TeacherRecipe&) const = default;
 };
 
-/// What all arms of a study have in common: what they are measured on, and who answers.
+/// The options that all arms of a study share: data, input, oracle, seeds.
 struct SharedOptions {
   std::string question;         // what the report answers
   int64_t seed = 1, seeds = 5;  // paired repeats: seed, seed + 1, ...
@@ -66,7 +66,8 @@ struct SharedOptions {
   InputOptions teacher_input() const;  // of the teacher that the study trains
 };
 
-/// Active Mixup's options; coarser by default than for images, as a clip costs more to score.
+/// The options of Active Mixup. The defaults are coarser than for images, because the scores of a
+/// clip take longer.
 struct MixesOptions : MixupOptions {
   MixesOptions() {
     lambda_step = 0.1;
@@ -75,39 +76,40 @@ struct MixesOptions : MixupOptions {
   }
 };
 
-/// Who learns, from what, and how clips are chosen.
+/// The options of an arm: student, loss, and choice of clips.
 struct ArmOptions {
   std::string control;  // the arm this one is tested against; empty: the study's
   Learner student;
   Choice<DistillLoss> loss{"black_box"};
-  bool matching = false;  // the teacher's network looks at the student's own view of a clip in
-                          // every step (train/taught.h), instead of one answer kept for ever; an
-                          // answer is paid and counted once all the same
-  int64_t start = 40;     // initial answers with true labels; -1: all
-  std::string start_draw =
-      "random";  // how they are drawn: random; stratified_by_labels: even over the classes of
-                 // data.start, whose labels are known; stratified_by_hidden_labels: even over the
-                 // classes of the pool, which nobody knows
-  bool ask_start = false;  // the teacher answers about the initial clips too, beside their labels
-  int64_t pool_size = -1;  // clips of the pool that a trial may ask about, drawn by seed, the
-                           // smaller within the larger; -1: all
+  // The teacher's network runs in every step on the student's augmented view of a clip
+  // (train/taught.h), and its stored answer is not used. Each clip still costs one answer.
+  bool matching = false;
+  int64_t start = 40;  // number of initial clips with true labels; -1: all
+  // draw of the initial clips: random; stratified_by_labels: even over the classes of data.start,
+  // whose labels are known; stratified_by_hidden_labels: even over the classes of the pool, whose
+  // labels are hidden
+  std::string start_draw = "random";
+  bool ask_start = false;  // the teacher also answers about the initial clips
+  // number of clips of the pool that a trial may ask about; the seed determines the draw, and a
+  // smaller draw is part of a larger one; -1: all
+  int64_t pool_size = -1;
   int64_t rounds = 4;
   double budget = 40;  // of each round, in selection.unit; -1: the whole pool
   Choice<Strategy> strategy{"random"};
   SelectionOptions selection;
-  std::optional<MixesOptions> mixes;  // rounds ask about mixes of the clips known so far
-                                      // (study/mixing.h) instead of clips of the pool
-  int64_t answers_per_clip =
-      1;  // the teacher answers about so many views of a chosen clip: it as it is, and fixed views
-          // (Clip::view); each is an answer of the budget, and a sample to learn from
+  // Rounds ask about mixes of known clips (study/mixing.h) instead of clips of the pool.
+  std::optional<MixesOptions> mixes;
+  // number of answers per chosen clip: the clip itself and fixed views of it (Clip::view); each
+  // counts in the budget and is a training sample
+  int64_t answers_per_clip = 1;
   void visit(OptionVisitor& v) const;
   bool operator==(const ArmOptions&) const = default;
 
-  bool selects() const;      // rounds choose what to ask about, within a budget: clips or mixes
-  bool scores_pool() const;  // rounds predict the whole pool with the student before they choose
-  bool scores() const;  // rounds want the student before they choose: for the pool, or for mixes
+  bool selects() const;      // rounds choose clips or mixes within a budget
+  bool scores_pool() const;  // the choice needs the student's predictions of the whole pool
+  bool scores() const;       // the choice needs the student, for the pool or for mixes
   const std::string& criterion() const;  // the strategy, or with mixes their criterion
-  bool is_random() const;                // rounds choose by chance
+  bool is_random() const;                // rounds choose at random
 };
 
 /// The top level of a recipe file, without its arms and its sweep.
@@ -119,13 +121,13 @@ struct Recipe {
 };
 
 struct Arm {
-  std::string name;  // one line; `slug(name)` names its files, and is no other arm's
+  std::string name;  // one line; `slug(name)`, unique in the study, names its files
   ArmOptions options;
   std::string resolved;  // YAML, every option of the shared part and of the arm
   std::string against;   // the arm it is tested against; empty: none
 };
 
-/// Most arms of a study, a sweep's multiplied out.
+/// The maximum number of arms of a study, after the expansion of a sweep.
 inline constexpr int64_t kMostArms = 1000;
 
 struct Study {
@@ -135,19 +137,18 @@ struct Study {
   std::string resolved;   // the recipe and its arms
   std::string control;    // the arm most others are tested against
   std::vector<std::string> notes;
-  bool asks_views() const;  // an arm has answers_per_clip > 1
-  bool hears_teacher(
-      const Arm& arm) const;  // a teacher, the same for every seed, tells the arm something
-  const std::string& budget_unit() const;  // selection.unit, the same in every arm
-  std::string start_words() const;         // how many initial clips the arms draw, and how
+  bool asks_views() const;                   // an arm has answers_per_clip > 1
+  bool hears_teacher(const Arm& arm) const;  // the arm learns from one teacher for all seeds
+  const std::string& budget_unit() const;    // selection.unit, the same in every arm
+  std::string start_words() const;           // how many initial clips the arms draw, and how
 };
 
-/// The options, as YAML, that the results of an arm depend on: all but those that only name, place,
-/// repeat or pace a trial, or say how long it goes on (rounds: a round depends on those before it,
-/// not on how many follow). Init files stand by content.
+/// The options that the results of an arm depend on, as YAML. They exclude options that only name,
+/// place, repeat or pace a trial, and the number of rounds, because a round does not depend on the
+/// number of later rounds. The content of init files replaces their names.
 std::string decisive_options(const SharedOptions& shared, const ArmOptions& arm);
 
-/// An arm as a recipe names it: how it differs, and what that makes.
+/// An arm of a recipe: its name, its difference from the top level, and the resulting options.
 struct ArmDifference {
   std::string name;
   Document difference;
@@ -155,18 +156,18 @@ struct ArmDifference {
 };
 /// The part of a recipe's top level that describes an arm.
 Document arm_part(const Document& recipe);
-/// Reads the named differences from the top level of `recipe`. Throws UsageError: a difference sets
-/// an option that arms share to another value.
+/// Makes the arms of the named differences from the top level of `recipe`. Throws UsageError if a
+/// difference gives an option of the shared part another value.
 std::vector<ArmDifference> read_arms(
     const Document& recipe, const std::vector<std::pair<std::string, Document>>& differences);
-/// The arm to add where some select and none by chance: `random` (where an arm has that name,
-/// `random twin`), which spends by chance what the first of them spends, and is tested against no
-/// arm of its own.
+/// The random arm that is added if arms choose clips and none chooses at random. It has the budget
+/// of the first arm that chooses. It has no control of its own. Its name is `random`, or `random
+/// twin` if another arm has that name.
 std::optional<ArmDifference> random_twin(const Document& base,
                                          const std::vector<ArmDifference>& arms);
 
-/// Reads a recipe and all its arms; refuses contradictions before anything is decoded. Throws
-/// UsageError.
+/// Reads a recipe with all its arms. Refuses contradictory options before any video is decoded.
+/// Throws UsageError.
 Study read_study(const std::string& path, const std::vector<Override>& overrides);
 Study read_study(const Document& document, const std::string& name);
 
