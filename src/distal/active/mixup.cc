@@ -76,18 +76,16 @@ void MixupOptions::visit(OptionVisitor& v) const {
     "c2: the least confident mix of each pair, c1: any mix, random; unixkd: uncertain clips with "
     "others",
     one_of({"c1", "c2", "random", "unixkd"}));
-  v("lambda_low", lambda_low, "first share of the grid", between(0, 1));
-  v("lambda_high", lambda_high, "last share of the grid", between(0, 1));
-  v("lambda_step", lambda_step, "step of the grid; 0.1 for clips scores half as many mixes",
-    between(0.001, 1));
-  v("fade", fade,
-    "how far a mix of clips drifts from one to the other over its frames; 0: not at all",
-    between(0, 1));
+  v("lambda_low", lambda_low, "smallest share in the grid", between(0, 1));
+  v("lambda_high", lambda_high, "largest share in the grid", between(0, 1));
+  v("lambda_step", lambda_step, "step of the grid of shares", between(0.001, 1));
+  v("fade", fade, "change of the share over the frames of a mix; 0: constant", between(0, 1));
   v("pairs", pairs,
-    "pairs looked at in a round, drawn from the pool; 0: all, -1: 20 for each mix wanted",
+    "number of pairs scored in a round, drawn from the pool; 0: all; -1: 20 for each mix of the "
+    "budget",
     at_least(-1));
-  v("batch", batch, "mixes scored at once", between(1, 65536));
-  v("uncertainty", uncertainty, "of a clip, where the criterion is unixkd",
+  v("batch", batch, "number of mixes in a batch", between(1, 65536));
+  v("uncertainty", uncertainty, "uncertainty measure of a clip, for the criterion unixkd",
     one_of({"random", "least_confidence", "margin", "entropy"}));
   if (lambda_low > lambda_high)
     throw UsageError(fmt::format("{}: lambda_low {} is above lambda_high {}", v.place(), lambda_low,

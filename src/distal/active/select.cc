@@ -394,22 +394,23 @@ std::vector<int64_t> better_alone(const Units& units, const std::vector<double>&
 }  // namespace
 
 void SelectionOptions::visit(OptionVisitor& v) const {
-  v("ask", ask, "what is asked about: single clips, or whole videos", one_of({"clip", "video"}));
+  v("ask", ask, "asks about single clips or whole videos", one_of({"clip", "video"}));
   v("aggregate", aggregate,
-    "asked by video: the mean of its clips' scores, the largest, or the mean of the top_m largest",
+    "with ask: video, the score of a video: the mean of the scores of its clips, the largest, or "
+    "the mean of the top_m largest",
     one_of({"mean", "max", "top_m"}));
   v("top_m", top_m, "for aggregate: top_m; 0: the square root of the video's clips, rounded up",
     at_least(0));
   v("unit", unit, "what the budget counts: answers, or seconds of video to watch",
     one_of({"answers", "seconds"}));
-  v("fill", fill, "how seconds are filled: by rank, or as a knapsack, by score per second",
+  v("fill", fill, "with unit: seconds, ranks by score, or by score per second (knapsack)",
     one_of({"rank", "knapsack"}));
   v("per_video", per_video, "at most this many clips of one video in a round; 0: no limit",
     at_least(0));
   v("gap_s", gap_s,
     "least seconds between the starts of two clips of one video in a round; 0: no limit",
     at_least(0));
-  v("class_balance", class_balance, "even numbers of each predicted class");
+  v("class_balance", class_balance, "chooses equally many clips of each predicted class");
 }
 
 std::string contradiction(const SelectionOptions& options, const Strategy& strategy) {

@@ -86,7 +86,7 @@ struct Choice {
   const Family* operator->() const { return method.get(); }
   explicit operator bool() const { return method != nullptr; }
   void visit(OptionVisitor& visitor) const {
-    visit_name(visitor, "name", "which method");
+    visit_name(visitor, "name", "the name of the method");
     visit_options(visitor);
   }
   /// The two parts of `visit`. They serve a section that has further options, or that names the

@@ -90,7 +90,7 @@ void RecipeArguments::add_to(CLI::App& command) {
   command.add_option("recipe", recipe, "recipe file (YAML)")->required();
   command.add_option("--data", data, "folder of the lists and the videos (data.root)");
   command.add_option("--weights", weights, "folder that init paths are relative to (weights)");
-  command.add_option("--store", store, "where answers and runs live")->capture_default_str();
+  command.add_option("--store", store, "the store of answers and runs")->capture_default_str();
   command.add_option("--out", out, "folder of the results, one experiment each [runs/RECIPE]");
   add_common(command);
   Recipe defaults;

@@ -155,11 +155,10 @@ torch::Tensor applied(const FrameView& view, const AugmentDraw& draw, int64_t si
 }  // namespace
 
 void AugmentOptions::visit(OptionVisitor& v) const {
-  v("scales", scales, "crop side over the short side, drawn evenly; empty: centre crop",
+  v("scales", scales, "crop sides relative to the short side, drawn uniformly; empty: centre crop",
     between(0.05, 1));
   v("flip", flip, "probability of a horizontal flip", between(0, 1));
-  v("flip_labels", flip_labels,
-    "pairs of classes that change places under a flip, such as [\"left:right\"]");
+  v("flip_labels", flip_labels, "pairs of classes that a flip exchanges, such as [\"left:right\"]");
   v("brightness", brightness, "range of the brightness factor around 1", between(0, 1));
   v("contrast", contrast, "range of the contrast factor around 1", between(0, 1));
   v("saturation", saturation, "range of the saturation factor around 1", between(0, 1));

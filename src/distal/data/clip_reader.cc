@@ -21,8 +21,8 @@ void InputOptions::visit(OptionVisitor& v) const {
   v("size_px", size_px, "side of the network's square input, px", between(8, 4096));
   v("short_side_px", short_side_px, "short side of cached frames, px; 0: 8/7 of size_px",
     between(0, 8192));
-  v("deadline_s", deadline_s, "longest time to decode a clip, s; past it the video is put aside",
-    Range{0.001});
+  v("deadline_s", deadline_s,
+    "longest time to decode a clip, s; a video that takes longer is left out", Range{0.001});
 }
 
 int64_t InputOptions::cached_short_side_px() const {

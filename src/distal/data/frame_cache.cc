@@ -52,8 +52,8 @@ struct Filling {
 }  // namespace
 
 void CacheOptions::visit(OptionVisitor& v) const {
-  v("folder", folder, "where decoded frames are kept; empty: ~/.cache/distal/frames");
-  v("gigabytes", gigabytes, "most bytes of decoded frames kept, in 1e9 bytes", at_least(0));
+  v("folder", folder, "folder of the decoded frames; empty: ~/.cache/distal/frames");
+  v("gigabytes", gigabytes, "largest size of the cache, in 1e9 bytes", at_least(0));
 }
 
 std::string CacheOptions::resolved_folder() const {

@@ -46,9 +46,10 @@ void SamplingOptions::visit(OptionVisitor& v) const {
   v("rule", rule, "even: one frame of each of equal parts; dense: every stride-th frame",
     one_of({"even", "dense"}));
   v("frames", frames, "frames of a clip that the network sees", between(1, 4096));
-  v("stride", stride, "dense: video frames from one to the next", between(1, 1e6));
+  v("stride", stride, "dense: distance of the sampled frames, in video frames", between(1, 1e6));
   v("jitter_steps", jitter_steps,
-    "training: places to draw from (of each part, or of the start); 0: any frame", between(0, 1e6));
+    "training: number of positions to draw from, in each part or for the start; 0: any frame",
+    between(0, 1e6));
 }
 
 std::pair<int64_t, int64_t> frames_of(const VideoInfo& info, const Clip& clip) {

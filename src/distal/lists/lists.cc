@@ -126,10 +126,10 @@ void ListOptions::visit(OptionVisitor& v) const {
 }
 
 void ClipOptions::visit(OptionVisitor& v) const {
-  v("unit", unit, "what is one clip: a video (or its row's span), or a segment of fixed length",
+  v("unit", unit, "what a clip is: a video (or the span of its row), or a segment of fixed length",
     one_of({"video", "segment"}));
   v("length_s", length_s, "length of a segment, s", Range{0.001});
-  v("stride_s", stride_s, "from the start of a segment to the next, s", Range{0.001});
+  v("stride_s", stride_s, "time from the start of a segment to the next start, s", Range{0.001});
 }
 
 std::string group_of_path(const std::string& path) {

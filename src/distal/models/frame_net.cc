@@ -45,11 +45,10 @@ void FrameOptions::visit(OptionVisitor& v) const {
     one_of({"folded", "batch"}));
   v("dropout", dropout, "share of the features dropped before the classifier", between(0, 0.99));
   if (!shift) return;
-  v("shift_div", shift_div, "one channel in this many looks at the next frame, one at the previous",
+  v("shift_div", shift_div, "one channel in shift_div takes the next frame, and one the previous",
     at_least(2));
   v("online", online,
-    "no channel looks at the next frame, one in shift_div at the previous: frames need no later "
-    "ones");
+    "uses only earlier frames: one channel in shift_div takes the previous frame, none the next");
 }
 
 Output FrameNet::forward(const at::Tensor& clips) {

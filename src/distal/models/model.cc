@@ -91,14 +91,14 @@ int64_t parameter_count(const Net& net) {
 
 void ModelOptions::visit(OptionVisitor& v) const {
   v("init", init,
-    "safetensors to start from; what fits by name and shape is taken, less than half is refused; "
-    "empty: random");
+    "safetensors file with initial weights; tensors must match by name and shape, and less than "
+    "half of the network is refused; empty: random weights");
   v("init_keys", init_keys,
-    "'pattern:replacement', regular expressions that turn the names in init into ours, in their "
-    "order");
+    "'pattern:replacement', regular expressions that translate the names of tensors in init, "
+    "applied in order");
   for (const auto& rule : init_keys) key_rule(rule, v.place());
   v("freeze", freeze,
-    "prefixes of parameter names that are not trained; backbone: all but the classifier");
+    "prefixes of the names of parameters that stay fixed; backbone: all but the classifier");
   backbone.visit(v);  // last: it closes the section
 }
 

@@ -84,12 +84,13 @@ void refuse_options_of_others(OptionVisitor& reader, const std::string& chosen) 
 OracleOptions::OracleOptions() : kind("truth") { kind.method = make<Oracle>("truth"); }
 
 void OracleOptions::visit(OptionVisitor& v) const {
-  kind.visit_name(v, "kind",
-                  "who answers: labels of the lists, a trained teacher, a file, an endpoint");
-  v("price", price, "money an answer costs", at_least(0));
+  kind.visit_name(
+      v, "kind", "the kind of oracle: labels of the lists, a trained teacher, a file, an endpoint");
+  v("price", price, "price of one answer, in any currency", at_least(0));
   v("batch_size", batch_size, "clips per request", between(1, 65536));
   v("ask_again", ask_again,
-    "asks anew for what was answered unusably before and counts as spent; it may be billed again");
+    "asks again about clips whose answers were unusable and count as spent; a new answer may be "
+    "billed again");
   if (!v.place().empty()) refuse_options_of_others(v, kind.name);  // a reader
   kind.visit_options(v);                                           // last: it closes the section
 }

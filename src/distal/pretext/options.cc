@@ -43,7 +43,8 @@ void require_no_labels(const PretextOptions& options, const std::string& place) 
 }  // namespace
 
 void TaskChoice::visit(OptionVisitor& v) const {
-  v("weight", weight, "of this task's loss beside the contrastive one", at_least(0));
+  v("weight", weight, "weight of the loss of this task; the contrastive loss has weight 1",
+    at_least(0));
   for (const auto& row : catalogue<PretextTask>()) {
     if (row.name == name) task = row.entry->make(v, options_);
   }
@@ -61,12 +62,11 @@ PretextOptions::PretextOptions() {
 
 void PretextOptions::visit(OptionVisitor& v) const {
   v("mode", mode,
-    "both: contrast, and tell the transformations; tasks: tell them only; augment: contrast "
-    "transformed clips; contrast: plain ones",
+    "both: contrastive loss and tasks; tasks: only tasks; augment: contrastive loss of transformed "
+    "clips, no tasks; contrast: contrastive loss of plain clips",
     one_of({"both", "tasks", "augment", "contrast"}));
   v("contrast", contrast, "the contrastive learner");
-  v("tasks", tasks,
-    "transformations of the clips; a section of the same name has a task's own options",
+  v("tasks", tasks, "the tasks; the section with the name of a task has its options",
     one_of(task_names()));
   if (std::set<std::string>(tasks.begin(), tasks.end()).size() < tasks.size())
     throw UsageError(fmt::format("{}: tasks names one twice; keep one", v.place()));
@@ -76,12 +76,12 @@ void PretextOptions::visit(OptionVisitor& v) const {
                                  v.place(), mode));
   chosen = choices(tasks, chosen);
   for (const TaskChoice& task : chosen) v(task.name.c_str(), task, "options of the task");
-  v("draw", draw, "one: a task for each clip, at the cost of one; all: every task for every clip",
+  v("draw", draw, "one: one task for each clip; all: every task for every clip, which takes longer",
     one_of({"one", "all"}));
-  v("key", key, "the other view of a clip: plain, or transformed by a draw of its own",
+  v("key", key, "the key view of a clip: plain, or transformed by its own draw",
     one_of({"plain", "transformed"}));
-  v("dim", dim, "of the space in which clips are contrasted", between(2, 8192));
-  v("hidden", hidden, "width of the heads' hidden layer", between(2, 8192));
+  v("dim", dim, "dimension of the projection space", between(2, 8192));
+  v("hidden", hidden, "width of the hidden layer of the heads", between(2, 8192));
   v("stride", stride, "video frames from one frame of a view to the next", between(1, 1000));
   v("training", training, "how it is trained");
   v("augment", augment, "augmentation of each view");

@@ -162,8 +162,9 @@ void TeacherRecipe::visit(OptionVisitor& v) const {
 void SharedOptions::visit(OptionVisitor& v) const {
   v("question", question, "what the report answers, one sentence");
   v("seed", seed, "first seed", between(0, 9e15));
-  v("seeds", seeds, "paired repeats", between(1, 1000));
-  v("no_random_arm", no_random_arm, "the reason why no random arm is wanted");
+  v("seeds", seeds, "number of seeds; arms are compared in pairs by seed", between(1, 1000));
+  v("no_random_arm", no_random_arm,
+    "the reason for a study without a random arm; no random arm is then added");
   v("weights", weights, "folder that init paths are relative to; --weights sets it");
   v("data", data, "lists of clips");
   v("clips", clips, "what a clip is");
@@ -178,31 +179,31 @@ InputOptions SharedOptions::teacher_input() const {
 }
 
 void ArmOptions::visit(OptionVisitor& v) const {
-  v("control", control, "the arm this one is tested against; empty: random");
+  v("control", control, "the arm that this one is tested against; empty: random");
   v("student", student, "the network to train");
   v("loss", loss, "how a teacher's answers are learned");
   v("matching", matching,
-    "the teacher is run in every step on the student's own view of the clips it answered for; "
+    "the teacher's network runs in every step on the student's view of the answered clips; oracle "
     "kinds teacher and model");
   v("start", start, "initial answers with true labels; -1: all", at_least(-1));
   v("start_draw", start_draw,
-    "how they are drawn: random; stratified_by_labels, even over the classes of data.start; "
-    "stratified_by_hidden_labels, even over those of the pool, "
-    "a draw that nobody could make",
+    "draw of the initial clips: random; stratified_by_labels: even over the classes of data.start; "
+    "stratified_by_hidden_labels: even over the hidden classes of the pool, which a real user does "
+    "not know",
     one_of({"random", "stratified_by_labels", "stratified_by_hidden_labels"}));
-  v("ask_start", ask_start, "the teacher answers about the initial clips too, beside their labels");
+  v("ask_start", ask_start, "the teacher also answers about the initial clips");
   v("pool_size", pool_size,
-    "clips of the pool that a run may ask about, drawn by seed, the smaller within the larger; -1: "
-    "all",
+    "number of clips of the pool that a run may ask about; a smaller draw is part of a larger one; "
+    "-1: all",
     at_least(-1));
-  v("rounds", rounds, "rounds of asking", between(0, 1000));
-  v("budget", budget, "of each round, in selection.unit; -1: the whole pool", at_least(-1));
+  v("rounds", rounds, "number of rounds after the initial one", between(0, 1000));
+  v("budget", budget, "budget of each round, in selection.unit; -1: the whole pool", at_least(-1));
   v("strategy", strategy, "which clips to ask about");
   v("selection", selection, "limits around the strategy");
   v("mixes", mixes,
     "rounds ask about mixes of the clips known so far (Active Mixup) instead of clips of the pool");
   v("answers_per_clip", answers_per_clip,
-    "views of a chosen clip that the teacher answers about, each an answer of the budget",
+    "number of answers per chosen clip: the clip and fixed views of it; each counts in the budget",
     between(1, 1000));
 }
 

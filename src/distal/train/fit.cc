@@ -184,25 +184,26 @@ void TrainingOptions::visit(OptionVisitor& v) const {
   v("batch_size", batch_size, "clips in a batch", between(1, 65536));
   v("optimizer", optimizer, "sgd (Nesterov momentum) or adamw", one_of({"sgd", "adamw"}));
   v("learning_rate", learning_rate, "peak learning rate", at_least(0));
-  v("momentum", momentum, "of sgd", between(0, 0.9999));
-  v("weight_decay", weight_decay, "on weights, not on norms and biases", at_least(0));
+  v("momentum", momentum, "momentum of sgd", between(0, 0.9999));
+  v("weight_decay", weight_decay, "weight decay, not applied to norms and biases", at_least(0));
   v("warmup", warmup, "share of the steps with a rising learning rate", between(0, 1));
-  v("schedule", schedule, "after the warm-up", one_of({"cosine", "constant"}));
-  v("label_smoothing", label_smoothing, "share of each true label spread over all classes",
+  v("schedule", schedule, "learning rate after the warm-up", one_of({"cosine", "constant"}));
+  v("label_smoothing", label_smoothing, "share of each label that is distributed over all classes",
     between(0, 1));
   v("max_gradient_norm", max_gradient_norm, "clips the gradient's global norm; 0: off",
     at_least(0));
-  v("ema", ema, "decay of the moving average of the weights, which is then kept; 0: off",
+  v("ema", ema, "decay of the moving average of the weights, which then replaces them; 0: off",
     between(0, 0.99999));
   v("accumulate", accumulate, "batches per step", between(1, 65536));
-  v("precision", precision, "auto: bf16 where the device computes in it",
+  v("precision", precision, "precision of training; auto: bf16 if the device supports it",
     one_of({"auto", "f32", "bf16"}));
   v("device", device,
-    "where it is trained and scored: auto (the first CUDA device, else the CPU), cpu, cuda, "
+    "device of training and scoring: auto (the first CUDA device, else the CPU), cpu, cuda, "
     "cuda:1");
   require_device_name(device, v.place() + ": device");
-  v("class_balanced", class_balanced, "draws every class equally often");
-  v("class_weights", class_weights, "weighs the loss by the inverse of the class's count");
+  v("class_balanced", class_balanced, "samples every class equally often");
+  v("class_weights", class_weights,
+    "weights the loss of a clip by the inverse of the size of its class");
   v("checkpoint_every", checkpoint_every, "steps between checkpoints", at_least(1));
   v("threads", threads, "threads that read clips ahead", between(1, 64));
 }

@@ -22,7 +22,8 @@ class TypiClust final : public Strategy {
     int64_t neighbours = 20, max_clusters = 500, small = 5, iterations = 50;
     bool normalize = true, published = false;
     void visit(OptionVisitor& v) const {
-      v("neighbours", neighbours, "nearest clips that typicality is the density of", at_least(1));
+      v("neighbours", neighbours, "number of nearest clips in the estimate of density",
+        at_least(1));
       v("max_clusters", max_clusters, "at most this many clusters", at_least(1));
       v("small", small, "clusters of at most this many clips come last", at_least(0));
       v("iterations", iterations, "at most this many steps of k-means", between(0, 10000));

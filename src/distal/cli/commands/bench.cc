@@ -5,7 +5,7 @@ namespace {
 
 void add_bench(CLI::App* command) {
   command->description(
-      "how fast this program is here, as a ratio in one run: distal bench decode, score or train");
+      "measures the speed of distal on this machine: distal bench decode, score or train");
   command->require_subcommand(1);
   add_bench_decode(*command);
   add_bench_score(*command);

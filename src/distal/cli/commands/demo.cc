@@ -5,8 +5,8 @@ namespace distal {
 namespace {
 
 void add_demo(CLI::App* command) {
-  command->description("the whole loop on H.264 videos it generates: a teacher, its student, three "
-                       "strategies; one to four minutes");
+  command->description("runs the whole loop on generated H.264 videos: a teacher, its student, "
+                       "three strategies; one to four minutes");
   const auto arguments = std::make_shared<RecipeArguments>();
   arguments->out = "demo";
   command->add_option("--out", arguments->out, "folder of videos, store and report")

@@ -122,8 +122,8 @@ void doctor(const RecipeArguments& arguments) {
 }
 
 void add_doctor(CLI::App* command) {
-  command->description("what this machine has, and whether a recipe fits it; or how much a data "
-                       "set depends on the order of its frames");
+  command->description("prints what distal finds on this machine and whether a recipe fits it; or "
+                       "measures whether the order of frames matters");
   const auto arguments = std::make_shared<RecipeArguments>();
   arguments->add_to(*command);
   command->get_option("recipe")->required(false);

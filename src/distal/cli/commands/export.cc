@@ -182,13 +182,13 @@ void add_export(CLI::App* command) {
   command->add_option("model", arguments->model, "a .safetensors that run or train wrote")
       ->required();
   command->add_option("videos", arguments->videos,
-                      "with --int8: videos of the pool; how large values grow is measured on them");
+                      "with --int8: videos of the pool, for the calibration");
   command->add_option("--out", arguments->out, either_of(words_of_targets(file_of)))->required();
   command->add_option("--format", arguments->format, either_of(names) + " [by the name of --out]")
       ->check(CLI::IsMember(names));
-  command->add_flag("--int8", arguments->int8,
-                    "layers on whole numbers of eight bits, but for those that would change the "
-                    "answers by more than int8.tolerance");
+  command->add_flag(
+      "--int8", arguments->int8,
+      "quantises layers to 8-bit integers; leaves layers in float to meet int8.tolerance");
   command->add_option("--list", arguments->list,
                       "CSV with a column path instead of videos, relative to its folder");
   command->add_option("--clips", arguments->clips, "with --int8: at most so many are read")

@@ -308,9 +308,8 @@ void import(const ImportArguments& arguments) {
 }
 
 void add_import(CLI::App* command) {
-  command->description("takes stock of videos: reads a folder or a list, probes each video, "
-                       "records it, writes train.csv and "
-                       "test.csv that share no group");
+  command->description("reads a folder or a list, probes each video, records it in the store, and "
+                       "writes train.csv and test.csv that share no group");
   const auto arguments = std::make_shared<ImportArguments>();
   ImportOptions& source = arguments->source;
   command
@@ -332,7 +331,7 @@ void add_import(CLI::App* command) {
                    "that Label Studio counted frames at, frames/s [the file's frames]")
       ->transform(number_from(0.001, 1e6));
   command->add_option("--group", source.group,
-                      "regular expression whose capture in a file's name is the source video, e.g. "
+                      "regular expression whose capturing group in a file name is the group, e.g. "
                       "'(patient[0-9]+)'");
   command->add_option("--store", arguments->store, "where the videos are recorded")
       ->capture_default_str();

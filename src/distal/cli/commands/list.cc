@@ -60,7 +60,7 @@ struct ListArguments {
 };
 
 void add_list(CLI::App* command) {
-  command->description("the methods, each with its paper; with a method's name also its options");
+  command->description("lists all methods with their papers, or the options of one method");
   const auto arguments = std::make_shared<ListArguments>();
   auto* what = command->add_option("what", arguments->wanted,
                                    "backbones, strategies, losses, augmentations, tasks, "

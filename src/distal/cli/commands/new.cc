@@ -60,8 +60,8 @@ void make_recipe(const NewArguments& arguments) {
 }
 
 void add_new(CLI::App* command) {
-  command->description("a commented recipe for a folder with train.csv and test.csv, with the "
-                       "minutes it will take here");
+  command->description("writes a commented recipe for a folder with train.csv and test.csv, and "
+                       "prints the expected time");
   const auto arguments = std::make_shared<NewArguments>();
   command->add_option("recipe", arguments->recipe, "file to write")->required();
   command->add_option(

@@ -283,8 +283,7 @@ void predict(const PredictArguments& arguments) {
 }
 
 void add_predict(CLI::App* command) {
-  command->description("what a trained model says of videos: class and probability of each, of "
-                       "their segments, or as a stream goes on");
+  command->description("classifies videos, segments or a stream with a trained model");
   const auto arguments = std::make_shared<PredictArguments>();
   command
       ->add_option("model", arguments->model,
@@ -315,7 +314,7 @@ void add_predict(CLI::App* command) {
                    "let them last about as long as the clips trained on")
       ->transform(number_from(0.001))
       ->needs(stream);
-  command->add_flag("--all", arguments->all, "every class's probability");
+  command->add_flag("--all", arguments->all, "prints the probability of every class");
   command
       ->add_option("--engine", arguments->engine,
                    "libtorch or openvino [the quicker for so many clips]")

@@ -48,7 +48,8 @@ nlohmann::json as_json(const VideoInfo& info) {
 }
 
 void add_probe(CLI::App* command) {
-  command->description("what is in video files: streams, frame rate (constant or not), damage");
+  command->description(
+      "prints the content of video files: streams, frame rate (constant or variable), damage");
   const auto paths = std::make_shared<std::vector<std::string>>();
   const auto json = std::make_shared<bool>(false);
   command->add_option("videos", *paths, "video files")->required();

@@ -9,7 +9,7 @@ namespace {
 
 void add_report(CLI::App* command) {
   command->description(
-      "one static page from finished runs; several on the same test set are laid side by side");
+      "writes the report page of a finished run, or one page of several runs on the same test set");
   const auto folders = std::make_shared<std::vector<std::string>>();
   const auto out = std::make_shared<std::string>("report.html");
   const auto json = std::make_shared<bool>(false);

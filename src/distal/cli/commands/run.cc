@@ -4,8 +4,8 @@ namespace distal {
 namespace {
 
 void add_run(CLI::App* command) {
-  command->description("the loop of a recipe: arms x seeds x rounds, then the report; continues "
-                       "where it was stopped");
+  command->description("runs every arm of a recipe with every seed and writes the report; "
+                       "continues where it was stopped");
   const auto arguments = std::make_shared<RecipeArguments>();
   arguments->add_to(*command);
   arguments->add_jobs(*command);

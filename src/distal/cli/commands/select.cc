@@ -226,8 +226,8 @@ void select_rows(const SelectArguments& arguments) {
 }
 
 void add_select(CLI::App* command) {
-  command->description("which rows of your own features to label next: any strategy of this "
-                       "program over .npy files (M clips, K classes, D features)");
+  command->description("chooses rows of your own features to label next, with any strategy, from "
+                       ".npy files (M clips, K classes, D features)");
   const auto arguments = std::make_shared<SelectArguments>();
   command->add_option("--strategy", arguments->strategy, "a name of distal list strategies")
       ->capture_default_str();
@@ -248,8 +248,9 @@ void add_select(CLI::App* command) {
                    "[M, K] instead of logits; each row sums to 1")
       ->excludes(logits);
   command->add_option("--embeddings", arguments->embeddings,
-                      "[M, D], mapped where they lie: float32, float64, float16 or bfloat16");
-  command->add_option("--labelled", arguments->labelled, "[L, D], embeddings of what has labels");
+                      "[M, D], mapped from disk: float32, float64, float16 or bfloat16");
+  command->add_option("--labelled", arguments->labelled,
+                      "[L, D], embeddings of the labelled clips");
   command->add_option("--labelled_logits", arguments->labelled_logits, "[L, K], for learning_loss");
   command->add_option("--labelled_targets", arguments->labelled_targets,
                       "[L, K], probabilities, NaN where unknown, for learning_loss");
@@ -264,7 +265,7 @@ void add_select(CLI::App* command) {
   command->add_option("--starts", arguments->starts, "[M], where each clip begins in its video, s");
   command->add_option("--videos", arguments->videos,
                       "text file: the name of each row's video, one a line");
-  command->add_option("--pool", arguments->pool, "number of clips, where nothing else tells it")
+  command->add_option("--pool", arguments->pool, "number of clips, if no array gives it")
       ->transform(number_from(0, 1e8));
   command->add_option("--seed", arguments->seed, "of what is drawn")
       ->capture_default_str()

@@ -280,8 +280,9 @@ void print(const ShrinkArguments& arguments, const OutcomeOfShrink& outcome) {
 }
 
 void add_shrink(CLI::App* command) {
-  command->description("copies of videos that are quick to read: smaller, with many key frames; "
-                       "the lists beside them; run it again to continue");
+  command->description(
+      "writes copies of videos that decode faster: smaller, with many key frames; also lists "
+      "of the copies; run it again to continue");
   const auto arguments = std::make_shared<ShrinkArguments>();
   ShrinkOptions& options = arguments->options;
   command->add_option("folder", arguments->folder, "of the lists and the videos")->required();

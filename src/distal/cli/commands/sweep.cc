@@ -6,8 +6,8 @@ namespace distal {
 namespace {
 
 void add_sweep(CLI::App* command) {
-  command->description("a grid of pool sizes, rounds and answers (the recipe's sweep section), "
-                       "cells in parallel processes; as run in all else");
+  command->description("runs a grid of pool sizes, rounds and answers (the section sweep of the "
+                       "recipe); otherwise like run");
   const auto arguments = std::make_shared<RecipeArguments>();
   arguments->add_to(*command);
   arguments->add_jobs(*command);

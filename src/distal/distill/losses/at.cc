@@ -18,7 +18,8 @@ class At final : public DistillLoss {
     double beta = 1000;
     void visit(OptionVisitor& v) const {
       v("maps", maps, "the student's maps, by their published names");
-      v("teacher_maps", teacher_maps, "the teacher's, in the same order; empty: of the same names");
+      v("teacher_maps", teacher_maps,
+        "maps of the teacher, in the same order; empty: the same names");
       v("beta", beta, "weight", at_least(0));
       if (maps.empty() || (!teacher_maps.empty() && teacher_maps.size() != maps.size()))
         throw UsageError(

@@ -27,10 +27,9 @@ class Crd final : public DistillLoss {
     double temperature = 0.07, momentum = 0.5, beta = 0.8;
     void visit(OptionVisitor& v) const {
       v("size", size, "features of a projection", between(1, 8192));
-      v("negatives", negatives, "clips a pair is told apart from, at most", between(1, 1e6));
-      v("temperature", temperature, "of the likeness", between(0.001, 10));
-      v("momentum", momentum, "share of its old entry that a clip keeps in the bank",
-        between(0, 1));
+      v("negatives", negatives, "largest number of negatives per pair", between(1, 1e6));
+      v("temperature", temperature, "temperature of the similarities", between(0.001, 10));
+      v("momentum", momentum, "momentum of the entries of the memory bank", between(0, 1));
       v("beta", beta, "weight", at_least(0));
     }
     bool operator==(const Options&) const = default;

@@ -18,7 +18,8 @@ class Hint final : public DistillLoss {
     double beta = 100;
     void visit(OptionVisitor& v) const {
       v("map", map, "the student's map, by its published name, or embedding");
-      v("teacher_map", teacher_map, "the teacher's map; empty: of the same name");
+      v("teacher_map", teacher_map,
+        "map of the teacher, by its published name; empty: the same name");
       v("beta", beta, "weight", at_least(0));
     }
     bool operator==(const Options&) const = default;

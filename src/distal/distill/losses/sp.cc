@@ -18,7 +18,7 @@ class Sp final : public DistillLoss {
     double beta = 3000;
     void visit(OptionVisitor& v) const {
       v("map", map, "the student's features: embedding, or a map by its published name");
-      v("teacher_map", teacher_map, "the teacher's; empty: of the same name");
+      v("teacher_map", teacher_map, "features of the teacher; empty: the same name");
       v("beta", beta, "weight", at_least(0));
     }
     bool operator==(const Options&) const = default;

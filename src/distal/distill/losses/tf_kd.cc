@@ -26,11 +26,12 @@ class TfKd final : public DistillLoss {
       v("alpha", alpha, "share of the virtual teacher", between(0, 1));
       v("tau", tau, "temperature that softens the virtual teacher", between(0.05, 100));
       v("correct", correct, "the virtual teacher's probability of the true class", between(0, 1));
-      v("multiplier", multiplier, "on the virtual teacher's part", at_least(0));
+      v("multiplier", multiplier, "factor of the part of the virtual teacher", at_least(0));
       v("self_alpha", self_alpha, "share of a teacher that answered", between(0, 1));
       v("self_tau", self_tau, "temperature that softens its answers and the student",
         between(0.05, 100));
-      v("self_multiplier", self_multiplier, "on its part", at_least(0));
+      v("self_multiplier", self_multiplier, "factor of the part of a teacher that answered",
+        at_least(0));
     }
     bool operator==(const Options&) const = default;
   };

@@ -37,7 +37,7 @@ class Byol final : public Contrast {
   struct Options {
     double momentum = 0.99;
     void visit(OptionVisitor& v) const {
-      v("momentum", momentum, "of the key encoder at first; rises to 1", between(0, 1));
+      v("momentum", momentum, "initial momentum of the key encoder; rises to 1", between(0, 1));
     }
     bool operator==(const Options&) const = default;
   };

@@ -66,8 +66,9 @@ class Moco final : public Contrast {
     int64_t queue = 1024;
     void visit(OptionVisitor& v) const {
       v("temperature", temperature, "divides the similarities", between(0.01, 10));
-      v("momentum", momentum, "of the key encoder at first; rises to 1", between(0, 1));
-      v("queue", queue, "keys remembered in each branch, at most one per clip of the pool",
+      v("momentum", momentum, "initial momentum of the key encoder; rises to 1", between(0, 1));
+      v("queue", queue,
+        "number of keys in the queue of each branch, at most one per clip of the pool",
         between(1, 1048576));
     }
     bool operator==(const Options&) const = default;

@@ -15,7 +15,7 @@ class ClipOrder final : public PretextTask {
     double gap = 0.5;
     void visit(OptionVisitor& v) const {
       v("clips", clips, "clips to be ordered; n! classes", between(2, 4));
-      v("gap", gap, "from the end of one to the start of the next, in clip lengths", between(0, 8));
+      v("gap", gap, "distance between two clips, in clip lengths", between(0, 8));
     }
     bool operator==(const Options&) const = default;
   };

@@ -15,9 +15,9 @@ class Shuffle final : public PretextTask {
   struct Options {
     int64_t chunks = 4, gap = 1, orders = 0;
     void visit(OptionVisitor& v) const {
-      v("chunks", chunks, "parts that change places", between(2, 8));
-      v("gap", gap, "frames left out between two parts", between(0, 64));
-      v("orders", orders, "names one of so many fixed orders; 0: in order or not",
+      v("chunks", chunks, "number of parts that are shuffled", between(2, 8));
+      v("gap", gap, "number of omitted frames between two parts", between(0, 64));
+      v("orders", orders, "number of fixed orders, one class each; 0: two classes, in order or not",
         between(0, 1000));
       int64_t all = 1;
       for (int64_t i = 2; i <= chunks; ++i) all *= i;

@@ -17,8 +17,8 @@ class Speed final : public PretextTask {
   struct Options {
     std::vector<int64_t> strides = {1, 2, 4, 8};
     void visit(OptionVisitor& v) const {
-      v("strides", strides,
-        "frames of the view from one frame of the clip to the next; a class each", between(1, 64));
+      v("strides", strides, "distances of the frames of a clip in the view, one class each",
+        between(1, 64));
       if (strides.size() < 2 ||
           std::set<int64_t>(strides.begin(), strides.end()).size() < strides.size())
         throw UsageError(
