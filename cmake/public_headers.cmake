@@ -9,7 +9,8 @@ set(DISTAL_PUBLIC_HEADERS
   video/probe.h video/decoder.h video/synthetic.h data/clip_reader.h deploy/model_file.h
   # the families
   active/strategy.h active/kernels.h data/augmentation.h data/batches.h distill/loss.h
-  models/model.h pretext/task.h pretext/contrast.h oracles/oracle.h deploy/export_target.h)
+  models/model.h pretext/task.h pretext/contrast.h oracles/oracle.h deploy/export_target.h
+  tasks/task.h)
 
 # What these include.
 set(DISTAL_PUBLIC_HEADERS_INCLUDED

@@ -11,8 +11,8 @@ if(NOT revision)
 endif()
 
 # The rooms that decide what a study finds. A room that is not there is passed over.
-set(rooms base video lists data models infer oracles active distill train pretext learn store
-    evaluation study experiment)
+set(rooms base video tasks lists data models infer oracles active distill train pretext learn
+    store evaluation study experiment)
 set(computing "")
 foreach(room ${rooms})
   set(folder ${SOURCE}/src/distal/${room})
