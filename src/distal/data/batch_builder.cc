@@ -25,15 +25,15 @@ torch::Tensor Buffers::take(at::IntArrayRef sizes) {
   return torch::from_blob(buffer.mutable_data_ptr(), sizes, give_back, torch::kFloat32);
 }
 
-Batch empty_batch(int64_t rows, int64_t classes, const InputOptions& options, Buffers& buffers) {
+Batch empty_batch(int64_t rows, int64_t outputs, const InputOptions& options, Buffers& buffers) {
   Batch batch;
   batch.clips = buffers.take({rows, 3, options.sampling.frames, options.size_px, options.size_px});
-  batch.targets = torch::empty({rows, classes}, torch::kFloat32);
+  batch.targets = torch::empty({rows, outputs}, torch::kFloat32);
   batch.rows = torch::empty({rows}, torch::kInt64);
   batch.weights = torch::empty({rows}, torch::kFloat32);
-  batch.teacher = torch::empty({rows, classes}, torch::kFloat32);
+  batch.teacher = torch::empty({rows, outputs}, torch::kFloat32);
   for (auto* known : {&batch.targets, &batch.teacher})
-    std::fill_n(known->mutable_data_ptr<float>(), rows * classes,
+    std::fill_n(known->mutable_data_ptr<float>(), rows * outputs,
                 std::numeric_limits<float>::quiet_NaN());
   std::fill_n(batch.weights.mutable_data_ptr<float>(), rows, 1.f);
   return batch;
@@ -55,8 +55,8 @@ Batch first_rows(const Batch& batch, int64_t rows) {
           batch.teacher.narrow(0, 0, rows)};
 }
 
-int64_t Sample::likely() const {
-  return known().empty() ? -1 : std::max_element(known().begin(), known().end()) - known().begin();
+int64_t Sample::likely(const Task& task) const {
+  return known().empty() ? -1 : task.predicted(known());
 }
 
 float* clip_at(Batch& batch, int64_t row) {

@@ -27,7 +27,7 @@ class Buffers {
 };
 
 /// A batch of `rows` clips, not filled; targets NaN, weights 1.
-Batch empty_batch(int64_t rows, int64_t classes, const InputOptions& options, Buffers& buffers);
+Batch empty_batch(int64_t rows, int64_t outputs, const InputOptions& options, Buffers& buffers);
 
 /// The first `rows` of a batch, without a copy.
 Batch first_rows(const Batch& batch, int64_t rows);

@@ -15,6 +15,7 @@
 #include "distal/data/clip_reader.h"
 #include "distal/data/order.h"
 #include "distal/lists/lists.h"
+#include "distal/tasks/task.h"
 
 namespace distal {
 
@@ -40,7 +41,8 @@ struct Sample {
   std::vector<float> teacher;  // K probabilities; empty: not asked
   /// The target if it is known, or else the teacher's probabilities. May be empty.
   const std::vector<float>& known() const { return target.empty() ? teacher : target; }
-  int64_t likely() const;  // the class of the largest entry of known(); -1 where it is empty
+  /// The class that known() predicts; -1 where it is empty.
+  int64_t likely(const Task& task = default_task()) const;
 };
 
 /// Training batches of the steps first_step, first_step + 1, ... The order, the jitter and the
@@ -51,9 +53,9 @@ struct Sample {
 ///
 /// Every epoch visits each sample once in a new order. A batch may continue into the next epoch.
 /// With `class_balanced`, every K consecutive samples contain one of each of the K classes, and
-/// each class visits its samples in turn. The class of a sample is the largest entry of its target,
-/// or else of the teacher's probabilities. A clip of a video in quarantine
-/// (ClipReader::quarantined) is replaced by the next sample of the same permutation.
+/// each class visits its samples in turn. The class of a sample is Sample::likely. A clip of a
+/// video in quarantine (ClipReader::quarantined) is replaced by the next sample of the same
+/// permutation.
 ///
 /// Call AugmentOptions::resolve on `augment` first. augment.family is applied to each batch, with
 /// draws that depend on (random, s). It is not applied to batches of two views. With `views` 2, a
@@ -65,7 +67,7 @@ struct Sample {
 /// mixes only the rows of its rank, with its own draws.
 class TrainingBatches {
  public:
-  TrainingBatches(ClipReader& reader, std::vector<Sample> samples, int64_t classes,
+  TrainingBatches(ClipReader& reader, std::vector<Sample> samples, LabelSpace labels,
                   int64_t batch_size, AugmentOptions augment, bool class_balanced, Random random,
                   int64_t first_step, int64_t threads, int64_t views = 1, Share share = {});
   ~TrainingBatches();  // waits for the clips being read, not for their batches
@@ -81,19 +83,19 @@ class TrainingBatches {
 /// augment.family is ignored. `augment` must not contain flips that change labels.
 class EvaluationBatches {
  public:
-  EvaluationBatches(ClipReader& reader, std::span<const Clip> clips, int64_t classes,
+  EvaluationBatches(ClipReader& reader, std::span<const Clip> clips, LabelSpace labels,
                     int64_t batch_size, int64_t threads,
                     std::optional<AugmentOptions> augment = std::nullopt,
                     Random random = Random(0));
-  EvaluationBatches(ClipReader& reader, ClipRefs clips, int64_t classes, int64_t batch_size,
+  EvaluationBatches(ClipReader& reader, ClipRefs clips, LabelSpace labels, int64_t batch_size,
                     int64_t threads, std::optional<AugmentOptions> augment = std::nullopt,
                     Random random = Random(0));
   /// Takes ownership of the clips.
-  EvaluationBatches(ClipReader& reader, std::vector<Clip>&& clips, int64_t classes,
+  EvaluationBatches(ClipReader& reader, std::vector<Clip>&& clips, LabelSpace labels,
                     int64_t batch_size, int64_t threads,
                     std::optional<AugmentOptions> augment = std::nullopt,
                     Random random = Random(0));
-  EvaluationBatches(ClipReader&, const std::vector<Clip>&&, int64_t, int64_t, int64_t) = delete;
+  EvaluationBatches(ClipReader&, const std::vector<Clip>&&, LabelSpace, int64_t, int64_t) = delete;
   ~EvaluationBatches();
   std::optional<Batch> next();  // nothing at the end; throws CacheError
  private:

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 
 #include "distal/base/error.h"
@@ -10,7 +11,8 @@ namespace distal {
 struct EvaluationBatches::State {
   ClipReader& reader;
   ClipRefs clips;
-  int64_t classes, batch_size;
+  LabelSpace labels;
+  int64_t batch_size;
   std::optional<AugmentOptions> augment;
   Random random;
   std::vector<Clip> own = {};
@@ -30,7 +32,7 @@ struct EvaluationBatches::State {
   Batch make(int64_t step) {
     const int64_t first = step * batch_size;
     const int64_t end = std::min(first + batch_size, std::ssize(clips));
-    Batch batch = empty_batch(end - first, classes, reader.options(), buffers);
+    Batch batch = empty_batch(end - first, labels.outputs(), reader.options(), buffers);
     int64_t rows = 0;
     for (int64_t index = first; index < end && !stopping; ++index) rows += read(batch, rows, index);
     return first_rows(batch, rows);
@@ -43,10 +45,15 @@ struct EvaluationBatches::State {
     if (!view) return false;
     apply_augment(*view, draw(*view, index), reader.options().size_px, clip_at(batch, row));
     batch.rows.mutable_data_ptr<int64_t>()[row] = index;
-    float* target = batch.targets.mutable_data_ptr<float>() + row * classes;
-    for (int64_t k = 0; clip.label >= 0 && k < classes; ++k)
-      target[k] = k == clip.label ? 1.f : 0.f;
+    put_target(batch, row, clip);
     return true;
+  }
+
+  void put_target(Batch& batch, int64_t row, const Clip& clip) const {
+    if (!labels.task->knows(clip.label, labels.classes)) return;
+    const std::vector<float> target = labels.task->target(clip.label, labels.classes);
+    std::copy(target.begin(), target.end(),
+              batch.targets.mutable_data_ptr<float>() + row * labels.outputs());
   }
 
   AugmentDraw draw(const FrameView& view, int64_t index) const {
@@ -57,23 +64,23 @@ struct EvaluationBatches::State {
 };
 
 EvaluationBatches::EvaluationBatches(ClipReader& reader, std::span<const Clip> clips,
-                                     int64_t classes, int64_t batch_size, int64_t threads,
+                                     LabelSpace labels, int64_t batch_size, int64_t threads,
                                      std::optional<AugmentOptions> augment, Random random)
-    : EvaluationBatches(reader, refs_of(clips), classes, batch_size, threads, std::move(augment),
+    : EvaluationBatches(reader, refs_of(clips), labels, batch_size, threads, std::move(augment),
                         random) {}
 
-EvaluationBatches::EvaluationBatches(ClipReader& reader, ClipRefs clips, int64_t classes,
+EvaluationBatches::EvaluationBatches(ClipReader& reader, ClipRefs clips, LabelSpace labels,
                                      int64_t batch_size, int64_t threads,
                                      std::optional<AugmentOptions> augment, Random random)
-    : state_(new State{reader, std::move(clips), classes, batch_size, std::move(augment), random}) {
+    : state_(new State{reader, std::move(clips), labels, batch_size, std::move(augment), random}) {
   state_->begin(threads);
 }
 
-EvaluationBatches::EvaluationBatches(ClipReader& reader, std::vector<Clip>&& clips, int64_t classes,
-                                     int64_t batch_size, int64_t threads,
+EvaluationBatches::EvaluationBatches(ClipReader& reader, std::vector<Clip>&& clips,
+                                     LabelSpace labels, int64_t batch_size, int64_t threads,
                                      std::optional<AugmentOptions> augment, Random random)
-    : state_(new State{
-          reader, {}, classes, batch_size, std::move(augment), random, std::move(clips)}) {
+    : state_(
+          new State{reader, {}, labels, batch_size, std::move(augment), random, std::move(clips)}) {
   state_->clips = refs_of(state_->own);
   state_->begin(threads);
 }

@@ -10,9 +10,9 @@
 namespace distal {
 namespace {
 
-std::vector<int64_t> classes_of(const std::vector<Sample>& samples) {
+std::vector<int64_t> classes_of(const std::vector<Sample>& samples, const Task& task) {
   std::vector<int64_t> classes;
-  for (const auto& sample : samples) classes.push_back(sample.likely());
+  for (const auto& sample : samples) classes.push_back(sample.likely(task));
   return classes;
 }
 
@@ -21,7 +21,8 @@ std::vector<int64_t> classes_of(const std::vector<Sample>& samples) {
 struct TrainingBatches::State {
   ClipReader& reader;
   std::vector<Sample> samples;
-  int64_t classes, batch_size;
+  LabelSpace labels;
+  int64_t batch_size;
   AugmentOptions augment;
   Random random;
   int64_t views;
@@ -33,7 +34,7 @@ struct TrainingBatches::State {
 
   Batch make(int64_t step) {
     const int64_t rows = share.rows(batch_size);
-    Batch batch = empty_batch(rows, classes, reader.options(), buffers);
+    Batch batch = empty_batch(rows, labels.outputs(), reader.options(), buffers);
     if (views == 2) batch.second = buffers.take(batch.clips.sizes());
     for (int64_t row = 0; row < rows && !stopping; ++row)
       fill(batch, row, share.position(step, batch_size, row));
@@ -84,7 +85,7 @@ struct TrainingBatches::State {
   void put_targets(Batch& batch, int64_t row, const Sample& sample, bool flipped) const {
     const bool mapped = flipped && !augment.flip_map.empty();
     const auto put = [&](const std::vector<float>& known, torch::Tensor& all) {
-      float* out = all.mutable_data_ptr<float>() + row * classes;
+      float* out = all.mutable_data_ptr<float>() + row * labels.outputs();
       for (int64_t k = 0; k < std::ssize(known); ++k)
         out[mapped ? augment.flip_map[k] : k] = known[k];
     };
@@ -93,11 +94,11 @@ struct TrainingBatches::State {
   }
 };
 
-TrainingBatches::TrainingBatches(ClipReader& reader, std::vector<Sample> samples, int64_t classes,
+TrainingBatches::TrainingBatches(ClipReader& reader, std::vector<Sample> samples, LabelSpace labels,
                                  int64_t batch_size, AugmentOptions augment, bool class_balanced,
                                  Random random, int64_t first_step, int64_t threads, int64_t views,
                                  Share share)
-    : state_(new State{reader, std::move(samples), classes, batch_size, std::move(augment), random,
+    : state_(new State{reader, std::move(samples), labels, batch_size, std::move(augment), random,
                        views, share}) {
   State& state = *state_;
   if (state.samples.empty()) fail("there is no clip to train on, label some first");
@@ -106,15 +107,16 @@ TrainingBatches::TrainingBatches(ClipReader& reader, std::vector<Sample> samples
   expect(views == 1 || views == 2, "one view of a clip, or two");
   expect(views == 1 || !state.augment.family || state.augment.family.name == "none",
          "a family of augment works on batches of one view");
-  expect(state.augment.flip_labels.empty() || std::ssize(state.augment.flip_map) == classes,
+  expect(state.augment.flip_labels.empty() || std::ssize(state.augment.flip_map) == labels.classes,
          "flip_labels are resolved");
   for (const auto& sample : state.samples) {
     for (const auto* known : {&sample.target, &sample.teacher})
-      expect(known->empty() || std::ssize(*known) == classes, "K probabilities");
+      expect(known->empty() || std::ssize(*known) == labels.outputs(), "K probabilities");
   }
   const Random order = random.stream("order");
-  state.order = class_balanced ? std::make_unique<SampleOrder>(classes_of(state.samples), order)
-                               : std::make_unique<SampleOrder>(std::ssize(state.samples), order);
+  state.order = class_balanced
+                    ? std::make_unique<SampleOrder>(classes_of(state.samples, *labels.task), order)
+                    : std::make_unique<SampleOrder>(std::ssize(state.samples), order);
   state.prefetch =
       std::make_unique<Prefetch>([&state](int64_t step) { return state.make(step); }, first_step,
                                  std::numeric_limits<int64_t>::max() / 2, threads);

@@ -17,6 +17,7 @@
 #include "distal/base/catalogue.h"
 #include "distal/base/random.h"
 #include "distal/models/model.h"
+#include "distal/tasks/task.h"
 
 namespace distal {
 
@@ -40,6 +41,7 @@ struct Lesson {
   torch::Tensor teacher_embedding;
   Maps student_maps, teacher_maps;     // empty unless the loss needs them
   torch::nn::Module* parts = nullptr;  // the module of DistillLoss::parts
+  const Task* task = &default_task();  // what targets, answers and logits are
 };
 
 class DistillLoss {
@@ -74,25 +76,15 @@ class DistillLoss {
   virtual void remember(const Lesson& lesson) const {}
 };
 
-/// The loss of the teacher's answers, tau^2 CE(p_t^tau, softmax(z / tau)), as part `teacher`. For
-/// clips without an answer, the cross entropy with the label as part `truth`.
+/// The loss of the teacher's answers as part `teacher`: tau^2 times the task's loss of the student
+/// at the temperature tau, with the teacher's answer at tau as target. For clips without an answer,
+/// the task's loss with the label as part `truth`.
 Losses answer_losses(const Lesson& lesson, double tau = 1);
 
-/// The cross entropy -sum_k p_k log q_k, as weighted mean over the rows without NaN. 0 without such
-/// rows. Label smoothing eps replaces p by (1 - eps) p + eps / K.
-torch::Tensor soft_cross_entropy(const torch::Tensor& logits, const torch::Tensor& probabilities,
-                                 const torch::Tensor& weights, double smoothing = 0);
-
-/// Label smoothing (1 - eps) p + eps / K, as in Szegedy et al., CVPR 2016, arXiv 1512.00567,
-/// section 7. Other implementations distribute eps over the K - 1 wrong classes. Rows of NaN stay
-/// NaN.
-torch::Tensor smoothed(const torch::Tensor& probabilities, double smoothing);
-
-/// Normalised p^(1 / tau), with p clamped to >= 1e-8.
-torch::Tensor retemper(const torch::Tensor& probabilities, double tau);
-
-/// Whether each row of [N, K] is without NaN, bool [N].
-torch::Tensor known_rows(const torch::Tensor& rows);
+/// The task's loss, as weighted mean over the rows without NaN of `targets` [N, K], hard or soft,
+/// smoothed by `smoothing` (Task::smoothed). 0 without such rows.
+torch::Tensor mean_loss(const Task& task, const torch::Tensor& logits, const torch::Tensor& targets,
+                        const torch::Tensor& weights, double smoothing = 0);
 
 /// The sum of weight * value over the rows with `applies`, divided by the sum of weights over the
 /// rows with `counted`. 0, with a gradient of 0, if no row is counted. `values` and `weights` are
@@ -100,13 +92,6 @@ torch::Tensor known_rows(const torch::Tensor& rows);
 /// weight in their sum.
 torch::Tensor weighted_mean(const torch::Tensor& values, const torch::Tensor& weights,
                             const torch::Tensor& applies, const torch::Tensor& counted);
-
-/// -sum_k p_k log_softmax(logits)_k of each row, [N]. 0 for rows of NaN in `probabilities`. The
-/// logits are float32 or float64.
-torch::Tensor cross_entropy_rows(const torch::Tensor& logits, const torch::Tensor& probabilities);
-
-/// KL(p || softmax(logits)) of each row, [N]. The conditions of cross_entropy_rows apply.
-torch::Tensor divergence_rows(const torch::Tensor& logits, const torch::Tensor& probabilities);
 
 /// The class of each row, int64 [N]: the largest entry of `truth` if it is known, or else of
 /// `teacher`. 0 if neither is known.

@@ -5,7 +5,6 @@
 
 #include "distal/base/error.h"
 #include "distal/base/interrupted.h"
-#include "distal/distill/loss.h"
 
 namespace distal {
 namespace {
@@ -24,7 +23,7 @@ torch::Tensor LinearProbe::logits(const torch::Tensor& features) const {
 }
 
 LinearProbe linear_probe(const torch::Tensor& features, const torch::Tensor& probabilities,
-                         const torch::Tensor& weights, double c) {
+                         const torch::Tensor& weights, double c, const Task& task) {
   expect(features.size(0) == probabilities.size(0) && features.size(0) == weights.size(0),
          "a row of each for every clip");
   const torch::Tensor raw = features.detach().to(torch::kFloat64), mean = raw.mean(0),
@@ -49,9 +48,9 @@ LinearProbe linear_probe(const torch::Tensor& features, const torch::Tensor& pro
   optimizer.step([&] {
     check_interrupted();
     optimizer.zero_grad();
-    const torch::Tensor loss = ((w * cross_entropy_rows(at::linear(x, weight, bias), p)).sum() +
-                                weight.square().sum() / (2 * c)) /
-                               mass;
+    const torch::Tensor loss =
+        ((w * task.loss(at::linear(x, weight, bias), p)).sum() + weight.square().sum() / (2 * c)) /
+        mass;
     loss.backward();
     return loss;
   });
@@ -80,8 +79,8 @@ torch::Tensor nearest_neighbours(const torch::Tensor& known, const torch::Tensor
       .scatter_add_(1, labels.index_select(0, rows.flatten()).view_as(rows), votes);
 }
 
-double accuracy(const torch::Tensor& scores, const torch::Tensor& labels) {
-  return scores.argmax(1).eq(labels).to(torch::kFloat64).mean().item<double>();
+double accuracy(const torch::Tensor& scores, const torch::Tensor& labels, const Task& task) {
+  return task.predicted(scores).eq(labels).to(torch::kFloat64).mean().item<double>();
 }
 
 }  // namespace distal

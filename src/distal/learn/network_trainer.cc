@@ -81,10 +81,10 @@ std::string videos_of(const std::vector<Sample>& samples, const torch::Tensor& r
 }
 
 // All samples as one batch whose `clips` are their features.
-Batch batch_of(const std::vector<Sample>& samples, const torch::Tensor& features, int64_t classes) {
+Batch batch_of(const std::vector<Sample>& samples, const torch::Tensor& features, int64_t outputs) {
   const int64_t count = std::ssize(samples);
   Batch batch{features,
-              torch::full({count, classes}, std::numeric_limits<float>::quiet_NaN()),
+              torch::full({count, outputs}, std::numeric_limits<float>::quiet_NaN()),
               torch::arange(count),
               torch::empty({count}),
               {}};
@@ -92,9 +92,9 @@ Batch batch_of(const std::vector<Sample>& samples, const torch::Tensor& features
   for (int64_t i = 0; i < count; ++i) {
     const Sample& sample = samples[i];
     std::copy(sample.target.begin(), sample.target.end(),
-              batch.targets.data_ptr<float>() + i * classes);
+              batch.targets.data_ptr<float>() + i * outputs);
     std::copy(sample.teacher.begin(), sample.teacher.end(),
-              batch.teacher.data_ptr<float>() + i * classes);
+              batch.teacher.data_ptr<float>() + i * outputs);
     batch.weights.data_ptr<float>()[i] = sample.weight;
   }
   return batch;
@@ -107,9 +107,10 @@ Predictions of_nothing() {
 }  // namespace
 
 NetworkTrainer::NetworkTrainer(ClipReader& reader, Classes classes, ClipsOf clips,
-                               std::string folder, Progress& progress)
+                               std::string folder, Progress& progress, const Task& task)
     : reader_(reader),
       classes_(std::move(classes)),
+      labels_(classes_.size(), task),
       clips_(std::move(clips)),
       folder_(std::move(folder)),
       progress_(progress) {
@@ -126,7 +127,7 @@ Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& l
                             const std::string& what, const Model& teacher) {
   Learner fitted = learner;
   fitted.training.steps = learner.training.steps_for(std::ssize(samples));
-  const Model net = fitted.model.build(classes_.size(), random.stream("weights"));
+  const Model net = fitted.model.build(labels_.outputs(), random.stream("weights"));
   net->to(device_for(learner.training.device, "training.device"));
   const std::string warning =
       learner.backbone_frozen() ? "" : learner.augment.flip_warning(classes_);
@@ -136,7 +137,7 @@ Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& l
   if (learner.pretext) {
     expect(pool_ != nullptr, "there are clips to pre-train on");
     Pretraining(reader_.options(), cache_, pool_(), folder_, progress_)
-        .start(*net, learner, classes_.size(), random.stream("pretext"));
+        .start(*net, learner, labels_.outputs(), random.stream("pretext"));
   }
   const std::string stem = fmt::format(
       "{}/{}", folder_,
@@ -167,17 +168,19 @@ std::unique_ptr<Objective> NetworkTrainer::objective(Net& net, const Learner& le
                                                      const std::vector<Sample>& samples,
                                                      Random random, const Model& teacher) const {
   const double smoothing = learner.training.label_smoothing;
-  if (!uses(loss, samples)) return std::make_unique<Supervised>(smoothing);
+  if (!uses(loss, samples)) return std::make_unique<Supervised>(smoothing, *labels_.task);
   expect(loss.method != nullptr, "a loss is chosen where a teacher answered");
   expect(!teacher || !learner.backbone_frozen(),
          "features that are computed once show a teacher no view");
-  if (!teacher || !is_taught(samples)) return std::make_unique<Taught>(loss.method, smoothing);
-  auto taught = std::make_unique<Taught>(loss.method, smoothing, teacher);
+  const bool looks_on = teacher && is_taught(samples);
+  auto taught =
+      std::make_unique<Taught>(loss.method, smoothing, looks_on ? teacher : nullptr, *labels_.task);
+  if (!looks_on) return taught;
   const InputOptions& input = reader_.options();
   const torch::Tensor clip =
       torch::zeros({1, 3, input.sampling.frames, input.size_px, input.size_px});
   const torch::Tensor even =
-      torch::full({1, classes_.size()}, 1.0 / static_cast<double>(classes_.size()));
+      torch::full({1, labels_.outputs()}, 1.0 / static_cast<double>(labels_.outputs()));
   taught->prepare(net, {clip, even, torch::zeros({1}, torch::kInt64), torch::ones({1}), even},
                   std::ssize(samples), random);
   return taught;
@@ -228,9 +231,9 @@ FitReport NetworkTrainer::fit_clips(Net& net, const Learner& learner, Objective&
   augment.resolve(classes_);
   BatchStream stream;
   stream.open = [&](int64_t first) {
-    batches = std::make_shared<TrainingBatches>(
-        reader_, samples, classes_.size(), training.batch_size, augment, training.class_balanced,
-        random.stream("batches"), first, training.threads);
+    batches = std::make_shared<TrainingBatches>(reader_, samples, labels_, training.batch_size,
+                                                augment, training.class_balanced,
+                                                random.stream("batches"), first, training.threads);
     return [batches] { return batches->next(); };
   };
   stream.describe = [&](const torch::Tensor& rows) { return videos_of(samples, rows); };
@@ -254,7 +257,8 @@ FitReport NetworkTrainer::fit_probe(Net& net, const Learner&, Objective&,
     known.push_back(torch::tensor(sample.known()));
     weights.push_back(torch::tensor(sample.weight));
   }
-  set_classifier(net, linear_probe(read.embeddings, torch::stack(known), torch::stack(weights)));
+  set_classifier(net, linear_probe(read.embeddings, torch::stack(known), torch::stack(weights),
+                                   /*c=*/1, *labels_.task));
   FitReport report;
   report.precision = "f32";
   return report;
@@ -268,10 +272,10 @@ FitReport NetworkTrainer::fit_head(Net& net, const Learner& learner, Objective& 
   if (readable == 0) fail("no labelled clip could be read; see the quarantined videos");
   std::vector<Sample> samples;
   for (int64_t i = 0; i < readable; ++i) samples.push_back(all[known.rows[i].item<int64_t>()]);
-  const Batch whole = batch_of(samples, known.embeddings, classes_.size());
+  const Batch whole = batch_of(samples, known.embeddings, labels_.outputs());
   const Random order_random = random.stream("order");
   std::vector<int64_t> likely;
-  for (const Sample& sample : samples) likely.push_back(sample.likely());
+  for (const Sample& sample : samples) likely.push_back(sample.likely(*labels_.task));
   const auto order = learner.training.class_balanced
                          ? std::make_shared<SampleOrder>(likely, order_random)
                          : std::make_shared<SampleOrder>(readable, order_random);
@@ -356,7 +360,7 @@ Predictions NetworkTrainer::read_and_predict(Net& net, const ClipRefs& clips,
                                      std::max(std::ssize(clips), other_clips), worth_freezing,
                                      &why_not, /*at_once=*/std::ssize(clips), precision);
   if (!why_not.empty()) note(why_not);
-  EvaluationBatches batches(reader_, clips, classes_.size(), engine->batch(), /*threads=*/1);
+  EvaluationBatches batches(reader_, clips, labels_, engine->batch(), /*threads=*/1);
   Predictions all = of_nothing();
   all.rows = torch::empty({std::ssize(clips)}, torch::kInt64);
   std::deque<std::future<Output>> under_way;
@@ -390,7 +394,7 @@ Predictions NetworkTrainer::score_augmented(Net& net, const Learner& learner, co
                                             Random random) {
   const torch::NoGradGuard no_grad;
   net.eval();
-  EvaluationBatches batches(reader_, clips, classes_.size(), kPassBatch, /*threads=*/1,
+  EvaluationBatches batches(reader_, clips, labels_, kPassBatch, /*threads=*/1,
                             learner.augment.label_safe(), random);
   std::vector<torch::Tensor> logits, rows;
   progress_.begin("augmented pass", std::ssize(clips), "clips");
@@ -407,7 +411,7 @@ Predictions NetworkTrainer::score_augmented(Net& net, const Learner& learner, co
 Pixels NetworkTrainer::pixels(const std::vector<Clip>& clips) {
   Pixels read;
   std::vector<torch::Tensor> parts;
-  EvaluationBatches batches(reader_, clips, classes_.size(), kPassBatch, /*threads=*/1);
+  EvaluationBatches batches(reader_, clips, labels_, kPassBatch, /*threads=*/1);
   while (const auto batch = batches.next()) {
     for (int64_t i = 0; i < batch->rows.size(0); ++i)
       read.clips.push_back(clips[batch->rows[i].item<int64_t>()]);
@@ -422,7 +426,7 @@ torch::Tensor NetworkTrainer::probabilities(Net& net, const torch::Tensor& value
   const torch::NoGradGuard no_grad;
   net.eval();
   const torch::Tensor clips = (values / 127.5 - 1).to(device_of(net));
-  return on_cpu(net.forward(clips).logits.softmax(1));
+  return on_cpu(labels_.task->probabilities(net.forward(clips).logits));
 }
 
 }  // namespace distal

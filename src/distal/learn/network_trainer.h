@@ -25,7 +25,7 @@ class NetworkTrainer final : public Trainer {
   /// `clips`: all that may ever be predicted or learned from; called where the features of them all
   /// are wanted.
   NetworkTrainer(ClipReader& reader, Classes classes, ClipsOf clips, std::string folder,
-                 Progress& progress);
+                 Progress& progress, const Task& task = default_task());
 
   /// Before a learner with a pretext section is trained: the clips to pre-train on, and where their
   /// frames are cached.
@@ -70,6 +70,7 @@ class NetworkTrainer final : public Trainer {
 
   ClipReader& reader_;
   Classes classes_;
+  LabelSpace labels_;
   ClipsOf clips_, pool_;
   CacheOptions cache_;
   std::string folder_;

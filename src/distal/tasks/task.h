@@ -77,6 +77,7 @@ const Task& default_task();
 struct LabelSpace {
   LabelSpace(int64_t classes, const Task& task = default_task()) : classes(classes), task(&task) {}
   int64_t outputs() const { return task->outputs(classes); }
+  std::vector<float> target(int64_t label) const { return task->target(label, classes); }
 
   int64_t classes;
   const Task* task;

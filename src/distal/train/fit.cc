@@ -225,8 +225,8 @@ double schedule(const TrainingOptions& options, int64_t step) {
 }
 
 Losses Supervised::losses(Net& net, const Batch& batch) {
-  return {{"label", soft_cross_entropy(net.forward(batch.clips).logits, batch.targets,
-                                       batch.weights, label_smoothing_)}};
+  return {{"label", mean_loss(task_, net.forward(batch.clips).logits, batch.targets, batch.weights,
+                              label_smoothing_)}};
 }
 
 FitReport fit(Net& net, const TrainingOptions& options, Objective& objective,

@@ -57,13 +57,17 @@ class Objective {
   virtual void stepped(Net& net, int64_t step, int64_t steps) {}
 };
 
-/// Training with labels only, by cross entropy. train/taught.h has the objective with a teacher.
+/// Training with labels only, by the loss of the task. train/taught.h has the objective with a
+/// teacher.
 class Supervised final : public Objective {
  public:
-  explicit Supervised(double label_smoothing = 0) : label_smoothing_(label_smoothing) {}
+  explicit Supervised(double label_smoothing = 0, const Task& task = default_task())
+      : label_smoothing_(label_smoothing), task_(task) {}
   Losses losses(Net& net, const Batch& batch) override;
+
  private:
   double label_smoothing_;
+  const Task& task_;
 };
 
 /// The source of the batches of a fit. They are on the CPU. `open(s)` returns a function that gives

@@ -21,8 +21,12 @@ Output look(Net& net, const torch::Tensor& clips, Maps* maps) {
 
 }  // namespace
 
-Taught::Taught(std::shared_ptr<const DistillLoss> loss, double label_smoothing, Model teacher)
-    : loss_(std::move(loss)), label_smoothing_(label_smoothing), teacher_(std::move(teacher)) {
+Taught::Taught(std::shared_ptr<const DistillLoss> loss, double label_smoothing, Model teacher,
+               const Task& task)
+    : loss_(std::move(loss)),
+      label_smoothing_(label_smoothing),
+      teacher_(std::move(teacher)),
+      task_(task) {
   expect(loss_ != nullptr, "a teacher's answers are learned by a loss");
   expect(teacher_ || !loss_->needs_teacher_network(),
          "a loss that compares features has the teacher's network");
@@ -55,9 +59,10 @@ Losses Taught::losses(Net& net, const Batch& batch) {
 
 Lesson Taught::lesson(Net& net, const Batch& batch) const {
   Lesson lesson;
+  lesson.task = &task_;
   lesson.student = look(net, batch.clips, loss_->needs_maps() ? &lesson.student_maps : nullptr);
   lesson.teacher = batch.teacher;
-  lesson.truth = smoothed(batch.targets, label_smoothing_);
+  lesson.truth = task_.smoothed(batch.targets, label_smoothing_);
   lesson.weights = batch.weights;
   lesson.rows = batch.rows;
   lesson.progress = progress_;
@@ -73,8 +78,7 @@ void Taught::add_teacher(Lesson& lesson, const Batch& batch) const {
       look(*teacher_, batch.clips, loss_->needs_maps() ? &lesson.teacher_maps : nullptr);
   expect(seen.logits.sizes() == batch.teacher.sizes(), "the teacher knows the classes of the data");
   lesson.teacher_embedding = seen.embedding;
-  const auto now = seen.logits.to(torch::kFloat64)
-                       .softmax(1)
+  const auto now = task_.probabilities(seen.logits.to(torch::kFloat64))
                        .to(batch.teacher.scalar_type());  // as a cached answer is made
   lesson.teacher = torch::where(known_rows(batch.teacher).unsqueeze(1), now, batch.teacher);
 }

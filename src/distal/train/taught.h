@@ -18,7 +18,7 @@ class Taught final : public Objective {
   /// batch, or for the same clips those that `teacher` gives for the batch's view. The teacher runs
   /// in evaluation mode and full precision, without gradients.
   explicit Taught(std::shared_ptr<const DistillLoss> loss, double label_smoothing = 0,
-                  Model teacher = nullptr);
+                  Model teacher = nullptr, const Task& task = default_task());
 
   /// With a teacher, before fit: makes what the loss trains beside the net, and takes that and the
   /// teacher to the net's device. `example`: one clip that the teacher answered for, of the sizes
@@ -39,6 +39,7 @@ class Taught final : public Objective {
   std::shared_ptr<const DistillLoss> loss_;
   double label_smoothing_;
   Model teacher_;
+  const Task& task_;
   std::shared_ptr<torch::nn::Module> parts_;
   double progress_ = 0;
 };

@@ -9,7 +9,8 @@
 // As in megvii-research/mdistiller: the class is left out of n by subtracting 1000 from its
 // softened logit. Works from probabilities, re-tempered. Deviations: where the truth is unknown, y
 // is the teacher's most probable class and there is no CE; the published linear warm-up (20 of 240
-// epochs) is an option of `sum`. Published beta: 2 to 8 by pair of networks.
+// epochs) is an option of `sum`. Published beta: 2 to 8 by pair of networks. A formula of one label
+// a clip.
 
 #include "distal/distill/loss.h"
 
@@ -44,7 +45,7 @@ class Dkd final : public DistillLoss {
     const auto mean = [&](const torch::Tensor& rows, const torch::Tensor& applies) {
       return weighted_mean(rows, lesson.weights, applies, either);
     };
-    return {{"truth", mean(options_.truth * cross_entropy_rows(z, lesson.truth), has_truth)},
+    return {{"truth", mean(options_.truth * lesson.task->loss(z, lesson.truth), has_truth)},
             {"target", mean(options_.alpha * squared * divergence(teacher.binary, student.binary),
                             has_teacher)},
             {"others", mean(options_.beta * squared * divergence(teacher.others, student.others),

@@ -1,5 +1,5 @@
 // Pseudo-labels: CE(arg max p_t, z) over the clips where max p_t reaches the threshold. The truth
-// is used for the clips whose teacher is absent or not sure enough.
+// is used for the clips whose teacher is absent or not sure enough. A formula of one label a clip.
 
 #include "distal/distill/loss.h"
 
@@ -24,7 +24,7 @@ class Hard final : public DistillLoss {
     const auto sure = known_rows(p) & (confidence >= options_.threshold);
     const auto rows = -z.log_softmax(1).gather(1, label.unsqueeze(1)).squeeze(1);
     const auto has_truth = known_rows(lesson.truth) & ~sure;
-    return {{"truth", weighted_mean(cross_entropy_rows(z, lesson.truth), lesson.weights, has_truth,
+    return {{"truth", weighted_mean(lesson.task->loss(z, lesson.truth), lesson.weights, has_truth,
                                     has_truth | sure)},
             {"teacher", weighted_mean(rows, lesson.weights, sure, has_truth | sure)}};
   }

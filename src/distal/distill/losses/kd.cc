@@ -30,12 +30,12 @@ class Kd final : public DistillLoss {
     const auto has_truth = known_rows(lesson.truth);
     const auto share = 1 - (1 - options_.alpha) * has_truth.to(z.dtype());  // alpha, or 1
     const auto rest = 1 - options_.alpha * has_teacher.to(z.dtype());       // 1 - alpha, or 1
-    const auto p = retemper(lesson.teacher.detach().to(z.dtype()), options_.tau);
-    const auto divergence = options_.tau * options_.tau * divergence_rows(z / options_.tau, p);
-    return {{"truth", weighted_mean(rest * cross_entropy_rows(z, lesson.truth), lesson.weights,
+    const auto p = softened(*lesson.task, lesson.teacher.detach().to(z.dtype()), options_.tau);
+    const auto apart = options_.tau * options_.tau * divergence(*lesson.task, z / options_.tau, p);
+    return {{"truth", weighted_mean(rest * lesson.task->loss(z, lesson.truth), lesson.weights,
                                     has_truth, has_truth | has_teacher)},
-            {"teacher", weighted_mean(share * divergence, lesson.weights, has_teacher,
-                                      has_truth | has_teacher)}};
+            {"teacher",
+             weighted_mean(share * apart, lesson.weights, has_teacher, has_truth | has_teacher)}};
   }
 
  private:

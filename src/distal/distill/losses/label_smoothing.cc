@@ -3,7 +3,7 @@
 // is unknown the class is the teacher's most probable one, and nothing else of its answer is used.
 // A soft truth p becomes (1 - epsilon) p + epsilon (1 - p) / (K - 1). Deviation: the paper (section
 // 7) spreads epsilon over all K classes, which is `training.label_smoothing`; this is the form of
-// the controls in L. Yuan et al., CVPR 2020.
+// the controls in L. Yuan et al., CVPR 2020. A formula of one label a clip.
 
 #include "distal/distill/loss.h"
 
@@ -31,7 +31,7 @@ class LabelSmoothing final : public DistillLoss {
     const auto spread =
         (1 - options_.epsilon) * p +
         options_.epsilon * (1 - p) / static_cast<double>(std::max<int64_t>(1, classes - 1));
-    const auto rows = cross_entropy_rows(z, spread);
+    const auto rows = lesson.task->loss(z, spread);
     return {{"truth", weighted_mean(rows, lesson.weights, has_truth, has_truth | has_teacher)},
             {"teacher", weighted_mean(rows, lesson.weights, has_teacher, has_truth | has_teacher)}};
   }

@@ -133,12 +133,13 @@ TEST(TfKd, SelfTrainingIsKdWithThePublishedMultiplier) {
   const auto teacher = normal({3, 100}, 2).softmax(1);
   const auto truth = torch::one_hot(torch::tensor({4, 0, 99}), 100).to(torch::kFloat64);
   const auto values = parts(*make<DistillLoss>("tf_kd"), logits, teacher, truth);
-  const auto p = retemper(teacher, 6);
+  const auto p = softened(default_task(), teacher, 6);
   const auto q = (logits / 6).log_softmax(1);
   const double mean_reduced = (p * (p.log() - q)).mean().item<double>();
   EXPECT_NEAR(values.at("teacher"), 0.95 * 36 * 50 * mean_reduced, 1e-12);
   EXPECT_NEAR(values.at("truth"),
-              0.05 * soft_cross_entropy(logits, truth, torch::ones({3})).item<double>(), 1e-12);
+              0.05 * mean_loss(default_task(), logits, truth, torch::ones({3})).item<double>(),
+              1e-12);
   EXPECT_EQ(values.at("virtual"), 0);
 }
 
@@ -164,7 +165,7 @@ TEST(Dkd, IsKdWhereItsPartsAreWeighedByTheTeachersDoubt) {
     const auto teacher = (2 * normal({1, 5}, 20 + static_cast<uint64_t>(clip))).softmax(1);
     const auto truth = torch::one_hot(torch::tensor({clip}), 5).to(torch::kFloat64);
     for (const double tau : {1.0, 4.0}) {
-      const double doubt = 1 - retemper(teacher, tau)[0][clip].item<double>();
+      const double doubt = 1 - softened(default_task(), teacher, tau)[0][clip].item<double>();
       const auto decoupled =
           parts(*make<DistillLoss>("dkd", fmt::format("tau: {}, alpha: 1, beta: {}", tau, doubt)),
                 logits, teacher, truth);

@@ -11,7 +11,7 @@
 // As in the published code (yuanli2333/Teacher-free-Knowledge-Distillation), which differs from the
 // paper: the temperature softens the probabilities u, not logits, and the student is not softened
 // in the first form. Deviation from that code: its KL is divided by K too; its multipliers 100 and
-// 50, used with K = 100, are 1 and 0.5 here.
+// 50, used with K = 100, are 1 and 0.5 here. The virtual teacher is one of one label a clip.
 
 #include "distal/distill/loss.h"
 
@@ -48,13 +48,14 @@ class TfKd final : public DistillLoss {
     const auto share = 1 - (1 - o.self_alpha) * has_truth.to(z.dtype());
     const auto rest =
         1 - o.alpha - (o.self_alpha - o.alpha) * taught;  // 1 - alpha, or 1 - self_alpha
-    const auto p = retemper(lesson.teacher.detach().to(z.dtype()), o.self_tau);
+    const auto p = softened(*lesson.task, lesson.teacher.detach().to(z.dtype()), o.self_tau);
     const auto self =
-        o.self_multiplier * o.self_tau * o.self_tau * divergence_rows(z / o.self_tau, p);
+        o.self_multiplier * o.self_tau * o.self_tau * divergence(*lesson.task, z / o.self_tau, p);
     const auto regulariser =
-        o.alpha * o.multiplier * divergence_rows(z, virtual_teacher(likely_classes(lesson), z));
+        o.alpha * o.multiplier *
+        divergence(*lesson.task, z, virtual_teacher(likely_classes(lesson), z));
     return {
-        {"truth", weighted_mean(rest * cross_entropy_rows(z, lesson.truth), lesson.weights,
+        {"truth", weighted_mean(rest * lesson.task->loss(z, lesson.truth), lesson.weights,
                                 has_truth, either)},
         {"virtual", weighted_mean(regulariser, lesson.weights, has_truth & ~has_teacher, either)},
         {"teacher", weighted_mean(share * self, lesson.weights, has_teacher, either)}};
