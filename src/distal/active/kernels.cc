@@ -47,7 +47,7 @@ torch::Tensor checked_probabilities(const PoolScores& scores, const char* strate
     fail("{}: needs the logits of the pool, and there are none", strategy);
   if (scores.logits.dim() != 2 || scores.logits.size(1) < 2)
     fail("{}: logits must be clips x classes with at least 2 classes", strategy);
-  const auto p = scores.logits.slice(0, begin, end).to(torch::kFloat64).softmax(1);
+  const auto p = scores.task->probabilities(scores.logits.slice(0, begin, end).to(torch::kFloat64));
   refuse_not_finite(p, strategy, "logits", begin);
   return p;
 }
@@ -98,17 +98,15 @@ torch::Tensor checked_teacher(const PoolScores& scores, const char* strategy) {
   return scores.teacher.to(torch::kFloat64);
 }
 
-torch::Tensor entropy_of(const torch::Tensor& p) { return -torch::xlogy(p, p).sum(1); }
-
-torch::Tensor mutual_information(const std::vector<torch::Tensor>& passes) {
+torch::Tensor mutual_information(const Task& task, const std::vector<torch::Tensor>& passes) {
   torch::Tensor mean, entropy;
   for (const auto& pass : passes) {
-    const auto p = pass.to(torch::kFloat64).softmax(1);
+    const auto p = task.probabilities(pass.to(torch::kFloat64));
     mean = mean.defined() ? mean.add_(p) : p.clone();
-    entropy = entropy.defined() ? entropy.add_(entropy_of(p)) : entropy_of(p);
+    entropy = entropy.defined() ? entropy.add_(task.entropy(p)) : task.entropy(p);
   }
   const auto count = static_cast<double>(passes.size());
-  return entropy_of(mean / count) - entropy / count;
+  return task.entropy(mean / count) - entropy / count;
 }
 
 torch::Tensor products(const torch::Tensor& a, const torch::Tensor& b) {

@@ -16,8 +16,8 @@
 
 namespace distal {
 
-/// softmax(logits) of the rows [begin, end) in float64 [rows, K], K >= 2. Throws Error with
-/// `strategy` and the first row that is not finite.
+/// The task's probabilities of the logits of the rows [begin, end) in float64 [rows, K], K >= 2.
+/// Throws Error with `strategy` and the first row that is not finite.
 torch::Tensor checked_probabilities(const PoolScores& scores, const char* strategy,
                                     int64_t begin = 0,
                                     int64_t end = std::numeric_limits<int64_t>::max());
@@ -40,12 +40,9 @@ std::vector<torch::Tensor> checked_passes(const PoolScores& scores, const char* 
 /// none, their shape differs from that of the logits, or the first row that is not finite.
 torch::Tensor checked_teacher(const PoolScores& scores, const char* strategy);
 
-/// -sum_c p_c log p_c of each row, in nats; 0 log 0 = 0.
-torch::Tensor entropy_of(const torch::Tensor& p);
-
-/// H(mean_p p^p) - mean_p H(p^p) of each row, float64 [M]: the mutual information of class and
-/// pass. Rounding can make it negative, by at most 1e-15.
-torch::Tensor mutual_information(const std::vector<torch::Tensor>& passes);
+/// H(mean_p p^p) - mean_p H(p^p) of each row, float64 [M]: the mutual information of the answer and
+/// the pass, with the entropy of the task. Rounding can make it negative, by at most 1e-15.
+torch::Tensor mutual_information(const Task& task, const std::vector<torch::Tensor>& passes);
 
 /// a b^T of a [m, D] and b [n, D], of the same dtype. float32 uses oneDNN, which on some processors
 /// is twice as fast as the product of LibTorch (bench/README.md). The last bits of a row depend on

@@ -53,14 +53,11 @@ class Least {
   std::vector<Row> rows_;
 };
 
-torch::Tensor uncertainty_of(const torch::Tensor& p, const std::string& uncertainty,
-                             Random& random) {
-  if (uncertainty == "least_confidence") return 1 - p.amax(1);
-  if (uncertainty == "entropy") return -torch::xlogy(p, p).sum(1);
-  if (uncertainty == "margin") {
-    const auto top = std::get<0>(p.topk(2, 1));
-    return top.select(1, 1) - top.select(1, 0);
-  }
+torch::Tensor uncertainty_of(const Task& task, const torch::Tensor& p,
+                             const std::string& uncertainty, Random& random) {
+  if (uncertainty == "least_confidence") return 1 - task.confidence(p);
+  if (uncertainty == "entropy") return task.entropy(p);
+  if (uncertainty == "margin") return 0 - task.margin(p);
   if (uncertainty != "random")
     fail("unixkd: there is no uncertainty {}; random, least_confidence, margin or entropy",
          uncertainty);
@@ -115,8 +112,8 @@ torch::Tensor blend(const torch::Tensor& clips, const std::vector<Mix>& mixes, d
 
 Confidence confidence_of(torch::Tensor clips,
                          std::function<torch::Tensor(const torch::Tensor& mixes)> student,
-                         double fade) {
-  return [clips = std::move(clips), student = std::move(student), fade](
+                         double fade, const Task& task) {
+  return [clips = std::move(clips), student = std::move(student), fade, &task](
              const torch::Tensor& i, const torch::Tensor& j, const torch::Tensor& lambdas) {
     const torch::NoGradGuard no_grad;
     const auto weight = factor(lambdas, clips.sizes().slice(1), fade).unsqueeze(0);  // [1, L, ...]
@@ -125,7 +122,7 @@ Confidence confidence_of(torch::Tensor clips,
     const auto p = student(mixes.flatten(0, 1));
     expect(p.dim() == 2 && p.size(0) == i.size(0) * lambdas.size(0),
            "a student gives one row of probabilities a mix");
-    return p.to(torch::kFloat32).amax(1).view({i.size(0), lambdas.size(0)});
+    return task.confidence(p.to(torch::kFloat32)).view({i.size(0), lambdas.size(0)});
   };
 }
 
@@ -275,15 +272,15 @@ void MixPool::exclude(const std::vector<Mix>& mixes) {
 }
 
 std::vector<Mix> unixkd(const torch::Tensor& probabilities, int64_t count,
-                        const std::string& uncertainty, const MixupOptions& options,
-                        Random random) {
+                        const std::string& uncertainty, const MixupOptions& options, Random random,
+                        const Task& task) {
   const int64_t rows = probabilities.size(0);
   if (probabilities.dim() != 2 || rows < 2 || probabilities.size(1) < 2)
     fail("unixkd: needs the probabilities of 2 or more clips and 2 or more classes");
   const auto p = probabilities.to(torch::kFloat64);
   if (p.isnan().any().item<bool>())
     fail("unixkd: a probability is not a number; look for what broke the student");
-  const auto uncertain = uncertainty_of(p, uncertainty, random).contiguous();
+  const auto uncertain = uncertainty_of(task, p, uncertainty, random).contiguous();
   const double* value = uncertain.const_data_ptr<double>();
   std::vector<int64_t> order(rows);
   std::iota(order.begin(), order.end(), 0);

@@ -29,6 +29,7 @@
 
 #include "distal/base/options.h"
 #include "distal/base/random.h"
+#include "distal/tasks/task.h"
 
 namespace distal {
 
@@ -63,7 +64,8 @@ struct MixupOptions {
 /// scored is what is asked.
 torch::Tensor blend(const torch::Tensor& clips, const std::vector<Mix>& mixes, double fade = 0);
 
-/// max_y P(y | mix) of B pairs at L lambdas, float32 [B, L]; i, j int64 [B], lambdas float32 [L].
+/// How sure a student is of mixes (Task::confidence), of B pairs at L lambdas, float32 [B, L]; i, j
+/// int64 [B], lambdas float32 [L].
 using Confidence = std::function<torch::Tensor(const torch::Tensor& i, const torch::Tensor& j,
                                                const torch::Tensor& lambdas)>;
 
@@ -73,7 +75,7 @@ using Confidence = std::function<torch::Tensor(const torch::Tensor& i, const tor
 /// confidences are the same up to rounding.
 Confidence confidence_of(torch::Tensor clips,
                          std::function<torch::Tensor(const torch::Tensor& mixes)> student,
-                         double fade = 0);
+                         double fade = 0, const Task& task = default_task());
 
 struct MixSelection {
   std::vector<Mix> mixes;  // best first
@@ -122,6 +124,7 @@ class MixPool {
 /// 2012.09413. Deviation: lambda is drawn from the grid of `options`. Throws Error: a NaN, fewer
 /// than 2 rows or classes.
 std::vector<Mix> unixkd(const torch::Tensor& probabilities, int64_t count,
-                        const std::string& uncertainty, const MixupOptions& options, Random random);
+                        const std::string& uncertainty, const MixupOptions& options, Random random,
+                        const Task& task = default_task());
 
 }  // namespace distal

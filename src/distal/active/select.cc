@@ -75,8 +75,10 @@ torch::Tensor mean_by(const torch::Tensor& values, const torch::Tensor& index, i
   return torch::zeros(sizes, values.options()).index_add(0, index, values) / counts;
 }
 
-torch::Tensor mean_logits(const torch::Tensor& logits, const torch::Tensor& index, int64_t units) {
-  return mean_by(logits.to(torch::kFloat64).softmax(1), index, units).clamp_min(1e-30).log();
+torch::Tensor mean_logits(const Task& task, const torch::Tensor& logits, const torch::Tensor& index,
+                          int64_t units) {
+  return task.logits_of(mean_by(task.probabilities(logits.to(torch::kFloat64)), index, units),
+                        1e-30);
 }
 
 std::vector<double> starts(const PoolScores& scores) {
@@ -110,7 +112,8 @@ Units videos_of(const PoolScores& scores, const SelectionOptions& options) {
   units.scores.row_of_clip = index;
   units.scores.video.clear();
   units.scores.duration_s = units.scores.start_s = torch::Tensor();
-  if (scores.logits.defined()) units.scores.logits = mean_logits(scores.logits, index, videos);
+  if (scores.logits.defined())
+    units.scores.logits = mean_logits(*scores.task, scores.logits, index, videos);
   if (scores.embeddings.defined())
     units.scores.embeddings = mean_by(scores.embeddings, index, videos);
   if (scores.teacher.defined())
@@ -118,7 +121,7 @@ Units videos_of(const PoolScores& scores, const SelectionOptions& options) {
   if (scores.passes.defined()) {
     std::vector<torch::Tensor> passes;
     for (const auto& pass : scores.passes.unbind(0))
-      passes.push_back(mean_logits(pass, index, videos));
+      passes.push_back(mean_logits(*scores.task, pass, index, videos));
     units.scores.passes = torch::stack(passes);
   }
   const auto cost = clip_costs(scores, options);
@@ -190,7 +193,7 @@ std::vector<int64_t> predicted_classes(const Units& units, bool wanted) {
          "class_balance off");
   if (units.scores.logits.isnan().any().item<bool>())
     fail("selection: class_balance: logits hold NaN; look for what broke the scores");
-  return to_vector(units.scores.logits.argmax(1));
+  return to_vector(units.scores.task->predicted(units.scores.logits));
 }
 
 /// What was taken so far and what the limits leave.

@@ -13,12 +13,14 @@
 #include "distal/base/catalogue.h"
 #include "distal/base/interned.h"
 #include "distal/base/random.h"
+#include "distal/tasks/task.h"
 
 namespace distal {
 
 struct PoolScores {
-  torch::Tensor logits;       // float32 [M, K]
-  torch::Tensor embeddings;   // float32 [M, D]
+  const Task* task = &default_task();  // what logits and targets are
+  torch::Tensor logits;                // float32 [M, K]
+  torch::Tensor embeddings;            // float32 [M, D]
   torch::Tensor passes;       // float32 [P, M, K], logits of several forward passes or networks
   torch::Tensor teacher;      // float32 [M, K], probabilities of a free teacher
   torch::Tensor head_weight;  // float32 [K, D], weight of the linear layer that gives the logits

@@ -14,8 +14,9 @@
 namespace distal::strategies {
 namespace {
 
-torch::Tensor error_of(torch::Tensor p) {  // p - e_y, float64 [M, K], in the place of p
-  return p.scatter_add_(1, p.argmax(1, /*keepdim=*/true),
+// p - e_y, float64 [M, K], in the place of p.
+torch::Tensor error_of(const Task& task, torch::Tensor p) {
+  return p.scatter_add_(1, task.predicted(p).unsqueeze(1),
                         torch::full({p.size(0), 1}, -1.0, p.options()));
 }
 
@@ -27,7 +28,8 @@ torch::Tensor errors_of(const PoolScores& scores, torch::ScalarType type) {
     return checked_probabilities(scores, "badge");  // says what is wrong
   const auto errors = torch::empty(scores.logits.sizes(), type);
   by_blocks(errors.size(0), kBlock, [&](int64_t begin, int64_t end) {
-    errors.slice(0, begin, end).copy_(error_of(checked_probabilities(scores, "badge", begin, end)));
+    errors.slice(0, begin, end)
+        .copy_(error_of(*scores.task, checked_probabilities(scores, "badge", begin, end)));
   });
   return errors;
 }
@@ -59,7 +61,7 @@ class Badge final : public Strategy {
   static int64_t add_chosen(NearestCentre& nearest, const PoolScores& scores) {
     if (!scores.chosen) return 0;
     const auto p = checked_probabilities(*scores.chosen, "badge");
-    nearest.add({error_of(p), checked_embeddings(*scores.chosen, "badge")});
+    nearest.add({error_of(*scores.task, p), checked_embeddings(*scores.chosen, "badge")});
     return p.size(0);
   }
 };

@@ -22,7 +22,7 @@ class Bald final : public Strategy {
   explicit Bald(const Options& options) : options_(options) {}
 
   std::optional<torch::Tensor> score(const PoolScores& scores, Random) const override {
-    return mutual_information(checked_passes(scores, "bald"));
+    return mutual_information(*scores.task, checked_passes(scores, "bald"));
   }
   Needs needs() const override {
     return {.logits = false, .passes = "dropout", .pass_count = options_.passes};

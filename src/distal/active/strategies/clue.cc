@@ -31,13 +31,14 @@ class Clue final : public Strategy {
     if (pool == 0 || count <= 0) return torch::empty({0}, torch::kInt64);
     checked_probabilities(scores, "clue");
     const auto rows = shuffled_rows(pool, random);
-    const auto p =
-        (scores.logits.index_select(0, rows).to(torch::kFloat64) / options_.temperature).softmax(1);
+    const auto p = scores.task->probabilities(
+        scores.logits.index_select(0, rows).to(torch::kFloat64) / options_.temperature);
     const auto chosen = scores.chosen
                             ? checked_embeddings(*scores.chosen, "clue").to(embeddings.dtype())
                             : embeddings.new_empty({0, embeddings.size(1)});
-    return rows.index_select(0, one_per_cluster(embeddings.index_select(0, rows), entropy_of(p),
-                                                count, chosen, options_.iterations, random));
+    return rows.index_select(
+        0, one_per_cluster(embeddings.index_select(0, rows), scores.task->entropy(p), count, chosen,
+                           options_.iterations, random));
   }
   Needs needs() const override { return {.embeddings = true}; }
 

@@ -36,12 +36,12 @@ class ClusterMargin final : public Strategy {
 
   torch::Tensor select(const PoolScores& scores, int64_t count, Random random) const override {
     const auto embeddings = unit_length(checked_embeddings(scores, "cluster_margin"));
-    const auto top = std::get<0>(checked_probabilities(scores, "cluster_margin").topk(2, 1));
+    const auto margins = scores.task->margin(checked_probabilities(scores, "cluster_margin"));
     const int64_t pool = embeddings.size(0);
     if (pool == 0 || count <= 0) return torch::empty({0}, torch::kInt64);
     const auto shuffled =
         shuffled_rows(pool, random);  // equal margins, and the order within a cluster
-    const auto margin = (top.select(1, 0) - top.select(1, 1)).index_select(0, shuffled);
+    const auto margin = margins.index_select(0, shuffled);
     const auto wanted = static_cast<int64_t>(std::min(
         std::ceil(options_.candidates * static_cast<double>(count)), static_cast<double>(pool)));
     const auto candidates = shuffled.index_select(

@@ -29,12 +29,12 @@ class Committee final : public Strategy {
 
   std::optional<torch::Tensor> score(const PoolScores& scores, Random) const override {
     const auto members = checked_passes(scores, "committee");
-    if (options_.by == "consensus") return mutual_information(members);
+    if (options_.by == "consensus") return mutual_information(*scores.task, members);
     auto votes = torch::zeros(members.front().sizes(), torch::kFloat64);
     for (const auto& logits : members)
-      votes.scatter_add_(1, logits.argmax(1, /*keepdim=*/true),
+      votes.scatter_add_(1, scores.task->predicted(logits).unsqueeze(1),
                          torch::ones({logits.size(0), 1}, torch::kFloat64));
-    return entropy_of(votes / static_cast<double>(members.size()));
+    return scores.task->entropy(votes / static_cast<double>(members.size()));
   }
   Needs needs() const override {
     return {.logits = false, .passes = "members", .pass_count = options_.members};

@@ -6,7 +6,7 @@
 //
 // No paper of its own: the error that distillation minimises, as a score. Clips on which the
 // teacher itself is wrong score high too: see `rad`. Cost: one look of the teacher at the pool
-// (kept for all rounds, arms and seeds); O(M K).
+// (kept for all rounds, arms and seeds); O(M K). Formulas of one label a clip.
 
 #include "distal/active/kernels.h"
 

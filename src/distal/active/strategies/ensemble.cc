@@ -28,18 +28,19 @@ class Ensemble final : public Strategy {
   explicit Ensemble(const Options& options) : options_(options) {}
 
   std::optional<torch::Tensor> score(const PoolScores& scores, Random) const override {
+    const Task& task = *scores.task;
     const auto members = checked_passes(scores, "ensemble");
-    if (options_.by == "information") return mutual_information(members);
+    if (options_.by == "information") return mutual_information(task, members);
     auto sum = torch::zeros(members.front().sizes(), torch::kFloat64);
     for (const auto& logits : members) {
       if (options_.by == "entropy")
-        sum.add_(logits.to(torch::kFloat64).softmax(1));
+        sum.add_(task.probabilities(logits.to(torch::kFloat64)));
       else
-        sum.scatter_add_(1, logits.argmax(1, /*keepdim=*/true),
+        sum.scatter_add_(1, task.predicted(logits).unsqueeze(1),
                          torch::ones({logits.size(0), 1}, torch::kFloat64));
     }
     sum.div_(static_cast<double>(members.size()));
-    return options_.by == "entropy" ? entropy_of(sum) : 1 - sum.amax(1);
+    return options_.by == "entropy" ? task.entropy(sum) : 1 - task.confidence(sum);
   }
   Needs needs() const override {
     return {.logits = false, .passes = "members", .pass_count = options_.members};

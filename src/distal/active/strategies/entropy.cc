@@ -7,7 +7,7 @@ namespace distal::strategies {
 class Entropy final : public Strategy {
  public:
   std::optional<torch::Tensor> score(const PoolScores& scores, Random) const override {
-    return entropy_of(checked_probabilities(scores, "entropy"));
+    return scores.task->entropy(checked_probabilities(scores, "entropy"));
   }
 };
 

@@ -12,6 +12,8 @@
 // and then the order of its losses tells little. Where fewer than two clips have a label, the order
 // is random. Cost: O(steps L D 128), O(M D 128).
 
+#include <limits>
+
 #include <ATen/CPUGeneratorImpl.h>
 #include <torch/utils.h>
 
@@ -27,11 +29,13 @@ torch::Tensor losses_of(const PoolScores& scores) {
   if (targets.sizes() != scores.labelled_logits.sizes())
     fail("learning_loss: labelled targets and logits must have one shape; score what is labelled "
          "in one pass");
-  const auto log_p = scores.labelled_logits.to(torch::kFloat64).log_softmax(1);
-  if (!torch::isfinite(log_p).all().item<bool>())
+  const auto logits = scores.labelled_logits.to(torch::kFloat64);
+  if (!torch::isfinite(logits).all().item<bool>())
     fail("learning_loss: the logits of the labelled clips are not finite; look for what broke "
          "their scores");
-  return -(targets.to(torch::kFloat64) * log_p).sum(1);  // NaN where the target is unknown
+  const auto loss = scores.task->loss(logits, targets.to(torch::kFloat64));
+  const auto unknown = torch::full_like(loss, std::numeric_limits<double>::quiet_NaN());
+  return torch::where(known_rows(targets), loss, unknown);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@ namespace distal::strategies {
 class LeastConfidence final : public Strategy {
  public:
   std::optional<torch::Tensor> score(const PoolScores& scores, Random) const override {
-    return 1 - checked_probabilities(scores, "least_confidence").amax(1);
+    return 1 - scores.task->confidence(checked_probabilities(scores, "least_confidence"));
   }
 };
 

@@ -8,8 +8,7 @@ namespace distal::strategies {
 class Margin final : public Strategy {
  public:
   std::optional<torch::Tensor> score(const PoolScores& scores, Random) const override {
-    const auto top = std::get<0>(checked_probabilities(scores, "margin").topk(2, 1));
-    return top.select(1, 1) - top.select(1, 0);
+    return 0 - scores.task->margin(checked_probabilities(scores, "margin"));
   }
 };
 

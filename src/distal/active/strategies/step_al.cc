@@ -40,11 +40,11 @@ Videos videos_of(const PoolScores& scores) {
   const int64_t videos = scores.size();
   const int64_t classes = p.size(1);
   const int64_t features = embeddings.size(1);
-  const auto step = video * classes + p.index_select(0, here).argmax(1);
+  const auto step = video * classes + clips.task->predicted(p.index_select(0, here));
   const auto sums = torch::zeros({videos * classes, features}, embeddings.options())
                         .index_add(0, step, embeddings.index_select(0, here));
   const auto entropy = torch::zeros({videos}, torch::kFloat64)
-                           .index_add(0, video, entropy_of(p).index_select(0, here));
+                           .index_add(0, video, clips.task->entropy(p).index_select(0, here));
   return {means(sums, step).view({videos, classes * features}), means(entropy, video)};
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "distal/active/strategy.h"
+#include "distal/tasks/testing.h"
 
 namespace distal {
 namespace {
@@ -32,6 +33,23 @@ TEST(Margin, IsTheGapOfTheTwoLargestBelowZero) {
 TEST(Entropy, IsInNatsAndTakesZeroProbabilities) {
   EXPECT_THAT(scores_of("entropy", kP),
               Pointwise(DoubleNear(1e-6), {0.801819, 0.693147, 1.088900}));
+}
+
+TEST(Uncertainty, IsOfTheProbabilitiesThatTheTaskMakes) {
+  const HalfSure task;
+  PoolScores scores;
+  scores.logits = (kP + 0.1).log();
+  scores.passes = torch::stack({scores.logits, scores.logits + torch::eye(3)});
+  PoolScores halved = scores;
+  halved.logits = scores.logits / 2;
+  halved.passes = scores.passes / 2;
+  scores.task = &task;
+  for (const char* name : {"least_confidence", "margin", "entropy", "bald", "ensemble"}) {
+    const auto strategy = make<Strategy>(name);
+    EXPECT_TRUE(
+        torch::equal(*strategy->score(scores, Random(0)), *strategy->score(halved, Random(0))))
+        << name;
+  }
 }
 
 TEST(Uncertainty, OrdersThreeClipsInThreeWays) {
