@@ -119,9 +119,9 @@ struct Description {
 
 class HttpTeacher final : public Teacher {
  public:
-  HttpTeacher(const HttpOptions& options, int64_t classes, Say say)
+  HttpTeacher(const HttpOptions& options, LabelSpace labels, Say say)
       : options_(options),
-        classes_(classes),
+        labels_(labels),
         say_(std::move(say)),
         url_(protocol::parse_url(options.url)),
         server_(url_.server, options.timeout_s, token()) {}
@@ -249,11 +249,11 @@ class HttpTeacher final : public Teacher {
     check_name(protocol::text_of(message.json, "model_name"));
     check_id(protocol::text_of(message.json, "id"), request_key);
     return checked_answer(protocol::tensor(message, "outputs", options_.output), options_.logits,
-                          clips, classes_, place(), &remark_);
+                          clips, labels_, place(), &remark_);
   }
 
   int64_t most_bytes(int64_t clips) const {
-    return kMostBytesBesides + kMostBytesOfANumber * clips * classes_;
+    return kMostBytesBesides + kMostBytesOfANumber * clips * labels_.outputs();
   }
 
   void refuse_web_page(const HttpReply& reply) const {
@@ -457,7 +457,7 @@ class HttpTeacher final : public Teacher {
   }
 
   HttpOptions options_;
-  int64_t classes_;
+  LabelSpace labels_;
   Say say_;
   protocol::Url url_;
   mutable HttpServer server_;  // asking for the version talks to the server too
@@ -485,8 +485,8 @@ void HttpOptions::visit(OptionVisitor& v) const {
   v("token_env", token_env, "environment variable that holds a bearer token; empty: none is sent");
 }
 
-std::unique_ptr<Teacher> http_teacher(const HttpOptions& options, int64_t classes, Say say) {
-  return std::make_unique<HttpTeacher>(options, classes, std::move(say));
+std::unique_ptr<Teacher> http_teacher(const HttpOptions& options, LabelSpace labels, Say say) {
+  return std::make_unique<HttpTeacher>(options, labels, std::move(say));
 }
 
 }  // namespace distal

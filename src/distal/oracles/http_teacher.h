@@ -34,6 +34,6 @@ struct HttpOptions {
 /// in its place, as proxies send, is an Error but not Unusable: the request may never have come
 /// through. Waits before further tries, of Retry-After too, are said, and last timeout_s x retries
 /// in all. Redirects are refused. Throws Error for a url that is none.
-std::unique_ptr<Teacher> http_teacher(const HttpOptions& options, int64_t classes, Say say = {});
+std::unique_ptr<Teacher> http_teacher(const HttpOptions& options, LabelSpace labels, Say say = {});
 
 }  // namespace distal

@@ -16,6 +16,7 @@
 #include "distal/base/nouns.h"
 #include "distal/data/clip_reader.h"
 #include "distal/models/model.h"
+#include "distal/tasks/task.h"
 
 namespace distal {
 
@@ -98,6 +99,8 @@ struct OracleSetup {
   std::string lists_id;                   // hash of the lists' content
   std::function<TrainedTeacher()> train;  // called where OracleTraits::trained_here
   Say say;                                // may be empty
+  const Task* task = &default_task();
+  LabelSpace labels() const { return {classes.size(), *task}; }
 };
 
 struct OpenedOracle {

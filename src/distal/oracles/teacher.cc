@@ -16,8 +16,8 @@ namespace {
 
 class ModelTeacher final : public Teacher {
  public:
-  ModelTeacher(Model model, std::string version, int64_t classes)
-      : model_(std::move(model)), version_(std::move(version)), classes_(classes) {
+  ModelTeacher(Model model, std::string version, LabelSpace labels)
+      : model_(std::move(model)), version_(std::move(version)), labels_(labels) {
     model_->eval();
   }
 
@@ -32,7 +32,7 @@ class ModelTeacher final : public Teacher {
     for (const auto& part : clips.split(together)) answers.push_back(engine_->submit(part));
     std::vector<torch::Tensor> logits;
     for (auto& answer : answers) logits.push_back(answer.get().logits);
-    return checked_answer(torch::cat(logits), /*logits=*/true, clips.size(0), classes_,
+    return checked_answer(torch::cat(logits), /*logits=*/true, clips.size(0), labels_,
                           "teacher model");
   }
   std::string version() const override { return version_; }
@@ -41,7 +41,7 @@ class ModelTeacher final : public Teacher {
   static constexpr int64_t kMany = 1 << 20;
   Model model_;
   std::string version_;
-  int64_t classes_;
+  LabelSpace labels_;
   std::unique_ptr<Engine> engine_;
   std::vector<int64_t> clip_;  // [3, T, H, W] that it takes
 };
@@ -89,39 +89,30 @@ std::unique_ptr<OpenOracle> answers_at_once(std::unique_ptr<Teacher> teacher) {
   return std::make_unique<AnswersAtOnce>(std::move(teacher));
 }
 
-std::unique_ptr<Teacher> teacher_of(Model model, std::string version, int64_t classes) {
+std::unique_ptr<Teacher> teacher_of(Model model, std::string version, LabelSpace labels) {
   expect(model != nullptr, "teacher_of needs a model");
-  return std::make_unique<ModelTeacher>(std::move(model), std::move(version), classes);
+  return std::make_unique<ModelTeacher>(std::move(model), std::move(version), labels);
 }
 
 torch::Tensor checked_answer(const torch::Tensor& answer, bool logits, int64_t clips,
-                             int64_t classes, const std::string& place, std::string* remark) {
-  if (answer.dim() != 2 || answer.size(0) != clips || answer.size(1) != classes)
+                             LabelSpace labels, const std::string& place, std::string* remark) {
+  const Task& task = *labels.task;
+  if (answer.dim() != 2 || answer.size(0) != clips || answer.size(1) != labels.outputs())
     fail("{}: answered shape {} instead of [{}, {}] (clips, classes); it must know the classes of "
          "this data, in this order",
-         place, fmt::join(answer.sizes(), "x"), clips, classes);
-  auto p = answer.detach().to(torch::kCPU, torch::kFloat64).contiguous();
+         place, fmt::join(answer.sizes(), "x"), clips, labels.outputs());
+  const auto p = answer.detach().to(torch::kCPU, torch::kFloat64).contiguous();
   const auto finite_values = torch::isfinite(p), finite = finite_values.all(1);
   if (const auto bad = finite_values.logical_not().nonzero(); remark != nullptr && bad.numel() > 0)
     *remark = fmt::format("clip {} of the batch: value {} is {}", bad[0][0].item<int64_t>(),
                           bad[0][1].item<int64_t>(), p[bad[0][0]][bad[0][1]].item<double>());
   const auto none = torch::full_like(p, std::nan(""));
-  if (logits) return torch::where(finite.unsqueeze(1), p.softmax(1), none).to(torch::kFloat32);
-  const auto first = [&](const torch::Tensor& good) {  // row that is finite and not good; -1: none
-    const auto bad = good.logical_not().logical_and(finite).nonzero();
-    return bad.numel() > 0 ? bad[0][0].item<int64_t>() : -1;
-  };
-  if (const int64_t row = first((p >= -1e-3).all(1)); row >= 0)
-    fail("{}: clip {} of the batch: probabilities lie below 0, the least is {:g}; if these are "
-         "logits, set oracle.logits: true",
-         place, row, p[row].min().item<double>());
-  if (const int64_t row = first((p.sum(1) - 1).abs() <= 1e-3); row >= 0)
-    fail("{}: clip {} of the batch: probabilities do not sum to 1 but to {:g}; if these are "
-         "logits, set oracle.logits: true",
-         place, row, p[row].sum().item<double>());
-  p = p.clamp_min(0);
-  return torch::where(finite.unsqueeze(1), p / p.sum(1, /*keepdim=*/true), none)
-      .to(torch::kFloat32);
+  if (logits)
+    return torch::where(finite.unsqueeze(1), task.probabilities(p), none).to(torch::kFloat32);
+  if (const auto found = task.invalid(p))
+    fail("{}: clip {} of the batch: {}; if these are logits, set oracle.logits: true", place,
+         found->row, found->reason);
+  return torch::where(finite.unsqueeze(1), task.normalised(p), none).to(torch::kFloat32);
 }
 
 }  // namespace distal

@@ -49,17 +49,18 @@ class Teacher {
 /// where it is there, else clip by clip as a TorchScript module. What a clip gets does not depend,
 /// to the last bit, on the clips it is asked with: neither resumption nor another process changes a
 /// run.
-std::unique_ptr<Teacher> teacher_of(Model model, std::string version, int64_t classes);
+std::unique_ptr<Teacher> teacher_of(Model model, std::string version, LabelSpace labels);
 
 /// An oracle of a teacher: requests wait in line, and collect() lets the teacher work on one.
 /// TooLarge and Unusable become outcomes; what else the teacher throws, collect() throws.
 std::unique_ptr<OpenOracle> answers_at_once(std::unique_ptr<Teacher> teacher);
 
-/// [N, K] as float32 on the CPU with rows that sum to 1. Rows that are not finite come back as NaN,
-/// the first of them named in `remark`. Throws Error that begins with `place` and names row and
-/// value: another shape, a row that is finite and no probabilities.
+/// [N, K] as float32 on the CPU with rows of probabilities, as the task has them. Rows that are not
+/// finite come back as NaN, the first of them named in `remark`. Throws Error that begins with
+/// `place` and names row and value: another shape, a row that is finite and invalid
+/// (Task::invalid).
 torch::Tensor checked_answer(const torch::Tensor& answer, bool logits, int64_t clips,
-                             int64_t classes, const std::string& place,
+                             LabelSpace labels, const std::string& place,
                              std::string* remark = nullptr);
 
 }  // namespace distal

@@ -13,6 +13,7 @@
 #include "distal/oracles/teacher.h"
 #include "distal/oracles/torchscript_teacher.h"
 #include "distal/oracles/torchscript_worker.h"
+#include "distal/tasks/testing.h"
 
 namespace distal {
 namespace {
@@ -73,6 +74,17 @@ TEST(CheckedAnswer, NormalisesWhatIsNearlyProbabilities) {
       checked_answer(torch::tensor({0.5005, 0.5, -1e-4, 1.0}).view({2, 2}), false, 2, 2, "t");
   EXPECT_TRUE(torch::allclose(p.sum(1), torch::ones({2})));
   EXPECT_EQ(p[1][0].item<float>(), 0);
+}
+
+TEST(CheckedAnswer, AsksTheTaskWhatIsValid) {
+  const HalfSure task;
+  const auto answer = torch::tensor({0.5, 0.5, 1.0, 0.0}).view({2, 2});
+  EXPECT_THAT(error_of([&] {
+                checked_answer(answer, false, 2, {2, task}, "t");
+              }),
+              HasSubstr("t: clip 1 of the batch: nobody is so sure; if these are logits"));
+  EXPECT_TRUE(torch::equal(checked_answer(answer, true, 2, {2, task}, "t"),
+                           checked_answer(answer / 2, true, 2, 2, "t")));
 }
 
 TEST(CheckedAnswer, RefusesWhatIsNot) {

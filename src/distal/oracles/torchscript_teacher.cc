@@ -56,9 +56,9 @@ class TorchscriptFile {
 
 class TorchscriptTeacher final : public Teacher {
  public:
-  TorchscriptTeacher(const TorchscriptOptions& options, int64_t classes, Say say)
+  TorchscriptTeacher(const TorchscriptOptions& options, LabelSpace labels, Say say)
       : options_(options),
-        classes_(classes),
+        labels_(labels),
         say_(std::move(say)),
         file_(options.path),
         version_(file_.hash()) {
@@ -75,7 +75,7 @@ class TorchscriptTeacher final : public Teacher {
     if (const std::string prints = worker_->take_prints();
         !prints.empty() && say_ && !std::exchange(said_, true))
       say_(fmt::format("{}: prints '{}'", place(), excerpt(prints)));
-    return checked_answer(answers, options_.logits, clips.size(0), classes_, place(), &remark_);
+    return checked_answer(answers, options_.logits, clips.size(0), labels_, place(), &remark_);
   }
   std::string version() const override { return version_; }
   std::string remark() const override { return remark_; }
@@ -89,7 +89,7 @@ class TorchscriptTeacher final : public Teacher {
   }
 
   TorchscriptOptions options_;
-  int64_t classes_;
+  LabelSpace labels_;
   Say say_;
   TorchscriptFile file_;
   std::string version_, remark_;
@@ -112,9 +112,9 @@ std::string executes_code(const std::string& path) {
       path);
 }
 
-std::unique_ptr<Teacher> torchscript_teacher(const TorchscriptOptions& options, int64_t classes,
+std::unique_ptr<Teacher> torchscript_teacher(const TorchscriptOptions& options, LabelSpace labels,
                                              Say say) {
-  return std::make_unique<TorchscriptTeacher>(options, classes, std::move(say));
+  return std::make_unique<TorchscriptTeacher>(options, labels, std::move(say));
 }
 
 }  // namespace distal

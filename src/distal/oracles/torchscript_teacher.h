@@ -21,7 +21,7 @@ struct TorchscriptOptions {
 
 /// Throws Error: the file is missing or no TorchScript. What the program prints is said, as an
 /// excerpt.
-std::unique_ptr<Teacher> torchscript_teacher(const TorchscriptOptions& options, int64_t classes,
+std::unique_ptr<Teacher> torchscript_teacher(const TorchscriptOptions& options, LabelSpace labels,
                                              Say say = {});
 /// The warning that belongs to each use of such a file.
 std::string executes_code(const std::string& path);

@@ -21,7 +21,7 @@ class Http final : public Oracle {
                        options_.logits);
   }
   OpenedOracle open(const OracleSetup& setup) const override {
-    auto teacher = http_teacher(options_, setup.classes.size(), setup.say);
+    auto teacher = http_teacher(options_, setup.labels(), setup.say);
     return {answers_at_once(std::move(teacher)), line()};
   }
 

@@ -41,7 +41,7 @@ class ModelFile final : public Oracle {
            "them all, in the same order",
            path_, fmt::join(saved.classes, ", "), fmt::join(names, ", "));
     }
-    auto teacher = teacher_of(saved.net, content_id(path_), setup.classes.size());
+    auto teacher = teacher_of(saved.net, content_id(path_), setup.labels());
     return {answers_at_once(std::move(teacher)), line()};
   }
 

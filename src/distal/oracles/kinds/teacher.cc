@@ -17,7 +17,7 @@ class TrainedHere final : public Oracle {
   OpenedOracle open(const OracleSetup& setup) const override {
     expect(setup.train != nullptr, "a teacher that is trained here comes from OracleSetup::train");
     const TrainedTeacher trained = setup.train();
-    auto teacher = teacher_of(trained.net, content_id(trained.path), setup.classes.size());
+    auto teacher = teacher_of(trained.net, content_id(trained.path), setup.labels());
     return {answers_at_once(std::move(teacher)), trained.line};
   }
 };

@@ -23,7 +23,7 @@ class Torchscript final : public Oracle {
   std::string warning() const override { return executes_code(options_.path); }
   OpenedOracle open(const OracleSetup& setup) const override {
     if (setup.say) setup.say(warning());
-    auto teacher = torchscript_teacher(options_, setup.classes.size(), setup.say);
+    auto teacher = torchscript_teacher(options_, setup.labels(), setup.say);
     return {answers_at_once(std::move(teacher)), line()};
   }
 

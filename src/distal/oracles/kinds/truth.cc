@@ -1,6 +1,7 @@
 // The labels that stand in the lists, hidden from the learner until it asks: a benchmark's oracle.
 
-#include "distal/base/error.h"
+#include <algorithm>
+
 #include "distal/oracles/oracle.h"
 
 namespace distal::kinds {
@@ -8,22 +9,19 @@ namespace {
 
 class Labels final : public OpenOracle {
  public:
-  Labels(int64_t classes, std::string lists_id)
-      : classes_(classes), lists_id_(std::move(lists_id)) {}
+  Labels(LabelSpace labels, std::string lists_id)
+      : labels_(labels), lists_id_(std::move(lists_id)) {}
 
   void submit(OracleRequest request) override { waiting_.push_back(std::move(request)); }
 
   std::vector<OracleReply> collect(Wait) override {
     std::vector<OracleReply> replies;
     for (const OracleRequest& request : std::exchange(waiting_, {})) {
-      std::vector<int64_t> labels;
+      const auto answers = torch::empty({std::ssize(request.clips), labels_.outputs()});
+      float* row = answers.data_ptr<float>();
       for (const Clip& clip : request.clips) {
-        expect(clip.label >= 0 && clip.label < classes_, "a clip asked about has a label");
-        labels.push_back(clip.label);
-      }
-      const auto answers = torch::zeros({std::ssize(labels), classes_});
-      for (int64_t i = 0; i < std::ssize(labels); ++i) {
-        answers.data_ptr<float>()[i * classes_ + labels[i]] = 1;
+        const std::vector<float> target = labels_.target(clip.label);
+        row = std::copy(target.begin(), target.end(), row);
       }
       replies.push_back({request.key, OracleReply::Outcome::answered, answers});
     }
@@ -38,7 +36,7 @@ class Labels final : public OpenOracle {
   std::string version() const override { return lists_id_; }
 
  private:
-  int64_t classes_;
+  LabelSpace labels_;
   std::string lists_id_;
   std::vector<OracleRequest> waiting_;
 };
@@ -57,7 +55,7 @@ class Truth final : public Oracle {
   }
   std::string line() const override { return "hidden truth: the benchmark's own labels"; }
   OpenedOracle open(const OracleSetup& setup) const override {
-    return {std::make_unique<Labels>(setup.classes.size(), setup.lists_id), line()};
+    return {std::make_unique<Labels>(setup.labels(), setup.lists_id), line()};
   }
 };
 
