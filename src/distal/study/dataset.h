@@ -12,6 +12,7 @@ namespace distal {
 
 struct Dataset {
   Classes classes;
+  const Task* task = &default_task();
   std::vector<Clip> pool, start, test, teacher;  // start is empty where it is drawn from the pool
   std::vector<Quarantined> quarantined;
   int64_t unlabelled_segments = 0, duplicates = 0;
@@ -19,6 +20,7 @@ struct Dataset {
   std::unique_ptr<ClipReader> reader;          // at the recipe's input
   std::unique_ptr<ClipReader> teacher_reader;  // at the teacher's, where it differs; else null
 
+  LabelSpace labels() const { return {classes.size(), *task}; }
   std::vector<Clip> clips() const;  // pool, start and test, in this order
   FilmedClips filmed() const;       // those of clips() by key
   std::vector<Quarantined> quarantine()

@@ -59,10 +59,4 @@ LabeledSet limited_pool(const std::vector<Clip>& pool, int64_t pool_size, Random
   return set;
 }
 
-std::vector<float> one_hot(int64_t label, int64_t classes) {
-  std::vector<float> target(classes, 0);
-  target.at(label) = 1;
-  return target;
-}
-
 }  // namespace distal

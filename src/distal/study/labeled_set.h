@@ -28,7 +28,4 @@ std::vector<Clip> initial_draw(const ClipRefs& clips, const ArmOptions& arm, int
 /// of a seed, fewer for a larger pool.
 LabeledSet limited_pool(const std::vector<Clip>& pool, int64_t pool_size, Random random);
 
-/// One for the class, zero elsewhere: [K].
-std::vector<float> one_hot(int64_t label, int64_t classes);
-
 }  // namespace distal

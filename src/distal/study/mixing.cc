@@ -19,7 +19,8 @@ std::vector<Clip> filmed_clips(const LabeledSet& known) {
 // Uncertain clips first, each once a pass, until there are enough mixes that nobody asked about.
 std::vector<Mix> uncertain_mixes(Trainer& trainer, Net& student, const Pixels& mixable,
                                  int64_t count, const MixesOptions& options,
-                                 const std::vector<Mix>& before, const Random& random) {
+                                 const std::vector<Mix>& before, const Random& random,
+                                 const Task& task) {
   constexpr uint64_t kPasses = 1000;
   std::vector<torch::Tensor> parts;
   for (const auto& part : mixable.values.split(options.batch))
@@ -32,7 +33,7 @@ std::vector<Mix> uncertain_mixes(Trainer& trainer, Net& student, const Pixels& m
   std::vector<Mix> mixes;
   for (uint64_t pass = 0; std::ssize(mixes) < count && pass < kPasses; ++pass) {
     for (const Mix& mix : unixkd(all, count - std::ssize(mixes), options.uncertainty, options,
-                                 random.stream("unixkd", pass))) {
+                                 random.stream("unixkd", pass), task)) {
       if (seen.insert(row(mix)).second) mixes.push_back(mix);
     }
   }
@@ -68,7 +69,7 @@ std::vector<Mix> in_pool(std::vector<Mix> mixes, int64_t clips) {
 }  // namespace
 
 ChosenMixes choose_mixes(Trainer& trainer, const ArmOptions& arm, const Model& student,
-                         const LabeledSet& known, Random random) {
+                         const LabeledSet& known, Random random, const Task& task) {
   const MixesOptions& options = *arm.mixes;
   const auto count = static_cast<int64_t>(arm.budget);
   const std::vector<Clip> filmed = filmed_clips(known);
@@ -77,7 +78,7 @@ ChosenMixes choose_mixes(Trainer& trainer, const ArmOptions& arm, const Model& s
   ChosenMixes chosen;
   std::vector<Mix> mixes;
   if (options.criterion == "unixkd") {
-    mixes = uncertain_mixes(trainer, *student, mixable, count, options, before, random);
+    mixes = uncertain_mixes(trainer, *student, mixable, count, options, before, random, task);
     chosen.forwards = std::ssize(mixable.clips);
   } else {
     MixPool pool(std::ssize(mixable.clips), options);
@@ -86,8 +87,9 @@ ChosenMixes choose_mixes(Trainer& trainer, const ArmOptions& arm, const Model& s
       check_interrupted();
       return trainer.probabilities(*student, pixels);
     };
-    const MixSelection selection = pool.select(
-        student ? confidence_of(mixable.values, predict, options.fade) : nullptr, count, random);
+    const MixSelection selection =
+        pool.select(student ? confidence_of(mixable.values, predict, options.fade, task) : nullptr,
+                    count, random);
     mixes = selection.mixes;
     chosen.forwards = selection.forwards;
   }

@@ -18,6 +18,6 @@ struct ChosenMixes {
 
 /// `student` is null with criterion random. Throws Error: fewer than 3 known clips can be read.
 ChosenMixes choose_mixes(Trainer& trainer, const ArmOptions& arm, const Model& student,
-                         const LabeledSet& known, Random random);
+                         const LabeledSet& known, Random random, const Task& task = default_task());
 
 }  // namespace distal

@@ -292,7 +292,7 @@ class Planner {
     const Learner& learner = shared_.teacher->learner;
     std::vector<Sample> samples;
     for (const Clip& clip : dataset_.teacher)
-      samples.push_back({clip, one_hot(clip.label, dataset_.classes.size())});
+      samples.push_back({clip, dataset_.labels().target(clip.label)});
     const Model net = teacher_.train(learner, {}, samples,
                                      Random(static_cast<uint64_t>(shared_.seed)), "teacher");
     teacher_.predict(*net, learner, dataset_.test);

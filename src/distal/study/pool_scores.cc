@@ -7,16 +7,18 @@ namespace {
 
 class Scorer {
  public:
-  Scorer(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, int64_t classes,
+  Scorer(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, LabelSpace labels,
          const Student& student, const LabeledSet& known, Random random)
       : trainer_(trainer),
         oracle_(oracle),
         arm_(arm),
-        classes_(classes),
+        labels_(labels),
         student_(student),
         known_(known),
         needs_(arm.strategy->needs()),
-        random_(random) {}
+        random_(random) {
+    pool_.scores.task = labels.task;
+  }
 
   ScoredPool score(ClipRefs open) {
     if (!student_.net) return unscored(std::move(open));
@@ -81,11 +83,11 @@ class Scorer {
     pool_.scores.labelled_embeddings = seen.embeddings;
     pool_.scores.labelled_logits = seen.logits;
     pool_.scores.labelled_targets =
-        torch::full({labelled, classes_}, std::numeric_limits<float>::quiet_NaN());
+        torch::full({labelled, labels_.outputs()}, std::numeric_limits<float>::quiet_NaN());
     for (int64_t i = 0; i < labelled; ++i) {
       const auto& target = known_.samples[seen.rows[i].item<int64_t>()].known();
       std::copy(target.begin(), target.end(),
-                pool_.scores.labelled_targets.data_ptr<float>() + i * classes_);
+                pool_.scores.labelled_targets.data_ptr<float>() + i * labels_.outputs());
     }
   }
 
@@ -149,13 +151,13 @@ class Scorer {
       if (sample.target.empty() || sample.teacher.empty()) continue;
       Sample only_teacher = sample;
       only_teacher.target.clear();
-      wrong += only_teacher.likely() != sample.likely();
+      wrong += only_teacher.likely(*labels_.task) != sample.likely(*labels_.task);
       ++both;
     }
     return both == 0 ? -1 : static_cast<double>(wrong) / static_cast<double>(both);
   }
 
-  torch::Tensor blank() const { return torch::zeros({size(), classes_}); }
+  torch::Tensor blank() const { return torch::zeros({size(), labels_.outputs()}); }
 
   ScoredPool complete() {
     const auto rows = readable_mask_.nonzero().squeeze(1);
@@ -170,7 +172,7 @@ class Scorer {
   Trainer& trainer_;
   AnswerSource& oracle_;
   const ArmOptions& arm_;
-  const int64_t classes_;
+  const LabelSpace labels_;
   const Student& student_;
   const LabeledSet& known_;
   const Needs needs_;
@@ -182,9 +184,9 @@ class Scorer {
 }  // namespace
 
 ScoredPool score_pool(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm,
-                      int64_t classes, const Student& student, const LabeledSet& known,
+                      LabelSpace labels, const Student& student, const LabeledSet& known,
                       ClipRefs open, Random random) {
-  return Scorer(trainer, oracle, arm, classes, student, known, random).score(std::move(open));
+  return Scorer(trainer, oracle, arm, labels, student, known, random).score(std::move(open));
 }
 
 }  // namespace distal

@@ -34,7 +34,7 @@ struct ScoredPool {
 /// `random` is the trial's: each pass and each member draws from a stream of its own, the same in
 /// every round.
 ScoredPool score_pool(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm,
-                      int64_t classes, const Student& student, const LabeledSet& known,
+                      LabelSpace labels, const Student& student, const LabeledSet& known,
                       ClipRefs open, Random random);
 
 }  // namespace distal

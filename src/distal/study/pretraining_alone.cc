@@ -75,18 +75,22 @@ Seen look(NetworkTrainer& learning, Net& net, const Learner& learner,
   return {read.embeddings, torch::tensor(labels, torch::kInt64)};
 }
 
-void evaluate(Pretrained& result, const Seen& known, const Seen& test, int64_t classes) {
+void evaluate(Pretrained& result, const Seen& known, const Seen& test, LabelSpace labels) {
   result.learned_from = known.labels.size(0);
   result.tested_on = test.labels.size(0);
   if (result.learned_from == 0 || result.tested_on == 0) return;
-  const torch::Tensor truth =
-      torch::zeros({result.learned_from, classes}).scatter_(1, known.labels.unsqueeze(1), 1);
-  result.probe = accuracy(
-      linear_probe(known.features, truth, torch::ones({result.learned_from})).logits(test.features),
-      test.labels);
+  const Task& task = *labels.task;
+  std::vector<torch::Tensor> truth;
+  for (int64_t i = 0; i < result.learned_from; ++i)
+    truth.push_back(torch::tensor(labels.target(known.labels[i].item<int64_t>())));
+  result.probe =
+      accuracy(linear_probe(known.features, torch::stack(truth), torch::ones({result.learned_from}),
+                            /*c=*/1, task)
+                   .logits(test.features),
+               test.labels, task);
   result.neighbours = accuracy(
-      nearest_neighbours(known.features, known.labels, test.features, classes, kNeighbours),
-      test.labels);
+      nearest_neighbours(known.features, known.labels, test.features, labels.classes, kNeighbours),
+      test.labels, task);
 }
 
 Random student_random(const SharedOptions& shared) {
@@ -106,11 +110,11 @@ Pretrained pretrain(const SharedOptions& shared, const Learner& learner, const s
   Pretrained result;
   ClipReader reader(shared.input, shared.cache);
   const Lists lists = open_lists(shared, reader, result.quarantined, progress);
-  const int64_t classes = std::max<int64_t>(lists.classes.size(), 1);
+  const LabelSpace labels = std::max<int64_t>(lists.classes.size(), 1);
   std::filesystem::create_directories(folder + "/unfinished");
   Pretraining pretraining(shared.input, shared.cache, lists.pool, folder + "/unfinished", progress);
-  const Model net = learner.model.build(classes, student_random(shared).stream("weights"));
-  pretraining.start(*net, learner, classes, student_random(shared).stream("pretext"));
+  const Model net = learner.model.build(labels.outputs(), student_random(shared).stream("weights"));
+  pretraining.start(*net, learner, labels.outputs(), student_random(shared).stream("pretext"));
   result.account = pretraining.account();
   result.clips = std::ssize(lists.pool);
   result.steps = learner.pretext->training.steps_for(result.clips);
@@ -122,7 +126,7 @@ Pretrained pretrain(const SharedOptions& shared, const Learner& learner, const s
       reader, lists.classes, [&] { return all; }, folder + "/unfinished", progress);
   if (!known.empty() && !test.empty())
     evaluate(result, look(learning, *net, learner, known), look(learning, *net, learner, test),
-             classes);
+             labels);
   const auto unreadable = reader.quarantined();
   result.quarantined.insert(result.quarantined.end(), unreadable.begin(), unreadable.end());
 

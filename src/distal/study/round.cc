@@ -14,10 +14,10 @@ std::vector<Clip> with_views(const std::vector<Clip>& clips, int64_t answers) {
 }
 
 // Training has a stopwatch of its own: the student comes before.
-void choose_by_mixing(Chosen& chosen, Trainer& trainer, const ArmOptions& arm,
+void choose_by_mixing(Chosen& chosen, Trainer& trainer, const ArmOptions& arm, const Task& task,
                       const Student& student, const LabeledSet& known, Random random) {
-  const ChosenMixes mixes =
-      timed(chosen.score_s, [&] { return choose_mixes(trainer, arm, student.net, known, random); });
+  const ChosenMixes mixes = timed(
+      chosen.score_s, [&] { return choose_mixes(trainer, arm, student.net, known, random, task); });
   chosen.clips = mixes.clips;
   chosen.cost.forwards = mixes.forwards;
 }
@@ -30,12 +30,12 @@ Chosen choose(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, con
   Chosen chosen;
   const Student wanted = arm.scores() ? student() : Student{};
   if (arm.mixes) {
-    choose_by_mixing(chosen, trainer, arm, wanted, known, round);
+    choose_by_mixing(chosen, trainer, arm, *dataset.task, wanted, known, round);
   } else if (arm.budget < 0) {
     chosen.clips = copies_of(known.open(dataset.pool));
   } else {
     const ScoredPool pool = timed(chosen.score_s, [&] {
-      return score_pool(trainer, oracle, arm, dataset.classes.size(), wanted, known,
+      return score_pool(trainer, oracle, arm, dataset.labels(), wanted, known,
                         known.open(dataset.pool), trial);
     });
     const double clips = arm.budget / static_cast<double>(arm.answers_per_clip);
@@ -59,7 +59,7 @@ std::vector<std::vector<double>> answers_about(AnswerSource& oracle,
   return std::move(answers.probabilities);
 }
 
-Answered samples_about(AnswerSource& oracle, const std::vector<Clip>& clips) {
+Answered samples_about(AnswerSource& oracle, const std::vector<Clip>& clips, const Task& task) {
   const auto answers = answers_about(oracle, clips);
   Answered answered;
   int64_t right = 0, with_truth = 0;
@@ -68,7 +68,7 @@ Answered samples_about(AnswerSource& oracle, const std::vector<Clip>& clips) {
     Sample sample{clips[i]};
     (oracle.is_teacher() ? sample.teacher : sample.target)
         .assign(answers[i].begin(), answers[i].end());
-    right += sample.likely() == clips[i].label;
+    right += sample.likely(task) == clips[i].label;
     with_truth += clips[i].label >= 0;
     answered.samples.push_back(std::move(sample));
   }

@@ -55,6 +55,7 @@ class Awaiting : public Error {
 std::vector<std::vector<double>> answers_about(AnswerSource& oracle,
                                                const std::vector<Clip>& clips);
 /// The same answers as samples to train on. Throws Awaiting.
-Answered samples_about(AnswerSource& oracle, const std::vector<Clip>& clips);
+Answered samples_about(AnswerSource& oracle, const std::vector<Clip>& clips,
+                       const Task& task = default_task());
 
 }  // namespace distal

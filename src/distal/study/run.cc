@@ -169,7 +169,7 @@ Results run(const Study& study, OpenedStudy& opened, const RunPlace& place, Prog
   Dataset& dataset = opened.dataset;
   NetworkTrainer trainer(
       *dataset.reader, dataset.classes, [&] { return dataset.clips(); }, unfinished(place.folder),
-      progress);
+      progress, *dataset.task);
   trainer.pretrain_on([&] { return dataset.pool; }, study.shared.cache);
   WhoAnswers who = who_answers(study, dataset, place, progress);
   OracleOptions options = study.shared.oracle;

@@ -13,21 +13,22 @@ TrainedTeacher train_teacher(const Study& study, Dataset& dataset, const std::st
                              const std::string& unfinished, Progress& progress, double& accuracy) {
   const SharedOptions& shared = study.shared;
   const Learner& learner = shared.teacher->learner;
-  const int64_t classes = dataset.classes.size();
   const auto clips = [&] {
     std::vector<Clip> all = dataset.teacher;
     all.insert(all.end(), dataset.test.begin(), dataset.test.end());
     return all;
   };
-  NetworkTrainer trainer(dataset.teachers_reader(), dataset.classes, clips, unfinished, progress);
+  NetworkTrainer trainer(dataset.teachers_reader(), dataset.classes, clips, unfinished, progress,
+                         *dataset.task);
   trainer.pretrain_on([&] { return dataset.pool; }, shared.cache);
   std::vector<Sample> samples;
-  for (const Clip& clip : dataset.teacher) samples.push_back({clip, one_hot(clip.label, classes)});
+  for (const Clip& clip : dataset.teacher)
+    samples.push_back({clip, dataset.labels().target(clip.label)});
   const Model net =
       trainer.train(learner, {}, samples,
                     Random(static_cast<uint64_t>(shared.seed)).stream("teacher"), "teacher");
   const Predictions test = trainer.predict(*net, learner, dataset.test);
-  accuracy = measure(test.logits, test.rows, dataset.test).accuracy;
+  accuracy = measure(test.logits, test.rows, dataset.test, *dataset.task).accuracy;
   save_model(path, *net,
              side_json(learner.model, dataset.classes.names, resolved(shared.teacher_input())));
   progress.say(
@@ -46,6 +47,7 @@ WhoAnswers open_oracle(const Study& study, Dataset& dataset, const std::string& 
   OracleSetup setup{dataset.classes, dataset.lists_id, {}, [&progress](const std::string& line) {
                       progress.say(line);
                     }};
+  setup.task = dataset.task;
   setup.train = [&] {
     return train_teacher(study, dataset, own, unfinished, progress, who.accuracy);
   };

@@ -19,9 +19,9 @@ std::vector<std::string> unseen(const Classes& classes, const std::vector<Clip>&
 }
 
 Metrics measure_student(Trainer& trainer, const ArmOptions& arm, Net& student,
-                        const std::vector<Clip>& test) {
-  const Predictions seen = trainer.predict(student, arm.student, test);
-  return measure(seen.logits, seen.rows, test);
+                        const Dataset& dataset) {
+  const Predictions seen = trainer.predict(student, arm.student, dataset.test);
+  return measure(seen.logits, seen.rows, dataset.test, *dataset.task);
 }
 
 void finish_round(const TrialSetup& setup, const Arm& arm, RoundResult& result,
@@ -63,7 +63,7 @@ Start start_trial(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& r
   if (clips.empty()) clips = initial_draw(source, arm, dataset.classes.size(), random);
   record.reserve(0, clips, arm, arm.ask_start ? setup.oracle.price() : 0);
   for (const Clip& clip : clips)
-    known.samples.push_back({clip, one_hot(clip.label, dataset.classes.size())});
+    known.samples.push_back({clip, dataset.labels().target(clip.label)});
   known.close(clips);
   record.note({{}, {}, unseen(dataset.classes, clips)});
   if (!arm.ask_start) return start;
@@ -140,8 +140,8 @@ Trial run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record) {
       result.forwards = chosen.cost.forwards;
       result.score_s = chosen.score_s;
       result.select_s = chosen.select_s;
-      const Answered answered =
-          timed(result.ask_s, [&] { return samples_about(setup.oracle, asked); });
+      const Answered answered = timed(
+          result.ask_s, [&] { return samples_about(setup.oracle, asked, *setup.dataset.task); });
       result.answer_accuracy = answered.accuracy;
       known.close(asked);
       known.samples.insert(known.samples.end(), answered.samples.begin(), answered.samples.end());
@@ -154,7 +154,7 @@ Trial run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record) {
     }
     student = train(round);
     result.metrics = timed(result.evaluate_s, [&] {
-      return measure_student(setup.trainer, options, *student.net, setup.dataset.test);
+      return measure_student(setup.trainer, options, *student.net, setup.dataset);
     });
     if (round == options.rounds) keep_student(setup, arm, *student.net, record);
     finish_round(setup, arm, result, asked, record);
