@@ -92,7 +92,10 @@ class ScoreBench {
       contenders_.push_back(
           {name, std::move(engine), ready_s,
            ((logits - expected_).norm() / expected_.norm()).item<double>(),
-           (logits.argmax(1) == expected_.argmax(1)).to(at::kDouble).mean().item<double>()});
+           (default_task().predicted(logits) == default_task().predicted(expected_))
+               .to(at::kDouble)
+               .mean()
+               .item<double>()});
     } catch (const Interrupted&) {
       throw;
     } catch (const Error& error) {

@@ -65,21 +65,20 @@ void bench_train(const TrainArguments& arguments) {
   TrainingOptions training = of.recipe.training;
   training.batch_size = arguments.batch;
   training.steps = arguments.steps;
+  const LabelSpace labels = of.classes.size();
   std::vector<Sample> samples;
   for (const Clip& clip : of.clips) {
-    std::vector<float> target(of.classes.size());
-    target[clip.label] = 1;
-    samples.push_back({clip, target, 1, {}});
+    samples.push_back({clip, labels.target(clip.label), 1, {}});
   }
   BatchStream stream;
   stream.open = [&](int64_t first) {
     const auto batches = std::make_shared<TrainingBatches>(
-        *of.reader, samples, of.classes.size(), training.batch_size, AugmentOptions{}, false,
-        Random(2), first, training.threads);
+        *of.reader, samples, labels, training.batch_size, AugmentOptions{}, false, Random(2), first,
+        training.threads);
     return [batches] { return batches->next(); };
   };
   stream.describe = [](const torch::Tensor&) { return std::string("those of the bench"); };
-  const auto net = of.recipe.model.build(of.classes.size(), Random(1));
+  const auto net = of.recipe.model.build(labels.outputs(), Random(1));
   if (!arguments.out.empty()) {
     make_folder(arguments.out);
     save_safetensors(arguments.out + "/weights.safetensors", state(*net));

@@ -11,6 +11,7 @@
 #include "distal/infer/engine.h"
 #include "distal/lists/lists.h"
 #include "distal/models/weights.h"
+#include "distal/tasks/task.h"
 
 namespace distal {
 
@@ -20,6 +21,7 @@ struct OpenedModel {
   std::string path;
   SavedModel saved;
   InputOptions input;
+  const Task* task = &default_task();  // no description names another
 };
 /// Throws Error as load_model does, and for a model without classes.
 OpenedModel open_model(const std::string& path);

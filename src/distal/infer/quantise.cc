@@ -158,7 +158,8 @@ class Writer {
   OnnxModel out_;
 };
 
-at::Tensor probabilities(const OnnxModel& model, const at::Tensor& clips, int64_t threads) {
+at::Tensor probabilities(const Task& task, const OnnxModel& model, const at::Tensor& clips,
+                         int64_t threads) {
   OpenvinoOptions options;
   options.batch = kBatch;
   options.clips = clips.size(0);
@@ -168,31 +169,34 @@ at::Tensor probabilities(const OnnxModel& model, const at::Tensor& clips, int64_
   for (const auto& part : clips.split(engine->batch())) answers.push_back(engine->submit(part));
   std::vector<at::Tensor> logits;
   for (auto& answer : answers) logits.push_back(answer.get().logits);
-  return at::cat(logits).softmax(1);
+  return task.probabilities(at::cat(logits));
 }
 
 // How one choice of layers changes the answers.
 class Trials {
  public:
-  Trials(const OnnxModel& model, const at::Tensor& clips, const at::Tensor& labels, int64_t bits,
-         int64_t threads)
-      : model_(model),
+  Trials(const Task& task, const OnnxModel& model, const at::Tensor& clips,
+         const at::Tensor& labels, int64_t bits, int64_t threads)
+      : task_(task),
+        model_(model),
         clips_(clips),
         labels_(labels),
         bits_(bits),
         threads_(threads),
-        expected_(probabilities(model, clips, threads)) {
+        expected_(probabilities(task, model, clips, threads)) {
     if (!expected_.isfinite().all().item<bool>())
       fail("int8: the logits of the model itself are not finite; train it again");
   }
   Quantised of(const std::vector<Layer>& layers, int64_t clips) const {
     Quantised result;
     result.model = Writer(model_, bits_).write(layers);
-    const auto answered = probabilities(result.model, clips_.narrow(0, 0, clips), threads_);
+    const auto answered = probabilities(task_, result.model, clips_.narrow(0, 0, clips), threads_);
     const auto expected = expected_.narrow(0, 0, clips);
     result.change = ((answered - expected).abs().sum(1) / 2).mean().item<double>();
-    result.flipped =
-        (answered.argmax(1) != expected.argmax(1)).to(at::kDouble).mean().item<double>();
+    result.flipped = (task_.predicted(answered) != task_.predicted(expected))
+                         .to(at::kDouble)
+                         .mean()
+                         .item<double>();
     result.accuracy = accuracy(answered);
     result.float_accuracy = accuracy(expected);
     result.layers = std::ssize(layers);
@@ -203,10 +207,11 @@ class Trials {
   double accuracy(const at::Tensor& answered) const {
     if (!labels_.defined()) return std::numeric_limits<double>::quiet_NaN();
     const auto labels = labels_.narrow(0, 0, answered.size(0));
-    const auto right = answered.argmax(1) == labels;
+    const auto right = task_.predicted(answered) == labels;
     return right.sum().item<double>() / (labels >= 0).sum().item<double>();
   }
 
+  const Task& task_;
   const OnnxModel& model_;
   at::Tensor clips_, labels_;
   int64_t bits_, threads_;
@@ -286,7 +291,8 @@ Grid grid_for(double least, double most, const at::Tensor& counts, const Quantis
 }
 
 Quantised quantise(const OnnxModel& model, const at::Tensor& clips, const QuantiseOptions& options,
-                   int64_t threads, Progress& progress, const at::Tensor& labels) {
+                   int64_t threads, Progress& progress, const at::Tensor& labels,
+                   const Task& task) {
   if (clips.size(0) == 0) fail("int8: no clip to calibrate on; name some of the pool's");
   const bool by_accuracy = options.accuracy_loss >= 0;
   const bool labelled = labels.defined() && (labels >= 0).any().item<bool>();
@@ -299,7 +305,7 @@ Quantised quantise(const OnnxModel& model, const at::Tensor& clips, const Quanti
   };
   const int64_t bits = options.weight_bits > 0 ? options.weight_bits : bits_without_overflow();
   auto layers = layers_of(model, clips, options, threads, progress);
-  const Trials trials(model, clips, labelled ? labels : at::Tensor(), bits, threads);
+  const Trials trials(task, model, clips, labelled ? labels : at::Tensor(), bits, threads);
   Quantised best = trials.of(layers, clips.size(0));
   if (meets(best)) return best;
   sort_by_change(layers, trials, std::min(kTrialClips, clips.size(0)), progress);

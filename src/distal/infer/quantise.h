@@ -13,6 +13,7 @@
 #include "distal/base/options.h"
 #include "distal/base/progress.h"
 #include "distal/infer/onnx.h"
+#include "distal/tasks/task.h"
 
 namespace distal {
 
@@ -47,7 +48,7 @@ struct Quantised {
 /// not finite, or the bound cannot be met with any layer quantised; Interrupted.
 Quantised quantise(const OnnxModel& model, const torch::Tensor& clips,
                    const QuantiseOptions& options, int64_t threads, Progress& progress,
-                   const torch::Tensor& labels = {});
+                   const torch::Tensor& labels = {}, const Task& task = default_task());
 
 /// How one tensor of values becomes whole numbers: x / scale, rounded, between low and high.
 struct Grid {

@@ -41,6 +41,7 @@ std::string as_line(const nlohmann::ordered_json& json) {
 // How classes and probabilities are written; what stands before them in a line is up to the caller.
 struct Format {
   std::vector<std::string> classes;
+  const Task& task;
   bool all, json;
 
   std::string header(std::string text) const {
@@ -65,8 +66,8 @@ struct Format {
       object["probabilities"][classes[k]] = p[k];
     return as_line(object);
   }
-  static int64_t best_of(const torch::Tensor& probabilities) {
-    return probabilities.argmax().item<int64_t>();
+  int64_t best_of(const torch::Tensor& probabilities) const {
+    return task.predicted(probabilities).item<int64_t>();
   }
 };
 
@@ -169,18 +170,18 @@ std::string reason_of(const ClipReader& reader, const std::string& video) {
 }
 
 // An exported model is not looked through when it is opened, as load_model does.
-torch::Tensor probabilities_of(const torch::Tensor& logits, const std::string& model) {
+torch::Tensor probabilities_of(const torch::Tensor& logits, const OpenedModel& model) {
   if (!logits.isfinite().all().item<bool>())
     fail("{}: its answers are NaN or infinite; the file is damaged or its training failed: export "
          "it again",
-         model);
-  return logits.softmax(-1).contiguous();
+         model.path);
+  return model.task->probabilities(logits).contiguous();
 }
 
 void predict_clips(const PredictArguments& arguments) {
   auto makes_nothing = std::make_optional<EndAtOnce>();  // but a file at the end
   const OpenedModel model = open_model(arguments.model);
-  const Format format{model.saved.classes, arguments.all, arguments.json};
+  const Format format{model.saved.classes, *model.task, arguments.all, arguments.json};
   ConsoleProgress progress(arguments.quiet ? ConsoleProgress::Mode::quiet
                                            : ConsoleProgress::Mode::automatic);
   ClipReader reader(model.input, {});
@@ -213,7 +214,7 @@ void predict_clips(const PredictArguments& arguments) {
   };
   std::deque<UnderWay> under_way;
   const auto take_first = [&] {
-    const auto probabilities = probabilities_of(under_way.front().answer.get().logits, model.path);
+    const auto probabilities = probabilities_of(under_way.front().answer.get().logits, model);
     const auto rows = std::move(under_way.front().rows);
     under_way.pop_front();
     for (int64_t i = 0; i < rows.size(0); ++i)
@@ -241,7 +242,7 @@ void predict_clips(const PredictArguments& arguments) {
 void predict_stream(const PredictArguments& arguments) {
   const EndAtOnce makes_nothing;
   const OpenedModel model = open_model(arguments.model);
-  const Format format{model.saved.classes, arguments.all, arguments.json};
+  const Format format{model.saved.classes, *model.task, arguments.all, arguments.json};
   const VideoInfo info = probe(arguments.videos[0]);
   if (!info.damage.empty()) say_damage(info.path, fmt::format("{}", fmt::join(info.damage, "; ")));
   const auto frame_net = arguments.engine.empty() && arguments.precision != "bf16"
@@ -260,8 +261,8 @@ void predict_stream(const PredictArguments& arguments) {
   int64_t before = -1;
   const int64_t frames = score_stream(
       info, *scorer, model.input, arguments.rate, [&](double time_s, const torch::Tensor& logits) {
-        const auto probabilities = probabilities_of(logits, model.path);
-        const int64_t best = Format::best_of(probabilities);
+        const auto probabilities = probabilities_of(logits, model);
+        const int64_t best = format.best_of(probabilities);
         if (best == before && !arguments.every) return;
         before = best;
         print_now(format.json ? format.object({{"time_s", time_s}}, probabilities)
