@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
 #include "distal/base/files.h"
@@ -90,6 +91,8 @@ class People final : public Oracle {
 
 class WaitingTest : public ::testing::Test {
  protected:
+  static void SetUpTestSuite() { at::set_num_threads(1); }  // the networks are small
+
   Study study(Table& table) const {
     Study study = generated_study(
         folder_,
