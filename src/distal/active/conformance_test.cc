@@ -1,6 +1,7 @@
 // The promises of every strategy of the catalogue.
 
 #include "distal/active/conformance.h"
+#include "distal/base/catalogue.h"
 
 namespace distal {
 namespace {

@@ -11,6 +11,7 @@
 
 #include "distal/base/error.h"
 #include "distal/base/interrupted.h"
+#include "distal/base/random.h"
 
 namespace distal {
 namespace {

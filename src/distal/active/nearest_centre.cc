@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <mutex>
 
 #include <ATen/Parallel.h>
@@ -11,6 +12,7 @@
 #include "distal/base/clones.h"
 #include "distal/base/error.h"
 #include "distal/base/interrupted.h"
+#include "distal/base/random.h"
 
 namespace distal {
 

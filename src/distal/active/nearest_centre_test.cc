@@ -1,8 +1,11 @@
 // The lazy distances against loops that compute every one.
 
+#include <set>
+
 #include <gmock/gmock.h>
 
 #include "distal/active/nearest_centre.h"
+#include "distal/base/random.h"
 
 namespace distal {
 namespace {

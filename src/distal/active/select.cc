@@ -9,6 +9,8 @@
 #include "distal/active/strategy.h"
 #include "distal/base/error.h"
 #include "distal/base/interrupted.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 
 namespace distal {
 namespace {

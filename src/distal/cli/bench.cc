@@ -2,6 +2,8 @@
 
 #include <ATen/Parallel.h>
 
+#include "distal/base/options.h"
+
 namespace distal {
 
 void BenchRecipe::visit(OptionVisitor& v) const {

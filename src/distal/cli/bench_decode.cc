@@ -1,6 +1,7 @@
 #include <ATen/Parallel.h>
 #include <nlohmann/json.hpp>
 
+#include "distal/base/error.h"
 #include "distal/base/interrupted.h"
 #include "distal/base/json.h"
 #include "distal/cli/bench.h"

@@ -3,10 +3,13 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "distal/base/error.h"
 #include "distal/base/interrupted.h"
+#include "distal/base/random.h"
 #include "distal/cli/bench.h"
 #include "distal/infer/freeze.h"
 #include "distal/infer/openvino.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

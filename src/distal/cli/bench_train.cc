@@ -4,7 +4,9 @@
 
 #include "distal/base/files.h"
 #include "distal/base/npy.h"
+#include "distal/base/random.h"
 #include "distal/cli/bench.h"
+#include "distal/models/model.h"
 #include "distal/models/weights.h"
 
 namespace distal {

@@ -7,7 +7,9 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "distal/base/error.h"
 #include "distal/base/json.h"
+#include "distal/base/options.h"
 #include "distal/base/text.h"
 #include "distal/cli/openmp.h"
 #include "distal/report/report.h"

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "distal/base/error.h"
 #include "distal/base/json.h"
 #include "distal/study/order_sensitivity.h"
 

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "distal/active/strategy.h"
+#include "distal/base/catalogue.h"
 #include "distal/base/files.h"
 #include "distal/cli/command_page.h"
 #include "distal/cli/markdown.h"

@@ -10,6 +10,8 @@
 
 #include "distal/base/clones.h"
 #include "distal/base/error.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/data/augment_pixels.h"
 
 namespace distal {

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "distal/base/error.h"
+#include "distal/base/random.h"
 
 namespace distal {
 namespace {

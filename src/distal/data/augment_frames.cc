@@ -4,6 +4,8 @@
 #include <set>
 
 #include "distal/base/error.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 
 namespace distal {
 

@@ -4,6 +4,7 @@
 
 #include <ATen/ops/upsample_bilinear2d.h>
 
+#include "distal/base/random.h"
 #include "distal/data/testing.h"
 
 namespace distal {

@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "distal/base/catalogue.h"
+#include "distal/data/augment.h"
 #include "distal/data/augment_frames.h"
 #include "distal/data/augment_pixels.h"
 #include "distal/data/batches.h"

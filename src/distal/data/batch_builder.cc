@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "distal/base/error.h"
+#include "distal/base/random.h"
+
 namespace distal {
 
 torch::Tensor Buffers::take(at::IntArrayRef sizes) {

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <set>
 
+#include "distal/base/progress.h"
+#include "distal/data/augment.h"
 #include "distal/data/order.h"
 #include "distal/data/prefetch.h"
 #include "distal/data/read_ahead.h"

@@ -4,6 +4,8 @@
 #include <unordered_map>
 
 #include "distal/base/error.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/data/derived_view.h"
 #include "distal/data/probe_cache.h"
 

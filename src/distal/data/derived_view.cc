@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "distal/base/error.h"
+#include "distal/base/random.h"
 
 namespace distal {
 namespace {

@@ -1,5 +1,8 @@
+#include <set>
+
 #include "distal/data/derived_view.h"
 
+#include "distal/base/random.h"
 #include "distal/data/testing.h"
 
 namespace distal {

@@ -2,6 +2,8 @@
 #include <atomic>
 
 #include "distal/base/error.h"
+#include "distal/base/random.h"
+#include "distal/data/augment.h"
 #include "distal/data/batch_builder.h"
 #include "distal/data/batches.h"
 #include "distal/data/prefetch.h"

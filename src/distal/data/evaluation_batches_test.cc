@@ -1,5 +1,7 @@
 // Evaluation batches under augmentation; those without are tested with the training batches.
 
+#include "distal/base/random.h"
+#include "distal/data/augment.h"
 #include "distal/data/batches.h"
 #include "distal/data/testing.h"
 

@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "distal/base/error.h"
 #include "distal/base/leftovers.h"
+#include "distal/base/options.h"
 #include "distal/data/cache_file.h"
 #include "distal/data/cache_folder.h"
 #include "distal/video/decoder.h"

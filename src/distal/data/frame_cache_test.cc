@@ -12,6 +12,7 @@
 
 #include "distal/base/files.h"
 #include "distal/base/leftovers.h"
+#include "distal/base/random.h"
 #include "distal/data/testing.h"
 #include "distal/video/decoder.h"
 

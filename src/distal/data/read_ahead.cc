@@ -5,7 +5,9 @@
 
 #include <ATen/Parallel.h>
 
+#include "distal/base/error.h"
 #include "distal/base/parallel.h"
+#include "distal/base/progress.h"
 
 namespace distal {
 

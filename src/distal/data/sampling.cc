@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "distal/base/error.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 
 namespace distal {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "distal/base/random.h"
 #include "distal/data/testing.h"
 
 namespace distal {

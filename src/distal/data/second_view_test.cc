@@ -1,5 +1,7 @@
 // Two views of one clip: drawn independently, beside the first views that batches of one view have.
 
+#include "distal/base/random.h"
+#include "distal/data/augment.h"
 #include "distal/data/batches.h"
 #include "distal/data/testing.h"
 

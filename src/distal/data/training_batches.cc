@@ -2,6 +2,8 @@
 #include <limits>
 
 #include "distal/base/error.h"
+#include "distal/data/augment.h"
+#include "distal/data/augmentation.h"
 #include "distal/data/batch_builder.h"
 #include "distal/data/batches.h"
 #include "distal/data/order.h"

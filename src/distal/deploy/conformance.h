@@ -18,6 +18,8 @@
 #include <gmock/gmock.h>
 
 #include "distal/base/leftovers.h"
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/base/testing.h"
 #include "distal/deploy/export.h"
 #include "distal/deploy/model_file.h"

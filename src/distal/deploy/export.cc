@@ -8,9 +8,11 @@
 #include "distal/base/error.h"
 #include "distal/base/leftovers.h"
 #include "distal/base/npy.h"
+#include "distal/base/progress.h"
 #include "distal/data/batches.h"
 #include "distal/deploy/model_file.h"
 #include "distal/infer/freeze.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

@@ -6,6 +6,7 @@
 
 #include "distal/base/npy.h"
 #include "distal/deploy/conformance.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

@@ -1,6 +1,7 @@
 #include "distal/deploy/model_file.h"
 
 #include "distal/base/error.h"
+#include "distal/base/progress.h"
 #include "distal/deploy/export_target.h"
 #include "distal/infer/freeze.h"
 #include "distal/infer/openvino.h"

@@ -1,6 +1,7 @@
 // Every loss on a device whose memory the CPU may not read: the values and gradients of the CPU.
 
 #include "distal/models/device.h"
+#include "distal/base/catalogue.h"
 #include "distal/distill/features.h"
 #include "distal/distill/testing.h"
 #include "support/fake_device.h"

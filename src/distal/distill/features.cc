@@ -3,6 +3,8 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <fmt/ranges.h>
 
+#include "distal/base/random.h"
+
 namespace distal {
 namespace {
 

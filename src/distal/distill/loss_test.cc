@@ -1,5 +1,6 @@
 // The helpers by hand, and the promises of every distillation loss of the catalogue.
 
+#include "distal/base/catalogue.h"
 #include "distal/base/testing.h"
 #include "distal/distill/conformance.h"
 #include "distal/distill/features.h"

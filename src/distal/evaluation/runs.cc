@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <set>
 
+#include "distal/base/error.h"
 #include "distal/base/files.h"
 
 namespace distal {

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "distal/base/random.h"
+
 namespace distal {
 namespace {
 

@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/random.h"
 #include "distal/infer/engine.h"
+#include "distal/models/model.h"
 #include "support/fake_device.h"
 
 namespace distal {

@@ -4,6 +4,7 @@
 #include "distal/infer/freeze.h"
 #include "distal/infer/openvino.h"
 #include "distal/models/device.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

@@ -2,9 +2,11 @@
 #include <gmock/gmock.h>
 
 #include "distal/base/files.h"
+#include "distal/base/random.h"
 #include "distal/base/testing.h"
 #include "distal/infer/freeze.h"
 #include "distal/infer/openvino.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

@@ -1,11 +1,13 @@
 #include "distal/infer/freeze.h"
 
+#include <limits>
 #include <numeric>
 
 #include <ATen/ATen.h>
 
 #include "distal/base/error.h"
 #include "distal/infer/trace.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 
 #include "distal/base/error.h"
+#include "distal/base/random.h"
 #include "distal/infer/openvino.h"
 #include "distal/models/testing.h"
 

@@ -7,6 +7,8 @@
 
 #include "distal/base/error.h"
 #include "distal/base/interrupted.h"
+#include "distal/base/options.h"
+#include "distal/base/progress.h"
 #include "distal/infer/openvino.h"
 
 namespace distal {

@@ -4,8 +4,11 @@
 #include <gmock/gmock.h>
 
 #include "distal/base/error.h"
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/infer/freeze.h"
 #include "distal/infer/openvino.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

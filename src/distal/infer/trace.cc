@@ -7,6 +7,7 @@
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
 
 #include "distal/base/error.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

@@ -1,6 +1,8 @@
 // Training, pre-training and predictions with a recipe's device that the CPU cannot read.
 
 #include "distal/models/device.h"
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/learn/network_trainer.h"
 #include "distal/learn/testing.h"
 #include "support/fake_device.h"

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "distal/base/error.h"
+#include "distal/base/options.h"
+
 namespace distal {
 
 void Learner::visit(OptionVisitor& v) const {

@@ -5,6 +5,8 @@
 
 #include "distal/base/error.h"
 #include "distal/base/interrupted.h"
+#include "distal/distill/loss.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

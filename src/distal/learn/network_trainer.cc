@@ -3,12 +3,16 @@
 #include <deque>
 #include <filesystem>
 
+#include "distal/base/error.h"
 #include "distal/base/fingerprint.h"
+#include "distal/base/progress.h"
+#include "distal/data/augmentation.h"
 #include "distal/data/order.h"
 #include "distal/data/read_ahead.h"
 #include "distal/learn/linear_probe.h"
 #include "distal/models/device.h"
 #include "distal/models/gate.h"
+#include "distal/models/model.h"
 #include "distal/models/weights.h"
 #include "distal/train/kept.h"
 #include "distal/train/task_aware.h"

@@ -5,6 +5,9 @@
 #include <fstream>
 
 #include "distal/base/files.h"
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
+#include "distal/distill/loss.h"
 #include "distal/infer/openvino.h"
 #include "distal/learn/testing.h"
 #include "distal/models/gate.h"

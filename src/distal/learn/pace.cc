@@ -7,6 +7,9 @@
 #include <ATen/Parallel.h>
 
 #include "distal/base/interrupted.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
+#include "distal/models/model.h"
 #include "distal/train/precision.h"
 
 namespace distal {

@@ -2,9 +2,13 @@
 
 #include <set>
 
+#include "distal/base/error.h"
 #include "distal/base/fingerprint.h"
 #include "distal/base/interrupted.h"
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/models/device.h"
+#include "distal/models/model.h"
 #include "distal/models/weights.h"
 #include "distal/pretext/taco.h"
 #include "distal/train/kept.h"

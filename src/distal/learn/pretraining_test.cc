@@ -5,6 +5,9 @@
 
 #include <ATen/ATen.h>
 
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
+#include "distal/distill/loss.h"
 #include "distal/learn/network_trainer.h"
 #include "distal/learn/testing.h"
 #include "distal/models/weights.h"

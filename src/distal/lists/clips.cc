@@ -8,7 +8,9 @@
 #include <fmt/ranges.h>
 
 #include "distal/base/error.h"
+#include "distal/base/options.h"
 #include "distal/base/parallel.h"
+#include "distal/base/progress.h"
 #include "distal/lists/list_text.h"
 #include "distal/lists/lists.h"
 

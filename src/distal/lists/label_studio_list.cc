@@ -6,6 +6,7 @@
 
 #include "distal/base/error.h"
 #include "distal/base/json.h"
+#include "distal/base/options.h"
 #include "distal/base/pattern.h"
 #include "distal/base/text.h"
 #include "distal/lists/foreign_lists.h"

@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "distal/base/error.h"
+#include "distal/base/options.h"
 #include "distal/base/pattern.h"
 #include "distal/lists/csv.h"
 #include "distal/lists/list_text.h"

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "distal/base/pattern.h"
+#include "distal/base/progress.h"
 #include "distal/base/testing.h"
 #include "distal/lists/csv.h"
 #include "distal/video/testing.h"

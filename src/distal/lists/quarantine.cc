@@ -1,5 +1,7 @@
 #include "distal/lists/quarantine.h"
 
+#include "distal/base/error.h"
+
 namespace distal {
 
 void Quarantine::require_absent(const std::string& path) const {

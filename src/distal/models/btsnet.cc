@@ -7,6 +7,8 @@
 #include <torch/csrc/jit/frontend/tracer.h>
 
 #include "distal/base/error.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/models/depthwise.h"
 
 namespace distal {

@@ -4,8 +4,10 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/random.h"
 #include "distal/base/testing.h"
 #include "distal/models/gate.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

@@ -15,6 +15,8 @@
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/error.h"
+#include "distal/base/random.h"
 #include "distal/base/testing.h"
 #include "distal/models/testing.h"
 #include "distal/models/weights.h"

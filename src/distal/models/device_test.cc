@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 
 #include "distal/base/fingerprint.h"
+#include "distal/base/random.h"
 #include "distal/base/testing.h"
 #include "distal/models/testing.h"
 #include "distal/models/weights.h"

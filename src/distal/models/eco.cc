@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "distal/base/options.h"
+
 namespace distal {
 namespace {
 

@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include "distal/base/error.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/models/mobilenet.h"
 #include "distal/models/residual.h"
 

@@ -1,6 +1,7 @@
 #include "distal/models/gate.h"
 
 #include <fstream>
+#include <limits>
 #include <mutex>
 
 #include <ATen/ATen.h>
@@ -11,6 +12,8 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "distal/base/error.h"
+#include "distal/models/layers.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

@@ -1,7 +1,9 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/random.h"
 #include "distal/models/gate.h"
+#include "distal/models/layers.h"
 
 namespace distal {
 namespace {

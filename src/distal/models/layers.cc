@@ -9,7 +9,9 @@
 #include <fmt/ranges.h>
 
 #include "distal/base/error.h"
+#include "distal/base/random.h"
 #include "distal/models/convolution.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

@@ -5,8 +5,11 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/base/testing.h"
 #include "distal/models/layers.h"
+#include "distal/models/model.h"
 #include "distal/models/weights.h"
 
 namespace distal {

@@ -11,7 +11,11 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/error.h"
+#include "distal/base/random.h"
 #include "distal/models/layers.h"
+#include "distal/models/model.h"
 #include "distal/models/weights.h"
 
 namespace distal {

@@ -3,6 +3,9 @@
 #include "distal/base/error.h"
 #include "distal/base/files.h"
 #include "distal/base/json.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
+#include "distal/models/model.h"
 #include "distal/models/weights.h"
 
 namespace distal {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "distal/base/catalogue.h"
 #include "distal/models/model.h"
 
 namespace distal {

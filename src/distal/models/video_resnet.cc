@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include "distal/base/options.h"
+#include "distal/base/random.h"
+
 namespace distal {
 namespace {
 

@@ -14,6 +14,7 @@
 #include "distal/base/json.h"
 #include "distal/base/text.h"
 #include "distal/models/device.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/models/layers.h"
 
 namespace distal {

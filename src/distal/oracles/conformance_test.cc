@@ -6,6 +6,10 @@
 #include <gmock/gmock.h>
 #include <torch/script.h>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/data/testing.h"
 #include "distal/models/weights.h"
 #include "distal/oracles/ledger.h"

@@ -12,6 +12,7 @@
 #include "distal/base/error.h"
 #include "distal/base/interrupted.h"
 #include "distal/base/json.h"
+#include "distal/base/options.h"
 #include "distal/base/text.h"
 #include "distal/oracles/http_exchange.h"
 #include "distal/oracles/protocol.h"

@@ -7,6 +7,8 @@
 #include <set>
 #include <string_view>
 
+#include "distal/base/options.h"
+#include "distal/base/progress.h"
 #include "distal/base/random.h"
 #include "distal/data/batches.h"
 #include "distal/oracles/teacher.h"

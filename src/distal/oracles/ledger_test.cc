@@ -1,7 +1,10 @@
 // The ledger, with a teacher that keeps a bill, and with one that answers later.
 
+#include <set>
+
 #include "distal/oracles/ledger.h"
 
+#include "distal/base/progress.h"
 #include "distal/data/testing.h"
 #include "distal/oracles/teacher.h"
 

@@ -6,6 +6,9 @@
 
 #include <fmt/ranges.h>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/error.h"
+#include "distal/base/options.h"
 #include "distal/base/text.h"
 
 namespace distal {

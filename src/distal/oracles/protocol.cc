@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "distal/base/error.h"
+#include "distal/base/options.h"
 #include "distal/base/text.h"
 
 namespace distal::protocol {

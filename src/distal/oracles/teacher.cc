@@ -10,6 +10,7 @@
 
 #include "distal/base/error.h"
 #include "distal/infer/engine.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

@@ -9,7 +9,10 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/script.h>
 
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/base/testing.h"
+#include "distal/models/model.h"
 #include "distal/oracles/teacher.h"
 #include "distal/oracles/torchscript_teacher.h"
 #include "distal/oracles/torchscript_worker.h"

@@ -13,6 +13,11 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
+#include "distal/models/layers.h"
+#include "distal/pretext/contrast.h"
+#include "distal/pretext/task.h"
 #include "distal/pretext/testing.h"
 
 namespace distal {

@@ -1,6 +1,7 @@
 // Every file of tasks/ and contrasts/ keeps the promises of its family.
 
 #include "distal/pretext/conformance.h"
+#include "distal/base/catalogue.h"
 
 namespace distal {
 namespace {

@@ -2,6 +2,9 @@
 // learner.
 
 #include "distal/models/device.h"
+#include "distal/base/catalogue.h"
+#include "distal/base/progress.h"
+#include "distal/pretext/task.h"
 #include "distal/pretext/testing.h"
 #include "support/fake_device.h"
 

@@ -3,6 +3,9 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
+#include "distal/base/random.h"
+#include "distal/models/layers.h"
+
 namespace distal {
 namespace {
 

@@ -2,7 +2,10 @@
 
 #include <set>
 
+#include "distal/base/catalogue.h"
 #include "distal/base/error.h"
+#include "distal/base/options.h"
+#include "distal/pretext/task.h"
 
 namespace distal {
 namespace {

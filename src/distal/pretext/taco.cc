@@ -3,7 +3,11 @@
 #include <ATen/ATen.h>
 
 #include "distal/base/error.h"
+#include "distal/base/random.h"
 #include "distal/models/device.h"
+#include "distal/models/layers.h"
+#include "distal/models/model.h"
+#include "distal/pretext/task.h"
 
 namespace distal {
 namespace {

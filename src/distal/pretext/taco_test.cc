@@ -1,8 +1,11 @@
 // The objective: what it prepares, what its losses are made of, that a killed pre-training ends as
 // it would have.
 
+#include "distal/base/options.h"
+#include "distal/base/progress.h"
 #include "distal/base/testing.h"
 #include "distal/models/weights.h"
+#include "distal/pretext/task.h"
 #include "distal/pretext/testing.h"
 
 namespace distal {

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "distal/base/error.h"
+#include "distal/base/random.h"
 
 namespace distal {
 

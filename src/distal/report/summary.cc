@@ -6,6 +6,7 @@
 
 #include <fmt/ranges.h>
 
+#include "distal/base/random.h"
 #include "distal/report/html.h"
 
 namespace distal {

@@ -1,5 +1,6 @@
 #include "distal/report/thumbnail.h"
 
+#include "distal/base/error.h"
 #include "distal/base/interrupted.h"
 #include "distal/video/decoder.h"
 #include "distal/video/image.h"

@@ -4,6 +4,8 @@
 #include <numeric>
 #include <set>
 
+#include "distal/base/error.h"
+#include "distal/base/progress.h"
 #include "distal/base/random.h"
 #include "distal/data/read_ahead.h"
 #include "distal/lists/leaks.h"

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "distal/base/error.h"
 #include "distal/base/files.h"
 
 namespace distal {

@@ -1,5 +1,6 @@
 #include "distal/study/dataset.h"
 
+#include "distal/base/progress.h"
 #include "distal/study/testing.h"
 
 namespace distal {

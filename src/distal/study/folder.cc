@@ -10,6 +10,7 @@
 #include "distal/base/files.h"
 #include "distal/base/in_use.h"
 #include "distal/base/leftovers.h"
+#include "distal/base/progress.h"
 #include "distal/report/report.h"
 #include "distal/report/thumbnail.h"
 #include "distal/study/dataset_file.h"

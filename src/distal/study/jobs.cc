@@ -17,6 +17,7 @@
 #include "distal/base/files.h"
 #include "distal/base/in_use.h"
 #include "distal/base/interrupted.h"
+#include "distal/base/progress.h"
 
 extern char** environ;
 

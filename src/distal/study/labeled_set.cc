@@ -1,5 +1,6 @@
 #include "distal/study/labeled_set.h"
 
+#include "distal/base/random.h"
 #include "distal/learn/trainer.h"
 
 namespace distal {

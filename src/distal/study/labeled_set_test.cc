@@ -2,6 +2,7 @@
 
 #include "distal/study/labeled_set.h"
 
+#include "distal/base/random.h"
 #include "distal/study/testing.h"
 
 namespace distal {

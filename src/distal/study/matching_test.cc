@@ -1,6 +1,9 @@
 // A teacher that looks at the student's own view: what a recipe may ask for, and what is learned
 // then.
 
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
+#include "distal/distill/loss.h"
 #include "distal/learn/network_trainer.h"
 #include "distal/study/testing.h"
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "distal/base/interrupted.h"
+#include "distal/base/random.h"
 
 namespace distal {
 namespace {

@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/learn/network_trainer.h"
 #include "distal/study/describe.h"
 #include "distal/study/plan.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "distal/base/error.h"
 #include "distal/evaluation/statistics.h"
 
 namespace distal {

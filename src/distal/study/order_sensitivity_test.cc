@@ -1,6 +1,7 @@
 // Any recipe as TSN against TSM, and the reading of what that gave.
 
 #include "distal/study/order_sensitivity.h"
+#include "distal/base/error.h"
 
 #include <gmock/gmock.h>
 

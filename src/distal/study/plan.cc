@@ -5,6 +5,8 @@
 
 #include "distal/base/interrupted.h"
 #include "distal/base/pattern.h"
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/base/text.h"
 #include "distal/study/describe.h"
 #include "distal/study/simulation.h"

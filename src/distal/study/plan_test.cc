@@ -8,6 +8,8 @@
 #include <ATen/Parallel.h>
 
 #include "distal/base/interrupted.h"
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/study/testing.h"
 
 namespace distal {

@@ -1,6 +1,8 @@
 #include "distal/study/pool_scores.h"
 
+#include "distal/base/random.h"
 #include "distal/models/device.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

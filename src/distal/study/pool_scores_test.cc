@@ -3,6 +3,9 @@
 
 #include "distal/study/pool_scores.h"
 
+#include "distal/base/options.h"
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/learn/network_trainer.h"
 #include "distal/models/weights.h"
 #include "distal/study/recipe_checks.h"

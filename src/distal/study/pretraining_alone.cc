@@ -2,12 +2,17 @@
 
 #include <nlohmann/json.hpp>
 
+#include "distal/base/error.h"
 #include "distal/base/interrupted.h"
 #include "distal/base/json.h"
+#include "distal/base/options.h"
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/learn/linear_probe.h"
 #include "distal/learn/network_trainer.h"
 #include "distal/learn/pace.h"
 #include "distal/lists/leaks.h"
+#include "distal/models/model.h"
 #include "distal/models/weights.h"
 #include "distal/pretext/taco.h"
 

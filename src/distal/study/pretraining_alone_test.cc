@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "distal/base/progress.h"
 #include "distal/models/weights.h"
 #include "distal/study/testing.h"
 

@@ -5,7 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "distal/base/error.h"
 #include "distal/base/interrupted.h"
+#include "distal/base/progress.h"
 #include "distal/base/text.h"
 
 namespace distal {

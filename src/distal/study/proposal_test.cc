@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "distal/base/progress.h"
 #include "distal/study/testing.h"
 
 namespace distal {

@@ -5,8 +5,11 @@
 
 #include <fmt/ranges.h>
 
+#include "distal/base/error.h"
+#include "distal/base/options.h"
 #include "distal/base/text.h"
 #include "distal/base/yaml.h"
+#include "distal/data/augmentation.h"
 #include "distal/study/recipe_checks.h"
 #include "distal/study/sweep.h"
 

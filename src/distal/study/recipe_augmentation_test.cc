@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "distal/base/error.h"
 #include "distal/base/testing.h"
 #include "distal/study/recipe.h"
 

@@ -6,8 +6,11 @@
 
 #include <fmt/ranges.h>
 
+#include "distal/base/error.h"
 #include "distal/base/machine.h"
+#include "distal/base/options.h"
 #include "distal/base/text.h"
+#include "distal/distill/loss.h"
 #include "distal/study/pretraining_alone.h"
 
 namespace distal {

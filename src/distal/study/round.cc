@@ -1,5 +1,6 @@
 #include "distal/study/round.h"
 
+#include "distal/base/random.h"
 #include "distal/study/mixing.h"
 
 namespace distal {

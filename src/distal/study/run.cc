@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "distal/base/interrupted.h"
+#include "distal/base/progress.h"
 #include "distal/learn/network_trainer.h"
 #include "distal/models/weights.h"
 #include "distal/oracles/ledger.h"

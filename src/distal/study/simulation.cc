@@ -3,6 +3,10 @@
 #include <algorithm>
 
 #include "distal/base/interrupted.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
+#include "distal/distill/loss.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

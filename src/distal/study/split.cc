@@ -14,8 +14,12 @@
 #include <fmt/ranges.h>
 
 #include "distal/base/interrupted.h"
+#include "distal/base/options.h"
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/learn/pace.h"
 #include "distal/models/gate.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

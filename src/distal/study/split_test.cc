@@ -3,6 +3,8 @@
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/progress.h"
+
 namespace distal {
 namespace {
 

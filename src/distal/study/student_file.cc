@@ -1,7 +1,10 @@
 #include "distal/study/student_file.h"
 
 #include "distal/base/interrupted.h"
+#include "distal/base/options.h"
+#include "distal/base/progress.h"
 #include "distal/base/text.h"
+#include "distal/models/model.h"
 #include "distal/models/weights.h"
 
 namespace distal {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "distal/base/error.h"
+#include "distal/base/options.h"
 #include "distal/study/recipe.h"
 
 namespace distal {

@@ -1,5 +1,6 @@
 #include "distal/study/sweep.h"
 
+#include "distal/base/progress.h"
 #include "distal/study/dataset.h"
 #include "distal/study/plan.h"
 #include "distal/study/testing.h"

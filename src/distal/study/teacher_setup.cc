@@ -1,5 +1,8 @@
 #include "distal/study/teacher_setup.h"
 
+#include "distal/base/options.h"
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/evaluation/metrics.h"
 #include "distal/learn/network_trainer.h"
 #include "distal/models/weights.h"

@@ -1,5 +1,7 @@
 #include "distal/study/trial.h"
 
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/base/revision.h"
 #include "distal/evaluation/metrics.h"
 #include "distal/study/student_file.h"

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "distal/base/error.h"
 #include "distal/base/fingerprint.h"
 #include "distal/base/interrupted.h"
 #include "distal/models/weights.h"

@@ -10,6 +10,7 @@
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/progress.h"
 #include "distal/base/testing.h"
 #include "distal/data/order.h"
 #include "distal/models/layers.h"

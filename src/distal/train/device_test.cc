@@ -7,7 +7,10 @@
 #include <ATen/autocast_mode.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/base/testing.h"
+#include "distal/data/augmentation.h"
 #include "distal/models/device.h"
 #include "distal/models/layers.h"
 #include "distal/models/weights.h"

@@ -2,7 +2,13 @@
 
 #include <numbers>
 
+#include "distal/base/error.h"
+#include "distal/base/options.h"
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
+#include "distal/distill/loss.h"
 #include "distal/models/device.h"
+#include "distal/models/model.h"
 #include "distal/models/weights.h"
 #include "distal/train/kept.h"
 #include "distal/train/optimizer.h"

@@ -11,6 +11,8 @@
 #include <gmock/gmock.h>
 
 #include "distal/base/interrupted.h"
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/data/testing.h"
 #include "distal/models/layers.h"
 #include "distal/models/weights.h"

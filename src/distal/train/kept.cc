@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "distal/base/error.h"
+#include "distal/base/progress.h"
 
 namespace distal {
 

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include "distal/base/files.h"
+#include "distal/base/progress.h"
 #include "distal/data/testing.h"
 
 namespace distal {

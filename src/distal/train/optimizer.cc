@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include "distal/base/error.h"
+#include "distal/models/model.h"
+
 namespace distal {
 
 Optimizer::Optimizer(const Net& net, const torch::nn::Module* extra, const TrainingOptions& options)

@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 
 #include "distal/models/device.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

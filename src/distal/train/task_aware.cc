@@ -5,7 +5,12 @@
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include "distal/base/error.h"
+#include "distal/base/random.h"
+#include "distal/data/augmentation.h"
+#include "distal/distill/loss.h"
 #include "distal/models/device.h"
+#include "distal/models/layers.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace {

@@ -4,6 +4,9 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
+#include "distal/data/augmentation.h"
 #include "distal/data/testing.h"
 #include "distal/models/layers.h"
 #include "distal/models/weights.h"

@@ -9,6 +9,8 @@
 #include <ATen/autocast_mode.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/data/testing.h"
 #include "distal/models/gate.h"
 #include "distal/models/layers.h"

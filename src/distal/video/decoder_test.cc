@@ -7,6 +7,7 @@
 #include <numeric>
 #include <set>
 
+#include "distal/base/options.h"
 #include "distal/base/random.h"
 #include "distal/video/convert.h"
 #include "distal/video/synthetic.h"

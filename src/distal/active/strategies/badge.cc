@@ -10,6 +10,9 @@
 // gradients are small).
 
 #include "distal/active/kernels.h"
+#include "distal/base/catalogue.h"
+#include "distal/base/error.h"
+#include "distal/base/random.h"
 
 namespace distal::strategies {
 namespace {

@@ -7,6 +7,9 @@
 // that T passes cost T classifiers and not T networks. Cost: O(T M K) time, O(M K) memory.
 
 #include "distal/active/kernels.h"
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 
 namespace distal::strategies {
 

@@ -12,7 +12,9 @@
 #include <limits>
 
 #include "distal/active/kernels.h"
+#include "distal/base/catalogue.h"
 #include "distal/base/error.h"
+#include "distal/base/random.h"
 
 namespace distal::strategies {
 namespace {

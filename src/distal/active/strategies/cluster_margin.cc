@@ -11,6 +11,9 @@
 
 #include "distal/active/clustering.h"
 #include "distal/active/kernels.h"
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 
 namespace distal::strategies {
 

@@ -9,6 +9,9 @@
 // (kept for all rounds, arms and seeds); O(M K). Formulas of one label a clip.
 
 #include "distal/active/kernels.h"
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 
 namespace distal::strategies {
 namespace {

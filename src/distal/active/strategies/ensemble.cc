@@ -9,6 +9,9 @@
 // as many looks at the pool a round; O(M N K) time on their logits.
 
 #include "distal/active/kernels.h"
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 
 namespace distal::strategies {
 

@@ -1,6 +1,8 @@
 // Score -sum_c p_c log p_c in nats: 0 where sure, log K where every class is as likely.
 
 #include "distal/active/kernels.h"
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 
 namespace distal::strategies {
 

@@ -8,6 +8,8 @@
 // deviation. Cost: O(M^2 D) at first, O(M D) for each gain computed again; O(M) memory.
 
 #include "distal/active/kernels.h"
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 
 namespace distal::strategies {
 namespace {

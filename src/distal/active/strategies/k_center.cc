@@ -3,6 +3,9 @@
 // toolkits; k_center_cosine scales them to length 1 first.
 
 #include "distal/active/kernels.h"
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 
 namespace distal::strategies {
 

@@ -2,6 +2,8 @@
 // cosine alone, and a feature's length, which grows with contrast and motion, says nothing.
 
 #include "distal/active/kernels.h"
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 
 namespace distal::strategies {
 

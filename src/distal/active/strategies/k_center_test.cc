@@ -1,6 +1,9 @@
+#include <set>
+
 #include <gmock/gmock.h>
 
 #include "distal/active/kernels.h"
+#include "distal/base/random.h"
 
 namespace distal {
 namespace {

@@ -18,8 +18,11 @@
 #include <torch/utils.h>
 
 #include "distal/active/kernels.h"
+#include "distal/base/catalogue.h"
 #include "distal/base/error.h"
 #include "distal/base/interrupted.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 
 namespace distal::strategies {
 namespace {

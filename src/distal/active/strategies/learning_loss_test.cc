@@ -2,6 +2,7 @@
 
 #include "distal/active/strategy.h"
 #include "distal/base/error.h"
+#include "distal/base/random.h"
 
 namespace distal {
 namespace {

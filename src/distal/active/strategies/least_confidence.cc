@@ -1,6 +1,8 @@
 // Score 1 - max_c p_c: how likely the model thinks its own answer is wrong.
 
 #include "distal/active/kernels.h"
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 
 namespace distal::strategies {
 

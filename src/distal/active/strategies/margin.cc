@@ -2,6 +2,8 @@
 // classes, -1 where sure.
 
 #include "distal/active/kernels.h"
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 
 namespace distal::strategies {
 

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 
 #include "distal/active/strategy.h"
+#include "distal/base/error.h"
+#include "distal/base/random.h"
 
 namespace distal {
 namespace {

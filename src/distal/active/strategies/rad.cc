@@ -11,6 +11,9 @@
 // Deviation: k* is at least B, so that there are B clips to draw. Cost: O(M log M + B M).
 
 #include "distal/active/kernels.h"
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 
 namespace distal::strategies {
 

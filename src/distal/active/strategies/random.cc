@@ -2,7 +2,9 @@
 // videos, therefore it chooses a set instead of scoring clips (means of random scores would favour
 // videos of few clips).
 
+#include "distal/base/random.h"
 #include "distal/active/strategy.h"
+#include "distal/base/catalogue.h"
 
 namespace distal::strategies {
 

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "distal/base/error.h"
 #include "distal/base/json.h"
 #include "distal/cli/command.h"
 #include "distal/deploy/export.h"

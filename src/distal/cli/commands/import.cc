@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "distal/base/error.h"
 #include "distal/base/files.h"
 #include "distal/base/interrupted.h"
 #include "distal/base/json.h"

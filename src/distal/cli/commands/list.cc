@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "distal/base/error.h"
 #include "distal/base/text.h"
 #include "distal/cli/command.h"
 #include "distal/cli/reference.h"

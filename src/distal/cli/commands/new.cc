@@ -1,3 +1,4 @@
+#include "distal/base/error.h"
 #include "distal/base/files.h"
 #include "distal/base/interrupted.h"
 #include "distal/base/text.h"

@@ -9,6 +9,8 @@
 #include "distal/base/files.h"
 #include "distal/base/interrupted.h"
 #include "distal/base/npy.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/cli/command.h"
 #include "distal/cli/output.h"
 

@@ -1,5 +1,6 @@
 #include <thread>
 
+#include "distal/base/error.h"
 #include "distal/cli/command.h"
 
 namespace distal {

@@ -1,3 +1,4 @@
+#include "distal/base/error.h"
 #include "distal/cli/command.h"
 #include "distal/cli/pretrain.h"
 #include "distal/study/pretraining_alone.h"

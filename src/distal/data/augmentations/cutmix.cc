@@ -10,7 +10,12 @@
 // about a centre drawn evenly, cut off at the clip's borders (so s is at least lambda, but for
 // rounding to whole voxels). Which kind is drawn evenly over `cuboid` for each clip.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/error.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/data/augment_batch.h"
+#include "distal/data/augmentation.h"
 
 namespace distal::augmentations {
 

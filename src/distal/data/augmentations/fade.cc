@@ -6,7 +6,11 @@
 //
 // the mean of lambda_t is lambda, which is the share of the labels. A clip of one frame has lambda.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/data/augment_batch.h"
+#include "distal/data/augmentation.h"
 
 namespace distal::augmentations {
 

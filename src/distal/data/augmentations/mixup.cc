@@ -6,7 +6,11 @@
 // Deviation: lambda is drawn for each clip, not for a batch, and j goes round circles of clips
 // known in the same way (data/augment_batch.h). alpha 0.2 as for video in mmaction2.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/data/augment_batch.h"
+#include "distal/data/augmentation.h"
 
 namespace distal::augmentations {
 

@@ -1,5 +1,7 @@
 // Nothing beyond what `augment` says itself (crop, flip, colour).
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/data/augmentation.h"
 #include "distal/data/batches.h"
 

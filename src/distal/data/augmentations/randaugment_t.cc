@@ -14,7 +14,12 @@
 // histograms and bits (equalise, autocontrast, posterise), sharpness and shears are left out. What
 // comes from outside the frame is mid-grey.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/error.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/data/augment_pixels.h"
+#include "distal/data/augmentation.h"
 
 namespace distal::augmentations {
 namespace {

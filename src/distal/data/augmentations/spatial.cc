@@ -8,7 +8,11 @@
 // stretches; flips, which may need a label map, and colour stay with `augment`. Defaults 0.5
 // instead of the paper's 0.08, and aspect 4/3 as there; what is turned in from outside is grey.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/data/augment_pixels.h"
+#include "distal/data/augmentation.h"
 
 namespace distal::augmentations {
 

@@ -7,7 +7,11 @@
 // contrastive loss: a transformation that is told does not have to be ignored. Deviation: one head
 // for all transformations, where TaCo has one for each.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/data/augment_frames.h"
+#include "distal/data/augmentation.h"
 
 namespace distal::augmentations {
 

@@ -2,7 +2,10 @@
 // it is or goes through one of `of`, drawn evenly. Where the order of the frames is the class, that
 // trains contradictory labels; here to be compared with.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/data/augment_frames.h"
+#include "distal/data/augmentation.h"
 
 namespace distal::augmentations {
 

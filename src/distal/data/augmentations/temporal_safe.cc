@@ -8,7 +8,11 @@
 // works on the T frames there are: a clip played faster holds its first and last frame, one played
 // slower repeats some in between. Jitter over the whole video is input.sampling's.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/data/augment_frames.h"
+#include "distal/data/augmentation.h"
 
 namespace distal::augmentations {
 

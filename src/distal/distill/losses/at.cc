@@ -7,6 +7,8 @@
 // differ the larger map is averaged to the smaller first, here in T, H and W each. A clip's
 // attention is one map over time and space.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
 #include "distal/distill/features.h"
 
 namespace distal::losses {

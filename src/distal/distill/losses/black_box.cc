@@ -1,6 +1,8 @@
 // Learning from a teacher that gives probabilities and nothing else: tau^2 CE(p_t^tau, softmax(z /
 // tau)), tau = 1 as in Active Mixup. The truth is used only for clips without a teacher's answer.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
 #include "distal/distill/loss.h"
 
 namespace distal::losses {

@@ -15,6 +15,9 @@
 
 #include <array>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/distill/features.h"
 #include "distal/models/device.h"
 

@@ -12,6 +12,8 @@
 // epochs) is an option of `sum`. Published beta: 2 to 8 by pair of networks. A formula of one label
 // a clip.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
 #include "distal/distill/loss.h"
 
 namespace distal::losses {

@@ -1,6 +1,8 @@
 // Pseudo-labels: CE(arg max p_t, z) over the clips where max p_t reaches the threshold. The truth
 // is used for the clips whose teacher is absent or not sure enough. A formula of one label a clip.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
 #include "distal/distill/loss.h"
 
 namespace distal::losses {

@@ -7,6 +7,9 @@
 // before; the regressor is linear (there batch norm and ReLU follow, in the paper the non-linearity
 // of the teacher's layer).
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/distill/features.h"
 
 namespace distal::losses {

@@ -8,6 +8,8 @@
 // HobbitLong/RepDistiller. KL is summed over classes and averaged over clips; codes that call
 // KLDivLoss with its default divide by K too and make up for it with a multiplier.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
 #include "distal/distill/loss.h"
 
 namespace distal::losses {

@@ -5,6 +5,8 @@
 // 7) spreads epsilon over all K classes, which is `training.label_smoothing`; this is the form of
 // the controls in L. Yuan et al., CVPR 2020. A formula of one label a clip.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
 #include "distal/distill/loss.h"
 
 namespace distal::losses {

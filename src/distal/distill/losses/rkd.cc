@@ -10,6 +10,8 @@
 // distances up to 1e-12 are zero here (there: 1e-6 after the root). Pairs of clips that the teacher
 // answered for.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
 #include "distal/distill/features.h"
 
 namespace distal::losses {

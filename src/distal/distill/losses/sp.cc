@@ -7,6 +7,8 @@
 // network has; the paper's and theirs is the last map, flattened (`map`). The sum runs over pairs
 // of clips that the teacher answered for.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
 #include "distal/distill/features.h"
 
 namespace distal::losses {

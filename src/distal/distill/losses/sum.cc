@@ -9,7 +9,10 @@
 
 #include <set>
 
+#include "distal/base/catalogue.h"
 #include "distal/base/error.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/distill/loss.h"
 
 namespace distal::losses {

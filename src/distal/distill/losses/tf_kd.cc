@@ -13,6 +13,8 @@
 // in the first form. Deviation from that code: its KL is divided by K too; its multipliers 100 and
 // 50, used with K = 100, are 1 and 0.5 here. The virtual teacher is one of one label a clip.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
 #include "distal/distill/loss.h"
 
 namespace distal::losses {

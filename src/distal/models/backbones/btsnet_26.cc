@@ -1,6 +1,8 @@
 // BTSNet with 26 layers: of the three the best from random weights on small data sets, and the
 // lightest.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/models/btsnet.h"
 
 namespace distal::backbones {

@@ -1,5 +1,7 @@
 // BTSNet with 50 layers.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/models/btsnet.h"
 
 namespace distal::backbones {

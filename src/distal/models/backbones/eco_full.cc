@@ -6,6 +6,8 @@
 
 #include <ATen/ATen.h>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/models/eco.h"
 
 namespace distal::backbones {

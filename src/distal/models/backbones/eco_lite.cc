@@ -1,5 +1,7 @@
 // ECO Lite: the shared frame network and the 3D residual tail alone.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/models/eco.h"
 
 namespace distal::backbones {

@@ -7,6 +7,9 @@
 
 #include <ATen/ATen.h>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/models/layers.h"
 
 namespace distal::backbones {

@@ -1,6 +1,8 @@
 // MC3-18, mixed convolutions: stem and first stage span time and space, the others look at each
 // frame alone and keep the frame rate.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/models/video_resnet.h"
 
 namespace distal::backbones {

@@ -1,6 +1,8 @@
 // R(2+1)D-18: each convolution is one in space and one in time, with a norm and a ReLU between them
 // and about as many parameters as the 3x3x3 it stands for.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/models/video_resnet.h"
 
 namespace distal::backbones {

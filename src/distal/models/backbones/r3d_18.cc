@@ -1,6 +1,8 @@
 // R3D-18: every convolution spans time and space. Without an early max pool it costs five times as
 // much as resnet3d of depth 18.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/models/video_resnet.h"
 
 namespace distal::backbones {

@@ -4,6 +4,10 @@
 
 #include <ATen/ATen.h>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/error.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/models/residual.h"
 
 namespace distal::backbones {

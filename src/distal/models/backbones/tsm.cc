@@ -2,6 +2,8 @@
 // previous frame. No further parameter, no further multiplication; it sees the order of the frames.
 // `online: true` passes them on only.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/models/frame_net.h"
 
 namespace distal::backbones {

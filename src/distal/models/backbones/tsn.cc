@@ -1,5 +1,7 @@
 // TSN: no frame knows of the others; the order of the frames does not matter.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/models/frame_net.h"
 
 namespace distal::backbones {

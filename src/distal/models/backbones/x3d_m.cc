@@ -1,6 +1,7 @@
 // X3D-M: the network of models/x3d.h, published for clips of 16 frames, 5 frames apart, 224 px: 4.7
 // GMAC a clip.
 
+#include "distal/base/catalogue.h"
 #include "distal/models/x3d.h"
 
 namespace distal::backbones {

@@ -1,6 +1,7 @@
 // X3D-S: the network of models/x3d.h, published for clips of 13 frames, 6 frames apart, 160 px: 2.0
 // GMAC a clip.
 
+#include "distal/base/catalogue.h"
 #include "distal/models/x3d.h"
 
 namespace distal::backbones {

@@ -1,6 +1,7 @@
 // X3D-XS: the network of models/x3d.h, published for clips of 4 frames, 12 frames apart, 160 px:
 // 0.6 GMAC a clip.
 
+#include "distal/base/catalogue.h"
 #include "distal/models/x3d.h"
 
 namespace distal::backbones {

@@ -1,5 +1,6 @@
 // An endpoint that speaks the Open Inference Protocol v2.
 
+#include "distal/base/catalogue.h"
 #include "distal/base/error.h"
 #include "distal/oracles/http_teacher.h"
 

@@ -2,7 +2,9 @@
 
 #include <fmt/ranges.h>
 
+#include "distal/base/catalogue.h"
 #include "distal/base/error.h"
+#include "distal/base/options.h"
 #include "distal/models/weights.h"
 #include "distal/oracles/teacher.h"
 

@@ -2,6 +2,7 @@
 // set.
 
 #include "distal/oracles/teacher.h"
+#include "distal/base/catalogue.h"
 #include "distal/base/error.h"
 #include "distal/models/weights.h"
 

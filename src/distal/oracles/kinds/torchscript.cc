@@ -1,5 +1,6 @@
 // A TorchScript file: a program that somebody else may have written (torchscript_worker.h).
 
+#include "distal/base/catalogue.h"
 #include "distal/base/error.h"
 #include "distal/oracles/torchscript_teacher.h"
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/error.h"
 #include "distal/oracles/oracle.h"
 
 namespace distal::kinds {

@@ -8,6 +8,9 @@
 // the cost; layer norm for batch norm in the heads, since a branch may have a single clip of a
 // batch.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/pretext/contrast.h"
 #include "distal/pretext/heads.h"
 

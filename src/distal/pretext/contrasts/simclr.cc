@@ -12,6 +12,9 @@
 
 #include <ATen/ATen.h>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/pretext/contrast.h"
 
 namespace distal::contrasts {

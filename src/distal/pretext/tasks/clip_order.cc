@@ -4,6 +4,9 @@
 
 #include <numeric>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/pretext/task.h"
 
 namespace distal::tasks {

@@ -3,7 +3,9 @@
 // - label)^2. Deviations: the paper's rate is of space and time, and its code names one of five
 // rates where this is a regression.
 
+#include "distal/base/catalogue.h"
 #include "distal/base/error.h"
+#include "distal/base/random.h"
 #include "distal/pretext/task.h"
 
 namespace distal::tasks {

@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/pretext/task.h"
 
 namespace distal::tasks {

@@ -4,7 +4,9 @@
 
 #include <ATen/ATen.h>
 
+#include "distal/base/catalogue.h"
 #include "distal/base/error.h"
+#include "distal/base/random.h"
 #include "distal/pretext/task.h"
 
 namespace distal::tasks {

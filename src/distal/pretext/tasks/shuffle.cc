@@ -5,7 +5,10 @@
 
 #include <numeric>
 
+#include "distal/base/catalogue.h"
 #include "distal/base/error.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/pretext/task.h"
 
 namespace distal::tasks {

@@ -7,7 +7,10 @@
 
 #include <fmt/ranges.h>
 
+#include "distal/base/catalogue.h"
 #include "distal/base/error.h"
+#include "distal/base/options.h"
+#include "distal/base/random.h"
 #include "distal/pretext/task.h"
 
 namespace distal::tasks {
