@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include "distal/active/mixup.h"
+#include "distal/base/hash.h"
 #include "distal/base/random.h"
 #include "distal/base/testing.h"
 

@@ -11,6 +11,7 @@
 
 #include "distal/base/clones.h"
 #include "distal/base/error.h"
+#include "distal/base/hash.h"
 #include "distal/base/interrupted.h"
 #include "distal/base/random.h"
 

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "distal/active/nearest_centre.h"
+#include "distal/base/hash.h"
 #include "distal/base/random.h"
 
 namespace distal {

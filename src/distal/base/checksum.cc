@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "distal/base/hash.h"
 #include "distal/base/random.h"
 
 namespace distal {

@@ -2,6 +2,7 @@
 
 #include <torch/version.h>
 
+#include "distal/base/hash.h"
 #include "distal/base/plugin.h"
 #include "distal/base/random.h"
 #include "distal/base/revision.h"

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "distal/base/hash.h"
 #include "distal/base/interrupted.h"
 #include "distal/base/random.h"
 

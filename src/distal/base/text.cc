@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "distal/base/hash.h"
 #include "distal/base/random.h"
 
 namespace distal {

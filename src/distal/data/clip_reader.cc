@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "distal/base/error.h"
+#include "distal/base/hash.h"
 #include "distal/base/options.h"
 #include "distal/base/random.h"
 #include "distal/data/derived_view.h"

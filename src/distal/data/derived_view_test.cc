@@ -2,6 +2,7 @@
 
 #include "distal/data/derived_view.h"
 
+#include "distal/base/hash.h"
 #include "distal/base/random.h"
 #include "distal/data/testing.h"
 

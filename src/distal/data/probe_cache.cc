@@ -10,6 +10,7 @@
 
 #include "distal/base/error.h"
 #include "distal/base/files.h"
+#include "distal/base/hash.h"
 #include "distal/base/random.h"
 #include "distal/data/cache_folder.h"
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "distal/base/error.h"
+#include "distal/base/hash.h"
 #include "distal/base/json.h"
 #include "distal/base/random.h"
 #include "distal/base/text.h"

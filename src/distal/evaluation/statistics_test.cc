@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "distal/base/hash.h"
 #include "distal/base/random.h"
 
 namespace distal {

@@ -13,6 +13,7 @@
 
 #include "distal/base/catalogue.h"
 #include "distal/base/error.h"
+#include "distal/base/hash.h"
 #include "distal/base/random.h"
 #include "distal/models/layers.h"
 #include "distal/models/model.h"

@@ -7,6 +7,7 @@
 #include <set>
 #include <string_view>
 
+#include "distal/base/hash.h"
 #include "distal/base/options.h"
 #include "distal/base/progress.h"
 #include "distal/base/random.h"

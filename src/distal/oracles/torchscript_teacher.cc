@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "distal/base/error.h"
+#include "distal/base/hash.h"
 #include "distal/base/options.h"
 #include "distal/base/random.h"
 #include "distal/base/text.h"

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "distal/base/hash.h"
 #include "distal/base/random.h"
 #include "distal/store/database.h"
 #include "distal/store/store_test_helpers.h"

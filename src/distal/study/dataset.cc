@@ -5,6 +5,7 @@
 #include <set>
 
 #include "distal/base/error.h"
+#include "distal/base/hash.h"
 #include "distal/base/progress.h"
 #include "distal/base/random.h"
 #include "distal/data/read_ahead.h"

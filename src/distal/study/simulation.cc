@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "distal/base/hash.h"
 #include "distal/base/interrupted.h"
 #include "distal/base/options.h"
 #include "distal/base/random.h"

@@ -9,6 +9,7 @@
 
 #include <sys/stat.h>
 
+#include "distal/base/hash.h"
 #include "distal/base/random.h"
 #include "distal/video/index.h"
 

@@ -14,6 +14,7 @@
 
 #include "distal/base/error.h"
 #include "distal/base/files.h"
+#include "distal/base/hash.h"
 #include "distal/base/interrupted.h"
 #include "distal/base/leftovers.h"
 #include "distal/base/random.h"
