@@ -14,9 +14,9 @@ set(DISTAL_PUBLIC_HEADERS
 
 # What these include.
 set(DISTAL_PUBLIC_HEADERS_INCLUDED
-  base/abi.h base/files.h base/interned.h base/nouns.h base/progress.h active/nearest_centre.h
-  data/augment.h data/frame_cache.h data/frame_view.h data/order.h data/sampling.h infer/engine.h
-  infer/onnx.h lists/lists.h lists/quarantine.h models/weights.h)
+  base/abi.h base/document.h base/files.h base/interned.h base/nouns.h base/progress.h
+  active/nearest_centre.h data/augment.h data/frame_cache.h data/frame_view.h data/order.h
+  data/sampling.h infer/engine.h infer/onnx.h lists/lists.h lists/quarantine.h models/weights.h)
 
 # The promises of the families as tests, for those who have GoogleTest. That of pretext/ trains.
 # Oracles have none here: oracles/conformance_test.cc opens each kind in a way of its own.

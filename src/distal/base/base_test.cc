@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "distal/base/document.h"
 #include "distal/base/hash.h"
 #include "distal/base/nouns.h"
 #include "distal/base/options.h"

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "distal/base/document.h"
 #include "distal/base/options.h"
 
 namespace distal {

@@ -11,6 +11,7 @@
 
 #include <fmt/ranges.h>
 
+#include "distal/base/document.h"
 #include "distal/base/error.h"
 #include "distal/base/files.h"
 #include "distal/base/text.h"

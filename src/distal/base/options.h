@@ -6,9 +6,9 @@
 //     v("epochs", epochs, "passes over the labelled clips", at_least(1));
 //   }
 //
-// One visitor reads a recipe. It refuses an unknown key, a wrong type or a value out of range as
-// `file:line:column: problem, fix`. Other visitors write the resolved values as YAML, and describe
-// the options for the help and the reference. Sections nest. A section may be absent
+// One visitor reads a recipe (base/document.h). It refuses an unknown key, a wrong type or a value
+// out of range as `file:line:column: problem, fix`. Other visitors write the resolved values as YAML,
+// and describe the options for the help and the reference. Sections nest. A section may be absent
 // (std::optional).
 
 #include <concepts>
@@ -19,14 +19,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "distal/base/error.h"
 
 namespace distal {
-
-struct Yaml;
 
 /// The default limit of every number. Larger values could overflow in products or never end.
 inline constexpr double kMostNumber = 1e9;
@@ -136,48 +135,6 @@ class OptionVisitor {
 /// if the text is not a number or not finite.
 std::optional<double> number_of(std::string_view text);
 
-/// An override `key.sub.key=value` of the command line.
-struct Override {
-  std::string key, value;
-  bool literal = false;  // the value is text as it stands, such as a path, and no YAML
-  static Override parse(const std::string& text);  // throws UsageError without an '='
-};
-
-/// A YAML document, merged with overrides. Each value keeps its place: a line of the file, or
-/// `--set key`. base/yaml.h has the limits of size.
-class Document {
- public:
-  /// Throws UsageError: missing, not a regular file, not YAML (with line and column).
-  static Document file(const std::string& path);
-  /// Throws UsageError: not a YAML map.
-  static Document text(const std::string& yaml, const std::string& place);
-  /// This document with its values replaced by the overrides.
-  Document with(const std::vector<Override>& overrides) const;
-  /// This document overlaid by `difference`: maps merge, other values are replaced.
-  Document overlaid_by(const Document& difference) const;
-  std::optional<Document> section(const std::string& dotted_key) const;
-  Document without(const std::string& key) const;
-  /// The entries of the map of sections under `key`, in order.
-  std::vector<std::pair<std::string, Document>> entries(const std::string& key) const;
-  Document with_entries(const std::string& key,
-                        const std::vector<std::pair<std::string, Document>>& entries) const;
-  std::string dump() const;
-
-  /// Reads every field of `options`; throws UsageError.
-  template <class T>
-  void read(T& options) const {
-    read_with([&](OptionVisitor& v) { options.visit(v); });
-  }
-  void read_with(const std::function<void(OptionVisitor&)>& visit) const;
-  const std::string& place() const { return place_; }  // the file
-  std::string at() const;                              // `file:line:column` of its first line
-
- private:
-  Document(Yaml node, std::string place);
-  std::shared_ptr<const Yaml> node_;
-  std::string place_;
-};
-
 /// All options as YAML, in declaration order.
 std::string resolved_yaml(const std::function<void(OptionVisitor&)>& visit);
 
@@ -198,10 +155,6 @@ std::vector<OptionRow> option_rows(const std::function<void(OptionVisitor&)>& vi
 std::string help_text(const std::vector<OptionRow>& rows);
 std::string help_text(const std::function<void(OptionVisitor&)>& visit);
 
-template <class T>
-void read_options(T& options, const std::string& yaml, const std::string& place) {
-  Document::text(yaml, place).read(options);
-}
 template <class T>
 std::string resolved(const T& options) {
   return resolved_yaml([&](OptionVisitor& v) { options.visit(v); });

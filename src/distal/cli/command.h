@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json_fwd.hpp>
 
+#include "distal/base/document.h"
 #include "distal/base/options.h"
 #include "distal/base/progress.h"
 #include "distal/study/folder.h"

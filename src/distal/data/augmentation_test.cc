@@ -3,6 +3,7 @@
 #include <set>
 
 #include "distal/base/catalogue.h"
+#include "distal/base/document.h"
 #include "distal/data/augment.h"
 #include "distal/data/augment_frames.h"
 #include "distal/data/augment_pixels.h"

@@ -1,5 +1,6 @@
 // Ranks that share a training: together they read what one reads alone.
 
+#include "distal/base/document.h"
 #include "distal/base/random.h"
 #include "distal/data/augment.h"
 #include "distal/data/batches.h"

@@ -1,6 +1,7 @@
 // Training, pre-training and predictions with a recipe's device that the CPU cannot read.
 
 #include "distal/models/device.h"
+#include "distal/base/document.h"
 #include "distal/base/progress.h"
 #include "distal/base/random.h"
 #include "distal/learn/network_trainer.h"

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "distal/base/document.h"
 #include "distal/base/files.h"
 #include "distal/base/progress.h"
 #include "distal/base/random.h"

@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include "distal/base/document.h"
 #include "distal/base/progress.h"
 #include "distal/base/random.h"
 #include "distal/distill/loss.h"

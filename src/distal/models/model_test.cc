@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
+#include "distal/base/document.h"
 #include "distal/base/options.h"
 #include "distal/base/random.h"
 #include "distal/base/testing.h"

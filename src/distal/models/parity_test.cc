@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "distal/base/catalogue.h"
+#include "distal/base/document.h"
 #include "distal/base/error.h"
 #include "distal/base/hash.h"
 #include "distal/base/random.h"

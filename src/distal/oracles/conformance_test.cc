@@ -7,6 +7,7 @@
 #include <torch/script.h>
 
 #include "distal/base/catalogue.h"
+#include "distal/base/document.h"
 #include "distal/base/options.h"
 #include "distal/base/progress.h"
 #include "distal/base/random.h"

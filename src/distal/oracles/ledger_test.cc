@@ -4,6 +4,7 @@
 
 #include "distal/oracles/ledger.h"
 
+#include "distal/base/document.h"
 #include "distal/base/progress.h"
 #include "distal/data/testing.h"
 #include "distal/oracles/teacher.h"

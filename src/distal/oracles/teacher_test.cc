@@ -9,6 +9,7 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/script.h>
 
+#include "distal/base/document.h"
 #include "distal/base/options.h"
 #include "distal/base/random.h"
 #include "distal/base/testing.h"

@@ -6,6 +6,7 @@
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/document.h"
 #include "distal/base/random.h"
 #include "distal/models/model.h"
 #include "distal/pretext/taco.h"

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "distal/base/document.h"
 #include "distal/base/options.h"
 
 namespace distal {
