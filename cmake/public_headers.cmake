@@ -6,7 +6,7 @@ set(DISTAL_PUBLIC_HEADERS
   base/catalogue.h base/error.h base/interrupted.h base/npy.h base/options.h base/plugin.h
   base/random.h base/revision.h
   # videos, clips, trained students
-  video/probe.h video/decoder.h video/synthetic.h data/clip_reader.h deploy/model_file.h
+  video/probe.h video/decoder.h video/synthetic.h data/cache_error.h data/clip_reader.h deploy/model_file.h
   # the families
   active/strategy.h active/kernels.h data/augmentation.h data/batches.h distill/loss.h
   models/model.h pretext/task.h pretext/contrast.h oracles/oracle.h deploy/export_target.h
@@ -16,7 +16,8 @@ set(DISTAL_PUBLIC_HEADERS
 set(DISTAL_PUBLIC_HEADERS_INCLUDED
   base/abi.h base/document.h base/files.h base/interned.h base/nouns.h base/progress.h
   active/nearest_centre.h data/augment.h data/frame_cache.h data/frame_view.h data/order.h
-  data/sampling.h infer/engine.h infer/onnx.h lists/lists.h lists/quarantine.h models/weights.h)
+  data/sampling.h data/share.h infer/engine.h infer/onnx.h lists/lists.h lists/quarantine.h
+  models/weights.h)
 
 # The promises of the families as tests, for those who have GoogleTest. That of pretext/ trains.
 # Oracles have none here: oracles/conformance_test.cc opens each kind in a way of its own.

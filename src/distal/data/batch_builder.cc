@@ -5,6 +5,7 @@
 
 #include "distal/base/error.h"
 #include "distal/base/random.h"
+#include "distal/data/cache_error.h"
 
 namespace distal {
 

@@ -14,6 +14,7 @@
 #include "distal/data/augment.h"
 #include "distal/data/clip_reader.h"
 #include "distal/data/order.h"
+#include "distal/data/share.h"
 #include "distal/lists/lists.h"
 #include "distal/tasks/task.h"
 

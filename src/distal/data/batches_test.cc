@@ -5,6 +5,7 @@
 
 #include "distal/base/progress.h"
 #include "distal/data/augment.h"
+#include "distal/data/cache_error.h"
 #include "distal/data/order.h"
 #include "distal/data/prefetch.h"
 #include "distal/data/read_ahead.h"

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "distal/base/checksum.h"
+#include "distal/data/cache_error.h"
 #include "distal/data/frame_cache.h"
 
 namespace distal {

@@ -7,8 +7,10 @@
 #include "distal/base/hash.h"
 #include "distal/base/options.h"
 #include "distal/base/random.h"
+#include "distal/data/cache_error.h"
 #include "distal/data/derived_view.h"
 #include "distal/data/probe_cache.h"
+#include "distal/lists/reading_video.h"
 
 namespace distal {
 namespace {

@@ -14,6 +14,7 @@
 #include "distal/base/error.h"
 #include "distal/base/leftovers.h"
 #include "distal/base/options.h"
+#include "distal/data/cache_error.h"
 #include "distal/data/cache_file.h"
 #include "distal/data/cache_folder.h"
 #include "distal/video/decoder.h"

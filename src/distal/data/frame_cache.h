@@ -33,13 +33,6 @@ struct CacheOptions {
   std::string probes_folder() const;    // within it
 };
 
-/// An error of the cache folder, such as a full disk. It stops the run. The video does not go into
-/// quarantine.
-class CacheError : public Error {
- public:
-  using Error::Error;
-};
-
 class FrameCache {
  public:
   /// Creates the folder. Throws CacheError.

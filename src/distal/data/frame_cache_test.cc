@@ -13,6 +13,7 @@
 #include "distal/base/files.h"
 #include "distal/base/leftovers.h"
 #include "distal/base/random.h"
+#include "distal/data/cache_error.h"
 #include "distal/data/testing.h"
 #include "distal/video/decoder.h"
 

@@ -8,6 +8,7 @@
 #include "distal/base/error.h"
 #include "distal/base/parallel.h"
 #include "distal/base/progress.h"
+#include "distal/data/cache_error.h"
 
 namespace distal {
 

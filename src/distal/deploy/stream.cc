@@ -3,6 +3,7 @@
 #include "distal/base/error.h"
 #include "distal/base/interrupted.h"
 #include "distal/data/augment.h"
+#include "distal/lists/reading_video.h"
 #include "distal/video/decoder.h"
 
 namespace distal {

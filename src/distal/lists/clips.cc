@@ -13,6 +13,7 @@
 #include "distal/base/progress.h"
 #include "distal/lists/list_text.h"
 #include "distal/lists/lists.h"
+#include "distal/lists/reading_video.h"
 
 namespace distal {
 namespace {

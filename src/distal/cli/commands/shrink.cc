@@ -10,6 +10,7 @@
 #include "distal/base/parallel.h"
 #include "distal/base/text.h"
 #include "distal/cli/command.h"
+#include "distal/data/cache_error.h"
 #include "distal/data/frame_cache.h"
 #include "distal/data/probe_cache.h"
 #include "distal/lists/csv.h"
