@@ -3,7 +3,7 @@
 # checked by (DISTAL_ABI, base/plugin.h).
 set(DISTAL_PUBLIC_HEADERS
   # what all use
-  base/catalogue.h base/error.h base/interrupted.h base/npy.h base/options.h base/plugin.h
+  base/catalogue.h base/choice.h base/error.h base/interrupted.h base/npy.h base/options.h base/plugin.h
   base/random.h base/revision.h
   # videos, clips, trained students
   video/probe.h video/decoder.h video/synthetic.h data/cache_error.h data/clip_reader.h deploy/model_file.h

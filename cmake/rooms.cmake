@@ -4,7 +4,8 @@
 # distal_library()
 #   makes libdistal.so of all rooms, the target distal::distal.
 # distal_catalogue(ROOM FOLDER TYPE HEADER)
-#   writes the table of a family from its folder: one file, one method, the file's name is the method's name.
+#   writes the table of a family from its folder: one file, one method, the file's name is the method's name. With it
+#   what base/choice.h declares is compiled for the family.
 # distal_commands()
 #   writes the table of the program's commands from src/distal/cli/commands/: one file, one
 #   command, the file's name is the command's name.
@@ -135,6 +136,8 @@ template <> Catalogue<${type}>& all_methods<${type}>() {
 ${rows}  };
   return rows;
 }
+template struct Choice<${type}>;
+template std::shared_ptr<const ${type}> make<${type}>(const std::string&, const std::string&);
 }  // namespace distal
 ")
   set_source_files_properties(${out} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)  # its specialisation comes before any use

@@ -21,6 +21,7 @@
 #include <gmock/gmock.h>
 
 #include "distal/active/strategy.h"
+#include "distal/base/choice.h"
 #include "distal/base/error.h"
 #include "distal/base/random.h"
 

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "distal/base/choice.h"
 #include "distal/base/document.h"
 #include "distal/base/options.h"
 
@@ -73,52 +74,37 @@ constexpr Entry<Family> entry(const char* summary, const char* source) {
           }};
 }
 
-/// A method that a recipe chooses by name: `strategy: {name: badge, temperature: 2}` or `strategy:
-/// badge`.
+// What base/choice.h declares. The generated table instantiates it for its family.
+
 template <class Family>
-struct Choice {
-  std::string name;
-  mutable std::shared_ptr<const Family> method;  // made by `visit` from name and options
+void Choice<Family>::visit(OptionVisitor& visitor) const {
+  visit_name(visitor, "name", "the name of the method");
+  visit_options(visitor);
+}
 
-  Choice() = default;
-  explicit Choice(const char* name) : name(name) {}
-
-  const Family& operator*() const { return *method; }
-  const Family* operator->() const { return method.get(); }
-  explicit operator bool() const { return method != nullptr; }
-  void visit(OptionVisitor& visitor) const {
-    visit_name(visitor, "name", "the name of the method");
-    visit_options(visitor);
-  }
-  /// The two parts of `visit`. They serve a section that has further options, or that names the
-  /// method under another key: `oracle: {kind: http, price: 2, url: ...}`. Call visit_options last:
-  /// it closes the section.
-  void visit_name(OptionVisitor& visitor, const char* key, const char* help) const {
-    std::vector<std::string> names;
-    for (const auto& row : catalogue<Family>()) names.push_back(row.name);
-    const std::string before = name;
-    visitor(key, name, help, one_of(names));
-    if (name != before) options_.reset();  // another method's options
-  }
-  void visit_options(OptionVisitor& visitor) const {
-    for (const auto& row : catalogue<Family>()) {
-      if (row.name == name) method = row.entry->make(visitor, options_);
-    }
-  }
-
-  /// The same method with the same options.
-  bool operator==(const Choice& other) const {
-    return name == other.name && resolved(*this) == resolved(other);
-  }
-
- private:
-  mutable std::shared_ptr<const void> options_;  // the method's own; made by `visit`
-};
-
-/// Makes the method of that name with the options in `yaml`: flow or block style, may be empty.
-/// Throws UsageError.
 template <class Family>
-std::shared_ptr<const Family> make(const std::string& name, const std::string& yaml = "") {
+void Choice<Family>::visit_name(OptionVisitor& visitor, const char* key, const char* help) const {
+  std::vector<std::string> names;
+  for (const auto& row : catalogue<Family>()) names.push_back(row.name);
+  const std::string before = name;
+  visitor(key, name, help, one_of(names));
+  if (name != before) options_.reset();  // another method's options
+}
+
+template <class Family>
+void Choice<Family>::visit_options(OptionVisitor& visitor) const {
+  for (const auto& row : catalogue<Family>()) {
+    if (row.name == name) method = row.entry->make(visitor, options_);
+  }
+}
+
+template <class Family>
+bool Choice<Family>::operator==(const Choice& other) const {
+  return name == other.name && resolved(*this) == resolved(other);
+}
+
+template <class Family>
+std::shared_ptr<const Family> make(const std::string& name, const std::string& yaml) {
   Choice<Family> choice;
   read_options(choice, yaml.empty() ? "{name: " + name + "}" : "{name: " + name + ", " + yaml + "}",
                "options");

@@ -10,6 +10,7 @@
 
 #include <torch/types.h>
 
+#include "distal/base/choice.h"
 #include "distal/base/nouns.h"
 #include "distal/base/options.h"
 #include "distal/base/random.h"

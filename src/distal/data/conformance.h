@@ -16,6 +16,7 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/choice.h"
 #include "distal/base/random.h"
 #include "distal/data/augmentation.h"
 #include "distal/data/batches.h"

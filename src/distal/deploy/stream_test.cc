@@ -1,5 +1,6 @@
 #include "distal/deploy/stream.h"
 
+#include "distal/base/choice.h"
 #include "distal/base/random.h"
 #include "distal/data/batches.h"
 #include "distal/data/testing.h"

@@ -15,6 +15,7 @@
 
 #include <gmock/gmock.h>
 
+#include "distal/base/choice.h"
 #include "distal/distill/testing_lessons.h"
 
 namespace distal {

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/choice.h"
 #include "distal/base/random.h"
 #include "distal/infer/engine.h"
 #include "distal/models/model.h"

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/choice.h"
 #include "distal/base/files.h"
 #include "distal/base/random.h"
 #include "distal/base/testing.h"

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/choice.h"
 #include "distal/base/error.h"
 #include "distal/base/progress.h"
 #include "distal/base/random.h"

@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include "distal/base/choice.h"
 #include "distal/base/progress.h"
 #include "distal/data/clip_reader.h"
 #include "distal/distill/loss.h"

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "distal/base/choice.h"
 #include "distal/base/random.h"
 #include "distal/data/clip_reader.h"
 #include "distal/distill/loss.h"

@@ -4,6 +4,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/choice.h"
 #include "distal/base/random.h"
 #include "distal/base/testing.h"
 #include "distal/models/gate.h"

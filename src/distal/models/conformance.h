@@ -15,6 +15,7 @@
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/choice.h"
 #include "distal/base/document.h"
 #include "distal/base/error.h"
 #include "distal/base/random.h"

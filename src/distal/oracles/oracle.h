@@ -13,6 +13,7 @@
 #include <torch/types.h>
 
 #include "distal/base/catalogue.h"
+#include "distal/base/choice.h"
 #include "distal/base/nouns.h"
 #include "distal/data/clip_reader.h"
 #include "distal/models/model.h"

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "distal/base/choice.h"
 #include "distal/data/augment.h"
 #include "distal/pretext/contrast.h"
 #include "distal/pretext/task.h"

@@ -14,6 +14,7 @@
 
 #include "distal/active/mixup.h"
 #include "distal/active/strategy.h"
+#include "distal/base/choice.h"
 #include "distal/base/document.h"
 #include "distal/base/options.h"
 #include "distal/data/batches.h"

@@ -7,6 +7,7 @@
 #include <ATen/autocast_mode.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/choice.h"
 #include "distal/base/document.h"
 #include "distal/base/progress.h"
 #include "distal/base/random.h"

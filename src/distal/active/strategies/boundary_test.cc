@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "distal/active/strategy.h"
+#include "distal/base/choice.h"
 #include "distal/base/random.h"
 #include "distal/base/testing.h"
 

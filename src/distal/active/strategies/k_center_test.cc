@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "distal/active/kernels.h"
+#include "distal/base/choice.h"
 #include "distal/base/random.h"
 
 namespace distal {

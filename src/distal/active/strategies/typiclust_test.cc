@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "distal/active/kernels.h"
+#include "distal/base/choice.h"
 #include "distal/base/random.h"
 
 namespace distal {

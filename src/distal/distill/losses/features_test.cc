@@ -1,6 +1,7 @@
 // Losses of features: the published values, and small cases worked by hand.
 
 #include "distal/distill/features.h"
+#include "distal/base/choice.h"
 #include "distal/distill/testing.h"
 
 namespace distal {

@@ -1,5 +1,6 @@
 // Losses of answers: numbers worked by hand, the published values, and the identities between them.
 
+#include "distal/base/choice.h"
 #include "distal/distill/testing.h"
 
 namespace distal {

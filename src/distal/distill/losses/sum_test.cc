@@ -1,5 +1,6 @@
 // Several losses at once: weights, warm-ups, names, options.
 
+#include "distal/base/choice.h"
 #include "distal/base/document.h"
 #include "distal/base/options.h"
 #include "distal/base/testing.h"
