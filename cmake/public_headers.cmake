@@ -9,14 +9,15 @@ set(DISTAL_PUBLIC_HEADERS
   video/probe.h video/decoder.h video/synthetic.h data/cache_error.h data/clip_reader.h deploy/model_file.h
   # the families
   active/strategy.h active/kernels.h data/augmentation.h data/batches.h distill/loss.h
-  models/model.h pretext/task.h pretext/contrast.h oracles/oracle.h deploy/export_target.h
-  tasks/task.h)
+  models/backbone.h models/model.h pretext/task.h pretext/contrast.h oracles/oracle.h
+  deploy/export_target.h tasks/task.h)
 
 # What these include.
 set(DISTAL_PUBLIC_HEADERS_INCLUDED
   base/abi.h base/document.h base/files.h base/interned.h base/nouns.h base/progress.h
   active/nearest_centre.h data/augment.h data/frame_cache.h data/frame_view.h data/order.h
   data/sampling.h data/share.h infer/engine.h infer/onnx.h lists/lists.h lists/quarantine.h
+  models/model_fwd.h models/model_options.h models/output.h models/saved_model.h
   models/weights.h)
 
 # The promises of the families as tests, for those who have GoogleTest. That of pretext/ trains.

@@ -12,6 +12,7 @@
 #include "distal/cli/markdown.h"
 #include "distal/data/augmentation.h"
 #include "distal/distill/loss.h"
+#include "distal/models/backbone.h"
 #include "distal/models/model.h"
 #include "distal/oracles/oracle.h"
 #include "distal/pretext/contrast.h"

@@ -6,6 +6,7 @@
 
 #include "distal/base/error.h"
 #include "distal/infer/openvino.h"
+#include "distal/models/saved_model.h"
 
 namespace distal {
 

@@ -10,6 +10,7 @@
 
 #include "distal/base/catalogue.h"
 #include "distal/base/files.h"
+#include "distal/base/random.h"
 #include "distal/infer/engine.h"
 #include "distal/infer/onnx.h"
 #include "distal/models/weights.h"

@@ -6,10 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "distal/base/catalogue.h"
 #include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/data/clip_reader.h"
 #include "distal/infer/engine.h"
 #include "distal/lists/lists.h"
+#include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 #include "distal/tasks/task.h"
 

@@ -4,6 +4,7 @@
 #include "distal/base/random.h"
 #include "distal/data/batches.h"
 #include "distal/data/testing.h"
+#include "distal/models/backbone.h"
 #include "distal/video/writer.h"
 
 namespace distal {

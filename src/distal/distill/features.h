@@ -2,6 +2,8 @@
 // What the losses that compare features share: features by name from both sides of a lesson,
 // brought to one size.
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/distill/loss.h"
 #include "distal/models/layers.h"
 

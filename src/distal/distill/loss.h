@@ -17,6 +17,7 @@
 #include "distal/base/catalogue.h"
 #include "distal/base/random.h"
 #include "distal/models/model.h"
+#include "distal/models/output.h"
 #include "distal/tasks/task.h"
 
 namespace distal {

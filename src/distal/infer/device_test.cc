@@ -6,6 +6,7 @@
 #include "distal/base/choice.h"
 #include "distal/base/random.h"
 #include "distal/infer/engine.h"
+#include "distal/models/backbone.h"
 #include "distal/models/model.h"
 #include "support/fake_device.h"
 

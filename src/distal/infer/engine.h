@@ -6,7 +6,11 @@
 #include <memory>
 #include <string>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/models/model.h"
+#include "distal/models/model_fwd.h"
+#include "distal/models/output.h"
 
 namespace distal {
 

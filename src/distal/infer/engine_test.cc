@@ -7,6 +7,7 @@
 #include "distal/base/testing.h"
 #include "distal/infer/freeze.h"
 #include "distal/infer/openvino.h"
+#include "distal/models/backbone.h"
 #include "distal/models/model.h"
 
 namespace distal {

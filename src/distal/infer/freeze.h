@@ -6,6 +6,8 @@
 // Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018, arXiv
 // 1712.05877, eq. 14).
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/infer/onnx.h"
 #include "distal/models/model.h"
 

@@ -9,6 +9,7 @@
 #include "distal/base/random.h"
 #include "distal/infer/freeze.h"
 #include "distal/infer/openvino.h"
+#include "distal/models/backbone.h"
 #include "distal/models/model.h"
 
 namespace distal {

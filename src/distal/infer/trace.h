@@ -11,6 +11,8 @@
 
 #include <torch/csrc/jit/ir/ir.h>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/models/model.h"
 
 namespace distal {

@@ -4,6 +4,8 @@
 
 #include <torch/types.h>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/models/model.h"
 #include "distal/tasks/task.h"
 

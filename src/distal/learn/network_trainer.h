@@ -17,6 +17,7 @@
 #include "distal/learn/learner.h"
 #include "distal/learn/pretraining.h"
 #include "distal/learn/trainer.h"
+#include "distal/models/model_fwd.h"
 
 namespace distal {
 

@@ -11,6 +11,7 @@
 #include "distal/data/clip_reader.h"
 #include "distal/distill/loss.h"
 #include "distal/learn/learner.h"
+#include "distal/models/model_fwd.h"
 
 namespace distal {
 

@@ -9,6 +9,7 @@
 #include "distal/base/error.h"
 #include "distal/base/options.h"
 #include "distal/base/random.h"
+#include "distal/models/classifier.h"
 #include "distal/models/depthwise.h"
 
 namespace distal {

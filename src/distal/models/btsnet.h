@@ -32,11 +32,16 @@
 // `fc` here.
 
 #include <array>
+#include <cstdint>
 #include <string>
 
 #include "distal/models/layers.h"
+#include "distal/models/model_fwd.h"
 
 namespace distal {
+
+class OptionVisitor;
+class Random;
 
 struct BtsnetOptions {
   double width = 1;

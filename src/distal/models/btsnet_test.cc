@@ -7,6 +7,7 @@
 #include "distal/base/choice.h"
 #include "distal/base/random.h"
 #include "distal/base/testing.h"
+#include "distal/models/backbone.h"
 #include "distal/models/gate.h"
 #include "distal/models/model.h"
 

@@ -20,6 +20,9 @@
 #include "distal/base/error.h"
 #include "distal/base/random.h"
 #include "distal/base/testing.h"
+#include "distal/models/backbone.h"
+#include "distal/models/model_options.h"
+#include "distal/models/saved_model.h"
 #include "distal/models/testing.h"
 #include "distal/models/weights.h"
 

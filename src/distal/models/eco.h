@@ -10,9 +10,12 @@
 #include <map>
 #include <string>
 
+#include "distal/models/classifier.h"
 #include "distal/models/layers.h"
 
 namespace distal {
+
+class OptionVisitor;
 
 struct EcoOptions {
   double width = 1;

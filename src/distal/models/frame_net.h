@@ -16,9 +16,13 @@
 #include <optional>
 #include <string>
 
+#include "distal/models/classifier.h"
 #include "distal/models/layers.h"
 
 namespace distal {
+
+class OptionVisitor;
+class Random;
 
 struct FrameOptions {
   std::string base = "mobilenet_v2";

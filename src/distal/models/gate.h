@@ -11,12 +11,15 @@
 // shapes alone, layers that call alike share it, and a run that continues with other weights takes
 // the same path.
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "distal/models/layers.h"
+#include <torch/types.h>
 
 namespace distal {
+
+class Net;
 
 struct GateReport {
   struct Row {

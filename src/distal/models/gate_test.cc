@@ -3,8 +3,11 @@
 
 #include "distal/base/choice.h"
 #include "distal/base/random.h"
+#include "distal/models/backbone.h"
+#include "distal/models/classifier.h"
 #include "distal/models/gate.h"
 #include "distal/models/layers.h"
+#include "distal/models/output.h"
 
 namespace distal {
 namespace {

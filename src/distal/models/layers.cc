@@ -199,22 +199,6 @@ Linear::Linear(int64_t in, int64_t out) {
 
 at::Tensor Linear::forward(const at::Tensor& x) { return at::linear(x, weight, bias); }
 
-void Classifier::add_head(int64_t features, int64_t classes, double dropout) {
-  fc_ = register_module("fc", std::make_shared<Linear>(features, classes));
-  dropout_ = dropout;
-}
-
-at::Tensor Classifier::head(const at::Tensor& embedding) {
-  const auto logits = fc_->forward(at::dropout(embedding, dropout_, is_training() && dropout_ > 0));
-  return logits.scalar_type() == at::kBFloat16 ? logits.to(at::kFloat) : logits;
-}
-
-at::Tensor Classifier::pooled(const at::Tensor& x) {
-  std::vector<int64_t> dims;
-  for (int64_t d = 2; d < x.dim(); ++d) dims.push_back(d);
-  return x.mean(dims, /*keepdim=*/false, x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
-}
-
 at::Tensor max_pool(const at::Tensor& x, at::IntArrayRef kernel, at::IntArrayRef stride,
                     at::IntArrayRef padding) {
   const c10::impl::ExcludeDispatchKeyGuard off(c10::autocast_dispatch_keyset);

@@ -5,6 +5,7 @@
 // Convolutions that fail the gate for bf16 (models/gate.h) run in float32. Letters: N clips, C
 // channels, T frames, H W pixels, K classes, D features.
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -13,9 +14,10 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
-#include "distal/models/model.h"
-
 namespace distal {
+
+class Net;
+class Random;
 
 struct ConvShape {
   int64_t in = 0;                                // channels
@@ -92,24 +94,6 @@ class Linear final : public torch::nn::Module {
 
 /// A container that names its children "0", "1", ...
 class Sequence final : public torch::nn::Module {};
-
-/// A net whose last layer is dropout and one linear layer, always named `fc`.
-class Classifier : public Net {
- public:
-  torch::Tensor head(const torch::Tensor& embedding) override;
-  int64_t embedding_size() const override { return fc_->weight.size(1); }
-  torch::Tensor head_weight() const override { return fc_->weight; }
-
- protected:
-  /// Call it last in the constructor, because of the order of registration.
-  void add_head(int64_t features, int64_t classes, double dropout);
-  /// The mean over all dimensions after the channel, in float32, or in float64 for float64.
-  static torch::Tensor pooled(const torch::Tensor& x);
-
- private:
-  std::shared_ptr<Linear> fc_;
-  double dropout_ = 0;
-};
 
 /// Max pooling of [N, C, T, H, W] in the dtype of the input. Autocast would convert bf16 to
 /// float32. That takes more time and gives the same values. Only the sums of gradients of

@@ -11,6 +11,8 @@
 #include "distal/base/testing.h"
 #include "distal/models/layers.h"
 #include "distal/models/model.h"
+#include "distal/models/model_options.h"
+#include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 
 namespace distal {

@@ -16,8 +16,10 @@
 #include "distal/base/error.h"
 #include "distal/base/hash.h"
 #include "distal/base/random.h"
+#include "distal/models/backbone.h"
 #include "distal/models/layers.h"
 #include "distal/models/model.h"
+#include "distal/models/model_options.h"
 #include "distal/models/weights.h"
 
 namespace distal {

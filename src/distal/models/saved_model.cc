@@ -6,6 +6,8 @@
 #include "distal/base/options.h"
 #include "distal/base/random.h"
 #include "distal/models/model.h"
+#include "distal/models/model_options.h"
+#include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 
 namespace distal {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "distal/base/catalogue.h"
+#include "distal/models/backbone.h"
 #include "distal/models/model.h"
 
 namespace distal {

@@ -4,6 +4,7 @@
 
 #include "distal/base/options.h"
 #include "distal/base/random.h"
+#include "distal/models/classifier.h"
 
 namespace distal {
 namespace {

@@ -7,9 +7,15 @@
 // conv1.0.0 spans space, conv1.0.1 is its norm, conv1.0.3 spans time (in the stem 0, 1, 3, with the
 // norm 4). Any clip length. Published numbers of parameters: width 64, 400 classes.
 
+#include <cstdint>
+
 #include "distal/models/layers.h"
+#include "distal/models/model_fwd.h"
 
 namespace distal {
+
+class OptionVisitor;
+class Random;
 
 enum class Span {
   space_time,  // 3x3x3

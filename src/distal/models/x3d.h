@@ -9,9 +9,13 @@
 // Deviation: the head's mean covers the whole map; PyTorchVideo's has the size of the published
 // crop and slides over larger pictures.
 
+#include "distal/models/backbone.h"
 #include "distal/models/model.h"
 
 namespace distal {
+
+class OptionVisitor;
+class Random;
 
 class X3dBackbone : public Backbone {
  public:

@@ -12,6 +12,8 @@
 #include "distal/base/progress.h"
 #include "distal/base/random.h"
 #include "distal/data/testing.h"
+#include "distal/models/model_options.h"
+#include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 #include "distal/oracles/ledger.h"
 #include "distal/oracles/teacher.h"

@@ -15,8 +15,10 @@
 #include "distal/base/catalogue.h"
 #include "distal/base/choice.h"
 #include "distal/base/nouns.h"
+#include "distal/base/random.h"
 #include "distal/data/clip_reader.h"
 #include "distal/models/model.h"
+#include "distal/models/model_fwd.h"
 #include "distal/tasks/task.h"
 
 namespace distal {

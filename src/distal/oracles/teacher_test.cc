@@ -13,6 +13,7 @@
 #include "distal/base/options.h"
 #include "distal/base/random.h"
 #include "distal/base/testing.h"
+#include "distal/models/backbone.h"
 #include "distal/models/model.h"
 #include "distal/oracles/teacher.h"
 #include "distal/oracles/torchscript_teacher.h"

@@ -7,6 +7,7 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include "distal/base/catalogue.h"
 #include "distal/base/random.h"
 #include "distal/models/layers.h"
 

@@ -25,6 +25,7 @@
 
 #include <torch/types.h>
 
+#include "distal/models/model_fwd.h"
 #include "distal/pretext/heads.h"
 #include "distal/pretext/options.h"
 #include "distal/train/fit.h"

@@ -6,8 +6,10 @@
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
+#include "distal/base/catalogue.h"
 #include "distal/base/document.h"
 #include "distal/base/random.h"
+#include "distal/models/backbone.h"
 #include "distal/models/model.h"
 #include "distal/pretext/taco.h"
 

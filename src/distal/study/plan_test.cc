@@ -10,6 +10,7 @@
 #include "distal/base/interrupted.h"
 #include "distal/base/progress.h"
 #include "distal/base/random.h"
+#include "distal/models/backbone.h"
 #include "distal/study/testing.h"
 
 namespace distal {

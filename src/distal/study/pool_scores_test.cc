@@ -7,6 +7,7 @@
 #include "distal/base/progress.h"
 #include "distal/base/random.h"
 #include "distal/learn/network_trainer.h"
+#include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 #include "distal/study/recipe_checks.h"
 #include "distal/study/testing.h"

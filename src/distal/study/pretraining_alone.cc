@@ -13,6 +13,7 @@
 #include "distal/learn/pace.h"
 #include "distal/lists/leaks.h"
 #include "distal/models/model.h"
+#include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 #include "distal/pretext/taco.h"
 

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "distal/base/progress.h"
+#include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 #include "distal/study/testing.h"
 

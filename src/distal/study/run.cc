@@ -7,6 +7,7 @@
 #include "distal/base/interrupted.h"
 #include "distal/base/progress.h"
 #include "distal/learn/network_trainer.h"
+#include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 #include "distal/oracles/ledger.h"
 #include "distal/study/dataset_file.h"

@@ -5,6 +5,7 @@
 #include "distal/base/progress.h"
 #include "distal/base/text.h"
 #include "distal/models/model.h"
+#include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 
 namespace distal {

@@ -5,6 +5,7 @@
 #include "distal/base/random.h"
 #include "distal/evaluation/metrics.h"
 #include "distal/learn/network_trainer.h"
+#include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 #include "distal/study/labeled_set.h"
 

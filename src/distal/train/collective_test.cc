@@ -13,6 +13,7 @@
 #include "distal/base/progress.h"
 #include "distal/base/testing.h"
 #include "distal/data/order.h"
+#include "distal/models/classifier.h"
 #include "distal/models/layers.h"
 #include "distal/models/weights.h"
 #include "distal/train/fit.h"

@@ -13,6 +13,8 @@
 #include "distal/base/random.h"
 #include "distal/base/testing.h"
 #include "distal/data/augmentation.h"
+#include "distal/models/backbone.h"
+#include "distal/models/classifier.h"
 #include "distal/models/device.h"
 #include "distal/models/layers.h"
 #include "distal/models/weights.h"

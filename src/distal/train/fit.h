@@ -8,8 +8,10 @@
 
 #include <torch/types.h>
 
+#include "distal/base/catalogue.h"
 #include "distal/base/options.h"
 #include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/data/batches.h"
 #include "distal/distill/loss.h"
 #include "distal/models/model.h"

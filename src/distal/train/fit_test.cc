@@ -14,6 +14,7 @@
 #include "distal/base/progress.h"
 #include "distal/base/random.h"
 #include "distal/data/testing.h"
+#include "distal/models/classifier.h"
 #include "distal/models/layers.h"
 #include "distal/models/weights.h"
 #include "distal/train/fit.h"

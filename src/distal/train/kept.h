@@ -4,7 +4,9 @@
 #include <optional>
 #include <string>
 
+#include "distal/base/catalogue.h"
 #include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/models/weights.h"
 
 namespace distal {

@@ -11,6 +11,8 @@
 
 #include <torch/types.h>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/models/model.h"
 #include "distal/models/weights.h"
 #include "distal/train/fit.h"

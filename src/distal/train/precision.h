@@ -9,6 +9,8 @@
 
 #include <torch/types.h>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/models/gate.h"
 
 namespace distal {

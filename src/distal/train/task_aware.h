@@ -10,6 +10,8 @@
 
 #include <memory>
 
+#include "distal/base/catalogue.h"
+#include "distal/base/random.h"
 #include "distal/data/augmentation.h"
 #include "distal/models/layers.h"
 #include "distal/train/fit.h"

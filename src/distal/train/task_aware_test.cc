@@ -9,6 +9,7 @@
 #include "distal/base/random.h"
 #include "distal/data/augmentation.h"
 #include "distal/data/testing.h"
+#include "distal/models/classifier.h"
 #include "distal/models/layers.h"
 #include "distal/models/weights.h"
 #include "distal/train/task_aware.h"

@@ -8,6 +8,7 @@
 
 #include <memory>
 
+#include "distal/models/model_fwd.h"
 #include "distal/train/fit.h"
 
 namespace distal {

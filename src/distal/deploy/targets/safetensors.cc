@@ -1,6 +1,7 @@
 #include <filesystem>
 
 #include "distal/deploy/export_target.h"
+#include "distal/models/saved_model.h"
 
 namespace distal::targets {
 namespace {

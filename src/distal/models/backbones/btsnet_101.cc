@@ -2,6 +2,7 @@
 
 #include "distal/base/catalogue.h"
 #include "distal/base/random.h"
+#include "distal/models/backbone.h"
 #include "distal/models/btsnet.h"
 
 namespace distal::backbones {

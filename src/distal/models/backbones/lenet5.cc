@@ -10,6 +10,8 @@
 #include "distal/base/catalogue.h"
 #include "distal/base/options.h"
 #include "distal/base/random.h"
+#include "distal/models/backbone.h"
+#include "distal/models/classifier.h"
 #include "distal/models/layers.h"
 
 namespace distal::backbones {

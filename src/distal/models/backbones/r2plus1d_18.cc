@@ -3,6 +3,7 @@
 
 #include "distal/base/catalogue.h"
 #include "distal/base/random.h"
+#include "distal/models/backbone.h"
 #include "distal/models/video_resnet.h"
 
 namespace distal::backbones {

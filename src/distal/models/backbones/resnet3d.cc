@@ -8,6 +8,8 @@
 #include "distal/base/error.h"
 #include "distal/base/options.h"
 #include "distal/base/random.h"
+#include "distal/models/backbone.h"
+#include "distal/models/classifier.h"
 #include "distal/models/residual.h"
 
 namespace distal::backbones {

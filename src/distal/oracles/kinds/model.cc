@@ -5,6 +5,7 @@
 #include "distal/base/catalogue.h"
 #include "distal/base/error.h"
 #include "distal/base/options.h"
+#include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 #include "distal/oracles/teacher.h"
 

@@ -1,0 +1,55 @@
+#pragma once
+// Models in files: weights (models/weights.h) and a side JSON.
+//
+// The side JSON of a model is its description in a file of the same stem. The weight file also
+// contains it in its metadata (`__metadata__`, name `distal`), which other readers of safetensors
+// ignore. Weights and description are therefore replaced in one rename.
+
+#include <string>
+#include <vector>
+
+#include "distal/base/document.h"
+#include "distal/base/error.h"
+#include "distal/models/model_fwd.h"
+#include "distal/models/model_options.h"
+
+namespace distal {
+
+/// Makes the side JSON: {"model": options as YAML text, "classes": [names], "input": options as
+/// YAML text}.
+std::string side_json(const ModelOptions& options, const std::vector<std::string>& classes,
+                      const std::string& input_yaml);
+
+/// Writes model.safetensors with the side JSON, then model.json for people and other programs. A
+/// kill at any instruction leaves the old model or the new model. model.json may then be missing.
+/// load_model does not need it.
+void save_model(const std::string& path, const Net& net, const std::string& side_json);
+
+struct SavedModel {
+  Model net;                         // in evaluation mode
+  ModelOptions options;              // init, init_keys and freeze are empty
+  std::vector<std::string> classes;  // names, in the order of the logits
+  std::string input_yaml;            // how clips were prepared
+  std::string side_json;             // the whole text
+};
+/// Reads the YAML options of a description in the file `place`. Throws Error, not UsageError,
+/// because the file is wrong and not the recipe.
+template <class T>
+void read_described(T& options, const std::string& yaml, const std::string& place) {
+  try {
+    read_options(options, yaml, place);
+  } catch (const UsageError& error) {
+    fail("{}; give the description that was written with the model", error.what());
+  }
+}
+
+/// Builds the network from the side JSON and loads the weights. If there is no side JSON, it uses
+/// the description in the weight file. Throws Error: no weight file, no description, an invalid
+/// file, two descriptions that differ in "model", "classes" or "input", weights that do not fit the
+/// network, or weights that are not finite. The weight file of another program may have no
+/// description.
+SavedModel load_model(const std::string& path);
+/// Reads only the side JSON of a file. Builds no network. Throws Error: missing or invalid.
+SavedModel load_description(const std::string& path);
+
+}  // namespace distal
