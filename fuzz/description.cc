@@ -1,6 +1,6 @@
-// models/weights.h: the description of a model, and the input that it names.
-#include "distal/data/batches.h"
-#include "distal/models/weights.h"
+// models/saved_model.h: the description of a model, and the input that it names.
+#include "distal/data/clip_reader.h"
+#include "distal/models/saved_model.h"
 #include "target.h"
 
 using namespace distal;

@@ -1,9 +1,10 @@
-// base/options.h: YAML and overrides, read into one field of each kind. What stands behind a zero
+// base/document.h: YAML and overrides, read into one field of each kind. What stands behind a zero
 // byte are overrides, one a line.
 #include "distal/base/options.h"
 
 #include <sstream>
 
+#include "distal/base/document.h"
 #include "target.h"
 
 using namespace distal;

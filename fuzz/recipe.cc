@@ -4,6 +4,7 @@
 
 #include <sstream>
 
+#include "distal/base/document.h"
 #include "distal/study/sweep.h"
 #include "target.h"
 

@@ -7,11 +7,15 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "distal/base/catalogue.h"
 #include "distal/base/files.h"
 #include "distal/base/npy.h"
+#include "distal/base/options.h"
 #include "distal/data/cache_file.h"
 #include "distal/data/probe_cache.h"
 #include "distal/evaluation/results.h"
+#include "distal/models/model_options.h"
+#include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 #include "distal/oracles/protocol.h"
 #include "distal/study/recipe.h"

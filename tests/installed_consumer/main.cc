@@ -2,6 +2,8 @@
 #include <iostream>
 
 #include <distal/active/strategy.h>
+#include <distal/base/choice.h>
+#include <distal/base/random.h>
 #include <distal/video/decoder.h>
 #include <distal/video/synthetic.h>
 

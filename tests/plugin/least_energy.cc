@@ -4,6 +4,7 @@
 
 #include <distal/active/kernels.h>
 #include <distal/base/plugin.h>
+#include <distal/base/random.h>
 
 namespace {
 

@@ -2,6 +2,7 @@
 
 #include <distal/active/strategy.h>
 #include <distal/base/plugin.h>
+#include <distal/base/random.h>
 
 namespace {
 

@@ -2,13 +2,14 @@
 // Clusterings of a pool that keep no table of distances: k-means, and average linkage. Pure
 // functions of their arguments.
 
+#include <cstdint>
 #include <vector>
 
 #include <torch/types.h>
 
-#include "distal/base/random.h"
-
 namespace distal {
+
+class Random;
 
 struct Clusters {
   torch::Tensor centres;  // [k, D], as the points

@@ -4,6 +4,7 @@
 // the size of the pool, because tables of distances are computed block by block. All functions are
 // pure. Letters: M clips of the pool, K classes, D features, L labelled clips.
 
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <vector>
@@ -12,9 +13,10 @@
 
 #include "distal/active/nearest_centre.h"
 #include "distal/active/strategy.h"
-#include "distal/base/random.h"
 
 namespace distal {
+
+class Random;
 
 /// The task's probabilities of the logits of the rows [begin, end) in float64 [rows, K], K >= 2.
 /// Throws Error with `strategy` and the first row that is not finite.

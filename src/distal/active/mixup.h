@@ -20,6 +20,7 @@
 //
 // Letters: N clips, P pairs, L lambdas, K classes, M mixes.
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
@@ -30,8 +31,10 @@
 #include "distal/base/options.h"
 #include "distal/base/random.h"
 #include "distal/tasks/task.h"
-
 namespace distal {
+
+class OptionVisitor;
+class Random;
 
 /// lambda x_i + (1 - lambda) x_j. score: the student's confidence, smaller is asked first (random:
 /// 0; unixkd: see there).

@@ -14,13 +14,14 @@
 // With one factor, squared differences are summed, so points far from the origin do not suffer from
 // cancellation.
 
+#include <cstdint>
 #include <vector>
 
 #include <torch/types.h>
 
-#include "distal/base/random.h"
-
 namespace distal {
+
+class Random;
 
 class NearestCentre {
  public:

@@ -41,6 +41,10 @@ PoolScores subset(const PoolScores& scores, const std::vector<int64_t>& rows) {
   return part;
 }
 
+std::optional<torch::Tensor> Strategy::score(const PoolScores&, Random) const {
+  return std::nullopt;
+}
+
 torch::Tensor Strategy::select(const PoolScores& scores, int64_t count, Random random) const {
   const int64_t pool = scores.size();
   if (pool == 0 || count <= 0) return torch::empty({0}, torch::kInt64);

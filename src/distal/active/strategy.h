@@ -3,6 +3,7 @@
 // sees pixels or labels of the pool. Strategies are a family with one file each in strategies/.
 // Letters: M clips of the pool, K classes, D features, L labelled clips, P forward passes.
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,12 +11,13 @@
 
 #include <torch/types.h>
 
-#include "distal/base/catalogue.h"
 #include "distal/base/interned.h"
-#include "distal/base/random.h"
 #include "distal/tasks/task.h"
 
 namespace distal {
+
+class OptionVisitor;
+class Random;
 
 struct PoolScores {
   const Task* task = &default_task();  // what logits and targets are
@@ -63,9 +65,7 @@ class Strategy {
   virtual ~Strategy() = default;
   /// The score of each clip, float64 [M]. Larger scores are asked first. nullopt if the strategy
   /// chooses sets of clips instead.
-  virtual std::optional<torch::Tensor> score(const PoolScores& scores, Random random) const {
-    return std::nullopt;
-  }
+  virtual std::optional<torch::Tensor> score(const PoolScores& scores, Random random) const;
   /// At most `count` distinct rows, int64, best first. The default takes the largest scores and
   /// breaks ties at random. Throws Error for NaN in the scores that it uses.
   virtual torch::Tensor select(const PoolScores& scores, int64_t count, Random random) const;

@@ -23,8 +23,6 @@
 #include <variant>
 #include <vector>
 
-#include "distal/base/error.h"
-
 namespace distal {
 
 /// The default limit of every number. Larger values could overflow in products or never end.

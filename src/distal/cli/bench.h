@@ -5,16 +5,15 @@
 #include <string>
 #include <vector>
 
-#include "distal/base/catalogue.h"
-#include "distal/base/random.h"
 #include "distal/cli/command.h"
 #include "distal/data/batches.h"
 #include "distal/infer/quantise.h"
-#include "distal/models/model.h"
 #include "distal/models/model_options.h"
 #include "distal/train/fit.h"
 
 namespace distal {
+
+class OptionVisitor;
 
 struct BenchRecipe {
   ListOptions list;

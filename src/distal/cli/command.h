@@ -11,7 +11,6 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "distal/base/document.h"
-#include "distal/base/options.h"
 #include "distal/base/progress.h"
 #include "distal/study/folder.h"
 #include "distal/study/plan.h"

@@ -12,12 +12,13 @@
 
 #include "distal/base/choice.h"
 #include "distal/base/nouns.h"
-#include "distal/base/options.h"
-#include "distal/base/random.h"
-#include "distal/data/augmentation.h"
 #include "distal/data/frame_view.h"
 
 namespace distal {
+
+class Augmentation;
+class OptionVisitor;
+class Random;
 
 struct AugmentOptions {
   // crop side relative to the short side, drawn uniformly; empty: centre crop

@@ -6,10 +6,11 @@
 #include <functional>
 #include <vector>
 
-#include "distal/base/random.h"
 #include "distal/data/batches.h"
 
 namespace distal {
+
+class Random;
 
 /// A clip float32 [3, T, H, W] in memory.
 struct ClipSize {

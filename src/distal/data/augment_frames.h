@@ -6,11 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "distal/base/options.h"
-#include "distal/base/random.h"
 #include "distal/data/augment_batch.h"
 
 namespace distal {
+
+class OptionVisitor;
+class Random;
 
 using FrameMap = std::vector<int64_t>;  // [T], of 0 .. T-1
 

@@ -5,15 +5,14 @@
 // mixes labels and teacher's probabilities by the share of the voxels. Letters: N clips, C
 // channels, T frames, H W pixels, K classes. Thread-safe.
 
+#include <cstdint>
 #include <string>
 #include <vector>
-
-#include "distal/base/catalogue.h"
-#include "distal/base/random.h"
 
 namespace distal {
 
 struct Batch;
+class Random;
 
 class Augmentation {
  public:

@@ -11,6 +11,8 @@
 
 namespace distal {
 
+class Random;
+
 /// Large tensors, as batches are read, that are used again once their last view is gone. Freed,
 /// small blocks that live longer would settle in their place, and with every video that is opened
 /// the process would grow by a batch. Thread-safe; what was taken may outlive it.

@@ -10,15 +10,15 @@
 #include <torch/types.h>
 
 #include "distal/base/nouns.h"
-#include "distal/base/random.h"
-#include "distal/data/augment.h"
 #include "distal/data/clip_reader.h"
-#include "distal/data/order.h"
 #include "distal/data/share.h"
 #include "distal/lists/lists.h"
 #include "distal/tasks/task.h"
 
 namespace distal {
+
+struct AugmentOptions;
+class Random;
 
 struct Batch {
   torch::Tensor clips;    // float32 [N, 3, T, H, W] in [-1, 1] (x / 127.5 - 1)
@@ -85,17 +85,20 @@ class TrainingBatches {
 class EvaluationBatches {
  public:
   EvaluationBatches(ClipReader& reader, std::span<const Clip> clips, LabelSpace labels,
-                    int64_t batch_size, int64_t threads,
-                    std::optional<AugmentOptions> augment = std::nullopt,
-                    Random random = Random(0));
+                    int64_t batch_size, int64_t threads);
+  EvaluationBatches(ClipReader& reader, std::span<const Clip> clips, LabelSpace labels,
+                    int64_t batch_size, int64_t threads, std::optional<AugmentOptions> augment,
+                    Random random);
   EvaluationBatches(ClipReader& reader, ClipRefs clips, LabelSpace labels, int64_t batch_size,
-                    int64_t threads, std::optional<AugmentOptions> augment = std::nullopt,
-                    Random random = Random(0));
+                    int64_t threads);
+  EvaluationBatches(ClipReader& reader, ClipRefs clips, LabelSpace labels, int64_t batch_size,
+                    int64_t threads, std::optional<AugmentOptions> augment, Random random);
   /// Takes ownership of the clips.
   EvaluationBatches(ClipReader& reader, std::vector<Clip>&& clips, LabelSpace labels,
-                    int64_t batch_size, int64_t threads,
-                    std::optional<AugmentOptions> augment = std::nullopt,
-                    Random random = Random(0));
+                    int64_t batch_size, int64_t threads);
+  EvaluationBatches(ClipReader& reader, std::vector<Clip>&& clips, LabelSpace labels,
+                    int64_t batch_size, int64_t threads, std::optional<AugmentOptions> augment,
+                    Random random);
   EvaluationBatches(ClipReader&, const std::vector<Clip>&&, LabelSpace, int64_t, int64_t) = delete;
   ~EvaluationBatches();
   std::optional<Batch> next();  // nothing at the end; throws CacheError

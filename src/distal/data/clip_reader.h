@@ -10,8 +10,6 @@
 #include <torch/types.h>
 
 #include "distal/base/nouns.h"
-#include "distal/base/options.h"
-#include "distal/base/random.h"
 #include "distal/data/frame_cache.h"
 #include "distal/data/frame_view.h"
 #include "distal/data/sampling.h"
@@ -19,6 +17,9 @@
 #include "distal/video/probe.h"
 
 namespace distal {
+
+class OptionVisitor;
+class Random;
 
 struct InputOptions {
   SamplingOptions sampling;

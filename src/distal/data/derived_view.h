@@ -3,10 +3,11 @@
 // same key: a mix of two (Active Mixup for clips, active/mixup.h) and fixed views of one, so that
 // what was answered is what is learned. Pure functions.
 
-#include "distal/base/random.h"
 #include "distal/data/frame_view.h"
 
 namespace distal {
+
+class Random;
 
 /// lambda a + (1 - lambda) b frame by frame, rounded, of the centre squares: T frames of S x S, S
 /// the least side of both. With fade > 0 lambda runs over the frames from lambda - x to lambda + x,

@@ -66,6 +66,20 @@ struct EvaluationBatches::State {
 };
 
 EvaluationBatches::EvaluationBatches(ClipReader& reader, std::span<const Clip> clips,
+                                     LabelSpace labels, int64_t batch_size, int64_t threads)
+    : EvaluationBatches(reader, refs_of(clips), labels, batch_size, threads) {}
+
+EvaluationBatches::EvaluationBatches(ClipReader& reader, ClipRefs clips, LabelSpace labels,
+                                     int64_t batch_size, int64_t threads)
+    : EvaluationBatches(reader, std::move(clips), labels, batch_size, threads, std::nullopt,
+                        Random(0)) {}
+
+EvaluationBatches::EvaluationBatches(ClipReader& reader, std::vector<Clip>&& clips,
+                                     LabelSpace labels, int64_t batch_size, int64_t threads)
+    : EvaluationBatches(reader, std::move(clips), labels, batch_size, threads, std::nullopt,
+                        Random(0)) {}
+
+EvaluationBatches::EvaluationBatches(ClipReader& reader, std::span<const Clip> clips,
                                      LabelSpace labels, int64_t batch_size, int64_t threads,
                                      std::optional<AugmentOptions> augment, Random random)
     : EvaluationBatches(reader, refs_of(clips), labels, batch_size, threads, std::move(augment),

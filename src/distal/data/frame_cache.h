@@ -17,12 +17,12 @@
 #include <span>
 #include <string>
 
-#include "distal/base/error.h"
-#include "distal/base/options.h"
 #include "distal/data/frame_view.h"
 #include "distal/video/probe.h"
 
 namespace distal {
+
+class OptionVisitor;
 
 struct CacheOptions {
   std::string folder = "";  // empty: ~/.cache/distal/frames (XDG_CACHE_HOME)

@@ -4,10 +4,11 @@
 
 #include <vector>
 
-#include "distal/base/progress.h"
 #include "distal/data/clip_reader.h"
 
 namespace distal {
+
+class Progress;
 
 /// ClipReader::read_ahead of each video's clips: two threads never wait for one video. Clips that
 /// are not filmed are left out, and videos that cannot be read go into the reader's quarantine.

@@ -3,14 +3,16 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "distal/base/nouns.h"
-#include "distal/base/options.h"
-#include "distal/base/random.h"
 #include "distal/video/probe.h"
 
 namespace distal {
+
+class OptionVisitor;
+class Random;
 
 /// The rule `even` divides the n frames of the clip into `frames` equal parts and takes one frame
 /// of each (Wang et al., TSN, ECCV 2016, arXiv 1608.00859; Zolfaghari et al., ECO, ECCV 2018, arXiv

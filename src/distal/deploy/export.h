@@ -7,11 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "distal/base/progress.h"
 #include "distal/deploy/export_target.h"
 #include "distal/infer/quantise.h"
 
 namespace distal {
+
+class Progress;
 
 /// Videos of the pool, in which the values that enter each layer are measured: `list` or `videos`.
 struct Int8Options {

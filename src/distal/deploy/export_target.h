@@ -10,12 +10,12 @@
 
 #include "distal/base/catalogue.h"
 #include "distal/base/files.h"
-#include "distal/base/random.h"
 #include "distal/infer/engine.h"
 #include "distal/infer/onnx.h"
-#include "distal/models/weights.h"
 
 namespace distal {
+
+struct SavedModel;
 
 /// What evaluates the files of a target in this program.
 struct FileReader {

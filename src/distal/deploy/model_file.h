@@ -6,17 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "distal/base/catalogue.h"
-#include "distal/base/progress.h"
-#include "distal/base/random.h"
 #include "distal/data/clip_reader.h"
 #include "distal/infer/engine.h"
 #include "distal/lists/lists.h"
 #include "distal/models/saved_model.h"
-#include "distal/models/weights.h"
 #include "distal/tasks/task.h"
 
 namespace distal {
+
+class Progress;
 
 /// An opened model file. saved.net is null if the file holds a graph (deploy/export_target.h). Its
 /// description is then in a file beside it.

@@ -2,12 +2,15 @@
 // What the losses that compare features share: features by name from both sides of a lesson,
 // brought to one size.
 
-#include "distal/base/catalogue.h"
-#include "distal/base/random.h"
+#include <cstdint>
+
+#include "distal/base/error.h"
 #include "distal/distill/loss.h"
 #include "distal/models/layers.h"
 
 namespace distal {
+
+class Random;
 
 /// Which features a loss compares: `embedding`, or a map by its name on either side.
 struct FeatureNames {

@@ -12,6 +12,10 @@ torch::Tensor total(const Losses& losses) {
   return sum;
 }
 
+std::shared_ptr<torch::nn::Module> DistillLoss::parts(const Lesson&, int64_t, Random) const {
+  return nullptr;
+}
+
 torch::Tensor at_least_float32(const torch::Tensor& logits) {
   return logits.scalar_type() == torch::kFloat64 ? logits : logits.to(torch::kFloat32);
 }

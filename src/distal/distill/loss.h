@@ -6,25 +6,23 @@
 // also gives features. A loss has no state. Modules that it trains or keeps belong to the training
 // loop. Thread-safe. Letters: N clips, C channels, T frames, H W pixels, K classes, D features.
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <torch/nn/module.h>
 #include <torch/types.h>
 
-#include "distal/base/catalogue.h"
-#include "distal/base/random.h"
-#include "distal/models/model.h"
+#include "distal/distill/loss_parts.h"
 #include "distal/models/output.h"
 #include "distal/tasks/task.h"
 
 namespace distal {
 
-/// Named parts of a loss. Training minimises their sum.
-using Losses = std::vector<std::pair<std::string, torch::Tensor>>;
-torch::Tensor total(const Losses& losses);
+class Random;
 
 /// Feature maps by their published names (Taps, models/layers.h): [N, C, T, H, W], or [N * T, C, H,
 /// W] for networks of single frames.
@@ -70,9 +68,7 @@ class DistillLoss {
   /// module is made on the CPU. The caller moves it to the device of the networks. `example` is a
   /// lesson of one clip with the right sizes. `samples` is the number of training samples.
   virtual std::shared_ptr<torch::nn::Module> parts(const Lesson& example, int64_t samples,
-                                                   Random random) const {
-    return nullptr;
-  }
+                                                   Random random) const;
   /// Stores the batch in a memory bank. Training calls it after `losses`, under no_grad.
   virtual void remember(const Lesson& lesson) const {}
 };

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "distal/base/random.h"
-
 namespace distal {
+
+class Random;
 
 struct Interval {
   double low = 0;

@@ -2,13 +2,12 @@
 // Engines evaluate trained models: LibTorch, or OpenVINO on the CPU (infer/openvino.h). Several
 // batches may be in flight, so decoding and evaluation overlap.
 
+#include <cstdint>
 #include <future>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "distal/base/catalogue.h"
-#include "distal/base/random.h"
-#include "distal/models/model.h"
 #include "distal/models/model_fwd.h"
 #include "distal/models/output.h"
 

@@ -6,12 +6,13 @@
 // Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018, arXiv
 // 1712.05877, eq. 14).
 
-#include "distal/base/catalogue.h"
-#include "distal/base/random.h"
+#include <cstdint>
+
 #include "distal/infer/onnx.h"
-#include "distal/models/model.h"
 
 namespace distal {
+
+class Net;
 
 /// The graph of `net` (on the processor) in evaluation mode for clips [3, T, H, W]. No other thread
 /// may use the net meanwhile; its mode and its parameters are left as they were. Weights are shared

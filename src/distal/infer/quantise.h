@@ -6,16 +6,18 @@
 // al., CVPR 2018, arXiv 1712.05877; ranges: Wu et al., "Integer Quantization for Deep Learning
 // Inference", 2020, arXiv 2004.09602, section 4).
 
+#include <cstdint>
 #include <limits>
 #include <string>
 #include <vector>
 
-#include "distal/base/options.h"
-#include "distal/base/progress.h"
 #include "distal/infer/onnx.h"
 #include "distal/tasks/task.h"
 
 namespace distal {
+
+class OptionVisitor;
+class Progress;
 
 struct QuantiseOptions {
   std::string range = "percentile";  // of what enters a layer, seen on the calibration clips

@@ -4,18 +4,18 @@
 // slices of weights included; a number that is another in the other trace depends on the batch and
 // is none.
 
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
 #include <torch/csrc/jit/ir/ir.h>
 
-#include "distal/base/catalogue.h"
-#include "distal/base/random.h"
-#include "distal/models/model.h"
-
 namespace distal {
+
+class Net;
 
 class Trace {
  public:

@@ -3,16 +3,14 @@
 
 #include <optional>
 
-#include "distal/base/catalogue.h"
-#include "distal/base/options.h"
-#include "distal/base/random.h"
 #include "distal/data/batches.h"
-#include "distal/models/model.h"
 #include "distal/models/model_options.h"
 #include "distal/pretext/options.h"
 #include "distal/train/fit.h"
 
 namespace distal {
+
+class OptionVisitor;
 
 /// How one network is made and trained.
 struct Learner {

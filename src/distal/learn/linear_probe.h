@@ -2,14 +2,17 @@
 // What frozen features are worth: a linear probe and a vote of nearest neighbours. Both are
 // deterministic.
 
+#include <cstdint>
+
 #include <torch/types.h>
 
 #include "distal/base/catalogue.h"
 #include "distal/base/random.h"
 #include "distal/models/model.h"
 #include "distal/tasks/task.h"
-
 namespace distal {
+
+class Net;
 
 struct LinearProbe {
   torch::Tensor weight, bias;  // float32 [K, D] [K], for the features as they came

@@ -10,9 +10,7 @@
 #include <set>
 
 #include "distal/base/choice.h"
-#include "distal/base/progress.h"
 #include "distal/data/clip_reader.h"
-#include "distal/distill/loss.h"
 #include "distal/infer/engine.h"
 #include "distal/learn/learner.h"
 #include "distal/learn/pretraining.h"
@@ -20,6 +18,10 @@
 #include "distal/models/model_fwd.h"
 
 namespace distal {
+
+class DistillLoss;
+class Progress;
+class Random;
 
 class NetworkTrainer final : public Trainer {
  public:

@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "distal/base/progress.h"
 #include "distal/data/clip_reader.h"
 #include "distal/learn/learner.h"
 
 namespace distal {
+
+class Progress;
+class Random;
 
 class Pretraining {
  public:

@@ -1,8 +1,6 @@
 #pragma once
 // For tests of what learns: small videos as labelled clips, networks compared.
 
-#include "distal/base/catalogue.h"
-#include "distal/base/random.h"
 #include "distal/data/testing.h"
 #include "distal/models/model.h"
 

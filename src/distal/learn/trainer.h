@@ -7,13 +7,14 @@
 #include <vector>
 
 #include "distal/base/choice.h"
-#include "distal/base/random.h"
 #include "distal/data/clip_reader.h"
-#include "distal/distill/loss.h"
 #include "distal/learn/learner.h"
 #include "distal/models/model_fwd.h"
 
 namespace distal {
+
+class DistillLoss;
+class Random;
 
 /// On the CPU, wherever the network lies.
 struct Predictions {

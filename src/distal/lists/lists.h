@@ -16,12 +16,13 @@
 #include <vector>
 
 #include "distal/base/nouns.h"
-#include "distal/base/options.h"
-#include "distal/base/progress.h"
 #include "distal/lists/quarantine.h"
 #include "distal/video/probe.h"
 
 namespace distal {
+
+class OptionVisitor;
+class Progress;
 
 inline constexpr const char* kUnlabelled = "unlabelled";
 

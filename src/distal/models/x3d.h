@@ -10,7 +10,6 @@
 // crop and slides over larger pictures.
 
 #include "distal/models/backbone.h"
-#include "distal/models/model.h"
 
 namespace distal {
 

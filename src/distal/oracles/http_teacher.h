@@ -5,10 +5,11 @@
 #include <memory>
 #include <string>
 
-#include "distal/base/options.h"
 #include "distal/oracles/teacher.h"
 
 namespace distal {
+
+class OptionVisitor;
 
 struct HttpOptions {
   std::string url;              // http://host:port/v2/models/NAME[/versions/V]

@@ -11,13 +11,14 @@
 #include <memory>
 #include <unordered_map>
 
-#include "distal/base/progress.h"
 #include "distal/data/clip_reader.h"
 #include "distal/oracles/answer_source.h"
 #include "distal/oracles/ledger_store.h"
 #include "distal/oracles/oracle.h"
 
 namespace distal {
+
+class Progress;
 
 /// The clips that may be asked about.
 struct AskedClips {

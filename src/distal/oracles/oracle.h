@@ -12,16 +12,15 @@
 
 #include <torch/types.h>
 
-#include "distal/base/catalogue.h"
 #include "distal/base/choice.h"
 #include "distal/base/nouns.h"
-#include "distal/base/random.h"
 #include "distal/data/clip_reader.h"
-#include "distal/models/model.h"
 #include "distal/models/model_fwd.h"
 #include "distal/tasks/task.h"
 
 namespace distal {
+
+class OptionVisitor;
 
 /// What others must know of a kind before they ask. The default is a teacher elsewhere that bills.
 struct OracleTraits {

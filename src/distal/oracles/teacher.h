@@ -10,10 +10,7 @@
 
 #include <torch/types.h>
 
-#include "distal/base/catalogue.h"
 #include "distal/base/error.h"
-#include "distal/base/random.h"
-#include "distal/models/model.h"
 #include "distal/models/model_fwd.h"
 #include "distal/oracles/oracle.h"
 

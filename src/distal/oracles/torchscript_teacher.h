@@ -6,10 +6,11 @@
 #include <memory>
 #include <string>
 
-#include "distal/base/options.h"
 #include "distal/oracles/teacher.h"
 
 namespace distal {
+
+class OptionVisitor;
 
 struct TorchscriptOptions {
   std::string path;       // the file

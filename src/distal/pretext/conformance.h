@@ -13,7 +13,6 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
-#include "distal/base/catalogue.h"
 #include "distal/base/progress.h"
 #include "distal/base/random.h"
 #include "distal/models/layers.h"

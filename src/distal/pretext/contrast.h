@@ -5,15 +5,15 @@
 // branch is a projection space with its own modules and memory. Letters: n queries, N keys, d
 // dimension of both, C clips of the pool.
 
+#include <cstdint>
 #include <memory>
 
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
-#include "distal/base/catalogue.h"
-#include "distal/base/random.h"
-
 namespace distal {
+
+class Random;
 
 struct ContrastBatch {
   torch::Tensor queries;   // float32 [n, d] as projected, of any length

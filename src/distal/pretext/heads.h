@@ -2,16 +2,16 @@
 // Heads for self-supervised pre-training on the features of a backbone. They are discarded
 // afterwards.
 
+#include <cstdint>
 #include <memory>
 
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
-#include "distal/base/catalogue.h"
-#include "distal/base/random.h"
-#include "distal/models/layers.h"
-
 namespace distal {
+
+class Linear;
+class Random;
 
 /// Linear, layer norm, ReLU, linear, for projections and predictors. Deviation: the papers have
 /// batch norm or no norm. Layer norm (without weights) also works for a single clip. Weights are

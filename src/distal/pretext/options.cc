@@ -54,6 +54,10 @@ void TaskChoice::visit(OptionVisitor& v) const {
   expect(task != nullptr, "the task is known");
 }
 
+bool TaskChoice::operator==(const TaskChoice& other) const {
+  return name == other.name && resolved(*this) == resolved(other);
+}
+
 PretextOptions::PretextOptions() {
   training.steps = 400;
   training.batch_size = 32;

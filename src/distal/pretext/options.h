@@ -11,20 +11,20 @@
 
 #include "distal/base/choice.h"
 #include "distal/data/augment.h"
-#include "distal/pretext/contrast.h"
-#include "distal/pretext/task.h"
 #include "distal/train/fit.h"
 
 namespace distal {
+
+class Contrast;
+class OptionVisitor;
+class PretextTask;
 
 struct TaskChoice {
   std::string name;
   double weight = 1;                                // lambda_t
   mutable std::shared_ptr<const PretextTask> task;  // made by `visit`, with its options
   void visit(OptionVisitor& v) const;               // the task's own fields stand beside these
-  bool operator==(const TaskChoice& other) const {
-    return name == other.name && resolved(*this) == resolved(other);
-  }
+  bool operator==(const TaskChoice& other) const;
  private:
   mutable std::shared_ptr<const void> options_;
 };

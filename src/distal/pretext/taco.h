@@ -26,11 +26,16 @@
 #include <torch/types.h>
 
 #include "distal/models/model_fwd.h"
+#include "distal/pretext/contrast.h"
 #include "distal/pretext/heads.h"
 #include "distal/pretext/options.h"
 #include "distal/train/fit.h"
 
 namespace distal {
+
+class Linear;
+class PretextTask;
+class Random;
 
 class Taco final : public Objective {
  public:

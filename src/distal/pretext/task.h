@@ -5,14 +5,14 @@
 // T frames of the network from it. Letters: N views, S frames of a view, T frames of a clip, m
 // clips of a view, D features. Thread-safe.
 
+#include <cstdint>
 #include <vector>
 
 #include <torch/types.h>
 
-#include "distal/base/catalogue.h"
-#include "distal/base/random.h"
-
 namespace distal {
+
+class Random;
 
 class PretextTask {
  public:

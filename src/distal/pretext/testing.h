@@ -6,7 +6,6 @@
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
-#include "distal/base/catalogue.h"
 #include "distal/base/document.h"
 #include "distal/base/random.h"
 #include "distal/models/backbone.h"

@@ -4,11 +4,12 @@
 
 #include <memory>
 
-#include "distal/base/progress.h"
 #include "distal/oracles/ledger.h"
 #include "distal/study/recipe.h"
 
 namespace distal {
+
+class Progress;
 
 struct Dataset {
   Classes classes;

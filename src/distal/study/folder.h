@@ -4,10 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "distal/base/progress.h"
 #include "distal/study/run.h"
 
 namespace distal {
+
+class Progress;
 
 struct RunOptions {
   std::string folder;

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "distal/base/progress.h"
-
 namespace distal {
+
+class Progress;
 
 /// What a job is told beyond the command line of the run that starts it.
 struct Job {

@@ -9,6 +9,8 @@
 
 namespace distal {
 
+class Random;
+
 struct LabeledSet {
   std::vector<Sample> samples;
   std::set<std::string>

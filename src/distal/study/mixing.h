@@ -11,6 +11,8 @@
 
 namespace distal {
 
+class Random;
+
 struct ChosenMixes {
   std::vector<Clip> clips;
   int64_t forwards = 0;  // mixes that the student predicted to choose these

@@ -10,6 +10,8 @@
 
 namespace distal {
 
+class Progress;
+
 struct Plan {
   int64_t cells = 0, trainings = 0;
   int64_t answers = 0;                  // at most

@@ -19,6 +19,8 @@
 
 namespace distal {
 
+class Random;
+
 /// A student between two rounds.
 struct Student {
   Model net;         // null where nobody wants it

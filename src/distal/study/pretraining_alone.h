@@ -6,10 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "distal/base/progress.h"
 #include "distal/study/recipe.h"
 
 namespace distal {
+
+class Progress;
 
 /// Whether `distal train` has nothing but pre-training to do: a pretext section, and a pool without
 /// a single label.

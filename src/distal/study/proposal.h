@@ -6,6 +6,8 @@
 
 namespace distal {
 
+class Progress;
+
 struct Proposal {
   std::string text;          // the recipe, YAML with comments
   double minutes = 0;        // about how long it takes here

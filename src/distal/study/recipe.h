@@ -16,14 +16,15 @@
 #include "distal/active/strategy.h"
 #include "distal/base/choice.h"
 #include "distal/base/document.h"
-#include "distal/base/options.h"
 #include "distal/data/batches.h"
-#include "distal/distill/loss.h"
 #include "distal/learn/learner.h"
 #include "distal/oracles/oracle.h"
 #include "distal/video/synthetic.h"
 
 namespace distal {
+
+class DistillLoss;
+class OptionVisitor;
 
 struct SyntheticData {  // written into data.root when absent
   SyntheticSet set;     // videos are square: the height equals the width

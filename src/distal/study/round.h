@@ -5,10 +5,13 @@
 #include <chrono>
 #include <functional>
 
+#include "distal/base/error.h"
 #include "distal/study/pool_scores.h"
 #include "distal/study/trial_record.h"
 
 namespace distal {
+
+class Random;
 
 /// What `work` returns; adds the seconds it took to `seconds`.
 template <class Work>

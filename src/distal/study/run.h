@@ -3,11 +3,12 @@
 // round after round. Every trial (arm, seed) is a run of the store and continues where it was
 // killed.
 
-#include "distal/base/progress.h"
 #include "distal/evaluation/results.h"
 #include "distal/study/dataset.h"
 
 namespace distal {
+
+class Progress;
 
 struct RunPlace {
   std::string folder;  // report and models; made when absent

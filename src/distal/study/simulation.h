@@ -13,6 +13,9 @@
 
 namespace distal {
 
+class DistillLoss;
+class Random;
+
 /// Sums up the seconds of what it is asked to train and to predict. What a NetworkTrainer finds
 /// again costs nothing here either.
 class SimulatedTrainer final : public Trainer {

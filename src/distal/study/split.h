@@ -7,10 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "distal/base/progress.h"
 #include "distal/study/recipe.h"
 
 namespace distal {
+
+class Progress;
 
 struct ProcessorSplit {
   int64_t jobs = 1;     // trials at once, each a process

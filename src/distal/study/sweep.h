@@ -1,12 +1,14 @@
 #pragma once
 // A grid of arms: which pool, how many rounds, how many answers.
 
+#include <cstdint>
 #include <vector>
 
 #include "distal/base/document.h"
-#include "distal/base/options.h"
 
 namespace distal {
+
+class OptionVisitor;
 
 /// Each list that is not empty becomes an axis; each arm of the recipe is run at every point of the
 /// grid, tested against the control arm of the same point. `answers` is the sum over all rounds (so

@@ -9,6 +9,8 @@
 
 namespace distal {
 
+class Progress;
+
 struct WhoAnswers {
   std::unique_ptr<OpenOracle> oracle;
   std::string line;      // for the report

@@ -7,6 +7,9 @@
 
 namespace distal {
 
+class Progress;
+class Random;
+
 /// What the trials of one process have in common.
 struct TrialSetup {
   const Study& study;

@@ -1,6 +1,6 @@
 #pragma once
 // Data parallelism. Several processes, called ranks, train one network together. Each rank computes
-// gradients for its share of every batch (Share, data/order.h). All ranks take the same step with
+// gradients for its share of every batch (Share, data/share.h). All ranks take the same step with
 // the mean of the gradients. Source: Li et al., "PyTorch Distributed", VLDB 2020, arXiv 2006.15704,
 // section 3.
 //

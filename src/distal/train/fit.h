@@ -6,18 +6,19 @@
 #include <string>
 #include <vector>
 
+#include <torch/nn/module.h>
 #include <torch/types.h>
 
-#include "distal/base/catalogue.h"
-#include "distal/base/options.h"
-#include "distal/base/progress.h"
-#include "distal/base/random.h"
 #include "distal/data/batches.h"
-#include "distal/distill/loss.h"
-#include "distal/models/model.h"
+#include "distal/distill/loss_parts.h"
 #include "distal/train/collective.h"
 
 namespace distal {
+
+class Net;
+class OptionVisitor;
+class Progress;
+class Random;
 
 struct TrainingOptions {
   int64_t steps = 240;

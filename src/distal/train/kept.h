@@ -4,12 +4,11 @@
 #include <optional>
 #include <string>
 
-#include "distal/base/catalogue.h"
-#include "distal/base/progress.h"
-#include "distal/base/random.h"
 #include "distal/models/weights.h"
 
 namespace distal {
+
+class Progress;
 
 /// What save_checked left at `path`; nothing where there is no such file, or where it is not what
 /// was written: cut, damaged, unreadable. Such a file is removed and said, since training again

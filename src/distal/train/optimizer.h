@@ -11,13 +11,12 @@
 
 #include <torch/types.h>
 
-#include "distal/base/catalogue.h"
-#include "distal/base/random.h"
-#include "distal/models/model.h"
 #include "distal/models/weights.h"
 #include "distal/train/fit.h"
 
 namespace distal {
+
+class Net;
 
 class Optimizer {
  public:

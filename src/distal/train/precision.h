@@ -9,11 +9,11 @@
 
 #include <torch/types.h>
 
-#include "distal/base/catalogue.h"
-#include "distal/base/random.h"
 #include "distal/models/gate.h"
 
 namespace distal {
+
+class Net;
 
 class Precision {
  public:

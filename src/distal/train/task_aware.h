@@ -10,13 +10,14 @@
 
 #include <memory>
 
-#include "distal/base/catalogue.h"
-#include "distal/base/random.h"
-#include "distal/data/augmentation.h"
-#include "distal/models/layers.h"
 #include "distal/train/fit.h"
 
 namespace distal {
+
+class Augmentation;
+class Linear;
+class Net;
+class Random;
 
 class TaskAware final : public Objective {
  public:

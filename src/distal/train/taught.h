@@ -8,10 +8,13 @@
 
 #include <memory>
 
+#include "distal/distill/loss.h"
 #include "distal/models/model_fwd.h"
 #include "distal/train/fit.h"
 
 namespace distal {
+
+class Random;
 
 class Taught final : public Objective {
  public:
