@@ -1,5 +1,5 @@
 #pragma once
-// What a training minimises, in named parts.
+// The parts of a loss.
 
 #include <string>
 #include <utility>
@@ -9,7 +9,7 @@
 
 namespace distal {
 
-/// Named parts of a loss; what is minimised is their sum.
+/// Named parts of a loss. Training minimises their sum.
 using Losses = std::vector<std::pair<std::string, torch::Tensor>>;
 torch::Tensor total(const Losses& losses);
 
