@@ -27,7 +27,8 @@ struct Options {
   bool flag = false;
   int64_t count = 3;
   double length_s = 1;
-  std::string name = "a", kind = "red";
+  std::string name = "a";
+  std::string kind = "red";
   std::optional<int64_t> maybe;
   std::optional<double> perhaps;
   std::vector<int64_t> numbers;

@@ -9,7 +9,8 @@ using namespace distal;
 
 namespace {
 
-constexpr int64_t kClips = 2, kClasses = 3;
+constexpr int64_t kClips = 2;
+constexpr int64_t kClasses = 3;
 
 }  // namespace
 

@@ -31,8 +31,9 @@ bool is_plain(std::string_view text, std::string_view kept) {
 }  // namespace
 
 DISTAL_FUZZ_TARGET(input) {
-  const std::string valid = valid_utf8(input), line = printable(input),
-                    lines = printable_lines(input);
+  const std::string valid = valid_utf8(input);
+  const std::string line = printable(input);
+  const std::string lines = printable_lines(input);
   fuzz::require(is_utf8(valid) && is_utf8(line) && is_utf8(lines), "text is UTF-8");
   fuzz::require(valid == input || !is_utf8(input), "valid text stays as it is");
   fuzz::require(is_plain(line, "") && is_plain(lines, "\n\t"), "text holds no control characters");

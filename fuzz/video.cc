@@ -7,7 +7,8 @@ using namespace distal;
 
 namespace {
 
-constexpr int64_t kShortSide_px = 16, kMostFrames = 12;
+constexpr int64_t kShortSide_px = 16;
+constexpr int64_t kMostFrames = 12;
 
 }  // namespace
 

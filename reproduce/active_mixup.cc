@@ -58,7 +58,8 @@ TrainingOptions lenet_training(int64_t steps, double learning_rate) {
 // for longer.
 struct Best {
   TrainingOptions training = lenet_training(16'000, 0.1);
-  double lambda_low = 0.1, lambda_high = 0.9;
+  double lambda_low = 0.1;
+  double lambda_high = 0.9;
   bool flipped_mixes = true;
   int64_t padding = 1;
   void visit(OptionVisitor& v) const {
@@ -72,9 +73,12 @@ struct Best {
 };
 
 struct Settings {
-  int64_t real = 2000, pairs = 400'000, padding = 1;
+  int64_t real = 2000;
+  int64_t pairs = 400'000;
+  int64_t padding = 1;
   std::vector<int64_t> answers = {10'000, 20'000, 40'000};
-  TrainingOptions teacher = lenet_training(8000, 0.05), student = lenet_training(6000, 0.1);
+  TrainingOptions teacher = lenet_training(8000, 0.05);
+  TrainingOptions student = lenet_training(6000, 0.1);
   Best best;
   void visit(OptionVisitor& v) const {
     v("real", real, "real images, N", at_least(10));
@@ -201,8 +205,9 @@ Reproduction::Reproduction(Settings settings, const std::string& data, std::stri
 // in the same folder.
 std::string Reproduction::settings_of(const std::string& arm) const {
   Settings copy = settings_;
-  const bool taught = arm != "labels", mixes = taught && arm != "kd",
-             chosen = arm == "c1" || arm == "c2";
+  const bool taught = arm != "labels";
+  const bool mixes = taught && arm != "kd";
+  const bool chosen = arm == "c1" || arm == "c2";
   std::string all = fmt::format("{} {}", revision(), validate_);
   if (taught) all += resolved(copy.teacher);
   if (arm == "teacher")
@@ -407,10 +412,14 @@ void require(const Settings& settings, int64_t images) {
 }
 
 struct Arguments {
-  std::string data = "/usr/share/datasets/fashion-mnist", out = "active_mixup", json;
+  std::string data = "/usr/share/datasets/fashion-mnist";
+  std::string out = "active_mixup";
+  std::string json;
   std::vector<std::string> arms = kArms, sets;
-  int64_t seeds = 5, threads = 2;
-  bool validate = false, memory = false;
+  int64_t seeds = 5;
+  int64_t threads = 2;
+  bool validate = false;
+  bool memory = false;
   double fraction = 1;
 };
 

@@ -125,8 +125,8 @@ torch::Tensor augmented(const torch::Tensor& pixels, const torch::Tensor& rows, 
   for (int64_t n = 0; n < rows.size(0); ++n) {
     Random draw = random.stream("augment", static_cast<uint64_t>(first + n));
     const bool flip = draw.below(2) == 1;
-    const int64_t down = draw.below(2 * padding + 1) - padding,
-                  right = draw.below(2 * padding + 1) - padding;
+    const int64_t down = draw.below(2 * padding + 1) - padding;
+    const int64_t right = draw.below(2 * padding + 1) - padding;
     shift(from + row[n] * kSide * kSide, to + n * kSide * kSide, down, right, flip);
   }
   return out;

@@ -12,7 +12,8 @@
 
 namespace distal::reproduce {
 
-constexpr int64_t kClasses = 10, kSide = 32;
+constexpr int64_t kClasses = 10;
+constexpr int64_t kSide = 32;
 
 struct Images {
   torch::Tensor pixels;  // uint8 [N, 32, 32]

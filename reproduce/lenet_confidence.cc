@@ -11,10 +11,15 @@ namespace {
 
 // The first pooled map is 14 x 14, the second convolution's output 10 x 10, pooled 5 x 5. Mixes lie
 // innermost, those of a pair side by side: kAtOnce pairs are as many vectors as lambdas.
-constexpr int64_t kMap = 14, kPooled = 5, kKernel = 5, kCorners = 4;
+constexpr int64_t kMap = 14;
+constexpr int64_t kPooled = 5;
+constexpr int64_t kKernel = 5;
+constexpr int64_t kCorners = 4;
 constexpr int64_t kAtOnce = 8;  // with the usual grid 88 mixes, whose first maps take 207 kB
 constexpr int64_t kPairs = 32;  // pairs whose last layers are one matrix product each
-constexpr int64_t kChannels = 4, kVectors = 3;  // 12 sums in registers
+// 12 sums in registers
+constexpr int64_t kChannels = 4;
+constexpr int64_t kVectors = 3;
 
 typedef float Lanes __attribute__((vector_size(32), aligned(4), may_alias));
 constexpr int64_t kLanes = 8;
@@ -34,7 +39,8 @@ DISTAL_CLONES void mix_maps(const float* const* first, const float* const* secon
                             int64_t stride) {
   for (int64_t place = 0; place < places; ++place) {
     for (int64_t pair = 0; pair < kAtOnce; ++pair) {
-      const float *i = first[pair] + place * kCorners, *j = second[pair] + place * kCorners;
+      const float* i = first[pair] + place * kCorners;
+      const float* j = second[pair] + place * kCorners;
       float* out = maps + place * stride + pair * count;
       for (int64_t t = 0; t < count; t += kLanes) {
         const Lanes lambda = *reinterpret_cast<const Lanes*>(lambdas + t);
@@ -160,8 +166,9 @@ LenetConfidence::LenetConfidence(Net& net, const torch::Tensor& pixels) {
   weight_ = of["fc.weight"];
   bias_ = of["fc.bias"].unsqueeze(1);
 
-  const auto i = torch::arange(std::min<int64_t>(images_, 8)), j = i.flip(0),
-             lambdas = torch::tensor({0.3f, 0.7f});
+  const auto i = torch::arange(std::min<int64_t>(images_, 8));
+  const auto j = i.flip(0);
+  const auto lambdas = torch::tensor({0.3f, 0.7f});
   const auto student = [&net](const torch::Tensor& mixes) {
     return net.forward(mixes).logits.softmax(1);
   };
@@ -172,9 +179,11 @@ LenetConfidence::LenetConfidence(Net& net, const torch::Tensor& pixels) {
 
 torch::Tensor LenetConfidence::operator()(const torch::Tensor& i, const torch::Tensor& j,
                                           const torch::Tensor& lambdas) const {
-  const int64_t pairs = i.size(0), count = lambdas.size(0);
+  const int64_t pairs = i.size(0);
+  const int64_t count = lambdas.size(0);
   auto confidences = torch::empty({pairs, count});
-  const int64_t *rows_i = i.const_data_ptr<int64_t>(), *rows_j = j.const_data_ptr<int64_t>();
+  const int64_t* rows_i = i.const_data_ptr<int64_t>();
+  const int64_t* rows_j = j.const_data_ptr<int64_t>();
   at::parallel_for(0, (pairs + kPairs - 1) / kPairs, 1, [&](int64_t begin, int64_t end) {
     const c10::InferenceMode no_grad;
     for (int64_t first = begin * kPairs; first < std::min(end * kPairs, pairs); first += kPairs) {
@@ -188,8 +197,10 @@ torch::Tensor LenetConfidence::operator()(const torch::Tensor& i, const torch::T
 
 torch::Tensor LenetConfidence::block(const int64_t* i, const int64_t* j, int64_t pairs,
                                      const torch::Tensor& lambdas) const {
-  const int64_t count = lambdas.size(0), places = kMap * kMap * first_, mixes = kAtOnce * count,
-                stride = mixes + kLanes;
+  const int64_t count = lambdas.size(0);
+  const int64_t places = kMap * kMap * first_;
+  const int64_t mixes = kAtOnce * count;
+  const int64_t stride = mixes + kLanes;
   const auto grid = torch::constant_pad_nd(lambdas, {0, kLanes});
   const auto maps = torch::empty({places, stride});
   const int64_t parts = (pairs + kAtOnce - 1) / kAtOnce;

@@ -10,7 +10,10 @@
 namespace distal::reproduce {
 namespace {
 
-constexpr int64_t kKernel = 5, kMap = 28, kPooled = 14, kPlaces = kPooled * kPooled;
+constexpr int64_t kKernel = 5;
+constexpr int64_t kMap = 28;
+constexpr int64_t kPooled = 14;
+constexpr int64_t kPlaces = kPooled * kPooled;
 constexpr int16_t kNone = -1;
 constexpr int64_t kLanes = 8;  // a row of 5 weights, padded to what a register holds
 
@@ -33,10 +36,10 @@ MapRow map_row(const float* image, int64_t y, const float* weight, float bias) {
 // window begins; kNone: none above 0.
 void pool(const MapRow& top, const MapRow& bottom, int64_t y, float* out, int16_t* winner) {
   for (int64_t x = 0; x < kPooled; ++x) {
-    const bool right_top = top[2 * x + 1] > top[2 * x],
-               right_bottom = bottom[2 * x + 1] > bottom[2 * x];
-    const float upper = right_top ? top[2 * x + 1] : top[2 * x],
-                lower = right_bottom ? bottom[2 * x + 1] : bottom[2 * x];
+    const bool right_top = top[2 * x + 1] > top[2 * x];
+    const bool right_bottom = bottom[2 * x + 1] > bottom[2 * x];
+    const float upper = right_top ? top[2 * x + 1] : top[2 * x];
+    const float lower = right_bottom ? bottom[2 * x + 1] : bottom[2 * x];
     const bool low = lower > upper;
     const float largest = low ? lower : upper;
     const int64_t column = 2 * x + (low ? right_bottom : right_top);
@@ -51,11 +54,13 @@ struct FirstLayer : torch::autograd::Function<FirstLayer> {
   static torch::Tensor forward(torch::autograd::AutogradContext* context,
                                const torch::Tensor& images, const torch::Tensor& weight,
                                const torch::Tensor& bias) {
-    const int64_t count = images.size(0), channels = weight.size(0);
+    const int64_t count = images.size(0);
+    const int64_t channels = weight.size(0);
     auto maps = torch::empty({count, channels, kPooled, kPooled});
     auto winners = torch::empty(maps.sizes(), torch::kInt16);
-    const float *pixels = images.const_data_ptr<float>(), *w = weight.const_data_ptr<float>(),
-                *b = bias.const_data_ptr<float>();
+    const float* pixels = images.const_data_ptr<float>();
+    const float* w = weight.const_data_ptr<float>();
+    const float* b = bias.const_data_ptr<float>();
     float* out = maps.mutable_data_ptr<float>();
     int16_t* winner = winners.mutable_data_ptr<int16_t>();
     for (int64_t map = 0; map < count * channels; ++map) {
@@ -76,13 +81,17 @@ struct FirstLayer : torch::autograd::Function<FirstLayer> {
                                                  const torch::autograd::variable_list& gradients) {
     const auto saved = context->get_saved_variables();
     const auto gradient = gradients[0].contiguous();
-    const int64_t count = gradient.size(0), channels = gradient.size(1);
+    const int64_t count = gradient.size(0);
+    const int64_t channels = gradient.size(1);
     const auto pixels = torch::constant_pad_nd(
         saved[0].flatten(), {0, kLanes});  // the last row of the last window is read in full lanes
-    auto weight = torch::zeros({channels, kKernel, kLanes}), bias = torch::zeros({channels});
-    const float *from = gradient.const_data_ptr<float>(), *source = pixels.const_data_ptr<float>();
+    auto weight = torch::zeros({channels, kKernel, kLanes});
+    auto bias = torch::zeros({channels});
+    const float* from = gradient.const_data_ptr<float>();
+    const float* source = pixels.const_data_ptr<float>();
     const int16_t* winner = saved[1].const_data_ptr<int16_t>();
-    float *to = weight.mutable_data_ptr<float>(), *to_bias = bias.mutable_data_ptr<float>();
+    float* to = weight.mutable_data_ptr<float>();
+    float* to_bias = bias.mutable_data_ptr<float>();
     for (int64_t map = 0; map < count * channels; ++map, from += kPlaces, winner += kPlaces) {
       const int64_t channel = map % channels;
       add(source + map / channels * kSide * kSide, from, winner, to + channel * kKernel * kLanes,

@@ -126,8 +126,8 @@ std::string text(const Evidence& evidence) {
 }
 
 nlohmann::ordered_json to_json(const Evidence& evidence) {
-  nlohmann::ordered_json cells = nlohmann::ordered_json::array(),
-                         comparisons = nlohmann::ordered_json::array();
+  nlohmann::ordered_json cells = nlohmann::ordered_json::array();
+  nlohmann::ordered_json comparisons = nlohmann::ordered_json::array();
   const auto bound = [](double value) {
     return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json();
   };

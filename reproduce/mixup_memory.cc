@@ -15,7 +15,9 @@ using Clock = std::chrono::steady_clock;
 
 struct Measured {
   int64_t mixes = 0;
-  double seconds = 0, cpu_s = 0, peak_mb = 0;
+  double seconds = 0;
+  double cpu_s = 0;
+  double peak_mb = 0;
   double rate() const { return static_cast<double>(mixes) / seconds; }
   double cpu_rate() const { return static_cast<double>(mixes) / cpu_s; }
 };
@@ -66,8 +68,8 @@ int64_t two_arrays(Net& net, const torch::Tensor& pixels) {
     j.push_back(pool.pair(pair).second);
   }
   const auto values = pixels.to(torch::kFloat32).div_(127.5).sub_(1);
-  const auto first = values.index_select(0, torch::tensor(i, torch::kInt64)),
-             second = values.index_select(0, torch::tensor(j, torch::kInt64));
+  const auto first = values.index_select(0, torch::tensor(i, torch::kInt64));
+  const auto second = values.index_select(0, torch::tensor(j, torch::kInt64));
   const auto lambdas = MixupOptions().lambdas();
   std::vector<torch::Tensor> scores;
   for (const double lambda : lambdas) {
@@ -104,10 +106,9 @@ void measure_memory(const Images& images, const MemoryOptions& options) {
   const auto student = [&](const torch::Tensor& mixes) {
     return net->forward(mixes.expand({-1, 3, -1, -1, -1})).logits.softmax(1);
   };
-  const int64_t clips = real.size(0),
-                pairs = std::max<int64_t>(
-                    1, std::llround(options.fraction *
-                                    static_cast<double>(MixPool(clips, {}).pairs())));
+  const int64_t clips = real.size(0);
+  const int64_t pairs = std::max<int64_t>(
+      1, std::llround(options.fraction * static_cast<double>(MixPool(clips, {}).pairs())));
   const int64_t few = std::min(options.arrays_real, clips);
   const auto fast = measure([&] {
     return streamed(LenetConfidence(*net, real), clips, pairs, 45'056);

@@ -170,7 +170,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batch_norm(
   const auto here = [](const optional<at::Tensor>& t) {
     return t && t->defined() ? t->cpu() : at::Tensor();
   };
-  const at::Tensor mean_here = here(mean), variance_here = here(variance);
+  const at::Tensor mean_here = here(mean);
+  const at::Tensor variance_here = here(variance);
   const auto [y, save_mean, save_inverse] = at::native_batch_norm(
       x.cpu(), here(weight), here(bias), mean_here, variance_here, training, momentum, epsilon);
   if (training && mean_here.defined()) mean->copy_(mean_here);

@@ -42,10 +42,16 @@ struct ReferenceServer::State {
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
 
   mutable std::mutex mutex;  // guards what follows, and `answer`
-  int64_t fails = 0, stalls = 0, drops = 0, texts = 0, dribbles = 0, responses = 0;
+  int64_t fails = 0;
+  int64_t stalls = 0;
+  int64_t drops = 0;
+  int64_t texts = 0;
+  int64_t dribbles = 0;
+  int64_t responses = 0;
   int fail_status = 503;
   std::string retry_after, text;
-  double stall_s = 0, dribble_s = 0;
+  double stall_s = 0;
+  double dribble_s = 0;
   std::vector<Request> requests;
   std::map<std::string, Kept> kept;  // by idempotency key
   Bill bill;

@@ -21,7 +21,10 @@ class ReferenceServer {
   /// a time.
   using Answer = std::function<torch::Tensor(const torch::Tensor& clips)>;
   struct Options {
-    std::string model = "teacher", version = "1", input = "clips", output = "probabilities";
+    std::string model = "teacher";
+    std::string version = "1";
+    std::string input = "clips";
+    std::string output = "probabilities";
     bool binary = true;      // offers the extension binary_tensor_data
     bool nested = false;     // writes JSON data as nested lists, which the protocol allows
     double work_s = 0;       // how long the work on a request takes
@@ -52,7 +55,9 @@ class ReferenceServer {
   std::vector<Request> requests() const;  // every inference that arrived, failed ones too
 
   struct Bill {
-    int64_t requests = 0, clips = 0;  // that were worked on
+    // that were worked on
+    int64_t requests = 0;
+    int64_t clips = 0;
   };
   Bill bill() const;
 

@@ -105,7 +105,8 @@ class Reader final : public OptionVisitor {
     seen_.insert(name);
     const Yaml* at = node_->find(name);
     if (at == nullptr) return;
-    const std::string key = prefix_ + name, spot = at->place.text();
+    const std::string key = prefix_ + name;
+    const std::string spot = at->place.text();
     std::visit([&](auto* target) { read(*at, writable(*target), key, spot, range, words); }, field);
   }
 

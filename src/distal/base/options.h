@@ -7,9 +7,9 @@
 //   }
 //
 // One visitor reads a recipe (base/document.h). It refuses an unknown key, a wrong type or a value
-// out of range as `file:line:column: problem, fix`. Other visitors write the resolved values as YAML,
-// and describe the options for the help and the reference. Sections nest. A section may be absent
-// (std::optional).
+// out of range as `file:line:column: problem, fix`. Other visitors write the resolved values as
+// YAML, and describe the options for the help and the reference. Sections nest. A section may be
+// absent (std::optional).
 
 #include <concepts>
 #include <cstdint>

@@ -84,7 +84,8 @@ void ConsoleProgress::draw(bool last) {
   const std::string text = printable(
       fmt::format("{} {}/{} {} {:.3g}/s{} {}", what_, done_, total_, unit_, rate, left, note_));
   if (terminal_) {
-    const int64_t width = 20, full = total_ > 0 ? std::min(width, width * done_ / total_) : 0;
+    const int64_t width = 20;
+    const int64_t full = total_ > 0 ? std::min(width, width * done_ / total_) : 0;
     to_stderr(fmt::format("\r\033[K[{}{}] {}{}", std::string(full, '='),
                           std::string(width - full, ' '), text, last ? "\n" : ""));
   } else {

@@ -28,7 +28,10 @@ struct BenchRecipe {
 struct BenchArguments {
   std::string data;
   std::vector<std::string> sets;
-  int64_t clips = 64, batch = 8, threads = 0, repeats = 3;
+  int64_t clips = 64;
+  int64_t batch = 8;
+  int64_t threads = 0;
+  int64_t repeats = 3;
   bool json = false;
   void add_to(CLI::App& command);
 };

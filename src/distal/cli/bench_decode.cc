@@ -20,8 +20,10 @@ struct DecodeArguments {
 void bench_decode(const DecodeArguments& arguments) {
   const EndAtOnce makes_nothing;
   at::set_num_threads(1);
-  double probe_s = 0, read_s = 0;
-  int64_t frames = 0, bad = 0;
+  double probe_s = 0;
+  double read_s = 0;
+  int64_t frames = 0;
+  int64_t bad = 0;
   nlohmann::ordered_json means = nlohmann::ordered_json::object();
   for (const Row& row : read_rows(arguments.data + "/" + arguments.list, "", /*labelled=*/false)) {
     check_interrupted();

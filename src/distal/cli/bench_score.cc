@@ -53,7 +53,8 @@ class ScoreBench {
     if (ready_.empty()) fail("{}: no clip of it can be read", of_.recipe.list.csv);
     const auto sizes = ready_[0].sizes().slice(1).vec();
     const OpenvinoOptions automatic{.batch = arguments_.batch, .threads = arguments_.threads};
-    OpenvinoOptions f32 = automatic, bf16 = automatic;
+    OpenvinoOptions f32 = automatic;
+    OpenvinoOptions bf16 = automatic;
     f32.precision = "f32";
     bf16.precision = "bf16";
     add("libtorch f32", [&] { return libtorch_engine(net); });

@@ -53,10 +53,14 @@ struct RecipeArguments {
   std::string recipe, data, weights, store = "sqlite:distal.db", out;
   std::vector<std::string> sets;
   // threads, jobs: 0: as measured at the first start (study/split.h) and kept in the folder
-  int64_t seed = -1, threads = 0, jobs = 0;
+  int64_t seed = -1;
+  int64_t threads = 0;
+  int64_t jobs = 0;
   std::string share;   // I/N: run only this share of the trials; a run without it collects them
   int64_t job_of = 0;  // id of the process that started this one as a job
-  bool dry_run = false, quiet = false, json = false;
+  bool dry_run = false;
+  bool quiet = false;
+  bool json = false;
   bool untrusted = false;  // nothing in the recipe may execute code
 
   void add_to(CLI::App& command);

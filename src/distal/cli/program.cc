@@ -98,8 +98,9 @@ std::string subcommands_meant(const CLI::App& app) {
 
 // What CLI11 found wrong, in our words: its own speak of types and counts.
 std::string in_words(const CLI::App& app, const CLI::ParseError& error) {
-  const std::string text = error.what(), name = text.substr(0, text.find_first_of(": ")),
-                    rest = text.substr(std::min(text.find(": "), text.size()));
+  const std::string text = error.what();
+  const std::string name = text.substr(0, text.find_first_of(": "));
+  const std::string rest = text.substr(std::min(text.find(": "), text.size()));
   if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
     const std::string pair =
         rest.empty() ? text : rest.substr(2);  // "Could not convert: --jobs = x"
@@ -124,7 +125,8 @@ std::string in_words(const CLI::App& app, const CLI::ParseError& error) {
 
 // What LibTorch could not do: with its words, which are a stack's, goes what they say of memory.
 std::string in_words(const c10::Error& error) {
-  const std::string text = error.what_without_backtrace(), mark = "you tried to allocate ";
+  const std::string text = error.what_without_backtrace();
+  const std::string mark = "you tried to allocate ";
   const size_t at = text.find(mark);
   if (at == std::string::npos) return "";
   double bytes = 0;

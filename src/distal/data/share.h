@@ -8,7 +8,8 @@ namespace distal {
 /// The rows of each batch that one of several ranks reads: rank, rank + ranks, ... All ranks
 /// together read each row once.
 struct Share {
-  int64_t rank = 0, ranks = 1;
+  int64_t rank = 0;
+  int64_t ranks = 1;
   /// The number of rows of the rank. At least 1 if batch_size >= ranks.
   int64_t rows(int64_t batch_size) const { return (batch_size - rank + ranks - 1) / ranks; }
   /// The position, in the order of samples, of row `row` of this rank in step `step`.

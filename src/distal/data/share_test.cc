@@ -60,7 +60,8 @@ TEST_F(SharedBatches, HaveTogetherTheClipsAndDrawsOfOneRank) {
   AugmentOptions augment;
   augment.flip = 0.5;
   augment.brightness = 0.3;
-  constexpr int64_t kSize = 5, kRanks = 2;
+  constexpr int64_t kSize = 5;
+  constexpr int64_t kRanks = 2;
   for (const bool balanced : {false, true}) {
     const auto whole = batches(samples_, augment, balanced, kSize, 2, {});
     std::vector<std::unique_ptr<TrainingBatches>> parts;
@@ -97,7 +98,9 @@ TEST_F(SharedBatches, AreChangedByEachRanksOwnDraws) {
     TrainingBatches batches(still, {samples_[0]}, 2, 2, augment, false, Random(7), 0, 0, 1, share);
     return batches.next().clips[0];
   };
-  const torch::Tensor alone = first_of({}), first = first_of({0, 2}), second = first_of({1, 2});
+  const torch::Tensor alone = first_of({});
+  const torch::Tensor first = first_of({0, 2});
+  const torch::Tensor second = first_of({1, 2});
   EXPECT_TRUE(first.equal(alone));
   EXPECT_FALSE(second.equal(first));
 }
@@ -105,7 +108,8 @@ TEST_F(SharedBatches, AreChangedByEachRanksOwnDraws) {
 TEST_F(SharedBatches, AreTakenToAnotherDeviceWhole) {
   AugmentOptions augment;
   const Batch batch = batches(samples_, augment, false, 3, 2, {})->next();
-  const Batch same = batch.to(torch::kCPU), shapes = batch.to(torch::kMeta);
+  const Batch same = batch.to(torch::kCPU);
+  const Batch shapes = batch.to(torch::kMeta);
   EXPECT_EQ(same.clips.const_data_ptr(), batch.clips.const_data_ptr());
   for (const auto* tensor : {&shapes.clips, &shapes.targets, &shapes.rows, &shapes.weights,
                              &shapes.teacher, &shapes.second}) {

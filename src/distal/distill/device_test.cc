@@ -99,7 +99,8 @@ class EveryLossOnDevice : public ::testing::TestWithParam<std::string> {
 };
 
 TEST_P(EveryLossOnDevice, IsWhatItIsOnTheCpu) {
-  const Learned here = learn(torch::kCPU), there = learn(fake_device());
+  const Learned here = learn(torch::kCPU);
+  const Learned there = learn(fake_device());
   ASSERT_EQ(there.losses.size(), here.losses.size());
   for (size_t i = 0; i < here.losses.size(); ++i) {
     EXPECT_NEAR(there.losses[i], here.losses[i], 1e-10 * (1 + std::abs(here.losses[i])));

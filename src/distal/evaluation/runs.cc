@@ -67,7 +67,8 @@ void require_comparable(const NamedRun& first, const NamedRun& other) {
     const auto [x, y] = std::mismatch(a.begin(), a.end(), b.begin());
     return fmt::format("{} (number {}: {} and {})", what, x - a.begin() + 1, *x, *y);
   };
-  const Results &a = first.results, &b = other.results;
+  const Results& a = first.results;
+  const Results& b = other.results;
   if (a.classes != b.classes) refuse(differs(a.classes, b.classes, "their classes"));
   if (a.test_videos != b.test_videos)
     refuse(differs(a.test_videos, b.test_videos, "the videos of their test clips"));

@@ -48,7 +48,8 @@ class TrainerOnDevice : public ::testing::Test {
   }
 
   void expect_alike(const std::string& learner) {
-    const Trained here = train(learner, "cpu"), there = train(learner, "hpu:0");
+    const Trained here = train(learner, "cpu");
+    const Trained there = train(learner, "hpu:0");
     EXPECT_EQ(there.device, fake_device());
     for (const auto& [a, b] : {std::pair(here.predictions.logits, there.predictions.logits),
                                std::pair(here.predictions.embeddings, there.predictions.embeddings),

@@ -28,12 +28,14 @@ LinearProbe linear_probe(const torch::Tensor& features, const torch::Tensor& pro
                          const torch::Tensor& weights, double c, const Task& task) {
   expect(features.size(0) == probabilities.size(0) && features.size(0) == weights.size(0),
          "a row of each for every clip");
-  const torch::Tensor raw = features.detach().to(torch::kFloat64), mean = raw.mean(0),
-                      deviation = raw.std(0, /*unbiased=*/false);
+  const torch::Tensor raw = features.detach().to(torch::kFloat64);
+  const torch::Tensor mean = raw.mean(0);
+  const torch::Tensor deviation = raw.std(0, /*unbiased=*/false);
   const torch::Tensor scale =
       torch::where(deviation > kConstant, 1 / deviation, torch::zeros_like(deviation));
-  const torch::Tensor x = (raw - mean) * scale, p = probabilities.to(torch::kFloat64),
-                      w = weights.to(torch::kFloat64);
+  const torch::Tensor x = (raw - mean) * scale;
+  const torch::Tensor p = probabilities.to(torch::kFloat64);
+  const torch::Tensor w = weights.to(torch::kFloat64);
   const double mass = w.sum().item<double>();
 
   const torch::AutoGradMode gradient(true);
@@ -63,7 +65,8 @@ LinearProbe linear_probe(const torch::Tensor& features, const torch::Tensor& pro
 void set_classifier(Net& net, const LinearProbe& probe) {
   const torch::NoGradGuard no_grad;
   const auto parameters = net.named_parameters();
-  const auto *weight = parameters.find("fc.weight"), *bias = parameters.find("fc.bias");
+  const auto* weight = parameters.find("fc.weight");
+  const auto* bias = parameters.find("fc.bias");
   expect(weight && bias && weight->sizes() == probe.weight.sizes(),
          "the classifier is one linear layer named fc");
   weight->copy_(probe.weight);

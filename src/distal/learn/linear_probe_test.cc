@@ -32,8 +32,9 @@ Data clouds(int64_t count, uint64_t seed) {
 
 // The gradient of the penalised loss at the probe, in the standardised space where it was found.
 double slope_at(const Data& data, const LinearProbe& probe, double c) {
-  const auto x = data.features.to(torch::kFloat64), mean = x.mean(0),
-             deviation = x.std(0, /*unbiased=*/false).clamp_min(1e-12);
+  const auto x = data.features.to(torch::kFloat64);
+  const auto mean = x.mean(0);
+  const auto deviation = x.std(0, /*unbiased=*/false).clamp_min(1e-12);
   const auto weight = (probe.weight.to(torch::kFloat64) * deviation).detach().requires_grad_();
   const auto bias = (probe.bias.to(torch::kFloat64) + probe.weight.to(torch::kFloat64).matmul(mean))
                         .detach()
@@ -58,7 +59,8 @@ TEST(LinearProbe, FindsTheOptimum) {
 }
 
 TEST(LinearProbe, TellsCloudsApartAsWellAsTheyCanBe) {
-  const Data known = clouds(300, 1), test = clouds(300, 2);
+  const Data known = clouds(300, 1);
+  const Data test = clouds(300, 2);
   const auto probe = linear_probe(known.features, known.truth, known.weights);
   EXPECT_GT(accuracy(probe.logits(test.features), test.labels),
             0.68);  // the best possible is 0.766
@@ -69,8 +71,8 @@ TEST(LinearProbe, TellsCloudsApartAsWellAsTheyCanBe) {
 
 TEST(LinearProbe, DoesNotDependOnTheScaleOfFeatures) {
   const Data data = clouds(60, 1);
-  const auto scale = torch::tensor({1e-3f, 1.f, 1e3f, 1.f}),
-             shift = torch::tensor({5.f, 0.f, -2.f, 0.f});
+  const auto scale = torch::tensor({1e-3f, 1.f, 1e3f, 1.f});
+  const auto shift = torch::tensor({5.f, 0.f, -2.f, 0.f});
   const auto plain = linear_probe(data.features, data.truth, data.weights).logits(data.features);
   const auto other = data.features * scale + shift;
   const auto scaled = linear_probe(other, data.truth, data.weights).logits(other);

@@ -146,7 +146,8 @@ Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& l
   const std::string stem = fmt::format(
       "{}/{}", folder_,
       training_fingerprint(*net, fitted, loss, reader_.options(), samples, random, teacher));
-  const std::string finished = stem + ".safetensors", checkpoint = stem + ".checkpoint.safetensors";
+  const std::string finished = stem + ".safetensors";
+  const std::string checkpoint = stem + ".checkpoint.safetensors";
   if (const auto kept = load_kept(finished, progress_)) {
     load_into(*net, *kept);
     net->eval();
@@ -368,7 +369,8 @@ Predictions NetworkTrainer::read_and_predict(Net& net, const ClipRefs& clips,
   Predictions all = of_nothing();
   all.rows = torch::empty({std::ssize(clips)}, torch::kInt64);
   std::deque<std::future<Output>> under_way;
-  int64_t read = 0, done = 0;
+  int64_t read = 0;
+  int64_t done = 0;
   const auto take_first = [&] {
     const Output output = under_way.front().get();
     under_way.pop_front();

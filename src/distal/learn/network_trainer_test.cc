@@ -59,7 +59,8 @@ class LearningTest : public ::testing::Test {
 };
 
 TEST_F(LearningTest, AClipsFeaturesDoNotDependOnWhatElseWasAskedBefore) {
-  Start whole(*this, "whole"), parts(*this, "parts");
+  Start whole(*this, "whole");
+  Start parts(*this, "parts");
   const Model net = learner_.model.build(2, Random(1));
   const Predictions all = whole.learning.predict(*net, learner_, clips_);
   parts.learning.predict(*net, learner_, {clips_[7]});
@@ -73,10 +74,11 @@ TEST_F(LearningTest, AFrozenGraphPredictsWhatTheNetworkDoesAndPassesOverWhatCann
   std::ofstream(clips_[13].video) << "no video any more";
   learner_.model.freeze.clear();
   const Model net = learner_.model.build(2, Random(1));
-  Start plain(*this, "plain"), frozen(*this, "frozen");
+  Start plain(*this, "plain");
+  Start frozen(*this, "frozen");
   frozen.learning.worth_freezing = 1;
-  const Predictions expected = plain.learning.predict(*net, learner_, clips_),
-                    found = frozen.learning.predict(*net, learner_, clips_);
+  const Predictions expected = plain.learning.predict(*net, learner_, clips_);
+  const Predictions found = frozen.learning.predict(*net, learner_, clips_);
   EXPECT_EQ(found.rows.size(0), 29);
   EXPECT_TRUE(found.rows.equal(expected.rows));
   EXPECT_TRUE(torch::allclose(found.logits, expected.logits, 1e-4, 1e-6));
@@ -89,13 +91,13 @@ TEST_F(LearningTest, AStrategyIsShownWhatTheNetworkComputesInThePrecisionItTrain
   const Model net = learner_.model.build(2, Random(1));
   Start start(*this, "score");
   const std::vector<Clip> few(clips_.begin(), clips_.begin() + 2);
-  const auto whole = start.learning.predict(*net, learner_, clips_).logits,
-             alone = start.learning.score(*net, learner_, refs_of(few)).logits;
+  const auto whole = start.learning.predict(*net, learner_, clips_).logits;
+  const auto alone = start.learning.score(*net, learner_, refs_of(few)).logits;
   EXPECT_TRUE(alone.equal(whole.slice(0, 0, 2))) << "few clips are not worth a graph";
   if (!openvino_present()) GTEST_SKIP() << "built without OpenVINO";
   start.learning.worth_freezing = 12;
-  const auto scored = start.learning.score(*net, learner_, refs_of(clips_)).logits,
-             beside = start.learning.score(*net, learner_, refs_of(few), 12).logits;
+  const auto scored = start.learning.score(*net, learner_, refs_of(clips_)).logits;
+  const auto beside = start.learning.score(*net, learner_, refs_of(few), 12).logits;
   EXPECT_TRUE(torch::allclose(scored, whole, 0.05, 0.05));
   EXPECT_EQ(torch::allclose(scored, whole, 1e-4, 1e-6), !cpu_has_bf16());
   EXPECT_TRUE(torch::allclose(beside, scored.slice(0, 0, 2), 1e-4, 1e-6)) << "as the many are";
@@ -108,8 +110,10 @@ TEST_F(LearningTest, ClipsAreReadBeforeTheyAreLearnedFrom) {
   learner_.model.freeze.clear();
   learner_.training.steps = 1;
   learner_.training.batch_size = 6;
-  Start sees_all(*this, "all"), sees_some(*this, "some");
-  const auto first = samples({0, 1, 2, 3, 4, 5}), others = samples({6, 7, 8, 9, 10, 11, 0});
+  Start sees_all(*this, "all");
+  Start sees_some(*this, "some");
+  const auto first = samples({0, 1, 2, 3, 4, 5});
+  const auto others = samples({6, 7, 8, 9, 10, 11, 0});
   sees_all.learning.train(learner_, loss_, first, Random(1), "all");
   EXPECT_EQ(sees_all.reader.counts().decoded_frames, 6 * 8) << "what training may ask for";
   EXPECT_EQ(sees_all.reader.counts().misses, 6) << "each video once";
@@ -119,7 +123,8 @@ TEST_F(LearningTest, ClipsAreReadBeforeTheyAreLearnedFrom) {
 }
 
 TEST_F(LearningTest, WhatATrainingYieldsDependsOnItsSamplesTheirOrderAndTheSeed) {
-  Start first(*this, "first"), again(*this, "again");
+  Start first(*this, "first");
+  Start again(*this, "again");
   const auto train = [&](Start& at, std::vector<int> rows, uint64_t seed) {
     return at.learning.train(learner_, loss_, samples(rows), Random(seed), "test");
   };

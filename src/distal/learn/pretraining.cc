@@ -32,7 +32,8 @@ std::string pretraining_fingerprint(const Net& fresh, PretextOptions pretext, In
 
 void copy_weights(const Net& from, const Net& to, bool with_classifier) {
   const torch::NoGradGuard no_grad;
-  const auto sources = state(from), targets = state(to);
+  const auto sources = state(from);
+  const auto targets = state(to);
   for (size_t i = 0; i < sources.size(); ++i) {
     if (with_classifier || !targets[i].first.starts_with("fc."))
       targets[i].second.copy_(sources[i].second);
@@ -66,7 +67,8 @@ void Pretraining::start(Net& net, const Learner& learner, int64_t classes, Rando
       fmt::format("{}/pretext-{}", folder_,
                   pretraining_fingerprint(*trained, pretext, views(pretext), input_.sampling.frames,
                                           pool_, random));
-  const std::string finished = stem + ".safetensors", checkpoint = stem + ".checkpoint.safetensors";
+  const std::string finished = stem + ".safetensors";
+  const std::string checkpoint = stem + ".checkpoint.safetensors";
   account_.clear();
   if (const auto kept = load_kept(finished, progress_)) {
     load_into(*trained, *kept);
@@ -92,7 +94,8 @@ InputOptions Pretraining::views(const PretextOptions& pretext) const {
 void Pretraining::require_long_enough(ClipReader& reader) {
   const SamplingOptions& sampling = reader.options().sampling;
   const int64_t wanted = (sampling.frames - 1) * sampling.stride + 1;
-  int64_t readable = 0, short_ones = 0;
+  int64_t readable = 0;
+  int64_t short_ones = 0;
   for (const Clip& clip : pool_) {
     check_interrupted();
     try {

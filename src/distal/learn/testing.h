@@ -27,7 +27,8 @@ inline std::vector<float> truth_of(const Clip& clip) {
 
 /// Equal weights, of parameters whose names begin with `prefix`.
 inline bool same(const Net& a, const Net& b, const std::string& prefix = "") {
-  const auto of_a = state(a), of_b = state(b);
+  const auto of_a = state(a);
+  const auto of_b = state(b);
   for (size_t i = 0; i < of_a.size(); ++i) {
     if (of_a[i].first.starts_with(prefix) && !of_a[i].second.equal(of_b[i].second)) return false;
   }

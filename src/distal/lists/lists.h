@@ -34,8 +34,10 @@ struct ListOptions {
 };
 
 struct ClipOptions {
-  std::string unit = "video";         // video (or the span of its row), or segment
-  double length_s = 8, stride_s = 8;  // of segments
+  std::string unit = "video";  // video (or the span of its row), or segment
+  // of segments
+  double length_s = 8;
+  double stride_s = 8;
   void visit(OptionVisitor& v) const;
   bool operator==(const ClipOptions&) const = default;
 };

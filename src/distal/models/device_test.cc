@@ -118,8 +118,10 @@ std::string fingerprint_of(const Tensors& tensors) {
 TEST(WeightsOnDevice, HaveTheFingerprintAndTheFileThatTheyHaveOnTheCpu) {
   const TemporaryFolder folder;
   const Model net = make<Backbone>("resnet3d", "depth: 10, width: 4")->build(4, Random(1));
-  const std::string print = fingerprint_of(state(*net)), sum = checksum_of(state(*net), {});
-  const std::string here = folder / "here.safetensors", there = folder / "there.safetensors";
+  const std::string print = fingerprint_of(state(*net));
+  const std::string sum = checksum_of(state(*net), {});
+  const std::string here = folder / "here.safetensors";
+  const std::string there = folder / "there.safetensors";
   save_checked(here, state(*net));
   net->to(fake_device());
   EXPECT_EQ(fingerprint_of(state(*net)), print);

@@ -22,9 +22,11 @@ namespace distal {
 namespace {
 
 using ExchangeClock = std::chrono::steady_clock;
-constexpr double kLongestConnect_s = 10, kLongestExchange_s = 1e6;
-constexpr auto kLook = std::chrono::milliseconds(10), kLookAtHeaders = std::chrono::milliseconds(1),
-               kFarewell = std::chrono::milliseconds(500);
+constexpr double kLongestConnect_s = 10;
+constexpr double kLongestExchange_s = 1e6;
+constexpr auto kLook = std::chrono::milliseconds(10);
+constexpr auto kLookAtHeaders = std::chrono::milliseconds(1);
+constexpr auto kFarewell = std::chrono::milliseconds(500);
 constexpr int kReceiveBuffer = 64 << 10;
 // httplib matches the status line with std::regex, which recurses for each letter; a line of
 // kMostHeaderBytes and what is under way needs more than the usual 8 MB. Only what is touched costs
@@ -273,7 +275,8 @@ HttpReply HttpServer::exchange(HttpRequest wanted) {
   state_->line->begin_to_count();
   const auto ended = exchange->ended.get_future();
   const pthread_t talking = start_talking(exchange);
-  const auto began = ExchangeClock::now(), end = began + microseconds(state_->timeout_s);
+  const auto began = ExchangeClock::now();
+  const auto end = began + microseconds(state_->timeout_s);
   std::string trouble;
   try {
     while (trouble.empty() && ended.wait_for(exchange->headers_there ? kLook : kLookAtHeaders) !=

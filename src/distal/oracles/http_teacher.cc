@@ -23,11 +23,14 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 using Json = nlohmann::json;
-constexpr double kLongestBackoff_s = 60, kLongestWait_s = 1e6, kWorthSaying_s = 1;
+constexpr double kLongestBackoff_s = 60;
+constexpr double kLongestWait_s = 1e6;
+constexpr double kWorthSaying_s = 1;
 constexpr int64_t kMostMetadataBytes = 1 << 20;
 // A number of an answer as JSON takes 25 bytes at most, with a line of its own and deep indentation
 // 64; the rest is for other tensors that a server adds, and for names.
-constexpr int64_t kMostBytesOfANumber = 64, kMostBytesBesides = 4 << 20;
+constexpr int64_t kMostBytesOfANumber = 64;
+constexpr int64_t kMostBytesBesides = 4 << 20;
 constexpr size_t kLongestVersion = 500;
 
 Clock::time_point after(double seconds) {
@@ -354,7 +357,8 @@ class HttpTeacher final : public Teacher {
   /// Sends until the answer is 200; throws Error when that cannot be, the tries are used up, or
   /// waiting would exceed timeout_s x retries.
   HttpReply accepted(const HttpRequest& request, int64_t clips) const {
-    double backoff_s = options_.backoff_s, patience_s = longest_wait_s();
+    double backoff_s = options_.backoff_s;
+    double patience_s = longest_wait_s();
     bool never_sent = clips > 0;
     const auto at_work_until = after(options_.timeout_s);
     for (int64_t tries = 1;; ++tries) {
@@ -388,8 +392,8 @@ class HttpTeacher final : public Teacher {
   double wait(const HttpReply& reply, const std::string& problem, double backoff_s,
               double patience_s) const {
     patience_s = std::max(0.0, patience_s);
-    const double asked_s = retry_after_s(reply),
-                 wait_s = std::max(asked_s, std::min(backoff_s, patience_s));
+    const double asked_s = retry_after_s(reply);
+    const double wait_s = std::max(asked_s, std::min(backoff_s, patience_s));
     if (asked_s > patience_s)
       fail(
           "{}: {}; the server asks to wait {:.0f} s (Retry-After: {}), longer than the {:g} s left "

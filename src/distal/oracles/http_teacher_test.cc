@@ -249,7 +249,8 @@ class HostileServer {
 
   bool one_request(int client) {
     std::string text;
-    size_t end = 0, length = 0;
+    size_t end = 0;
+    size_t length = 0;
     while ((end = text.find("\r\n\r\n")) == std::string::npos || text.size() < end + 4 + length) {
       char part[65536];
       const ssize_t got = ::recv(client, part, sizeof part, 0);
@@ -283,7 +284,8 @@ TEST(HttpTeacher, ReadsNoMoreThanAnAnswerTakes) {
   struct Case {
     std::string what, head, more, want;
   };
-  const std::string blanks(1 << 16, ' '), line(1 << 16, 'x');
+  const std::string blanks(1 << 16, ' ');
+  const std::string line(1 << 16, 'x');
   std::string headers;
   while (headers.size() < 1 << 16) headers += "a: b\r\n";
   const std::vector<Case> cases = {
@@ -400,8 +402,8 @@ TEST(HttpTeacher, NamesWhatIsWrongInAnAnswerAndThatItWasPaid) {
 // A proxy's page says nothing of whether the request reached the teacher: it is sent again under
 // its key.
 TEST(HttpTeacher, CallsAWebPageThatAndNoPaidAnswer) {
-  const std::string html = "HTTP/1.1 200 OK\r\nContent-Type: Text/HTML; charset=utf-8",
-                    plain = "HTTP/1.1 200 OK";
+  const std::string html = "HTTP/1.1 200 OK\r\nContent-Type: Text/HTML; charset=utf-8";
+  const std::string plain = "HTTP/1.1 200 OK";
   const std::vector<std::pair<std::string, std::string>> pages = {
       {"<html><body>Please sign in</body></html>", plain},
       {"\n <!doctype html>", plain},
@@ -826,7 +828,9 @@ TEST(Protocol, WritesTextWhateverTheNames) {
 }
 
 TEST(Protocol, KeepsSeveralTensorsApart) {
-  const auto a = torch::rand({2, 3}), b = torch::rand({4}), none = torch::rand({0, 5});
+  const auto a = torch::rand({2, 3});
+  const auto b = torch::rand({4});
+  const auto none = torch::rand({0, 5});
   protocol::Message message;
   protocol::append(message, "inputs", "a", a, true);
   protocol::append(message, "inputs", "json", b, false);

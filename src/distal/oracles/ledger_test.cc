@@ -24,8 +24,8 @@ struct Bill {
   std::vector<Sent> sent;                     // every request that arrived
   std::map<std::string, torch::Tensor> paid;  // what each key was billed for
   int64_t clips = 0;                          // that were billed
-  int64_t breaks_after = -1,
-          not_finite = -1;  // which request from here loses its answer; which row is NaN, once
+  int64_t breaks_after = -1;                  // which request from here loses its answer
+  int64_t not_finite = -1;                    // which row is NaN, once
   int64_t most_clips = 100;
   bool unusable = false;  // answers with another request's answer, say
 };
@@ -286,7 +286,8 @@ TEST_F(LedgerTest, TellsTheHiddenTruth) {
 struct Desk {
   struct Paper {
     size_t clips = 0;
-    bool answered = false, settled = false;
+    bool answered = false;
+    bool settled = false;
     int64_t not_finite = -1;  // which row of its answers is NaN
   };
   std::map<std::string, Paper> papers;  // by key
@@ -430,7 +431,8 @@ TEST_F(AnswersLaterTest, LosesNoReplyWhereAnotherEndsTheRun) {
 class CountingStore final : public LedgerStore {
  public:
   struct Counts {
-    int64_t look_ups = 0, changes = 0;
+    int64_t look_ups = 0;
+    int64_t changes = 0;
   };
   explicit CountingStore(Counts& counts) : counts_(counts) {}
 

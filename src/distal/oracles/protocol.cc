@@ -111,8 +111,9 @@ torch::Tensor from_raw(const Message& message, const char* list, const nlohmann:
     if (&other == &entry) break;
     offset += std::clamp<int64_t>(binary_size(other), 0, std::ssize(message.raw) + 1);
   }
-  const int64_t bytes = binary_size(entry), want = c10::multiply_integers(shape) *
-                                                   static_cast<int64_t>(c10::elementSize(dtype));
+  const int64_t bytes = binary_size(entry);
+  const int64_t want =
+      c10::multiply_integers(shape) * static_cast<int64_t>(c10::elementSize(dtype));
   if (bytes != want || offset < 0 || offset > std::ssize(message.raw) - bytes)
     fail("a tensor of shape {} came with {} bytes of {}", fmt::join(shape, "x"),
          std::min(bytes, std::ssize(message.raw)), want);
@@ -186,8 +187,8 @@ Url parse_url(const std::string& url) {
     fail("oracle.url = '{}' is not like http://host:8000/v2/models/NAME or .../NAME/versions/1",
          url);
   };
-  const size_t scheme = url.find("://"),
-               slash = scheme == std::string::npos ? scheme : url.find('/', scheme + 3);
+  const size_t scheme = url.find("://");
+  const size_t slash = scheme == std::string::npos ? scheme : url.find('/', scheme + 3);
   const size_t models = url.find("/v2/models/");
   if (scheme == std::string::npos || models == std::string::npos || slash > models ||
       slash == scheme + 3)

@@ -103,7 +103,8 @@ torch::Tensor checked_answer(const torch::Tensor& answer, bool logits, int64_t c
          "this data, in this order",
          place, fmt::join(answer.sizes(), "x"), clips, labels.outputs());
   const auto p = answer.detach().to(torch::kCPU, torch::kFloat64).contiguous();
-  const auto finite_values = torch::isfinite(p), finite = finite_values.all(1);
+  const auto finite_values = torch::isfinite(p);
+  const auto finite = finite_values.all(1);
   if (const auto bad = finite_values.logical_not().nonzero(); remark != nullptr && bad.numel() > 0)
     *remark = fmt::format("clip {} of the batch: value {} is {}", bad[0][0].item<int64_t>(),
                           bad[0][1].item<int64_t>(), p[bad[0][0]][bad[0][1]].item<double>());

@@ -34,7 +34,8 @@ namespace {
 /// float64 answers.
 struct Header {
   enum Kind : uint32_t { ready = 1, failure, clips, answer };
-  uint32_t kind = 0, threads = 0;
+  uint32_t kind = 0;
+  uint32_t threads = 0;
   uint64_t dimensions = 0;
   std::array<int64_t, 8> sizes = {};
   int64_t bytes = 0;
@@ -53,10 +54,13 @@ struct Header {
 };
 
 constexpr const char* kWorkerName = "distal-torchscript-worker";  // PARENT BYTES
-constexpr int kSocket = 3, kFile = 4, kFirstFree = 5;
+constexpr int kSocket = 3;
+constexpr int kFile = 4;
+constexpr int kFirstFree = 5;
 constexpr int64_t kMostText = 1000;
 constexpr size_t kMostPrinted = 1000;
-constexpr int64_t kMemoryBesidesFile = int64_t{4} << 30, kMemoryOfFile = 4;
+constexpr int64_t kMemoryBesidesFile = int64_t{4} << 30;
+constexpr int64_t kMemoryOfFile = 4;
 constexpr double kLongestLoad_s = 60;
 
 double now_s() {
@@ -155,7 +159,8 @@ std::string load(torch::jit::Module& module) {
       module = torch::jit::load(fmt::format("/proc/self/fd/{}", kFile), torch::kCPU);
       module.eval();
     } catch (const std::exception& error) {
-      const std::string text = error.what(), mark = "Unknown builtin op: ";
+      const std::string text = error.what();
+      const std::string mark = "Unknown builtin op: ";
       if (const size_t at = text.find(mark); at != std::string::npos)
         missing = text.substr(at + mark.size(),
                               std::min(text.find('\n', at), text.size()) - at - mark.size());
@@ -310,9 +315,10 @@ class WorkerFile {
 struct TorchscriptWorker::Process {
   std::string place;
   double timeout_s;
-  std::string prints = {}, doing = {};
-  double until_s = 0,
-         allowed_s = 0;  // when, on the clock, this exchange must be over; how long it may take
+  std::string prints = {};
+  std::string doing = {};
+  double until_s = 0;    // when, on the clock, this exchange must be over
+  double allowed_s = 0;  // how long it may take
   pid_t id = -1;
   WorkerFile socket, output;
 
@@ -328,8 +334,8 @@ struct TorchscriptWorker::Process {
     if (::pipe2(print, O_CLOEXEC | O_NONBLOCK) != 0)
       fail("{}: no process can be started ({}); end some programs", place, std::strerror(errno));
     output.set(print[0]);
-    const WorkerFile their_output(moved_up(print[1])),
-        their_file(::fcntl(file, F_DUPFD_CLOEXEC, 64));
+    const WorkerFile their_output(moved_up(print[1]));
+    const WorkerFile their_file(::fcntl(file, F_DUPFD_CLOEXEC, 64));
     ::fcntl(socket, F_SETFL, O_NONBLOCK);
 
     posix_spawn_file_actions_t files;
@@ -348,8 +354,8 @@ struct TorchscriptWorker::Process {
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
     std::vector<std::string> words = {kWorkerName, std::to_string(::getpid()),
-                                      std::to_string(bytes)},
-                             tuning = environment_of_worker();
+                                      std::to_string(bytes)};
+    std::vector<std::string> tuning = environment_of_worker();
     const int failed = ::posix_spawn(&id, "/proc/self/exe", &files, &attributes,
                                      pointers_to(words).data(), pointers_to(tuning).data());
     posix_spawn_file_actions_destroy(&files);

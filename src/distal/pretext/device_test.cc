@@ -84,7 +84,8 @@ Trained train(const std::string& yaml, const torch::Device& device) {
 }
 
 void expect_alike(const std::string& yaml) {
-  const Trained here = train(yaml, torch::kCPU), there = train(yaml, fake_device());
+  const Trained here = train(yaml, torch::kCPU);
+  const Trained there = train(yaml, fake_device());
   ASSERT_FALSE(here.losses.empty());
   ASSERT_EQ(there.losses.size(), here.losses.size());
   for (size_t i = 0; i < here.losses.size(); ++i)

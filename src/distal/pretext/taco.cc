@@ -205,8 +205,8 @@ torch::Tensor Taco::contrast(Net& net, const Batch& batch, const std::vector<Gro
     const auto [task, first, size, first_clip] = groups[i];
     // A task has all keys of the batch, but its own where each task has transformed every clip.
     const bool own = all_ && count == samples;
-    const torch::Tensor among = own ? keys.narrow(0, first, size) : keys,
-                        clips = batch.rows.narrow(0, own ? first : 0, among.size(0));
+    const torch::Tensor among = own ? keys.narrow(0, first, size) : keys;
+    const torch::Tensor clips = batch.rows.narrow(0, own ? first : 0, among.size(0));
     sums.push_back(contrast_in(branches_[task], queries[i], among,
                                range(all_ ? 0 : first, size, keys), clips));
   }

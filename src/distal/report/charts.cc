@@ -130,7 +130,8 @@ std::string end_labels(const std::vector<Curve>& curves, const Scale& x, const S
   push_apart(heights, 17, y.to_px + 4, y.from_px - 2);
   std::string out;
   for (size_t i = 0; i < shown.size(); ++i) {
-    const double from = x(ends[i].x) + 7, to = x.to_px + 12;
+    const double from = x(ends[i].x) + 7;
+    const double to = x.to_px + 12;
     out += fmt::format("<g class=\"series {}\"><path class=\"lead\" d=\"M{} {}L{} {}\"/>",
                        shown[i]->style.name(), svg::px(from), svg::px(wanted[i]), svg::px(to),
                        svg::px(heights[i]));
@@ -216,7 +217,8 @@ std::string dot_chart(const DotChart& chart, double width_px) {
           "</g>\n";
   for (size_t i = 0; i < chart.rows.size(); ++i) {
     const auto& row = chart.rows[i];
-    const double top = 14 + row_px * static_cast<double>(i), y = top + (beside ? row_px / 2 : 34);
+    const double top = 14 + row_px * static_cast<double>(i);
+    const double y = top + (beside ? row_px / 2 : 34);
     body += fmt::format("<g class=\"series {}\">", row.style.name());
     body += beside ? svg::text(left - 4, y + 4, shortened(row.name, 24), "end", "name")
                    : svg::text(x.from_px, top + 16, shortened(row.name, 24), "start", "name");
@@ -290,7 +292,8 @@ std::string heat_map(const std::vector<std::vector<int64_t>>& counts,
 
 std::string reliability_chart(const std::vector<ReliabilityBin>& bins, const SeriesStyle& style,
                               const std::string& label, double width_px) {
-  double total = 0, most = 0;
+  double total = 0;
+  double most = 0;
   for (const auto& bin : bins) {
     total += bin.clips;
     most = std::max(most, bin.clips);

@@ -40,7 +40,9 @@ std::string curve_chart(const CurveChart& chart, double width_px);
 struct DotRow {
   std::string name;
   SeriesStyle style;
-  double value = 0, low = 0, high = 0;
+  double value = 0;
+  double low = 0;
+  double high = 0;
   std::vector<double> seeds;  // each seed's own value, drawn small
   std::string text, tip;      // text: the value in words, at the right
   // a second interval, drawn as a thin line

@@ -48,8 +48,10 @@ std::vector<std::vector<double>> penalties(const Summary& summary);
 struct Outcome {
   const ArmView* arm = nullptr;
   int64_t round = 0;
-  double accuracy = 0, answers = 0, watched_s = 0,
-         wall_s = 0;  // s of video; s of computing and asking
+  double accuracy = 0;
+  double answers = 0;
+  double watched_s = 0;  // s of video
+  double wall_s = 0;     // s of computing and asking
 };
 /// Of every arm after each of its rounds. Arms that begin alike share their first student, whose
 /// training is measured once: each of them is charged for it.

@@ -48,7 +48,8 @@ Results three_arms(int64_t seeds = 4) {
   for (int64_t clip = 0; clip < 1000; ++clip)
     results.test_videos.push_back(std::to_string(clip % 50));
   for (int64_t seed = 0; seed < seeds; ++seed) {
-    const double level = 0.2 * static_cast<double>(seed), jitter = seed % 2 == 0 ? 0.001 : -0.001;
+    const double level = 0.2 * static_cast<double>(seed);
+    const double jitter = seed % 2 == 0 ? 0.001 : -0.001;
     results.trials.push_back(trial("plain", seed, true, {level, level + 0.02, level + 0.04}));
     results.trials.push_back(
         trial("fair", seed, false, {level, level + 0.02 + jitter, level + 0.09 + jitter}));
@@ -76,8 +77,8 @@ std::optional<nlohmann::json> published() {
 TEST(Curves, AreasAreThePublishedOnesAndThirdsAreTheirParts) {
   const auto table = published();
   if (!table) GTEST_SKIP() << "DISTAL_PARITY_DIR: no losses_and_strategies.json there";
-  const auto y = table->at("performance").get<std::vector<double>>(),
-             x = table->at("x").get<std::vector<double>>();
+  const auto y = table->at("performance").get<std::vector<double>>();
+  const auto x = table->at("x").get<std::vector<double>>();
   const auto expected = [&](const char* name) {
     return table->at("expected").at(name).get<double>();
   };
@@ -91,7 +92,8 @@ TEST(Curves, AreasAreThePublishedOnesAndThirdsAreTheirParts) {
 }
 
 TEST(Curves, MeansAreTakenOverPartsThatCutTheLines) {
-  const std::vector<double> x = {0, 1, 3}, y = {0, 1, 0};
+  const std::vector<double> x = {0, 1, 3};
+  const std::vector<double> y = {0, 1, 0};
   EXPECT_DOUBLE_EQ(mean_between(y, x, 0, 3), 0.5);
   EXPECT_DOUBLE_EQ(mean_between(y, x, 0.5, 2), 0.75);   // (0.5 * 0.75 + 1 * 0.75) / 1.5
   EXPECT_DOUBLE_EQ(mean_between(y, x, 1.5, 2.5), 0.5);  // within one line
@@ -110,7 +112,8 @@ TEST(Curves, ThirdsTellCurvesApartThatHaveOneArea) {
     EXPECT_NEAR(t.medium, medium, 1e-12);
     EXPECT_NEAR(t.high, high, 1e-12);
   };
-  const std::vector<double> early = {0.2, 0.8, 0.8, 0.8}, late = {0.5, 0.5, 0.8, 1.1};
+  const std::vector<double> early = {0.2, 0.8, 0.8, 0.8};
+  const std::vector<double> late = {0.5, 0.5, 0.8, 1.1};
   EXPECT_NEAR(aubc(early), aubc(late), 1e-12);
   is(aubc_thirds(early), 0.5, 0.8, 0.8);
   is(aubc_thirds(late), 0.5, 0.65, 0.95);
@@ -158,7 +161,8 @@ TEST(Curves, ComparesAreasSeedBySeed) {
   EXPECT_EQ(all[1].arm->name, "good");
   EXPECT_EQ(all[1].against->name, "plain");
   // x from 10 to 30: (0 + 2 (0.1 -+ 0.001) + (0.1 -+ 0.001)) / 4
-  const auto even = DoubleNear(0.07425, 1e-12), odd = DoubleNear(0.07575, 1e-12);
+  const auto even = DoubleNear(0.07425, 1e-12);
+  const auto odd = DoubleNear(0.07575, 1e-12);
   EXPECT_THAT(all[1].differences, ElementsAre(even, odd, even, odd));
   EXPECT_NEAR(all[0].difference.mean, 0.0125, 1e-12);
   EXPECT_EQ(all[1].shown(), Shown::other_groups);

@@ -273,7 +273,8 @@ Results known_curves() {
     results.test_videos[clip] = "video " + std::to_string(clip % 60);
   for (auto& trial : results.trials) {
     const double jitter = trial.seed % 2 == 0 ? 0.001 : -0.001;
-    const std::vector<double> random = {0.4, 0.5, 0.68}, badge = {0.4, 0.6 + jitter, 0.7 + jitter};
+    const std::vector<double> random = {0.4, 0.5, 0.68};
+    const std::vector<double> badge = {0.4, 0.6 + jitter, 0.7 + jitter};
     for (size_t r = 0; r < 3; ++r) {
       auto& metrics = trial.rounds[r].metrics;
       metrics.accuracy = (trial.arm == "badge" ? badge : random)[r];
@@ -479,7 +480,8 @@ TEST(Report, TheReferenceHasALineForEachColumn) {
 
 TEST(Report, ACurveIsTheSameInEveryFile) {
   const Results results = sample({2, 1, 2, 3});
-  const std::string csv = curve_csv(results), lines = metrics_jsonl(results);
+  const std::string csv = curve_csv(results);
+  const std::string lines = metrics_jsonl(results);
   const auto first = nlohmann::ordered_json::parse(lines.substr(0, lines.find('\n')));
   std::vector<std::string> names;
   for (const auto& [name, value] : first.items()) {

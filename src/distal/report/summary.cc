@@ -38,7 +38,8 @@ std::vector<ArmView> arm_views(const Results& results) {
 
 /// Arm minus twin on each test clip in the final round; empty where the lists do not fit.
 std::vector<double> right_minus_right(const Trial& arm, const Trial& twin) {
-  const auto &a = arm.rounds.back().metrics.correct, &b = twin.rounds.back().metrics.correct;
+  const auto& a = arm.rounds.back().metrics.correct;
+  const auto& b = twin.rounds.back().metrics.correct;
   std::vector<double> difference;
   for (size_t clip = 0; a.size() == b.size() && clip < a.size(); ++clip)
     difference.push_back(static_cast<double>(a[clip]) - static_cast<double>(b[clip]));
@@ -160,7 +161,8 @@ BudgetCurve budget_curve(const Summary& summary, const Trial& trial) {
   BudgetCurve curve;
   for (size_t r = 0; r < trial.rounds.size(); ++r) {
     const RoundResult& round = trial.rounds[r];
-    const double spent = summary.spent(round), value = accuracy(round);
+    const double spent = summary.spent(round);
+    const double value = accuracy(round);
     if (!std::isfinite(spent) || !std::isfinite(value) ||
         (!curve.spent.empty() && spent < curve.spent.back()))
       continue;

@@ -94,8 +94,8 @@ TEST(Summary, OfManyTwinsSpellsOutTheBestAndWhatIsShown) {
   Results results;
   results.test_videos = twenty_groups();
   for (int64_t seed = 0; seed < 3; ++seed) {
-    const double shift = 0.01 * static_cast<double>(seed),
-                 noise = 0.1 * static_cast<double>(seed == 1);
+    const double shift = 0.01 * static_cast<double>(seed);
+    const double noise = 0.1 * static_cast<double>(seed == 1);
     for (int64_t point = 0; point < 7; ++point) {
       const double gain =
           point == 3 ? 0.3 + 0.1 * shift : noise * static_cast<double>(point == 6 ? -1 : 1);

@@ -98,8 +98,9 @@ std::string line(double x1, double y1, double x2, double y2, std::string_view na
 }
 
 std::string marker(const SeriesStyle& style, double x, double y, double r, std::string_view tip) {
-  constexpr double kUp = -std::numbers::pi / 2, kDown = std::numbers::pi / 2,
-                   kFlat = std::numbers::pi / 4;
+  constexpr double kUp = -std::numbers::pi / 2;
+  constexpr double kDown = std::numbers::pi / 2;
+  constexpr double kFlat = std::numbers::pi / 4;
   static const auto shape = [](int64_t which, double x, double y, double r) -> std::string {
     switch (which) {
       case 0: return fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"{}\"", px(x), px(y), px(r));

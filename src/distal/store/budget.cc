@@ -32,7 +32,8 @@ double repeated(soci::session& sql, int64_t run, const Answerer& who) {
 // Summed here and in order: the last bits of a sum depend on its order, and SUM() promises none.
 Store::Spent spent_by(soci::session& sql, int64_t run, const Answerer& who) {
   Store::Spent spent;
-  double seconds = 0, price = 0;
+  double seconds = 0;
+  double price = 0;
   soci::statement rows =
       (sql.prepare << "SELECT seconds, price FROM reservations WHERE run = :r ORDER BY id",
        use(run), into(seconds), into(price));

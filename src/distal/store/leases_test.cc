@@ -55,7 +55,8 @@ void lease_to(const std::string& path, const Owner& owner, double for_s) {
 }
 
 TEST_F(StoreTest, RenewsALeaseWhileNobodyCallsTheStore) {
-  Store first(url(), {2, 0.1}), second(url());
+  Store first(url(), {2, 0.1});
+  Store second(url());
   const int64_t run = begin(first);
   sleep_s(3);
   EXPECT_THROW(begin(second), InUse);
@@ -63,7 +64,8 @@ TEST_F(StoreTest, RenewsALeaseWhileNobodyCallsTheStore) {
 }
 
 TEST_F(StoreTest, WritesNoRoundOfARunThatOthersTookOver) {
-  Store first(url(), kBrief), second(url());
+  Store first(url(), kBrief);
+  Store second(url());
   const int64_t run = begin(first);
   first.put_round(run, {0, 1, 1, 0, "{}", "[]"});
   sleep_s(0.1);
@@ -81,7 +83,8 @@ TEST_F(StoreTest, WritesNoRoundOfARunThatOthersTookOver) {
 }
 
 TEST_F(StoreTest, SaysThatARunIsLostAlsoWhenWhoTookItHasFinished) {
-  Store first(url(), kBrief), second(url());
+  Store first(url(), kBrief);
+  Store second(url());
   const int64_t run = begin(first);
   sleep_s(0.1);
   begin(second);
@@ -141,7 +144,8 @@ TEST_F(StoreTest, KnowsADeadProcessOfThisMachineAtOnce) {
 TEST_F(StoreTest, ClaimsInTheOrderGivenWhatIsNeitherDoneNorLeased) {
   auto all = trials(4);
   std::swap(all[0], all[2]);  // 2 1 0 3
-  Store first(url()), second(url());
+  Store first(url());
+  Store second(url());
   first.finish(first.begin_or_continue("key1", "arm1", 1, "", "").id, "done");
   EXPECT_EQ(first.standing(all).open(), 3);
   const auto a = first.claim(all);

@@ -23,7 +23,9 @@ constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
 // Counters that a killed child leaves behind.
 struct Shared {
-  std::atomic<int64_t> reserved{0}, answered{0}, keyed{0};
+  std::atomic<int64_t> reserved{0};
+  std::atomic<int64_t> answered{0};
+  std::atomic<int64_t> keyed{0};
   char key[64] = {};
 };
 
@@ -71,7 +73,8 @@ class LockHolder {
   ~LockHolder() { sqlite3_close(db); }
 
   inline static sqlite3* db = nullptr;
-  inline static int sleeps = 0, lets_go_in = 0;  // number of the sleep; 0: none
+  inline static int sleeps = 0;
+  inline static int lets_go_in = 0;  // number of the sleep; 0: none
 };
 
 int64_t make_run(const std::string& url) {

@@ -184,8 +184,9 @@ TEST_F(StoreTest, AsksAgainAboutWhatWasRefusedOnlyWhenToldTo) {
 }
 
 TEST_F(StoreTest, KeepsTheFirstOfTwoRefusalsOfOneRequest) {
-  Store first(url()),
-      second(url());  // two runs: the second found the first's request open and sent it too
+  // two runs: the second found the first's request open and sent it too
+  Store first(url());
+  Store second(url());
   const auto request = first.open_request("o", "v", {"a", "b"});
   ASSERT_EQ(second.open_requests("o", "v").size(), 1u);
   first.put_answers({{"b", "o", "v", {1}, 2, 0}}, request.key, {{"a", "value 0 is nan", 2, ""}});
@@ -200,7 +201,8 @@ TEST_F(StoreTest, KeepsTheFirstOfTwoRefusalsOfOneRequest) {
 
 TEST_F(StoreTest, CountsWhatWasAskedAgainAsSpentOnceMore) {
   Store store(url());
-  const int64_t run = begin(store), other = begin(store, "other");
+  const int64_t run = begin(store);
+  const int64_t other = begin(store, "other");
   reserve(store, run, 0, {"a", "b"}, 10);
   reserve(store, other, 0, {"b"}, 10);
   const auto first = store.open_request("o", "v", {"a", "b"});
@@ -214,7 +216,8 @@ TEST_F(StoreTest, CountsWhatWasAskedAgainAsSpentOnceMore) {
 
 TEST_F(StoreTest, CountsNothingForClipsWhoseLabelsAreGiven) {
   Store store(url());
-  const int64_t first = begin(store), second = begin(store, "second");
+  const int64_t first = begin(store);
+  const int64_t second = begin(store, "second");
   reserve(store, first, 1, {"a", "b"}, 10);
   store.reserve(second, kOracle, 0, {"a"}, {2.5}, {0}, kNoLimit, kNoLimit, kNoLimit);
   store.put_answers({}, store.open_request("o", "v", {"a", "b"}).key,
@@ -267,7 +270,8 @@ TEST_F(StoreTest, StoresTheAnswersOfARequestAllOrNone) {
 
 TEST_F(StoreTest, ReservesInOrderAndSums) {
   Store store(url());
-  const int64_t run = begin(store), other = begin(store, "other");
+  const int64_t run = begin(store);
+  const int64_t other = begin(store, "other");
   reserve(store, run, 0, {"z", "a"}, 10);
   reserve(store, run, 1, {"m", "b", "m"}, 10);
   reserve(store, other, 0, {"a"}, 10);
@@ -352,7 +356,8 @@ TEST_F(StoreTest, KeepsEventsPerRunInOrder) {
 }
 
 TEST_F(StoreTest, KeepsWhatARunFindsOutOnceAndInOrder) {
-  int64_t run = 0, other = 0;
+  int64_t run = 0;
+  int64_t other = 0;
   {
     Store store(url());
     run = begin(store);

@@ -87,8 +87,8 @@ void require_budget(const Arm& arm, const Dataset& dataset) {
     costs.push_back(static_cast<double>(options.answers_per_clip) *
                     (options.selection.unit == "seconds" ? clip.duration_s() : 1));
   std::sort(costs.begin(), costs.end());
-  const double available = std::accumulate(costs.end() - open, costs.end(), 0.0),
-               wanted = options.budget * static_cast<double>(options.rounds);
+  const double available = std::accumulate(costs.end() - open, costs.end(), 0.0);
+  const double wanted = options.budget * static_cast<double>(options.rounds);
   if (wanted > available)
     fail("arm {}: {} rounds of {:g} {} exceed the pool's {:g}; lower rounds or budget", arm.name,
          options.rounds, options.budget, options.selection.unit, available);
@@ -130,8 +130,10 @@ struct Opened {
 
 // Nobody may be measured on what was learned, nor answer for it.
 void require_apart(const Opened& opened, const Classes& classes) {
-  const RoleClips pool = opened.in_role(&Opened::pool), start = opened.in_role(&Opened::start),
-                  test = opened.in_role(&Opened::test), teacher = opened.in_role(&Opened::teacher);
+  const RoleClips pool = opened.in_role(&Opened::pool);
+  const RoleClips start = opened.in_role(&Opened::start);
+  const RoleClips test = opened.in_role(&Opened::test);
+  const RoleClips teacher = opened.in_role(&Opened::teacher);
   require_one_label({pool, start, test, teacher}, classes);
   for (const RoleClips& learned : {pool, start, teacher}) require_disjoint(learned, test, classes);
   require_disjoint(teacher, pool, classes);
@@ -171,9 +173,9 @@ bool worth_training_frames(const Study& study, const Dataset& dataset, bool star
   const auto clips =
       static_cast<double>(start ? std::ssize(dataset.start) : std::ssize(dataset.pool));
   if (clips == 0 || !input.training_frames_fit(clips, study.shared.cache)) return false;
-  double initial = 0,
-         untouched =
-             1;  // clips; share of the others in one seed, if every arm asks about clips of its own
+  double initial = 0;  // clips
+  double untouched =
+      1;  // share of the others in one seed, if every arm asks about clips of its own
   for (const Arm& arm : study.arms) {
     if (arm.options.student.backbone_frozen()) continue;  // looks at centre frames only
     if (start != dataset.start_in_pool())
@@ -302,8 +304,8 @@ double drop_unreadable(const Study& study, Dataset& dataset, Progress& progress)
   if (std::none_of(study.arms.begin(), study.arms.end(), reads_all)) return 0;
   const auto began = std::chrono::steady_clock::now();
   std::vector<ClipReader::Ahead> ahead;
-  const bool pool_trains = worth_training_frames(study, dataset, false),
-             start_trains = worth_training_frames(study, dataset, true);
+  const bool pool_trains = worth_training_frames(study, dataset, false);
+  const bool start_trains = worth_training_frames(study, dataset, true);
   for (const Clip& clip : dataset.pool) ahead.push_back({&clip, pool_trains});
   for (const Clip& clip : dataset.start) ahead.push_back({&clip, start_trains});
   for (const Clip& clip : dataset.test) ahead.push_back({&clip, false});

@@ -16,7 +16,8 @@ struct Dataset {
   const Task* task = &default_task();
   std::vector<Clip> pool, start, test, teacher;  // start is empty where it is drawn from the pool
   std::vector<Quarantined> quarantined;
-  int64_t unlabelled_segments = 0, duplicates = 0;
+  int64_t unlabelled_segments = 0;
+  int64_t duplicates = 0;
   std::string lists_id;  // hash of the lists' content: the version of the hidden truth
   std::unique_ptr<ClipReader> reader;          // at the recipe's input
   std::unique_ptr<ClipReader> teacher_reader;  // at the teacher's, where it differs; else null

@@ -22,7 +22,8 @@ int64_t decoded_first(const std::string& yaml, double gigabytes = 1) {
 }
 
 TEST(MaterialTest, TheFirstPassKeepsFramesForTrainingWhereMuchOfThePoolIsTrainedOn) {
-  const int64_t centres = 24 * 2, pool_and_centres = 20 * 8 + 4 * 2;
+  const int64_t centres = 24 * 2;
+  const int64_t pool_and_centres = 20 * 8 + 4 * 2;
   EXPECT_EQ(decoded_first("seeds: 1\nstart: 2\nrounds: 1\nbudget: 2\n"), centres);
   EXPECT_EQ(decoded_first("seeds: 1\nstart: 3\nrounds: 2\nbudget: 2\n"), pool_and_centres);
   EXPECT_EQ(decoded_first("seeds: 3\nstart: 2\nrounds: 1\nbudget: 1\n"), pool_and_centres)

@@ -41,8 +41,8 @@ std::string difference(const Study& there, const Study& here) {
     return fmt::format("its arms are {}, not {}", fmt::join(names_of(there), ", "),
                        fmt::join(names_of(here), ", "));
   for (size_t i = 0; i < here.arms.size(); ++i) {
-    const auto was = lines_of(decisive_options(there.shared, there.arms[i].options)),
-               is = lines_of(decisive_options(here.shared, here.arms[i].options));
+    const auto was = lines_of(decisive_options(there.shared, there.arms[i].options));
+    const auto is = lines_of(decisive_options(here.shared, here.arms[i].options));
     const auto [a, b] = std::mismatch(was.begin(), was.end(), is.begin(), is.end());
     if (a == was.end() && b == is.end()) continue;
     const auto quoted = [](auto at, auto end) {
@@ -127,7 +127,8 @@ FolderThreads threads_of(const Study& study, const RunOptions& options, const st
                          Progress& progress) {
   const std::string path = folder + "/threads.json";
   bool written = std::filesystem::exists(path);  // flags are for this once
-  const int64_t all = at::get_num_threads(), jobs = std::max<int64_t>(1, options.jobs);
+  const int64_t all = at::get_num_threads();
+  const int64_t jobs = std::max<int64_t>(1, options.jobs);
   FolderThreads threads{
       {jobs, options.threads > 0 ? options.threads : std::max<int64_t>(1, all / jobs)}, all};
   if (options.share.empty() && options.threads == 0 && options.jobs == 0) {

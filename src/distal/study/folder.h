@@ -15,8 +15,9 @@ struct RunOptions {
   std::string store = "sqlite:distal.db";
   std::vector<std::string> command;  // the words that started it, the program first: for the
                                      // report, and to start jobs with
-  int64_t threads = 0,
-          jobs = 0;    // 0: as measured at the start (study/split.h), or as the folder began
+  // 0: as measured at the start (study/split.h), or as the folder began
+  int64_t threads = 0;
+  int64_t jobs = 0;
   std::string share;   // I/N: of the cells only these, to be collected by a run without it
   int64_t job_of = 0;  // the process that started this one as a job of its folder
 };

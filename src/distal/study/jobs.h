@@ -12,7 +12,8 @@ class Progress;
 
 /// What a job is told beyond the command line of the run that starts it.
 struct Job {
-  int64_t share = 0, shares = 1;
+  int64_t share = 0;
+  int64_t shares = 1;
   int64_t threads = 1;
   std::vector<std::string> words(
       int64_t parent) const;  // for the command line; `parent`: id of the process it belongs to

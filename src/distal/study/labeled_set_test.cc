@@ -34,7 +34,8 @@ int64_t of_the_rare_class(const std::vector<Clip>& clips) {
 }
 
 TEST(InitialDraw, IsRandomUnlessTheRecipeNamesAnother) {
-  int64_t rare = 0, without = 0;
+  int64_t rare = 0;
+  int64_t without = 0;
   for (uint64_t seed = 0; seed < 400; ++seed) {
     const auto clips = drawn(10, "", seed);
     EXPECT_EQ(clips.size(), 10u);
@@ -55,7 +56,9 @@ TEST(InitialDraw, ByLabelsIsEvenOverTheClasses) {
 
 TEST(InitialDraw, TheFewerAreTheFirstOfTheMore) {
   for (const char* how : {"random", "stratified_by_hidden_labels"}) {
-    const auto few = drawn(8, how, 3), more = drawn(30, how, 3), other = drawn(8, how, 4);
+    const auto few = drawn(8, how, 3);
+    const auto more = drawn(30, how, 3);
+    const auto other = drawn(8, how, 4);
     const auto same = [](const Clip& a, const Clip& b) { return a.key() == b.key(); };
     EXPECT_TRUE(std::equal(few.begin(), few.end(), more.begin(), same)) << how;
     EXPECT_FALSE(std::equal(few.begin(), few.end(), other.begin(), same)) << how;

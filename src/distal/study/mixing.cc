@@ -49,7 +49,8 @@ std::vector<Mix> asked_before(const LabeledSet& known, const std::vector<Clip>& 
     if (!sample.clip.mixed) continue;
     Clip first = sample.clip;
     first.mixed = nullptr;
-    const auto i = rows.find(first.key()), j = rows.find(sample.clip.mixed->other.key());
+    const auto i = rows.find(first.key());
+    const auto j = rows.find(sample.clip.mixed->other.key());
     if (i != rows.end() && j != rows.end())
       mixes.push_back({i->second, j->second, sample.clip.mixed->lambda});
   }

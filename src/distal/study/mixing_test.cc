@@ -125,15 +125,16 @@ TEST_F(MixingTest, AnAnswerIsThatOfTheMixedPicture) {
                127.5 -
            1;
   };
-  const double lambda = sample.clip.mixed->lambda,
-               mean =
-                   lambda * brightness(first) + (1 - lambda) * brightness(sample.clip.mixed->other);
+  const double lambda = sample.clip.mixed->lambda;
+  const double mean =
+      lambda * brightness(first) + (1 - lambda) * brightness(sample.clip.mixed->other);
   EXPECT_NEAR(sample.teacher[0], 1 / (1 + std::exp(-mean)), 0.01);
 }
 
 TEST_F(MixingTest, ARoundThatWasReservedIsFoundAgain) {
   recipe("budget: 4\nrounds: 1\nmixes: {criterion: c2}");
-  const Asked asked = round(), again = round();
+  const Asked asked = round();
+  const Asked again = round();
   EXPECT_EQ(spent_, 10);
   for (size_t i = 0; i < asked.picks.size(); ++i)
     EXPECT_EQ(asked.picks[i].key(), again.picks[i].key());
@@ -186,7 +187,8 @@ TEST_F(MixingTest, WhatARunFoundIsReportedByALaterProcessToo) {
     add_findings(results, study, dataset_, store_, {{record.run().id, 1}});
     return results;
   };
-  const Results first = findings(true), later = findings(false);
+  const Results first = findings(true);
+  const Results later = findings(false);
   EXPECT_THAT(later.notes, ::testing::Contains(HasSubstr("Trained in")));
   EXPECT_EQ(later.notes, first.notes);
   ASSERT_THAT(later.quarantined, SizeIs(1));

@@ -89,7 +89,8 @@ Dataset dataset_to_come(const SharedOptions& shared, const InfoOf& info_of) {
 double decode_s(Dataset& dataset, const InputOptions& input) {
   constexpr size_t kClips = 5;
   const size_t tried = std::min(kClips, dataset.pool.size());
-  double seconds = 0, decoded = 0;
+  double seconds = 0;
+  double decoded = 0;
   for (size_t i = 0; i < tried; ++i) {
     check_interrupted();
     const Clip& clip = dataset.pool[i * dataset.pool.size() / tried];
@@ -182,13 +183,13 @@ Cost most_asked(const ArmOptions& arm, const std::vector<double>& pool,
     most.answers += answers;
     most.seconds += seconds;
   };
-  const int64_t views = arm.answers_per_clip,
-                counted = static_cast<int64_t>(arm.budget) / views * arm.rounds;
+  const int64_t views = arm.answers_per_clip;
+  const int64_t counted = static_cast<int64_t>(arm.budget) / views * arm.rounds;
   if (arm.mixes) {  // as long as an initial clip
     add(counted, static_cast<double>(counted) * source.back());
   } else if (arm.selection.unit == "seconds" && arm.budget > 0) {
-    const double round_s = arm.budget / static_cast<double>(views),
-                 all_s = round_s * static_cast<double>(arm.rounds);
+    const double round_s = arm.budget / static_cast<double>(views);
+    const double all_s = round_s * static_cast<double>(arm.rounds);
     const int64_t clips =
         std::min(arm.rounds * shortest_in(pool, round_s, open), shortest_in(pool, all_s, open));
     add(clips * views, arm.budget * static_cast<double>(arm.rounds));
@@ -333,9 +334,8 @@ class Planner {
   double load_;  // before this program's own
   PaceOf pace_of_;
   SimulatedTrainer trainer_, teacher_;
-  int64_t mixes_ = 0,
-          views_ =
-              1;  // mixes that are asked about, of plan_.answers; most answers_per_clip of an arm
+  int64_t mixes_ = 0;             // mixes that are asked about, of plan_.answers
+  int64_t views_ = 1;             // most answers_per_clip of an arm
   bool asks_about_pool_ = false;  // a strategy sees a free teacher's answers about the pool
   double decoding_s_ = 0;
   std::string arms_;

@@ -13,10 +13,14 @@ namespace distal {
 class Progress;
 
 struct Plan {
-  int64_t cells = 0, trainings = 0;
-  int64_t answers = 0;                  // at most
-  double seconds_asked = 0, price = 0;  // at most
-  double pool_s = 0, minutes = 0;
+  int64_t cells = 0;
+  int64_t trainings = 0;
+  int64_t answers = 0;  // at most
+  // at most
+  double seconds_asked = 0;
+  double price = 0;
+  double pool_s = 0;
+  double minutes = 0;
   int64_t cache_bytes = 0;
   std::string text;  // for people
 };

@@ -148,7 +148,8 @@ class Scorer {
 
   double teacher_error() const {
     if (!oracle_.is_teacher()) return 0;  // the truth
-    int64_t wrong = 0, both = 0;
+    int64_t wrong = 0;
+    int64_t both = 0;
     for (const Sample& sample : known_.samples) {
       if (sample.target.empty() || sample.teacher.empty()) continue;
       Sample only_teacher = sample;

@@ -115,7 +115,8 @@ TEST_F(PoolScoresTest, LabelledClipsComeWithTheirTargets) {
 TEST_F(PoolScoresTest, PassesWithDropoutDifferAndComeAgain) {
   for (const char* model : {"freeze: [backbone], dropout: 0.5", "dropout: 0.5"}) {
     student(model);
-    const auto scores = score("bald").scores, again = score("bald").scores;
+    const auto scores = score("bald").scores;
+    const auto again = score("bald").scores;
     EXPECT_EQ(sizes(scores.passes), (std::vector<int64_t>{10, 6, 2}));
     EXPECT_FALSE(scores.passes[0].equal(scores.passes[1]));
     EXPECT_TRUE(scores.passes.equal(again.passes));
@@ -124,16 +125,16 @@ TEST_F(PoolScoresTest, PassesWithDropoutDifferAndComeAgain) {
 }
 
 TEST_F(PoolScoresTest, AugmentedLooksDifferAndComeAgain) {
-  const auto scores = score("{name: consistency, passes: 3}").scores,
-             again = score("{name: consistency, passes: 3}").scores;
+  const auto scores = score("{name: consistency, passes: 3}").scores;
+  const auto again = score("{name: consistency, passes: 3}").scores;
   EXPECT_EQ(sizes(scores.passes), (std::vector<int64_t>{3, 6, 2}));
   EXPECT_FALSE(scores.passes[0].equal(scores.passes[1]));
   EXPECT_TRUE(scores.passes.equal(again.passes));
 }
 
 TEST_F(PoolScoresTest, TheStudentIsTheFirstMember) {
-  const auto scores = score("{name: ensemble, members: 3}").scores,
-             again = score("{name: committee, members: 3}").scores;
+  const auto scores = score("{name: ensemble, members: 3}").scores;
+  const auto again = score("{name: committee, members: 3}").scores;
   EXPECT_EQ(sizes(scores.passes), (std::vector<int64_t>{3, 6, 2}));
   EXPECT_TRUE(scores.passes[0].equal(scores.logits));
   EXPECT_FALSE(scores.passes[1].equal(scores.passes[0]));

@@ -38,8 +38,8 @@ Lists open_lists(const SharedOptions& shared, ClipReader& reader,
   const auto rows = [&](const ListOptions& list) {
     return list.csv.empty() ? std::vector<Row>{} : rows_of(shared, list);
   };
-  const std::vector<Row> start = rows(shared.data.start.value_or(ListOptions{})),
-                         test = rows(shared.data.test);
+  const std::vector<Row> start = rows(shared.data.start.value_or(ListOptions{}));
+  const std::vector<Row> test = rows(shared.data.test);
   std::vector<Row> labelled = start;
   labelled.insert(labelled.end(), test.begin(), test.end());
   Lists lists{classes_of(labelled), {}, {}, {}};
@@ -50,7 +50,9 @@ Lists open_lists(const SharedOptions& shared, ClipReader& reader,
     std::move(made.quarantined.begin(), made.quarantined.end(), std::back_inserter(quarantined));
     return made;
   };
-  ClipList pool = clips(rows(shared.data.pool)), initial = clips(start), tested = clips(test);
+  ClipList pool = clips(rows(shared.data.pool));
+  ClipList initial = clips(start);
+  ClipList tested = clips(test);
   if (pool.clips.empty())
     fail("{}: no usable clip; {} videos were refused", shared.data.pool.csv, quarantined.size());
   for (const RoleClips& learned :
@@ -125,7 +127,8 @@ Pretrained pretrain(const SharedOptions& shared, const Learner& learner, const s
   result.clips = std::ssize(lists.pool);
   result.steps = learner.pretext->training.steps_for(result.clips);
 
-  const std::vector<Clip> known = with_label(lists.start), test = with_label(lists.test);
+  const std::vector<Clip> known = with_label(lists.start);
+  const std::vector<Clip> test = with_label(lists.test);
   std::vector<Clip> all = known;
   all.insert(all.end(), test.begin(), test.end());
   NetworkTrainer learning(

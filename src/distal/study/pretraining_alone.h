@@ -21,8 +21,11 @@ bool pretrains_only(const SharedOptions& shared, const Learner& learner);
 struct Pretrained {
   std::string model;    // the weight file
   std::string account;  // the last losses; empty where nothing was left to train
-  int64_t clips = 0, steps = 0;
-  int64_t learned_from = 0, tested_on = 0;  // labelled clips of the evaluation
+  int64_t clips = 0;
+  int64_t steps = 0;
+  // labelled clips of the evaluation
+  int64_t learned_from = 0;
+  int64_t tested_on = 0;
   std::optional<double> probe,
       neighbours;  // accuracy of the linear probe, and of 10 nearest neighbours
   std::vector<Quarantined> quarantined;

@@ -106,7 +106,8 @@ bool tells_sides(const Classes& classes) {
 template <class Value>
 std::string setting(const std::string& key, Value value, Value whole,
                     const std::string& remark = "") {
-  std::string text = fmt::format("{}: {}", key, value), comment = remark;
+  std::string text = fmt::format("{}: {}", key, value);
+  std::string comment = remark;
   if (value != whole)
     comment = fmt::format("whole: {}{}{}", whole, remark.empty() ? "" : "; ", remark);
   return comment.empty() ? text : fmt::format("{:<29} # {}", text, comment);
@@ -120,9 +121,9 @@ std::string model_text(const Extent& extent, const std::string& init) {
 // A frame network with ImageNet weights where there are some.
 std::string recipe_of(const Pool& pool, const Extent& extent, const ProposalOptions& options,
                       const std::string& how_long) {
-  const int64_t classes = pool.classes(),
-                round = std::max(classes, pool.train() / 12 / classes * classes),
-                labels = round * (extent.rounds + 1);
+  const int64_t classes = pool.classes();
+  const int64_t round = std::max(classes, pool.train() / 12 / classes * classes);
+  const int64_t labels = round * (extent.rounds + 1);
   const std::string clips =
       pool.segment_s > 0
           ? fmt::format("\nclips: {{unit: segment, length_s: {0:g}, stride_s: {0:g}}}   # the "

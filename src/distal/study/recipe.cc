@@ -255,7 +255,8 @@ Document arm_part(const Document& recipe) {
 
 std::vector<ArmDifference> read_arms(
     const Document& recipe, const std::vector<std::pair<std::string, Document>>& differences) {
-  const Document top = recipe.without("arms"), base = arm_part(recipe);
+  const Document top = recipe.without("arms");
+  const Document base = arm_part(recipe);
   std::vector<ArmDifference> arms;
   for (const auto& [name, difference] : differences) {
     const std::string& first = differences.front().first;

@@ -54,10 +54,12 @@ struct TeacherRecipe {
 
 /// The options that all arms of a study share: data, input, oracle, seeds.
 struct SharedOptions {
-  std::string question;         // what the report answers
-  int64_t seed = 1, seeds = 5;  // paired repeats: seed, seed + 1, ...
-  std::string no_random_arm;    // the reason, in words, why no random arm is wanted
-  std::string weights;          // folder that init paths are relative to; `--weights PATH`
+  std::string question;  // what the report answers
+  // paired repeats: seed, seed + 1, ...
+  int64_t seed = 1;
+  int64_t seeds = 5;
+  std::string no_random_arm;  // the reason, in words, why no random arm is wanted
+  std::string weights;        // folder that init paths are relative to; `--weights PATH`
   DataOptions data;
   ClipOptions clips;
   InputOptions input;

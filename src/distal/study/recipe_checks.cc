@@ -85,7 +85,8 @@ void require_probed(const SharedOptions& shared, const ArmOptions& arm, bool err
   require_stepless(arm.student, "student", refuse);
   if (shared.teacher) require_stepless(shared.teacher->learner, "teacher", refuse);
   if (!arm.student.probe) return;
-  Choice<DistillLoss> plain = ArmOptions().loss, loss = arm.loss;
+  Choice<DistillLoss> plain = ArmOptions().loss;
+  Choice<DistillLoss> loss = arm.loss;
   if (loss != plain)
     refuse(fmt::format("loss = {} has no effect on a probe, which is fitted to labels or answers "
                        "alone; leave loss or student.probe out",
@@ -179,8 +180,8 @@ void require_memory(const Learner& learner, const InputOptions& input, const std
                     const std::function<void(const std::string&)>& refuse) {
   const int64_t there = memory_bytes();
   const auto check = [&](int64_t batch, const std::string& option) {
-    const double side = static_cast<double>(input.size_px),
-                 bytes = 2.0 * 4 * 3 * static_cast<double>(batch) *
+    const double side = static_cast<double>(input.size_px);
+    const double bytes = 2.0 * 4 * 3 * static_cast<double>(batch) *
                          static_cast<double>(input.sampling.frames) * side * side;
     if (there > 0 && bytes > static_cast<double>(there))
       refuse(fmt::format("{} = {} clips of {} frames of {} x {} x 3 values of 4 bytes, held twice, "

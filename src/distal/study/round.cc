@@ -63,7 +63,8 @@ std::vector<std::vector<double>> answers_about(AnswerSource& oracle,
 Answered samples_about(AnswerSource& oracle, const std::vector<Clip>& clips, const Task& task) {
   const auto answers = answers_about(oracle, clips);
   Answered answered;
-  int64_t right = 0, with_truth = 0;
+  int64_t right = 0;
+  int64_t with_truth = 0;
   for (size_t i = 0; i < clips.size(); ++i) {
     if (answers[i].empty()) continue;  // unreadable for the teacher: quarantined, not learned from
     Sample sample{clips[i]};

@@ -31,7 +31,8 @@ struct Chosen {
   std::vector<Clip>
       clips;  // with ArmOptions::answers_per_clip each clip is followed by its fixed views
   ChoiceCost cost;
-  double score_s = 0, select_s = 0;
+  double score_s = 0;
+  double select_s = 0;
 };
 
 /// Chooses within the round's budget; reserves nothing. `student` is called where the arm's

@@ -38,8 +38,8 @@ std::vector<TrialToRun> dealt(const Study& study, const RunPlace& place, bool ow
   const bool by_seed = study.shared.seeds % place.shares == 0;
   std::vector<TrialToRun> trials;
   for (const TrialToRun& trial : trials_of(study)) {
-    const int64_t repeat = trial.seed - study.shared.seed,
-                  turn = by_seed ? repeat : repeat + (trial.arm - study.arms.data());
+    const int64_t repeat = trial.seed - study.shared.seed;
+    const int64_t turn = by_seed ? repeat : repeat + (trial.arm - study.arms.data());
     if ((turn % place.shares == place.share) == own) trials.push_back(trial);
   }
   return trials;

@@ -13,10 +13,12 @@ class Progress;
 struct RunPlace {
   std::string folder;  // report and models; made when absent
   std::string store_url = "sqlite:distal.db";
-  std::string command;            // for the report
-  int64_t share = 0, shares = 1;  // only the trials of this share are run: seeds in turn where they
-                                  // are a multiple of shares, else trials in turn
-  bool helps_others = false;      // then those of other shares that nobody is at work on
+  std::string command;  // for the report
+  // only the trials of this share are run: seeds in turn where they are a multiple of shares, else
+  // trials in turn
+  int64_t share = 0;
+  int64_t shares = 1;
+  bool helps_others = false;  // then those of other shares that nobody is at work on
   std::string shared;   // the folder of whoever started the shares, with what train_shared left
                         // there; empty: folder
   std::string dataset;  // the file of the dataset that whoever started the shares opened; empty: it

@@ -62,7 +62,8 @@ class SimulatedTrainer final : public Trainer {
   std::set<std::string> known_;  // trainings, features and pre-trainings that are there already
   std::string arm_;
   int64_t initial_ = 0;
-  double seconds_ = 0, shared_s_ = 0;
+  double seconds_ = 0;
+  double shared_s_ = 0;
   int64_t trainings_ = 0;
 };
 

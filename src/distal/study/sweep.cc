@@ -47,8 +47,9 @@ std::vector<Point> grid(const SweepOptions& sweep) {
 
 void require_few(const SweepOptions& sweep, size_t arms, const std::string& place) {
   const auto length = [](size_t values) { return std::max<size_t>(1, values); };
-  const size_t pools = length(sweep.pool.size()), rounds = length(sweep.rounds.size()),
-               answers = length(sweep.answers.size());
+  const size_t pools = length(sweep.pool.size());
+  const size_t rounds = length(sweep.rounds.size());
+  const size_t answers = length(sweep.answers.size());
   // Each factor is below kMostYamlValues, so that the product of four fits.
   const size_t all = pools * rounds * answers * arms;
   if (all > static_cast<size_t>(kMostArms))
@@ -105,8 +106,8 @@ Document swept(const Document& recipe) {
   if (!section) return recipe;
   SweepOptions sweep;
   section->read(sweep);
-  const Document without_arms = recipe.without("arms").without("sweep"),
-                 base = arm_part(recipe.without("sweep"));
+  const Document without_arms = recipe.without("arms").without("sweep");
+  const Document base = arm_part(recipe.without("sweep"));
   Recipe top;
   without_arms.read(top);
   require_few(sweep, std::max<size_t>(1, recipe.entries("arms").size()), section->at());

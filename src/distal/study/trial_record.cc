@@ -56,7 +56,8 @@ void StoredRecord::reserve(int64_t round, const std::vector<Clip>& clips, const 
   // The initial answers are given; each round may spend its own budget, and what an earlier one
   // left over.
   const Store::Spent spent = this->spent();
-  const bool in_seconds = arm.selection.unit == "seconds", limited = round > 0 && arm.budget >= 0;
+  const bool in_seconds = arm.selection.unit == "seconds";
+  const bool limited = round > 0 && arm.budget >= 0;
   const double max_answers =
       limited && !in_seconds ? static_cast<double>(spent.answers) + arm.budget : kNone;
   const double max_seconds = limited && in_seconds ? spent.seconds + arm.budget : kNone;

@@ -118,7 +118,8 @@ class TinyNet final : public Classifier {
   std::shared_ptr<Linear> hidden_;
 };
 
-constexpr int64_t kSamples = 23, kBatch = 5;
+constexpr int64_t kSamples = 23;
+constexpr int64_t kBatch = 5;
 
 // Twenty-three clips, in the order that training batches have, of which a rank reads its share.
 BatchStream stream_of(const Collective& collective) {
@@ -299,7 +300,8 @@ TEST(RanksTogether, ContinueFromTheCheckpointThatTheFirstWrites) {
       all[collective.rank()] = train(options, collective, 1, checkpoint);
     });
   };
-  std::vector<Trained> begun(2), continued(2);
+  std::vector<Trained> begun(2);
+  std::vector<Trained> continued(2);
   run(begun);
   ASSERT_TRUE(std::filesystem::exists(checkpoint));
   run(continued);

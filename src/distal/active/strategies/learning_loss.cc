@@ -46,8 +46,10 @@ torch::Tensor losses_of(const PoolScores& scores) {
 class LearningLoss final : public Strategy {
  public:
   struct Options {
-    int64_t hidden = 128, steps = 200;
-    double margin = 1, learning_rate = 0.01;
+    int64_t hidden = 128;
+    int64_t steps = 200;
+    double margin = 1;
+    double learning_rate = 0.01;
     void visit(OptionVisitor& v) const {
       v("hidden", hidden, "width of the predicting network", between(1, 4096));
       v("margin", margin, "by which the larger loss shall be predicted larger", at_least(0));

@@ -22,8 +22,12 @@ namespace distal::strategies {
 class TypiClust final : public Strategy {
  public:
   struct Options {
-    int64_t neighbours = 20, max_clusters = 500, small = 5, iterations = 50;
-    bool normalize = true, published = false;
+    int64_t neighbours = 20;
+    int64_t max_clusters = 500;
+    int64_t small = 5;
+    int64_t iterations = 50;
+    bool normalize = true;
+    bool published = false;
     void visit(OptionVisitor& v) const {
       v("neighbours", neighbours, "number of nearest clips in the estimate of density",
         at_least(1));

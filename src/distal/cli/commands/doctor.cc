@@ -82,7 +82,8 @@ std::string text_of(const Json& m) {
 std::vector<std::string> troubles(const Plan& plan, const CacheOptions& cache,
                                   int64_t memory_free) {
   std::vector<std::string> found;
-  const int64_t need = peak_bytes(), free = disk_bytes(cache.resolved_folder());
+  const int64_t need = peak_bytes();
+  const int64_t free = disk_bytes(cache.resolved_folder());
   if (need > memory_free)
     found.push_back(fmt::format("does not fit: a run needs about {} of memory, {} are free; lower "
                                 "training.batch_size, input.size_px or input.sampling.frames",

@@ -26,7 +26,11 @@ struct ImportArguments {
   std::string store = "sqlite:distal.db", lists;
   double test_share = 0.25;
   int64_t seed = 1;
-  bool resplit = false, force = false, dry_run = false, quiet = false, json = false;
+  bool resplit = false;
+  bool force = false;
+  bool dry_run = false;
+  bool quiet = false;
+  bool json = false;
 };
 
 struct OutputList {
@@ -139,7 +143,8 @@ void make_fit(const std::vector<Row>& train, std::vector<Row>& test,
               std::vector<std::string>& notes) {
   std::map<std::string, const Row*> groups;
   std::set<std::string> shared, unknown;
-  const Row *one = nullptr, *other = nullptr;
+  const Row* one = nullptr;
+  const Row* other = nullptr;
   for (const Row& row : train) groups.emplace(row.group, &row);
   for (const Row& row : test) {
     const auto at = groups.find(row.group);
@@ -253,7 +258,8 @@ std::string as_text(const Stock& stock, bool dry_run) {
 
 nlohmann::json as_json(const Stock& stock, bool dry_run) {
   const auto& missing = stock.source.missing;
-  nlohmann::json lists = nlohmann::json::object(), unusable = nlohmann::json::array();
+  nlohmann::json lists = nlohmann::json::object();
+  nlohmann::json unusable = nlohmann::json::array();
   for (const auto& list : stock.lists)
     lists[fs::path(list.path).stem().string()] = {{"path", list.path}, {"rows", list.rows.size()}};
   for (const auto& video : stock.clips.quarantined)

@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 
 struct NewArguments {
   std::string recipe, data, store, init;
-  bool force = false, quiet = false;
+  bool force = false;
+  bool quiet = false;
 };
 
 // --data, else where the last import of the store wrote its lists, else here.

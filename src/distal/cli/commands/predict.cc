@@ -21,9 +21,14 @@ namespace {
 struct PredictArguments {
   std::string model, list, out, engine, precision = "auto";
   std::vector<std::string> videos;
-  double segment_s = 0, rate = 0;
+  double segment_s = 0;
+  double rate = 0;
   int64_t threads = 0;
-  bool stream = false, every = false, all = false, json = false, quiet = false;
+  bool stream = false;
+  bool every = false;
+  bool all = false;
+  bool json = false;
+  bool quiet = false;
 };
 
 // One line of the result. `path` is as the user wrote it.

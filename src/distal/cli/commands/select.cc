@@ -22,7 +22,10 @@ struct SelectArguments {
   std::vector<std::string> sets;
   std::string logits, probabilities, embeddings, labelled, labelled_logits, labelled_targets,
       passes, teacher, head, durations, starts, videos;
-  int64_t count = -1, pool = -1, seed = 1, threads = 0;
+  int64_t count = -1;
+  int64_t pool = -1;
+  int64_t seed = 1;
+  int64_t threads = 0;
   double seconds = -1;
   bool json = false;
 };
@@ -88,7 +91,8 @@ std::string not_probabilities(const torch::Tensor& row, const std::string& flag)
   const char* of_logits = flag == "--probabilities"
                               ? "if these are logits, give them as --logits"
                               : "if these are logits, apply a softmax to them";
-  const double least = values.min().item<double>(), sum = values.sum().item<double>();
+  const double least = values.min().item<double>();
+  const double sum = values.sum().item<double>();
   if (!torch::isfinite(values).all().item<bool>())
     return "holds NaN or infinity; leave the clip out, or look for what broke its scores";
   if (least < 0) return fmt::format("holds {:.4g}, below 0; {}", least, of_logits);
@@ -174,7 +178,8 @@ void require_what_it_needs(const std::string& name, const Needs& needs, const Se
 // Where less was chosen than asked for: how much, and why.
 void say_what_is_missing(const SelectArguments& arguments, const PoolScores& scores,
                          const torch::Tensor& rows) {
-  const int64_t all = scores.size(), chosen = rows.size(0);
+  const int64_t all = scores.size();
+  const int64_t chosen = rows.size(0);
   const auto& seconds = scores.duration_s;
   if (chosen < all) {
     if (chosen < arguments.count)

@@ -29,15 +29,22 @@ struct ShrinkArguments {
   std::vector<std::string> lists;
   ShrinkOptions options;
   int64_t threads = 2;
-  bool dry_run = false, quiet = false, json = false;
+  bool dry_run = false;
+  bool quiet = false;
+  bool json = false;
 };
 
 struct OutcomeOfShrink {
-  int64_t made = 0, kept = 0, bytes_before = 0, bytes_after = 0;
+  int64_t made = 0;
+  int64_t kept = 0;
+  int64_t bytes_before = 0;
+  int64_t bytes_after = 0;
   std::vector<Quarantined> bad;      // path as in the list
   std::vector<Quarantined> damaged;  // copied all the same
   std::vector<std::string> lists;
-  double before_s = 0, after_s = 0;  // 16 frames of some videos
+  // 16 frames of some videos
+  double before_s = 0;
+  double after_s = 0;
   int64_t timed = 0;
 };
 
@@ -259,7 +266,8 @@ std::string outcome_text(const ShrinkArguments& arguments, const OutcomeOfShrink
 
 void print(const ShrinkArguments& arguments, const OutcomeOfShrink& outcome) {
   if (arguments.json) {
-    nlohmann::ordered_json bad = nlohmann::ordered_json::array(), damaged = bad;
+    nlohmann::ordered_json bad = nlohmann::ordered_json::array();
+    nlohmann::ordered_json damaged = bad;
     for (const auto& video : outcome.bad)
       bad.push_back({{"path", video.path}, {"reason", video.reason}});
     for (const auto& video : outcome.damaged)

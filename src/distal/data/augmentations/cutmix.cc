@@ -23,7 +23,8 @@ class Cutmix final : public Augmentation {
  public:
   struct Options {
     std::vector<std::string> cuboid = {"spatial", "temporal", "spatio_temporal"};
-    double alpha = 1, probability = 1;
+    double alpha = 1;
+    double probability = 1;
     void visit(OptionVisitor& v) const {
       v("cuboid", cuboid, "kinds of cuboid, drawn evenly",
         one_of({"spatial", "temporal", "spatio_temporal"}));

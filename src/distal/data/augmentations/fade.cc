@@ -17,7 +17,8 @@ namespace distal::augmentations {
 class Fade final : public Augmentation {
  public:
   struct Options {
-    double alpha = 1, probability = 1;
+    double alpha = 1;
+    double probability = 1;
     void visit(OptionVisitor& v) const {
       v("alpha", alpha, "of Beta(alpha, alpha): small mixes little, 1 evenly", between(0.01, 100));
       v("probability", probability, "that a clip is mixed", between(0, 1));

@@ -19,7 +19,9 @@ namespace distal::augmentations {
 class Spatial final : public Augmentation {
  public:
   struct Options {
-    double area = 0.5, aspect = 4.0 / 3, rotate_degrees = 0;
+    double area = 0.5;
+    double aspect = 4.0 / 3;
+    double rotate_degrees = 0;
     void visit(OptionVisitor& v) const {
       v("area", area, "the least share of the frame that is kept", between(0.05, 1));
       v("aspect", aspect, "the most that a side is stretched over the other", between(1, 3));

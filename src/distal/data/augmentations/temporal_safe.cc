@@ -19,7 +19,10 @@ namespace distal::augmentations {
 class TemporalSafe final : public Augmentation {
  public:
   struct Options {
-    double jitter = 0.1, slowest = 0.8, fastest = 1.25, drop = 0.1;
+    double jitter = 0.1;
+    double slowest = 0.8;
+    double fastest = 1.25;
+    double drop = 0.1;
     void visit(OptionVisitor& v) const {
       v("jitter", jitter, "the most that a clip is moved in time, either way, as a share of it",
         between(0, 0.5));

@@ -26,8 +26,11 @@ namespace distal::losses {
 class Crd final : public DistillLoss {
  public:
   struct Options {
-    int64_t size = 128, negatives = 16384;
-    double temperature = 0.07, momentum = 0.5, beta = 0.8;
+    int64_t size = 128;
+    int64_t negatives = 16384;
+    double temperature = 0.07;
+    double momentum = 0.5;
+    double beta = 0.8;
     void visit(OptionVisitor& v) const {
       v("size", size, "features of a projection", between(1, 8192));
       v("negatives", negatives, "largest number of negatives per pair", between(1, 1e6));
@@ -76,7 +79,9 @@ class Crd final : public DistillLoss {
         contrast.normaliser[side].copy_(normaliser(
             compare(anchors[side], contrast.bank[1 - side], lesson.rows, others), known));
     }
-    const auto wanted = on_cpu(known), clips = on_cpu(lesson.rows);  // read once, not clip by clip
+    // read once, not clip by clip
+    const auto wanted = on_cpu(known);
+    const auto clips = on_cpu(lesson.rows);
     for (int64_t i = 0; i < wanted.size(0); ++i) {  // in order: a clip may stand in a batch twice
       if (!wanted[i].item<bool>()) continue;
       for (const int side : {kStudent, kTeacher}) {

@@ -21,7 +21,10 @@ namespace distal::losses {
 class Dkd final : public DistillLoss {
  public:
   struct Options {
-    double tau = 4, alpha = 1, beta = 8, truth = 1;
+    double tau = 4;
+    double alpha = 1;
+    double beta = 8;
+    double truth = 1;
     void visit(OptionVisitor& v) const {
       v("tau", tau, "temperature that softens both distributions", between(0.05, 100));
       v("alpha", alpha, "weight of the class against all others", at_least(0));

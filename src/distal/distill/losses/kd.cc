@@ -17,7 +17,8 @@ namespace distal::losses {
 class Kd final : public DistillLoss {
  public:
   struct Options {
-    double tau = 4, alpha = 0.9;
+    double tau = 4;
+    double alpha = 0.9;
     void visit(OptionVisitor& v) const {
       v("tau", tau, "temperature that softens both distributions", between(0.05, 100));
       v("alpha", alpha, "share of the teacher where the truth is known too", between(0, 1));

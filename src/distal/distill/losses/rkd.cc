@@ -19,7 +19,8 @@ namespace distal::losses {
 class Rkd final : public DistillLoss {
  public:
   struct Options {
-    double distance = 25, angle = 50;
+    double distance = 25;
+    double angle = 50;
     void visit(OptionVisitor& v) const {
       v("distance", distance, "weight of the distances", at_least(0));
       v("angle", angle, "weight of the angles; 0 spares N^3 cosines", at_least(0));

@@ -21,7 +21,8 @@ class Sum final : public DistillLoss {
  public:
   struct Term {
     std::string name;
-    double weight = 1, warmup = 0;
+    double weight = 1;
+    double warmup = 0;
     mutable std::shared_ptr<const DistillLoss> loss;  // made by `visit`, with its options
     mutable std::shared_ptr<const void> options;
 

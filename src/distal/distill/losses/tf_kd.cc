@@ -22,8 +22,13 @@ namespace distal::losses {
 class TfKd final : public DistillLoss {
  public:
   struct Options {
-    double alpha = 0.1, tau = 20, correct = 0.99, multiplier = 1;
-    double self_alpha = 0.95, self_tau = 6, self_multiplier = 0.5;
+    double alpha = 0.1;
+    double tau = 20;
+    double correct = 0.99;
+    double multiplier = 1;
+    double self_alpha = 0.95;
+    double self_tau = 6;
+    double self_multiplier = 0.5;
     void visit(OptionVisitor& v) const {
       v("alpha", alpha, "share of the virtual teacher", between(0, 1));
       v("tau", tau, "temperature that softens the virtual teacher", between(0.05, 100));

@@ -47,7 +47,8 @@ class Queue final : public ContrastBranch {
  private:
   void remember(const torch::Tensor& keys, const torch::Tensor& clips) {
     const torch::NoGradGuard no_grad;
-    const int64_t size = keys_.size(0), count = std::min(keys.size(0), size);
+    const int64_t size = keys_.size(0);
+    const int64_t count = std::min(keys.size(0), size);
     const torch::Tensor places = (torch::arange(count, next_.options()) + next_).remainder(size);
     keys_.index_copy_(0, places,
                       keys.narrow(0, keys.size(0) - count, count).to(keys_.scalar_type()));

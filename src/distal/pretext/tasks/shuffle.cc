@@ -16,7 +16,9 @@ namespace distal::tasks {
 class Shuffle final : public PretextTask {
  public:
   struct Options {
-    int64_t chunks = 4, gap = 1, orders = 0;
+    int64_t chunks = 4;
+    int64_t gap = 1;
+    int64_t orders = 0;
     void visit(OptionVisitor& v) const {
       v("chunks", chunks, "number of parts that are shuffled", between(2, 8));
       v("gap", gap, "number of omitted frames between two parts", between(0, 64));
