@@ -378,8 +378,6 @@ def main():
     counts = collections.Counter()
     for name in names:
         for line, kind, words in findings_of(name, (arguments.root / name).read_text()):
-            if kind == "declared" and not arguments.report:
-                continue
             counts[kind] += 1
             print(f"{name}:{line}: {kind}: {words}")
     sources = [name for name in names if not name.endswith("_test.cc")]
