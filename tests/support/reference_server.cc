@@ -7,6 +7,7 @@
 #include <httplib.h>
 
 #include "distal/base/error.h"
+#include "distal/base/hash.h"
 #include "distal/base/random.h"
 #include "distal/oracles/protocol.h"
 

@@ -25,6 +25,7 @@
 #include "distal/deploy/model_file.h"
 #include "distal/infer/freeze.h"
 #include "distal/infer/openvino.h"
+#include "distal/models/model.h"
 
 namespace distal {
 namespace export_suite {

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 
 #include "distal/base/files.h"
+#include "distal/base/progress.h"
 #include "distal/study/run.h"
 #include "distal/study/testing.h"
 
