@@ -30,9 +30,16 @@
 #include <nlohmann/json.hpp>
 
 #include "distal/active/mixup.h"
+#include "distal/base/choice.h"
+#include "distal/base/error.h"
 #include "distal/base/files.h"
+#include "distal/base/hash.h"
 #include "distal/base/interrupted.h"
+#include "distal/base/progress.h"
+#include "distal/base/random.h"
 #include "distal/base/revision.h"
+#include "distal/models/backbone.h"
+#include "distal/models/model.h"
 #include "distal/models/weights.h"
 #include "distal/train/taught.h"
 #include "images.h"

@@ -5,7 +5,11 @@
 #include <ATen/Parallel.h>
 
 #include "distal/active/mixup.h"
+#include "distal/base/choice.h"
 #include "distal/base/interrupted.h"
+#include "distal/base/random.h"
+#include "distal/models/backbone.h"
+#include "distal/models/model.h"
 #include "lenet_confidence.h"
 
 namespace distal::reproduce {
