@@ -353,11 +353,15 @@ std::string csv_text(const std::vector<Row>& rows) {
   };
   const bool seconds = std::any_of(rows.begin(), rows.end(), timed);
   const bool frames = std::any_of(rows.begin(), rows.end(), framed);
-  std::string text = fmt::format("path,label,group{}{}\n", seconds ? ",start_s,end_s" : "",
-                                 frames ? ",start_frame,end_frame" : "");
+  const bool labels =
+      std::any_of(rows.begin(), rows.end(), [](const Row& row) { return !row.label.empty(); });
+  std::string text =
+      fmt::format("path{},group{}{}\n", labels ? ",label" : "", seconds ? ",start_s,end_s" : "",
+                  frames ? ",start_frame,end_frame" : "");
   for (const Row& row : rows) {
-    text +=
-        fmt::format("{},{},{}", csv_field(row.path), csv_field(row.label), csv_field(row.group));
+    text += csv_field(row.path);
+    if (labels) text += "," + csv_field(row.label);
+    text += "," + csv_field(row.group);
     if (seconds) text += timed(row) ? fmt::format(",{},{}", row.start_s, row.end_s) : ",,";
     if (frames) text += framed(row) ? fmt::format(",{},{}", row.start_frame, row.end_frame) : ",,";
     text += '\n';

@@ -105,7 +105,7 @@ ForeignList read_label_studio(const std::string& text, const std::string& place,
 ForeignList read_cvat(const std::string& text, const std::string& place);
 
 /// Rows as our own CSV, with the columns of spans that any row needs; empty fields are the whole
-/// video.
+/// video. Where no row has a label there is no column `label`.
 std::string csv_text(const std::vector<Row>& rows);
 
 }  // namespace distal

@@ -82,6 +82,7 @@ std::vector<std::string> files_named(const std::string& folder, const Pattern& p
 std::string format_of(const ImportOptions& options) {
   if (!options.format.empty()) return options.format;
   if (is_folder(options.path)) {
+    if (options.unlabelled) return "tree";
     if (!files_named(options.path, ucf101_name(), options.split).empty()) return "ucf101";
     return files_named(options.path, hmdb51_name(), options.split).empty() ? "tree" : "hmdb51";
   }
@@ -121,27 +122,35 @@ std::vector<std::string> names_in(const std::string& path) {
   return names;
 }
 
-ForeignList rows_of_tree(const std::string& folder) {
+std::string class_folder(const std::string& video, const fs::path& relative) {
+  if (!relative.has_parent_path()) {
+    fail("{}: lies beside the class folders; a folder tree is CLASS/VIDEO. Where nobody knows the "
+         "classes yet: --unlabelled",
+         video);
+  }
+  const std::string name = utf8_name(relative.parent_path().filename().string());
+  if (name.find_first_not_of(" \t") == std::string::npos)
+    fail("{}: its class folder has a blank name; name the class", video);
+  return name;
+}
+
+ForeignList rows_of_tree(const std::string& folder, bool unlabelled) {
   ForeignList list;
   walk<fs::recursive_directory_iterator>(folder, [&](const fs::directory_entry& entry) {
     std::error_code unknown;
     if (!has_video_ending(entry.path().string()) || !entry.is_regular_file(unknown)) return;
     const fs::path relative = below(folder, entry.path());
-    if (!relative.has_parent_path())
-      fail("{}: lies beside the class folders; a folder tree is CLASS/VIDEO",
-           entry.path().string());
     Row row;
     row.path = relative.string();
     row.place = relative.string();
-    row.label = utf8_name(relative.parent_path().filename().string());
-    if (row.label.str().find_first_not_of(" \t") == std::string::npos)
-      fail("{}: its class folder has a blank name; name the class", entry.path().string());
+    if (!unlabelled) row.label = class_folder(entry.path().string(), relative);
     set_group_of_name(row);
     list.add(row);
   });
-  if (list.rows.empty())
-    fail("{}: no video below it; a folder tree is CLASS/VIDEO (mp4, avi, mkv, mov, webm, ...)",
-         folder);
+  if (list.rows.empty()) {
+    fail("{}: no video below it; {} (mp4, avi, mkv, mov, webm, ...)", folder,
+         unlabelled ? "give the folder of the videos" : "a folder tree is CLASS/VIDEO");
+  }
   std::sort(list.rows.begin(), list.rows.end(),
             [](const Row& a, const Row& b) { return a.path < b.path; });
   return list;
@@ -151,7 +160,10 @@ ForeignList read_list(const std::string& path, const ImportSource& source,
                       const ImportOptions& options, const FindVideo& find) {
   if (source.format == "csv") {
     ForeignList list;
-    for (Row& row : read_rows(path, "")) list.add(std::move(row));
+    for (Row& row : read_rows(path, "", !options.unlabelled)) {
+      if (options.unlabelled) row.label = "";
+      list.add(std::move(row));
+    }
     list.tallies.emplace_back("rows").read(std::ssize(list.rows));
     return list;
   }
@@ -188,6 +200,21 @@ void regroup(ForeignList& list, const std::string& expression) {
   list.notes.push_back(
       fmt::format("--group matches {} of {} rows; the others keep the group they had",
                   std::ssize(list.rows) - others, list.rows.size()));
+}
+
+// A video that lies in no folder of its own keeps the group that it had.
+void group_by_folder(ForeignList& list) {
+  for (Row& row : list.rows) {
+    const fs::path folder = fs::path(row.path.str()).parent_path();
+    if (folder.empty()) continue;
+    row.group = utf8_name(folder.string());
+    row.grouped = true;
+  }
+}
+
+void set_groups(ForeignList& list, const ImportOptions& options) {
+  if (options.folder_groups) group_by_folder(list);
+  regroup(list, options.group);
 }
 
 // Leaves out the rows whose video is not there.
@@ -284,16 +311,24 @@ ImportSource read_source(const ImportOptions& options) {
     throw UsageError(fmt::format("{}: {} is a {}, not a {}", options.path, source.format,
                                  folder ? "file" : "folder", folder ? "folder" : "file"));
   }
+  if (options.unlabelled && !options.test.empty())
+    throw UsageError("--test names a list with labels; --unlabelled draws the held-out set itself");
   if (!options.test.empty() && (folder || published))
     throw UsageError("--test goes with one list; a folder, UCF101 and HMDB51 bring both sides or "
                      "are split by group");
+  if (options.unlabelled && source.format != "tree" && source.format != "csv") {
+    throw UsageError(
+        fmt::format("--unlabelled reads a folder of videos or a CSV with path[,group]; "
+                    "{} is a list of {}, which carries labels",
+                    options.path, source.format));
+  }
   source.folder = !options.videos.empty() ? options.videos
                   : folder                ? options.path
                                           : folder_of(options.path);
   if (source.format == "tree") {
-    source.list = rows_of_tree(options.path);
+    source.list = rows_of_tree(options.path, options.unlabelled);
     source.folder = options.path;
-    regroup(source.list, options.group);
+    set_groups(source.list, options);
     return source;
   }
   source.files = published
@@ -315,7 +350,7 @@ ImportSource read_source(const ImportOptions& options) {
     for (const Tally& tally : source.list.tallies) found += "; " + tally.text();
     fail("{}: no row with a label in it{}", source.files.front(), found);
   }
-  regroup(source.list, options.group);
+  set_groups(source.list, options);
   locate(source, find);
   return source;
 }

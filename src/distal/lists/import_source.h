@@ -22,7 +22,11 @@ struct ImportOptions {
   std::string group;    // regular expression; its capture (or match) in a file's stem is the group
   std::string classes;  // file of class names, one a line, for lists of class numbers
   int64_t split = 1;    // of UCF101 and HMDB51, where `path` is their folder
-  double frame_rate = 0;  // that Label Studio counted frames at; 0: the file's own
+  double frame_rate = 0;       // that Label Studio counted frames at; 0: the file's own
+  bool unlabelled = false;     // nobody knows the classes yet: a folder of videos, flat or nested,
+                               // or a CSV of ours, whose labels are not read
+  bool folder_groups = false;  // the videos of one folder are one group, as an operation that was
+                               // recorded in parts
 };
 
 struct ImportSource {
@@ -34,7 +38,8 @@ struct ImportSource {
 
 /// Reads the lists and finds the videos; opens none of these. Of a UCF101 list the partner beside
 /// it is read too, of an HMDB51 list those of all classes. Throws UsageError for options that do
-/// not fit, Error for a text that is no list, an empty tree, or where every video is missing.
+/// not fit, Error for a text that is no list, an empty tree, or where every video is missing. Every
+/// row of an `unlabelled` source has the label "".
 ImportSource read_source(const ImportOptions& options);
 
 /// Videos below a folder, found by the names that lists give them. The folder is walked at the

@@ -79,6 +79,34 @@ TEST(ImportSource, RefusesTreesThatAreNone) {
               HasSubstr("missing; give a folder of CLASS/VIDEO, or a list (tree, csv, kinetics"));
 }
 
+TEST(ImportSource, WithoutLabelsAFolderMayBeFlatOrNested) {
+  const Files files({"a.mp4", "p1/b.mp4", "p1/day 2/c.avi", "trainlist01.txt"});
+  const auto pool = source(files.path(), [](ImportOptions& options) { options.unlabelled = true; });
+  EXPECT_EQ(pool.format, "tree");
+  EXPECT_THAT(paths(pool), ElementsAre("a.mp4", "p1/b.mp4", "p1/day 2/c.avi"));
+  for (const Row& row : pool.list.rows) EXPECT_EQ(row.label, "");
+  EXPECT_EQ(pool.list.rows[1].group, "p1/b");
+  const auto by_folder = source(files.path(), [](ImportOptions& options) {
+    options.unlabelled = true;
+    options.folder_groups = true;
+  });
+  EXPECT_EQ(by_folder.list.rows[0].group, "a");
+  EXPECT_EQ(by_folder.list.rows[1].group, "p1");
+  EXPECT_EQ(by_folder.list.rows[2].group, "p1/day 2");
+}
+
+TEST(ImportSource, WithoutLabelsACsvMayNameNone) {
+  const Files files({"a.mp4", "b.mp4"});
+  const std::string bare = files.write("bare.csv", "path\na.mp4\nb.mp4\n");
+  const std::string labelled = files.write("labelled.csv", "path,label\na.mp4,hop\nb.mp4,run\n");
+  const auto unlabelled = [](ImportOptions& options) { options.unlabelled = true; };
+  EXPECT_THAT(paths(source(bare, unlabelled)), ElementsAre("a.mp4", "b.mp4"));
+  for (const Row& row : source(labelled, unlabelled).list.rows) EXPECT_EQ(row.label, "");
+  EXPECT_THAT(error_of([&] { source(bare); }), HasSubstr("label"));
+  const std::string cvat = files.write("task.xml", "<annotations></annotations>");
+  EXPECT_THAT(error_of([&] { source(cvat, unlabelled); }), HasSubstr("carries labels"));
+}
+
 TEST(ImportSource, BothListsOfUcf101AreFoundFromOne) {
   const Files files(
       {"videos/Archery/v_Archery_g08_c01.mp4", "videos/Archery/v_Archery_g01_c01.avi", "lists/x"});

@@ -140,4 +140,10 @@ GroupSplit split_by_group(const std::vector<Row>& rows, double test_share, uint6
   return split;
 }
 
+std::vector<bool> hold_out_groups(const std::vector<Row>& rows, double share, uint64_t seed) {
+  std::vector<Row> one_class = rows;
+  for (Row& row : one_class) row.label = "any";
+  return split_by_group(one_class, share, seed).test;
+}
+
 }  // namespace distal

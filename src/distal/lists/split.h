@@ -27,4 +27,9 @@ struct GroupSplit {
 /// group. The same rows, share and seed give the same split.
 GroupSplit split_by_group(const std::vector<Row>& rows, double test_share, uint64_t seed);
 
+/// Rows whose labels nobody knows yet: draws whole groups until about `share` of the rows are held
+/// out. At least one group stays on each side where there are two and `share` is above 0. The same
+/// rows, share and seed give the same draw.
+std::vector<bool> hold_out_groups(const std::vector<Row>& rows, double share, uint64_t seed);
+
 }  // namespace distal

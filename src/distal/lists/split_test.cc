@@ -180,5 +180,17 @@ TEST(GroupSplit, AShareOfZeroTestsNothing) {
   EXPECT_THAT(split.untested, IsEmpty());
 }
 
+TEST(GroupSplit, WithoutLabelsWholeGroupsAreHeldOut) {
+  Rows rows;
+  for (int patient = 0; patient < 12; ++patient) rows.add("", "p" + std::to_string(patient), 5);
+  const std::vector<bool> held_out = hold_out_groups(rows.all, 0.25, 7);
+  std::map<std::string, std::set<bool>> sides;
+  for (size_t i = 0; i < held_out.size(); ++i) sides[rows.all[i].group].insert(held_out[i]);
+  for (const auto& [group, one] : sides) EXPECT_EQ(one.size(), 1u) << group;
+  EXPECT_EQ(std::count(held_out.begin(), held_out.end(), true), 15);
+  EXPECT_EQ(held_out, hold_out_groups(rows.all, 0.25, 7));
+  EXPECT_NE(held_out, hold_out_groups(rows.all, 0.25, 8));
+}
+
 }  // namespace
 }  // namespace distal

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -114,6 +115,10 @@ void take_stock(Stock& stock, ClipReader& reader, Progress& progress) {
 
 std::vector<bool> in_test(const Stock& stock, const ImportArguments& arguments,
                           std::vector<std::string>& notes) {
+  if (arguments.source.unlabelled) {
+    return hold_out_groups(stock.source.list.rows, arguments.test_share,
+                           static_cast<uint64_t>(arguments.seed));
+  }
   const auto& sides = stock.source.list.sides;
   const bool training = std::find(sides.begin(), sides.end(), Side::training) != sides.end();
   const bool testing = std::find(sides.begin(), sides.end(), Side::test) != sides.end();
@@ -182,9 +187,25 @@ std::string seen_from(const std::string& lists, const fs::path& video) {
              : relative.string();
 }
 
+// How far the accuracy that so many clips show may lie from the true one, in points: half of the
+// 95 % interval of a share of .5.
+double points_shown(size_t clips) { return 98 / std::sqrt(static_cast<double>(clips)); }
+
+std::string what_it_shows(const std::vector<Row>& held_out) {
+  std::set<std::string> groups;
+  for (const Row& row : held_out) groups.insert(row.group);
+  return fmt::format(
+      "held_out.csv is never trained on: {} rows of {} groups. People answer about them too. An "
+      "accuracy over them is known to about +- {:.0f} points{}",
+      held_out.size(), groups.size(), points_shown(held_out.size()),
+      groups.size() < held_out.size() ? ", and less well where clips of a group are alike" : "");
+}
+
 void divide(Stock& stock, const ImportArguments& arguments) {
   const ImportSource& source = stock.source;
-  if (source.format == "csv" && arguments.lists.empty() && arguments.source.test.empty())
+  const bool unlabelled = arguments.source.unlabelled;
+  if (source.format == "csv" && arguments.lists.empty() && arguments.source.test.empty() &&
+      !unlabelled)
     return;  // it is a list of ours already
   const fs::path folder = !arguments.lists.empty() ? arguments.lists
                           : !source.folder.empty() ? source.folder
@@ -198,11 +219,15 @@ void divide(Stock& stock, const ImportArguments& arguments) {
     sides[test[i]].push_back(row);
   }
   make_fit(sides[0], sides[1], stock.notes);
-  if (sides[1].empty()) stock.notes.push_back("no test list: without one nothing can be claimed");
+  if (sides[1].empty())
+    stock.notes.push_back("no test list: without one nothing can be claimed");
+  else if (unlabelled)
+    stock.notes.push_back(what_it_shows(sides[1]));
+  const std::string names[2] = {unlabelled ? "/pool.csv" : "/train.csv",
+                                unlabelled ? "/held_out.csv" : "/test.csv"};
   for (const bool side : {false, true}) {
     if (sides[side].empty()) continue;
-    stock.lists.push_back({stock.lists_folder + (side ? "/test.csv" : "/train.csv"), sides[side],
-                           csv_text(sides[side])});
+    stock.lists.push_back({stock.lists_folder + names[side], sides[side], csv_text(sides[side])});
   }
 }
 
@@ -236,10 +261,13 @@ void record(const Stock& stock, Store& store, ClipReader& reader) {
 std::string as_text(const Stock& stock, bool dry_run) {
   constexpr size_t kShown = 10;
   const ClipList& clips = stock.clips;
+  const std::string classes = stock.classes.names.empty()
+                                  ? "no labels"
+                                  : fmt::format("{} classes", stock.clips_of_class.size());
   std::string text = fmt::format(
-      "{}: {} clips, {:.0f} s, {} classes, {} groups, {} cannot be used, {} twice, {} missing\n",
-      stock.source.format, clips.clips.size(), stock.seconds, stock.clips_of_class.size(),
-      stock.groups.size(), clips.quarantined.size(), clips.duplicates, stock.source.missing.size());
+      "{}: {} clips, {:.0f} s, {}, {} groups, {} cannot be used, {} twice, {} missing\n",
+      stock.source.format, clips.clips.size(), stock.seconds, classes, stock.groups.size(),
+      clips.quarantined.size(), clips.duplicates, stock.source.missing.size());
   for (const auto& [name, count] : stock.clips_of_class)
     text += fmt::format("  {:<32} {}\n", name, count);
   for (const auto& video : clips.quarantined)
@@ -316,13 +344,15 @@ void import(const ImportArguments& arguments) {
 
 void add_import(CLI::App* command) {
   command->description("reads a folder or a list, probes each video, records it in the store, and "
-                       "writes train.csv and test.csv that share no group");
+                       "writes train.csv and test.csv that share no group; with --unlabelled "
+                       "pool.csv and held_out.csv");
   const auto arguments = std::make_shared<ImportArguments>();
   ImportOptions& source = arguments->source;
   command
       ->add_option(
           "path", source.path,
-          "folder of CLASS/VIDEO, a CSV with path,label[,group], or a list of another tool")
+          "folder of CLASS/VIDEO, a CSV with path,label[,group], or a list of another tool; with "
+          "--unlabelled any folder of videos, or a CSV with path[,group]")
       ->required();
   command->add_option("--format", source.format, "of the list [by its content]")
       ->check(CLI::IsMember(import_formats()));
@@ -340,12 +370,18 @@ void add_import(CLI::App* command) {
   command->add_option("--group", source.group,
                       "regular expression whose capturing group in a file name is the group, e.g. "
                       "'(patient[0-9]+)'");
+  command->add_flag("--unlabelled", source.unlabelled,
+                    "the videos have no labels yet: people will give them");
+  command->add_flag("--group-by-folder", source.folder_groups,
+                    "the videos of one folder are one group");
   command->add_option("--store", arguments->store, "where the videos are recorded")
       ->capture_default_str();
   command->add_option(
       "--lists", arguments->lists,
-      "folder for train.csv and test.csv [the videos'; of a CSV with path,label none are written]");
-  command->add_option("--test-share", arguments->test_share, "share of each class in test.csv")
+      "folder for the lists [the videos'; of a CSV with path,label none are written]");
+  command
+      ->add_option("--test-share", arguments->test_share,
+                   "share of each class in test.csv, or of the rows in held_out.csv")
       ->capture_default_str()
       ->transform(number_from(0, 1));
   command->add_option("--seed", arguments->seed, "of the split")
