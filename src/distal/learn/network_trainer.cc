@@ -126,23 +126,34 @@ void NetworkTrainer::pretrain_on(ClipsOf pool, CacheOptions cache) {
   cache_ = std::move(cache);
 }
 
+Model NetworkTrainer::untrained(const Learner& learner, Random random) {
+  Learner fresh = learner;
+  const Model net = begin(fresh, random);
+  net->eval();
+  return net;
+}
+
+Model NetworkTrainer::begin(Learner& learner, Random random) {
+  const Model net = learner.model.build(labels_.outputs(), random.stream("weights"));
+  net->to(device_for(learner.training.device, "training.device"));
+  if (!learner.model.account.empty())
+    note(fmt::format("Weights for {}: {}", learner.model.backbone.name, learner.model.account));
+  if (!learner.pretext) return net;
+  expect(pool_ != nullptr, "there are clips to pre-train on");
+  Pretraining(reader_.options(), cache_, pool_(), folder_, progress_)
+      .start(*net, learner, labels_.outputs(), random.stream("pretext"));
+  return net;
+}
+
 Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& loss,
                             const std::vector<Sample>& samples, Random random,
                             const std::string& what, const Model& teacher) {
   Learner fitted = learner;
   fitted.training.steps = learner.training.steps_for(std::ssize(samples));
-  const Model net = fitted.model.build(labels_.outputs(), random.stream("weights"));
-  net->to(device_for(learner.training.device, "training.device"));
+  const Model net = begin(fitted, random);
   const std::string warning =
       learner.backbone_frozen() ? "" : learner.augment.flip_warning(classes_);
   if (!warning.empty()) note(warning);
-  if (!fitted.model.account.empty())
-    note(fmt::format("Weights for {}: {}", fitted.model.backbone.name, fitted.model.account));
-  if (learner.pretext) {
-    expect(pool_ != nullptr, "there are clips to pre-train on");
-    Pretraining(reader_.options(), cache_, pool_(), folder_, progress_)
-        .start(*net, learner, labels_.outputs(), random.stream("pretext"));
-  }
   const std::string stem = fmt::format(
       "{}/{}", folder_,
       training_fingerprint(*net, fitted, loss, reader_.options(), samples, random, teacher));

@@ -38,6 +38,7 @@ class NetworkTrainer final : public Trainer {
   Model train(const Learner& learner, const Choice<DistillLoss>& loss,
               const std::vector<Sample>& samples, Random random, const std::string& what,
               const Model& teacher = nullptr) override;
+  Model untrained(const Learner& learner, Random random) override;
   Predictions predict(Net& net, const Learner& learner, const std::vector<Clip>& clips) override;
   Predictions score(Net& net, const Learner& learner, const ClipRefs& clips,
                     int64_t other_clips = 0) override;
@@ -51,6 +52,7 @@ class NetworkTrainer final : public Trainer {
       kWorthFreezing;  // clips from which on predictions come from a frozen graph
 
  private:
+  Model begin(Learner& learner, Random random);
   Predictions read_and_predict(Net& net, const ClipRefs& clips, const std::string& what,
                                const std::string& precision = "auto", int64_t other_clips = 0);
   Predictions predict_all(Net& net, const Learner& learner, const ClipRefs& clips);

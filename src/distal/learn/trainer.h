@@ -44,6 +44,9 @@ class Trainer {
   virtual Model train(const Learner& learner, const Choice<DistillLoss>& loss,
                       const std::vector<Sample>& samples, Random random, const std::string& what,
                       const Model& teacher = nullptr) = 0;
+  /// The network that train() would begin with: with its initial weights, pre-trained where the
+  /// learner says so.
+  virtual Model untrained(const Learner& learner, Random random) = 0;
   /// As accuracy is measured: in float32.
   virtual Predictions predict(Net& net, const Learner& learner, const std::vector<Clip>& clips) = 0;
   /// As a strategy sees it: where the learner trains in bf16, large sets are scored in bf16 too.

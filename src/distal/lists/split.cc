@@ -146,4 +146,27 @@ std::vector<bool> hold_out_groups(const std::vector<Row>& rows, double share, ui
   return split_by_group(one_class, share, seed).test;
 }
 
+std::vector<int64_t> draw_evenly(const std::vector<Interned>& groups, int64_t count,
+                                 uint64_t seed) {
+  std::map<std::string, std::vector<int64_t>> rows;
+  for (int64_t i = 0; i < std::ssize(groups); ++i) rows[groups[i]].push_back(i);
+  std::vector<std::vector<int64_t>> shuffled;  // groups in turn, each in an order of its own
+  for (const auto& [name, own] : rows) {
+    shuffled.emplace_back();
+    for (const int64_t at : Random(seed).stream("group " + name).permutation(std::ssize(own)))
+      shuffled.back().push_back(own[at]);
+  }
+  const auto turns = Random(seed).stream("groups").permutation(std::ssize(shuffled));
+  count = std::min<int64_t>(count, std::ssize(groups));
+  std::vector<int64_t> drawn;
+  for (size_t pass = 0; std::ssize(drawn) < count; ++pass) {
+    for (const int64_t turn : turns) {
+      const bool has = pass < shuffled[turn].size();
+      if (has && std::ssize(drawn) < count) drawn.push_back(shuffled[turn][pass]);
+    }
+  }
+  std::sort(drawn.begin(), drawn.end());
+  return drawn;
+}
+
 }  // namespace distal

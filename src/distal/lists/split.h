@@ -32,4 +32,8 @@ GroupSplit split_by_group(const std::vector<Row>& rows, double test_share, uint6
 /// rows, share and seed give the same draw.
 std::vector<bool> hold_out_groups(const std::vector<Row>& rows, double share, uint64_t seed);
 
+/// Rows, ascending: `count` of them, one of each group in turn. `groups`: of each row. The same
+/// groups, count and seed give the same draw, and fewer are among the more.
+std::vector<int64_t> draw_evenly(const std::vector<Interned>& groups, int64_t count, uint64_t seed);
+
 }  // namespace distal

@@ -106,6 +106,7 @@ Ledger::Ledger(const OracleOptions& options, std::unique_ptr<OpenOracle> oracle,
 // ---- what was refused
 
 void Ledger::ask_again_or_not() {
+  if (traits_.people) return;
   const auto refused = store_->refused(who_);
   if (refused.empty()) return;
   const std::string text =
@@ -123,7 +124,7 @@ void Ledger::ask_again_or_not() {
 }
 
 void Ledger::require_none_refused(Asking& asking) {
-  if (asking.missing.empty()) return;
+  if (asking.missing.empty() || traits_.people) return;  // what people leave out stays without
   std::vector<StoredRefusal> refused = store_->refused(who_);
   std::erase_if(refused, [&](const StoredRefusal& one) { return !asking.misses(one.clip); });
   if (refused.empty()) return;
@@ -267,7 +268,8 @@ void Ledger::send_new(Asking& asking, const std::vector<Store::Request>& open) {
   }
   if (rows.empty()) return;
   if (!traits_.frames) {
-    const auto size = static_cast<size_t>(options_.batch_size);
+    // People answer clip by clip: what one is asked about does not wait for the others.
+    const auto size = static_cast<size_t>(traits_.people ? 1 : options_.batch_size);
     for (size_t first = 0; first < rows.size(); first += size) {
       const size_t last = std::min(first + size, rows.size());
       send_some(asking, {rows.begin() + first, rows.begin() + last}, {});

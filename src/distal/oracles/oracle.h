@@ -34,6 +34,8 @@ struct OracleTraits {
   bool network = false;       // has a network that can be run in every training step (network_file)
   bool trained_here = false;  // is trained by the study's `teacher` section
   bool foreign_code = false;  // executes a program that somebody else wrote
+  bool people = false;        // persons answer: labels that no list holds, days later; one clip a
+                              // request; a clip that they leave out is not learned from
 };
 
 /// Clips that are asked about at once.

@@ -10,6 +10,7 @@
 #include "distal/base/random.h"
 #include "distal/data/read_ahead.h"
 #include "distal/lists/leaks.h"
+#include "distal/lists/split.h"
 
 namespace distal {
 namespace {
@@ -46,6 +47,31 @@ ClipList usable(const List& list, const SharedOptions& shared, Dataset& dataset,
   dataset.unlabelled_segments += made.unlabelled_segments;
   dataset.duplicates += made.duplicates;
   return made;
+}
+
+// A draw of its own, not the study's: all seeds, and all studies of a list, are measured on the same
+// clips.
+void draw_test(std::vector<Clip>& clips, int64_t count) {
+  if (count < 0 || count >= std::ssize(clips)) return;
+  std::vector<Interned> groups;
+  for (const Clip& clip : clips) groups.push_back(clip.group);
+  std::vector<Clip> kept;
+  for (const int64_t row : draw_evenly(groups, count, /*seed=*/1)) kept.push_back(clips[row]);
+  clips = std::move(kept);
+}
+
+// The names of the classes: those that the recipe gives, else those of the lists.
+Classes named_classes(const DataOptions& data, const std::set<std::string>& in_lists) {
+  if (data.classes.empty()) return {{in_lists.begin(), in_lists.end()}};
+  const Classes classes{data.classes};
+  for (const std::string& name : in_lists) {
+    if (!classes.index(name)) {
+      fail("{}: the lists hold the class '{}', which data.classes does not name; add it there, or "
+           "leave data.classes out",
+           data.root, name);
+    }
+  }
+  return classes;
 }
 
 void require_learnable(const std::vector<Clip>& learn_from, const std::vector<Clip>& more,
@@ -250,10 +276,11 @@ Dataset open_dataset(const Study& study, Progress& progress) {
     write_motion_set(data.root, set);
   }
   // A pool that a teacher answers for needs no labels where the initial answers come from another
-  // list.
-  const bool needs_labels = !shared.oracle.is_teacher() || !data.start;
+  // list. People are asked about everything that has none.
+  const bool people = shared.oracle.kind->traits().people;
+  const bool needs_labels = !people && (!shared.oracle.is_teacher() || !data.start);
   List pool = read_list(data, data.pool, needs_labels);
-  const List test = read_list(data, data.test);
+  const List test = read_list(data, data.test, !people);
   const std::optional<List> start =
       data.start ? std::optional(read_list(data, *data.start)) : std::nullopt;
   const std::optional<List> teacher =
@@ -271,7 +298,7 @@ Dataset open_dataset(const Study& study, Progress& progress) {
     add_names(**list);
     hash = content_hash(**list, hash);
   }
-  dataset.classes = {{names.begin(), names.end()}};
+  dataset.classes = named_classes(data, names);
   dataset.lists_id = fmt::format("{:016x}", hash);
   add_readers(study, dataset);
 
@@ -282,12 +309,14 @@ Dataset open_dataset(const Study& study, Progress& progress) {
   if (start) opened.start = usable(*start, shared, dataset, *dataset.reader, progress);
   if (teacher) opened.teacher = usable(*teacher, shared, dataset, *dataset.reader, progress);
 
-  require_learnable(opened.pool.clips, opened.start.clips, dataset.classes, pool.path);
+  if (!people)
+    require_learnable(opened.pool.clips, opened.start.clips, dataset.classes, pool.path);
   require_apart(opened, dataset.classes);
   for (const Arm& arm : study.arms) require_unseen_start(study, arm, opened, dataset.classes);
   dataset.pool = std::move(opened.pool.clips);
   dataset.start = std::move(opened.start.clips);
   dataset.test = std::move(opened.test.clips);
+  draw_test(dataset.test, data.test_clips);
   dataset.teacher = std::move(opened.teacher.clips);
   require_budgets(study, dataset);
   return dataset;
@@ -317,7 +346,9 @@ double drop_unreadable(const Study& study, Dataset& dataset, Progress& progress)
   if (dataset.pool.empty() || dataset.test.empty())
     fail("no clip of the {} could be read; the first because: {}",
          dataset.pool.empty() ? "pool" : "test list", dataset.reader->quarantined().front().reason);
-  require_learnable(dataset.pool, dataset.start, dataset.classes, "what can be read of the lists");
+  if (!study.shared.oracle.kind->traits().people)
+    require_learnable(dataset.pool, dataset.start, dataset.classes,
+                      "what can be read of the lists");
   require_budgets(study, dataset);
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }

@@ -154,6 +154,9 @@ void DataOptions::visit(OptionVisitor& v) const {
   v("pool", pool, "clips to ask about");
   v("start", start, "where the initial answers come from; absent: the pool");
   v("test", test, "clips to measure on; shares no group with the others");
+  v("classes", classes, "names of the classes; empty: those of the lists");
+  v("test_clips", test_clips,
+    "clips of the test list to measure on, drawn evenly over its groups; -1: all", at_least(-1));
 }
 
 void TeacherRecipe::visit(OptionVisitor& v) const {
@@ -192,8 +195,9 @@ void ArmOptions::visit(OptionVisitor& v) const {
   v("start_draw", start_draw,
     "draw of the initial clips: random; stratified_by_labels: even over the classes of data.start; "
     "stratified_by_hidden_labels: even over the hidden classes of the pool, which a real user does "
-    "not know",
-    one_of({"random", "stratified_by_labels", "stratified_by_hidden_labels"}));
+    "not know; typiclust, k_center: by that strategy over the features of the untrained student",
+    one_of({"random", "stratified_by_labels", "stratified_by_hidden_labels", "typiclust",
+            "k_center"}));
   v("ask_start", ask_start, "the teacher also answers about the initial clips");
   v("pool_size", pool_size,
     "number of clips of the pool that a run may ask about; a smaller draw is part of a larger one; "
@@ -218,6 +222,10 @@ bool ArmOptions::scores_pool() const {
 
 bool ArmOptions::scores() const {
   return scores_pool() || (rounds > 0 && mixes && mixes->criterion != "random");
+}
+
+bool ArmOptions::draws_start_by_features() const {
+  return start_draw == "typiclust" || start_draw == "k_center";
 }
 
 const std::string& ArmOptions::criterion() const {
@@ -290,7 +298,9 @@ std::string Study::start_words() const {
   std::vector<std::string> words;
   for (const Arm& arm : arms) {
     const ArmOptions& recipe = arm.options;
-    const std::string how = recipe.start_draw == "random" ? "at random"
+    const std::string how = recipe.draws_start_by_features()
+                                ? fmt::format("by {} over features", recipe.start_draw)
+                            : recipe.start_draw == "random" ? "at random"
                             : recipe.start_draw == "stratified_by_labels"
                                 ? "evenly over the classes by their labels"
                                 : "evenly over the classes by hidden labels, as nobody could";

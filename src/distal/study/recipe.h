@@ -38,6 +38,9 @@ struct DataOptions {
   std::optional<SyntheticData> synthetic;
   ListOptions pool, test;
   std::optional<ListOptions> start;  // where the initial answers come from; absent: from the pool
+  std::vector<std::string> classes;  // names, in order; empty: those of the lists, sorted
+  int64_t test_clips = -1;           // of the test list, drawn evenly over its groups and alike for
+                                     // every seed; -1: all
   void visit(OptionVisitor& v) const;
   bool operator==(const DataOptions&) const = default;
 };
@@ -92,7 +95,8 @@ struct ArmOptions {
   int64_t start = 40;  // number of initial clips with true labels; -1: all
   // draw of the initial clips: random; stratified_by_labels: even over the classes of data.start,
   // whose labels are known; stratified_by_hidden_labels: even over the classes of the pool, whose
-  // labels are hidden
+  // labels are hidden; typiclust, k_center: by that strategy, over the features of the untrained
+  // student
   std::string start_draw = "random";
   bool ask_start = false;  // the teacher also answers about the initial clips
   // number of clips of the pool that a trial may ask about; the seed determines the draw, and a
@@ -113,6 +117,7 @@ struct ArmOptions {
   bool selects() const;      // rounds choose clips or mixes within a budget
   bool scores_pool() const;  // the choice needs the student's predictions of the whole pool
   bool scores() const;       // the choice needs the student, for the pool or for mixes
+  bool draws_start_by_features() const;  // start_draw names a strategy
   const std::string& criterion() const;  // the strategy, or with mixes their criterion
   bool is_random() const;                // rounds choose at random
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <set>
 
 #include <fmt/ranges.h>
 
@@ -195,6 +196,27 @@ void require_memory(const Learner& learner, const InputOptions& input, const std
     check(learner.pretext->training.batch_size, whose + ".pretext.training.batch_size");
 }
 
+// People are asked about what no list says: who they are asked about, and as what.
+void require_askable(const SharedOptions& shared, const ArmOptions& arm,
+                     const std::function<void(const std::string&)>& refuse) {
+  std::set<std::string> names;
+  for (const std::string& name : shared.data.classes) {
+    if (name.empty() || printable(name) != name)
+      refuse("data.classes: a name is empty, or has a control character in it; mend it");
+    if (!names.insert(name).second)
+      refuse(fmt::format("data.classes: '{}' stands there twice; take one away", name));
+  }
+  if (names.size() == 1) refuse("data.classes: one class is no choice; name two or more");
+  if (!shared.oracle.kind->traits().people) return;
+  if (names.empty())
+    refuse("oracle.kind = people answers by the names in data.classes, and there are none; give "
+           "data.classes: [first, second]");
+  if (shared.data.start)
+    refuse("data.start holds labels, and oracle.kind = people is asked about the initial clips; "
+           "leave data.start out");
+  if (arm.start == 0) refuse("start = 0 leaves people nothing to begin with; set start");
+}
+
 // A draw by labels says whose labels they are.
 void require_draw(const SharedOptions& shared, const ArmOptions& arm,
                   const std::function<void(const std::string&)>& refuse) {
@@ -204,6 +226,9 @@ void require_draw(const SharedOptions& shared, const ArmOptions& arm,
   if (arm.start_draw == "stratified_by_hidden_labels" && shared.data.start)
     refuse("start_draw = stratified_by_hidden_labels, but data.start has labels that are known; "
            "set stratified_by_labels, or random");
+  if (arm.start_draw == "stratified_by_hidden_labels" && shared.oracle.kind->traits().people)
+    refuse("start_draw = stratified_by_hidden_labels: nobody knows the labels of the pool before "
+           "people answer; set random, typiclust or k_center");
 }
 
 std::string unmet_passes(const ArmOptions& arm, const std::string& passes) {
@@ -267,6 +292,7 @@ void check(const Study& study, const Arm& checked, std::map<std::string, std::st
   if (arm.budget == 0 && arm.rounds > 0)
     refuse("budget = 0 asks nothing in any round; set a budget, or rounds to 0");
   require_draw(shared, arm, refuse);
+  require_askable(shared, arm, refuse);
   require_mixable(shared, arm, refuse);
   if (const auto missing = shared.oracle.kind->missing(); !missing.empty()) refuse(missing);
   if (arm.selection.unit != study.budget_unit())

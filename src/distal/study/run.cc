@@ -12,6 +12,7 @@
 #include "distal/oracles/ledger.h"
 #include "distal/study/dataset_file.h"
 #include "distal/study/describe.h"
+#include "distal/study/held_out.h"
 #include "distal/study/teacher_setup.h"
 #include "distal/study/trial.h"
 
@@ -181,6 +182,7 @@ Results run(const Study& study, OpenedStudy& opened, const RunPlace& place, Prog
   Ledger ledger(options, std::move(who.oracle), dataset.asked(), store, progress,
                 study.asks_views());
 
+  label_test_set(dataset, ledger);
   Results results = describe(study, dataset, place.command);
   results.teacher = who.line;
   results.teacher_accuracy = who.accuracy;

@@ -97,6 +97,12 @@ Model SimulatedTrainer::train(const Learner& learner, const Choice<DistillLoss>&
   return untrained(learner);
 }
 
+Model SimulatedTrainer::untrained(const Learner& learner, Random random) {
+  if (learner.pretext) pretrain(learner, random);
+  if (learner.backbone_frozen()) compute_features(learner, random);
+  return untrained(learner);
+}
+
 // Once for each network and draw, on the pool, with nothing frozen: a step goes over the clips of
 // its own batch, once a task where all are drawn, and without a gradient over their keys.
 void SimulatedTrainer::pretrain(Learner learner, Random random) {

@@ -43,6 +43,7 @@ class SimulatedTrainer final : public Trainer {
 
   /// A network that nobody trains, as fast as the learner's.
   Model untrained(const Learner& learner);
+  Model untrained(const Learner& learner, Random random) override;
   /// Adds the seconds of the network's answers about so many clips.
   void answer(const Learner& learner, int64_t clips);
 

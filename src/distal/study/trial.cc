@@ -10,14 +10,41 @@ namespace distal {
 namespace {
 
 // Classes that the initial clips hold none of, as a random draw may: the report tells.
-std::vector<std::string> unseen(const Classes& classes, const std::vector<Clip>& clips) {
+std::vector<std::string> unseen(const Classes& classes, const std::vector<Sample>& samples) {
   std::vector<bool> seen(classes.size(), false);
-  for (const Clip& clip : clips) seen.at(clip.label) = true;
+  for (const Sample& sample : samples) seen.at(sample.likely()) = true;
   std::vector<std::string> names;
-  for (int64_t k = 0; !clips.empty() && k < classes.size(); ++k) {
+  for (int64_t k = 0; !samples.empty() && k < classes.size(); ++k) {
     if (!seen[k]) names.push_back(classes.names[k]);
   }
   return names;
+}
+
+// By a strategy over the features of a network that nobody has trained.
+std::vector<Clip> cold_draw(const TrialSetup& setup, const ArmOptions& arm, const ClipRefs& source,
+                            const LabeledSet& known, Random random) {
+  ArmOptions cold = arm;
+  cold.strategy.name = arm.start_draw;
+  cold.strategy.method = make<Strategy>(arm.start_draw);
+  cold.selection = {};
+  const Student untrained{setup.trainer.untrained(arm.student, random.stream("student")), nullptr,
+                          "cold start"};
+  const ScoredPool pool = score_pool(setup.trainer, setup.oracle, cold, setup.dataset.classes.size(),
+                                     untrained, known, source, random);
+  const int64_t count = arm.start < 0 ? std::ssize(pool.clips) : arm.start;
+  const torch::Tensor rows = select(*cold.strategy, pool.scores, static_cast<double>(count),
+                                    cold.selection, random.stream("select"));
+  std::vector<Clip> drawn;
+  for (int64_t i = 0; i < rows.size(0); ++i) drawn.push_back(*pool.clips[rows[i].item<int64_t>()]);
+  return drawn;
+}
+
+// Nobody is measured before people have said what the test clips show.
+void require_test(const Dataset& dataset) {
+  if (dataset.test_awaited == 0) return;
+  throw Awaiting(fmt::format("answers about {} of the test clips are awaited; repeat the command "
+                             "once they are there",
+                             dataset.test_awaited));
 }
 
 Metrics measure_student(Trainer& trainer, const ArmOptions& arm, Net& student,
@@ -62,12 +89,21 @@ Start start_trial(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& r
       dataset.start_in_pool() ? known.open(dataset.pool) : refs_of(dataset.start);
   // A start that was drawn stands, whatever can be read of the pool by now.
   std::vector<Clip> clips = record.reserved(0, dataset).value_or(std::vector<Clip>());
-  if (clips.empty()) clips = initial_draw(source, arm, dataset.classes.size(), random);
-  record.reserve(0, clips, arm, arm.ask_start ? setup.oracle.price() : 0);
-  for (const Clip& clip : clips)
-    known.samples.push_back({clip, dataset.labels().target(clip.label)});
+  if (clips.empty()) {
+    clips = arm.draws_start_by_features()
+                ? cold_draw(setup, arm, source, known, random)
+                : initial_draw(source, arm, dataset.classes.size(), random);
+  }
+  const bool people = setup.study.shared.oracle.kind->traits().people;
+  record.reserve(0, clips, arm, arm.ask_start || people ? setup.oracle.price() : 0);
   known.close(clips);
-  record.note({{}, {}, unseen(dataset.classes, clips)});
+  if (people) {
+    known.samples = timed(start.ask_s, [&] { return ask(setup.oracle, clips); }).samples;
+  } else {
+    for (const Clip& clip : clips)
+      known.samples.push_back({clip, dataset.labels().target(clip.label)});
+  }
+  record.note({{}, {}, unseen(dataset.classes, known.samples)});
   if (!arm.ask_start) return start;
   const auto answers = timed(start.ask_s, [&] { return answers_about(setup.oracle, clips); });
   for (size_t i = 0; i < clips.size(); ++i)
@@ -118,6 +154,7 @@ Trial run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record) {
 
   RoundResult result;
   Start start = start_trial(setup, options, record, random.stream("start"));
+  require_test(setup.dataset);
   LabeledSet& known = start.known;
   result.ask_s = start.ask_s;
   std::vector<Clip> asked = known.clips();

@@ -48,7 +48,8 @@ struct Start {
 };
 /// The initial clips, their labels known, reserved as round 0; the same for every arm of a seed
 /// with the same start, start_draw and pool_size, the fewer among the more where start alone
-/// differs. With ask_start the teacher answers about them too.
+/// differs and features do not decide. With ask_start the teacher answers about them too. Where
+/// people answer, they are asked about these first: their labels stand in no list.
 Start start_trial(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& record,
                   Random random);
 
