@@ -18,10 +18,22 @@ struct Answers {
   bool complete() const { return awaited.empty(); }
 };
 
+/// Why a clip is asked about: for persons who answer, and for who reads it later. It changes no
+/// answer.
+struct AskedFor {
+  std::string purpose = "pool";  // start, pool, held_out
+  int64_t round = 0;
+  int64_t position = 0;  // in the strategy's order, from 0
+  std::string strategy;
+  std::vector<double> guess;  // [K] class probabilities of the student; empty: it has none
+};
+
 class AnswerSource {
  public:
   virtual ~AnswerSource() = default;
-  virtual Answers ask(const ClipRefs& clips) = 0;
+  /// `why`: of each clip; empty: nobody says.
+  virtual Answers ask(const ClipRefs& clips, const std::vector<AskedFor>& why) = 0;
+  Answers ask(const ClipRefs& clips) { return ask(clips, {}); }
   Answers ask(const std::vector<Clip>& clips) { return ask(refs_of(clips)); }
   virtual bool is_teacher() const = 0;  // else answers are labels
   virtual double price() const = 0;     // of an answer

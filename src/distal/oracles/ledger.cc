@@ -19,6 +19,7 @@ namespace distal {
 // One call of ask(). A row is the place of a clip among those asked about.
 struct Ledger::Asking {
   ClipRefs clips;
+  std::vector<AskedFor> why;
   std::vector<std::string> keys;  // of the clips
   Answers answers;
   std::vector<size_t> missing;                             // rows without an answer, ascending
@@ -146,8 +147,9 @@ std::vector<StoredRefusal> Ledger::refusals(const Sent& sent, const std::string&
 
 // ---- asking
 
-Answers Ledger::ask(const ClipRefs& clips) {
-  Asking asking{clips, {}, {}, std::vector<size_t>(clips.size())};
+Answers Ledger::ask(const ClipRefs& clips, const std::vector<AskedFor>& why) {
+  expect(why.empty() || why.size() == clips.size(), "each clip has a reason, or none has");
+  Asking asking{clips, why, {}, {}, std::vector<size_t>(clips.size())};
   asking.keys.reserve(clips.size());
   for (const Clip* clip : clips) asking.keys.push_back(clip->key());
   asking.answers.probabilities.resize(clips.size());
@@ -295,22 +297,26 @@ void Ledger::send_some(Asking& asking, const std::vector<size_t>& rows,
   const Store::Request request = store_->open_request(who_, keys);
   Sent sent;
   std::vector<int64_t> chosen;  // of the rows, those that are in the request, in its order
+  std::vector<AskedFor> why;
   for (size_t i = 0; i < rows.size() && chosen.size() < request.clips.size(); ++i) {
     if (keys[i] != request.clips[chosen.size()]) continue;
     chosen.push_back(static_cast<int64_t>(i));
     sent.keys.push_back(keys[i]);
     sent.clips.push_back(*asking.clips[rows[i]]);
+    if (!asking.why.empty()) why.push_back(asking.why[rows[i]]);
   }
   if (chosen.empty()) return;
   const torch::Tensor places = torch::tensor(chosen, torch::kInt64);
-  send(request.key, std::move(sent), frames.defined() ? frames.index_select(0, places) : frames);
+  send(request.key, std::move(sent), frames.defined() ? frames.index_select(0, places) : frames,
+       std::move(why));
   receive(asking, Wait::none);
 }
 
-void Ledger::send(const std::string& key, Sent sent, const torch::Tensor& frames) {
+void Ledger::send(const std::string& key, Sent sent, const torch::Tensor& frames,
+                  std::vector<AskedFor> why) {
   std::vector<Clip> clips = sent.clips;
   sent_[key] = std::move(sent);
-  oracle_->submit({key, std::move(clips), frames});
+  oracle_->submit({key, std::move(clips), frames, std::move(why)});
 }
 
 void Ledger::give_up(const Store::Request& request) {
@@ -357,8 +363,15 @@ void Ledger::take(Asking& asking, const OracleReply& reply) {
       store_->give_up(reply.key);  // asked for anew with the batch_size of the next start
       oracle_->settle(reply.key);
       throw TooLarge(reply.remark);
-    case OracleReply::Outcome::unusable: refuse(reply.key, *sent, reply.remark);
+    case OracleReply::Outcome::unusable:
+      if (traits_.people) return leave_out(reply.key, *sent, reply.remark);
+      refuse(reply.key, *sent, reply.remark);
   }
+}
+
+void Ledger::leave_out(const std::string& request, const Sent& sent, const std::string& reason) {
+  store_->put_answers({}, request, refusals(sent, reason));
+  oracle_->settle(request);
 }
 
 std::optional<Ledger::Sent> Ledger::sent_under(Asking& asking, const std::string& key) {

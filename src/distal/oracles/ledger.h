@@ -43,8 +43,9 @@ class Ledger final : public AnswerSource {
   /// Throws Error as the oracle does, and where it answered with numbers that are not finite (the
   /// other answers of that request are kept); Interrupted, with everything stored. What an oracle
   /// that bills answered unusably counts as spent: a later start refuses to ask about it again,
-  /// with an Error, unless OracleOptions::ask_again says so.
-  Answers ask(const ClipRefs& clips) override;
+  /// with an Error, unless OracleOptions::ask_again says so. What people left out stays without an
+  /// answer and is not asked about again.
+  Answers ask(const ClipRefs& clips, const std::vector<AskedFor>& why) override;
   using AnswerSource::ask;
 
   bool is_teacher() const override { return traits_.soft; }
@@ -70,12 +71,14 @@ class Ledger final : public AnswerSource {
   void send_one_again(Asking& asking, const Store::Request& request);
   void send_new(Asking& asking, const std::vector<Store::Request>& open);
   void send_some(Asking& asking, const std::vector<size_t>& rows, const torch::Tensor& frames);
-  void send(const std::string& key, Sent sent, const torch::Tensor& frames);
+  void send(const std::string& key, Sent sent, const torch::Tensor& frames,
+            std::vector<AskedFor> why = {});
   void receive(Asking& asking, Wait wait);
   void take(Asking& asking, const OracleReply& reply);
   void store_answers(const OracleReply& reply, const Sent& sent);
   std::optional<Sent> sent_under(Asking& asking, const std::string& key);
   std::optional<Sent> clips_of(Asking& asking, const Store::Request& request);
+  void leave_out(const std::string& request, const Sent& sent, const std::string& reason);
   [[noreturn]] void refuse(const std::string& request, const Sent& sent, const std::string& reason);
   [[noreturn]] void refuse_not_finite(const OracleReply& reply,
                                       const std::vector<StoredAnswer>& good, const Sent& bad);

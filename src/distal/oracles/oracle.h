@@ -15,7 +15,9 @@
 #include "distal/base/choice.h"
 #include "distal/base/nouns.h"
 #include "distal/data/clip_reader.h"
+#include "distal/models/model.h"
 #include "distal/models/model_fwd.h"
+#include "distal/oracles/answer_source.h"
 #include "distal/tasks/task.h"
 
 namespace distal {
@@ -44,6 +46,7 @@ struct OracleRequest {
   std::vector<Clip> clips;  // N
   torch::Tensor
       frames;  // float32 [N, 3, T, H, W] in [-1, 1]; undefined without OracleTraits::frames
+  std::vector<AskedFor> why = {};  // of each clip; empty: nobody says
 };
 
 /// What became of a request.
@@ -51,7 +54,7 @@ struct OracleReply {
   enum class Outcome {
     answered,   // `answers` holds one row for each clip
     too_large,  // nothing was done for that many clips: ask in smaller requests
-    unusable    // it was worked on, but the answer cannot be used
+    unusable    // it was worked on, but the answer cannot be used; of people: they left it out
   };
   std::string key;
   Outcome outcome = Outcome::answered;
@@ -101,6 +104,8 @@ struct TrainedTeacher {
 struct OracleSetup {
   Classes classes;
   std::string lists_id;                   // hash of the lists' content
+  std::string study;                      // its name
+  std::string store_url;                  // where people find what they are asked
   std::function<TrainedTeacher()> train;  // called where OracleTraits::trained_here
   Say say;                                // may be empty
   const Task* task = &default_task();

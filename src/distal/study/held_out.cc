@@ -15,7 +15,10 @@ void label_test_set(Dataset& dataset, AnswerSource& oracle) {
     rows.push_back(i);
   }
   if (unknown.empty()) return;
-  const Answers answers = oracle.ask(unknown);
+  std::vector<AskedFor> why;
+  for (size_t i = 0; i < unknown.size(); ++i)
+    why.push_back({"held_out", 0, static_cast<int64_t>(i), "", {}});
+  const Answers answers = oracle.ask(unknown, why);
   dataset.test_awaited = std::ssize(answers.awaited);
   if (!answers.complete()) return;
   for (size_t i = 0; i < rows.size(); ++i) {

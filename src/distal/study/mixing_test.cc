@@ -58,14 +58,14 @@ class MixingTest : public ::testing::Test {
     const Study study{};
     const TrialSetup setup{study, dataset_, trainer, oracle, "", true, {}, progress_};
     const ArmOptions& arm = arm_.options;
-    asked.known = start_trial(setup, arm, record, Random(1)).known;
+    asked.known = start_trial(setup, arm_, record, Random(1)).known;
     for (int64_t r = 1; r <= rounds; ++r) {
       const auto student = [&] {
         return Student{trainer.train(arm.student, arm.loss, asked.known.samples,
                                      Random(1).stream("student"), "student"),
                        nullptr, "student"};
       };
-      const Chosen chosen = choose_once(setup, arm, asked.known, r, student, Random(1), record);
+      const Chosen chosen = choose_once(setup, arm_, asked.known, r, student, Random(1), record);
       asked.picks = chosen.clips;
       asked.result.forwards = chosen.cost.forwards;
       const Answered answered = samples_about(oracle, asked.picks);

@@ -262,6 +262,10 @@ class Planner {
     Arm simulated_arm = arm;
     ArmOptions& options = simulated_arm.options;
     options.strategy.method = simulated(*arm.options.strategy);
+    if (options.draws_start_by_features()) {
+      trainer_.score(*trainer_.untrained(options.student), options.student, refs_of(dataset_.pool));
+      options.start_draw = "random";
+    }
     SimulatedSource oracle(shared_.oracle, dataset_.classes.size());
     SimulatedRecord record(shared_.seed);
     ConsoleProgress quiet(ConsoleProgress::Mode::quiet);

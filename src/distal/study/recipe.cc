@@ -178,6 +178,10 @@ void SharedOptions::visit(OptionVisitor& v) const {
   v("cache", cache, "decoded frames on disk");
   v("teacher", teacher, "a teacher to train first");
   v("oracle", oracle, "who answers about the pool");
+  v("chooses", chooses,
+    "who chooses what is asked: each_seed for itself, or the first_seed for all, which then differ "
+    "by training alone",
+    one_of({"each_seed", "first_seed"}));
 }
 
 InputOptions SharedOptions::teacher_input() const {

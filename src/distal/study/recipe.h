@@ -69,6 +69,9 @@ struct SharedOptions {
   CacheOptions cache;
   std::optional<TeacherRecipe> teacher;
   OracleOptions oracle;  // who answers about the pool; kind `teacher`: the one trained here
+  std::string chooses = "each_seed";  // each_seed: every seed for itself; first_seed: all seeds
+                                      // learn from what the first one chose, so that people answer
+                                      // once, and seeds differ by training alone
   void visit(OptionVisitor& v) const;
   bool operator==(const SharedOptions&) const = default;
   InputOptions teacher_input() const;  // of the teacher that the study trains

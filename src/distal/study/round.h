@@ -33,14 +33,14 @@ struct Chosen {
   ChoiceCost cost;
   double score_s = 0;
   double select_s = 0;
+  std::vector<AskedFor> why;  // of each clip
 };
 
 /// Chooses within the round's budget; reserves nothing. `student` is called where the arm's
-/// strategy or its mixes want one. `trial`: the trial's stream of random numbers, `round`: the
-/// round's.
+/// strategy or its mixes want one. `trial`: the trial's stream of random numbers.
 Chosen choose(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, const Dataset& dataset,
               const LabeledSet& known, const std::function<Student()>& student, Random trial,
-              Random round);
+              int64_t round);
 
 /// What a round learns from its answers.
 struct Answered {
@@ -55,11 +55,15 @@ class Awaiting : public Error {
  public:
   using Error::Error;
 };
-/// Class probabilities of each clip, in order; empty where a clip cannot be read. Throws Awaiting.
-std::vector<std::vector<double>> answers_about(AnswerSource& oracle,
-                                               const std::vector<Clip>& clips);
+/// Class probabilities of each clip, in order; empty where a clip cannot be read, or people left it
+/// out. `why`: as AnswerSource::ask. Throws Awaiting.
+std::vector<std::vector<double>> answers_about(AnswerSource& oracle, const std::vector<Clip>& clips,
+                                               const std::vector<AskedFor>& why = {});
 /// The same answers as samples to train on. Throws Awaiting.
 Answered samples_about(AnswerSource& oracle, const std::vector<Clip>& clips,
-                       const Task& task = default_task());
+                       const Task& task = default_task(), const std::vector<AskedFor>& why = {});
+/// Clips in the order in which they were chosen, without a guess of the student.
+std::vector<AskedFor> asked_in_order(size_t clips, const std::string& purpose, int64_t round,
+                                     const std::string& strategy);
 
 }  // namespace distal

@@ -176,7 +176,7 @@ void SimulatedTrainer::answer(const Learner& learner, int64_t clips) {
   seconds_ += static_cast<double>(clips) * pace(learner).clip_s;
 }
 
-Answers SimulatedSource::ask(const ClipRefs& clips) {
+Answers SimulatedSource::ask(const ClipRefs& clips, const std::vector<AskedFor>&) {
   const std::vector<double> even(classes_, 1.0 / static_cast<double>(classes_));
   return {std::vector<std::vector<double>>(clips.size(), even), {}};
 }

@@ -74,7 +74,7 @@ class SimulatedSource final : public AnswerSource {
   SimulatedSource(const OracleOptions& options, int64_t classes)
       : options_(options), classes_(classes) {}
 
-  Answers ask(const ClipRefs& clips) override;
+  Answers ask(const ClipRefs& clips, const std::vector<AskedFor>& why) override;
   using AnswerSource::ask;
   bool is_teacher() const override { return options_.is_teacher(); }
   double price() const override { return options_.price; }
@@ -95,6 +95,10 @@ class SimulatedRecord final : public TrialRecord {
   int64_t seed() const override { return seed_; }
   std::vector<RoundResult> rounds() const override { return {}; }
   std::optional<std::vector<Clip>> reserved(int64_t, const Dataset&) const override {
+    return std::nullopt;
+  }
+  std::optional<std::vector<Clip>> reserved_by(const std::string&, int64_t,
+                                               const Dataset&) const override {
     return std::nullopt;
   }
   void reserve(int64_t, const std::vector<Clip>&, const ArmOptions&, double) override {}

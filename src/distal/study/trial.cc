@@ -29,7 +29,7 @@ std::vector<Clip> cold_draw(const TrialSetup& setup, const ArmOptions& arm, cons
   cold.selection = {};
   const Student untrained{setup.trainer.untrained(arm.student, random.stream("student")), nullptr,
                           "cold start"};
-  const ScoredPool pool = score_pool(setup.trainer, setup.oracle, cold, setup.dataset.classes.size(),
+  const ScoredPool pool = score_pool(setup.trainer, setup.oracle, cold, setup.dataset.labels(),
                                      untrained, known, source, random);
   const int64_t count = arm.start < 0 ? std::ssize(pool.clips) : arm.start;
   const torch::Tensor rows = select(*cold.strategy, pool.scores, static_cast<double>(count),
@@ -37,6 +37,17 @@ std::vector<Clip> cold_draw(const TrialSetup& setup, const ArmOptions& arm, cons
   std::vector<Clip> drawn;
   for (int64_t i = 0; i < rows.size(0); ++i) drawn.push_back(*pool.clips[rows[i].item<int64_t>()]);
   return drawn;
+}
+
+// Where the first seed chooses for all: what it chose; empty for that seed itself.
+std::vector<Clip> first_seeds_choice(const TrialSetup& setup, const Arm& arm, int64_t round,
+                                     const TrialRecord& record) {
+  const SharedOptions& shared = setup.study.shared;
+  if (shared.chooses != "first_seed" || record.seed() == shared.seed) return {};
+  const std::string first = trial_row(setup, arm, shared.seed).key;
+  if (auto chosen = record.reserved_by(first, round, setup.dataset)) return *chosen;
+  throw Awaiting(fmt::format("arm {}: seed {} chooses for all seeds and has not come to round {}",
+                             arm.name, shared.seed, round));
 }
 
 // Nobody is measured before people have said what the test clips show.
@@ -80,8 +91,8 @@ Store::Run begin_trial(const TrialSetup& setup, Store& store, const Arm& arm, in
   return store.begin_or_continue(row.key, row.name, row.seed, row.recipe, row.revision);
 }
 
-Start start_trial(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& record,
-                  Random random) {
+Start start_trial(const TrialSetup& setup, const Arm& begun, TrialRecord& record, Random random) {
+  const ArmOptions& arm = begun.options;
   const Dataset& dataset = setup.dataset;
   Start start{limited_pool(dataset.pool, arm.pool_size, random.stream("pool")), 0};
   LabeledSet& known = start.known;
@@ -89,6 +100,7 @@ Start start_trial(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& r
       dataset.start_in_pool() ? known.open(dataset.pool) : refs_of(dataset.start);
   // A start that was drawn stands, whatever can be read of the pool by now.
   std::vector<Clip> clips = record.reserved(0, dataset).value_or(std::vector<Clip>());
+  if (clips.empty()) clips = first_seeds_choice(setup, begun, 0, record);
   if (clips.empty()) {
     clips = arm.draws_start_by_features()
                 ? cold_draw(setup, arm, source, known, random)
@@ -98,7 +110,10 @@ Start start_trial(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& r
   record.reserve(0, clips, arm, arm.ask_start || people ? setup.oracle.price() : 0);
   known.close(clips);
   if (people) {
-    known.samples = timed(start.ask_s, [&] { return ask(setup.oracle, clips); }).samples;
+    const auto why = asked_in_order(clips.size(), "start", 0, arm.start_draw);
+    known.samples = timed(start.ask_s, [&] {
+                      return samples_about(setup.oracle, clips, *dataset.task, why);
+                    }).samples;
   } else {
     for (const Clip& clip : clips)
       known.samples.push_back({clip, dataset.labels().target(clip.label)});
@@ -111,13 +126,20 @@ Start start_trial(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& r
   return start;
 }
 
-Chosen choose_once(const TrialSetup& setup, const ArmOptions& arm, const LabeledSet& known,
+Chosen choose_once(const TrialSetup& setup, const Arm& choosing, const LabeledSet& known,
                    int64_t round, const std::function<Student()>& student, Random random,
                    TrialRecord& record) {
-  if (const auto reserved = record.reserved(round, setup.dataset))
-    return {*reserved, record.cost(round)};
-  const Chosen chosen = choose(setup.trainer, setup.oracle, arm, setup.dataset, known, student,
-                               random, random.stream("select", round));
+  const ArmOptions& arm = choosing.options;
+  Chosen earlier{record.reserved(round, setup.dataset).value_or(std::vector<Clip>()),
+                 record.cost(round)};
+  if (earlier.clips.empty()) earlier.clips = first_seeds_choice(setup, choosing, round, record);
+  if (!earlier.clips.empty()) {
+    record.reserve(round, earlier.clips, arm, setup.oracle.price());
+    earlier.why = asked_in_order(earlier.clips.size(), "pool", round, arm.criterion());
+    return earlier;
+  }
+  const Chosen chosen =
+      choose(setup.trainer, setup.oracle, arm, setup.dataset, known, student, random, round);
   if (arm.mixes) record.keep_cost(round, chosen.cost);
   record.reserve(round, chosen.clips, arm, setup.oracle.price());
   return chosen;
@@ -153,7 +175,7 @@ Trial run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record) {
               {},       arm.against,   setup.study.hears_teacher(arm)};
 
   RoundResult result;
-  Start start = start_trial(setup, options, record, random.stream("start"));
+  Start start = start_trial(setup, arm, record, random.stream("start"));
   require_test(setup.dataset);
   LabeledSet& known = start.known;
   result.ask_s = start.ask_s;
@@ -173,14 +195,14 @@ Trial run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record) {
     if (round > 0) {
       result = {round};
       const auto student_so_far = [&] { return student.net ? student : train(round - 1); };
-      const Chosen chosen =
-          choose_once(setup, options, known, round, student_so_far, random, record);
+      const Chosen chosen = choose_once(setup, arm, known, round, student_so_far, random, record);
       asked = chosen.clips;
       result.forwards = chosen.cost.forwards;
       result.score_s = chosen.score_s;
       result.select_s = chosen.select_s;
-      const Answered answered = timed(
-          result.ask_s, [&] { return samples_about(setup.oracle, asked, *setup.dataset.task); });
+      const Answered answered = timed(result.ask_s, [&] {
+        return samples_about(setup.oracle, asked, *setup.dataset.task, chosen.why);
+      });
       result.answer_accuracy = answered.accuracy;
       known.close(asked);
       known.samples.insert(known.samples.end(), answered.samples.begin(), answered.samples.end());

@@ -50,12 +50,12 @@ struct Start {
 /// with the same start, start_draw and pool_size, the fewer among the more where start alone
 /// differs and features do not decide. With ask_start the teacher answers about them too. Where
 /// people answer, they are asked about these first: their labels stand in no list.
-Start start_trial(const TrialSetup& setup, const ArmOptions& arm, TrialRecord& record,
-                  Random random);
+Start start_trial(const TrialSetup& setup, const Arm& begun, TrialRecord& record, Random random);
 
 /// What a round asks about, chosen and reserved. A round that was reserved before is not chosen
-/// again. `random`: the trial's.
-Chosen choose_once(const TrialSetup& setup, const ArmOptions& arm, const LabeledSet& known,
+/// again. `random`: the trial's. Throws Awaiting where the first seed chooses for all and has not
+/// come to this round.
+Chosen choose_once(const TrialSetup& setup, const Arm& choosing, const LabeledSet& known,
                    int64_t round, const std::function<Student()>& student, Random random,
                    TrialRecord& record);
 

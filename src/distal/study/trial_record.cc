@@ -33,7 +33,20 @@ std::vector<RoundResult> StoredRecord::rounds() const {
 
 std::optional<std::vector<Clip>> StoredRecord::reserved(int64_t round,
                                                         const Dataset& dataset) const {
-  const std::vector<std::string> before = store_.reserved(run_.id, round);
+  return reserved_of(run_.id, round, dataset);
+}
+
+std::optional<std::vector<Clip>> StoredRecord::reserved_by(const std::string& trial, int64_t round,
+                                                           const Dataset& dataset) const {
+  for (const Store::Run& run : store_.runs()) {
+    if (run.key == trial) return reserved_of(run.id, round, dataset);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::vector<Clip>> StoredRecord::reserved_of(int64_t run, int64_t round,
+                                                           const Dataset& dataset) const {
+  const std::vector<std::string> before = store_.reserved(run, round);
   if (before.empty()) return std::nullopt;
   const FilmedClips filmed = dataset.filmed();
   std::vector<Clip> clips;

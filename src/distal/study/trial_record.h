@@ -40,6 +40,9 @@ class TrialRecord {
   /// reserved none.
   virtual std::optional<std::vector<Clip>> reserved(int64_t round,
                                                     const Dataset& dataset) const = 0;
+  /// The same of another trial, by its key.
+  virtual std::optional<std::vector<Clip>> reserved_by(const std::string& trial, int64_t round,
+                                                       const Dataset& dataset) const = 0;
   /// Reserves clips against the round's budget (round 0 and a budget below 0: without limit), all
   /// or none. Throws Error: they exceed it.
   virtual void reserve(int64_t round, const std::vector<Clip>& clips, const ArmOptions& arm,
@@ -70,6 +73,8 @@ class StoredRecord final : public TrialRecord {
   const Store::Run& run() const { return run_; }
   std::vector<RoundResult> rounds() const override;
   std::optional<std::vector<Clip>> reserved(int64_t round, const Dataset& dataset) const override;
+  std::optional<std::vector<Clip>> reserved_by(const std::string& trial, int64_t round,
+                                               const Dataset& dataset) const override;
   void reserve(int64_t round, const std::vector<Clip>& clips, const ArmOptions& arm,
                double price) override;
   Store::Spent spent() const override { return store_.spent(run_.id, answerer_); }
@@ -82,6 +87,9 @@ class StoredRecord final : public TrialRecord {
   std::vector<std::string> student_files() const override;
 
  private:
+  std::optional<std::vector<Clip>> reserved_of(int64_t run, int64_t round,
+                                               const Dataset& dataset) const;
+
   Store& store_;
   Store::Run run_;
   Answerer answerer_;
