@@ -9,6 +9,7 @@
 #include "distal/base/random.h"
 #include "distal/base/text.h"
 #include "distal/study/describe.h"
+#include "distal/study/held_out.h"
 #include "distal/study/simulation.h"
 #include "distal/study/trial.h"
 #include "distal/video/decoder.h"
@@ -267,6 +268,7 @@ class Planner {
       options.start_draw = "random";
     }
     SimulatedSource oracle(shared_.oracle, dataset_.classes.size());
+    label_test_set(dataset_, oracle);  // people may have to
     SimulatedRecord record(shared_.seed);
     ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
     const auto teacher = [&] {

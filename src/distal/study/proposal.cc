@@ -1,22 +1,12 @@
 #include "distal/study/proposal.h"
 
-#include <cctype>
-#include <set>
-
-#include <nlohmann/json.hpp>
-
 #include "distal/base/error.h"
-#include "distal/base/interrupted.h"
 #include "distal/base/progress.h"
-#include "distal/base/text.h"
+#include "distal/study/proposal_for_people.h"
+#include "distal/study/proposal_parts.h"
 
 namespace distal {
 namespace {
-
-constexpr double kSegment_s = 8;                 // eight frames of it are one a second
-constexpr double kLongVideo_s = 2 * kSegment_s;  // eight frames do not tell what happens in more
-constexpr double kUntrimmed =
-    1.5;  // so many times as long as its rows a video is more than its rows
 
 // How large a comparison is. The first is the whole one; the others ask the same of less.
 struct Extent {
@@ -29,78 +19,7 @@ constexpr Extent kExtents[] = {
 };
 constexpr Extent kWhole = kExtents[0];
 
-// JSON's strings are YAML's.
-std::string in_quotes(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-// A recipe is UTF-8: with another name in it, it would name what is not there.
-void require_utf8(const std::string& path, const char* cure) {
-  if (valid_utf8(path) != path)
-    fail("{}: its name is no UTF-8, and a recipe cannot hold it; {}", path, cure);
-}
-
-double at_share(std::vector<double> values, double share) {
-  std::sort(values.begin(), values.end());
-  return values[static_cast<size_t>(share * static_cast<double>(values.size() - 1))];
-}
-
-Dataset open_as(const std::string& folder, const std::string& clips, Progress& progress) {
-  const std::string yaml = fmt::format("{{data: {{root: {}, pool: {{csv: train.csv}}, test: {{csv: "
-                                       "test.csv}}}}, clips: {}, start: 1, rounds: 0}}",
-                                       in_quotes(folder), clips);
-  return open_dataset(read_study(Document::text(yaml, folder), "new"), progress);
-}
-
-// The length of the segments that the pool should be cut into; 0: its rows are clips as they are.
-double segment_s(const Dataset& dataset) {
-  std::vector<double> rows, videos;
-  std::set<std::string> seen;
-  for (const Clip& clip : dataset.pool) {
-    check_interrupted();
-    rows.push_back(clip.duration_s());
-    if (seen.insert(clip.video).second)
-      videos.push_back(dataset.reader->probe(clip.video).duration_s);
-  }
-  const double row_s = at_share(rows, 0.5);
-  const bool parts = at_share(videos, 0.5) > kUntrimmed * row_s;
-  if (!parts && row_s <= kLongVideo_s) return 0;
-  // Most rows then hold a segment of their own.
-  return parts ? std::clamp(std::round(2 * at_share(rows, 0.25)) / 2, 1.0, kSegment_s) : kSegment_s;
-}
-
-struct Pool {
-  Dataset dataset;
-  double segment_s = 0;
-  int64_t train() const { return std::ssize(dataset.pool); }
-  int64_t classes() const { return dataset.classes.size(); }
-  bool enough() const { return train() >= 5 * classes(); }
-};
-
-Pool open_videos(const std::string& folder, Progress& progress) {
-  Pool whole{open_as(folder, "{unit: video}", progress)};
-  const double length_s = segment_s(whole.dataset);
-  if (length_s == 0) return whole;
-  try {
-    Pool cut{open_as(folder,
-                     fmt::format("{{unit: segment, length_s: {0:g}, stride_s: {0:g}}}", length_s),
-                     progress),
-             length_s};
-    if (cut.enough()) return cut;
-  } catch (const Interrupted&) {
-    throw;
-  } catch (const Error&) {  // a class whose rows hold no segment: they stay clips
-  }
-  return whole;
-}
-
-bool tells_sides(const Classes& classes) {
-  return std::any_of(classes.names.begin(), classes.names.end(), [](std::string name) {
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](unsigned char c) { return std::tolower(c); });
-    return name.find("left") != std::string::npos || name.find("right") != std::string::npos;
-  });
-}
+constexpr int64_t kFewest = 5;  // clips of a class
 
 // A line whose value is smaller than in the whole comparison says what it is there.
 template <class Value>
@@ -119,17 +38,11 @@ std::string model_text(const Extent& extent, const std::string& init) {
 }
 
 // A frame network with ImageNet weights where there are some.
-std::string recipe_of(const Pool& pool, const Extent& extent, const ProposalOptions& options,
-                      const std::string& how_long) {
+std::string recipe_of(const ProposedClips& pool, const Extent& extent,
+                      const ProposalOptions& options, const std::string& how_long) {
   const int64_t classes = pool.classes();
-  const int64_t round = std::max(classes, pool.train() / 12 / classes * classes);
+  const int64_t round = std::max(classes, pool.pool() / 12 / classes * classes);
   const int64_t labels = round * (extent.rounds + 1);
-  const std::string clips =
-      pool.segment_s > 0
-          ? fmt::format("\nclips: {{unit: segment, length_s: {0:g}, stride_s: {0:g}}}   # the "
-                        "videos are longer than what eight frames show\n",
-                        pool.segment_s)
-          : "";
   const std::string flip = tells_sides(pool.dataset.classes)
                                ? "{flip: 0}          # a flip would change the class; or name "
                                  "pairs: flip_labels: [\"left:right\"]"
@@ -165,21 +78,14 @@ arms:
   margin: {{strategy: margin}}
 {}  badge: {{strategy: badge}}
 )",
-      pool.train(), pool.dataset.test.size(), classes, how_long, in_quotes(options.folder), clips,
-      setting("size_px", extent.size_px, kWhole.size_px),
+      pool.pool(), pool.dataset.test.size(), classes, how_long, in_quotes(options.folder),
+      pool.segments_text(), setting("size_px", extent.size_px, kWhole.size_px),
       setting("model", model_text(extent, options.init), model_text(kWhole, options.init)),
       setting("steps", extent.steps, kWhole.steps,
               fmt::format("x 16 = {} clips seen in each training", 16 * extent.steps)),
       flip, round, setting("rounds", extent.rounds, kWhole.rounds), round, labels,
-      100.0 * static_cast<double>(labels) / static_cast<double>(pool.train()),
+      100.0 * static_cast<double>(labels) / static_cast<double>(pool.pool()),
       setting("seeds", extent.seeds, kWhole.seeds, "paired"), extent.badge ? "" : "#");
-}
-
-std::string in_words(double minutes) {
-  if (minutes < 1) return "a minute";
-  return minutes < 90        ? fmt::format("{:.0f} minutes", minutes)
-         : minutes < 48 * 60 ? fmt::format("{:.0f} hours", minutes / 60)
-                             : fmt::format("{:.0f} days", minutes / (24 * 60));
 }
 
 std::string how_long(double minutes, double whole_minutes, bool whole) {
@@ -199,11 +105,12 @@ std::string how_long(double minutes, double whole_minutes, bool whole) {
 Proposal propose(const ProposalOptions& options, Progress& progress, const PaceOf& pace_of) {
   require_utf8(options.folder, "rename the folder, or give --data a link to it");
   require_utf8(options.init, "rename the file, or give --init a link to it");
-  Pool pool = open_videos(options.folder, progress);
-  if (!pool.enough())
+  if (!options.classes.empty()) return propose_for_people(options, progress, pace_of);
+  ProposedClips pool = open_for_proposal(options, kFewest, progress);
+  if (pool.pool() < kFewest * pool.classes())
     fail("{}/train.csv: {} usable clips for {} classes; five a class are the least a loop can use: "
          "add some",
-         options.folder, pool.train(), pool.classes());
+         options.folder, pool.pool(), pool.classes());
   const PaceOf once = once_each(pace_of);
   Proposal proposal;
   for (const Extent& extent : kExtents) {

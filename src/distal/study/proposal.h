@@ -1,6 +1,7 @@
 #pragma once
-// A first recipe for a folder with train.csv and test.csv: one that takes minutes on this machine,
-// and says what the whole comparison would take.
+// A first recipe for a folder with train.csv and test.csv, or with pool.csv and held_out.csv that
+// people shall label: one that takes minutes on this machine, and says what the whole comparison
+// would take.
 
 #include "distal/study/plan.h"
 
@@ -22,6 +23,8 @@ struct ProposalOptions {
   std::string name = "new";  // of the study
   double most_minutes =
       10;  // the largest comparison within them is proposed; the smallest where none is
+  std::vector<std::string> classes;  // that people shall answer with: the lists are pool.csv and
+                                     // held_out.csv, without labels; empty: train.csv and test.csv
 };
 
 /// Opens the videos; a list whose videos are much longer than what eight frames show, or whose rows

@@ -142,8 +142,8 @@ std::string unfinished(const std::string& folder) { return folder + "/unfinished
 
 WhoAnswers who_answers(const Study& study, Dataset& dataset, const RunPlace& place,
                        Progress& progress) {
-  return open_oracle(study, dataset, place.folder,
-                     unfinished(place.shared.empty() ? place.folder : place.shared), progress);
+  const std::string shared = place.shared.empty() ? place.folder : place.shared;
+  return open_oracle(study, dataset, {place.folder, unfinished(shared), place.store_url}, progress);
 }
 
 }  // namespace

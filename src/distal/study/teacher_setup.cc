@@ -44,16 +44,19 @@ TrainedTeacher train_teacher(const Study& study, Dataset& dataset, const std::st
 
 }  // namespace
 
-WhoAnswers open_oracle(const Study& study, Dataset& dataset, const std::string& folder,
-                       const std::string& unfinished, Progress& progress) {
-  const std::string own = folder + "/teacher.safetensors";
+WhoAnswers open_oracle(const Study& study, Dataset& dataset, const OraclePlace& place,
+                       Progress& progress) {
+  const std::string own = place.folder + "/teacher.safetensors";
   WhoAnswers who;
-  OracleSetup setup{dataset.classes, dataset.lists_id, {}, [&progress](const std::string& line) {
-                      progress.say(line);
-                    }};
+  OracleSetup setup;
+  setup.classes = dataset.classes;
+  setup.lists_id = dataset.lists_id;
+  setup.study = study.name;
+  setup.store_url = place.store_url;
   setup.task = dataset.task;
+  setup.say = [&progress](const std::string& line) { progress.say(line); };
   setup.train = [&] {
-    return train_teacher(study, dataset, own, unfinished, progress, who.accuracy);
+    return train_teacher(study, dataset, own, place.unfinished, progress, who.accuracy);
   };
   const Choice<Oracle>& kind = study.shared.oracle.kind;
   OpenedOracle opened = kind->open(setup);

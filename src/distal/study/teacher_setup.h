@@ -19,10 +19,16 @@ struct WhoAnswers {
                          // a student
 };
 
-/// Opens the oracle that the recipe names. The study's own teacher is trained first, with its
-/// network kept as FOLDER/teacher.safetensors and what it has not finished in `unfinished`. Throws
-/// Error: its classes are not those of the lists.
-WhoAnswers open_oracle(const Study& study, Dataset& dataset, const std::string& folder,
-                       const std::string& unfinished, Progress& progress);
+/// Where an oracle keeps what it has.
+struct OraclePlace {
+  std::string folder;      // the study's: its own teacher is FOLDER/teacher.safetensors
+  std::string unfinished;  // of a training that was stopped
+  std::string store_url;   // what people are asked
+};
+
+/// Opens the oracle that the recipe names. The study's own teacher is trained first. Throws Error:
+/// its classes are not those of the lists.
+WhoAnswers open_oracle(const Study& study, Dataset& dataset, const OraclePlace& place,
+                       Progress& progress);
 
 }  // namespace distal
