@@ -15,6 +15,8 @@ namespace {
 
 constexpr int kBusy_s = 60;
 constexpr int kLook_ms = 20;
+// Rows of many items go to many places of an index: with SQLite's 2 MB most were read anew.
+constexpr int kCache_KiB = 16'384;  // at most, a connection
 
 /// The wait for a lock that another process holds.
 struct LockWait {
@@ -150,6 +152,7 @@ class SqliteDialect : public Dialect {
     sqlite_api::sqlite3_busy_handler(handle(sql), wait_while_busy, &wait_);
     sql << "PRAGMA synchronous = FULL";
     sql << "PRAGMA foreign_keys = OFF";
+    sql << fmt::format("PRAGMA cache_size = -{}", kCache_KiB);
   }
 
   // WAL comes after the migration because it writes: a file that is refused stays as it was.
