@@ -41,15 +41,18 @@ Database::PaidWrite::PaidWrite(Dialect& dialect) : dialect_(dialect) {
 
 Database::PaidWrite::~PaidWrite() { dialect_.wait_after_signal(0); }
 
-std::string utc_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-  const std::time_t seconds = milliseconds / 1000;
+std::string utc_text(int64_t ms) {
+  const std::time_t seconds = ms / 1000;
   std::tm utc{};
   gmtime_r(&seconds, &utc);
   char text[32];
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-  return fmt::format("{}.{:03}Z", text, milliseconds % 1000);
+  return fmt::format("{}.{:03}Z", text, ms % 1000);
+}
+
+std::string utc_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return utc_text(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
 }
 
 }  // namespace distal

@@ -2,6 +2,7 @@
 // One connection to the database of a store, and its transactions. Only store/ includes this; one
 // thread at a time.
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -84,7 +85,9 @@ class Database {
   soci::session sql_;
 };
 
-/// The time now, UTC, as 2026-01-31T12:00:00.000Z.
+/// Milliseconds since 1970 (>= 0), UTC, as 2026-01-31T12:00:00.000Z.
+std::string utc_text(int64_t ms);
+/// The time now.
 std::string utc_now();
 
 }  // namespace distal

@@ -9,6 +9,7 @@
 #include "distal/base/hash.h"
 #include "distal/base/random.h"
 #include "distal/store/database.h"
+#include "distal/store/people_store.h"
 #include "distal/store/store_test_helpers.h"
 
 namespace distal {
@@ -225,6 +226,49 @@ TEST_F(StoreTest, LetsTheDatabaseNumberTheRowsOfAnOldStore) {
                          "pragma_foreign_key_list(sqlite_master.name) "
                          "WHERE type = 'table' ORDER BY 1"),
               ElementsAre("clips", "items", "people_answers", "request_groups", "runs", "users"));
+}
+
+// Every table with every row, as text.
+std::vector<std::string> content(const std::string& path) {
+  Raw raw(path);
+  std::vector<std::string> all;
+  for (const auto& table :
+       raw.column("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")) {
+    std::string columns = "'" + table + "'";
+    for (const auto& column :
+         raw.column(fmt::format("SELECT name FROM pragma_table_info('{}')", table))) {
+      columns += fmt::format(" || ' {}=' || quote({})", column, column);
+    }
+    const auto rows = raw.column(fmt::format("SELECT {} FROM {} ORDER BY 1", columns, table));
+    all.insert(all.end(), rows.begin(), rows.end());
+  }
+  return all;
+}
+
+TEST_F(StoreTest, KeepsWhatAStoreHeldBeforePeopleAnswered) {
+  make_old(path(), 8);
+  {
+    Raw raw(path());
+    raw.run("INSERT INTO leases VALUES (4, 'h', 'host', 'boot', 1, 2, 3)");
+    raw.run("INSERT INTO passes VALUES (4, 1, 100)");
+    raw.run("INSERT INTO quarantined VALUES (3, 4, 'b.mp4', 'no frames')");
+    raw.run("INSERT INTO notes VALUES (2, 4, 'it''s late')");
+    raw.run("INSERT INTO unseen_classes VALUES (1, 4, 'bow')");
+    raw.run("INSERT INTO students VALUES (7, 4, 1, 'abc', '/runs/x.safetensors')");
+    raw.run("INSERT INTO imports VALUES (1, 'then', '/lists')");
+  }
+  const auto before = content(path());
+  ASSERT_EQ(before.size(), 20u);
+  PeopleStore people(url());
+  EXPECT_EQ(content(path()), before);
+  EXPECT_EQ(Raw(path()).column("PRAGMA user_version").at(0), std::to_string(schema_version()));
+  PeopleStore::NewItem item;
+  item.request = "beef";
+  item.clip = "h@0-2500";
+  EXPECT_EQ(people.add_items({item}, 0).size(), 1u);
+  EXPECT_EQ(Store(url()).find_answer("h@0-2500", "o", "v")->probabilities,
+            (std::vector<double>{0.25, 0.75}));
+  EXPECT_THAT(Raw(path()).column("PRAGMA foreign_key_check"), ::testing::IsEmpty());
 }
 
 TEST(Schema, NeverChangesAPublishedMigration) {
