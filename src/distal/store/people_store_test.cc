@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include <functional>
 #include <limits>
 
 #include "distal/store/people_test_helpers.h"
@@ -171,15 +172,24 @@ TEST_F(PeopleTest, TakesAnAnswerOnce) {
   answer.answered_ms += 5000;  // sent once more
   EXPECT_TRUE(store.put(answer, kNow + 5000).repeated);
   EXPECT_EQ(store.answer("u")->answered_ms, kNow);
-  auto other = answer;
-  other.class_name = "jump";
-  EXPECT_EQ(refusal_of([&] { store.put(other, kNow); }), Why::conflict);
-  other = answer;
-  other.item = id[1];
-  EXPECT_EQ(refusal_of([&] { store.put(other, kNow); }), Why::conflict);
-  other = answer;
-  other.person = "bob";
-  EXPECT_EQ(refusal_of([&] { store.put(other, kNow); }), Why::conflict);
+  using Change = std::function<void(PeopleStore::NewAnswer&)>;
+  const std::vector<Change> changes = {[](auto& other) { other.class_name = "jump"; },
+                                       [&](auto& other) { other.item = id[1]; },
+                                       [](auto& other) { other.person = "bob"; },
+                                       [](auto& other) { other.skipped = true; },
+                                       [](auto& other) { other.unsure = true; },
+                                       [](auto& other) { other.note = "late"; },
+                                       [](auto& other) { other.source = "csv"; },
+                                       [](auto& other) { ++other.began_ms; },
+                                       [](auto& other) { other.seconds = 4; },
+                                       [](auto& other) {
+                                         other.ranges = {{0, 1, "bow"}};
+                                       }};
+  for (const Change& change : changes) {
+    auto other = answer;
+    change(other);
+    EXPECT_EQ(refusal_of([&] { store.put(other, kNow); }), Why::conflict);
+  }
   EXPECT_EQ(refusal_of([&] { store.put(says("v", id[0], "ann", "jump"), kNow); }), Why::conflict);
   EXPECT_EQ(refusal_of([&] { store.put(says("v", 99, "ann", "jump"), kNow); }), Why::not_found);
   EXPECT_THAT(rows("SELECT uuid, class FROM people_answers"), ElementsAre("u bow"));
@@ -268,6 +278,15 @@ TEST_F(PeopleTest, SettlesWhereAllWhoAreWantedSayTheSame) {
   EXPECT_EQ(standing.left_out, 1);
   EXPECT_EQ(standing.answers, 8);
   EXPECT_EQ(store.standing("none").items, 0);
+}
+
+TEST_F(PeopleTest, WhoSkipsDoesNotSayThatNothingHappens) {
+  PeopleStore store(url());
+  auto items = clips_of("r", 1, 2);
+  items[0].kind = "ranges";
+  const auto id = store.add_items(items, kNow)[0];
+  store.put(skips("a", id, "ann"), kNow);
+  EXPECT_TRUE(store.put(says("b", id, "bob", ""), kNow).conflict);
 }
 
 TEST_F(PeopleTest, ThreePeopleMayNotBeInConflictBeforeAllHaveAnswered) {
