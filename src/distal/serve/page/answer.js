@@ -549,7 +549,8 @@ export class AnswerView {
     const state = player.playing || player.proof === 'moving' ? 'moving' : player.proof;
     if (this.proof.dataset.state !== state) {
       this.proof.dataset.state = state;
-      say(this.proof, `proof.${state}`);
+      const marks = {proved: '✓ ', unproved: '⚠ ', moving: ''};
+      fill(this.proof, marks[state], h('span', {t: `proof.${state}`}));
       say(this.proof, `proof.${state}.why`, {}, 'title');
     }
   }
@@ -577,6 +578,7 @@ export class AnswerView {
   /** Nothing to answer: says why. */
   #wait() {
     const none = !this.#deck;
+    this.element.dataset.ahead = String(this.queue.ahead);
     this.work.hidden = none;
     this.empty.hidden = !none;
     document.dispatchEvent(new Event('leftchange'));

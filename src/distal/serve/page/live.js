@@ -18,10 +18,28 @@ export class Live extends EventTarget {
   #again;
   #failures = 0;
   #version = '';
+  #on = false;
   live = false;
 
+  constructor() {
+    super();
+    // A browser has six connections to a server for all its tabs: one that nobody sees keeps none.
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden) {
+        this.#close();
+      } else if (this.#on) {
+        this.start();
+        this.dispatchEvent(new Event('poll'));
+      }
+    });
+  }
+
   start() {
-    this.stop();
+    this.#close();
+    this.#on = true;
+    if (document.hidden) {
+      return;
+    }
     if (!('EventSource' in window)) {
       this.#poll();
       return;
@@ -47,6 +65,11 @@ export class Live extends EventTarget {
   }
 
   stop() {
+    this.#on = false;
+    this.#close();
+  }
+
+  #close() {
     this.#source?.close();
     this.#source = null;
     clearInterval(this.#polling);

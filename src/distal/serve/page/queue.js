@@ -177,6 +177,11 @@ export class Queue extends EventTarget {
     journal.addEventListener('acknowledged', () => this.fill());
   }
 
+  /** How many items behind the current one can be shown at once. */
+  get ahead() {
+    return [...this.#front, ...this.#held].filter(deck => deck.state === 'ready' && deck.frames).length;
+  }
+
   /** Begins, or begins again after a log-in. */
   start() {
     this.#on = true;
@@ -263,6 +268,9 @@ export class Queue extends EventTarget {
       for (const item of fresh) {
         const deck = new Deck(item);
         void deck.recall(this.journal);
+        for (const event of ['state', 'frames']) {
+          deck.addEventListener(event, () => this.dispatchEvent(new Event('change')));
+        }
         this.#held.push(deck);
       }
       this.left = Math.max(left, mine.length + fresh.length);
