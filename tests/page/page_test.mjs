@@ -1,10 +1,11 @@
 // The page of distal serve in a real browser, against a server that runs already:
 //   node page_test.mjs ADDRESS USER PASSWORD [--chromium PATH] [--clips N] [--steps N] [--shots DIR]
-//     [--painted]
+//     [--painted] [--host NAME]
 // The server must have at least N + 12 open clips of at least five frames for the user. With an
 // open recording (an item of kind ranges) anywhere in its queue, the test labels that too.
 // --painted: every frame shows its number in 12 squares, bit b white for 1, with its centre at
 // (28 + 50 b) / 640 of the width and 26 / 360 of the height; the pictures are compared with them.
+// --host: NAME in ADDRESS means 127.0.0.1; plain HTTP under a name is no secure context, as in a LAN.
 // It prints one line a check, and exits with 1 after a failed one.
 
 import fs from 'node:fs';
@@ -19,6 +20,7 @@ const {values, positionals} = parseArgs({
     steps: {type: 'string', default: '40'},
     shots: {type: 'string', default: ''},
     painted: {type: 'boolean', default: false},
+    host: {type: 'string', default: ''},
   },
 });
 const [address, user, password] = positionals;
@@ -39,7 +41,8 @@ function check(what, holds, detail = '') {
 
 const browser = await chromium.launch({
   executablePath: values.chromium,
-  args: ['--no-sandbox', '--headless', '--disable-background-networking'],
+  args: ['--no-sandbox', '--headless', '--disable-background-networking',
+    ...values.host ? [`--host-resolver-rules=MAP ${values.host} 127.0.0.1`] : []],
 });
 const context = await browser.newContext({viewport: {width: 1440, height: 900}});
 const page = await context.newPage();
@@ -367,7 +370,8 @@ async function comfort() {
 
 try {
   await logIn();
-  check('the page logs in', true);
+  check('the page logs in', true, await page.evaluate(() =>
+    window.isSecureContext ? 'secure context' : 'no secure context'));
   await ranges();
   await answers();
   await find();

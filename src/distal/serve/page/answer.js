@@ -136,6 +136,12 @@ export class AnswerView {
     this.player.addEventListener('state', () => this.#state());
     this.classes.addEventListener('choose', event =>
       this.choose(/** @type {CustomEvent<string>} */ (event).detail));
+    journal.addEventListener('refused', event => {
+      const {op, item} = /** @type {CustomEvent<import('./types.d.ts').Entry>} */ (event).detail;
+      if (op === 'undo' && item && item.id === this.#deck?.item.id) {
+        this.queue.next();  // its answer stands after all
+      }
+    });
     this.recording.addEventListener('change', () => this.#keep());
     this.recording.addEventListener('class', event => {
       if (this.#deck?.item.kind === 'ranges') {
@@ -189,6 +195,8 @@ export class AnswerView {
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
     if (this.#deck?.item.kind === 'clip' && this.element.isConnected && !still) {
       this.player.play();
+    } else {
+      this.player.step(0);  // proves the frame that stands
     }
   }
 
@@ -251,13 +259,13 @@ export class AnswerView {
 
   async undo() {
     const local = await this.journal.newest();
-    if (local?.item) {
+    if (local?.item && local.state === 'pending') {
       await this.#takeBack(local.uuid, local.item, draftOf(local.body));
       return;
     }
     try {
-      const mine = await api.mine(20);
-      const newest = mine.find(answer => !answer.undone);
+      const undoing = await this.journal.undoing();
+      const newest = (await api.mine(20)).find(({uuid, undone}) => !undone && !undoing.has(uuid));
       if (!newest) {
         toast(t('undo.nothing'));
       } else if (newest.used) {
@@ -266,8 +274,13 @@ export class AnswerView {
         await this.#takeBack(newest.uuid, await api.item(newest.item), draftOf(newest));
       }
     } catch (error) {
-      const refusal = error instanceof Refusal && error.status > 0;
-      toast(refusal ? error.message : t('undo.offline'), 'warn');
+      if (error instanceof Refusal && error.status > 0) {
+        toast(error.message, 'warn');
+      } else if (local?.item) {
+        await this.#takeBack(local.uuid, local.item, draftOf(local.body));
+      } else {
+        toast(t('undo.offline'), 'warn');
+      }
     }
   }
 
@@ -394,6 +407,9 @@ export class AnswerView {
   #index(deck) {
     if (deck.frames) {
       this.player.index(deck.frames);
+      if (!this.player.playing) {
+        this.player.step(0);
+      }
     }
   }
 

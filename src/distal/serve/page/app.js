@@ -135,6 +135,7 @@ class App {
     for (const view of Object.values(this.views)) {
       sayAgain(view.element);  // those that are not on screen too
     }
+    this.#title();
     this.#unsent();
     this.#left();
   }
@@ -229,7 +230,11 @@ class App {
     }
     fill(place('main'), this.views[name].element);
     this.views[name].enter();
-    document.title = `${t(`nav.${name}`)} · distal`;
+    this.#title();
+  }
+
+  #title() {
+    document.title = this.#at ? `${t(`nav.${this.#at}`)} · distal` : 'distal';
   }
 
   /** @param {string} reason shown above the fields */

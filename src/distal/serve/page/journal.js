@@ -124,11 +124,29 @@ export class Journal extends EventTarget {
       state: 'pending', error: '', undone: false});
   }
 
+  /** An undo was refused: the answer stands. @param {string} id */
+  async #stands(id) {
+    const base = await this.#base;
+    const change = base.transaction('journal', 'readwrite', {durability: 'strict'});
+    const rows = change.objectStore('journal');
+    for (const entry of /** @type {Entry[]} */ (await result(rows.index('uuid').getAll(id)))) {
+      rows.put({...entry, undone: false});
+    }
+    await finished(change);
+  }
+
   /** Newest answer of this browser that stands. @returns {Promise<Entry | undefined>} */
   async newest() {
     const entries = await this.#all();
     return entries.reverse().find(entry => entry.op === 'put' && entry.user === this.#user
       && !entry.undone && entry.state !== 'refused');
+  }
+
+  /** Answers whose undo is not yet with the server. @returns {Promise<Set<string>>} */
+  async undoing() {
+    const entries = await this.#all();
+    return new Set(entries.filter(entry => entry.op === 'undo' && entry.state === 'pending')
+      .map(entry => entry.uuid));
   }
 
   /** @returns {Promise<Entry[]>} */
@@ -329,6 +347,9 @@ export class Journal extends EventTarget {
     if (entry.op === 'undo' && error.status === 404) {
       await this.#rewrite({...entry, state: 'sent'});  // it never stood
       return true;
+    }
+    if (entry.op === 'undo') {
+      await this.#stands(entry.uuid);
     }
     const refused = {...entry, state: /** @type {const} */ ('refused'), error: error.message};
     await this.#rewrite(refused);

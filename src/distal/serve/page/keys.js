@@ -132,11 +132,7 @@ function taken(target, key) {
   if (target.matches('input:not([type=checkbox]), textarea, select, [contenteditable]')) {
     return true;
   }
-  if (target.matches('button, a, summary, input')) {
-    return key === 'Enter' || key === 'Space';
-  }
-  // A slider of the page has the arrows for itself.
-  return target.matches('[role=slider]') && (key === 'Home' || key === 'End');
+  return target.matches('button, a, summary, input') && (key === 'Enter' || key === 'Space');
 }
 
 /** Hands keys to what is on screen. */
@@ -258,7 +254,8 @@ export class Keys {
 
   /** @param {string} text @param {(key: string) => void} taken */
   #cap(text, taken) {
-    const cap = push({class: 'cap'}, () => {
+    const cap = h('button', {type: 'button', class: 'cap'}, text);
+    cap.addEventListener('click', () => {
       cap.classList.add('waits');
       cap.textContent = '…';
       announce(t('keys.press'));
@@ -267,7 +264,7 @@ export class Keys {
         cap.classList.remove('waits');
         cap.textContent = text;
       }, {once: true});
-    }, text);
+    });
     cap.addEventListener('keydown', event => {
       if (cap.classList.contains('waits') && !['Shift', 'Control', 'Alt', 'Meta'].includes(event.key)) {
         event.preventDefault();

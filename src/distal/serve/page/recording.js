@@ -300,7 +300,7 @@ export class Recording extends EventTarget {
         h('span', {class: 'mono'}, `${clock(range.start_s)} – ${clock(range.end_s)}`)));
     });
     this.list.setAttribute('start', String(first + 1));
-    fill(this.list, ...rows);
+    fill(this.list, ...rows, rows.length === 0 && h('p', {class: 'hint', t: 'range.hint'}));
     this.list.querySelector('[aria-current]')?.scrollIntoView({block: 'nearest'});
   }
 }

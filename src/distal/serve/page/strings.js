@@ -106,6 +106,8 @@ const TABLE = {
 
   'time.line': ['Time line', '타임라인'],
   'range.title': ['Ranges', '구간'],
+  'range.hint': ['Press the key of a class where it begins, and another where it changes.',
+    '시작하는 곳에서 클래스 키를, 바뀌는 곳에서 다른 키를 누르세요.'],
   'range.none': ['no class', '클래스 없음'],
   'range.count': ['{n} ranges', '구간 {n}개'],
   'range.runs': ['Labelling {class} …', '{class} 표시 중 …'],
