@@ -19,7 +19,7 @@ import {t} from './strings.js';
 /** @typedef {import('./journal.js').Journal} Journal */
 /** @typedef {import('./keys.js').Keys} Keys */
 
-const IDLE_MS = 120000;  // longer without a key is no time of the person's
+const IDLE_MS = 120000; // longer without a key is no time of the person's
 const DRAFT_MS = 250;
 
 /** Counts the seconds that a person spends on an item. */
@@ -77,25 +77,49 @@ export class AnswerView {
   proof = h('span', {class: 'proof'});
   place = h('span', {class: 'mono place'});
   playButton = push({class: 'round', label: 'do.play'}, () => this.player.toggle(), icon('play'));
-  loopButton = push({class: 'round', label: 'do.loop', 'aria-pressed': 'true'},
-    () => this.#loop(), icon('loop'));
-  rates = h('select', {class: 'rate', on: {change: () => {
-    this.player.speed(Number(this.rates.value));
-    change({rate: this.player.rate});
-    this.rates.blur();
-  }}}, ...RATES.map(rate => h('option', {value: rate}, `${rate}×`)));
-  below = h('div', {class: 'below'});
-  note = h('textarea', {id: 'note', rows: 1, maxlength: 4000, on: {
-    input: () => this.#keep(),
-    keydown: (/** @type {KeyboardEvent} */ event) => {
-      if (event.key === 'Escape' || (event.key === 'Enter' && !event.shiftKey && !event.isComposing)) {
-        event.preventDefault();
-        this.note.blur();
-      }
+  loopButton = push(
+    {class: 'round', label: 'do.loop', 'aria-pressed': 'true'},
+    () => this.#loop(),
+    icon('loop'),
+  );
+  rates = h(
+    'select',
+    {
+      class: 'rate',
+      on: {
+        change: () => {
+          this.player.speed(Number(this.rates.value));
+          change({rate: this.player.rate});
+          this.rates.blur();
+        },
+      },
     },
-  }});
-  unsureButton = push({class: 'act toggle', 'aria-pressed': 'false', 'data-do': 'unsure'},
-    () => this.#setUnsure(!this.#unsure), h('span', {t: 'answer.unsure'}), keycap('unsure'));
+    ...RATES.map(rate => h('option', {value: rate}, `${rate}×`)),
+  );
+  below = h('div', {class: 'below'});
+  note = h('textarea', {
+    id: 'note',
+    rows: 1,
+    maxlength: 4000,
+    on: {
+      input: () => this.#keep(),
+      keydown: (/** @type {KeyboardEvent} */ event) => {
+        if (
+          event.key === 'Escape' ||
+          (event.key === 'Enter' && !event.shiftKey && !event.isComposing)
+        ) {
+          event.preventDefault();
+          this.note.blur();
+        }
+      },
+    },
+  });
+  unsureButton = push(
+    {class: 'act toggle', 'aria-pressed': 'false', 'data-do': 'unsure'},
+    () => this.#setUnsure(!this.#unsure),
+    h('span', {t: 'answer.unsure'}),
+    keycap('unsure'),
+  );
   heading = h('h1', {class: 'item-title'});
   facts = h('div', {class: 'facts'});
   why = h('section', {class: 'why'});
@@ -135,11 +159,12 @@ export class AnswerView {
     this.player.addEventListener('frame', () => this.#frame());
     this.player.addEventListener('state', () => this.#state());
     this.classes.addEventListener('choose', event =>
-      this.choose(/** @type {CustomEvent<string>} */ (event).detail));
+      this.choose(/** @type {CustomEvent<string>} */ (event).detail),
+    );
     journal.addEventListener('refused', event => {
       const {op, item} = /** @type {CustomEvent<import('./types.d.ts').Entry>} */ (event).detail;
       if (op === 'undo' && item && item.id === this.#deck?.item.id) {
-        this.queue.next();  // its answer stands after all
+        this.queue.next(); // its answer stands after all
       }
     });
     this.recording.addEventListener('change', () => this.#keep());
@@ -170,22 +195,39 @@ export class AnswerView {
       }
     };
     this.keys.bind({
-      submit: () => void this.submit(), undo: () => void this.undo(), skip: () => void this.skip(),
-      next: () => this.next(), find: () => this.classes.find.focus(),
-      unsure: () => this.#setUnsure(!this.#unsure), note: () => this.note.focus(),
+      submit: () => void this.submit(),
+      undo: () => void this.undo(),
+      skip: () => void this.skip(),
+      next: () => this.next(),
+      find: () => this.classes.find.focus(),
+      unsure: () => this.#setUnsure(!this.#unsure),
+      note: () => this.note.focus(),
       guess: () => this.#setGuess(!this.#guess),
-      play: () => player.toggle(), frameBack: () => player.step(-1),
-      frameForward: () => player.step(1), manyBack: () => player.step(-settings.stride),
-      manyForward: () => player.step(settings.stride), shuttleBack: () => player.shuttleBack(),
-      shuttleStop: () => player.pause(), shuttleForward: () => player.shuttleForward(),
-      slower: () => this.#rate(-1), faster: () => this.#rate(1),
-      toStart: () => player.seek(player.loop?.start ?? 0), toEnd: () => this.#toEnd(),
-      loop: () => this.#loop(), help: () => this.keys.help(), cancel: () => recording.cancel(),
-      rangeStart: ranges(() => recording.start()), rangeEnd: ranges(() => recording.end()),
-      rangePrevious: ranges(() => recording.jump(-1)), rangeNext: ranges(() => recording.jump(1)),
-      rangeNone: ranges(() => recording.choose(null)), rangeRemove: ranges(() => recording.remove()),
-      rangeBack: ranges(() => recording.back()), zoom: ranges(() => recording.zoom()),
-      zoomIn: ranges(() => recording.line.zoom(0.5)), zoomOut: ranges(() => recording.line.zoom(2)),
+      play: () => player.toggle(),
+      frameBack: () => player.step(-1),
+      frameForward: () => player.step(1),
+      manyBack: () => player.step(-settings.stride),
+      manyForward: () => player.step(settings.stride),
+      shuttleBack: () => player.shuttleBack(),
+      shuttleStop: () => player.pause(),
+      shuttleForward: () => player.shuttleForward(),
+      slower: () => this.#rate(-1),
+      faster: () => this.#rate(1),
+      toStart: () => player.seek(player.loop?.start ?? 0),
+      toEnd: () => this.#toEnd(),
+      loop: () => this.#loop(),
+      help: () => this.keys.help(),
+      cancel: () => recording.cancel(),
+      rangeStart: ranges(() => recording.start()),
+      rangeEnd: ranges(() => recording.end()),
+      rangePrevious: ranges(() => recording.jump(-1)),
+      rangeNext: ranges(() => recording.jump(1)),
+      rangeNone: ranges(() => recording.choose(null)),
+      rangeRemove: ranges(() => recording.remove()),
+      rangeBack: ranges(() => recording.back()),
+      zoom: ranges(() => recording.zoom()),
+      zoomIn: ranges(() => recording.line.zoom(0.5)),
+      zoomOut: ranges(() => recording.line.zoom(2)),
     });
     this.#begin();
   }
@@ -196,7 +238,7 @@ export class AnswerView {
     if (this.#deck?.item.kind === 'clip' && this.element.isConnected && !still) {
       this.player.play();
     } else {
-      this.player.step(0);  // proves the frame that stands
+      this.player.step(0); // proves the frame that stands
     }
   }
 
@@ -300,8 +342,14 @@ export class AnswerView {
 
   /** @param {Deck} deck @param {Pick<NewAnswer, 'class' | 'ranges' | 'skipped'>} what */
   async #send(deck, what) {
-    const body = {item: deck.item.id, ...what, unsure: this.#unsure, note: this.note.value.trim(),
-      began_ms: this.watch.began, seconds: this.watch.seconds};
+    const body = {
+      item: deck.item.id,
+      ...what,
+      unsure: this.#unsure,
+      note: this.note.value.trim(),
+      began_ms: this.watch.began,
+      seconds: this.watch.seconds,
+    };
     const draft = this.#draft();
     clearTimeout(this.#saving);
     const written = this.journal.put(deck.item, body);
@@ -312,15 +360,22 @@ export class AnswerView {
       await this.journal.keepDraft(deck.item.id, null);
     } catch (error) {
       // The browser could not write it: it is not lost, it is on screen again.
-      toast(t('journal.failed', {why: error instanceof Error ? error.message : String(error)}), 'warn');
+      toast(
+        t('journal.failed', {why: error instanceof Error ? error.message : String(error)}),
+        'warn',
+      );
       this.queue.show(deck.item, draft);
     }
   }
 
   /** @returns {Draft} */
   #draft() {
-    return {class: this.#deck?.item.kind === 'clip' ? this.classes.chosen || null : null,
-      unsure: this.#unsure, note: this.note.value, ranges: this.recording.ranges};
+    return {
+      class: this.#deck?.item.kind === 'clip' ? this.classes.chosen || null : null,
+      unsure: this.#unsure,
+      note: this.note.value,
+      ranges: this.recording.ranges,
+    };
   }
 
   /** Keeps what is not yet submitted. */
@@ -339,24 +394,51 @@ export class AnswerView {
     say(this.rates, 'player.speed', {}, 'aria-label');
     say(this.note, 'answer.note', {}, 'placeholder');
     say(this.note, 'answer.note', {}, 'aria-label');
-    const transport = h('div', {class: 'transport', role: 'group'},
+    const transport = h(
+      'div',
+      {class: 'transport', role: 'group'},
       push({class: 'round', label: 'do.frameBack'}, () => this.player.step(-1), icon('back')),
       this.playButton,
       push({class: 'round', label: 'do.frameForward'}, () => this.player.step(1), icon('forward')),
-      this.loopButton, this.rates, h('span', {class: 'grow'}), this.place, this.proof);
+      this.loopButton,
+      this.rates,
+      h('span', {class: 'grow'}),
+      this.place,
+      this.proof,
+    );
     fill(this.rangeBox, h('h2', {t: 'range.title'}), this.recording.list);
-    fill(this.work,
-      h('div', {class: 'hero'}, h('div', {class: 'screen'}, this.stage, this.veil), transport, this.below),
-      h('aside', {class: 'side'},
+    fill(
+      this.work,
+      h(
+        'div',
+        {class: 'hero'},
+        h('div', {class: 'screen'}, this.stage, this.veil),
+        transport,
+        this.below,
+      ),
+      h(
+        'aside',
+        {class: 'side'},
         h('header', {class: 'item-head'}, this.heading, this.facts),
         this.classes.element,
-        h('div', {class: 'doubt'}, this.unsureButton,
-          h('div', {class: 'note'}, this.note, keycap('note'))),
-        h('div', {class: 'acts'}, this.submitButton,
+        h(
+          'div',
+          {class: 'doubt'},
+          this.unsureButton,
+          h('div', {class: 'note'}, this.note, keycap('note')),
+        ),
+        h(
+          'div',
+          {class: 'acts'},
+          this.submitButton,
           act('skip', 'answer.skip', () => void this.skip()),
           act('next', 'answer.next', () => this.next()),
-          act('undo', 'answer.undo', () => void this.undo())),
-        this.rangeBox, this.why));
+          act('undo', 'answer.undo', () => void this.undo()),
+        ),
+        this.rangeBox,
+        this.why,
+      ),
+    );
     return h('div', {class: 'answer view'}, this.work, this.empty);
   }
 
@@ -367,7 +449,7 @@ export class AnswerView {
     this.#listening = new AbortController();
     clearTimeout(this.#saving);
     if (this.#deck && this.#deck !== deck) {
-      this.#deck.draft = this.#draft();  // it may come back
+      this.#deck.draft = this.#draft(); // it may come back
     }
     this.#deck = deck;
     if (!deck) {
@@ -379,8 +461,11 @@ export class AnswerView {
     const {signal} = this.#listening;
     const ranges = deck.item.kind === 'ranges';
     fill(this.stage, deck.video);
-    this.player.use(deck.video, deck.frames,
-      ranges ? null : {start: deck.item.start_s, end: deck.item.end_s});
+    this.player.use(
+      deck.video,
+      deck.frames,
+      ranges ? null : {start: deck.item.start_s, end: deck.item.end_s},
+    );
     this.player.looping = true;
     this.loopButton.setAttribute('aria-pressed', String(!ranges));
     fill(this.below, ranges ? this.recording.element : this.strip.element);
@@ -436,10 +521,14 @@ export class AnswerView {
     if (item.round !== null) {
       say(round, 'item.round', {n: item.round});
     }
-    fill(this.facts, tag(`purpose.${item.purpose}`, item.purpose),
+    fill(
+      this.facts,
+      tag(`purpose.${item.purpose}`, item.purpose),
       item.state !== 'open' && tag(`state.${item.state}`),
-      h('span', {}, item.study), item.round !== null && round,
-      h('span', {class: 'mono'}, `${clock(item.start_s)} – ${clock(item.end_s)}`));
+      h('span', {}, item.study),
+      item.round !== null && round,
+      h('span', {class: 'mono'}, `${clock(item.start_s)} – ${clock(item.end_s)}`),
+    );
   }
 
   /** @param {Deck} deck */
@@ -452,21 +541,52 @@ export class AnswerView {
     const near = (why?.neighbours ?? []).map(({clip, class: name, picture}) => {
       const swatch = h('i', {class: 'swatch', 'aria-hidden': 'true'});
       swatch.style.backgroundColor = classColour(name);
-      return h('figure', {}, h('img', {src: new URL(picture, document.baseURI).href, alt: clip,
-        title: clip, loading: 'lazy'}), h('figcaption', {}, swatch, h('span', {class: 'name'}, name)));
+      return h(
+        'figure',
+        {},
+        h('img', {
+          src: new URL(picture, document.baseURI).href,
+          alt: clip,
+          title: clip,
+          loading: 'lazy',
+        }),
+        h('figcaption', {}, swatch, h('span', {class: 'name'}, name)),
+      );
     });
     const others = this.#others.filter(answer => answer.item === item.id);
-    fill(this.why,
-      others.length > 0 && h('div', {class: 'others'}, h('h2', {t: 'conflict.said'}),
-        ...others.map(answer => h('p', {}, h('b', {}, answer.person), ' ',
-          answer.skipped ? t('answer.wasSkipped') : answer.class ?? '',
-          answer.unsure && h('span', {class: 'tag', t: 'answer.unsure'}), ' ', answer.note))),
+    fill(
+      this.why,
+      others.length > 0 &&
+        h(
+          'div',
+          {class: 'others'},
+          h('h2', {t: 'conflict.said'}),
+          ...others.map(answer =>
+            h(
+              'p',
+              {},
+              h('b', {}, answer.person),
+              ' ',
+              answer.skipped ? t('answer.wasSkipped') : (answer.class ?? ''),
+              answer.unsure && h('span', {class: 'tag', t: 'answer.unsure'}),
+              ' ',
+              answer.note,
+            ),
+          ),
+        ),
       h('h2', {t: 'why.title'}),
-      h('dl', {class: 'pairs'},
-        h('dt', {t: 'why.strategy'}), h('dd', {}, strategy ?? '–'),
-        h('dt', {t: 'why.score'}), h('dd', {class: 'mono'}, score === null ? '–' : score.toPrecision(4))),
+      h(
+        'dl',
+        {class: 'pairs'},
+        h('dt', {t: 'why.strategy'}),
+        h('dd', {}, strategy ?? '–'),
+        h('dt', {t: 'why.score'}),
+        h('dd', {class: 'mono'}, score === null ? '–' : score.toPrecision(4)),
+      ),
       near.length > 0 && h('h3', {t: 'why.near'}),
-      near.length > 0 && h('div', {class: 'near'}, ...near), guess);
+      near.length > 0 && h('div', {class: 'near'}, ...near),
+      guess,
+    );
     this.#showGuess();
   }
 
@@ -476,17 +596,32 @@ export class AnswerView {
     if (!place) {
       return;
     }
-    const open = push({class: 'quiet guess-key', 'aria-expanded': String(this.#guess)},
-      () => this.#setGuess(!this.#guess), h('span', {t: 'why.guess'}), keycap('guess'));
+    const open = push(
+      {class: 'quiet guess-key', 'aria-expanded': String(this.#guess)},
+      () => this.#setGuess(!this.#guess),
+      h('span', {t: 'why.guess'}),
+      keycap('guess'),
+    );
     const bars = guess.slice(0, 5).map(({class: name, p}) => {
       const bar = h('i', {class: 'bar'});
       bar.style.width = `${100 * p}%`;
       bar.style.backgroundColor = classColour(name);
-      return h('li', {}, h('span', {class: 'name'}, name), h('span', {class: 'track'}, bar),
-        h('span', {class: 'mono'}, `${Math.round(100 * p)} %`));
+      return h(
+        'li',
+        {},
+        h('span', {class: 'name'}, name),
+        h('span', {class: 'track'}, bar),
+        h('span', {class: 'mono'}, `${Math.round(100 * p)} %`),
+      );
     });
-    fill(place, open, this.#guess && (bars.length > 0 ? h('ul', {class: 'bars'}, ...bars)
-      : h('p', {class: 'hint', t: 'why.noGuess'})));
+    fill(
+      place,
+      open,
+      this.#guess &&
+        (bars.length > 0
+          ? h('ul', {class: 'bars'}, ...bars)
+          : h('p', {class: 'hint', t: 'why.noGuess'})),
+    );
   }
 
   /** @param {boolean} on */
@@ -558,7 +693,9 @@ export class AnswerView {
     } else {
       this.strip.show(time);
     }
-    const shown = frames?.length ? frames.first + (player.playing ? player.shown : frames.at(time)) : null;
+    const shown = frames?.length
+      ? frames.first + (player.playing ? player.shown : frames.at(time))
+      : null;
     this.place.textContent = `${clock(time, 3)}${shown === null ? '' : ` · ${shown}`}`;
     this.stage.dataset.frame = String(shown ?? '');
     this.stage.dataset.proof = player.playing ? 'moving' : player.proof;
@@ -601,36 +738,70 @@ export class AnswerView {
     const {state} = this.queue;
     if (none && this.empty.dataset.state !== state) {
       this.empty.dataset.state = state;
-      fill(this.empty, h('h1', {t: `queue.${state}`}), h('p', {class: 'hint', t: `queue.${state}.why`}),
-        push({class: 'act'}, () => void this.undo(), icon('undo'), h('span', {t: 'answer.undo'}),
-          keycap('undo')));
+      fill(
+        this.empty,
+        h('h1', {t: `queue.${state}`}),
+        h('p', {class: 'hint', t: `queue.${state}.why`}),
+        push(
+          {class: 'act'},
+          () => void this.undo(),
+          icon('undo'),
+          h('span', {t: 'answer.undo'}),
+          keycap('undo'),
+        ),
+      );
     }
   }
 }
 
 /** @param {NewAnswer | Answer | null} body @returns {Draft} */
 function draftOf(body) {
-  return {class: body?.class ?? null, unsure: body?.unsure ?? false, note: body?.note ?? '',
-    ranges: body?.ranges ?? []};
+  return {
+    class: body?.class ?? null,
+    unsure: body?.unsure ?? false,
+    note: body?.note ?? '',
+    ranges: body?.ranges ?? [],
+  };
 }
 
 /** The refused answers, with reasons: to read, to keep as a file, to put aside.
  * @param {Journal} journal */
 export async function showRefused(journal) {
   const entries = await journal.refusals();
-  const dialog = h('dialog', {class: 'sheet', 'aria-labelledby': 'refused-title'},
-    h('header', {}, h('h2', {id: 'refused-title', t: 'refused.title'}),
-      push({label: 'close', class: 'quiet'}, () => dialog.close(), '✕')),
+  const dialog = h(
+    'dialog',
+    {class: 'sheet', 'aria-labelledby': 'refused-title'},
+    h(
+      'header',
+      {},
+      h('h2', {id: 'refused-title', t: 'refused.title'}),
+      push({label: 'close', class: 'quiet'}, () => dialog.close(), '✕'),
+    ),
     h('p', {class: 'hint', t: 'refused.hint'}),
-    h('ul', {class: 'refused'}, ...entries.map(entry => h('li', {},
-      h('b', {}, entry.item?.clip ?? entry.uuid), ' ', entry.body?.class ?? '',
-      h('p', {class: 'hint'}, entry.error)))),
-    h('footer', {},
+    h(
+      'ul',
+      {class: 'refused'},
+      ...entries.map(entry =>
+        h(
+          'li',
+          {},
+          h('b', {}, entry.item?.clip ?? entry.uuid),
+          ' ',
+          entry.body?.class ?? '',
+          h('p', {class: 'hint'}, entry.error),
+        ),
+      ),
+    ),
+    h(
+      'footer',
+      {},
       push({t: 'refused.keep'}, () => save('refused.json', JSON.stringify(entries, null, 1))),
       push({t: 'refused.drop'}, () => {
         void journal.dismiss();
         dialog.close();
-      })));
+      }),
+    ),
+  );
   openDialog(dialog);
 }
 

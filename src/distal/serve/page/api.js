@@ -129,7 +129,11 @@ export const api = {
   /** @param {string} [study] @returns {Promise<import('./types.d.ts').ClassInfo[]>} */
   classes: async study => (await ask('GET', `classes${query({study})}`)).classes,
 
-  /** @param {number} count @param {number[]} after @returns {Promise<import('./types.d.ts').NextReply>} */
+  /**
+   * @param {number} count
+   * @param {number[]} after
+   * @returns {Promise<import('./types.d.ts').NextReply>}
+   */
   next: (count, after) => ask('POST', 'items/next', {count, after}),
   /** @param {number} id @returns {Promise<import('./types.d.ts').Item>} */
   item: id => ask('GET', `items/${id}`),
@@ -145,7 +149,11 @@ export const api = {
    */
   gallery: which => ask('GET', `items${query(which)}`),
 
-  /** @param {string} uuid @param {NewAnswer} answer @returns {Promise<{uuid: string, state: string}>} */
+  /**
+   * @param {string} uuid
+   * @param {NewAnswer} answer
+   * @returns {Promise<{uuid: string, state: string}>}
+   */
   put: (uuid, answer) => ask('PUT', `answers/${uuid}`, answer),
   /** @param {string} uuid @returns {Promise<import('./types.d.ts').Undone>} */
   undo: uuid => ask('DELETE', `answers/${uuid}`),
@@ -188,10 +196,19 @@ export const api = {
     await send('HEAD', new URL(url, document.baseURI).href);
   },
 
-  /** @param {string} video @param {number} start @param {number} end @param {number} count @param {number} height */
-  stripUrl: (video, start, end, count, height) => new URL(
-    `media/${name(video)}/strip.jpg${query({start: round(start), end: round(end), count, height})}`,
-    ROOT).href,
+  /**
+   * @param {string} video
+   * @param {number} start
+   * @param {number} end
+   * @param {number} count
+   * @param {number} height
+   */
+  stripUrl: (video, start, end, count, height) =>
+    new URL(
+      `media/${name(video)}/strip.jpg` +
+        query({start: round(start), end: round(end), count, height}),
+      ROOT,
+    ).href,
   /** @param {string} study @param {string} format */
   exportUrl: (study, format) => new URL(`export${query({study, format})}`, ROOT).href,
   eventsUrl: () => new URL('events', ROOT).href,

@@ -45,16 +45,24 @@ class App {
     this.live = new Live();
     const session = () => this.session;
     this.answer = new AnswerView(this.queue, this.journal, this.keys);
-    const people = new People(session, conflict => {
-      this.answer.decide(conflict.item, conflict.answers);
-      location.hash = '#answer';
-    }, async uuid => {
-      await this.journal.undo(uuid, null);
-      toast(t('undo.done'));
-    });
+    const people = new People(
+      session,
+      conflict => {
+        this.answer.decide(conflict.item, conflict.answers);
+        location.hash = '#answer';
+      },
+      async uuid => {
+        await this.journal.undo(uuid, null);
+        toast(t('undo.done'));
+      },
+    );
     /** @type {Record<string, View>} */
-    this.views = {answer: this.answer, dashboard: new Dashboard(this.live, session),
-      gallery: new Gallery(), people};
+    this.views = {
+      answer: this.answer,
+      dashboard: new Dashboard(this.live, session),
+      gallery: new Gallery(),
+      people,
+    };
     this.#bar();
     this.#listen();
   }
@@ -89,8 +97,9 @@ class App {
   }
 
   #bar() {
-    this.links = Object.fromEntries(Object.keys(this.views).map(name =>
-      [name, h('a', {href: `#${name}`, t: `nav.${name}`})]));
+    this.links = Object.fromEntries(
+      Object.keys(this.views).map(name => [name, h('a', {href: `#${name}`, t: `nav.${name}`})]),
+    );
     this.leftCount = h('span', {class: 'count'});
     this.links.answer.removeAttribute('data-t');
     fill(this.links.answer, h('span', {t: 'nav.answer'}), this.leftCount);
@@ -101,20 +110,36 @@ class App {
         this.journal.send();
       }
     });
-    const tongue = h('select', {class: 'tongue', on: {change: () => {
-      change({language: /** @type {'en' | 'ko'} */ (tongue.value)});
-      this.#speak(tongue.value);
-    }}}, h('option', {value: 'en', lang: 'en'}, 'English'), h('option', {value: 'ko', lang: 'ko'}, '한국어'));
+    const tongue = h(
+      'select',
+      {
+        class: 'tongue',
+        on: {
+          change: () => {
+            change({language: /** @type {'en' | 'ko'} */ (tongue.value)});
+            this.#speak(tongue.value);
+          },
+        },
+      },
+      h('option', {value: 'en', lang: 'en'}, 'English'),
+      h('option', {value: 'ko', lang: 'ko'}, '한국어'),
+    );
     say(tongue, 'page.language', {}, 'aria-label');
     this.tongue = tongue;
     this.who = h('span', {class: 'who'});
     this.out = push({class: 'round', label: 'login.out'}, () => void this.#logOut(), icon('leave'));
-    fill(place('bar'), h('span', {class: 'brand'}, 'distal'),
-      h('nav', {'aria-label': 'distal'}, ...Object.values(this.links)), h('span', {class: 'grow'}),
-      this.unsent, tongue,
+    fill(
+      place('bar'),
+      h('span', {class: 'brand'}, 'distal'),
+      h('nav', {'aria-label': 'distal'}, ...Object.values(this.links)),
+      h('span', {class: 'grow'}),
+      this.unsent,
+      tongue,
       push({class: 'round', label: 'page.theme'}, () => this.#theme(), icon('theme')),
       push({class: 'round', label: 'do.help'}, () => this.keys.help(), icon('keys')),
-      this.who, this.out);
+      this.who,
+      this.out,
+    );
   }
 
   /** Light, dark, or as the system has it. */
@@ -133,7 +158,7 @@ class App {
     }
     sayAgain(document);
     for (const view of Object.values(this.views)) {
-      sayAgain(view.element);  // those that are not on screen too
+      sayAgain(view.element); // those that are not on screen too
     }
     this.#title();
     this.#unsent();
@@ -168,9 +193,12 @@ class App {
     }
     unsent.dataset.state = state;
     unsent.dataset.count = String(journal.pending);
-    fill(unsent, h('i', {class: 'dot', 'aria-hidden': 'true'}), h('span', {class: 'long-text'},
-      t(key, {n: waiting, refused: journal.refused})),
-    h('span', {class: 'short-text', 'aria-hidden': 'true'}, String(waiting || '')));
+    fill(
+      unsent,
+      h('i', {class: 'dot', 'aria-hidden': 'true'}),
+      h('span', {class: 'long-text'}, t(key, {n: waiting, refused: journal.refused})),
+      h('span', {class: 'short-text', 'aria-hidden': 'true'}, String(waiting || '')),
+    );
     unsent.title = t('unsent.title');
   }
 
@@ -188,7 +216,9 @@ class App {
       this.queue.stop();
     }
     this.#user = session.user;
-    await this.journal.use(session.user).catch(error => toast(t('journal.failed', {why: String(error)}), 'warn'));
+    await this.journal
+      .use(session.user)
+      .catch(error => toast(t('journal.failed', {why: String(error)}), 'warn'));
     try {
       this.answer.useClasses(await api.classes());
     } catch (error) {
@@ -248,30 +278,61 @@ class App {
     this.#at = '';
     this.session = null;
     document.body.dataset.state = 'out';
-    const user = h('input', {id: 'user', name: 'username', autocomplete: 'username', required: true,
-      autocapitalize: 'none', spellcheck: 'false'});
-    const password = h('input', {id: 'password', name: 'password', type: 'password', required: true,
-      autocomplete: 'current-password'});
+    const user = h('input', {
+      id: 'user',
+      name: 'username',
+      autocomplete: 'username',
+      required: true,
+      autocapitalize: 'none',
+      spellcheck: 'false',
+    });
+    const password = h('input', {
+      id: 'password',
+      name: 'password',
+      type: 'password',
+      required: true,
+      autocomplete: 'current-password',
+    });
     const problem = h('p', {class: 'problem', role: 'alert'}, reason);
     const go = h('button', {type: 'submit', class: 'act primary', t: 'login.go'});
     user.value = this.#user;
-    fill(place('main'), h('form', {class: 'login', on: {submit: async (/** @type {Event} */ event) => {
-      event.preventDefault();
-      go.disabled = true;
-      try {
-        await this.#enter(await api.logIn(user.value.trim(), password.value));
-      } catch (error) {
-        const refusal = error instanceof Refusal ? error : null;
-        problem.textContent = refusal?.status === 401 ? t('login.wrong')
-          : refusal?.status === 429 ? t('login.wait', {n: refusal.retry || 60})
-            : refusal && refusal.status > 0 ? refusal.message : t('state.offline');
-        password.select();
-      } finally {
-        go.disabled = false;
-      }
-    }}}, h('h1', {}, 'distal'), h('p', {class: 'hint', t: 'login.hint'}),
-    h('label', {for: 'user'}, h('span', {t: 'login.user'}), user),
-    h('label', {for: 'password'}, h('span', {t: 'login.password'}), password), problem, go));
+    fill(
+      place('main'),
+      h(
+        'form',
+        {
+          class: 'login',
+          on: {
+            submit: async (/** @type {Event} */ event) => {
+              event.preventDefault();
+              go.disabled = true;
+              try {
+                await this.#enter(await api.logIn(user.value.trim(), password.value));
+              } catch (error) {
+                const refusal = error instanceof Refusal ? error : null;
+                problem.textContent =
+                  refusal?.status === 401
+                    ? t('login.wrong')
+                    : refusal?.status === 429
+                      ? t('login.wait', {n: refusal.retry || 60})
+                      : refusal && refusal.status > 0
+                        ? refusal.message
+                        : t('state.offline');
+                password.select();
+              } finally {
+                go.disabled = false;
+              }
+            },
+          },
+        },
+        h('h1', {}, 'distal'),
+        h('p', {class: 'hint', t: 'login.hint'}),
+        h('label', {for: 'user'}, h('span', {t: 'login.user'}), user),
+        h('label', {for: 'password'}, h('span', {t: 'login.password'}), password),
+        problem,
+        go,
+      ),
+    );
     (user.value ? password : user).focus();
   }
 }

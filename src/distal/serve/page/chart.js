@@ -17,15 +17,17 @@ export function lines(curves) {
     const rounds = new Map();
     for (const curve of curves.filter(one => one.arm === arm)) {
       for (const point of curve.points) {
-        rounds.set(point.round, [...rounds.get(point.round) ?? [], point]);
+        rounds.set(point.round, [...(rounds.get(point.round) ?? []), point]);
       }
     }
-    const points = [...rounds.entries()].sort((a, b) => a[0] - b[0]).map(([, all]) => ({
-      x: mean(all.map(({answers}) => answers)) ?? 0,
-      y: mean(all.map(({accuracy}) => accuracy)) ?? 0,
-      low: mean(all.map(({low}) => low)),
-      high: mean(all.map(({high}) => high)),
-    }));
+    const points = [...rounds.entries()]
+      .sort((a, b) => a[0] - b[0])
+      .map(([, all]) => ({
+        x: mean(all.map(({answers}) => answers)) ?? 0,
+        y: mean(all.map(({accuracy}) => accuracy)) ?? 0,
+        low: mean(all.map(({low}) => low)),
+        high: mean(all.map(({high}) => high)),
+      }));
     return {name: arm, colour: `hsl(${HUES[i % HUES.length]} 68% 52%)`, points};
   });
 }
@@ -48,11 +50,13 @@ let library = null;
 /** uPlot, or null where the build has none. */
 function uplot() {
   const place = './uplot.js';
-  library ??= import(place).then(module => {
-    const sheet = h('link', {rel: 'stylesheet', href: './uplot.css'});
-    document.head.append(sheet);
-    return module.default;
-  }).catch(() => null);
+  library ??= import(place)
+    .then(module => {
+      const sheet = h('link', {rel: 'stylesheet', href: './uplot.css'});
+      document.head.append(sheet);
+      return module.default;
+    })
+    .catch(() => null);
   return library;
 }
 
@@ -83,11 +87,13 @@ export class Chart {
       return point ? `${name} ${(100 * point.y).toFixed(1)} %` : name;
     });
     say(this.element, 'chart.read', {lines: last.join(', ')}, 'aria-label');
-    this.legend.replaceChildren(...list.map(({name, colour}, i) => {
-      const swatch = h('i', {class: 'swatch', 'aria-hidden': 'true'});
-      swatch.style.backgroundColor = colour;
-      return h('li', {}, swatch, h('span', {}, last[i] ?? name));
-    }));
+    this.legend.replaceChildren(
+      ...list.map(({name, colour}, i) => {
+        const swatch = h('i', {class: 'swatch', 'aria-hidden': 'true'});
+        swatch.style.backgroundColor = colour;
+        return h('li', {}, swatch, h('span', {}, last[i] ?? name));
+      }),
+    );
     void this.#draw();
   }
 
@@ -120,38 +126,70 @@ function table(list) {
     const values = new Map(line.points.map(point => [point.x, point[what]]));
     return xs.map(x => values.get(x));
   };
-  return [xs, ...list.flatMap(line => [column(line, 'low'), column(line, 'high'), column(line, 'y')])];
+  return [
+    xs,
+    ...list.flatMap(line => [column(line, 'low'), column(line, 'high'), column(line, 'y')]),
+  ];
 }
 
 /** @param {Line[]} list @param {number} width */
 function options(list, width) {
-  const axis = {stroke: colour('--muted'), grid: {stroke: colour('--line'), width: 1},
-    ticks: {stroke: colour('--line')}, font: '12px system-ui, sans-serif'};
+  const axis = {
+    stroke: colour('--muted'),
+    grid: {stroke: colour('--line'), width: 1},
+    ticks: {stroke: colour('--line')},
+    font: '12px system-ui, sans-serif',
+  };
   const edge = {stroke: 'transparent', points: {show: false}, spanGaps: true};
   return {
     width,
     height: HEIGHT,
     legend: {show: false},
     cursor: {drag: {x: true, y: false}},
-    scales: {x: {time: false}, y: {range: (/** @type {any} */ _, /** @type {number} */ low,
-      /** @type {number} */ high) => bounds(low, high)}},
-    axes: [axis, {...axis, size: 54, values: (/** @type {any} */ _, /** @type {number[]} */ marks) =>
-      marks.map(mark => `${Math.round(100 * mark)} %`)}],
-    series: [{}, ...list.flatMap(({name, colour: stroke}) => [
-      {...edge, label: `${name} low`}, {...edge, label: `${name} high`},
-      {label: name, stroke, width: 2, spanGaps: true, points: {size: 6, fill: stroke}},
-    ])],
-    bands: list.map(({colour: fill}, i) =>
-      ({series: [3 * i + 2, 3 * i + 1], fill: fill.replace(')', ' / .16)')})),
+    scales: {
+      x: {time: false},
+      y: {
+        range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) =>
+          bounds(low, high),
+      },
+    },
+    axes: [
+      axis,
+      {
+        ...axis,
+        size: 54,
+        values: (/** @type {any} */ _, /** @type {number[]} */ marks) =>
+          marks.map(mark => `${Math.round(100 * mark)} %`),
+      },
+    ],
+    series: [
+      {},
+      ...list.flatMap(({name, colour: stroke}) => [
+        {...edge, label: `${name} low`},
+        {...edge, label: `${name} high`},
+        {label: name, stroke, width: 2, spanGaps: true, points: {size: 6, fill: stroke}},
+      ]),
+    ],
+    bands: list.map(({colour: fill}, i) => ({
+      series: [3 * i + 2, 3 * i + 1],
+      fill: fill.replace(')', ' / .16)'),
+    })),
   };
 }
 
 /** @param {number} low @param {number} high */
 function bounds(low, high) {
-  return [Math.max(0, Math.floor(20 * (low - .02)) / 20), Math.min(1, Math.ceil(20 * (high + .02)) / 20)];
+  return [
+    Math.max(0, Math.floor(20 * (low - 0.02)) / 20),
+    Math.min(1, Math.ceil(20 * (high + 0.02)) / 20),
+  ];
 }
 
-/** @param {string} name @param {Record<string, string | number>} attributes @param {...(Node | string)} children */
+/**
+ * @param {string} name
+ * @param {Record<string, string | number>} attributes
+ * @param {...(Node | string)} children
+ */
 function shape(name, attributes, ...children) {
   const element = document.createElementNS('http://www.w3.org/2000/svg', name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -164,37 +202,61 @@ function shape(name, attributes, ...children) {
 /** The same picture as SVG. @param {Line[]} list @param {number} width */
 function drawing(list, width) {
   const points = list.flatMap(line => line.points);
-  const [low, high] = bounds(Math.min(1, ...points.map(({low: value, y}) => value ?? y)),
-    Math.max(0, ...points.map(({high: value, y}) => value ?? y)));
+  const [low, high] = bounds(
+    Math.min(1, ...points.map(({low: value, y}) => value ?? y)),
+    Math.max(0, ...points.map(({high: value, y}) => value ?? y)),
+  );
   const least = Math.min(...points.map(({x}) => x), 0);
   const most = Math.max(...points.map(({x}) => x), least + 1);
   const left = 46;
-  const x = (/** @type {number} */ value) => left + (value - least) / (most - least) * (width - left - 12);
+  const x = (/** @type {number} */ value) =>
+    left + ((value - least) / (most - least)) * (width - left - 12);
   const y = (/** @type {number} */ value) =>
-    HEIGHT - 26 - (value - low) / (high - low || 1) * (HEIGHT - 40);
+    HEIGHT - 26 - ((value - low) / (high - low || 1)) * (HEIGHT - 40);
   const picture = shape('svg', {width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`});
   for (let k = 0; k <= 4; ++k) {
-    const value = low + k / 4 * (high - low);
+    const value = low + (k / 4) * (high - low);
     picture.append(
       shape('line', {x1: left, x2: width - 12, y1: y(value), y2: y(value), class: 'grid'}),
-      shape('text', {x: left - 8, y: y(value) + 4, 'text-anchor': 'end'}, `${Math.round(100 * value)} %`),
-      shape('text', {x: x(least + k / 4 * (most - least)), y: HEIGHT - 6, 'text-anchor': 'middle'},
-        String(Math.round(least + k / 4 * (most - least)))));
+      shape(
+        'text',
+        {x: left - 8, y: y(value) + 4, 'text-anchor': 'end'},
+        `${Math.round(100 * value)} %`,
+      ),
+      shape(
+        'text',
+        {x: x(least + (k / 4) * (most - least)), y: HEIGHT - 6, 'text-anchor': 'middle'},
+        String(Math.round(least + (k / 4) * (most - least))),
+      ),
+    );
   }
   for (const line of list) {
     const banded = line.points.filter(point => point.low !== null && point.high !== null);
     const path = (/** @type {[number, number][]} */ way) =>
       way.map(([a, b], i) => `${i ? 'L' : 'M'}${a.toFixed(1)} ${b.toFixed(1)}`).join('');
     picture.append(
-      shape('path', {d: `${path([
-        ...banded.map(point => /** @type {[number, number]} */ ([x(point.x), y(point.high ?? 0)])),
-        ...[...banded].reverse().map(point =>
-          /** @type {[number, number]} */ ([x(point.x), y(point.low ?? 0)])),
-      ])}Z`, fill: line.colour, opacity: .16}),
-      shape('path', {d: path(line.points.map(point => [x(point.x), y(point.y)])), fill: 'none',
-        stroke: line.colour, 'stroke-width': 2}),
-      ...line.points.map(point => shape('circle', {cx: x(point.x), cy: y(point.y), r: 3,
-        fill: line.colour})));
+      shape('path', {
+        d: `${path([
+          ...banded.map(
+            point => /** @type {[number, number]} */ ([x(point.x), y(point.high ?? 0)]),
+          ),
+          ...[...banded]
+            .reverse()
+            .map(point => /** @type {[number, number]} */ ([x(point.x), y(point.low ?? 0)])),
+        ])}Z`,
+        fill: line.colour,
+        opacity: 0.16,
+      }),
+      shape('path', {
+        d: path(line.points.map(point => [x(point.x), y(point.y)])),
+        fill: 'none',
+        stroke: line.colour,
+        'stroke-width': 2,
+      }),
+      ...line.points.map(point =>
+        shape('circle', {cx: x(point.x), cy: y(point.y), r: 3, fill: line.colour}),
+      ),
+    );
   }
   return picture;
 }

@@ -7,7 +7,10 @@ import {classKeys, keycap, spell} from './keys.js';
 
 const HUES = [212, 28, 152, 340, 264, 52, 184, 4, 96, 300, 232, 120];
 
-/** Colours of classes, by their place in the list: [hue, shift of lightness]. @type {Map<string, number>} */
+/**
+ * Colours of classes, by their place in the list: [hue, shift of lightness].
+ * @type {Map<string, number>}
+ */
 const places = new Map();
 
 /** @param {string} name @param {number} [alpha] */
@@ -61,17 +64,27 @@ export class ClassList extends EventTarget {
 
   constructor() {
     super();
-    this.find = h('input', {type: 'search', id: 'find', autocomplete: 'off', spellcheck: 'false',
-      'aria-controls': 'class-list', on: {
+    this.find = h('input', {
+      type: 'search',
+      id: 'find',
+      autocomplete: 'off',
+      spellcheck: 'false',
+      'aria-controls': 'class-list',
+      on: {
         input: () => this.#draw(),
         keydown: (/** @type {KeyboardEvent} */ event) => this.#type(event),
-      }});
+      },
+    });
     say(this.find, 'class.find', {}, 'placeholder');
     say(this.find, 'class.find', {}, 'aria-label');
     this.list = h('div', {class: 'class-list', id: 'class-list', role: 'radiogroup'});
     say(this.list, 'class.title', {}, 'aria-label');
-    this.element = h('section', {class: 'classes'},
-      h('div', {class: 'find'}, this.find, keycap('find')), this.list);
+    this.element = h(
+      'section',
+      {class: 'classes'},
+      h('div', {class: 'find'}, this.find, keycap('find')),
+      this.list,
+    );
     window.addEventListener('keyschange', () => this.#draw());
   }
 
@@ -114,7 +127,10 @@ export class ClassList extends EventTarget {
       return this.#classes;
     }
     return this.#classes
-      .map(one => ({one, score: Math.max(match(one.name, query), .9 * match(one.path.join(' '), query))}))
+      .map(one => ({
+        one,
+        score: Math.max(match(one.name, query), 0.9 * match(one.path.join(' '), query)),
+      }))
       .filter(({score}) => score > 0)
       .sort((a, b) => b.score - a.score)
       .map(({one}) => one);
@@ -187,17 +203,31 @@ export class ClassList extends EventTarget {
 
   /** @param {ClassInfo} one @param {string} key @param {boolean} searching */
   #row(one, key, searching) {
-    const input = h('input', {type: 'radio', name: 'class', value: one.name, on: {
-      change: () => this.dispatchEvent(new CustomEvent('choose', {detail: one.name})),
-    }});
+    const input = h('input', {
+      type: 'radio',
+      name: 'class',
+      value: one.name,
+      on: {
+        change: () => this.dispatchEvent(new CustomEvent('choose', {detail: one.name})),
+      },
+    });
     input.checked = one.name === this.#name;
     const swatch = h('i', {class: 'swatch', 'aria-hidden': 'true'});
     swatch.style.backgroundColor = classColour(one.name);
     const depth = searching ? 0 : Math.min(one.path.length - 1, 4);
     const parents = searching ? one.path.slice(0, -1).join(' › ') : '';
-    return h('label', {class: `class depth-${depth}`}, input, swatch,
-      h('span', {class: 'name'}, one.path[one.path.length - 1] ?? one.name,
-        parents && h('small', {}, parents)),
-      key && h('kbd', {}, spell(key)));
+    return h(
+      'label',
+      {class: `class depth-${depth}`},
+      input,
+      swatch,
+      h(
+        'span',
+        {class: 'name'},
+        one.path[one.path.length - 1] ?? one.name,
+        parents && h('small', {}, parents),
+      ),
+      key && h('kbd', {}, spell(key)),
+    );
   }
 }

@@ -22,8 +22,13 @@ function bar(name, share, value, colour) {
   const inside = h('i', {class: 'bar'});
   inside.style.width = `${100 * share}%`;
   inside.style.backgroundColor = colour;
-  return h('li', {}, h('span', {class: 'name', title: name}, name), h('span', {class: 'track'}, inside),
-    h('span', {class: 'mono'}, value));
+  return h(
+    'li',
+    {},
+    h('span', {class: 'name', title: name}, name),
+    h('span', {class: 'track'}, inside),
+    h('span', {class: 'mono'}, value),
+  );
 }
 
 /** @param {number} seconds */
@@ -52,8 +57,14 @@ export class Dashboard {
     this.tabs = h('div', {class: 'studies', role: 'group'});
     this.body = h('div', {class: 'cards'});
     this.note = h('p', {class: 'hint'});
-    this.element = h('div', {class: 'dashboard view'}, h('h1', {t: 'nav.dashboard'}), this.note,
-      this.tabs, this.body);
+    this.element = h(
+      'div',
+      {class: 'dashboard view'},
+      h('h1', {t: 'nav.dashboard'}),
+      this.note,
+      this.tabs,
+      this.body,
+    );
     for (const event of ['study', 'item', 'poll']) {
       live.addEventListener(event, () => this.#later());
     }
@@ -92,8 +103,8 @@ export class Dashboard {
       this.note.textContent = '';
       this.#show();
     } catch (error) {
-      this.note.textContent = error instanceof Refusal && error.status > 0 ? error.message
-        : t('state.offline');
+      this.note.textContent =
+        error instanceof Refusal && error.status > 0 ? error.message : t('state.offline');
     }
   }
 
@@ -104,45 +115,73 @@ export class Dashboard {
       fill(this.body, h('p', {class: 'hint', t: 'study.none'}));
     } else if (this.#detail) {
       const detail = this.#detail;
-      fill(this.body, this.#head(detail), this.#notes(detail), this.#curves(detail),
-        this.#balance(detail), this.#confusion(detail), this.#stages(detail),
-        this.#quarantine(detail));
+      fill(
+        this.body,
+        this.#head(detail),
+        this.#notes(detail),
+        this.#curves(detail),
+        this.#balance(detail),
+        this.#confusion(detail),
+        this.#stages(detail),
+        this.#quarantine(detail),
+      );
       this.chart.use(lines(detail.curves));
     }
     if (focused) {
-      /** @type {HTMLElement | null} */ (this.element.querySelector(`[data-focus="${CSS.escape(focused)}"]`))
-        ?.focus({preventScroll: true});
+      /** @type {HTMLElement | null} */ (
+        this.element.querySelector(`[data-focus="${CSS.escape(focused)}"]`)
+      )?.focus({preventScroll: true});
     }
   }
 
   /** @param {Study} study */
   #tab(study) {
-    return push({class: 'study-tab', 'aria-pressed': String(study.name === this.#chosen),
-      'data-focus': `study ${study.name}`}, () => {
-      this.#chosen = study.name;
-      void this.refresh();
-    }, h('b', {}, study.name), h('span', {class: `tag ${study.state}`, t: `study.${study.state}`}));
+    return push(
+      {
+        class: 'study-tab',
+        'aria-pressed': String(study.name === this.#chosen),
+        'data-focus': `study ${study.name}`,
+      },
+      () => {
+        this.#chosen = study.name;
+        void this.refresh();
+      },
+      h('b', {}, study.name),
+      h('span', {class: `tag ${study.state}`, t: `study.${study.state}`}),
+    );
   }
 
   /** @param {StudyDetail} study */
   #head(study) {
     const whole = Math.max(1, study.answered + study.open_items);
     const held = study.held_out;
-    const number = (/** @type {string} */ key, /** @type {string} */ value, /** @type {any} */ below = null) =>
-      h('div', {class: 'number'}, h('b', {}, value), h('span', {t: key}), below);
+    const number = (
+      /** @type {string} */ key,
+      /** @type {string} */ value,
+      /** @type {any} */ below = null,
+    ) => h('div', {class: 'number'}, h('b', {}, value), h('span', {t: key}), below);
     const meter = h('i', {class: 'bar'});
-    meter.style.width = `${100 * study.answered / whole}%`;
+    meter.style.width = `${(100 * study.answered) / whole}%`;
     const minutes = study.minutes_left;
-    return h('section', {class: 'card wide head'},
-      h('div', {class: 'numbers'},
+    return h(
+      'section',
+      {class: 'card wide head'},
+      h(
+        'div',
+        {class: 'numbers'},
         number('study.answered', String(study.answered)),
         number('study.open', String(study.open_items)),
-        number('study.minutes', minutes === null ? '–' : minutes < 10 ? minutes.toFixed(1)
-          : String(Math.round(minutes))),
+        number(
+          'study.minutes',
+          minutes === null ? '–' : minutes < 10 ? minutes.toFixed(1) : String(Math.round(minutes)),
+        ),
         number('study.arms', `${study.arms.length} × ${study.seeds}`),
-        held && number('study.heldOut', `${held.answered} / ${held.size}`)),
+        held && number('study.heldOut', `${held.answered} / ${held.size}`),
+      ),
       h('div', {class: 'track', role: 'img', 'aria-label': `${study.answered} / ${whole}`}, meter),
-      held && h('p', {class: 'hint'}, held.shows), this.#steering(study));
+      held && h('p', {class: 'hint'}, held.shows),
+      this.#steering(study),
+    );
   }
 
   /** @param {StudyDetail} study */
@@ -153,43 +192,103 @@ export class Dashboard {
     const idle = ['paused', 'stopped', 'failed'].includes(study.state);
     const done = study.state === 'done';
     const act = (/** @type {'start' | 'pause' | 'stop'} */ what, /** @type {boolean} */ off) =>
-      push({class: 'act', disabled: off, 'data-focus': what}, async () => {
-        try {
-          await api.steer(study.name, what);
-          toast(t(`study.${what}.asked`));
-        } catch (error) {
-          toast(error instanceof Error ? error.message : String(error), 'warn');
-        }
-        void this.refresh();
-      }, h('span', {t: `study.${what}`}));
-    return h('div', {class: 'acts row'}, act('start', !idle), act('pause', idle || done),
-      act('stop', done || study.state === 'stopped'), h('span', {class: 'grow'}),
+      push(
+        {class: 'act', disabled: off, 'data-focus': what},
+        async () => {
+          try {
+            await api.steer(study.name, what);
+            toast(t(`study.${what}.asked`));
+          } catch (error) {
+            toast(error instanceof Error ? error.message : String(error), 'warn');
+          }
+          void this.refresh();
+        },
+        h('span', {t: `study.${what}`}),
+      );
+    return h(
+      'div',
+      {class: 'acts row'},
+      act('start', !idle),
+      act('pause', idle || done),
+      act('stop', done || study.state === 'stopped'),
+      h('span', {class: 'grow'}),
       ...['csv', 'label-studio', 'cvat'].map(format =>
-        h('a', {class: 'act', href: api.exportUrl(study.name, format), download: true}, format)));
+        h('a', {class: 'act', href: api.exportUrl(study.name, format), download: true}, format),
+      ),
+    );
   }
 
   /** @param {StudyDetail} study */
   #notes(study) {
-    return study.notes.length > 0 && h('section', {class: 'card wide notes'},
-      h('h2', {t: 'study.notes'}), h('ul', {}, ...study.notes.map(note => h('li', {}, note))));
+    return (
+      study.notes.length > 0 &&
+      h(
+        'section',
+        {class: 'card wide notes'},
+        h('h2', {t: 'study.notes'}),
+        h('ul', {}, ...study.notes.map(note => h('li', {}, note))),
+      )
+    );
   }
 
   /** @param {StudyDetail} study */
   #curves(study) {
-    const rows = study.curves.flatMap(({arm, seed, points}) => points.map(point => h('tr', {},
-      h('td', {}, arm), h('td', {}, seed), h('td', {}, point.round), h('td', {}, point.answers),
-      h('td', {}, `${(100 * point.accuracy).toFixed(1)} %`),
-      h('td', {}, point.low === null || point.high === null ? '–'
-        : `${(100 * point.low).toFixed(1)} – ${(100 * point.high).toFixed(1)} %`))));
+    const rows = study.curves.flatMap(({arm, seed, points}) =>
+      points.map(point =>
+        h(
+          'tr',
+          {},
+          h('td', {}, arm),
+          h('td', {}, seed),
+          h('td', {}, point.round),
+          h('td', {}, point.answers),
+          h('td', {}, `${(100 * point.accuracy).toFixed(1)} %`),
+          h(
+            'td',
+            {},
+            point.low === null || point.high === null
+              ? '–'
+              : `${(100 * point.low).toFixed(1)} – ${(100 * point.high).toFixed(1)} %`,
+          ),
+        ),
+      ),
+    );
     if (rows.length === 0) {
       return card('curve.title', h('p', {class: 'hint', t: 'curve.none'}));
     }
-    const open = this.element.querySelector('details[data-focus=curves]')?.hasAttribute('open') ?? false;
-    const section = card('curve.title', h('p', {class: 'hint', t: 'curve.hint'}), this.chart.element,
-      this.chart.legend, h('details', {'data-focus': 'curves', open}, h('summary', {t: 'curve.table'}),
-        h('div', {class: 'scroll'}, h('table', {}, h('thead', {}, h('tr', {},
-          ...['arm', 'seed', 'round', 'answers', 'accuracy', 'interval'].map(key =>
-            h('th', {scope: 'col', t: `curve.${key}`})))), h('tbody', {}, ...rows)))));
+    const open =
+      this.element.querySelector('details[data-focus=curves]')?.hasAttribute('open') ?? false;
+    const section = card(
+      'curve.title',
+      h('p', {class: 'hint', t: 'curve.hint'}),
+      this.chart.element,
+      this.chart.legend,
+      h(
+        'details',
+        {'data-focus': 'curves', open},
+        h('summary', {t: 'curve.table'}),
+        h(
+          'div',
+          {class: 'scroll'},
+          h(
+            'table',
+            {},
+            h(
+              'thead',
+              {},
+              h(
+                'tr',
+                {},
+                ...['arm', 'seed', 'round', 'answers', 'accuracy', 'interval'].map(key =>
+                  h('th', {scope: 'col', t: `curve.${key}`}),
+                ),
+              ),
+            ),
+            h('tbody', {}, ...rows),
+          ),
+        ),
+      ),
+    );
     section.classList.add('curves');
     return section;
   }
@@ -197,8 +296,16 @@ export class Dashboard {
   /** @param {StudyDetail} study */
   #balance(study) {
     const most = Math.max(1, ...study.classes.map(({answered}) => answered));
-    return card('balance.title', h('ul', {class: 'bars'}, ...study.classes.map(({name, answered}) =>
-      bar(name, answered / most, String(answered), classColour(name)))));
+    return card(
+      'balance.title',
+      h(
+        'ul',
+        {class: 'bars'},
+        ...study.classes.map(({name, answered}) =>
+          bar(name, answered / most, String(answered), classColour(name)),
+        ),
+      ),
+    );
   }
 
   /** @param {StudyDetail} study */
@@ -209,45 +316,107 @@ export class Dashboard {
     }
     const {classes, counts} = confusion;
     const which = h('p', {class: 'hint'});
-    say(which, 'confusion.which', {arm: confusion.arm, seed: confusion.seed, round: confusion.round});
+    say(which, 'confusion.which', {
+      arm: confusion.arm,
+      seed: confusion.seed,
+      round: confusion.round,
+    });
     if (classes.length > SHOWN_CLASSES) {
       return card('confusion.title', which, this.#mixed(classes, counts));
     }
     const rows = classes.map((name, i) => {
-      const sum = Math.max(1, counts[i].reduce((a, b) => a + b, 0));
-      return h('tr', {}, h('th', {scope: 'row', title: name}, name), ...counts[i].map((count, j) => {
-        const cell = h('td', {class: i === j ? 'hit' : 'miss', title: `${name} → ${classes[j]}: ${count}`},
-          count || '');
-        cell.style.setProperty('--share', String(count / sum));
-        return cell;
-      }));
+      const sum = Math.max(
+        1,
+        counts[i].reduce((a, b) => a + b, 0),
+      );
+      return h(
+        'tr',
+        {},
+        h('th', {scope: 'row', title: name}, name),
+        ...counts[i].map((count, j) => {
+          const cell = h(
+            'td',
+            {class: i === j ? 'hit' : 'miss', title: `${name} → ${classes[j]}: ${count}`},
+            count || '',
+          );
+          cell.style.setProperty('--share', String(count / sum));
+          return cell;
+        }),
+      );
     });
-    const section = card('confusion.title', which, h('div', {class: 'scroll'},
-      h('table', {class: 'confusion'}, h('thead', {}, h('tr', {}, h('th', {t: 'confusion.true'}),
-        ...classes.map(name => h('th', {scope: 'col', title: name}, h('span', {}, name))))),
-      h('tbody', {}, ...rows))));
+    const section = card(
+      'confusion.title',
+      which,
+      h(
+        'div',
+        {class: 'scroll'},
+        h(
+          'table',
+          {class: 'confusion'},
+          h(
+            'thead',
+            {},
+            h(
+              'tr',
+              {},
+              h('th', {t: 'confusion.true'}),
+              ...classes.map(name => h('th', {scope: 'col', title: name}, h('span', {}, name))),
+            ),
+          ),
+          h('tbody', {}, ...rows),
+        ),
+      ),
+    );
     return section;
   }
 
   /** The most frequent mistakes, where a table would be too large.
    * @param {string[]} classes @param {number[][]} counts */
   #mixed(classes, counts) {
-    const pairs = counts.flatMap((row, i) => row.map((count, j) => ({i, j, count})))
-      .filter(({i, j, count}) => i !== j && count > 0).sort((a, b) => b.count - a.count).slice(0, 20);
-    return h('ol', {}, ...pairs.map(({i, j, count}) => h('li', {}, `${classes[i]} → ${classes[j]}: ${count}`)));
+    const pairs = counts
+      .flatMap((row, i) => row.map((count, j) => ({i, j, count})))
+      .filter(({i, j, count}) => i !== j && count > 0)
+      .sort((a, b) => b.count - a.count)
+      .slice(0, 20);
+    return h(
+      'ol',
+      {},
+      ...pairs.map(({i, j, count}) => h('li', {}, `${classes[i]} → ${classes[j]}: ${count}`)),
+    );
   }
 
   /** @param {StudyDetail} study */
   #stages(study) {
     const most = Math.max(1e-9, ...study.stages.map(({seconds}) => seconds));
-    return study.stages.length > 0 && card('stage.title', h('ul', {class: 'bars'},
-      ...study.stages.map(({name, seconds}) => bar(name, seconds / most, span(seconds), 'var(--accent)'))));
+    return (
+      study.stages.length > 0 &&
+      card(
+        'stage.title',
+        h(
+          'ul',
+          {class: 'bars'},
+          ...study.stages.map(({name, seconds}) =>
+            bar(name, seconds / most, span(seconds), 'var(--accent)'),
+          ),
+        ),
+      )
+    );
   }
 
   /** @param {StudyDetail} study */
   #quarantine(study) {
-    return study.quarantined.length > 0 && card('quarantine.title', h('ul', {class: 'quarantine'},
-      ...study.quarantined.map(({path, reason}) => h('li', {}, h('b', {}, path),
-        h('p', {class: 'hint'}, reason)))));
+    return (
+      study.quarantined.length > 0 &&
+      card(
+        'quarantine.title',
+        h(
+          'ul',
+          {class: 'quarantine'},
+          ...study.quarantined.map(({path, reason}) =>
+            h('li', {}, h('b', {}, path), h('p', {class: 'hint'}, reason)),
+          ),
+        ),
+      )
+    );
   }
 }

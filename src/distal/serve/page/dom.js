@@ -93,7 +93,9 @@ const ICONS = {
   pause: 'M6 4h4v16H6zM14 4h4v16h-4z',
   back: 'M17 5v14l-9-7zM5 5h2v14H5z',
   forward: 'M7 5v14l9-7zM17 5h2v14h-2z',
-  loop: 'M17 3l4 4-4 4V8H8a4 4 0 0 0-4 4H2a6 6 0 0 1 6-6h9zM7 21l-4-4 4-4v3h9a4 4 0 0 0 4-4h2a6 6 0 0 1-6 6H7z',
+  loop:
+    'M17 3l4 4-4 4V8H8a4 4 0 0 0-4 4H2a6 6 0 0 1 6-6h9z' +
+    'M7 21l-4-4 4-4v3h9a4 4 0 0 0 4-4h2a6 6 0 0 1-6 6H7z',
   theme: 'M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zm0 2v16a8 8 0 0 1 0-16z',
   keys: 'M3 6h18v12H3zM6 9v2h2V9zm4 0v2h2V9zm4 0v2h2V9zM7 14v2h10v-2z',
   leave: 'M4 4h9v2H6v12h7v2H4zM15 7l5 5-5 5v-4H9v-2h6z',

@@ -76,7 +76,11 @@ export class FrameIndex {
     return this.times[i] + Math.min(0.001 * (1 + attempt), length > 0 ? length / 4 : 0.001);
   }
 
-  /** Whether a time of requestVideoFrameCallback proves frame i. @param {number} i @param {number} seconds */
+  /**
+   * Whether a time of requestVideoFrameCallback proves frame i.
+   * @param {number} i
+   * @param {number} seconds
+   */
   proves(i, seconds) {
     return Math.abs(this.times[i] - seconds) < Math.min(0.0005, this.gap(i) / 3);
   }

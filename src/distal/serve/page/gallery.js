@@ -21,20 +21,37 @@ export class Gallery {
     };
     this.study = h('select', {id: 'gallery-study', on: {change: again}});
     this.round = h('input', {id: 'gallery-round', type: 'number', min: 0, on: {change: again}});
-    this.state = h('select', {id: 'gallery-state', on: {change: again}},
+    this.state = h(
+      'select',
+      {id: 'gallery-state', on: {change: again}},
       h('option', {value: '', t: 'gallery.all'}),
       ...['open', 'settled', 'left_out', 'withdrawn'].map(state =>
-        h('option', {value: state, t: `state.${state}`})));
+        h('option', {value: state, t: `state.${state}`}),
+      ),
+    );
     this.grid = h('div', {class: 'grid'});
     this.count = h('span', {class: 'hint', role: 'status'});
     this.earlier = push({class: 'act'}, () => this.#turn(-1), h('span', {t: 'page.earlier'}));
     this.later = push({class: 'act'}, () => this.#turn(1), h('span', {t: 'page.later'}));
     const field = (/** @type {string} */ key, /** @type {HTMLElement} */ input) =>
       h('label', {for: input.id}, h('span', {t: key}), input);
-    this.element = h('div', {class: 'gallery view'}, h('h1', {t: 'nav.gallery'}),
-      h('div', {class: 'filters'}, field('gallery.study', this.study), field('gallery.round', this.round),
-        field('gallery.state', this.state), h('span', {class: 'grow'}), this.count, this.earlier, this.later),
-      this.grid);
+    this.element = h(
+      'div',
+      {class: 'gallery view'},
+      h('h1', {t: 'nav.gallery'}),
+      h(
+        'div',
+        {class: 'filters'},
+        field('gallery.study', this.study),
+        field('gallery.round', this.round),
+        field('gallery.state', this.state),
+        h('span', {class: 'grow'}),
+        this.count,
+        this.earlier,
+        this.later,
+      ),
+      this.grid,
+    );
   }
 
   enter() {
@@ -56,36 +73,51 @@ export class Gallery {
     try {
       if (this.study.options.length === 0) {
         const studies = await api.studies();
-        fill(this.study, h('option', {value: '', t: 'gallery.all'}),
-          ...studies.map(({name}) => h('option', {value: name}, name)));
+        fill(
+          this.study,
+          h('option', {value: '', t: 'gallery.all'}),
+          ...studies.map(({name}) => h('option', {value: name}, name)),
+        );
       }
-      const found = await api.gallery({study: this.study.value, round: this.round.value,
-        state: this.state.value, page: this.#page});
+      const found = await api.gallery({
+        study: this.study.value,
+        round: this.round.value,
+        state: this.state.value,
+        page: this.#page,
+      });
       if (turn === this.#asked) {
         this.#total = found.total;
         this.#show(found.items);
       }
     } catch (error) {
-      this.count.textContent = error instanceof Refusal && error.status > 0 ? error.message
-        : t('state.offline');
+      this.count.textContent =
+        error instanceof Refusal && error.status > 0 ? error.message : t('state.offline');
     }
   }
 
   /** @param {GalleryItem[]} items */
   #show(items) {
     const first = this.#page * PAGE;
-    say(this.count, 'page.range', {first: items.length ? first + 1 : 0, last: first + items.length,
-      total: this.#total});
+    say(this.count, 'page.range', {
+      first: items.length ? first + 1 : 0,
+      last: first + items.length,
+      total: this.#total,
+    });
     this.earlier.disabled = this.#page === 0;
     this.later.disabled = first + items.length >= this.#total;
     /** @type {Map<string, GalleryItem[]>} */
     const groups = new Map();
     for (const item of items) {
       const key = `${item.round ?? ''}\n${item.strategy ?? ''}`;
-      groups.set(key, [...groups.get(key) ?? [], item]);
+      groups.set(key, [...(groups.get(key) ?? []), item]);
     }
-    fill(this.grid, ...[...groups.values()].flatMap(group => [this.#heading(group[0]),
-      h('div', {class: 'tiles'}, ...group.map(item => this.#tile(item)))]));
+    fill(
+      this.grid,
+      ...[...groups.values()].flatMap(group => [
+        this.#heading(group[0]),
+        h('div', {class: 'tiles'}, ...group.map(item => this.#tile(item))),
+      ]),
+    );
   }
 
   /** @param {GalleryItem} item */
@@ -103,22 +135,39 @@ export class Gallery {
     if (item.class) {
       swatch.style.backgroundColor = classColour(item.class);
     }
-    return push({class: 'tile'}, () => void this.#open(item),
+    return push(
+      {class: 'tile'},
+      () => void this.#open(item),
       h('img', {src: new URL(item.picture, document.baseURI).href, alt: '', loading: 'lazy'}),
       h('span', {class: 'name'}, item.clip),
-      h('span', {class: 'below'}, item.class && swatch,
-        item.class ? h('span', {class: 'name'}, item.class)
+      h(
+        'span',
+        {class: 'below'},
+        item.class && swatch,
+        item.class
+          ? h('span', {class: 'name'}, item.class)
           : h('span', {class: `tag ${item.state}`, t: `state.${item.state}`}),
-        h('span', {class: 'mono'}, item.score === null ? '' : item.score.toPrecision(3))));
+        h('span', {class: 'mono'}, item.score === null ? '' : item.score.toPrecision(3)),
+      ),
+    );
   }
 
   /** Plays a clip over and over. @param {GalleryItem} item */
   async #open(item) {
     const video = h('video', {muted: true, playsinline: true, controls: true});
     video.muted = true;
-    const dialog = h('dialog', {class: 'sheet player', 'aria-label': item.clip},
-      h('header', {}, h('h2', {}, item.clip), push({label: 'close', class: 'quiet'}, () => dialog.close(), '✕')),
-      video, h('p', {class: 'hint'}, `${clock(item.start_s)} – ${clock(item.end_s)} · ${item.study}`));
+    const dialog = h(
+      'dialog',
+      {class: 'sheet player', 'aria-label': item.clip},
+      h(
+        'header',
+        {},
+        h('h2', {}, item.clip),
+        push({label: 'close', class: 'quiet'}, () => dialog.close(), '✕'),
+      ),
+      video,
+      h('p', {class: 'hint'}, `${clock(item.start_s)} – ${clock(item.end_s)} · ${item.study}`),
+    );
     openDialog(dialog);
     dialog.addEventListener('close', () => video.removeAttribute('src'));
     const full = await api.item(item.id);

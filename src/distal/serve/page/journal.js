@@ -8,8 +8,8 @@ import {api, Refusal} from './api.js';
 /** @typedef {import('./types.d.ts').Item} Item */
 /** @typedef {import('./types.d.ts').NewAnswer} NewAnswer */
 
-const KEPT = 100;        // acknowledged entries that stay, for undo
-const LEASE_MS = 10000;  // of the sending tab, where the browser has no locks
+const KEPT = 100; // acknowledged entries that stay, for undo
+const LEASE_MS = 10000; // of the sending tab, where the browser has no locks
 const TAB = uuid();
 
 /** A random UUID, version 4. crypto.randomUUID exists in secure contexts alone. */
@@ -18,8 +18,13 @@ export function uuid() {
   bytes[6] = (bytes[6] & 0x0f) | 0x40;
   bytes[8] = (bytes[8] & 0x3f) | 0x80;
   const hex = Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)]
-    .join('-');
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ].join('-');
 }
 
 /** @template T @param {IDBRequest<T>} request @returns {Promise<T>} */
@@ -44,7 +49,8 @@ function open() {
   const request = indexedDB.open('distal', 1);
   request.onupgradeneeded = () => {
     const base = request.result;
-    base.createObjectStore('journal', {keyPath: 'seq', autoIncrement: true})
+    base
+      .createObjectStore('journal', {keyPath: 'seq', autoIncrement: true})
       .createIndex('uuid', 'uuid');
     base.createObjectStore('drafts', {keyPath: 'id'});
     base.createObjectStore('lease', {keyPath: 'id'});
@@ -70,7 +76,7 @@ export class Journal extends EventTarget {
 
   pending = 0;
   refused = 0;
-  foreign = 0;  // unsent answers of another user of this browser
+  foreign = 0; // unsent answers of another user of this browser
   online = true;
   /** @type {Set<number>} Items whose answers are not yet with the server. */
   items = new Set();
@@ -106,8 +112,17 @@ export class Journal extends EventTarget {
   async put(item, body) {
     const id = uuid();
     this.items.add(item.id);
-    await this.#add({op: 'put', uuid: id, user: this.#user, body, item, at: Date.now(),
-      state: 'pending', error: '', undone: false});
+    await this.#add({
+      op: 'put',
+      uuid: id,
+      user: this.#user,
+      body,
+      item,
+      at: Date.now(),
+      state: 'pending',
+      error: '',
+      undone: false,
+    });
     return id;
   }
 
@@ -120,8 +135,17 @@ export class Journal extends EventTarget {
       rows.put({...entry, undone: true});
     }
     await finished(change);
-    await this.#add({op: 'undo', uuid: id, user: this.#user, body: null, item, at: Date.now(),
-      state: 'pending', error: '', undone: false});
+    await this.#add({
+      op: 'undo',
+      uuid: id,
+      user: this.#user,
+      body: null,
+      item,
+      at: Date.now(),
+      state: 'pending',
+      error: '',
+      undone: false,
+    });
   }
 
   /** An undo was refused: the answer stands. @param {string} id */
@@ -138,15 +162,25 @@ export class Journal extends EventTarget {
   /** Newest answer of this browser that stands. @returns {Promise<Entry | undefined>} */
   async newest() {
     const entries = await this.#all();
-    return entries.reverse().find(entry => entry.op === 'put' && entry.user === this.#user
-      && !entry.undone && entry.state !== 'refused');
+    return entries
+      .reverse()
+      .find(
+        entry =>
+          entry.op === 'put' &&
+          entry.user === this.#user &&
+          !entry.undone &&
+          entry.state !== 'refused',
+      );
   }
 
   /** Answers whose undo is not yet with the server. @returns {Promise<Set<string>>} */
   async undoing() {
     const entries = await this.#all();
-    return new Set(entries.filter(entry => entry.op === 'undo' && entry.state === 'pending')
-      .map(entry => entry.uuid));
+    return new Set(
+      entries
+        .filter(entry => entry.op === 'undo' && entry.state === 'pending')
+        .map(entry => entry.uuid),
+    );
   }
 
   /** @returns {Promise<Entry[]>} */
@@ -171,8 +205,9 @@ export class Journal extends EventTarget {
   /** @param {number} item @returns {Promise<Draft | undefined>} */
   async draft(item) {
     const base = await this.#base;
-    const row = await result(base.transaction('drafts').objectStore('drafts')
-      .get(`${this.#user}/${item}`));
+    const row = await result(
+      base.transaction('drafts').objectStore('drafts').get(`${this.#user}/${item}`),
+    );
     return row?.draft;
   }
 
@@ -230,7 +265,8 @@ export class Journal extends EventTarget {
     const change = base.transaction('journal', 'readwrite', {durability: 'strict'});
     const rows = change.objectStore('journal');
     const now = /** @type {Entry | undefined} */ (
-      await result(rows.get(/** @type {number} */ (entry.seq))));
+      await result(rows.get(/** @type {number} */ (entry.seq)))
+    );
     rows.put({...entry, undone: now?.undone ?? entry.undone});
     await finished(change);
     await this.#changed();
@@ -248,8 +284,9 @@ export class Journal extends EventTarget {
     this.pending = mine.length;
     this.foreign = pending.length - mine.length;
     this.refused = entries.filter(entry => entry.state === 'refused').length;
-    this.items = new Set(mine.filter(entry => entry.op === 'put' && !entry.undone)
-      .map(entry => entry.item?.id ?? 0));
+    this.items = new Set(
+      mine.filter(entry => entry.op === 'put' && !entry.undone).map(entry => entry.item?.id ?? 0),
+    );
     this.dispatchEvent(new Event('change'));
   }
 
@@ -297,10 +334,10 @@ export class Journal extends EventTarget {
       if (entry.state !== 'pending' || entry.user !== this.#user) {
         continue;
       }
-      if (!navigator.locks && !await this.#lease()) {
+      if (!navigator.locks && !(await this.#lease())) {
         return;
       }
-      if (!await this.#deliver(entry)) {
+      if (!(await this.#deliver(entry))) {
         return;
       }
     }
@@ -310,9 +347,10 @@ export class Journal extends EventTarget {
   /** @param {Entry} entry @returns {Promise<boolean>} whether the next one may go */
   async #deliver(entry) {
     try {
-      const reply = entry.op === 'put'
-        ? await api.put(entry.uuid, /** @type {NewAnswer} */ (entry.body))
-        : await api.undo(entry.uuid);
+      const reply =
+        entry.op === 'put'
+          ? await api.put(entry.uuid, /** @type {NewAnswer} */ (entry.body))
+          : await api.undo(entry.uuid);
       this.#reached(true);
       this.#wait = 500;
       await this.#rewrite({...entry, state: 'sent'});
@@ -345,7 +383,7 @@ export class Journal extends EventTarget {
       return false;
     }
     if (entry.op === 'undo' && error.status === 404) {
-      await this.#rewrite({...entry, state: 'sent'});  // it never stood
+      await this.#rewrite({...entry, state: 'sent'}); // it never stood
       return true;
     }
     if (entry.op === 'undo') {

@@ -62,14 +62,16 @@ export function keyName(event) {
     key = digit[1];
   }
   if (/^[A-Z]$/.test(key) && !event.shiftKey) {
-    key = key.toLowerCase();  // the lock of capitals
+    key = key.toLowerCase(); // the lock of capitals
   }
   if (/^[a-z]$/.test(key) && event.shiftKey) {
     key = key.toUpperCase();
   }
   const named = key.length > 1 || /^[A-Z]$/.test(key);
   const shift = event.shiftKey && named && key !== 'Shift' ? 'Shift+' : '';
-  return (event.ctrlKey || event.metaKey ? 'Ctrl+' : '') + (event.altKey ? 'Alt+' : '') + shift + key;
+  return (
+    (event.ctrlKey || event.metaKey ? 'Ctrl+' : '') + (event.altKey ? 'Alt+' : '') + shift + key
+  );
 }
 
 /** @param {string} action @returns {string[]} */
@@ -80,11 +82,20 @@ export function keysOf(action) {
 /** @param {string} key for people */
 export function spell(key) {
   const words = /** @type {Record<string, string>} */ ({
-    ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓', Enter: '⏎', Escape: 'Esc',
-    Delete: 'Del', Backspace: '⌫', Space: t('key.space'),
+    ArrowLeft: '←',
+    ArrowRight: '→',
+    ArrowUp: '↑',
+    ArrowDown: '↓',
+    Enter: '⏎',
+    Escape: 'Esc',
+    Delete: 'Del',
+    Backspace: '⌫',
+    Space: t('key.space'),
   });
-  return key.split(/\+(?=.)/).map(part => words[part]
-    ?? (part.length === 1 ? part.toUpperCase() : part)).join('+');
+  return key
+    .split(/\+(?=.)/)
+    .map(part => words[part] ?? (part.length === 1 ? part.toUpperCase() : part))
+    .join('+');
 }
 
 /** A picture of the first key of an action. @param {string} action */
@@ -162,7 +173,11 @@ export class Keys {
   /** @param {KeyboardEvent} event */
   #press(event) {
     const key = keyName(event);
-    if (event.defaultPrevented || document.querySelector('dialog[open]') || taken(event.target, key)) {
+    if (
+      event.defaultPrevented ||
+      document.querySelector('dialog[open]') ||
+      taken(event.target, key)
+    ) {
       return;
     }
     const action = ACTIONS.find(([name]) => name in this.#actions && keysOf(name).includes(key));
@@ -183,58 +198,113 @@ export class Keys {
   /** Shows all keys; a click on one and a press of another changes it. */
   help() {
     const rows = h('div', {class: 'keylist'});
-    const dialog = h('dialog', {class: 'sheet', 'aria-labelledby': 'keys-title'},
-      h('header', {}, h('h2', {id: 'keys-title', t: 'keys.title'}),
-        push({label: 'close', class: 'quiet'}, () => dialog.close(), '✕')),
-      h('p', {class: 'hint', t: 'keys.hint'}), rows,
-      h('footer', {}, this.#extras(),
+    const dialog = h(
+      'dialog',
+      {class: 'sheet', 'aria-labelledby': 'keys-title'},
+      h(
+        'header',
+        {},
+        h('h2', {id: 'keys-title', t: 'keys.title'}),
+        push({label: 'close', class: 'quiet'}, () => dialog.close(), '✕'),
+      ),
+      h('p', {class: 'hint', t: 'keys.hint'}),
+      rows,
+      h(
+        'footer',
+        {},
+        this.#extras(),
         push({t: 'keys.reset'}, () => {
           change({keys: {}, classKeys: {}});
           recap();
           this.#list(rows);
-        })));
+        }),
+      ),
+    );
     this.#list(rows);
     openDialog(dialog);
   }
 
   /** Two settings that belong to the keys. */
   #extras() {
-    const atOnce = h('input', {type: 'checkbox', id: 'at-once', on: {
-      change: () => change({submitByKey: atOnce.checked}),
-    }});
+    const atOnce = h('input', {
+      type: 'checkbox',
+      id: 'at-once',
+      on: {
+        change: () => change({submitByKey: atOnce.checked}),
+      },
+    });
     atOnce.checked = settings.submitByKey;
-    const stride = h('input', {type: 'number', id: 'stride', min: 2, max: 1000, on: {
-      change: () => change({stride: Math.max(2, Math.round(Number(stride.value)) || 10)}),
-    }});
+    const stride = h('input', {
+      type: 'number',
+      id: 'stride',
+      min: 2,
+      max: 1000,
+      on: {
+        change: () => change({stride: Math.max(2, Math.round(Number(stride.value)) || 10)}),
+      },
+    });
     stride.value = String(settings.stride);
-    return h('div', {class: 'extras'},
+    return h(
+      'div',
+      {class: 'extras'},
       h('label', {for: 'at-once'}, atOnce, h('span', {t: 'keys.atOnce'})),
-      h('label', {for: 'stride'}, h('span', {t: 'keys.stride'}), stride));
+      h('label', {for: 'stride'}, h('span', {t: 'keys.stride'}), stride),
+    );
   }
 
   /** @param {HTMLElement} rows */
   #list(rows) {
-    const parts = GROUPS.map(group => h('section', {}, h('h3', {t: `keys.${group}`}),
-      h('dl', {}, ...ACTIONS.filter(action => action[1] === group).flatMap(([name]) => [
-        h('dt', {}, ...keysOf(name).map((key, i) => this.#cap(spell(key), pressed => {
-          const own = [...keysOf(name)];
-          own[i] = pressed;
-          this.#set(name, own);
-          this.#list(rows);
-        }))),
-        h('dd', {t: `do.${name}`}),
-      ]))));
+    const parts = GROUPS.map(group =>
+      h(
+        'section',
+        {},
+        h('h3', {t: `keys.${group}`}),
+        h(
+          'dl',
+          {},
+          ...ACTIONS.filter(action => action[1] === group).flatMap(([name]) => [
+            h(
+              'dt',
+              {},
+              ...keysOf(name).map((key, i) =>
+                this.#cap(spell(key), pressed => {
+                  const own = [...keysOf(name)];
+                  own[i] = pressed;
+                  this.#set(name, own);
+                  this.#list(rows);
+                }),
+              ),
+            ),
+            h('dd', {t: `do.${name}`}),
+          ]),
+        ),
+      ),
+    );
     const keys = classKeys(this.#classes);
-    const classes = this.#classes.length === 0 ? null : h('section', {},
-      h('h3', {t: 'keys.classes'}),
-      h('dl', {}, ...this.#classes.flatMap(({name}) => [
-        h('dt', {}, this.#cap(spell(keys.get(name) ?? '·'), pressed => {
-          change({classKeys: {...settings.classKeys, [name]: pressed}});
-          recap();
-          this.#list(rows);
-        })),
-        h('dd', {}, name),
-      ])));
+    const classes =
+      this.#classes.length === 0
+        ? null
+        : h(
+            'section',
+            {},
+            h('h3', {t: 'keys.classes'}),
+            h(
+              'dl',
+              {},
+              ...this.#classes.flatMap(({name}) => [
+                h(
+                  'dt',
+                  {},
+                  this.#cap(spell(keys.get(name) ?? '·'), pressed => {
+                    change({classKeys: {...settings.classKeys, [name]: pressed}});
+                    recap();
+                    this.#list(rows);
+                  }),
+                ),
+                h('dd', {}, name),
+              ]),
+            ),
+          );
     fill(rows, ...parts, classes);
   }
 
@@ -260,13 +330,20 @@ export class Keys {
       cap.textContent = '…';
       announce(t('keys.press'));
       cap.focus();
-      cap.addEventListener('blur', () => {
-        cap.classList.remove('waits');
-        cap.textContent = text;
-      }, {once: true});
+      cap.addEventListener(
+        'blur',
+        () => {
+          cap.classList.remove('waits');
+          cap.textContent = text;
+        },
+        {once: true},
+      );
     });
     cap.addEventListener('keydown', event => {
-      if (cap.classList.contains('waits') && !['Shift', 'Control', 'Alt', 'Meta'].includes(event.key)) {
+      if (
+        cap.classList.contains('waits') &&
+        !['Shift', 'Control', 'Alt', 'Meta'].includes(event.key)
+      ) {
         event.preventDefault();
         event.stopPropagation();
         if (event.key !== 'Escape') {

@@ -60,7 +60,9 @@ export class Live extends EventTarget {
       }
     });
     for (const name of ['hello', 'item', 'study']) {
-      source.addEventListener(name, event => this.#tell(name, /** @type {MessageEvent} */ (event).data));
+      source.addEventListener(name, event =>
+        this.#tell(name, /** @type {MessageEvent} */ (event).data),
+      );
     }
   }
 
@@ -83,7 +85,7 @@ export class Live extends EventTarget {
     try {
       detail = JSON.parse(text);
     } catch {
-      return;  // not of this server
+      return; // not of this server
     }
     if (name === 'hello') {
       if (this.#version && this.#version !== detail.version) {

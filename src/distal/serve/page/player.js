@@ -5,14 +5,15 @@
 /** @typedef {'proved' | 'unproved' | 'moving'} Proof */
 
 const TRIES = 4;
-const SILENT_MS = 500;    // after `seeked`, without a report of a frame
+const SILENT_MS = 500; // after `seeked`, without a report of a frame
 const PATIENCE_MS = 8000; // for a seek as a whole
 export const RATES = [0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4];
 
 /** @param {number} ms @returns {Promise<void>} */
-const pause = ms => new Promise(done => {
-  setTimeout(done, ms);
-});
+const pause = ms =>
+  new Promise(done => {
+    setTimeout(done, ms);
+  });
 
 /**
  * Seeks and waits for the picture.
@@ -32,14 +33,18 @@ function seek(video, seconds) {
         done(value);
       }
     };
-    video.addEventListener('seeked', () => {
-      seeked = true;
-      if (time !== undefined) {
-        finish(time);
-      } else {
-        setTimeout(() => finish(time), SILENT_MS);
-      }
-    }, {signal: stop.signal});
+    video.addEventListener(
+      'seeked',
+      () => {
+        seeked = true;
+        if (time !== undefined) {
+          finish(time);
+        } else {
+          setTimeout(() => finish(time), SILENT_MS);
+        }
+      },
+      {signal: stop.signal},
+    );
     setTimeout(() => finish(time), PATIENCE_MS);
     if ('requestVideoFrameCallback' in video) {
       video.requestVideoFrameCallback((_, report) => {
@@ -64,7 +69,7 @@ export class Player extends EventTarget {
   /** @type {number | null} */
   #want = null;
   #busy = false;
-  #turn = 0;  // grows when something else is asked for
+  #turn = 0; // grows when something else is asked for
   #reverse = 0;
   #rate = 1;
   /** @type {AbortController} */
@@ -223,7 +228,7 @@ export class Player extends EventTarget {
   /** The next of the usual speeds. @param {1 | -1} way */
   shift(way) {
     const list = way > 0 ? RATES : [...RATES].reverse();
-    const next = list.find(rate => way > 0 ? rate > this.#rate : rate < this.#rate);
+    const next = list.find(rate => (way > 0 ? rate > this.#rate : rate < this.#rate));
     this.speed(next ?? this.#rate);
   }
 
@@ -232,7 +237,11 @@ export class Player extends EventTarget {
     this.go((this.#want ?? this.shown) + count);
   }
 
-  /** Shows a time and stops there, or plays on from there. @param {number} seconds @param {boolean} [on] */
+  /**
+   * Shows a time and stops there, or plays on from there.
+   * @param {number} seconds
+   * @param {boolean} [on]
+   */
   seek(seconds, on = false) {
     if (on && this.playing && this.#video && !this.#reverse) {
       this.#video.currentTime = seconds;
@@ -280,7 +289,7 @@ export class Player extends EventTarget {
         const turn = this.#turn;
         const proved = await this.#show(target);
         if (turn !== this.#turn) {
-          continue;  // another frame is wanted, or none
+          continue; // another frame is wanted, or none
         }
         this.#want = null;
         this.shown = target;
@@ -320,7 +329,7 @@ export class Player extends EventTarget {
       await pause(15);
       const now = performance.now();
       const begin = this.loop && this.looping ? this.loop.start : this.#frames.times[0];
-      let time = this.#frames.times[this.shown] - this.#reverse * (now - last) / 1000;
+      let time = this.#frames.times[this.shown] - (this.#reverse * (now - last)) / 1000;
       if (time < begin - 1e-6) {
         time = this.loop && this.looping ? this.loop.end - 0.002 : begin;
       }
@@ -369,11 +378,14 @@ export class Player extends EventTarget {
     } else if (left < 0.2) {
       clearTimeout(this.#jump);
       const turn = this.#turn;
-      this.#jump = setTimeout(() => {
-        if (turn === this.#turn) {
-          this.#toStart();
-        }
-      }, Math.max(0, 1000 * left / video.playbackRate - 4));
+      this.#jump = setTimeout(
+        () => {
+          if (turn === this.#turn) {
+            this.#toStart();
+          }
+        },
+        Math.max(0, (1000 * left) / video.playbackRate - 4),
+      );
     }
   }
 

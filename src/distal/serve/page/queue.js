@@ -10,9 +10,9 @@ import {FrameIndex, loadFrames} from './frames.js';
 
 const AHEAD = 2;
 const RENEW_MS = 30000;
-const IDLE_MS = 600000;   // without a key or a pointer leases are left to end
-const AROUND_S = 30;      // of the index around a clip
-export const STRIP = 16;  // pictures of a film strip
+const IDLE_MS = 600000; // without a key or a pointer leases are left to end
+const AROUND_S = 30; // of the index around a clip
+export const STRIP = 16; // pictures of a film strip
 
 /** An item with its video, frames and pictures, loaded before it is shown. */
 export class Deck extends EventTarget {
@@ -52,7 +52,7 @@ export class Deck extends EventTarget {
 
   /** @param {Journal} journal */
   async recall(journal) {
-    this.draft = await journal.draft(this.item.id).catch(() => undefined) ?? null;
+    this.draft = (await journal.draft(this.item.id).catch(() => undefined)) ?? null;
     this.dispatchEvent(new Event('draft'));
   }
 
@@ -72,22 +72,27 @@ export class Deck extends EventTarget {
 
   async #load() {
     const {item} = this;
-    const part = item.kind === 'clip'
-      ? {start: Math.max(0, item.start_s - AROUND_S), end: item.end_s + AROUND_S} : {};
-    void api.why(item.id).then(why => {
-      this.why = why;
-      for (const {picture} of why.neighbours) {
-        new Image().src = new URL(picture, document.baseURI).href;
-      }
-      this.dispatchEvent(new Event('why'));
-    }).catch(() => undefined);
+    const part =
+      item.kind === 'clip'
+        ? {start: Math.max(0, item.start_s - AROUND_S), end: item.end_s + AROUND_S}
+        : {};
+    void api
+      .why(item.id)
+      .then(why => {
+        this.why = why;
+        for (const {picture} of why.neighbours) {
+          new Image().src = new URL(picture, document.baseURI).href;
+        }
+        this.dispatchEvent(new Event('why'));
+      })
+      .catch(() => undefined);
     for (let wait = 500; !this.#closed && !this.frames; wait = Math.min(2 * wait, 8000)) {
       try {
         this.frames = await loadFrames(item.video, part);
         this.dispatchEvent(new Event('frames'));
       } catch (error) {
         if (error instanceof Refusal && error.status !== 0 && error.status !== 503) {
-          return;  // the mark on the frame says that nothing is proved
+          return; // the mark on the frame says that nothing is proved
         }
         await new Promise(done => {
           setTimeout(done, wait);
@@ -114,11 +119,14 @@ export class Deck extends EventTarget {
       this.problem = refusal?.message ?? '';
       this.#is(wait ? 'preparing' : 'failed');
       if (wait) {
-        setTimeout(() => {
-          if (!this.#closed) {
-            this.#open();
-          }
-        }, 1000 * Math.max(2, refusal?.retry ?? 0));
+        setTimeout(
+          () => {
+            if (!this.#closed) {
+              this.#open();
+            }
+          },
+          1000 * Math.max(2, refusal?.retry ?? 0),
+        );
       }
     }
   }
@@ -168,9 +176,13 @@ export class Queue extends EventTarget {
     super();
     this.journal = journal;
     for (const event of ['keydown', 'pointerdown', 'pointermove']) {
-      document.addEventListener(event, () => {
-        this.#active = Date.now();
-      }, {passive: true});
+      document.addEventListener(
+        event,
+        () => {
+          this.#active = Date.now();
+        },
+        {passive: true},
+      );
     }
     setInterval(() => this.#renew(), RENEW_MS);
     window.addEventListener('online', () => this.fill());
@@ -179,7 +191,8 @@ export class Queue extends EventTarget {
 
   /** How many items behind the current one can be shown at once. */
   get ahead() {
-    return [...this.#front, ...this.#held].filter(deck => deck.state === 'ready' && deck.frames).length;
+    return [...this.#front, ...this.#held].filter(deck => deck.state === 'ready' && deck.frames)
+      .length;
   }
 
   /** Begins, or begins again after a log-in. */
@@ -218,15 +231,22 @@ export class Queue extends EventTarget {
     }
     const {id} = deck.item;
     this.#leaving.add(id);
-    void api.release(id).catch(() => undefined).then(() => {
-      this.#leaving.delete(id);
-      this.fill();
-    });
+    void api
+      .release(id)
+      .catch(() => undefined)
+      .then(() => {
+        this.#leaving.delete(id);
+        this.fill();
+      });
     this.next();
     ++this.left;
   }
 
-  /** Shows an item now; the current one waits behind it. @param {Item} item @param {Draft | null} draft */
+  /**
+   * Shows an item now; the current one waits behind it.
+   * @param {Item} item
+   * @param {Draft | null} draft
+   */
   show(item, draft) {
     const same = [...this.#front, ...this.#held].find(deck => deck.item.id === item.id);
     this.#front = this.#front.filter(deck => deck !== same);
@@ -306,8 +326,8 @@ export class Queue extends EventTarget {
 
   /** Keeps the leases of what is held while somebody is there. */
   #renew() {
-    const watching = this.current !== null && !this.current.video.paused
-      && this.current.item.kind === 'ranges';
+    const watching =
+      this.current !== null && !this.current.video.paused && this.current.item.kind === 'ranges';
     if (!this.#on || (Date.now() - this.#active > IDLE_MS && !watching)) {
       return;
     }

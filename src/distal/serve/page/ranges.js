@@ -65,10 +65,11 @@ export function moveEdge(ranges, i, edge, to) {
   const touching = edge === 'start' ? ranges[i - 1] : ranges[i + 1];
   let list = ranges.filter((_, k) => k !== i);
   if (touching && Math.abs((edge === 'start' ? touching.end_s : touching.start_s) - from) < TINY) {
-    const grown = edge === 'start'
-      ? {...touching, end_s: Math.max(start, from)}
-      : {...touching, start_s: Math.min(end, from)};
-    list = list.map(other => other === touching ? grown : other);
+    const grown =
+      edge === 'start'
+        ? {...touching, end_s: Math.max(start, from)}
+        : {...touching, start_s: Math.min(end, from)};
+    list = list.map(other => (other === touching ? grown : other));
   }
   return paint(list, start, end, range.class);
 }

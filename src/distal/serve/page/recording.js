@@ -12,8 +12,8 @@ import {t} from './strings.js';
 /** @typedef {import('./player.js').Player} Player */
 /** @typedef {import('./queue.js').Deck} Deck */
 
-const ROWS = 60;      // of the list of ranges at once
-const MEMORY = 200;   // steps back
+const ROWS = 60; // of the list of ranges at once
+const MEMORY = 200; // steps back
 
 /** Events: `change` (the ranges differ), `class` (detail: name or null; what is labelled now). */
 export class Recording extends EventTarget {
@@ -30,7 +30,7 @@ export class Recording extends EventTarget {
   #open = null;
   /** @type {number | null} */
   #mark = null;
-  #last = '';  // class that was used last
+  #last = ''; // class that was used last
 
   /** @param {Player} player */
   constructor(player) {
@@ -42,16 +42,23 @@ export class Recording extends EventTarget {
       seek: seconds => player.seek(seconds),
       select: i => this.select(i, false),
       drag: (i, edge, seconds, done) => this.#drag(i, edge, seconds, done),
-      strip: (start, end, count) => api.stripUrl(this.#deck?.item.video.id ?? '', start, end, count, 48),
+      strip: (start, end, count) =>
+        api.stripUrl(this.#deck?.item.video.id ?? '', start, end, count, 48),
     });
     this.list = h('ol', {class: 'range-list'});
     this.status = h('p', {class: 'hint range-status'});
     const tool = (/** @type {string} */ key, /** @type {() => void} */ action) =>
       push({class: 'quiet', t: key}, action);
-    this.tools = h('div', {class: 'range-tools'},
-      tool('range.start', () => this.start()), tool('range.end', () => this.end()),
-      tool('range.remove', () => this.remove()), tool('range.back', () => this.back()),
-      tool('range.zoom', () => this.zoom()), this.status);
+    this.tools = h(
+      'div',
+      {class: 'range-tools'},
+      tool('range.start', () => this.start()),
+      tool('range.end', () => this.end()),
+      tool('range.remove', () => this.remove()),
+      tool('range.back', () => this.back()),
+      tool('range.zoom', () => this.zoom()),
+      this.status,
+    );
     this.element = h('div', {class: 'recording'}, this.host, this.tools);
   }
 
@@ -78,7 +85,7 @@ export class Recording extends EventTarget {
   follow() {
     const {time} = this.player;
     if (this.#open && time < this.#open.start_s - 1e-6) {
-      this.#open = null;  // gone back before its start: nothing was labelled
+      this.#open = null; // gone back before its start: nothing was labelled
       this.#show();
     }
     this.line.time = time;
@@ -215,7 +222,9 @@ export class Recording extends EventTarget {
     const frames = this.player.frames;
     return frames?.length && !this.player.playing
       ? frames.times[frames.at(this.player.time)]
-      : frames?.length ? frames.times[this.player.shown] : this.player.time;
+      : frames?.length
+        ? frames.times[this.player.shown]
+        : this.player.time;
   }
 
   #first() {
@@ -247,14 +256,22 @@ export class Recording extends EventTarget {
     this.dispatchEvent(new Event('change'));
   }
 
-  /** @param {number} i @param {'start' | 'end'} edge @param {number} seconds @param {boolean} done */
+  /**
+   * @param {number} i
+   * @param {'start' | 'end'} edge
+   * @param {number} seconds
+   * @param {boolean} done
+   */
   #drag(i, edge, seconds, done) {
     this.#dragged ??= this.ranges;
     const base = this.#dragged;
     const frames = this.player.frames;
     const to = frames?.length ? frames.snap(seconds) : seconds;
     this.ranges = moveEdge(base, i, edge, to);
-    this.selected = rangeAt(this.ranges, edge === 'start' ? to : Math.max(base[i].start_s, to - 1e-3));
+    this.selected = rangeAt(
+      this.ranges,
+      edge === 'start' ? to : Math.max(base[i].start_s, to - 1e-3),
+    );
     const shown = frames?.length && edge === 'end' ? frames.times[frames.at(to - 2e-6)] : to;
     this.player.seek(shown);
     if (done) {
@@ -281,23 +298,33 @@ export class Recording extends EventTarget {
       say(this.status, 'range.count', {n: this.ranges.length});
     }
     this.#rows();
-    this.dispatchEvent(new CustomEvent('class', {
-      detail: this.#open?.class ?? this.ranges[this.selected]?.class ?? null,
-    }));
+    this.dispatchEvent(
+      new CustomEvent('class', {
+        detail: this.#open?.class ?? this.ranges[this.selected]?.class ?? null,
+      }),
+    );
   }
 
   /** Rows near the selected range: a recording can have thousands. */
   #rows() {
-    const centre = this.selected >= 0 ? this.selected
-      : Math.max(0, rangeAt(this.ranges, this.player.time));
+    const centre =
+      this.selected >= 0 ? this.selected : Math.max(0, rangeAt(this.ranges, this.player.time));
     const first = Math.max(0, Math.min(centre - ROWS / 2, this.ranges.length - ROWS));
     const rows = this.ranges.slice(first, first + ROWS).map((range, k) => {
       const i = first + k;
       const swatch = h('i', {class: 'swatch', 'aria-hidden': 'true'});
       swatch.style.backgroundColor = classColour(range.class);
-      return h('li', {}, push({class: 'quiet row', 'aria-current': i === this.selected && 'true'},
-        () => this.select(i, true), swatch, h('span', {class: 'name'}, range.class),
-        h('span', {class: 'mono'}, `${clock(range.start_s)} – ${clock(range.end_s)}`)));
+      return h(
+        'li',
+        {},
+        push(
+          {class: 'quiet row', 'aria-current': i === this.selected && 'true'},
+          () => this.select(i, true),
+          swatch,
+          h('span', {class: 'name'}, range.class),
+          h('span', {class: 'mono'}, `${clock(range.start_s)} – ${clock(range.end_s)}`),
+        ),
+      );
     });
     this.list.setAttribute('start', String(first + 1));
     fill(this.list, ...rows, rows.length === 0 && h('p', {class: 'hint', t: 'range.hint'}));

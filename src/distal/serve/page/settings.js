@@ -21,7 +21,7 @@ function read() {
     const kept = JSON.parse(localStorage.getItem(PLACE) ?? '{}');
     return {...DEFAULTS, ...kept};
   } catch {
-    return {...DEFAULTS};  // no storage, or another program's text in it
+    return {...DEFAULTS}; // no storage, or another program's text in it
   }
 }
 

@@ -6,12 +6,14 @@ const TABLE = {
   'nav.dashboard': ['Dashboard', '현황'],
   'nav.gallery': ['Gallery', '갤러리'],
   'nav.people': ['Answers', '답변'],
-  'close': ['Close', '닫기'],
+  close: ['Close', '닫기'],
   'page.language': ['Language', '언어'],
   'page.theme': ['Light or dark', '밝게 또는 어둡게'],
   'page.skip': ['To the content', '본문으로'],
-  'page.newer': ['The server is newer than this page. Load the page again.',
-    '서버가 이 페이지보다 새 버전입니다. 페이지를 다시 불러오세요.'],
+  'page.newer': [
+    'The server is newer than this page. Load the page again.',
+    '서버가 이 페이지보다 새 버전입니다. 페이지를 다시 불러오세요.',
+  ],
   'page.earlier': ['Earlier', '이전'],
   'page.later': ['Later', '다음'],
   'page.range': ['{first} – {last} of {total}', '{total}개 중 {first} – {last}'],
@@ -26,9 +28,14 @@ const TABLE = {
   'login.go': ['Log in', '로그인'],
   'login.out': ['Log out', '로그아웃'],
   'login.wrong': ['User or password is wrong.', '사용자 또는 비밀번호가 올바르지 않습니다.'],
-  'login.wait': ['Too many tries. Wait {n} s.', '시도 횟수가 너무 많습니다. {n}초 후 다시 시도하세요.'],
-  'login.again': ['The session ended. Log in; your answers are kept.',
-    '세션이 끝났습니다. 다시 로그인하세요. 답변은 보관되어 있습니다.'],
+  'login.wait': [
+    'Too many tries. Wait {n} s.',
+    '시도 횟수가 너무 많습니다. {n}초 후 다시 시도하세요.',
+  ],
+  'login.again': [
+    'The session ended. Log in; your answers are kept.',
+    '세션이 끝났습니다. 다시 로그인하세요. 답변은 보관되어 있습니다.',
+  ],
 
   'role.annotator': ['Annotator', '라벨러'],
   'role.adjudicator': ['Adjudicator', '판정자'],
@@ -39,11 +46,15 @@ const TABLE = {
   'queue.ready': ['', ''],
   'queue.ready.why': ['', ''],
   'queue.empty': ['Nothing to answer now', '지금은 라벨링할 항목이 없습니다'],
-  'queue.empty.why': ['The study goes on with your answers. New items appear here by themselves.',
-    '받은 답변으로 학습이 진행됩니다. 새 항목은 자동으로 나타납니다.'],
+  'queue.empty.why': [
+    'The study goes on with your answers. New items appear here by themselves.',
+    '받은 답변으로 학습이 진행됩니다. 새 항목은 자동으로 나타납니다.',
+  ],
   'queue.offline': ['The server is not reached', '서버에 연결할 수 없습니다'],
-  'queue.offline.why': ['Your answers are kept in this browser and are sent when it is back.',
-    '답변은 이 브라우저에 보관되며 연결되면 전송됩니다.'],
+  'queue.offline.why': [
+    'Your answers are kept in this browser and are sent when it is back.',
+    '답변은 이 브라우저에 보관되며 연결되면 전송됩니다.',
+  ],
   'item.round': ['round {n}', '{n}라운드'],
   'item.read': ['Item {n}; {left} left', '항목 {n}, {left}개 남음'],
   'purpose.start': ['start', '초기'],
@@ -71,14 +82,20 @@ const TABLE = {
   'answer.skipped': ['Skipped', '건너뜀'],
   'answer.wasSkipped': ['skipped', '건너뜀'],
   'answer.released': ['Given back', '반환됨'],
-  'answer.lost': ['The time for this item ended. It may have gone to others.',
-    '이 항목의 배정 시간이 끝났습니다. 다른 사람에게 배정되었을 수 있습니다.'],
+  'answer.lost': [
+    'The time for this item ended. It may have gone to others.',
+    '이 항목의 배정 시간이 끝났습니다. 다른 사람에게 배정되었을 수 있습니다.',
+  ],
   'undo.done': ['Undone', '되돌렸습니다'],
   'undo.nothing': ['There is nothing to undo.', '되돌릴 답변이 없습니다.'],
-  'undo.used': ['A study learnt from this answer; it stays.',
-    '이미 학습에 사용된 답변이라 되돌릴 수 없습니다.'],
-  'undo.offline': ['Without the server only answers of this browser can be undone.',
-    '서버 연결이 없으면 이 브라우저의 답변만 되돌릴 수 있습니다.'],
+  'undo.used': [
+    'A study learnt from this answer; it stays.',
+    '이미 학습에 사용된 답변이라 되돌릴 수 없습니다.',
+  ],
+  'undo.offline': [
+    'Without the server only answers of this browser can be undone.',
+    '서버 연결이 없으면 이 브라우저의 답변만 되돌릴 수 있습니다.',
+  ],
 
   'why.title': ['Why this item', '선택 이유'],
   'why.strategy': ['Strategy', '전략'],
@@ -92,22 +109,30 @@ const TABLE = {
   'proof.moving': ['moving', '재생 중'],
   'proof.moving.why': ['The picture changes.', '화면이 바뀌는 중입니다.'],
   'proof.proved': ['exact frame', '정확한 프레임'],
-  'proof.proved.why': ['The browser showed exactly this frame of the file.',
-    '브라우저가 파일의 바로 이 프레임을 표시했습니다.'],
+  'proof.proved.why': [
+    'The browser showed exactly this frame of the file.',
+    '브라우저가 파일의 바로 이 프레임을 표시했습니다.',
+  ],
   'proof.unproved': ['frame not proved', '확인되지 않은 프레임'],
-  'proof.unproved.why': ['The browser did not confirm which frame this is. Step again.',
-    '브라우저가 이 프레임을 확인하지 못했습니다. 다시 이동해 보세요.'],
+  'proof.unproved.why': [
+    'The browser did not confirm which frame this is. Step again.',
+    '브라우저가 이 프레임을 확인하지 못했습니다. 다시 이동해 보세요.',
+  ],
   'video.loading': ['Loading …', '불러오는 중 …'],
   'video.preparing': ['The video is being prepared …', '영상을 준비하는 중 …'],
-  'video.failed': ['The video cannot be played. Skip it, and say why in the note.',
-    '영상을 재생할 수 없습니다. 건너뛰고 메모에 이유를 적어 주세요.'],
+  'video.failed': [
+    'The video cannot be played. Skip it, and say why in the note.',
+    '영상을 재생할 수 없습니다. 건너뛰고 메모에 이유를 적어 주세요.',
+  ],
   'loop.on': ['Loop on', '반복 켜짐'],
   'loop.off': ['Loop off', '반복 꺼짐'],
 
   'time.line': ['Time line', '타임라인'],
   'range.title': ['Ranges', '구간'],
-  'range.hint': ['Press the key of a class where it begins, and another where it changes.',
-    '시작하는 곳에서 클래스 키를, 바뀌는 곳에서 다른 키를 누르세요.'],
+  'range.hint': [
+    'Press the key of a class where it begins, and another where it changes.',
+    '시작하는 곳에서 클래스 키를, 바뀌는 곳에서 다른 키를 누르세요.',
+  ],
   'range.none': ['no class', '클래스 없음'],
   'range.count': ['{n} ranges', '구간 {n}개'],
   'range.runs': ['Labelling {class} …', '{class} 표시 중 …'],
@@ -128,12 +153,19 @@ const TABLE = {
   'unsent.offline': ['Offline · {n} unsent', '오프라인 · 미전송 {n}개'],
   'unsent.refused': ['{refused} refused · {n} unsent', '거부 {refused}개 · 미전송 {n}개'],
   'unsent.title': ['Answers that are not with the server yet', '아직 서버에 저장되지 않은 답변'],
-  'unsent.leave': ['Answers are not sent yet. They stay in this browser for you. Log out?',
-    '아직 전송되지 않은 답변이 있습니다. 이 브라우저에 보관됩니다. 로그아웃할까요?'],
-  'journal.failed': ['This browser cannot keep answers: {why}',
-    '이 브라우저가 답변을 보관할 수 없습니다: {why}'],
+  'unsent.leave': [
+    'Answers are not sent yet. They stay in this browser for you. Log out?',
+    '아직 전송되지 않은 답변이 있습니다. 이 브라우저에 보관됩니다. 로그아웃할까요?',
+  ],
+  'journal.failed': [
+    'This browser cannot keep answers: {why}',
+    '이 브라우저가 답변을 보관할 수 없습니다: {why}',
+  ],
   'refused.title': ['Answers that the server refused', '서버가 거부한 답변'],
-  'refused.hint': ['They are kept here until you put them aside.', '직접 치울 때까지 여기에 보관됩니다.'],
+  'refused.hint': [
+    'They are kept here until you put them aside.',
+    '직접 치울 때까지 여기에 보관됩니다.',
+  ],
   'refused.keep': ['Save as a file', '파일로 저장'],
   'refused.drop': ['Put aside', '치우기'],
 
@@ -157,8 +189,10 @@ const TABLE = {
   'study.stop.asked': ['The study stops after this step.', '이 단계 후 중지합니다.'],
   'study.notes': ['What limits the result', '결과의 한계'],
   'curve.title': ['Accuracy by answers', '답변 수에 따른 정확도'],
-  'curve.hint': ['Mean of the seeds; the band is the mean 95 % interval of the held-out answers.',
-    '시드 평균이며, 띠는 평가용 답변의 95% 구간 평균입니다.'],
+  'curve.hint': [
+    'Mean of the seeds; the band is the mean 95 % interval of the held-out answers.',
+    '시드 평균이며, 띠는 평가용 답변의 95% 구간 평균입니다.',
+  ],
   'curve.none': ['There is no measured round yet.', '아직 측정된 라운드가 없습니다.'],
   'curve.table': ['As a table', '표로 보기'],
   'curve.arm': ['Arm', '비교군'],
@@ -211,8 +245,10 @@ const TABLE = {
 
   'key.space': ['Space', '스페이스'],
   'keys.title': ['Keys', '단축키'],
-  'keys.hint': ['Click a key and press another one to change it.',
-    '키를 클릭한 뒤 다른 키를 누르면 바뀝니다.'],
+  'keys.hint': [
+    'Click a key and press another one to change it.',
+    '키를 클릭한 뒤 다른 키를 누르면 바뀝니다.',
+  ],
   'keys.press': ['Press a key', '키를 누르세요'],
   'keys.reset': ['As delivered', '기본값으로'],
   'keys.atOnce': ['A class key submits at once', '클래스 키로 바로 제출'],
@@ -274,5 +310,7 @@ export function language() {
  * @param {string} key @param {Record<string, string | number>} [values] */
 export function t(key, values = {}) {
   const text = TABLE[key]?.[column] ?? key;
-  return text.replace(/\{(\w+)\}/g, (whole, name) => name in values ? String(values[name]) : whole);
+  return text.replace(/\{(\w+)\}/g, (whole, name) =>
+    name in values ? String(values[name]) : whole,
+  );
 }

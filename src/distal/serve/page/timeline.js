@@ -6,11 +6,11 @@ import {rangeAt} from './ranges.js';
 
 /** @typedef {import('./types.d.ts').Range} Range */
 
-const OVERVIEW = 14;  // rows of pixels, from the top
+const OVERVIEW = 14; // rows of pixels, from the top
 const RULER = 20;
 const PICTURES = 48;
 const BAND = 40;
-const GRIP = 7;       // pixels on either side of an edge
+const GRIP = 7; // pixels on either side of an edge
 const SHORTEST = 0.5; // seconds in view
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
 export const HEIGHT = OVERVIEW + RULER + PICTURES + BAND;
@@ -137,18 +137,20 @@ export class TimeLine {
 
   /** @param {number} seconds */
   #x(seconds) {
-    return (seconds - this.#from) / (this.#to - this.#from) * this.#width;
+    return ((seconds - this.#from) / (this.#to - this.#from)) * this.#width;
   }
 
   /** @param {number} x */
   #at(x) {
-    const seconds = this.#from + x / this.#width * (this.#to - this.#from);
+    const seconds = this.#from + (x / this.#width) * (this.#to - this.#from);
     return Math.max(0, Math.min(this.#duration, seconds));
   }
 
   /** @param {string} name of a custom property */
   #colour(name) {
-    this.#colours[name] ??= getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    this.#colours[name] ??= getComputedStyle(document.documentElement)
+      .getPropertyValue(name)
+      .trim();
     return this.#colours[name];
   }
 
@@ -196,8 +198,12 @@ export class TimeLine {
     }
     context.strokeStyle = this.#colour('--text');
     context.lineWidth = 1.5;
-    context.strokeRect(this.#from * scale + .75, .75,
-      Math.max(3, (this.#to - this.#from) * scale - 1.5), OVERVIEW - 5.5);
+    context.strokeRect(
+      this.#from * scale + 0.75,
+      0.75,
+      Math.max(3, (this.#to - this.#from) * scale - 1.5),
+      OVERVIEW - 5.5,
+    );
     context.fillStyle = this.#colour('--head');
     context.fillRect(this.time * scale - 1, 0, 2, OVERVIEW - 4);
   }
@@ -215,13 +221,13 @@ export class TimeLine {
 
   /** @param {CanvasRenderingContext2D} context */
   #paintRuler(context) {
-    const wanted = (this.#to - this.#from) * 84 / this.#width;
+    const wanted = ((this.#to - this.#from) * 84) / this.#width;
     const step = STEPS.find(one => one >= wanted) ?? 14400;
     context.font = '11px system-ui, sans-serif';
     context.textBaseline = 'middle';
     context.fillStyle = this.#colour('--muted');
     for (let at = Math.ceil(this.#from / step) * step; at <= this.#to; at += step) {
-      const x = Math.round(this.#x(at)) + .5;
+      const x = Math.round(this.#x(at)) + 0.5;
       context.fillRect(x, OVERVIEW + RULER - 5, 1, 5);
       context.fillText(clock(at, step < 1 ? 1 : 0), x + 4, OVERVIEW + RULER / 2 - 1);
     }
@@ -239,7 +245,7 @@ export class TimeLine {
     }
     if (this.open && this.open.class !== null) {
       const x = this.#x(this.open.start_s);
-      context.fillStyle = classColour(this.open.class, .75);
+      context.fillStyle = classColour(this.open.class, 0.75);
       context.fillRect(x, top, Math.max(2, this.#x(this.time) - x), tall);
     }
     if (this.mark !== null) {
@@ -275,7 +281,7 @@ export class TimeLine {
     const left = Math.max(-2, this.#x(range.start_s));
     const right = Math.min(this.#width + 2, this.#x(range.end_s));
     const wide = Math.max(1, right - left);
-    context.fillStyle = classColour(range.class, selected ? 1 : .82);
+    context.fillStyle = classColour(range.class, selected ? 1 : 0.82);
     context.fillRect(left, top, wide, tall);
     if (wide > 3) {
       context.fillStyle = this.#colour('--surface');
@@ -318,8 +324,11 @@ export class TimeLine {
    * @param {number} x @returns {{i: number, edge: 'start' | 'end'} | null} */
   #edge(x) {
     const order = this.selected >= 0 ? [this.selected] : [];
-    for (let i = Math.max(0, this.#firstIn() - 1);
-      i < this.ranges.length && this.ranges[i].start_s <= this.#to; ++i) {
+    for (
+      let i = Math.max(0, this.#firstIn() - 1);
+      i < this.ranges.length && this.ranges[i].start_s <= this.#to;
+      ++i
+    ) {
       order.push(i);
     }
     for (const i of order) {
@@ -347,14 +356,18 @@ export class TimeLine {
     if (y < OVERVIEW) {
       const length = this.#to - this.#from;
       this.#move(event, at => {
-        const middle = at / this.#width * this.#duration;
+        const middle = (at / this.#width) * this.#duration;
         this.view(middle - length / 2, middle + length / 2);
       });
     } else if (y >= OVERVIEW + RULER + PICTURES) {
       const edge = this.#edge(x);
       if (edge) {
         this.hooks.select(edge.i);
-        this.#move(event, (at, done) => this.hooks.drag(edge.i, edge.edge, this.#at(at), done), false);
+        this.#move(
+          event,
+          (at, done) => this.hooks.drag(edge.i, edge.edge, this.#at(at), done),
+          false,
+        );
       } else {
         this.hooks.select(rangeAt(this.ranges, this.#at(x)));
         this.#move(event, at => this.hooks.seek(this.#at(at)));
@@ -376,17 +389,25 @@ export class TimeLine {
       to(event.offsetX, false);
     }
     let moved = false;
-    this.canvas.addEventListener('pointermove', next => {
-      moved = true;
-      to(next.clientX - left, false);
-    }, {signal: stop.signal});
+    this.canvas.addEventListener(
+      'pointermove',
+      next => {
+        moved = true;
+        to(next.clientX - left, false);
+      },
+      {signal: stop.signal},
+    );
     for (const end of ['pointerup', 'pointercancel']) {
-      this.canvas.addEventListener(end, last => {
-        stop.abort();
-        if (moved) {
-          to(/** @type {PointerEvent} */ (last).clientX - left, true);
-        }
-      }, {signal: stop.signal});
+      this.canvas.addEventListener(
+        end,
+        last => {
+          stop.abort();
+          if (moved) {
+            to(/** @type {PointerEvent} */ (last).clientX - left, true);
+          }
+        },
+        {signal: stop.signal},
+      );
     }
   }
 
@@ -401,7 +422,7 @@ export class TimeLine {
     event.preventDefault();
     const sideways = event.shiftKey ? event.deltaY : event.deltaX;
     if (Math.abs(sideways) > Math.abs(event.shiftKey ? 0 : event.deltaY)) {
-      const by = sideways / this.#width * (this.#to - this.#from);
+      const by = (sideways / this.#width) * (this.#to - this.#from);
       this.view(this.#from + by, this.#to + by);
     } else {
       this.zoom(Math.exp(event.deltaY * 0.0022), this.#at(event.offsetX));
