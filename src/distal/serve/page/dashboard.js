@@ -1,6 +1,6 @@
 // The view of the one who runs: studies, curves, balance, confusion, times, quarantine.
 
-import {fill, h, push, say, toast} from './dom.js';
+import {fill, h, push, say, scroller, toast} from './dom.js';
 import {api, Refusal} from './api.js';
 import {Chart, lines} from './chart.js';
 import {classColour} from './classes.js';
@@ -267,9 +267,8 @@ export class Dashboard {
         'details',
         {'data-focus': 'curves', open},
         h('summary', {t: 'curve.table'}),
-        h(
-          'div',
-          {class: 'scroll'},
+        scroller(
+          'curve.title',
           h(
             'table',
             {},
@@ -347,9 +346,8 @@ export class Dashboard {
     const section = card(
       'confusion.title',
       which,
-      h(
-        'div',
-        {class: 'scroll'},
+      scroller(
+        'confusion.title',
         h(
           'table',
           {class: 'confusion'},

@@ -157,6 +157,17 @@ export function toast(text, tone = 'info') {
   setTimeout(() => note.remove(), tone === 'warn' ? 8000 : 3500);
 }
 
+/**
+ * What may be wider than its place: it scrolls, by keys too.
+ * @param {string} key its name
+ * @param {...Child} children
+ */
+export function scroller(key, ...children) {
+  const element = h('div', {class: 'scroll', role: 'region', tabindex: 0}, ...children);
+  say(element, key, {}, 'aria-label');
+  return element;
+}
+
 /** Opens a modal dialog and removes it when it closes. @param {HTMLDialogElement} dialog */
 export function openDialog(dialog) {
   document.body.append(dialog);

@@ -1,6 +1,6 @@
 // Answers and people: one's own answers, everybody's, agreement, conflicts, users.
 
-import {fill, h, push, say, toast} from './dom.js';
+import {fill, h, push, say, scroller, toast} from './dom.js';
 import {api} from './api.js';
 import {t} from './strings.js';
 
@@ -9,11 +9,10 @@ import {t} from './strings.js';
 /** @typedef {import('./types.d.ts').Session} Session */
 /** @typedef {import('./types.d.ts').User} User */
 
-/** @param {string[]} keys @param {Node[]} rows */
-function table(keys, rows) {
-  return h(
-    'div',
-    {class: 'scroll'},
+/** @param {string} name @param {string[]} keys @param {Node[]} rows */
+function table(name, keys, rows) {
+  return scroller(
+    name,
     h(
       'table',
       {},
@@ -131,6 +130,7 @@ export class People {
       this.mine,
       h('h2', {t: 'people.mine'}),
       table(
+        'people.mine',
         People.#COLUMNS,
         answers.map(answer =>
           this.#row(
@@ -200,6 +200,7 @@ export class People {
         ),
       ),
       table(
+        'people.all',
         People.#COLUMNS,
         answers.map(answer =>
           this.#row(
@@ -248,7 +249,7 @@ export class People {
       h('h2', {t: 'conflict.title'}),
       rows.length === 0
         ? h('p', {class: 'hint', t: 'conflict.none'})
-        : table(['people.clip', 'people.said', 'people.state'], rows),
+        : table('conflict.title', ['people.clip', 'people.said', 'people.state'], rows),
     );
   }
 
@@ -270,6 +271,7 @@ export class People {
       this.agreement,
       h('h2', {t: 'agreement.title'}),
       table(
+        'agreement.title',
         ['agreement.measure', 'agreement.value', 'agreement.n'],
         [
           line('Krippendorff α', all.krippendorff.alpha, all.krippendorff.n),
@@ -291,6 +293,7 @@ export class People {
       this.users,
       h('h2', {t: 'user.title'}),
       table(
+        'user.title',
         ['user.name', 'user.role', 'user.answers', 'people.state'],
         users.map(user => this.#user(user, owner)),
       ),

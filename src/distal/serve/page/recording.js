@@ -327,7 +327,7 @@ export class Recording extends EventTarget {
       );
     });
     this.list.setAttribute('start', String(first + 1));
-    fill(this.list, ...rows, rows.length === 0 && h('p', {class: 'hint', t: 'range.hint'}));
+    fill(this.list, ...rows, rows.length === 0 && h('li', {class: 'hint', t: 'range.hint'}));
     this.list.querySelector('[aria-current]')?.scrollIntoView({block: 'nearest'});
   }
 }
