@@ -214,7 +214,11 @@ class PeopleStore {
   // conflict. Ranges are the same when begin, end and class of all are equal.
 
   struct Standing {
-    int64_t items = 0, open = 0, settled = 0, left_out = 0, withdrawn = 0;
+    int64_t items = 0;
+    int64_t open = 0;
+    int64_t settled = 0;
+    int64_t left_out = 0;
+    int64_t withdrawn = 0;
     int64_t conflicts = 0;  // of the open ones
     int64_t answers = 0;    // that stand
   };
@@ -258,7 +262,9 @@ class PeopleStore {
 
   struct Session {
     std::string token_hash, person, csrf;
-    int64_t created_ms = 0, seen_ms = 0, expires_ms = 0;
+    int64_t created_ms = 0;
+    int64_t seen_ms = 0;
+    int64_t expires_ms = 0;
     std::string role;  // the user's; set by the store
   };
   /// Starts a session of a user, and forgets those that have ended. Throws PeopleRefused: not_found
@@ -287,7 +293,10 @@ class PeopleStore {
 
   struct Progress {
     std::string study, purpose;
-    int64_t open = 0, settled = 0, left_out = 0, withdrawn = 0;
+    int64_t open = 0;
+    int64_t settled = 0;
+    int64_t left_out = 0;
+    int64_t withdrawn = 0;
     int64_t conflicts = 0;  // of the open ones
   };
   /// By study and purpose.
@@ -301,7 +310,9 @@ class PeopleStore {
   std::vector<ClassTotal> class_totals(const std::string& study = "");
   struct PersonTotal {
     std::string person;
-    int64_t answers = 0, skipped = 0, unsure = 0;
+    int64_t answers = 0;
+    int64_t skipped = 0;
+    int64_t unsure = 0;
     double seconds = 0;
   };
   /// By person.

@@ -49,8 +49,8 @@ ClipList usable(const List& list, const SharedOptions& shared, Dataset& dataset,
   return made;
 }
 
-// A draw of its own, not the study's: all seeds, and all studies of a list, are measured on the same
-// clips.
+// A draw of its own, not the study's: all seeds, and all studies of a list, are measured on the
+// same clips.
 void draw_test(std::vector<Clip>& clips, int64_t count) {
   if (count < 0 || count >= std::ssize(clips)) return;
   std::vector<Interned> groups;
@@ -309,8 +309,7 @@ Dataset open_dataset(const Study& study, Progress& progress) {
   if (start) opened.start = usable(*start, shared, dataset, *dataset.reader, progress);
   if (teacher) opened.teacher = usable(*teacher, shared, dataset, *dataset.reader, progress);
 
-  if (!people)
-    require_learnable(opened.pool.clips, opened.start.clips, dataset.classes, pool.path);
+  if (!people) require_learnable(opened.pool.clips, opened.start.clips, dataset.classes, pool.path);
   require_apart(opened, dataset.classes);
   for (const Arm& arm : study.arms) require_unseen_start(study, arm, opened, dataset.classes);
   dataset.pool = std::move(opened.pool.clips);

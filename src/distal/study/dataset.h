@@ -19,7 +19,7 @@ struct Dataset {
   int64_t unlabelled_segments = 0;
   int64_t duplicates = 0;
   int64_t test_awaited = 0;  // test clips that people have not answered about yet
-  std::string lists_id;  // hash of the lists' content: the version of the hidden truth
+  std::string lists_id;      // hash of the lists' content: the version of the hidden truth
   std::unique_ptr<ClipReader> reader;          // at the recipe's input
   std::unique_ptr<ClipReader> teacher_reader;  // at the teacher's, where it differs; else null
 

@@ -10,13 +10,17 @@ constexpr int64_t kFewestPool = 3;  // clips of the pool, for each class
 
 // How many answers people give, and when.
 struct Answers {
-  int64_t test = 0, start = 0, budget = 0, rounds = 0;
+  int64_t test = 0;
+  int64_t start = 0;
+  int64_t budget = 0;
+  int64_t rounds = 0;
   int64_t all() const { return test + start + budget * rounds; }
 };
 
 Answers answers_for(const ProposedClips& clips) {
   Answers answers;
-  const int64_t pool = clips.pool(), classes = clips.classes();
+  const int64_t pool = clips.pool();
+  const int64_t classes = clips.classes();
   answers.test = std::min<int64_t>(std::ssize(clips.dataset.test), kMostTest);
   answers.start = std::min(std::max<int64_t>(2 * classes, 10), pool / 2);
   answers.budget = std::max<int64_t>(1, std::min(std::max<int64_t>(classes, 10), pool / 8));

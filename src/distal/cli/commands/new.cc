@@ -40,7 +40,8 @@ std::vector<std::string> names_in(const std::string& text, char separator) {
   std::vector<std::string> names;
   std::istringstream rest(text);
   for (std::string name; std::getline(rest, name, separator);) {
-    const size_t first = name.find_first_not_of(" \t\r"), last = name.find_last_not_of(" \t\r");
+    const size_t first = name.find_first_not_of(" \t\r");
+    const size_t last = name.find_last_not_of(" \t\r");
     if (first != std::string::npos) names.push_back(name.substr(first, last - first + 1));
   }
   return names;
@@ -94,8 +95,9 @@ void make_recipe(const NewArguments& arguments) {
 }
 
 void add_new(CLI::App* command) {
-  command->description("writes a commented recipe for a folder with train.csv and test.csv, or with "
-                       "pool.csv and held_out.csv, and prints the expected time");
+  command->description(
+      "writes a commented recipe for a folder with train.csv and test.csv, or with "
+      "pool.csv and held_out.csv, and prints the expected time");
   const auto arguments = std::make_shared<NewArguments>();
   command->add_option("recipe", arguments->recipe, "file to write")->required();
   command->add_option(

@@ -1,5 +1,5 @@
-// Persons: at the page of `distal serve`, or by files (`distal ask`, `distal answer`). What they are
-// asked lies in the store until they answer, whichever process asked.
+// Persons: at the page of `distal serve`, or by files (`distal ask`, `distal answer`). What they
+// are asked lies in the store until they answer, whichever process asked.
 
 #include <chrono>
 #include <set>
@@ -94,11 +94,11 @@ class Persons final : public OpenOracle {
     }
     const auto label = classes_.index(item.class_name);
     if (!label) {
-      return {key,
-              OracleReply::Outcome::unusable,
-              {},
-              fmt::format("{}: the answer '{}' is none of data.classes", item.clip,
-                          item.class_name)};
+      return {
+          key,
+          OracleReply::Outcome::unusable,
+          {},
+          fmt::format("{}: the answer '{}' is none of data.classes", item.clip, item.class_name)};
     }
     const torch::Tensor answer = torch::zeros({1, classes_.size()});
     answer.data_ptr<float>()[*label] = 1;
