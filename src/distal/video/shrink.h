@@ -5,8 +5,7 @@
 
 #include <string>
 
-#include "distal/base/error.h"
-#include "distal/video/probe.h"
+#include "distal/video/copy.h"
 
 namespace distal {
 
@@ -14,12 +13,6 @@ struct ShrinkOptions {
   int64_t short_side_px = 256;  // of the copy, rounded down to even; a smaller video keeps its size
   int64_t gop = 12;             // frames between key frames
   int64_t crf = 20;             // H.264's quality, smaller is better
-};
-
-/// The copy cannot be written; the video is not to blame.
-class CopyError : public Error {
- public:
-  using Error::Error;
 };
 
 /// Writes the copy, whole or not at all; `path` ends in .mp4. Frames that cannot be decoded are

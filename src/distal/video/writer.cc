@@ -81,6 +81,13 @@ void set_quality(AVCodecContext& codec, const SyntheticOptions& options) {
              0);
 }
 
+/// What every browser decodes, with the colours that the scaler makes.
+void suit_browsers(AVCodecContext& codec) {
+  av_opt_set(codec.priv_data, "profile", "main", 0);
+  codec.colorspace = AVCOL_SPC_SMPTE170M;
+  codec.color_range = AVCOL_RANGE_MPEG;
+}
+
 }  // namespace
 
 int64_t jittered_ticks(int64_t number) {
@@ -89,7 +96,7 @@ int64_t jittered_ticks(int64_t number) {
 
 VideoWriter::VideoWriter(const std::string& path, const SyntheticOptions& options,
                          const CopyTiming& timing)
-    : path_(path), options_(options), packet_(make_packet()) {
+    : path_(path), options_(options), packet_(make_packet()), durable_(timing.for_browser) {
   av_log_set_level(AV_LOG_QUIET);
   const AVOutputFormat* container = av_guess_format(nullptr, path.c_str(), nullptr);
   if (!container) fail("{}: unknown extension; use .mp4, .mkv, .avi or .ts", path);
@@ -100,13 +107,24 @@ VideoWriter::VideoWriter(const std::string& path, const SyntheticOptions& option
   format_->flags |= AVFMT_FLAG_BITEXACT;
   if (!timing.comment.empty())
     av_dict_set(&format_->metadata, "comment", timing.comment.c_str(), 0);
-  if (options.frames > 0) add_video(timing.tick);
+  if (options.frames > 0) add_video(timing);
   if (options.audio) add_audio();
   check_disk(avio_open(&format_->pb, ("file:" + part_->name()).c_str(), AVIO_FLAG_WRITE), path);
-  check(avformat_write_header(format_.get(), nullptr), path);
+  write_header(timing.for_browser);
 }
 
-void VideoWriter::add_video(const AVRational& tick) {
+void VideoWriter::write_header(bool for_browser) {
+  if (for_browser) {
+    // The muxer opens the file a second time, by its URL, to put the index before the frames.
+    av_free(format_->url);
+    format_->url = av_strdup(("file:" + part_->name()).c_str());
+    av_opt_set(format_->priv_data, "movflags", "+faststart", 0);
+  }
+  check(avformat_write_header(format_.get(), nullptr), path_);
+}
+
+void VideoWriter::add_video(const CopyTiming& timing) {
+  const AVRational& tick = timing.tick;
   const AVCodec* encoder = avcodec_find_encoder_by_name(options_.codec.c_str());
   if (!encoder) fail("{}: this FFmpeg has no encoder {}", path_, options_.codec);
   const bool lies = options_.rotation % 180 != 0;
@@ -131,6 +149,7 @@ void VideoWriter::add_video(const AVRational& tick) {
   if ((format_->oformat->flags & AVFMT_GLOBALHEADER) != 0)
     codec.flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   set_quality(codec, options_);
+  if (timing.for_browser) suit_browsers(codec);
   check(avcodec_open2(&codec, encoder, nullptr), path_ + ": " + options_.codec);
 
   video_ = avformat_new_stream(format_.get(), nullptr);
@@ -229,7 +248,10 @@ void VideoWriter::finish() {
   if (audio_) encode(*audio_codec_, *audio_, nullptr);
   check_disk(av_write_trailer(format_.get()), path_);
   check_disk(avio_closep(&format_->pb), path_);
-  on_disk([&] { part_->publish(path_); });
+  on_disk([&] {
+    if (durable_) part_->write("");
+    part_->publish(path_);
+  });
 }
 
 }  // namespace distal

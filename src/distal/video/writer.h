@@ -22,6 +22,9 @@ int64_t jittered_ticks(int64_t number);
 struct CopyTiming {
   AVRational tick = {0, 1};  // 0: the options' rate
   std::string comment;
+  // H.264's Main profile, colours declared (BT.601, limited range), the index of an MP4 before its
+  // frames, on the disk before it has its name.
+  bool for_browser = false;
 };
 
 /// The file cannot be written: the disk or the folder is to blame, not the pictures.
@@ -45,7 +48,8 @@ class VideoWriter {
   void finish();
 
  private:
-  void add_video(const AVRational& tick);
+  void add_video(const CopyTiming& timing);
+  void write_header(bool for_browser);
   void add_audio();
   void encode(AVCodecContext& codec, AVStream& stream, const AVFrame* frame);
   void write_silence(double until_s);
@@ -68,6 +72,7 @@ class VideoWriter {
   ffmpeg::Frame picture_, silence_;
   ffmpeg::Packet packet_;
   std::vector<uint8_t> lying_;
+  bool durable_ = false;
 };
 
 }  // namespace distal
