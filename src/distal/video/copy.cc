@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <future>
 #include <numeric>
 #include <optional>
 
@@ -58,7 +59,8 @@ class Copying {
       : info_(info),
         span_(span),
         times_(times_of(info)),
-        resize_{std::min(info.width, info.height) > form.short_side_px ? form.short_side_px : 0} {
+        resize_{std::min(info.width, info.height) > form.short_side_px ? form.short_side_px : 0},
+        for_browser_(form.for_browser) {
     const auto [height, width] = resize_.apply(info.height, info.width);
     if (std::min(height, width) < 2)
       fail("{}: its pictures are {} by {}, too narrow to copy", info.path, width, height);
@@ -77,28 +79,42 @@ class Copying {
   }
 
   void run(const std::function<void(int64_t)>& progress) {
+    std::future<torch::Tensor> ahead = read(span_.first);
     for (int64_t first = span_.first; first < span_.end; first += kChunk) {
       check_interrupted();
-      const int64_t end = std::min(first + kChunk, span_.end);
-      copy({first, end});
+      const torch::Tensor frames = ahead.get();
+      const int64_t end = first + frames.size(0);
+      if (end < span_.end) ahead = read(end);
+      write(frames, first);
       if (progress) progress(end - span_.first);
     }
     writing([&] { writer_->finish(); });
   }
 
  private:
-  void copy(FrameSpan chunk) {
-    std::vector<int64_t> indices(static_cast<size_t>(chunk.end - chunk.first));
-    std::iota(indices.begin(), indices.end(), chunk.first);
-    const auto frames = decoder_->at_frames(indices, resize_, kDeadline_s)
-                            .frames.slice(1, 0, height_)
-                            .slice(2, 0, width_)
-                            .contiguous();
+  // Someone waits for a browser's copy: another thread decodes what comes next. Its end is waited
+  // for before this goes, also where an error ends the copy.
+  std::future<torch::Tensor> read(int64_t first) {
+    return std::async(for_browser_ ? std::launch::async : std::launch::deferred,
+                      [this, first] { return decoded(first); });
+  }
+
+  // uint8 [T, height_, width_, 3]
+  torch::Tensor decoded(int64_t first) {
+    std::vector<int64_t> indices(static_cast<size_t>(std::min(kChunk, span_.end - first)));
+    std::iota(indices.begin(), indices.end(), first);
+    return decoder_->at_frames(indices, resize_, kDeadline_s)
+        .frames.slice(1, 0, height_)
+        .slice(2, 0, width_)
+        .contiguous();
+  }
+
+  void write(const torch::Tensor& frames, int64_t first) {
     rgb_.resize(static_cast<size_t>(height_ * width_ * 3));
     writing([&] {
-      for (int64_t i = 0; i < std::ssize(indices); ++i) {
+      for (int64_t i = 0; i < frames.size(0); ++i) {
         std::copy_n(frames[i].const_data_ptr<uint8_t>(), rgb_.size(), rgb_.data());
-        add(chunk.first + i);
+        add(first + i);
       }
     });
   }
@@ -118,6 +134,7 @@ class Copying {
   FrameSpan span_;
   Times times_;
   Resize resize_;
+  bool for_browser_;
   int64_t height_ = 0;
   int64_t width_ = 0;
   std::optional<Decoder> decoder_;

@@ -26,7 +26,7 @@ struct ProxyOptions {
   int64_t short_side_px = 480;  // of the copy, rounded down to even; a smaller video keeps its size
   int64_t gop = 12;             // frames between key frames, 1 .. 12
   int64_t crf = 23;             // H.264's quality, smaller is better
-  double piece_s = 20;          // a piece begins every so many seconds of the video
+  double piece_s = 10;          // a piece begins every so many seconds of the video
 };
 
 /// A part of a video: the frames that begin in [number * piece_s, (number + 1) * piece_s). A frame
