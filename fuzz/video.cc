@@ -14,7 +14,9 @@ using namespace distal;
 
 namespace {
 
-constexpr int64_t kShortSide_px = 16, kMostFrames = 12, kCopied = 4;
+constexpr int64_t kShortSide_px = 16;
+constexpr int64_t kMostFrames = 12;
+constexpr int64_t kCopied = 4;
 
 void show(const VideoInfo& info) {
   why_not_in_browser(info);
