@@ -10,22 +10,17 @@
 #include "distal/base/pattern.h"
 #include "distal/base/text.h"
 #include "distal/lists/foreign_lists.h"
+#include "distal/lists/label_studio.h"
 #include "distal/lists/list_text.h"
 
 namespace distal {
 namespace {
 
+using namespace label_studio;
 using nlohmann::json;
 
 constexpr size_t kLongestUrl = 4096;
-constexpr double kMostFrames = 1e9;
 constexpr double kMostSpanSeconds = 1e6;
-constexpr int64_t kMostJsonParts = 30'000'000;  // each takes 16 bytes and more
-
-// Why a task cannot be read; the others can.
-struct Unreadable {
-  std::string reason, example;
-};
 
 std::string percent_decoded(const std::string& text) {
   std::string out;
@@ -71,28 +66,9 @@ std::string located(const std::string& url, const FindVideo& find) {
   return found.empty() ? rest : found;
 }
 
-// nullptr where `object` is none or has no such key.
-const json* member(const json& object, const char* key) {
-  if (!object.is_object()) return nullptr;
-  const auto at = object.find(key);
-  return at == object.end() ? nullptr : &*at;
-}
-
 bool is_task(const json& entry) {
   return member(entry, "annotations") != nullptr && member(entry, "data") != nullptr;
 }
-
-bool is_true(const json& object, const char* key) {
-  const json* value = member(object, key);
-  return value != nullptr && value->is_boolean() && value->get<bool>();
-}
-
-std::string text_or(const json& object, const char* key, const std::string& otherwise) {
-  const json* value = member(object, key);
-  return value != nullptr && value->is_string() ? value->get<std::string>() : otherwise;
-}
-
-std::string shown(const json& value) { return excerpt(json_text(value), 60); }
 
 std::string video_of(const json& task) {
   const json* data = member(task, "data");
@@ -118,38 +94,6 @@ const json* chosen(const json& annotations) {
     if (first == nullptr) first = &annotation;
   }
   return first;
-}
-
-// The one label of a region of kind `type`, which calls its labels by its kind.
-std::string only_label(const json& value, const std::string& type) {
-  const json* labels = member(value, type.c_str());
-  if (labels == nullptr || !labels->is_array() || labels->empty())
-    throw Unreadable{"with a span that has no label", shown(value)};
-  for (const json& label : *labels) {
-    if (!label.is_string() || label.get_ref<const std::string&>().empty())
-      throw Unreadable{"with a label that is no text", shown(*labels)};
-  }
-  if (labels->size() > 1)
-    throw Unreadable{"with several labels on one span, where distal learns one; leave one",
-                     shown(*labels)};
-  return labels->front().get<std::string>();
-}
-
-double number_of(const json& range, const char* end, double least, double most, const char* what) {
-  const json* number = member(range, end);
-  const double value = number != nullptr && number->is_number() ? number->get<double>() : NAN;
-  if (!(value >= least && value <= most))
-    throw Unreadable{fmt::format("with a range whose ends are not {}", what),
-                     fmt::format("{} is {}", end, number == nullptr ? "absent" : shown(*number))};
-  return value;
-}
-
-int64_t frame_of(const json& range, const char* end) {
-  const double frame = number_of(range, end, 1, kMostFrames, "frames counted from 1");
-  if (frame != std::floor(frame))
-    throw Unreadable{"with a range whose ends are not frames counted from 1",
-                     fmt::format("{} is {}", end, frame)};
-  return static_cast<int64_t>(frame);
 }
 
 // What Label Studio calls a region, in words where its name says little.
@@ -244,20 +188,9 @@ class TaskReader {
     }
   }
 
-  // Frames count from 1 and both ends are included: utils/converter.py of
-  // HumanSignal/label-studio-ml-backend (label_studio_ml/examples/yolo) sets labels_array[start - 1
-  // : end].
   void add_ranges(const json& value, Row row, std::vector<Row>& rows) {
     row.label = only_label(value, "timelinelabels");
-    const json* ranges = member(value, "ranges");
-    if (ranges == nullptr || !ranges->is_array() || ranges->empty())
-      throw Unreadable{"with timelinelabels that have no range", shown(value)};
-    for (const json& range : *ranges) {
-      const int64_t first = frame_of(range, "start");
-      const int64_t last = frame_of(range, "end");
-      if (last < first)
-        throw Unreadable{"with a range that ends before it starts",
-                         fmt::format("frames {} .. {}", first, last)};
+    for (const auto& [first, last] : frame_ranges(value)) {
       if (frame_rate_ > 0) {
         row.start_s = static_cast<double>(first - 1) / frame_rate_;
         row.end_s = static_cast<double>(last) / frame_rate_;
@@ -321,21 +254,11 @@ class TaskReader {
 
 ForeignList read_label_studio(const std::string& text, const std::string& place,
                               const FindVideo& find, double frame_rate) {
-  const auto parts = std::count(text.begin(), text.end(), ',');
-  if (parts > kMostJsonParts)
-    fail("{}: {} values, at most {} are read; export fewer tasks at once", place, parts,
-         kMostJsonParts);
-  json tasks = parse_json(text, place);
-  if (tasks.is_object()) tasks = json::array({std::move(tasks)});
-  if (!tasks.is_array() || tasks.empty())
-    fail("{}: no list of tasks; export from Label Studio as JSON", place);
+  const json tasks = tasks_of_export(text, place);
   if (std::none_of(tasks.begin(), tasks.end(), is_task)) refuse_entry(tasks.front(), place);
   TaskReader reader(find, frame_rate);
   for (size_t i = 0; i < tasks.size(); ++i) {
-    const json* id = member(tasks[i], "id");
-    const std::string name = id != nullptr && (id->is_number() || id->is_string())
-                                 ? fmt::format("task {}", shown(*id))
-                                 : fmt::format("task number {}", i + 1);
+    const std::string name = name_of_task(tasks[i], i);
     reader.read(tasks[i], fmt::format("{}: {}", place, name), name);
   }
   return reader.list(place);
