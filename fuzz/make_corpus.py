@@ -77,6 +77,27 @@ DICTIONARIES = {
 }
 
 
+def answers():
+    """(name, text) of answers of people; fuzz/answers.cc asks about the clips."""
+    header = 'clip,class,skipped,unsure,note,person,answered,seconds,range_start_s,range_end_s\n'
+    yield 'csv', header + 'aa@0-2000,cut,,1,"a, b",kim,2026-01-02T03:04:05Z,2.5,,\nbb@0-inf,,1,,,lee,,,,\n'
+    yield 'csv_ranges', header + 'aa@0-2000,cut,,,,kim,2026-01-02 13:04+09:00,,0,1.5\naa@0-2000,rest,,,,kim,,,1.5,2\n'
+    when = {'created_at': '2026-01-02T03:04:05.678901Z', 'lead_time': 4.25}
+    said = {'from_name': 'class', 'type': 'choices', 'value': {'choices': ['cut']}}
+    note = {'from_name': 'note', 'type': 'textarea', 'value': {'text': ['a', 'b']}}
+    span = {'ranges': [{'start': 1, 'end': 25}], 'timelinelabels': ['rest']}
+    ranges = {'from_name': 'ranges', 'type': 'timelinelabels', 'value': span}
+    data = {'video': 'a.mp4', 'clip': 'aa@0-2000', 'fps': 25}
+    for name, result in ('choices', [said, note]), ('ranges', [ranges]):
+        task = {'id': 1, 'data': data, 'annotations': [{'id': 2, 'completed_by': {'email': 'kim'}, 'result': result, 'was_cancelled': False, **when}]}
+        yield f'json_{name}', json.dumps([task])
+    yield 'json_min', json.dumps([{**data, 'annotation_id': 3, 'annotator': 7, 'class': 'cut', 'note': 'a', 'ranges': [span], **when}])
+    task = '<task><id>{}</id><name>{}</name><updated>2026-01-02 03:04:05+00:00</updated><assignee><username>kim</username></assignee></task>'
+    tasks = task.format(1, 'aa@0-2000') + task.format(2, 'bb@0-inf')
+    yield 'xml', ('<annotations><meta><project><tasks>' + tasks + '</tasks></project></meta><image id="3" task_id="1"><tag label="cut"><attribute name="unsure">true</attribute>'
+                  '</tag></image><track label="rest" task_id="2"><box frame="0" outside="0"/><box frame="5" outside="1"/></track></annotations>')
+
+
 def npy(header, data, version=1):
     length = struct.pack('<H' if version == 1 else '<I', len(header))
     return b'\x93NUMPY' + bytes([version, 0]) + length + header.encode() + data
@@ -91,6 +112,8 @@ def texts():
         yield 'json', f'label_studio_{name}', json.dumps(tasks)
     for name, text in CVAT.items():
         yield 'cvat', name, text
+    for name, text in answers():
+        yield 'answers', name, text
     for name, text in OPTIONS.items():
         yield 'options', name, text
     for path in sorted((ROOT / 'recipes').rglob('*.yaml')):
