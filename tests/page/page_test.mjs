@@ -49,6 +49,7 @@ const browser = await chromium.launch({
   ],
 });
 const context = await browser.newContext({viewport: {width: 1440, height: 900}});
+context.setDefaultTimeout(WAIT.timeout);
 const page = await context.newPage();
 const faults = [];
 page.on('pageerror', error => faults.push(error.message));

@@ -68,6 +68,7 @@ export class Journal extends EventTarget {
   #user = '';
   #sending = false;
   #again = false;
+  #writing = 0;
   #wait = 500;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
@@ -251,11 +252,19 @@ export class Journal extends EventTarget {
 
   /** @param {Entry} entry */
   async #add(entry) {
-    const base = await this.#base;
-    const change = base.transaction('journal', 'readwrite', {durability: 'strict'});
-    change.objectStore('journal').add(entry);
-    await finished(change);
-    await this.#changed();
+    // It counts as unsent from the key on, not from the end of its writing.
+    ++this.#writing;
+    ++this.pending;
+    this.dispatchEvent(new Event('change'));
+    try {
+      const base = await this.#base;
+      const change = base.transaction('journal', 'readwrite', {durability: 'strict'});
+      change.objectStore('journal').add(entry);
+      await finished(change);
+    } finally {
+      --this.#writing;
+      await this.#changed();
+    }
     this.send();
   }
 
@@ -281,7 +290,7 @@ export class Journal extends EventTarget {
     const entries = await this.#all();
     const pending = entries.filter(entry => entry.state === 'pending');
     const mine = pending.filter(entry => entry.user === this.#user);
-    this.pending = mine.length;
+    this.pending = mine.length + this.#writing;
     this.foreign = pending.length - mine.length;
     this.refused = entries.filter(entry => entry.state === 'refused').length;
     this.items = new Set(
