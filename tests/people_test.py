@@ -76,7 +76,7 @@ def fill(rows):
 
 
 distal("ask", "--store", STORE, code=1, says="nobody is asked")
-run(code=1, says="awaited")
+run(code=75, says="distal ask writes the questions")
 distal("ask", "--store", STORE, says="questions of study first")
 distal("ask", "--store", STORE, code=1, says="--force")
 first = asked()
@@ -96,7 +96,7 @@ require(f"0 answers stored, {len(rows) - 1} were there before" in text, f"the sa
 rows[0]["class"] = truth[pathlib.Path(rows[0]["video"]).name]
 distal("answer", answered(rows[:1]), "--store", STORE, says="no question is open")
 
-run(code=1, says="awaited")
+run(code=75, says="distal ask writes the questions")
 distal("ask", "--store", STORE, "--force", "--guess")
 second = asked()
 require(second and not {row["clip"] for row in second} & {row["clip"] for row in first}, "nobody is asked twice")

@@ -9,6 +9,7 @@
 #include <c10/util/Exception.h>
 #include <fmt/ranges.h>
 #include <malloc.h>
+#include <sysexits.h>
 
 #include "distal/base/files.h"
 #include "distal/base/interrupted.h"
@@ -20,6 +21,7 @@
 #include "distal/cli/openmp.h"
 #include "distal/cli/output.h"
 #include "distal/cli/program.h"
+#include "distal/study/round.h"
 
 namespace distal {
 namespace {
@@ -226,6 +228,9 @@ int exit_code(int argc, char** argv) {
     return 128 + stop.signal;
   } catch (const StdoutError& error) {
     return without_stdout(error);
+  } catch (const Awaiting& waiting) {
+    complain(waiting.what());
+    return EX_TEMPFAIL;
   } catch (const UsageError& error) {
     complain(error.what());
     return 2;

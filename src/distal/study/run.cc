@@ -125,7 +125,12 @@ std::vector<FinishedTrial> run_trials(const TrialSetup& setup, Store& store,
                                       const std::vector<TrialToRun>& trials) {
   Worker worker(setup, store, trials, {});
   std::map<std::string, FinishedTrial> done = worker.work();
-  if (!worker.awaiting().empty()) throw Awaiting(worker.awaiting());
+  if (!worker.awaiting().empty()) {
+    const bool people = setup.study.shared.oracle.kind->traits().people;
+    throw Awaiting(
+        worker.awaiting() +
+        (people ? "; distal ask writes the questions, distal answer takes the answers" : ""));
+  }
   std::vector<FinishedTrial> in_order;
   for (const TrialToRun& trial : trials) {
     const auto here = done.find(trial_row(setup, *trial.arm, trial.seed).key);
