@@ -1,10 +1,10 @@
 #include "distal/store/database.h"
 
 #include <chrono>
-#include <ctime>
 
 #include <fmt/format.h>
 
+#include "distal/base/utc.h"
 #include "distal/store/schema.h"
 
 namespace distal {
@@ -40,15 +40,6 @@ Database::PaidWrite::PaidWrite(Dialect& dialect) : dialect_(dialect) {
 }
 
 Database::PaidWrite::~PaidWrite() { dialect_.wait_after_signal(0); }
-
-std::string utc_text(int64_t ms) {
-  const std::time_t seconds = ms / 1000;
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-  return fmt::format("{}.{:03}Z", text, ms % 1000);
-}
 
 std::string utc_now() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();

@@ -85,9 +85,7 @@ class Database {
   soci::session sql_;
 };
 
-/// Milliseconds since 1970 (>= 0), UTC, as 2026-01-31T12:00:00.000Z.
-std::string utc_text(int64_t ms);
-/// The time now.
+/// The time now, as utc_text has it.
 std::string utc_now();
 
 }  // namespace distal

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "distal/base/error.h"
+#include "distal/base/utc.h"
 #include "distal/store/bulk.h"
 #include "distal/store/people_state.h"
 

@@ -512,11 +512,11 @@ TEST_F(PeopleTest, SaysWhereWhatAndTheCure) {
   PeopleStore store(url());
   const auto id = store.add_items(clips_of("r", 1), kNow)[0];
   store.put(says("u", id, "ann", "bow"), kNow);
-  EXPECT_THAT(message([&] { store.put(says("v", id, "ann", "bow"), kNow); }),
+  EXPECT_THAT(error_of([&] { store.put(says("v", id, "ann", "bow"), kNow); }),
               AllOf(HasSubstr(fmt::format("item {}", id)), HasSubstr("ann has answered it already"),
                     HasSubstr("undo that first")));
   store.take_settled("r");
-  EXPECT_THAT(message([&] { store.undo("u", "ann", kNow); }),
+  EXPECT_THAT(error_of([&] { store.undo("u", "ann", kNow); }),
               AllOf(HasSubstr("answer u"), HasSubstr("can no longer be undone")));
 }
 

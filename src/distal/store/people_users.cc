@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "distal/base/utc.h"
 #include "distal/store/people_state.h"
 
 namespace distal {
