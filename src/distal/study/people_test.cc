@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include "distal/base/files.h"
+#include "distal/base/progress.h"
 #include "distal/store/people_store.h"
 #include "distal/study/round.h"
 #include "distal/study/run.h"
