@@ -123,7 +123,8 @@ std::vector<PeopleStore::NewAnswer> answers_for_store(const AskedOfPeople& asked
     answer.source = given.source;
     answer.answered_ms = given.answered_ms > 0 ? given.answered_ms : now_ms;
     answer.seconds = given.seconds.value_or(0);
-    answer.began_ms = answer.answered_ms - static_cast<int64_t>(1000 * answer.seconds);
+    if (given.answered_ms > 0)
+      answer.began_ms = given.answered_ms - static_cast<int64_t>(1000 * answer.seconds);
     for (const AnsweredRange& range : given.ranges)
       answer.ranges.push_back({range.start_s, range.end_s, range.class_name});
     all.push_back(std::move(answer));

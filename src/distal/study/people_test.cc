@@ -37,15 +37,15 @@ class PeopleTest : public ::testing::Test {
     make_folder(folder_ / "out");
   }
 
-  Study study(const std::string& more = "") const {
+  Study study(int64_t seeds, const std::string& more = "") const {
     const std::string yaml = fmt::format(
         "data: {{root: {0}, classes: [even, odd], pool: {{csv: pool.csv}}, test: {{csv: "
         "held_out.csv}}}}\ncache: {{folder: {0}/frames}}\noracle: {{kind: people}}\n"
         "input: {{size_px: 32, sampling: {{frames: 4}}}}\n"
         "student: {{model: {{name: resnet3d, depth: 10, width: 4}}, training: {{steps: 2, "
         "batch_size: 4, precision: f32}}}}\n"
-        "seeds: 2\nstart: 6\nrounds: 1\nbudget: 4\nstrategy: margin\nno_random_arm: a test\n{1}",
-        folder_.path(), more);
+        "seeds: {1}\nstart: 6\nrounds: 1\nbudget: 4\nstrategy: margin\nno_random_arm: a test\n{2}",
+        folder_.path(), seeds, more);
     return read_study(Document::text(yaml, "r.yaml"), "r");
   }
   RunPlace place() const { return {.folder = folder_ / "out", .store_url = url()}; }
@@ -94,7 +94,7 @@ std::map<std::string, int64_t> purposes(const std::vector<Item>& items) {
 }
 
 TEST_F(PeopleTest, AnswerAboutTheTestSetTheStartAndEachChoice) {
-  const Study whole = study("chooses: first_seed\n");
+  const Study whole = study(2, "chooses: first_seed\n");
   EXPECT_THAT(why_it_waits(whole), HasSubstr("awaited"));
   EXPECT_EQ(purposes(open_items()),
             (std::map<std::string, int64_t>{{"held_out", 6}, {"start", 6}}));
@@ -126,7 +126,7 @@ TEST_F(PeopleTest, AnswerAboutTheTestSetTheStartAndEachChoice) {
 }
 
 TEST_F(PeopleTest, WhatTheyLeaveOutIsNeitherLearnedNorMeasuredNorAskedAgain) {
-  const Study whole = study("seeds: 1\n");
+  const Study whole = study(1);
   why_it_waits(whole);
   std::set<std::string> left_out;
   for (const Item& item : open_items()) {
@@ -143,7 +143,7 @@ TEST_F(PeopleTest, WhatTheyLeaveOutIsNeitherLearnedNorMeasuredNorAskedAgain) {
 }
 
 TEST_F(PeopleTest, AColdStartChoosesByFeatures) {
-  const Study whole = study("seeds: 1\nstart_draw: k_center\n");
+  const Study whole = study(1, "start_draw: k_center\n");
   why_it_waits(whole);
   std::set<std::string> first;
   for (const Item& item : open_items()) {
