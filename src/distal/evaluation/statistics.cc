@@ -59,13 +59,36 @@ bool beats(const std::vector<std::vector<double>>& a, const std::vector<std::vec
 
 std::string p_text(double p) { return p < 0.001 ? "p < 0.001" : fmt::format("p = {:.3g}", p); }
 
+std::string signed_text(double value) {
+  const std::string text = fmt::format("{:+.2f}", value);
+  return text == "-0.00" || text == "+0.00" ? "0.00" : text;
+}
+
+bool no_spread(const Summary95& of) { return of.sd <= 1e-12 * std::max(1.0, std::abs(of.mean)); }
+
+/// What the seeds say. Equal differences have no spread, so no interval: the sign test alone.
+std::string seeds_text(const PairedTest& test, const std::optional<double>& p_holm) {
+  const auto& [n, mean, sd, interval] = test.difference;
+  const std::string holm_text = p_holm ? fmt::format(", {} after Holm", p_text(*p_holm)) : "";
+  if (!no_spread(test.difference))
+    return fmt::format("paired t-test over seeds: 95 % interval {} to {}, n = {} pairs, {}{}",
+                       signed_text(interval.low), signed_text(interval.high), n, p_text(test.p),
+                       holm_text);
+  if (std::isfinite(test.t))
+    return fmt::format("paired t-test over seeds: nothing to test, for all n = {} pairs are equal",
+                       n);
+  return fmt::format("paired t-test over seeds: no interval, for all n = {} pairs differ by as "
+                     "much; sign test: {}{}",
+                     n, p_text(test.p), holm_text);
+}
+
 std::string crossed_text(const std::optional<Crossed>& crossed) {
   if (!crossed) return "cannot be told, which test clips were right is not known";
   if (crossed->groups < 2) return "cannot be told, all test clips are of one group";
   if (crossed->seeds < 2) return "cannot be told of one seed";
   const std::string text =
-      fmt::format("95 % interval {:+.2f} to {:+.2f}, {} groups", crossed->interval.low,
-                  crossed->interval.high, crossed->groups);
+      fmt::format("95 % interval {} to {}, {} groups", signed_text(crossed->interval.low),
+                  signed_text(crossed->interval.high), crossed->groups);
   return crossed->groups < kFewestGroups
              ? text + fmt::format(", too few: {} are the least", kFewestGroups)
              : text;
@@ -105,7 +128,7 @@ PairedTest paired_t_test(const std::vector<double>& differences) {
   PairedTest test{summarise(differences)};
   const auto& [n, mean, sd, interval] = test.difference;
   if (n < 2) return test;
-  if (sd > 1e-12 * std::max(1.0, std::abs(mean))) {
+  if (!no_spread(test.difference)) {
     test.t = mean / (sd / std::sqrt(static_cast<double>(n)));
     test.p = student_t_two_sided_p(test.t, static_cast<double>(n - 1));
   } else if (std::abs(mean) > 1e-12) {
@@ -240,13 +263,15 @@ Shown shown(const Evidence& evidence) {
 std::string verdict(const std::string& name_a, const std::string& name_b, const Evidence& evidence,
                     const std::string& unit, Better better, const std::string& others) {
   const PairedTest test = paired_t_test(evidence.differences);
-  const auto& [n, mean, sd, interval] = test.difference;
+  const int64_t n = test.difference.n;
+  const double mean = test.difference.mean;
   const std::string teacher = evidence.one_teacher ? " with this one teacher" : "";
   const std::string nothing =
       fmt::format("no difference shown between {} and {}{}", name_a, name_b, teacher);
   if (n == 0) return nothing + ": nothing was measured for both (n = 0)";
   if (n == 1)
-    return fmt::format("{}: {:+.2f} {}, n = 1, and one pair cannot be tested", nothing, mean, unit);
+    return fmt::format("{}: {} {}, n = 1, and one pair cannot be tested", nothing,
+                       signed_text(mean), unit);
   const bool good = (mean > 0) == (better == Better::larger);
   std::string says = nothing;
   if (const Shown reach = shown(evidence); reach == Shown::other_groups)
@@ -254,11 +279,8 @@ std::string verdict(const std::string& name_a, const std::string& name_b, const 
   else if (reach == Shown::this_test_set)
     says = fmt::format("{} is {} {} on this test set{}; not shown for other {}", name_a,
                        good ? "ahead of" : "behind", name_b, teacher, others);
-  const std::string holm_text =
-      evidence.p_holm ? fmt::format(", {} after Holm", p_text(*evidence.p_holm)) : "";
-  return fmt::format("{}: {:+.2f} {} (paired t-test over seeds: 95 % interval {:+.2f} to {:+.2f}, "
-                     "n = {} pairs, {}{}; seeds and test groups resampled together: {})",
-                     says, mean, unit, interval.low, interval.high, n, p_text(test.p), holm_text,
+  return fmt::format("{}: {} {} ({}; seeds and test groups resampled together: {})", says,
+                     signed_text(mean), unit, seeds_text(test, evidence.p_holm),
                      crossed_text(evidence.crossed));
 }
 

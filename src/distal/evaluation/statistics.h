@@ -122,7 +122,8 @@ Shown shown(const Evidence& evidence);
 /// "A is better than B" (or worse) only where the difference is shown for other groups; "A is ahead
 /// of B on this test set" (or behind) where the seeds alone show it; else "no difference shown".
 /// Always with the mean difference, both tests by their names, and "with this one teacher" where
-/// there is one. `others`: what the test groups are, in the plural.
+/// there is one. Without an interval over seeds where all differences are equal (up to rounding).
+/// `others`: what the test groups are, in the plural.
 std::string verdict(const std::string& name_a, const std::string& name_b, const Evidence& evidence,
                     const std::string& unit, Better better = Better::larger,
                     const std::string& others = "videos");

@@ -299,6 +299,21 @@ TEST(Statistics, SaysWhatOneSeedOrFewGroupsCannotShow) {
   EXPECT_THAT(words(crossed(1, 4, 6)), HasSubstr("a is better than b"));
 }
 
+TEST(Statistics, GivesNoIntervalOfEqualDifferences) {
+  EXPECT_THAT(
+      verdict("a", "b", {{25.0 / 6, 25.0 / 6}, 1.0, crossed(-4, 9)}, "points"),
+      AllOf(HasSubstr("no difference shown between a and b: +4.17 points (paired t-test over "
+                      "seeds: no interval, for all n = 2 pairs differ by as much; sign test: "
+                      "p = 0.5, p = 1 after Holm; seeds and test groups"),
+            Not(HasSubstr("+4.17 to"))));
+  EXPECT_THAT(verdict("a", "b", {{0, 0, 0}, 1.0, crossed(-0.001, 0.001)}, "points"),
+              AllOf(HasSubstr(": 0.00 points (paired t-test over seeds: nothing to test, for all "
+                              "n = 3 pairs are equal; seeds"),
+                    HasSubstr("95 % interval 0.00 to 0.00"), Not(HasSubstr("p ="))));
+  EXPECT_THAT(verdict("a", "b", {{-0.001, 0.0}}, "points"),
+              AllOf(HasSubstr(": 0.00 points"), Not(HasSubstr("-0.00"))));
+}
+
 TEST(Statistics, SaysInTheSentenceThatOneTeacherTaughtAllSeeds) {
   EXPECT_THAT(verdict("taught", "labels", {kClear, std::nullopt, crossed(1, 4), true}, "points"),
               HasSubstr("taught is better than labels with this one teacher: +2.50"));

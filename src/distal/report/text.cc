@@ -12,7 +12,8 @@ std::string summary_text(const Results& results) {
     const Estimate final = estimate_share(final_values(arm, accuracy));
     if (!arm.ran()) continue;
     text += fmt::format("  {:<20} accuracy {:.4f}", arm.name, final.mean);
-    if (final.seeds > 1) text += fmt::format(" [{:.4f}, {:.4f}]", final.low, final.high);
+    if (final.seeds > 1 && final.high - final.low > 1e-9)
+      text += fmt::format(" [{:.4f}, {:.4f}]", final.low, final.high);
     text += fmt::format(
         "  {} seed{}, {:.0f} {}\n", final.seeds, final.seeds == 1 ? "" : "s",
         estimate(final_values(arm, [&](const RoundResult& r) { return summary.spent(r); })).mean,

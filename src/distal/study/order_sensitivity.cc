@@ -50,7 +50,9 @@ const ArmView& arm_of(const Summary& summary, const std::string& name) {
 }
 
 std::string interval(const Estimate& e) {
-  return std::isfinite(e.low) ? fmt::format(" [{:.4f}, {:.4f}]", e.low, e.high) : "";
+  return std::isfinite(e.low) && e.high - e.low > 1e-9
+             ? fmt::format(" [{:.4f}, {:.4f}]", e.low, e.high)
+             : "";
 }
 
 std::string meaning(const OrderSensitivity& found, Shown shown, size_t classes) {
