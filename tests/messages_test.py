@@ -49,7 +49,8 @@ refuses(2, ["student.training.stepz", "did you mean steps?"], *recipe("--set", "
 refuses(2, ["lies outside"], *recipe("--set", "student.training.steps=0"))
 refuses(2, ["is not one of", "did you mean badge?"], *recipe("--set", "arms.random.strategy=bagde"))
 refuses(2, ["is no arm"], *recipe("--set", "control=nobody"))
-refuses(2, ["needs key=value"], *recipe("--set", "seeds"))
+refuses(2, ["needs key=value", "give --set 'seeds=VALUE'"], *recipe("--set", "seeds"))
+refuses(2, ["needs key=value", "name the option"], *recipe("--set", "=3"))
 refuses(2, ["--set start=80", "uses all labels", "distal run"], "train", place.path / "recipe.yaml", "--set", "start=80")
 
 

@@ -403,19 +403,40 @@ std::optional<double> number_of(std::string_view text) {
 Override Override::parse(const std::string& text) {
   const auto equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
-    throw UsageError(
-        fmt::format("--set {}: needs key=value, for example training.epochs=10", excerpt(text)));
+    throw UsageError(fmt::format(
+        "--set {}: needs key=value; {}", excerpt(text),
+        equals == 0 ? "name the option before the =" : "give --set '" + excerpt(text) + "=VALUE'"));
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
 Document::Document(Yaml node, std::string place)
     : node_(std::make_shared<const Yaml>(std::move(node))), place_(std::move(place)) {}
 
+namespace {
+
+/// The cure where no recipe lies at `path`: one of the folder with nearly that name.
+std::string recipe_meant(const std::string& path) {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::path(path).parent_path();
+  std::error_code unknown;
+  std::vector<std::string> names;
+  for (fs::directory_iterator file(folder.empty() ? "." : folder, unknown), end;
+       !unknown && file != end; file.increment(unknown)) {
+    const std::string ending = file->path().extension().string();
+    if (ending == ".yaml" || ending == ".yml") names.push_back(file->path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  if (const auto near = nearest(fs::path(path).filename().string(), names))
+    return fmt::format("did you mean {}?", excerpt((folder / *near).string()));
+  return "check its path; distal new writes one";
+}
+
+}  // namespace
+
 Document Document::file(const std::string& path) {
   std::error_code unknown;
   if (!std::filesystem::exists(path, unknown) && !unknown)
-    throw UsageError(fmt::format(
-        "{}: no such recipe; `ls recipes` shows those that come with distal", excerpt(path)));
+    throw UsageError(fmt::format("{}: no such recipe; {}", excerpt(path), recipe_meant(path)));
   std::string content;
   try {
     content = read_file(path, kMostFileBytes);

@@ -237,8 +237,10 @@ void require_consistent(const ExportOptions& options) {
                                  either_of(files), target.name()));
   }
   if (options.int8 && options.int8->list.empty() == options.int8->videos.empty()) {
-    throw UsageError(
-        "--int8 wants videos of the pool to calibrate on, or --list LIST, and not both");
+    const bool none = options.int8->list.empty();
+    throw UsageError(fmt::format("--int8 wants videos of the pool to calibrate on: {}",
+                                 none ? "name them, or give --list LIST"
+                                      : "they are named, or --list LIST is given, and not both"));
   }
   if (!target->holds_graph() && !options.sample.empty()) {
     std::vector<std::string> endings;

@@ -193,7 +193,8 @@ TEST(Export, WantsVideosOrAListForEightBits) {
   options.out = "m.onnx";
   options.int8.emplace();
   const auto refusal = [&] { return error_of<UsageError>([&] { require_consistent(options); }); };
-  EXPECT_THAT(refusal(), HasSubstr("--int8 wants videos of the pool"));
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("--int8 wants videos of the pool"),
+                               HasSubstr("or give --list LIST"), Not(HasSubstr("both"))));
   options.int8->list = "pool.csv";
   EXPECT_EQ(refusal(), "");
   options.int8->videos = {"a.mp4"};

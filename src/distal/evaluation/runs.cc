@@ -20,8 +20,11 @@ struct NamedRun {
 Results read_results(const std::string& folder) {
   const std::string path = (fs::path(folder) / "report.json").string();
   std::error_code unknown;
-  if (!fs::exists(path, unknown))
+  if (!fs::exists(path, unknown)) {
+    if (!fs::exists(folder, unknown))
+      fail("{}: no such folder; give the folder of a run, such as runs/RECIPE", folder);
     fail("{}: no finished run here; distal run writes it (--out names the folder)", path);
+  }
   const std::string text = read_file(path);
   try {
     return results_from_json(text);

@@ -137,11 +137,25 @@ std::string group_of_path(const std::string& path) {
   return utf8_name(std::filesystem::path(path).lexically_normal().replace_extension().string());
 }
 
+namespace {
+
+[[noreturn]] void no_list(const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  std::error_code unknown;
+  if (!folder.empty() && !std::filesystem::exists(folder, unknown) && !unknown)
+    fail("{}: there is no folder {}; check its path, or make the lists with distal import", path,
+         folder.string());
+  fail("{}: no such file, give the path of a CSV with the columns path,label, or make the lists "
+       "with distal import",
+       path);
+}
+
+}  // namespace
+
 std::vector<Row> read_rows(const std::string& csv_path, const std::string& groups, bool labelled) {
   const Pattern pattern(groups, "groups");
   std::error_code unknown;
-  if (!std::filesystem::exists(csv_path, unknown) && !unknown)
-    fail("{}: no such file, give the path of a CSV with the columns path,label", csv_path);
+  if (!std::filesystem::exists(csv_path, unknown) && !unknown) no_list(csv_path);
   std::optional<Columns> columns;
   std::optional<Interned> first_group;
   std::vector<Row> rows;

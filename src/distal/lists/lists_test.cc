@@ -99,7 +99,11 @@ TEST(Lists, KeepsOnlyTheGroupsThatMatch) {
 
 TEST(Lists, RefusesWithFileLineAndCure) {
   EXPECT_EQ(error_of([] { read_rows("no/such.csv", ""); }),
-            "no/such.csv: no such file, give the path of a CSV with the columns path,label");
+            "no/such.csv: there is no folder no; check its path, or make the lists with distal "
+            "import");
+  EXPECT_EQ(error_of([] { read_rows("such.csv", ""); }),
+            "such.csv: no such file, give the path of a CSV with the columns path,label, or make "
+            "the lists with distal import");
   EXPECT_EQ(refusal(""),
             "list.csv:1: the file is empty, the first line names the columns: path,label");
   EXPECT_EQ(refusal("path,label\n"),

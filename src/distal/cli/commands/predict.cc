@@ -281,7 +281,9 @@ void predict_stream(const PredictArguments& arguments) {
 void predict(const PredictArguments& arguments) {
   if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
   if (arguments.videos.empty() == arguments.list.empty())
-    throw UsageError("predict wants videos, or --list LIST, and not both");
+    throw UsageError(arguments.list.empty()
+                         ? "predict wants videos: name them after the model, or give --list LIST"
+                         : "predict wants videos, or --list LIST, and not both");
   if (!arguments.stream) return predict_clips(arguments);
   if (arguments.videos.size() > 1)
     throw UsageError(fmt::format("--stream reads one video, not {}", arguments.videos.size()));

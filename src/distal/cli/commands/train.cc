@@ -28,7 +28,8 @@ void add_train(CLI::App* command) {
     const Study study = arguments->read({{"start", "-1"}, {"rounds", "0"}});
     if (study.arms.size() > 1)
       throw UsageError(
-          fmt::format("{}: has arms; distal run compares them, distal train wants one model",
+          fmt::format("{}: has arms; distal run compares them, distal train wants one model: "
+                      "--set arms= leaves them out (with another --out than that of the run)",
                       arguments->recipe));
     if (pretrains_only(study.shared, study.arms.front().options.student))
       return pretrain_and_print(study, *arguments);
