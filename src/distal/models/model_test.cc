@@ -150,6 +150,14 @@ TEST(WeightFile, RefusesWhatIsBroken) {
   EXPECT_THAT(error_of([&] { load_safetensors("/dev/zero"); }), HasSubstr("no regular file"));
   EXPECT_THAT(refusal("abc"), HasSubstr("3 bytes"));
   EXPECT_THAT(refusal(std::string(8, '\xff')), HasSubstr("header wants"));
+  EXPECT_THAT(refusal(std::string(8, '\xff')),
+              AllOf(HasSubstr("no safetensors"), Not(HasSubstr("copy it again"))));
+  EXPECT_THAT(refusal(" {\"model\": {}}"), HasSubstr("JSON text, no safetensors"));
+  EXPECT_THAT(refusal("dear reader"), HasSubstr("text, no safetensors"));
+  EXPECT_THAT(refusal(std::string("\0\0\0\x20"
+                                  "ftypisom\0\0\2\0",
+                                  16)),
+              HasSubstr("a video, no safetensors"));
   EXPECT_THAT(refusal(safetensors("{nonsense", "")),
               HasSubstr("header: line 1, column 3: not JSON"));
   EXPECT_THAT(refusal(safetensors("[1]", "")), HasSubstr("no JSON object"));

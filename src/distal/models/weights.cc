@@ -251,22 +251,45 @@ bool fits(const at::Tensor& ours, const at::Tensor& theirs) {
   return sizes == ours.sizes();
 }
 
+/// What a file is that begins so; empty: not known.
+std::string kind_of(std::string_view start) {
+  if (start.substr(4).starts_with("ftyp") || start.starts_with("\x1a\x45\xdf\xa3") ||
+      (start.starts_with("RIFF") && start.substr(8).starts_with("AVI")))
+    return "a video";
+  const bool text = std::all_of(start.begin(), start.begin() + 8, [](char c) {
+    return (c >= ' ' && c <= '~') || c == '\n' || c == '\r' || c == '\t';
+  });
+  if (!text) return "";
+  const size_t first = start.find_first_not_of(" \n\r\t");
+  return first != std::string_view::npos && start[first] == '{' ? "JSON text" : "text";
+}
+
+/// Of a file whose header would end after the file.
+[[noreturn]] void refuse_header(const std::string& path, std::string_view start, uint64_t length,
+                                size_t size) {
+  if (const std::string kind = kind_of(start); !kind.empty())
+    fail("{}: {}, no safetensors; give a .safetensors file", path, kind);
+  if (length > kMostHeaderBytes)
+    fail("{}: no safetensors, for the header wants {} bytes of {}; give a .safetensors file", path,
+         length, size);
+  fail("{}: the header wants {} bytes of {}; the file is cut or no safetensors: copy it again, "
+       "or give a .safetensors file",
+       path, length, size);
+}
+
 Tensors read_tensors(const std::string& path, Metadata& metadata) {
   const auto file = std::make_shared<MappedFile>(path, /*writable=*/true);
   if (file->size() < 8)
     fail("{}: no safetensors file ({} bytes); give a .safetensors file", path, file->size());
   uint64_t length = 0;
   std::memcpy(&length, file->data(), 8);
-  const std::string_view start(file->data(), std::min<size_t>(file->size(), 8));
+  const std::string_view start(file->data(), std::min<size_t>(file->size(), 12));
   if (length > file->size() - 8 && (start.starts_with("PK\x03\x04") ||
                                     start.starts_with("\x80\x02") || start.starts_with("\x80\x04")))
     fail("{}: a ZIP archive or a pickle, as PyTorch writes (.pt, .pth), no safetensors; write it "
          "again with safetensors.torch.save_file",
          path);
-  if (length > file->size() - 8)
-    fail("{}: the header wants {} bytes of {}; the file is cut or no safetensors: copy it again, "
-         "or give a .safetensors file",
-         path, length, file->size());
+  if (length > file->size() - 8) refuse_header(path, start, length, file->size());
   if (length > kMostHeaderBytes)
     fail("{}: a header of {} bytes, at most {} are read; the file is damaged or no safetensors",
          path, length, kMostHeaderBytes);

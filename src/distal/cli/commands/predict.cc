@@ -11,6 +11,7 @@
 #include "distal/cli/command.h"
 #include "distal/cli/output.h"
 #include "distal/data/batches.h"
+#include "distal/deploy/export_target.h"
 #include "distal/deploy/model_file.h"
 #include "distal/deploy/stream.h"
 #include "distal/lists/csv.h"
@@ -278,7 +279,21 @@ void predict_stream(const PredictArguments& arguments) {
          info.path, frames, OnlineEco::kSlotFrames);
 }
 
+/// The ending of a file that holds a model.
+bool named_as_model(const std::string& path) {
+  const std::string ending = std::filesystem::path(path).extension().string();
+  return ending == ".safetensors" || static_cast<bool>(target_of_file(path));
+}
+
+void refuse_swapped(const PredictArguments& arguments) {
+  if (named_as_model(arguments.model)) return;
+  if (std::any_of(arguments.videos.begin(), arguments.videos.end(), named_as_model))
+    fail("{}: no model; the model stands before the videos: distal predict MODEL VIDEO...",
+         arguments.model);
+}
+
 void predict(const PredictArguments& arguments) {
+  refuse_swapped(arguments);
   if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
   if (arguments.videos.empty() == arguments.list.empty())
     throw UsageError(arguments.list.empty()
