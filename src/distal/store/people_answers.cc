@@ -49,6 +49,8 @@ constexpr const char* kAnswerColumns =
     "SELECT id, uuid, item, study, person, decides, class, skipped, unsure, note, source, "
     "began_ms, answered_ms, seconds, undone_ms, used FROM people_answers WHERE ";
 
+constexpr const char* kCountAnswers = "SELECT COUNT(*) FROM people_answers WHERE ";
+
 struct RangeRow {
   PeopleStore::Range range;
 
@@ -196,8 +198,10 @@ PeopleStore::Put decide_one(soci::session& sql, const PeopleStore::NewAnswer& an
 
 }  // namespace
 
-Query answers_query(const PeopleStore::AnswerFilter& filter) {
-  Query query(kAnswerColumns);
+namespace {
+
+Query answers_where(const std::string& columns, const PeopleStore::AnswerFilter& filter) {
+  Query query(columns);
   const bool of_item = filter.item != 0;
   const bool of_person = !filter.person.empty() && !of_item;
   const bool of_study = !filter.study.empty() && !of_item && !of_person;
@@ -211,6 +215,12 @@ Query answers_query(const PeopleStore::AnswerFilter& filter) {
     query.add(of_study ? "AND study = " : "AND study || '' = ", filter.study).add(" ");
   }
   return query;
+}
+
+}  // namespace
+
+Query answers_query(const PeopleStore::AnswerFilter& filter) {
+  return answers_where(kAnswerColumns, filter);
 }
 
 std::vector<PeopleStore::Answer> find_answers(soci::session& sql, const Query& query) {
@@ -292,6 +302,21 @@ std::vector<PeopleStore::Answer> PeopleStore::answers_after(const AnswerFilter& 
   return state_->db.read([&](soci::session& sql) {
     Query query = answers_query(filter);
     query.add("AND id > ", after).add(" ORDER BY id LIMIT ", count);
+    return find_answers(sql, query);
+  });
+}
+
+int64_t PeopleStore::count_answers(const AnswerFilter& filter) {
+  return state_->db.read([&](soci::session& sql) {
+    return answers_where(kCountAnswers, filter).all<OneColumn<int64_t>>(sql).at(0);
+  });
+}
+
+std::vector<PeopleStore::Answer> PeopleStore::answers_at(const AnswerFilter& filter, int64_t offset,
+                                                         int64_t count) {
+  return state_->db.read([&](soci::session& sql) {
+    Query query = answers_query(filter);
+    query.add("ORDER BY id DESC LIMIT ", count).add(" OFFSET ", offset);
     return find_answers(sql, query);
   });
 }

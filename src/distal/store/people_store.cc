@@ -218,8 +218,12 @@ PeopleStore::Item need_item(soci::session& sql, int64_t item) {
   return found.front();
 }
 
-Query items_query(const PeopleStore::ItemFilter& filter, int64_t after, int64_t count) {
-  Query query(kItemColumns);
+namespace {
+
+// The rows of a filter, without an order.
+Query items_where(const std::string& columns, const PeopleStore::ItemFilter& filter,
+                  int64_t after) {
+  Query query(columns);
   const Leads leader = leader_of(filter);
   if (leader == Leads::strategy) {
     query
@@ -236,8 +240,15 @@ Query items_query(const PeopleStore::ItemFilter& filter, int64_t after, int64_t 
              filter.strategy)
         .add(") ");
   }
-  return query.add(leader == Leads::strategy ? "ORDER BY item LIMIT " : "ORDER BY id LIMIT ",
-                   count);
+  return query;
+}
+
+}  // namespace
+
+Query items_query(const PeopleStore::ItemFilter& filter, int64_t after, int64_t count) {
+  return items_where(kItemColumns, filter, after)
+      .add(leader_of(filter) == Leads::strategy ? "ORDER BY item LIMIT " : "ORDER BY id LIMIT ",
+           count);
 }
 
 PeopleStore::PeopleStore(const std::string& url) : state_(std::make_unique<State>(url)) {}
@@ -277,6 +288,19 @@ std::vector<PeopleStore::Item> PeopleStore::items(const ItemFilter& filter, int6
                                                   int64_t count) {
   return state_->db.read(
       [&](soci::session& sql) { return find_items(sql, items_query(filter, after, count)); });
+}
+
+int64_t PeopleStore::count_items(const ItemFilter& filter) {
+  return state_->db.read([&](soci::session& sql) {
+    return items_where("SELECT COUNT(*) FROM ", filter, 0).all<OneColumn<int64_t>>(sql).at(0);
+  });
+}
+
+std::vector<PeopleStore::Item> PeopleStore::items_at(const ItemFilter& filter, int64_t offset,
+                                                     int64_t count) {
+  return state_->db.read([&](soci::session& sql) {
+    return find_items(sql, items_query(filter, 0, count).add(" OFFSET ", offset));
+  });
 }
 
 }  // namespace distal

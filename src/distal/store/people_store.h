@@ -98,6 +98,9 @@ class PeopleStore {
   };
   /// At most `count` items with an id above `after`, by id: of a request that is its own order.
   std::vector<Item> items(const ItemFilter& filter, int64_t after, int64_t count);
+  int64_t count_items(const ItemFilter& filter);
+  /// At most `count` of the same, from the `offset`th on: for lists with numbered pages.
+  std::vector<Item> items_at(const ItemFilter& filter, int64_t offset, int64_t count);
 
   // The queue. A lease keeps an item for a person until it ends. People who answered and people who
   // hold leases are together never more than are wanted.
@@ -207,6 +210,9 @@ class PeopleStore {
   std::vector<Answer> answers(const AnswerFilter& filter, int64_t before, int64_t count);
   /// The same, the oldest first, with an id above `after`.
   std::vector<Answer> answers_after(const AnswerFilter& filter, int64_t after, int64_t count);
+  int64_t count_answers(const AnswerFilter& filter);
+  /// At most `count` answers, the newest first, from the `offset`th on.
+  std::vector<Answer> answers_at(const AnswerFilter& filter, int64_t offset, int64_t count);
 
   // Settling. An item is settled when as many people as are wanted answered and said the same, or
   // an adjudicator decided. It is left out when all of them skipped it, or the adjudicator did.

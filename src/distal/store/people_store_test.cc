@@ -132,6 +132,22 @@ TEST_F(PeopleTest, ListsWhatAFilterLeavesPageByPage) {
   EXPECT_THAT(list({.conflict = true}), IsEmpty());
 }
 
+TEST_F(PeopleTest, ListsNumberedPagesAndCountsThem) {
+  PeopleStore store(url());
+  store.add_items(clips_of("r", 7), kNow);
+  store.put(says("a", 2, "ann", "left"), kNow);
+  store.put(says("b", 5, "ann", "right"), kNow);
+  EXPECT_EQ(store.count_items({.study = "study"}), 7);
+  EXPECT_EQ(store.count_items({.state = "settled"}), 2);
+  EXPECT_THAT(ids_of(store.items_at({.state = "open"}, 2, 2)), ElementsAre(4, 6));
+  EXPECT_THAT(ids_of(store.items_at({.state = "open"}, 5, 2)), ElementsAre());
+  EXPECT_EQ(store.count_answers({.person = "ann"}), 2);
+  EXPECT_EQ(store.count_answers({.person = "bob"}), 0);
+  const auto older = store.answers_at({.person = "ann"}, 1, 50);
+  ASSERT_EQ(older.size(), 1);
+  EXPECT_EQ(older.front().uuid, "a");
+}
+
 TEST_F(PeopleTest, KeepsAnAnswerAndSettlesItsItem) {
   PeopleStore store(url());
   const auto id = store.add_items(clips_of("r", 1), kNow)[0];
