@@ -11,7 +11,8 @@ set(DISTAL_DEBIAN
   libfmt-dev libre2-dev                                    # text, regular expressions in linear time
   libpugixml-dev                                           # XML of other tools
   libboost-dev                                             # Boost.Math 1.74, headers only: Student's t
-  libcpp-httplib-dev libssl-dev                            # teachers behind HTTP
+  libcpp-httplib-dev libssl-dev                            # teachers behind HTTP, the server of people
+  libsodium-dev                                            # passwords and tokens
   zlib1g-dev                                               # the images of reproduce/
   libgtest-dev libgmock-dev libbenchmark-dev ffmpeg)       # tests and benches
 # `make fuzz` and `make asan`: libFuzzer, and names in reports. `make format`, and the lengths of
@@ -97,6 +98,7 @@ target_link_libraries(distal_openmp INTERFACE $<IF:$<BOOL:${TORCH_GOMP}>,${TORCH
 find_package(OpenVINO QUIET COMPONENTS Runtime)
 pkg_check_modules(FFmpeg REQUIRED IMPORTED_TARGET libavcodec>=59 libavformat>=59 libavutil>=57 libswscale>=6)
 pkg_check_modules(Httplib REQUIRED IMPORTED_TARGET cpp-httplib)  # its defines belong to the ABI of the library
+pkg_check_modules(Sodium REQUIRED IMPORTED_TARGET libsodium)
 find_package(SQLite3 3.40 REQUIRED)
 find_library(SOCI_CORE soci_core REQUIRED)
 find_library(SOCI_SQLITE3 soci_sqlite3 REQUIRED)

@@ -86,6 +86,7 @@ void RecipeArguments::add_common(CLI::App& command) {
       .add_option_function<int64_t>("--job-of",
                                     [this](int64_t parent) { end_with_parent(job_of = parent); })
       ->group("");
+  command.add_option_function<int64_t>("--ends-with", end_with_parent)->group("");  // a server's
 }
 
 void RecipeArguments::add_to(CLI::App& command) {

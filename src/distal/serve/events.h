@@ -1,0 +1,76 @@
+#pragma once
+// Tells pages what happens: server-sent events.
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+
+#include "distal/serve/pool.h"
+#include "distal/serve/studies.h"
+#include "distal/store/people_store.h"
+
+namespace distal::serve {
+
+/// Thread-safe. A thread looks every half second whether the store or a study has changed, also by
+/// other processes, and tells those who listen.
+class Events {
+ public:
+  static constexpr size_t kMostListeners = 100;
+
+  Events(Pool<PeopleStore>& people, Studies& studies, std::string store_url, Clock now);
+  ~Events();
+  Events(const Events&) = delete;
+
+  /// One page. Throws Refusal: 429, too many listen.
+  class Listener {
+   public:
+    Listener(Events& events, std::string person);
+    ~Listener();
+    Listener(const Listener&) = delete;
+    /// The next events as text of the stream, or a comment after ten seconds. False: the server
+    /// stops.
+    bool next(std::string& text);
+
+   private:
+    friend class Events;
+    Events& events_;
+    std::string person_;
+    std::deque<std::string> waiting_;  // guarded by the events' mutex
+  };
+
+  /// From now on nobody is told anything: ends all listeners.
+  void close();
+  /// Something changed here: looks at once.
+  void look_now();
+
+ private:
+  void work();
+  void look();
+  std::string stamp() const;
+  void tell(Listener& to, const std::string& name, const nlohmann::ordered_json& data);
+  std::string left_of(const std::string& person);
+
+  Pool<PeopleStore>& people_;
+  Studies& studies_;
+  std::string path_;  // of an SQLite file; empty: another database
+  Clock now_;
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  bool closed_ = false;
+  bool hurry_ = false;
+  std::list<Listener*> listeners_;
+  // of the worker alone
+  std::string stamp_;
+  std::map<std::string, std::string> studies_told_;
+  std::thread worker_;  // last: it uses all above
+};
+
+}  // namespace distal::serve

@@ -1,0 +1,28 @@
+#pragma once
+// Items and answers in the shapes of openapi.json.
+
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include "distal/serve/services.h"
+
+namespace distal::serve {
+
+/// `media/VIDEO/WHAT`, relative to the page, so that a prefix of a reverse proxy stays.
+std::string media_url(const std::string& video, const std::string& what);
+
+/// Item. `lease_until_ms`: nothing where it is not leased to who asks.
+nlohmann::ordered_json item_json(Services& services, PeopleStore& store,
+                                 const PeopleStore::Item& item,
+                                 std::optional<int64_t> lease_until_ms);
+/// GalleryItem; `blind`: without the class.
+nlohmann::ordered_json gallery_json(Services& services, PeopleStore& store,
+                                    const PeopleStore::Item& item, bool blind);
+/// Answer.
+nlohmann::ordered_json answer_json(PeopleStore& store, const PeopleStore::Answer& answer);
+/// Answers, each as answer_json.
+nlohmann::ordered_json answers_json(PeopleStore& store,
+                                    const std::vector<PeopleStore::Answer>& answers);
+
+}  // namespace distal::serve

@@ -1,0 +1,128 @@
+#include "distal/serve/proxy_maker.h"
+
+#include "distal/base/error.h"
+#include "distal/base/text.h"
+#include "distal/serve/refusal.h"
+#include "distal/video/browser.h"
+
+namespace distal::serve {
+namespace {
+
+constexpr size_t kMostQueued = 200;
+
+/// Ends the work when the server stops.
+class UntilStopped final : public Progress {
+ public:
+  explicit UntilStopped(const std::atomic<bool>& stopping) : stopping_(stopping) {}
+  void begin(const std::string&, int64_t, const std::string&) override {}
+  void end() override {}
+  void say(const std::string&) override {}
+
+ private:
+  void stepped(int64_t, const std::string&) override {
+    if (stopping_) throw Interrupted(0);
+  }
+  const std::atomic<bool>& stopping_;
+};
+
+}  // namespace
+
+ProxyMaker::ProxyMaker(const std::string& folder, int64_t most_bytes)
+    : proxies_(folder), most_bytes_(most_bytes), worker_([this] { work(); }) {}
+
+ProxyMaker::~ProxyMaker() {
+  stopping_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    wanted_.notify_all();
+  }
+  worker_.join();
+}
+
+bool ProxyMaker::plays_itself(const SharedInfo& info) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = plays_itself_.find(info->id);
+    if (found != plays_itself_.end()) return found->second;
+  }
+  const bool plays = why_not_in_browser(*info).empty();
+  const std::lock_guard lock(mutex_);
+  plays_itself_[info->id] = plays;
+  return plays;
+}
+
+std::optional<std::string> ProxyMaker::file(const SharedInfo& info) {
+  try {
+    if (plays_itself(info)) return info->path;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    refuse_unknown(fmt::format("video: it cannot be opened ({})", excerpt(error.what())));
+  }
+  if (proxies_.has_whole(*info)) return proxies_.whole(*info);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto failed = failures_.find(info->id);
+    if (failed != failures_.end())
+      refuse_unknown(fmt::format("video: no copy can be made ({})", failed->second));
+  }
+  want(info, /*now=*/true);
+  return std::nullopt;
+}
+
+void ProxyMaker::prepare(const SharedInfo& info) {
+  try {
+    if (!plays_itself(info) && !proxies_.has_whole(*info)) want(info, /*now=*/false);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error&) {  // whoever asks for it is told
+  }
+}
+
+void ProxyMaker::want(const SharedInfo& info, bool now) {
+  const std::lock_guard lock(mutex_);
+  if (!queued_.insert(info->id).second) {
+    const auto waits = std::ranges::find(queue_, info->id, [](const auto& one) { return one->id; });
+    if (!now || waits == queue_.end()) return;
+    queue_.erase(waits);
+  } else if (!now && queue_.size() >= kMostQueued) {
+    queued_.erase(info->id);
+    return;
+  }
+  if (now)
+    queue_.push_front(info);
+  else
+    queue_.push_back(info);
+  wanted_.notify_one();
+}
+
+void ProxyMaker::work() {
+  for (;;) {
+    SharedInfo info;
+    {
+      std::unique_lock lock(mutex_);
+      wanted_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
+      if (stopping_) return;
+      info = queue_.front();
+      queue_.pop_front();
+    }
+    make(info);
+    const std::lock_guard lock(mutex_);
+    queued_.erase(info->id);
+  }
+}
+
+void ProxyMaker::make(const SharedInfo& info) {
+  UntilStopped progress(stopping_);
+  try {
+    proxies_.whole(*info, &progress);
+    proxies_.keep_at_most(most_bytes_);
+  } catch (const Interrupted&) {  // the server stops
+    stopping_ = true;
+  } catch (const std::exception& error) {
+    const std::lock_guard lock(mutex_);
+    failures_[info->id] = excerpt(error.what());
+  }
+}
+
+}  // namespace distal::serve

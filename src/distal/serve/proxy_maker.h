@@ -1,0 +1,49 @@
+#pragma once
+// Makes what browsers play, one video after the other, in the background.
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "distal/serve/videos.h"
+#include "distal/video/proxy.h"
+
+namespace distal::serve {
+
+class ProxyMaker {
+ public:
+  /// Proxies lie in `folder`, the newest `most_bytes` of them.
+  ProxyMaker(const std::string& folder, int64_t most_bytes);
+  ~ProxyMaker();
+  ProxyMaker(const ProxyMaker&) = delete;
+
+  /// The file to play: the video itself where browsers play it, or its proxy. Nothing: it is being
+  /// made, before all others. Throws Refusal: 404, none can be made.
+  std::optional<std::string> file(const SharedInfo& info);
+  /// Has it made when nobody waits for another.
+  void prepare(const SharedInfo& info);
+
+ private:
+  bool plays_itself(const SharedInfo& info);
+  void want(const SharedInfo& info, bool now);
+  void work();
+  void make(const SharedInfo& info);
+
+  Proxies proxies_;
+  int64_t most_bytes_;
+  std::atomic<bool> stopping_ = false;
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable wanted_;
+  std::deque<SharedInfo> queue_;
+  std::set<std::string> queued_;                // ids, the one at work included
+  std::map<std::string, bool> plays_itself_;    // by id
+  std::map<std::string, std::string> failures_;  // why none can be made, by id
+  std::thread worker_;                           // last: it uses all above
+};
+
+}  // namespace distal::serve
