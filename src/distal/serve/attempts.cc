@@ -34,10 +34,11 @@ void Attempts::succeeded(const std::string& who) {
 }
 
 void Attempts::forget_old(int64_t now_ms) {
-  std::erase_if(failures_, [&](const auto& row) { return row.second.last_ms + kForget_ms < now_ms; });
+  std::erase_if(failures_,
+                [&](const auto& row) { return row.second.last_ms + kForget_ms < now_ms; });
   while (failures_.size() > kMostKnown) {
-    failures_.erase(std::ranges::min_element(
-        failures_, {}, [](const auto& row) { return row.second.last_ms; }));
+    failures_.erase(std::ranges::min_element(failures_, {},
+                                             [](const auto& row) { return row.second.last_ms; }));
   }
 }
 

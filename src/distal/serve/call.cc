@@ -32,7 +32,8 @@ Role role_of(const std::string& name) {
 
 int64_t Call::id() const {
   const auto id = number_in<int64_t>(part("id"));
-  if (!id || *id < 1) refuse_unknown(fmt::format("item {}: there is none; take its number", excerpt(part("id"), 40)));
+  if (!id || *id < 1)
+    refuse_unknown(fmt::format("item {}: there is none; take its number", excerpt(part("id"), 40)));
   return *id;
 }
 
@@ -125,7 +126,8 @@ std::string Fields::text(const std::string& name, size_t least, size_t most) con
   const size_t characters = static_cast<size_t>(
       std::ranges::count_if(text, [](char byte) { return (byte & 0xC0) != 0x80; }));
   if (characters < least || characters > most) {
-    break_rule(name, fmt::format("it has {} characters; send from {} to {}", characters, least, most));
+    break_rule(name,
+               fmt::format("it has {} characters; send from {} to {}", characters, least, most));
   }
   return text;
 }

@@ -29,14 +29,14 @@ struct Call {
   std::string method, path;
   std::map<std::string, std::string> parts;  // of the path, by their names in the route
   std::map<std::string, std::string> query;
-  nlohmann::json body;          // null: there was none
+  nlohmann::json body;  // null: there was none
   std::optional<Caller> caller;
-  std::string token;      // of the cookie; empty: none
-  std::string address;    // of who asks, behind trusted proxies
-  std::string proxy_user; // whom a trusted proxy has logged in; empty: nobody
-  std::string range;      // header Range
-  bool head = false;      // only the headers are wanted
-  bool secure = false;    // a trusted proxy says that the browser speaks https
+  std::string token;       // of the cookie; empty: none
+  std::string address;     // of who asks, behind trusted proxies
+  std::string proxy_user;  // whom a trusted proxy has logged in; empty: nobody
+  std::string range;       // header Range
+  bool head = false;       // only the headers are wanted
+  bool secure = false;     // a trusted proxy says that the browser speaks https
 
   const std::string& part(const std::string& name) const { return parts.at(name); }
   /// A part that is a whole number above 0. Throws Refusal: 404.

@@ -75,8 +75,7 @@ void check_rights(const Route& route, const Call& call, const httplib::Request& 
                               excerpt(call.path, 100), call.caller->role));
   }
   if (route.csrf && !is_same_secret(call.caller->csrf, request.get_header_value("X-CSRF-Token"))) {
-    throw Refusal(403, "csrf",
-                  "X-CSRF-Token: it is missing or wrong; send csrf of GET session");
+    throw Refusal(403, "csrf", "X-CSRF-Token: it is missing or wrong; send csrf of GET session");
   }
 }
 
@@ -87,8 +86,7 @@ Reply reply_to(Services& services, const httplib::Request& request, const std::s
       throw Refusal(405, "method_not_allowed", "page: it takes GET alone");
     return page_reply(request.path);
   }
-  const Found found =
-      find_route(request.method, request.path.substr(std::string(kApi).size()));
+  const Found found = find_route(request.method, request.path.substr(std::string(kApi).size()));
   try {
     call = call_of(services, request, body);
   } catch (const Refusal&) {
@@ -154,8 +152,8 @@ size_t most_of_body(const httplib::Request& request) {
   size_t announced = 0;
   const auto [rest, trouble] =
       std::from_chars(length.data(), length.data() + length.size(), announced);
-  if (!length.empty() && (trouble != std::errc() || rest != length.data() + length.size() ||
-                          announced > most)) {
+  if (!length.empty() &&
+      (trouble != std::errc() || rest != length.data() + length.size() || announced > most)) {
     throw Refusal(413, "too_large",
                   fmt::format("body: it is too large; send at most {} bytes", most));
   }

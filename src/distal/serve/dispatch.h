@@ -20,7 +20,8 @@ bool has_body(const httplib::Request& request);
 /// Before the body is read. Throws Refusal: 404, 405, 413, 415.
 size_t most_of_body(const httplib::Request& request);
 
-/// Answers a request whose body was read. Never throws: what goes wrong is an error of openapi.json.
+/// Answers a request whose body was read. Never throws: what goes wrong is an error of
+/// openapi.json.
 void dispatch(Services& services, const httplib::Request& request, const std::string& body,
               httplib::Response& response);
 

@@ -55,8 +55,7 @@ Events::Listener::Listener(Events& events, std::string person)
     throw Refusal(429, "too_many_requests", "events: too many pages listen; close some of them",
                   30);
   }
-  waiting_.push_back(
-      event_text("hello", {{"version", revision()}, {"now_ms", events_.now_()}}));
+  waiting_.push_back(event_text("hello", {{"version", revision()}, {"now_ms", events_.now_()}}));
   waiting_.push_back(left);
   events_.listeners_.push_back(this);
 }
@@ -69,8 +68,7 @@ Events::Listener::~Listener() {
 bool Events::Listener::next(std::string& text) {
   std::unique_lock lock(events_.mutex_);
   const auto until = std::chrono::steady_clock::now() + kHeartbeat;
-  events_.changed_.wait_until(lock, until,
-                              [&] { return events_.closed_ || !waiting_.empty(); });
+  events_.changed_.wait_until(lock, until, [&] { return events_.closed_ || !waiting_.empty(); });
   if (events_.closed_) return false;
   text = waiting_.empty() ? ": still here\n\n" : "";
   for (; !waiting_.empty(); waiting_.pop_front()) text += waiting_.front();

@@ -99,13 +99,13 @@ void answer_with_file(const std::string& path, const std::string& type, const st
     return response.set_content(bytes, type);
   }
   response.status = 200;
-  response.set_content_provider(
-      static_cast<size_t>(file->size()), type,
-      [file](size_t offset, size_t count, httplib::DataSink& sink) {
-        const std::string bytes = file->read(static_cast<int64_t>(offset),
-                                             static_cast<int64_t>(std::min(count, kPiece)));
-        return !bytes.empty() && sink.write(bytes.data(), bytes.size());
-      });
+  response.set_content_provider(static_cast<size_t>(file->size()), type,
+                                [file](size_t offset, size_t count, httplib::DataSink& sink) {
+                                  const std::string bytes =
+                                      file->read(static_cast<int64_t>(offset),
+                                                 static_cast<int64_t>(std::min(count, kPiece)));
+                                  return !bytes.empty() && sink.write(bytes.data(), bytes.size());
+                                });
 }
 
 }  // namespace distal::serve

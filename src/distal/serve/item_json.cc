@@ -54,8 +54,8 @@ Json gallery_json(Services& services, PeopleStore& store, const PeopleStore::Ite
                   bool blind) {
   const Videos::Known video = services.media.videos().known(item.video);
   const double end_s = end_of(item, video);
-  Json json = {{"id", item.id},       {"kind", item.kind},   {"purpose", item.purpose},
-               {"study", item.study}, {"clip", item.clip},   {"state", item.state},
+  Json json = {{"id", item.id},       {"kind", item.kind}, {"purpose", item.purpose},
+               {"study", item.study}, {"clip", item.clip}, {"state", item.state},
                {"round", item.round}};
   add_reason(json, store, item.id);
   json["class"] = blind ? Json(nullptr) : text_or_null(item.class_name);

@@ -131,8 +131,9 @@ Reply Media::drawn(const std::string& id, const std::string& what, const Make& m
 }
 
 Reply Media::picture(const std::string& id, double t_s, int64_t height_px) {
-  return drawn(id, fmt::format("{} {}", t_s, height_px),
-               [&](Pictures& pictures, const VideoInfo&) { return pictures.at(t_s, height_px).jpeg; });
+  return drawn(id, fmt::format("{} {}", t_s, height_px), [&](Pictures& pictures, const VideoInfo&) {
+    return pictures.at(t_s, height_px).jpeg;
+  });
 }
 
 Reply Media::strip(const std::string& id, const Part& part, int64_t count, int64_t height_px) {

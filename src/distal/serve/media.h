@@ -48,9 +48,9 @@ class Media {
 
   Videos videos_;
   ProxyMaker maker_;
-  Recent<std::shared_ptr<Open>> open_{8};         // videos
+  Recent<std::shared_ptr<Open>> open_{8};                       // videos
   Recent<std::shared_ptr<const std::string>> jpegs_{64 << 20};  // bytes
-  std::counting_semaphore<> drawing_{4};          // decoders at work
+  std::counting_semaphore<> drawing_{4};                        // decoders at work
 };
 
 }  // namespace distal::serve

@@ -23,12 +23,12 @@ struct ServedStudy {
 };
 
 struct ServeOptions {
-  std::string store;                 // `sqlite:PATH`
-  std::optional<ServedStudy> study;  // nothing: people answer what lies in the store
-  std::string probes_folder;         // where the study keeps its probes
-  std::string proxies_folder;        // of what browsers play
-  std::string bind = "127.0.0.1";    // address
-  int port = 8080;                   // 0: a free one
+  std::string store;                         // `sqlite:PATH`
+  std::optional<ServedStudy> study;          // nothing: people answer what lies in the store
+  std::string probes_folder;                 // where the study keeps its probes
+  std::string proxies_folder;                // of what browsers play
+  std::string bind = "127.0.0.1";            // address
+  int port = 8080;                           // 0: a free one
   std::vector<std::string> trusted_proxies;  // addresses whose X-Forwarded-User is believed
   std::vector<std::string> run_command;      // words behind the program's name; empty: nobody runs
   std::string run_log;                       // file for what the run prints

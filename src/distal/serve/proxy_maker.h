@@ -40,8 +40,8 @@ class ProxyMaker {
   std::mutex mutex_;  // guards what follows
   std::condition_variable wanted_;
   std::deque<SharedInfo> queue_;
-  std::set<std::string> queued_;                // ids, the one at work included
-  std::map<std::string, bool> plays_itself_;    // by id
+  std::set<std::string> queued_;                 // ids, the one at work included
+  std::map<std::string, bool> plays_itself_;     // by id
   std::map<std::string, std::string> failures_;  // why none can be made, by id
   std::thread worker_;                           // last: it uses all above
 };

@@ -9,12 +9,19 @@
 namespace distal::serve {
 
 std::string code_of(int status) {
-  static const std::map<int, std::string> codes = {
-      {400, "bad_request"},       {401, "unauthenticated"},  {403, "forbidden"},
-      {404, "not_found"},         {405, "method_not_allowed"}, {409, "conflict"},
-      {413, "too_large"},         {414, "too_large"},        {415, "unsupported_type"},
-      {416, "bad_range"},         {422, "invalid"},          {429, "too_many_requests"},
-      {503, "unavailable"}};
+  static const std::map<int, std::string> codes = {{400, "bad_request"},
+                                                   {401, "unauthenticated"},
+                                                   {403, "forbidden"},
+                                                   {404, "not_found"},
+                                                   {405, "method_not_allowed"},
+                                                   {409, "conflict"},
+                                                   {413, "too_large"},
+                                                   {414, "too_large"},
+                                                   {415, "unsupported_type"},
+                                                   {416, "bad_range"},
+                                                   {422, "invalid"},
+                                                   {429, "too_many_requests"},
+                                                   {503, "unavailable"}};
   const auto found = codes.find(status);
   return found != codes.end() ? found->second : status < 500 ? "bad_request" : "internal";
 }

@@ -68,8 +68,8 @@ Found find_route(const std::string& method, const std::string& path) {
                   fmt::format("{}: it takes no {}; openapi.json says what it takes",
                               excerpt(path, 100), excerpt(method, 20)));
   }
-  refuse_unknown(fmt::format("{}: there is no such path; openapi.json lists them",
-                             excerpt(path, 100)));
+  refuse_unknown(
+      fmt::format("{}: there is no such path; openapi.json lists them", excerpt(path, 100)));
 }
 
 void set_cookie(Reply& reply, const std::string& token, bool secure) {

@@ -29,9 +29,9 @@ bool is_uuid(const std::string& text) {
 std::string class_in(const Fields& fields, const std::vector<std::string>& classes) {
   const std::string name = fields.text("class", 1, kLongestClass);
   if (!classes.empty() && std::ranges::find(classes, name) == classes.end()) {
-    throw Refusal(422, "unknown_class",
-                  fmt::format("class: {} is none of the study's; GET classes lists them",
-                              excerpt(name, 60)));
+    throw Refusal(
+        422, "unknown_class",
+        fmt::format("class: {} is none of the study's; GET classes lists them", excerpt(name, 60)));
   }
   return name;
 }
@@ -48,8 +48,8 @@ std::vector<PeopleStore::Range> ranges_in(const Json& list,
 }
 
 PeopleStore::NewAnswer answer_in(Services& services, const Call& call, PeopleStore& store) {
-  const Fields fields(call.body, {"item", "class", "skipped", "unsure", "note", "ranges",
-                                  "began_ms", "seconds"});
+  const Fields fields(
+      call.body, {"item", "class", "skipped", "unsure", "note", "ranges", "began_ms", "seconds"});
   PeopleStore::NewAnswer answer;
   answer.uuid = call.part("uuid");
   answer.item = fields.whole("item", 1, INT64_MAX);
@@ -92,8 +92,8 @@ Reply put_answer(Services& services, const Call& call) {
 // The item is the caller's again, where somebody is still to answer it.
 Json again(Services& services, const Call& call, PeopleStore& store, int64_t item) {
   try {
-    const int64_t until = store.renew(item, call.caller->name, call.caller->session,
-                                      services.options.now());
+    const int64_t until =
+        store.renew(item, call.caller->name, call.caller->session, services.options.now());
     return item_json(services, store, store.item(item).value(), until);
   } catch (const PeopleRefused&) {
     return nullptr;
@@ -102,13 +102,11 @@ Json again(Services& services, const Call& call, PeopleStore& store, int64_t ite
 
 Reply undo_answer(Services& services, const Call& call) {
   const auto store = services.people.borrow();
-  const auto answer =
-      store->undo(call.part("uuid"), call.caller->name, services.options.now());
+  const auto answer = store->undo(call.part("uuid"), call.caller->name, services.options.now());
   const Json item = again(services, call, *store, answer.item);
   services.events.look_now();
-  return json_reply({{"uuid", answer.uuid},
-                     {"state", store->item(answer.item).value().state},
-                     {"item", item}});
+  return json_reply(
+      {{"uuid", answer.uuid}, {"state", store->item(answer.item).value().state}, {"item", item}});
 }
 
 Reply my_answers(Services& services, const Call& call) {

@@ -22,8 +22,8 @@ constexpr int64_t kAhead = 20;  // items whose videos are made ready for browser
 PeopleStore::Item known_item(PeopleStore& store, const Call& call) {
   const int64_t id = call.id();
   auto item = store.item(id);
-  const bool is_others = item && !item->for_person.empty() && item->for_person != call.caller->name &&
-                         !call.may(Role::adjudicator);
+  const bool is_others = item && !item->for_person.empty() &&
+                         item->for_person != call.caller->name && !call.may(Role::adjudicator);
   if (!item || is_others) refuse_unknown(fmt::format("item {}: there is none", id));
   return *item;
 }
@@ -129,8 +129,8 @@ Reply why_item(Services& services, const Call& call) {
 Reply renew_item(Services& services, const Call& call) {
   const auto store = services.people.borrow();
   const auto item = known_item(*store, call);
-  const int64_t until = store->renew(item.id, call.caller->name, call.caller->session,
-                                     services.options.now());
+  const int64_t until =
+      store->renew(item.id, call.caller->name, call.caller->session, services.options.now());
   return json_reply({{"id", item.id}, {"lease_until_ms", until}});
 }
 

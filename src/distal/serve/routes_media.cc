@@ -15,10 +15,11 @@ constexpr size_t kLongestId = 128;
 
 const std::string& video_of(const Call& call) {
   const std::string& id = call.part("video");
-  const bool is_hash = id.size() >= kShortestId && id.size() <= kLongestId &&
-                       std::ranges::all_of(id, [](char letter) {
-                         return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f');
-                       });
+  const bool is_hash =
+      id.size() >= kShortestId && id.size() <= kLongestId &&
+      std::ranges::all_of(id, [](char letter) {
+        return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f');
+      });
   if (!is_hash) refuse_unknown("video: it is no id of a video; take that of an item");
   return id;
 }

@@ -11,10 +11,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Reply session_reply(const Caller& caller) {
-  return json_reply({{"user", caller.name},
-                     {"role", caller.role},
-                     {"csrf", caller.csrf},
-                     {"language", nullptr}});
+  return json_reply(
+      {{"user", caller.name}, {"role", caller.role}, {"csrf", caller.csrf}, {"language", nullptr}});
 }
 
 Reply opened_reply(const SignIn::Opened& opened, const Call& call) {
@@ -25,8 +23,8 @@ Reply opened_reply(const SignIn::Opened& opened, const Call& call) {
 
 // Whom a trusted proxy has logged in gets a session here.
 Reply get_session(Services& services, const Call& call) {
-  const bool is_other = call.caller && !call.proxy_user.empty() &&
-                        call.caller->name != call.proxy_user;
+  const bool is_other =
+      call.caller && !call.proxy_user.empty() && call.caller->name != call.proxy_user;
   if (call.caller && !is_other) return session_reply(*call.caller);
   if (!call.proxy_user.empty())
     return opened_reply(services.sign_in.log_in_by_proxy(call.proxy_user, call.token), call);

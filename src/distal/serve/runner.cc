@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -38,12 +39,6 @@ std::string last_line_of(const std::string& path) {
   return excerpt(last, 1000);
 }
 
-// As the messages of study/ say it: a run that waits for people ends as one that failed does.
-bool says_it_waits(const std::string& line) {
-  return line.find(" awaited") != std::string::npos ||
-         line.find(" has not come to round") != std::string::npos;
-}
-
 }  // namespace
 
 int64_t system_now_ms() {
@@ -53,12 +48,11 @@ int64_t system_now_ms() {
 
 Runner::Runner(std::vector<std::string> command, std::string log, std::string study,
                Pool<PeopleStore>& store)
-    : command_(std::move(command)),
-      log_(std::move(log)),
-      study_(std::move(study)),
-      store_(store) {}
+    : command_(std::move(command)), log_(std::move(log)), study_(std::move(study)), store_(store) {}
 
-void Runner::begin() { worker_ = std::thread([this] { work(); }); }
+void Runner::begin() {
+  worker_ = std::thread([this] { work(); });
+}
 
 Runner::~Runner() {
   {
@@ -136,6 +130,7 @@ void Runner::look() {
 }
 
 void Runner::spawn() {
+  answered_at_start_ = answered();  // what comes from here on may come too late for this process
   std::vector<std::string> words = {"distal"};
   words.insert(words.end(), command_.begin(), command_.end());
   std::vector<char*> pointers;
@@ -144,8 +139,8 @@ void Runner::spawn() {
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&files, STDERR_FILENO, log_.c_str(), O_WRONLY | O_CREAT | O_TRUNC,
-                                   0666);
+  posix_spawn_file_actions_addopen(&files, STDERR_FILENO, log_.c_str(),
+                                   O_WRONLY | O_CREAT | O_TRUNC, 0666);
   posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
   posix_spawnattr_t own_group;  // Ctrl-C reaches the server alone, which passes it on once
   posix_spawnattr_init(&own_group);
@@ -182,10 +177,9 @@ void Runner::tell_to_stop() {
 void Runner::ended(int status) {
   process_ = 0;
   ended_at_ms_ = system_now_ms();
-  answered_at_end_ = answered();
   const std::string line = last_line_of(log_);
   const bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-  const bool waits = !well && says_it_waits(line);
+  const bool waits = WIFEXITED(status) && WEXITSTATUS(status) == EX_TEMPFAIL;
   const std::lock_guard lock(mutex_);
   if (wish_ != Wish::run || closing_) return;  // state_ says so already
   if (told_to_stop_) return;                   // and then wanted again: it is started
@@ -200,7 +194,7 @@ int64_t Runner::answered() {
   return done;
 }
 
-// Nothing is open for the study any more, and something has come since it ended.
+// Nothing is open for the study any more, and something has come since it was started.
 bool Runner::answers_are_there() {
   int64_t open = 0;
   int64_t done = 0;
@@ -208,7 +202,7 @@ bool Runner::answers_are_there() {
     open += row.open;
     done += row.settled + row.left_out + row.withdrawn;
   }
-  return open == 0 && done > answered_at_end_;
+  return open == 0 && done > answered_at_start_;
 }
 
 }  // namespace distal::serve

@@ -1,6 +1,6 @@
 #pragma once
-// The study at work in a process of its own. It ends where it needs people's answers, and is started
-// again when these are there.
+// The study at work in a process of its own. It ends where it needs people's answers, and is
+// started again when these are there.
 
 #include <sys/types.h>
 
@@ -67,7 +67,7 @@ class Runner {
   bool told_to_stop_ = false;
   int64_t told_at_ms_ = 0;
   int64_t ended_at_ms_ = 0;
-  int64_t answered_at_end_ = -1;
+  int64_t answered_at_start_ = -1;
   std::thread worker_;  // last: it uses all above
 };
 

@@ -37,8 +37,7 @@ httplib::Headers security_headers() {
 
 bool is_loopback(const std::string& address) {
   in_addr v4{};
-  if (::inet_pton(AF_INET, address.c_str(), &v4) == 1)
-    return (ntohl(v4.s_addr) >> 24) == 127;
+  if (::inet_pton(AF_INET, address.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
   return address == "::1" || address == "localhost";
 }
 
@@ -135,7 +134,8 @@ class HttpServer final : public httplib::Server {
     const auto leave = [this] { return !is_running() || workers_->is_crowded(); };
     for (int left = kRequestsAConnection; left > 0 && connection.wait_for_request(leave); --left) {
       bool closed = false;
-      const bool served = process_request(connection, /*close_connection=*/left == 1, closed, nullptr);
+      const bool served =
+          process_request(connection, /*close_connection=*/left == 1, closed, nullptr);
       if (!served || closed || connection.is_closing()) break;
     }
     current = nullptr;

@@ -58,7 +58,7 @@ class SignIn {
 
   Pool<PeopleStore>& store_;
   Clock now_;
-  Attempts users_{5, 60};         // short, so that nobody locks out another for long
+  Attempts users_{5, 60};  // short, so that nobody locks out another for long
   Attempts addresses_{20, 900};
   std::counting_semaphore<> hashing_{2};  // each takes 64 MiB and a core
 };

@@ -33,9 +33,9 @@ serve::ServedStudy served_study(const Study& study) {
 
 // The same words as here, and the process ends when this one does.
 std::vector<std::string> run_words(const RecipeArguments& recipe, const std::string& folder) {
-  std::vector<std::string> words = {"run",     recipe.recipe, "--store",
-                                    recipe.store, "--out",       folder,
-                                    "--ends-with", fmt::format("{}", ::getpid())};
+  std::vector<std::string> words = {
+      "run",   recipe.recipe, "--store",     recipe.store,
+      "--out", folder,        "--ends-with", fmt::format("{}", ::getpid())};
   const auto add = [&](const char* name, const std::string& value) {
     if (!value.empty()) words.insert(words.end(), {name, value});
   };
@@ -107,8 +107,10 @@ void add_serve(CLI::App* command) {
   const auto arguments = std::make_shared<ServeArguments>();
   add_recipe_options(*command, arguments->recipe);
   serve::ServeOptions& options = arguments->options;
-  command->add_option("--bind", options.bind, "address to listen at; others than this machine's own "
-                                              "need an owner with a password")
+  command
+      ->add_option("--bind", options.bind,
+                   "address to listen at; others than this machine's own "
+                   "need an owner with a password")
       ->capture_default_str();
   command->add_option("--port", options.port, "port to listen at; 0: a free one")
       ->transform(number_from(0, 65535))
