@@ -11,7 +11,10 @@ namespace distal {
 namespace {
 
 struct AskArguments {
-  std::string study, store = "sqlite:distal.db", format = "csv", out = "ask", media;
+  std::string study, media;
+  std::string store = "sqlite:distal.db";
+  std::string format = "csv";
+  std::string out = "ask";
   bool guess = false;
   bool force = false;
 };
