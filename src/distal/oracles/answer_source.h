@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "distal/base/nouns.h"
+#include "distal/oracles/asked_for.h"
 #include "distal/store/store.h"
 
 namespace distal {
@@ -16,16 +17,6 @@ struct Answers {
   /// Rows of clips that are asked about and not answered yet: ask about the same clips later.
   std::vector<size_t> awaited;
   bool complete() const { return awaited.empty(); }
-};
-
-/// Why a clip is asked about: for persons who answer, and for who reads it later. It changes no
-/// answer.
-struct AskedFor {
-  std::string purpose = "pool";  // start, pool, held_out
-  int64_t round = 0;
-  int64_t position = 0;  // in the strategy's order, from 0
-  std::string strategy;
-  std::vector<double> guess;  // [K] class probabilities of the student; empty: it has none
 };
 
 class AnswerSource {

@@ -17,7 +17,7 @@
 #include "distal/data/clip_reader.h"
 #include "distal/models/model.h"
 #include "distal/models/model_fwd.h"
-#include "distal/oracles/answer_source.h"
+#include "distal/oracles/asked_for.h"
 #include "distal/tasks/task.h"
 
 namespace distal {
