@@ -411,6 +411,8 @@ INPUTS = [
     ("a server as store", 1, ["postgresql:", "no PostgreSQL", "use sqlite:PATH"], run(good, "--store", "postgresql://localhost/distal")),
     ("a store without name", 1, ["store sqlite:", "no file named", "sqlite:distal.db"], run(good, "--store", "sqlite:")),
     ("a folder as store", 1, ["given/empty", "a directory", "name a file in it"], run(good, "--store", f"sqlite:{given / 'empty'}")),
+    ("a plan with a path as store", 1, ["store results.db", "not a store URL", "sqlite:distal.db"], run(good, "--dry-run", "--store", "results.db")),
+    ("a plan into a file", 1, ["good.yaml/out: cannot be made", "is no folder", "give another --out"], ["run", good, "--data", videos, "--dry-run", "--quiet", "--out", good / "out"]),
     ("a store in no folder", 1, ["nowhere", "does not exist", "mkdir -p"], run(good, "--store", "sqlite:nowhere/s.db")),
     ("a pipe as store", 1, ["given/pipe", "device, pipe or socket", "name a file"], run(good, "--store", f"sqlite:{given / 'pipe'}")),
     ("a letter as store", 1, ["letter.db", "not a store", "name another file with --store"], run(good, "--store", f"sqlite:{put('letter.db', 'dear reader ' * 100)}")),

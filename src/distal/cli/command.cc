@@ -159,7 +159,10 @@ void RecipeArguments::set_threads() const {
 void run_and_report(const Study& study, const RecipeArguments& arguments) {
   arguments.set_threads();
   ConsoleProgress progress(arguments.progress());
-  if (arguments.dry_run) return print_plan(plan(study, progress), arguments.json);
+  if (arguments.dry_run) {
+    require_places(arguments.run_options(study));
+    return print_plan(plan(study, progress), arguments.json);
+  }
   const Results results = run_in_folder(study, arguments.run_options(study), progress);
   if (!arguments.share.empty()) return;
   if (arguments.json)

@@ -1,6 +1,7 @@
 #include "distal/store/dialect.h"
 
 #include "distal/base/error.h"
+#include "distal/store/store.h"
 
 namespace distal {
 namespace {
@@ -25,5 +26,7 @@ std::unique_ptr<Dialect> dialect_of(const std::string& url) {
   }
   fail("store {}: not a store URL; it would be sqlite:PATH, as sqlite:distal.db", url);
 }
+
+void require_store_url(const std::string& url) { dialect_of(url); }
 
 }  // namespace distal

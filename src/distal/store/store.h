@@ -49,6 +49,9 @@ struct LeaseTimes {
   double heartbeat_s = 15;
 };
 
+/// Refuses what is no store URL, as Store does, and opens nothing. Throws Error.
+void require_store_url(const std::string& url);
+
 class Store {
  public:
   /// `sqlite:PATH`. Creates and migrates. Throws Error: not a store, newer version (says both),

@@ -13,6 +13,7 @@
 #include "distal/base/progress.h"
 #include "distal/report/report.h"
 #include "distal/report/thumbnail.h"
+#include "distal/store/store.h"
 #include "distal/study/dataset_file.h"
 #include "distal/study/jobs.h"
 #include "distal/study/split.h"
@@ -180,6 +181,16 @@ void set_threads_alone(const Learner& learner, const InputOptions& input, const 
     write_atomically(path, FolderThreads{{1, threads}, threads}.json().dump() + "\n");
   progress.say(fmt::format("trains on {} thread{}", threads, threads == 1 ? "" : "s"));
   at::set_num_threads(static_cast<int>(threads));
+}
+
+void require_places(const RunOptions& options) {
+  namespace fs = std::filesystem;
+  require_store_url(options.store);
+  std::error_code unknown;
+  fs::path at = fs::absolute(options.folder, unknown);
+  while (!fs::exists(at, unknown) && at.has_relative_path()) at = at.parent_path();
+  if (!fs::is_directory(at, unknown))
+    fail("{}: cannot be made, {} is no folder; give another --out", options.folder, at.string());
 }
 
 Results run_in_folder(const Study& study, const RunOptions& options, Progress& progress) {

@@ -26,6 +26,10 @@ struct RunOptions {
 /// I/N.
 RunPlace place_of(const RunOptions& options);
 
+/// What a plan can tell of the places of a run without making them: the store is named by a URL, and
+/// the folder can be made. Throws Error.
+void require_places(const RunOptions& options);
+
 /// Runs a study and writes its folder, the report last.
 ///
 /// The folder belongs to one process at a time (FileLock) and, once it holds a report or trained
