@@ -13,6 +13,7 @@
 #include "distal/models/device.h"
 #include "distal/models/gate.h"
 #include "distal/models/model.h"
+#include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 #include "distal/train/kept.h"
 #include "distal/train/task_aware.h"
@@ -126,6 +127,12 @@ void NetworkTrainer::pretrain_on(ClipsOf pool, CacheOptions cache) {
   cache_ = std::move(cache);
 }
 
+void NetworkTrainer::take_earlier(const std::string& finished) const {
+  if (earlier_.empty() || std::filesystem::exists(finished)) return;
+  if (const auto weights = weights_trained_as(earlier_, training_))
+    save_checked(finished, *weights);
+}
+
 Model NetworkTrainer::untrained(const Learner& learner, Random random) {
   Learner fresh = learner;
   const Model net = begin(fresh, random);
@@ -154,11 +161,11 @@ Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& l
   const std::string warning =
       learner.backbone_frozen() ? "" : learner.augment.flip_warning(classes_);
   if (!warning.empty()) note(warning);
-  const std::string stem = fmt::format(
-      "{}/{}", folder_,
-      training_fingerprint(*net, fitted, loss, reader_.options(), samples, random, teacher));
+  training_ = training_fingerprint(*net, fitted, loss, reader_.options(), samples, random, teacher);
+  const std::string stem = fmt::format("{}/{}", folder_, training_);
   const std::string finished = stem + ".safetensors";
   const std::string checkpoint = stem + ".checkpoint.safetensors";
+  take_earlier(finished);
   if (const auto kept = load_kept(finished, progress_)) {
     load_into(*net, *kept);
     net->eval();

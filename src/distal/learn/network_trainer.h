@@ -34,6 +34,11 @@ class NetworkTrainer final : public Trainer {
   /// Before a learner with a pretext section is trained: the clips to pre-train on, and where their
   /// frames are cached.
   void pretrain_on(ClipsOf pool, CacheOptions cache);
+  /// A file that save_model wrote after an earlier training. train() takes its weights where the
+  /// fingerprint of that training is the same.
+  void reuse(const std::string& earlier) { earlier_ = earlier; }
+  /// The fingerprint of the last train(): of all that its weights depend on.
+  const std::string& training() const { return training_; }
 
   Model train(const Learner& learner, const Choice<DistillLoss>& loss,
               const std::vector<Sample>& samples, Random random, const std::string& what,
@@ -73,6 +78,8 @@ class NetworkTrainer final : public Trainer {
                      const std::vector<Sample>& samples, Random random,
                      const std::string& checkpoint);
   void note(const std::string& text);
+  /// Copies the weights of earlier_ to `finished` if they are those of training_.
+  void take_earlier(const std::string& finished) const;
 
   ClipReader& reader_;
   Classes classes_;
@@ -80,6 +87,8 @@ class NetworkTrainer final : public Trainer {
   ClipsOf clips_, pool_;
   CacheOptions cache_;
   std::string folder_;
+  std::string earlier_;   // a model of an earlier run; empty: none
+  std::string training_;  // fingerprint of the last training
   Progress& progress_;
   std::map<std::string, std::map<std::string, torch::Tensor>>
       features_;  // by frozen weights and clip: [D], undefined where unreadable

@@ -12,6 +12,7 @@
 #include "distal/infer/openvino.h"
 #include "distal/learn/testing.h"
 #include "distal/models/gate.h"
+#include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 
 namespace distal {
@@ -154,6 +155,34 @@ TEST_F(LearningTest, KeptWeightsThatAreDamagedAreTrainedAgain) {
     EXPECT_TRUE(same(*first, *train()));
     EXPECT_EQ(read_file(kept[0]), bytes) << "and kept again";
   }
+}
+
+TEST_F(LearningTest, AnEarlierModelIsTakenWhereItsTrainingWasTheSame) {
+  const std::string path = folder_ / "earlier.safetensors";
+  const auto train = [&](const std::string& folder, uint64_t seed) {
+    Start at(*this, folder);
+    at.learning.reuse(path);
+    const Model net = at.learning.train(learner_, loss_, samples({0, 1, 2, 3}), Random(seed), "it");
+    return std::pair(net, at.learning.training());
+  };
+  const auto [trained, print] = train("first", 1);
+  const auto save = [&](const Net& net, const std::string& training) {
+    save_model(path, net, side_json(learner_.model, {"a", "b"}, ""), training);
+  };
+  const Model other = learner_.model.build(2, Random(9));  // so that weights taken over are known
+  save(*other, print);
+  EXPECT_TRUE(same(*other, *train("same", 1).first));
+  EXPECT_FALSE(same(*other, *train("another seed", 2).first));
+  learner_.training.steps += 1;
+  EXPECT_FALSE(same(*other, *train("another option", 1).first));
+  learner_.training.steps -= 1;
+  save(*other, "");
+  EXPECT_TRUE(same(*trained, *train("no fingerprint", 1).first));
+  save(*other, print);
+  std::string bytes = read_file(path);
+  bytes[bytes.size() - 30] ^= 1;
+  std::ofstream(path) << bytes;
+  EXPECT_TRUE(same(*trained, *train("damaged", 1).first));
 }
 
 TEST_F(LearningTest, ATeachersWordIsLearnedBesideTheTruth) {

@@ -13,6 +13,7 @@
 namespace distal {
 namespace {
 
+constexpr const char* kTraining = "distal_training";  // its fingerprint, in the metadata
 constexpr const char* kDescription = "distal";  // name of the side JSON in a weight file's metadata
 constexpr int64_t kMostDescriptionBytes = int64_t{64} << 20;
 constexpr size_t kMostClasses = 1'000'000;
@@ -91,13 +92,31 @@ std::string side_json(const ModelOptions& options, const std::vector<std::string
          "\n";
 }
 
-void save_model(const std::string& path, const Net& net, const std::string& side_json) {
+void save_model(const std::string& path, const Net& net, const std::string& side_json,
+                const std::string& training) {
   for (const std::string& written : {path, side_path(path)}) require_place_for(written);
   std::error_code nothing_there;
   std::filesystem::remove(
       side_path(path), nothing_there);  // the old description never stands beside the new weights
-  save_checked(path, state(net), {{"format", "pt"}, {kDescription, side_json}});
+  Metadata metadata = {{"format", "pt"}, {kDescription, side_json}};
+  if (!training.empty()) metadata[kTraining] = training;
+  save_checked(path, state(net), metadata);
   write_atomically(side_path(path), side_json);
+}
+
+std::optional<Tensors> weights_trained_as(const std::string& path, const std::string& training) {
+  std::error_code unknown;
+  if (!std::filesystem::exists(path, unknown)) return std::nullopt;
+  try {
+    Metadata metadata;
+    Tensors tensors = load_safetensors(path, &metadata);
+    const auto known = metadata.find(kTraining);
+    if (known == metadata.end() || known->second != training) return std::nullopt;
+    require_finite(path, tensors);
+    return tensors;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
 }
 
 SavedModel load_description(const std::string& path) {

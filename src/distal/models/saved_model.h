@@ -5,6 +5,7 @@
 // contains it in its metadata (`__metadata__`, name `distal`), which other readers of safetensors
 // ignore. Weights and description are therefore replaced in one rename.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "distal/base/error.h"
 #include "distal/models/model_fwd.h"
 #include "distal/models/model_options.h"
+#include "distal/models/weights.h"
 
 namespace distal {
 
@@ -22,8 +24,14 @@ std::string side_json(const ModelOptions& options, const std::vector<std::string
 
 /// Writes model.safetensors with the side JSON, then model.json for people and other programs. A
 /// kill at any instruction leaves the old model or the new model. model.json may then be missing.
-/// load_model does not need it.
-void save_model(const std::string& path, const Net& net, const std::string& side_json);
+/// load_model does not need it. `training` is the fingerprint of the training, kept in the metadata
+/// of the weight file; empty: none.
+void save_model(const std::string& path, const Net& net, const std::string& side_json,
+                const std::string& training = "");
+
+/// The weights of the file that save_model wrote at `path` with this fingerprint; none where there
+/// is no such file, it is damaged, or its training was another.
+std::optional<Tensors> weights_trained_as(const std::string& path, const std::string& training);
 
 struct SavedModel {
   Model net;                         // in evaluation mode

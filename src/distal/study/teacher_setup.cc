@@ -24,6 +24,7 @@ TrainedTeacher train_teacher(const Study& study, Dataset& dataset, const std::st
   };
   NetworkTrainer trainer(dataset.teachers_reader(), dataset.classes, clips, unfinished, progress,
                          *dataset.task);
+  trainer.reuse(path);
   trainer.pretrain_on([&] { return dataset.pool; }, shared.cache);
   std::vector<Sample> samples;
   for (const Clip& clip : dataset.teacher)
@@ -34,7 +35,8 @@ TrainedTeacher train_teacher(const Study& study, Dataset& dataset, const std::st
   const Predictions test = trainer.predict(*net, learner, dataset.test);
   accuracy = measure(test.logits, test.rows, dataset.test, *dataset.task).accuracy;
   save_model(path, *net,
-             side_json(learner.model, dataset.classes.names, resolved(shared.teacher_input())));
+             side_json(learner.model, dataset.classes.names, resolved(shared.teacher_input())),
+             trainer.training());
   progress.say(
       fmt::format("teacher: test accuracy {:.4f}, trained on {} clips", accuracy, samples.size()));
   return {net, path,
