@@ -26,8 +26,8 @@ struct RunOptions {
 /// I/N.
 RunPlace place_of(const RunOptions& options);
 
-/// What a plan can tell of the places of a run without making them: the store is named by a URL, and
-/// the folder can be made. Throws Error.
+/// What a plan can tell of the places of a run without making them: the store is named by a URL,
+/// and the folder can be made. Throws Error.
 void require_places(const RunOptions& options);
 
 /// Runs a study and writes its folder, the report last.
