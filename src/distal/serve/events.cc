@@ -108,7 +108,10 @@ std::string Events::stamp() const {
 void Events::look() {
   const std::string now = stamp();
   const bool stored = now.empty() || now != stamp_;
+  const std::string state = studies_.run_state();
+  if (!stored && state == run_state_) return;
   stamp_ = now;
+  run_state_ = state;
   std::vector<Json> news;
   for (const std::string& name : studies_.names()) {
     Json study = studies_.summary(name);

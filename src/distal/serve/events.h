@@ -68,7 +68,7 @@ class Events {
   bool hurry_ = false;
   std::list<Listener*> listeners_;
   // of the worker alone
-  std::string stamp_;
+  std::string stamp_, run_state_;
   std::map<std::string, std::string> studies_told_;
   std::thread worker_;  // last: it uses all above
 };

@@ -64,11 +64,18 @@ std::string Media::file(const std::string& id) {
 }
 
 void Media::prepare(const std::string& path) {
-  const Videos::Known known = videos_.known(path);
-  if (known.id == kNoVideo) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!prepared_.insert(path).second) return;
+  }
+  maker_.later([this, path] { prepare_now(path); });
+}
+
+void Media::prepare_now(const std::string& path) {
   try {
-    maker_.prepare(videos_.info(known.id));
-  } catch (const Refusal&) {  // whoever asks for it is told
+    const Videos::Known known = videos_.known(path);
+    if (known.id != kNoVideo) maker_.prepare(videos_.info(known.id));
+  } catch (const std::exception&) {  // whoever asks for it is told
   }
 }
 

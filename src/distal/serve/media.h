@@ -2,7 +2,9 @@
 // What a page sees of a video: a file to play, times of frames, pictures, film strips.
 
 #include <memory>
+#include <mutex>
 #include <semaphore>
+#include <set>
 #include <string>
 
 #include "distal/serve/call.h"
@@ -45,7 +47,10 @@ class Media {
     std::unique_ptr<Pictures> pictures;
   };
   std::shared_ptr<Open> opened(const SharedInfo& info);
+  void prepare_now(const std::string& path);
 
+  std::mutex mutex_;                // guards what follows
+  std::set<std::string> prepared_;  // paths
   Videos videos_;
   ProxyMaker maker_;
   Recent<std::shared_ptr<Open>> open_{8};                       // videos

@@ -96,15 +96,36 @@ void ProxyMaker::want(const SharedInfo& info, bool now) {
   wanted_.notify_one();
 }
 
+void ProxyMaker::later(std::function<void()> work) {
+  const std::lock_guard lock(mutex_);
+  if (later_.size() >= kMostQueued) return;
+  later_.push_back(std::move(work));
+  wanted_.notify_one();
+}
+
+// What is next: a video, or other work. False: the server stops.
+bool ProxyMaker::take(SharedInfo& info, std::function<void()>& work) {
+  std::unique_lock lock(mutex_);
+  wanted_.wait(lock, [&] { return stopping_ || !queue_.empty() || !later_.empty(); });
+  if (stopping_) return false;
+  if (!queue_.empty()) {
+    info = queue_.front();
+    queue_.pop_front();
+  } else {
+    work = std::move(later_.front());
+    later_.pop_front();
+  }
+  return true;
+}
+
 void ProxyMaker::work() {
   for (;;) {
     SharedInfo info;
-    {
-      std::unique_lock lock(mutex_);
-      wanted_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
-      if (stopping_) return;
-      info = queue_.front();
-      queue_.pop_front();
+    std::function<void()> work;
+    if (!take(info, work)) return;
+    if (work) {
+      work();
+      continue;
     }
     make(info);
     const std::lock_guard lock(mutex_);

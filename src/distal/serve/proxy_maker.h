@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -27,11 +28,14 @@ class ProxyMaker {
   std::optional<std::string> file(const SharedInfo& info);
   /// Has it made when nobody waits for another.
   void prepare(const SharedInfo& info);
+  /// Does the work in the background, after all that is wanted. It may not throw.
+  void later(std::function<void()> work);
 
  private:
   bool plays_itself(const SharedInfo& info);
   void want(const SharedInfo& info, bool now);
   void work();
+  bool take(SharedInfo& info, std::function<void()>& work);
   void make(const SharedInfo& info);
 
   Proxies proxies_;
@@ -40,6 +44,7 @@ class ProxyMaker {
   std::mutex mutex_;  // guards what follows
   std::condition_variable wanted_;
   std::deque<SharedInfo> queue_;
+  std::deque<std::function<void()>> later_;
   std::set<std::string> queued_;                 // ids, the one at work included
   std::map<std::string, bool> plays_itself_;     // by id
   std::map<std::string, std::string> failures_;  // why none can be made, by id

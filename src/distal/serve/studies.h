@@ -37,6 +37,8 @@ class Studies {
   nlohmann::ordered_json detail(const std::string& name, bool all);
   /// The classes that an answer may name, in order; empty: any.
   std::vector<std::string> classes(const std::string& name);
+  /// Of the study that is run here; empty: there is none.
+  std::string run_state() const { return runner_ == nullptr ? "" : runner_->state(); }
   /// Null where it is not run here.
   Runner* runner(const std::string& name);
 

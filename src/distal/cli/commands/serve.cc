@@ -4,6 +4,7 @@
 
 #include "distal/base/error.h"
 #include "distal/base/files.h"
+#include "distal/base/interrupted.h"
 #include "distal/cli/command.h"
 #include "distal/cli/output.h"
 #include "distal/serve/server.h"
@@ -17,7 +18,7 @@ struct ServeArguments {
   bool no_run = false;
 };
 
-bool is_store(const std::string& text) { return text.find(':') != std::string::npos; }
+bool is_store(const std::string& text) { return text.starts_with("sqlite:"); }
 
 serve::ServedStudy served_study(const Study& study) {
   serve::ServedStudy served;
@@ -39,6 +40,10 @@ std::vector<std::string> run_words(const RecipeArguments& recipe, const std::str
   const auto add = [&](const char* name, const std::string& value) {
     if (!value.empty()) words.insert(words.end(), {name, value});
   };
+  const std::vector<std::string>& given =
+      command_words();  // plugins first: distal CMD --plugin FILE
+  for (size_t i = 2; i + 1 < given.size() && given[i] == "--plugin"; i += 2)
+    add("--plugin", given[i + 1]);
   add("--data", recipe.data);
   add("--weights", recipe.weights);
   for (const std::string& set : recipe.sets) add("--set", set);
@@ -50,6 +55,12 @@ std::vector<std::string> run_words(const RecipeArguments& recipe, const std::str
 
 void add_study(ServeArguments& arguments) {
   const Study study = arguments.recipe.read();
+  if (!study.shared.oracle.kind->traits().people) {
+    throw UsageError(
+        fmt::format("{}: oracle.kind is not people, so that nobody is asked; set it, or "
+                    "run the recipe by distal run",
+                    arguments.recipe.recipe));
+  }
   serve::ServeOptions& options = arguments.options;
   options.study = served_study(study);
   options.probes_folder = study.shared.cache.probes_folder();
@@ -74,9 +85,12 @@ void serve_people(ServeArguments& arguments) {
     add_study(arguments);
   }
   make_folder(options.probes_folder);
-  serve::Server server(options);
-  print_now(server.address() + "\n");
-  server.listen();
+  {
+    serve::Server server(options);
+    print_now(server.address() + "\n");
+    server.listen();
+  }
+  check_interrupted();
 }
 
 void add_recipe_options(CLI::App& command, RecipeArguments& recipe) {
