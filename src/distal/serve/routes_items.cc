@@ -84,7 +84,8 @@ Json guess_json(const std::string& text) {
   Json guess = Json::array();
   if (text.empty()) return guess;
   std::vector<std::pair<double, std::string>> rows;
-  for (const auto& [name, p] : parse_json(text, "guess").items()) {
+  const Json by_class = parse_json(text, "guess");
+  for (const auto& [name, p] : by_class.items()) {
     if (p.is_number()) rows.emplace_back(p.get<double>(), name);
   }
   std::ranges::stable_sort(rows, std::greater<>(), &std::pair<double, std::string>::first);

@@ -6,7 +6,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <sysexits.h>
 #include <csignal>
+
 #include <functional>
 
 #include "distal/base/testing.h"
@@ -17,7 +19,7 @@ namespace {
 
 TEST(Child, DISABLED_Waits) {
   fmt::print(stderr, "distal: answers about 2 of the test clips are awaited; repeat\n");
-  ::_exit(1);
+  ::_exit(EX_TEMPFAIL);
 }
 
 TEST(Child, DISABLED_Fails) {

@@ -149,10 +149,11 @@ class HttpServer final : public httplib::Server {
 }  // namespace
 
 struct Server::State {
-  explicit State(const ServeOptions& options) : services(options), http(services) {}
+  explicit State(const ServeOptions& options)
+      : services(options), http(std::make_unique<HttpServer>(services)) {}
 
   Services services;
-  HttpServer http;
+  std::unique_ptr<httplib::Server> http;
   int port = 0;
 };
 
@@ -177,8 +178,8 @@ Server::Server(const ServeOptions& options) {
   state_ = std::make_unique<State>(options);
   state_->port = options.port;
   if (options.port == 0)
-    state_->port = state_->http.bind_to_any_port(options.bind);
-  else if (!state_->http.bind_to_port(options.bind, options.port))
+    state_->port = state_->http->bind_to_any_port(options.bind);
+  else if (!state_->http->bind_to_port(options.bind, options.port))
     state_->port = -1;
   if (state_->port < 0) {
     fail("--bind {} --port {}: the address is not this machine's, or the port is taken; choose "
@@ -206,14 +207,14 @@ void Server::listen() {
     while (!ended && !interrupted()) std::this_thread::sleep_for(kLookForSignals);
     if (!ended) stop();
   });
-  state_->http.listen_after_bind();
+  state_->http->listen_after_bind();
   ended = true;
   watch.join();
 }
 
 void Server::stop() {
   state_->services.events.close();
-  state_->http.stop();
+  state_->http->stop();
 }
 
 }  // namespace distal::serve
