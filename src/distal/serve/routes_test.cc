@@ -44,7 +44,8 @@ std::string name_of(Role role) {
 
 TEST(Routes, AreThoseOfTheContract) {
   std::vector<std::string> described;
-  for (const auto& [path, operations] : contract().at("paths").items()) {
+  const Json all = contract();
+  for (const auto& [path, operations] : all.at("paths").items()) {
     for (const auto& [method, about] : operations.items())
       described.push_back(row_of(method, path, about));
   }

@@ -41,6 +41,12 @@ bool is_loopback(const std::string& address) {
   return address == "::1" || address == "localhost";
 }
 
+// The library would let a second server listen at the same port, and each have half of the clients.
+void allow_no_second(socket_t socket) {
+  const int yes = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+}
+
 // What the client still sends is no request.
 void hang_up(httplib::Response& response) {
   current->close_after_answer();
@@ -71,6 +77,7 @@ class HttpServer final : public httplib::Server {
     set_payload_max_length(kMostOfAnswer);
     set_keep_alive_max_count(kRequestsAConnection);
     set_tcp_nodelay(true);
+    set_socket_options(allow_no_second);
     set_pre_routing_handler(
         [this](const auto& request, auto& response) { return before_body(request, response); });
     const HandlerWithContentReader with_body = [this](const auto& request, auto& response,
