@@ -44,7 +44,7 @@ std::string name_of(Role role) {
 
 TEST(Routes, AreThoseOfTheContract) {
   std::vector<std::string> described;
-  const Json all = contract();
+  const nlohmann::json all = contract();
   for (const auto& [path, operations] : all.at("paths").items()) {
     for (const auto& [method, about] : operations.items())
       described.push_back(row_of(method, path, about));
