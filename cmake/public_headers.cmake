@@ -18,7 +18,8 @@ set(DISTAL_PUBLIC_HEADERS_INCLUDED
   base/abi.h base/document.h base/files.h base/interned.h base/nouns.h active/nearest_centre.h
   data/frame_cache.h data/frame_view.h data/sampling.h data/share.h distill/loss_parts.h
   infer/engine.h infer/onnx.h lists/lists.h lists/quarantine.h models/model_fwd.h
-  models/model_options.h models/output.h models/saved_model.h oracles/asked_for.h)
+  models/model_options.h models/output.h models/saved_model.h models/weights.h
+  oracles/asked_for.h)
 
 # The promises of the families as tests, for those who have GoogleTest. That of pretext/ trains.
 # Oracles have none here: oracles/conformance_test.cc opens each kind in a way of its own.
@@ -26,5 +27,5 @@ set(DISTAL_SUITES active/conformance.h data/conformance.h deploy/conformance.h d
   models/conformance.h pretext/conformance.h)
 set(DISTAL_SUITES_INCLUDED base/leftovers.h base/testing.h deploy/export.h infer/freeze.h
   infer/openvino.h infer/quantise.h distill/testing_lessons.h models/layers.h models/testing.h
-  models/weights.h pretext/heads.h pretext/options.h pretext/taco.h pretext/testing.h
+  pretext/heads.h pretext/options.h pretext/taco.h pretext/testing.h
   train/collective.h train/fit.h)
