@@ -108,8 +108,8 @@ require(not (out / "unfinished").exists() and not leftovers(out), f"a finished r
 
 # A full disk, as a limit on the size of files: first in a training, then when only the report is left to write.
 full = place.path / "full"
-command = place.command("full", "--set", "seeds=1", "--set", "oracle.kind=truth")
-run = limited(200_000, *command)  # the store fits, a network does not
+command = place.command("full", "--set", "seeds=1", "--set", "oracle.kind=truth", "--set", "student.model.width=8")
+run = limited(600_000, *command)  # the store fits, a network does not
 require(run.returncode == 1 and "free some space" in run.stderr, f"weights that cannot be written: {run.returncode} {run.stderr}")
 require(not (full / "report.html").exists() and not leftovers(full), f"no halves: {leftovers(full)}")
 run = subprocess.run(command, capture_output=True, text=True, timeout=300)
