@@ -133,7 +133,7 @@ refuses(1, ["is no UTF-8", "rename the file", "--init"], "new", place.path / "la
 with sqlite3.connect(place.path / "other.db") as database:
     database.execute("pragma user_version = 999")
 refuses(1, ["999"], *recipe(*LISTS))
-refuses(1, ["no finished run"], "report", place.path / "nothing")
+refuses(1, ["no such folder"], "report", place.path / "nothing")
 refuses(1, ["cannot be used"], "probe", place.path / "recipe.yaml")
 require(json.loads((place.path / "out" / "report.json").read_text())["cells"], "the finished report stands untouched")
 print("every message as promised")
