@@ -1,6 +1,7 @@
 """distal serve on videos that nobody has labelled: a person answers through the REST interface until the student is trained and
 measured; the server is killed in the middle and started again, and no answer is lost or there twice."""
 
+import atexit
 import contextlib
 import http.client
 import json
@@ -68,6 +69,7 @@ class Serving:
 
     def __init__(self, words):
         self.words, self.port, self.process = words, 0, None
+        atexit.register(lambda: self.process.kill())  # a test that fails leaves no server behind
         self.start()
 
     def start(self):
