@@ -44,7 +44,7 @@ endfunction()
 
 # Label slow: more than 20 s on two cores. What is left, with the programs of tests/ that are labelled fast,
 # takes less than two minutes: `ctest -L fast`.
-set(DISTAL_SLOW_ROOMS models infer distill learn oracles study)
+set(DISTAL_SLOW_ROOMS models infer distill learn oracles serve study)
 
 function(distal_room name)
   cmake_parse_arguments(ROOM "" "" "NEEDS;LINKS;FOREIGN" ${ARGN})
