@@ -71,7 +71,10 @@ std::string study_of_people(PeopleStore& people, const std::string& named) {
 }
 
 std::vector<std::string> classes_of_study(Store& store, const std::string& study) {
-  for (const Store::Run& run : store.runs()) {
+  const std::vector<Store::Run> runs = store.runs();
+  // The last recipe counts: an earlier one may have had other classes.
+  for (auto at = runs.rbegin(); at != runs.rend(); ++at) {
+    const Store::Run& run = *at;
     if (!run.name.starts_with(study + "/")) continue;
     const auto data = Document::text(run.recipe, "recipe of " + run.name).section("data");
     if (!data) continue;

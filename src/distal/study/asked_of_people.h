@@ -17,8 +17,8 @@ class Store;
 /// asked people in this store (with the names of those that have).
 std::string study_of_people(PeopleStore& people, const std::string& named);
 
-/// The classes that people answer with, in the recipe's order. Throws Error: the store has no trial
-/// of the study.
+/// The classes that people answer with, in the order of the study's last recipe. Throws Error: the
+/// store has no trial of the study.
 std::vector<std::string> classes_of_study(Store& store, const std::string& study);
 
 /// The items of a study as questions, in the order in which they shall be answered. `open_only`:
@@ -31,7 +31,7 @@ AskedOfPeople asked_of_people(Store& store, PeopleStore& people, const std::stri
                               bool open_only);
 
 /// Answers of a file about those questions as the store takes them. The same answer read twice has
-/// the same uuid, so that a file may be given again. The source of all is `source`.
+/// the same uuid, so that a file may be given again.
 std::vector<PeopleStore::NewAnswer> answers_for_store(const AskedOfPeople& asked,
                                                       const std::vector<GivenAnswer>& answers,
                                                       int64_t now_ms);

@@ -39,13 +39,15 @@ std::vector<Clip> cold_draw(const TrialSetup& setup, const ArmOptions& arm, cons
   return drawn;
 }
 
-// Where the first seed chooses for all: what it chose; empty for that seed itself.
-std::vector<Clip> first_seeds_choice(const TrialSetup& setup, const Arm& arm, int64_t round,
-                                     const TrialRecord& record) {
+// What stands already: what the trial reserved in that round, else, where the first seed chooses
+// for all, what that one reserved. Nothing where the trial is to choose itself.
+std::optional<std::vector<Clip>> chosen_before(const TrialSetup& setup, const Arm& arm,
+                                               int64_t round, const TrialRecord& record) {
+  if (auto own = record.reserved(round, setup.dataset)) return own;
   const SharedOptions& shared = setup.study.shared;
-  if (shared.chooses != "first_seed" || record.seed() == shared.seed) return {};
+  if (shared.chooses != "first_seed" || record.seed() == shared.seed) return std::nullopt;
   const std::string first = trial_row(setup, arm, shared.seed).key;
-  if (auto chosen = record.reserved_by(first, round, setup.dataset)) return *chosen;
+  if (auto chosen = record.reserved_by(first, round, setup.dataset)) return chosen;
   throw Awaiting(fmt::format("arm {}: seed {} chooses for all seeds and has not come to round {}",
                              arm.name, shared.seed, round));
 }
@@ -99,8 +101,7 @@ Start start_trial(const TrialSetup& setup, const Arm& begun, TrialRecord& record
   const ClipRefs source =
       dataset.start_in_pool() ? known.open(dataset.pool) : refs_of(dataset.start);
   // A start that was drawn stands, whatever can be read of the pool by now.
-  std::vector<Clip> clips = record.reserved(0, dataset).value_or(std::vector<Clip>());
-  if (clips.empty()) clips = first_seeds_choice(setup, begun, 0, record);
+  std::vector<Clip> clips = chosen_before(setup, begun, 0, record).value_or(std::vector<Clip>());
   if (clips.empty()) {
     clips = arm.draws_start_by_features()
                 ? cold_draw(setup, arm, source, known, random)
@@ -130,10 +131,8 @@ Chosen choose_once(const TrialSetup& setup, const Arm& choosing, const LabeledSe
                    int64_t round, const std::function<Student()>& student, Random random,
                    TrialRecord& record) {
   const ArmOptions& arm = choosing.options;
-  Chosen earlier{record.reserved(round, setup.dataset).value_or(std::vector<Clip>()),
-                 record.cost(round)};
-  if (earlier.clips.empty()) earlier.clips = first_seeds_choice(setup, choosing, round, record);
-  if (!earlier.clips.empty()) {
+  if (const auto before = chosen_before(setup, choosing, round, record)) {
+    Chosen earlier{*before, record.cost(round)};
     record.reserve(round, earlier.clips, arm, setup.oracle.price());
     earlier.why = asked_in_order(earlier.clips.size(), "pool", round, arm.criterion());
     return earlier;

@@ -42,8 +42,10 @@ export class Recording extends EventTarget {
       seek: seconds => player.seek(seconds),
       select: i => this.select(i, false),
       drag: (i, edge, seconds, done) => this.#drag(i, edge, seconds, done),
-      strip: (start, end, count) =>
-        api.stripUrl(this.#deck?.item.video.id ?? '', start, end, count, 48),
+      strip: (start, end, count) => {
+        const deck = this.#deck;
+        return deck ? api.stripUrl(deck.item.video.id, start, end, count, 48) : null;
+      },
     });
     this.list = h('ol', {class: 'range-list'});
     this.status = h('p', {class: 'hint range-status'});

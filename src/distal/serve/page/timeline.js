@@ -20,7 +20,8 @@ export const HEIGHT = OVERVIEW + RULER + PICTURES + BAND;
  * @property {(seconds: number) => void} seek
  * @property {(i: number) => void} select
  * @property {(i: number, edge: 'start' | 'end', seconds: number, done: boolean) => void} drag
- * @property {(start: number, end: number, count: number) => string} strip URL of pictures
+ * @property {(start: number, end: number, count: number) => string|null} strip URL of pictures;
+ *   null: there is no video
  */
 
 export class TimeLine {
@@ -158,12 +159,16 @@ export class TimeLine {
     const count = Math.max(1, Math.min(40, Math.round(this.#width / 84)));
     const from = this.#from;
     const to = this.#to;
+    const address = this.hooks.strip(from, to, count);
+    if (address === null) {
+      return;
+    }
     const image = new Image();
     image.onload = () => {
       this.#strip = {image, from, to};
       this.draw();
     };
-    image.src = this.hooks.strip(from, to, count);
+    image.src = address;
   }
 
   #paint() {
