@@ -2,7 +2,7 @@
 cmake_policy(VERSION 3.25)
 set(owners "libav:video" "libsw:video" "soci/:store" "sqlite3.h:store" "openvino/:infer" "httplib.h:oracles,serve" "sodium.h:serve" "yaml-cpp/:base"
            "CLI/:cli" "re2/:base" "pugixml.hpp:lists" "boost/math/:evaluation"
-           "boost/crc.hpp:report" "boost/:none" "nlohmann/:any" "torch/torch.h:none")  # the first that fits decides
+           "umappp/:serve" "knncolle/:serve" "boost/crc.hpp:report" "boost/:none" "nlohmann/:any" "torch/torch.h:none")  # the first that fits decides
 string(REPLACE "," ";" NEEDS "${NEEDS}")
 string(REPLACE "," ";" FOREIGN "${FOREIGN}")
 list(APPEND NEEDS ${ROOM})

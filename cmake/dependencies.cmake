@@ -1,7 +1,9 @@
 # The only list of what distal needs. Included by the build it finds each entry; run as a script,
 #   cmake -P cmake/dependencies.cmake           prints the Debian packages
-#   cmake -DFOR=fuzz -P cmake/dependencies.cmake    prints those of `make fuzz`; so for style, tidy
+#   cmake -DFOR=fuzz -P cmake/dependencies.cmake    prints those of `make fuzz`; so for style, test, tidy
 #   cmake -DWHEELS=1 -P cmake/dependencies.cmake    prints the Python wheels that carry C++ libraries, but for those the user has
+#   cmake -DSOURCES=1 -P cmake/dependencies.cmake   prints the Python source archives that carry headers
+# npm packages, of the page that `distal serve` shows: npm/package.json; their sums: npm/package-lock.json.
 # Debian 12 (bookworm) has every package at the version named here or newer.
 set(DISTAL_DEBIAN
   g++ cmake ninja-build ccache pkg-config unzip python3-pip     # tools
@@ -16,14 +18,17 @@ set(DISTAL_DEBIAN
   zlib1g-dev                                               # the images of reproduce/
   libgtest-dev libgmock-dev libbenchmark-dev ffmpeg)       # tests and benches
 # `make fuzz` and `make asan`: libFuzzer, and names in reports. `make format`, and the lengths of
-# functions in tests/style_test.py. `make tidy`.
+# functions in tests/style_test.py. `make tidy`. `make test`: the browser of tests/page_test.py.
 set(DISTAL_DEBIAN_fuzz clang-16 libclang-rt-16-dev llvm-16)
 set(DISTAL_DEBIAN_style clang-format-16 universal-ctags)
 set(DISTAL_DEBIAN_tidy clang-tidy-16)
+set(DISTAL_DEBIAN_test chromium)
 set(DISTAL_WHEELS torch==2.13.0 openvino==2026.4.1)        # C++ headers, libraries and CMake packages inside
+set(DISTAL_SOURCES assorthead==0.2.2)                      # headers of umappp, knncolle, irlba, Eigen: UMAP; without them no UMAP
 
-# cmake/setup.sh unpacks the wheels here.
+# cmake/setup.sh unpacks the wheels, the headers and the npm packages here.
 cmake_path(SET DISTAL_DEPS NORMALIZE ${CMAKE_CURRENT_LIST_DIR}/../.deps)
+set(DISTAL_NPM ${DISTAL_DEPS}/npm/node_modules)
 
 # Whether the user names a PACKAGE of their own: by PACKAGE_DIR, or by a CMAKE_PREFIX_PATH where its PACKAGEConfig.cmake lies;
 # each as a variable or in the environment.
@@ -60,6 +65,9 @@ if(CMAKE_SCRIPT_MODE_FILE)
     if(own_openvino)
       list(FILTER lines EXCLUDE REGEX "^openvino==")
     endif()
+  endif()
+  if(SOURCES)
+    set(lines ${DISTAL_SOURCES})
   endif()
   list(JOIN lines "\n" text)
   execute_process(COMMAND ${CMAKE_COMMAND} -E echo "${text}")
@@ -117,3 +125,6 @@ file(MAKE_DIRECTORY ${DISTAL_FMT})
 file(CREATE_LINK ${fmt_headers}/fmt ${DISTAL_FMT}/fmt SYMBOLIC)
 find_package(OpenSSL REQUIRED)
 find_package(ZLIB REQUIRED)
+if(NOT EXISTS ${DISTAL_NPM}/uplot/dist/uPlot.esm.js)
+  message(FATAL_ERROR "uPlot is missing, which draws curves on the page of distal serve. Run bash cmake/setup.sh")
+endif()

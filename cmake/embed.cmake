@@ -11,18 +11,22 @@ constexpr const char* ${name} = R\"embedded(@text@)embedded\";
 ")
 endfunction()
 
-# distal_embed_folder(FOLDER HEADER NAME ENDINGS...): writes HEADER with `constexpr PageFile NAME[]`, the name and the text of each
-# file of FOLDER with one of the endings, anew when one changes. The header is included where PageFile is known.
+# distal_embed_folder(FOLDER HEADER NAME ENDINGS endings... [ALSO name=file...]): writes HEADER with `constexpr PageFile NAME[]`, the
+# name and the text of each file of FOLDER with one of the endings, and of the files from elsewhere, anew when one changes. The
+# header is included where PageFile is known.
 function(distal_embed_folder folder header name)
-  set(globs ${ARGN})
-  list(TRANSFORM globs PREPEND ${folder}/*.)
-  file(GLOB files CONFIGURE_DEPENDS ${globs})
+  cmake_parse_arguments(PARSE_ARGV 3 arg "" "" "ENDINGS;ALSO")
+  list(TRANSFORM arg_ENDINGS PREPEND ${folder}/*.)
+  file(GLOB files CONFIGURE_DEPENDS ${arg_ENDINGS})
+  list(TRANSFORM files REPLACE "^(.*/)([^/]*)$" "\\2=\\1\\2")
   set(rows "")
-  foreach(file ${files})
+  foreach(row ${files} ${arg_ALSO})
+    string(REGEX MATCH "^([^=]*)=(.*)$" row ${row})
+    set(served ${CMAKE_MATCH_1})
+    set(file ${CMAKE_MATCH_2})
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
     file(READ ${file} text)
-    get_filename_component(base ${file} NAME)
-    string(APPEND rows "    {\"${base}\", R\"embedded(${text})embedded\"},\n")
+    string(APPEND rows "    {\"${served}\", R\"embedded(${text})embedded\"},\n")
   endforeach()
   file(CONFIGURE OUTPUT ${header} @ONLY CONTENT
 "#pragma once

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what cmake/dependencies.cmake lists: Debian packages (as root or through sudo) and the wheels, unpacked
-# into .deps/ of this checkout. `setup.sh fuzz` and `setup.sh tidy` install what `make fuzz` and
-# `make tidy` need too; `setup.sh style` installs what `make format` needs and nothing else. Quiet
+# Installs what cmake/dependencies.cmake lists: Debian packages (as root or through sudo), the wheels and the npm packages,
+# unpacked into .deps/ of this checkout. `setup.sh fuzz`, `setup.sh tidy` and `setup.sh test` install what `make fuzz`,
+# `make tidy` and `make test` need too; `setup.sh style` installs what `make format` needs and nothing else. Quiet
 # and quick when everything is there.
 # A Torch_DIR, OpenVINO_DIR or CMAKE_PREFIX_PATH in the environment wins: what it names is not fetched.
 # Plain pip offers two builds of torch for x86-64 Linux: one with CUDA, of about a gigabyte, under the bare version, and one
@@ -71,3 +71,35 @@ for wheel in $wheels; do
   rm -rf "$fetched"
   echo "$wheel" >".deps/$name.version"
 done
+
+# Headers of source archives: .deps/NAME/include, and the licences beside them. distal builds without them too.
+for source in $(cmake -DSOURCES=1 -P cmake/dependencies.cmake); do
+  name=${source%%==*}
+  [ "$(cat ".deps/$name.version" 2>/dev/null)" = "$source" ] && continue
+  echo "unpacking $source"
+  fetched=$(mktemp -d)
+  trap 'rm -rf "$fetched"' EXIT
+  if ! python3 -m pip download --quiet --no-deps --no-binary :all: --dest "$fetched" "$source"; then
+    echo "distal: $source cannot be had; the build goes on without what needs it (cmake/dependencies.cmake)" >&2
+    rm -rf "$fetched"
+    continue
+  fi
+  rm -rf ".deps/$name"
+  mkdir -p ".deps/$name"
+  tar -xzf "$fetched"/*.tar.gz -C "$fetched" --no-same-owner
+  cp -r "$fetched"/*/src/"$name"/include "$fetched"/*/src/"$name"/licenses ".deps/$name/"
+  rm -rf "$fetched"
+  echo "$source" >".deps/$name.version"
+done
+# npm checks the sums that package-lock.json names. Node.js from elsewhere than Debian brings npm along.
+if ! cmp -s cmake/npm/package-lock.json .deps/npm/complete; then
+  command -v npm >/dev/null || install_packages nodejs npm
+  echo "unpacking npm packages"
+  rm -rf .deps/npm.new
+  mkdir .deps/npm.new
+  cp cmake/npm/package.json cmake/npm/package-lock.json .deps/npm.new
+  npm ci --prefix .deps/npm.new --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+  cp cmake/npm/package-lock.json .deps/npm.new/complete
+  rm -rf .deps/npm
+  mv .deps/npm.new .deps/npm
+fi

@@ -126,7 +126,7 @@ def main():
     parser.add_argument('--all', action='store_true')
     parser.add_argument('--since')
     parser.add_argument('--jobs', type=int, default=1)
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     build = arguments.build.resolve()
     ours = git('ls-files', '*.cc', '*.h')
     if ours is None:

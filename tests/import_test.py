@@ -257,7 +257,7 @@ for side in ("a", "b"):
     shutil.copytree(place.path / "one", place.path / side / "run")
 arms = {cell["arm"] for cell in json.loads(distal("report", "a/run", "b/run", "--out", "both.html", "--json"))["cells"]}
 require(arms == {"a/run/random", "a/run/margin", "b/run/random", "b/run/margin"}, f"runs of one name are told apart: {arms}")
-for field, value in (("test_videos", lambda old: ["other"] + old[1:]), ("classes", lambda old: old[:1] + ["down"]), ("budget_unit", lambda old: "seconds"),
+for field, value in (("test_groups", lambda old: ["other"] + old[1:]), ("classes", lambda old: old[:1] + ["down"]), ("budget_unit", lambda old: "seconds"),
                      ("test_id", lambda old: old[::-1])):
     other = json.loads((place.path / "two" / "report.json").read_text())
     other[field] = value(other[field])

@@ -1,13 +1,9 @@
 """distal serve on videos that nobody has labelled: a person answers through the REST interface until the student is trained and
 measured; the server is killed in the middle and started again, and no answer is lost or there twice."""
 
-import atexit
 import contextlib
-import http.client
-import json
 import pathlib
 import random
-import select
 import signal
 import sqlite3
 import subprocess
@@ -16,89 +12,13 @@ import tempfile
 import time
 import uuid
 
+from serving import PASSWORD, Page, Serving, call, kill_and_start
 from small import require
 
 VIDEOS = 24
 KILL_AFTER = (2, 9)  # answers
-PASSWORD = "correct horse battery"
 SMALL = ["seeds=1", "rounds=1", "start=4", "budget=2", "data.test_clips=-1", "input.size_px=32", "input.sampling.frames=4",
          "student.model.width=4", "student.training.steps=4", "student.training.batch_size=4", "student.training.precision=f32"]
-
-
-class Page:
-    """A person at the page: one connection, the session, and answers that are sent until the server has taken them."""
-
-    def __init__(self, server):
-        self.server, self.cookie, self.csrf, self.connection = server, "", "", None
-
-    def ask(self, method, path, body=None, headers=None):
-        """(status, JSON or bytes, headers). Throws OSError where the server is gone."""
-        if self.connection is None:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
-        headers = {"Cookie": f"distal_session={self.cookie}", "X-CSRF-Token": self.csrf, **(headers or {})}
-        text = None
-        if body is not None:
-            text = json.dumps(body)
-            headers["Content-Type"] = "application/json"
-        try:
-            self.connection.request(method, "/api/v1/" + path, text, headers)
-            answer = self.connection.getresponse()
-            content = answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            self.connection.close()
-            self.connection = None
-            raise OSError(str(error)) from error
-        if answer.getheader("Content-Type", "").startswith("application/json"):
-            content = json.loads(content)
-        return answer.status, content, answer.headers
-
-    def good(self, method, path, body=None, status=200):
-        got, content, _ = self.ask(method, path, body)
-        require(got == status, f"{method} {path}: {got}, not {status}: {content}")
-        return content
-
-    def enter(self, path, body):
-        status, session, headers = self.ask("POST", path, body)
-        require(status == 200, f"{path}: {status}: {session}")
-        self.cookie = headers["Set-Cookie"].split("=", 1)[1].split(";")[0]
-        self.csrf = session["csrf"]
-
-
-class Serving:
-    """The program, which can be killed and started again at the same port."""
-
-    def __init__(self, words):
-        self.words, self.port, self.process = words, 0, None
-        atexit.register(lambda: self.process.kill())  # a test that fails leaves no server behind
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen([sys.argv[1], "serve", *self.words, "--port", str(self.port)], stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
-        ready, _, _ = select.select([self.process.stdout], [], [], 120)
-        self.address = self.process.stdout.readline().strip() if ready else ""
-        require(self.address.startswith("http://127.0.0.1:"), f"one line with the address, not '{self.address}': {self.said()}")
-        self.port = int(self.address.split(":")[2].split("/")[0])
-
-    def said(self):
-        return self.process.stderr.read() if self.process.poll() is not None else ""
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.process.stdout.close()
-        self.process.stderr.close()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        out, error = self.process.communicate(timeout=120)
-        return self.process.returncode, out, error
-
-
-def call(*words):
-    run = subprocess.run([sys.argv[1], *map(str, words)], capture_output=True, text=True, timeout=600)
-    require(run.returncode == 0, f"{words}: exit {run.returncode}: {run.stderr}")
-    return run.stdout
 
 
 def make_videos(folder):
@@ -118,23 +38,6 @@ def rows(query):
         return database.execute(query).fetchall()
 
 
-def children(parent):
-    """Ids of the processes that a process has started and that are at work."""
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-            if int(fields[1]) == parent and fields[0] != "Z":
-                found.append(int(entry.name))
-    return found
-
-
-def alive(process):
-    with contextlib.suppress(OSError):
-        return pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    return False
-
-
 def answer_once(page):
     """Answers the next item; the answer's id, or None where nothing is open."""
     items = page.good("POST", "items/next", {"count": 1})["items"]
@@ -150,18 +53,6 @@ def answer_once(page):
         stored = page.good("PUT", f"answers/{name}", body)
         require(stored["state"] == "settled", f"one person is wanted: {stored}")
     return name
-
-
-def kill_and_go_on(server, page):
-    process = server.process.pid
-    run = children(process)
-    server.kill()
-    deadline = time.monotonic() + 20
-    while any(alive(one) for one in run) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    require(not any(alive(one) for one in run), "the study does not outlive the server that started it")
-    server.start()
-    page.connection = None
 
 
 def study(page):
@@ -197,7 +88,8 @@ deadline = time.monotonic() + 600
 while time.monotonic() < deadline:
     if kills and len(given) >= kills[0]:
         kills.pop(0)
-        kill_and_go_on(server, ann)
+        kill_and_start(server)
+        ann.connection = None
     name = answer_once(ann)
     if name:
         given.append(name)
@@ -230,6 +122,37 @@ require((place / "out" / "report.html").exists(), "the report is written")
 table = owner.ask("GET", "export?study=recipe&format=csv")
 require(table[0] == 200 and table[1].count(b",ann,") == len(given), f"the export holds each answer: {table[1][:500]}")
 require(ann.ask("DELETE", f"answers/{given[0]}")[0] == 409, "what a study learnt from cannot be undone")
+
+known = owner.good("GET", "studies/recipe/map")
+require(known["state"] == "ready" and known["arm"] == "margin", f"the pool was scored: {known}")
+answered = [one for one in known["points"] if one["class"]]
+require(len(answered) >= 4 and known["total"] == len(known["points"]), f"answered clips have a class: {known}")
+clip = owner.good("GET", f"studies/recipe/map/{answered[0]['id']}")
+require(truth(rows(f"select video from items where id = {clip['item']}")[0][0]) == clip["class"], f"a point is its clip: {clip}")
+
+options = {one["key"]: one["value"] for one in owner.good("GET", "studies/recipe/options")["options"]}
+require(options["student.training.steps"] == "4", f"what holds now: {options}")
+require(not any(key.split(".")[0] in ("data", "oracle", "cache") for key in options), f"what a branch shares stays: {options}")
+for options, status in (({"student.training.stops": "6"}, 422), ({"data.root": "/tmp"}, 422), ({"cache.folder": "/tmp"}, 422)):
+    refused = owner.ask("POST", "studies/recipe/branch", {"name": "wrong", "options": options})
+    require(refused[0] == status, f"{options}: {refused}")
+require(not list((place / "out" / "branches").glob("*")), "what is refused leaves nothing")
+branch = {"name": "longer", "options": {"student.training.steps": "6", "strategy": "entropy"}}
+made = owner.good("POST", "studies/recipe/branch", branch, 201)
+require(made["branch_of"] == "recipe" and made["arms"] == ["entropy"], f"a branch is a study: {made}")
+require(owner.ask("POST", "studies/recipe/branch", branch)[0] == 409, "a name is taken once")
+while time.monotonic() < deadline:
+    name = answer_once(ann)
+    given += [name] if name else []
+    now = owner.good("GET", "studies/longer")
+    require(now["state"] != "failed", f"the branch fails: {now}")
+    if now["state"] == "done":
+        break
+    time.sleep(0.2)
+require(now["state"] == "done" and len(now["curves"][0]["points"]) == 2, f"the branch ends: {now}")
+items = rows("select count(*), count(distinct clip_key) from items")[0]
+require(items == (len(given), len(given)), f"no clip was asked about twice: {items}, {len(given)} answers")
+require((place / "out" / "branches" / "longer" / "report.html").exists(), "the branch has a report of its own")
 
 code, out, error = server.stop()
 require(code in (0, 128 + signal.SIGTERM), f"a signal ends the server: {code}: {error}")

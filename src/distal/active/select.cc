@@ -50,8 +50,17 @@ std::vector<int64_t> video_index(const PoolScores& scores) {
   return index;
 }
 
+std::vector<double> minutes_of(const PoolScores& scores) {
+  if (!scores.person_s.defined() || scores.person_s.size(0) != scores.size())
+    fail("selection: a budget in minutes needs to know how long people answer about every clip, as "
+         "a study with oracle.kind = people does; take unit: answers");
+  const auto minutes = scores.person_s.to(torch::kFloat64).div(60).contiguous();
+  return {minutes.const_data_ptr<double>(), minutes.const_data_ptr<double>() + minutes.numel()};
+}
+
 std::vector<double> clip_costs(const PoolScores& scores, const SelectionOptions& options) {
   if (options.unit == "answers") return {};
+  if (options.unit == "minutes") return minutes_of(scores);
   if (!scores.duration_s.defined() || scores.duration_s.size(0) != scores.size())
     fail("selection: a budget in seconds needs the duration of every clip; give durations, or "
          "unit: answers");
@@ -113,7 +122,7 @@ Units videos_of(const PoolScores& scores, const SelectionOptions& options) {
   units.scores.clips = std::make_shared<PoolScores>(scores);
   units.scores.row_of_clip = index;
   units.scores.video.clear();
-  units.scores.duration_s = units.scores.start_s = torch::Tensor();
+  units.scores.duration_s = units.scores.start_s = units.scores.person_s = torch::Tensor();
   if (scores.logits.defined())
     units.scores.logits = mean_logits(*scores.task, scores.logits, index, videos);
   if (scores.embeddings.defined())
@@ -406,9 +415,11 @@ void SelectionOptions::visit(OptionVisitor& v) const {
     one_of({"mean", "max", "top_m"}));
   v("top_m", top_m, "for aggregate: top_m; 0: the square root of the video's clips, rounded up",
     at_least(0));
-  v("unit", unit, "what the budget counts: answers, or seconds of video to watch",
-    one_of({"answers", "seconds"}));
-  v("fill", fill, "with unit: seconds, ranks by score, or by score per second (knapsack)",
+  v("unit", unit,
+    "what the budget counts: answers, seconds of video to watch, or minutes of the time of people "
+    "who answer (oracle.kind: people)",
+    one_of({"answers", "seconds", "minutes"}));
+  v("fill", fill, "with unit: seconds or minutes, ranks by score, or by score per unit (knapsack)",
     one_of({"rank", "knapsack"}));
   v("per_video", per_video, "at most this many clips of one video in a round; 0: no limit",
     at_least(0));
@@ -421,8 +432,8 @@ void SelectionOptions::visit(OptionVisitor& v) const {
 std::string contradiction(const SelectionOptions& options, const Strategy& strategy) {
   if (options.ask != "clip" && options.ask != "video")
     return fmt::format("ask = '{}' is neither clip nor video", options.ask);
-  if (options.unit != "answers" && options.unit != "seconds")
-    return fmt::format("unit = '{}' is neither answers nor seconds", options.unit);
+  if (options.unit != "answers" && options.unit != "seconds" && options.unit != "minutes")
+    return fmt::format("unit = '{}' is none of answers, seconds, minutes", options.unit);
   if (options.aggregate != "mean" && options.aggregate != "max" && options.aggregate != "top_m")
     return fmt::format("aggregate = '{}' is none of mean, max, top_m", options.aggregate);
   if (options.fill != "rank" && options.fill != "knapsack")
@@ -435,8 +446,8 @@ std::string contradiction(const SelectionOptions& options, const Strategy& strat
     return fmt::format(
         "gap_s = {} cannot hold when whole videos are asked for; set ask: clip or gap_s: 0",
         options.gap_s);
-  if (options.fill == "knapsack" && options.unit != "seconds")
-    return "fill: knapsack fills seconds; set unit: seconds, or fill: rank";
+  if (options.fill == "knapsack" && options.unit == "answers")
+    return "fill: knapsack fills seconds or minutes; set unit: seconds, or fill: rank";
   if (options.fill == "knapsack" && !scores_clips(strategy))
     return "fill: knapsack adds up scores, and this strategy chooses sets; set fill: rank, or take "
            "a strategy that scores, such as entropy";

@@ -311,6 +311,7 @@ TEST(Select, RefusalsSayWhatWouldBeRight) {
   EXPECT_THAT(refusal(scores, 1, limits("clip", "answers", 1)),
               HasSubstr("video of every clip, there are 1 for 2 clips"));
   EXPECT_THAT(refusal(pool({1, 2}), 1, limits("clip", "seconds")), HasSubstr("give durations"));
+  EXPECT_THAT(refusal(pool({1, 2}), 1, limits("clip", "minutes")), HasSubstr("how long people"));
   EXPECT_THAT(refusal(pool({1, 2}, {}, {1, -1}), 1, limits("clip", "seconds")),
               HasSubstr("row 1 lasts -1 s"));
   EXPECT_THAT(refusal(pool({1, 2}, {}, {INFINITY, 1}), 1, limits("clip", "seconds")),

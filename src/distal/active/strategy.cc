@@ -17,7 +17,7 @@ torch::Tensor rows_of_clips(const torch::Tensor& row_of_clip, int64_t rows,
 }  // namespace
 
 int64_t PoolScores::size() const {
-  for (const auto* field : {&logits, &embeddings, &teacher, &duration_s, &start_s}) {
+  for (const auto* field : {&logits, &embeddings, &teacher, &duration_s, &start_s, &person_s}) {
     if (field->defined()) return field->size(0);
   }
   return passes.defined() ? passes.size(1) : std::ssize(video);
@@ -26,8 +26,8 @@ int64_t PoolScores::size() const {
 PoolScores subset(const PoolScores& scores, const std::vector<int64_t>& rows) {
   PoolScores part = scores;
   const auto index = torch::tensor(rows, torch::kInt64);
-  for (auto* field :
-       {&part.logits, &part.embeddings, &part.teacher, &part.duration_s, &part.start_s}) {
+  for (auto* field : {&part.logits, &part.embeddings, &part.teacher, &part.duration_s,
+                      &part.start_s, &part.person_s}) {
     if (field->defined()) *field = field->index_select(0, index.to(field->device()));
   }
   if (part.passes.defined())

@@ -32,6 +32,7 @@ struct PoolScores {
   // share of wrong answers of the teacher on labelled clips; -1: unknown
   double teacher_error = -1;
   torch::Tensor duration_s, start_s;  // float64 [M], seconds; start_s within the video
+  torch::Tensor person_s;             // float64 [M], seconds of people's time that an answer takes
   std::vector<Interned> video;        // [M], the video of each clip
   // the clips chosen earlier in this round, also the last rows of labelled_embeddings; null: none
   std::shared_ptr<const PoolScores> chosen;
@@ -85,10 +86,11 @@ struct SelectionOptions {
   // with ask: video, the score of a video: the mean of the scores of its clips, their max, or
   // top_m: the mean of the top_m largest
   std::string aggregate = "mean";
-  int64_t top_m = 0;             // 0: the square root of the number of clips, rounded up
-  std::string unit = "answers";  // what the budget counts: answers, or seconds of video
-  std::string fill = "rank";     // rank, or knapsack: by score per second
-  int64_t per_video = 0;         // at most this many clips of one video in a round; 0: no limit
+  int64_t top_m = 0;  // 0: the square root of the number of clips, rounded up
+  // what the budget counts: answers, seconds of video, or minutes of people's time
+  std::string unit = "answers";
+  std::string fill = "rank";  // rank, or knapsack: by score per second or minute
+  int64_t per_video = 0;      // at most this many clips of one video in a round; 0: no limit
   // least time between the starts of two clips of one video in a round; 0: no limit
   double gap_s = 0;
   bool class_balance = false;  // equally many clips of each predicted class, if the pool has them
@@ -100,21 +102,21 @@ struct SelectionOptions {
 /// is no contradiction.
 std::string contradiction(const SelectionOptions& options, const Strategy& strategy);
 
-/// Chooses rows of the pool, best first. The sum of their costs never exceeds `budget` (answers or
-/// seconds). In answers it equals the budget as long as the pool has clips that the limits allow. A
-/// clip that does not fit is skipped, and the next clip by rank is tried.
+/// Chooses rows of the pool, best first. The sum of their costs never exceeds `budget` (answers,
+/// seconds or minutes). In answers it equals the budget as long as the pool has clips that the
+/// limits allow. A clip that does not fit is skipped, and the next clip by rank is tried.
 ///
 /// With ask: video, a scoring strategy ranks videos by the aggregate of the scores of their clips.
 /// A set strategy gets one row per video: the mean of the embeddings and of the probabilities of
 /// its clips. A set strategy is called repeatedly, with its earlier choices counted as labelled.
 ///
-/// fill: knapsack ranks by score per second. If the smallest score of the pool is below 0, it is
-/// subtracted first. If the best single clip or video has a larger score than the sum of this
-/// choice, it is taken first. Without other limits, the sum of scores is at least half of the
+/// fill: knapsack ranks by score per second or minute. If the smallest score of the pool is below
+/// 0, it is subtracted first. If the best single clip or video has a larger score than the sum of
+/// this choice, it is taken first. Without other limits, the sum of scores is at least half of the
 /// optimum (Dantzig, Discrete-variable extremum problems, Operations Research 1957).
 ///
-/// Throws Error: NaN, a contradiction, a budget below 0, or an option that needs seconds, starts or
-/// videos that the pool does not have.
+/// Throws Error: NaN, a contradiction, a budget below 0, or an option that needs seconds, people's
+/// time, starts or videos that the pool does not have.
 torch::Tensor select(const Strategy& strategy, const PoolScores& scores, double budget,
                      const SelectionOptions& options, Random random);
 

@@ -169,11 +169,13 @@ torch::Tensor map_npy(const std::string& path) {
 
 void write_npy(const std::string& path, const torch::Tensor& array) {
   const auto values = array.to(torch::kCPU).contiguous();
-  const auto* type = values.scalar_type() == torch::kFloat32   ? "<f4"
+  const auto* type = values.scalar_type() == torch::kFloat16   ? "<f2"
+                     : values.scalar_type() == torch::kFloat32 ? "<f4"
                      : values.scalar_type() == torch::kFloat64 ? "<f8"
                                                                : "<i8";
-  expect(*type != 0 && (values.scalar_type() == torch::kInt64 || values.is_floating_point()),
-         "write_npy takes float32, float64 and int64");
+  expect(values.scalar_type() == torch::kInt64 ||
+             (values.is_floating_point() && values.scalar_type() != torch::kBFloat16),
+         "write_npy takes float16, float32, float64 and int64");
   std::string text =
       fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", type,
                   fmt::join(values.sizes(), ", "), values.dim() == 1 ? "," : "");

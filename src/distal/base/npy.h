@@ -13,7 +13,7 @@ namespace distal {
 /// Error: no such file, not .npy, unsupported dtype, Fortran order, truncated.
 torch::Tensor map_npy(const std::string& path);
 
-/// Writes a float32, float64 or int64 array. The write is atomic.
+/// Writes a float16, float32, float64 or int64 array. The write is atomic.
 void write_npy(const std::string& path, const torch::Tensor& array);
 
 }  // namespace distal

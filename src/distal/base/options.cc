@@ -76,7 +76,8 @@ class Reader final : public OptionVisitor {
     if (node.is_section()) return;
     made_ = Yaml::section(node.place);
     if (node.is_text() && !prefix_.empty())
-      made_.set("name", node);  // `strategy: badge` is short for `strategy: {name: badge}`
+      made_.set("name", node);  // `strategy: badge` is short for `strategy: {name: badge}`, and
+                                // `oracle: people` for `oracle: {kind: people}`
     else if (!node.is_nothing())
       throw UsageError(
           fmt::format("{}: {} must be a section of key: value lines, not {}", node.place.text(),
@@ -104,6 +105,10 @@ class Reader final : public OptionVisitor {
   void value(const char* name, Field field, const char*, Range range, const OneOf& words) override {
     seen_.insert(name);
     const Yaml* at = node_->find(name);
+    if (at == nullptr && std::string_view(name) == "kind") {
+      seen_.insert("name");
+      at = node_->find("name");
+    }
     if (at == nullptr) return;
     const std::string key = prefix_ + name;
     const std::string spot = at->place.text();
@@ -355,7 +360,8 @@ void set_below(Yaml& node, std::span<const std::string> words, const Yaml& value
         node.place.text(), value.place.text()));
   if (!node.is_section()) {
     Yaml made = Yaml::section(value.place);
-    if (node.is_text()) made.set("name", node);
+    const bool renamed = words.size() == 1 && words.front() == "kind";
+    if (node.is_text() && !renamed) made.set("name", node);
     node = std::move(made);
   }
   const Yaml* below = node.find(words.front());

@@ -126,14 +126,15 @@ Study RecipeArguments::read(const std::vector<Override>& more) const {
 }
 
 Study RecipeArguments::allowed(Study study) const {
-  const Choice<Oracle>& oracle = study.shared.oracle.kind;
   const auto trusted = [](const OracleTraits& traits) {
     return traits.soft && !traits.trained_here && !traits.foreign_code;
   };
-  if (untrusted && oracle->traits().foreign_code)
-    throw UsageError(fmt::format(
-        "oracle.path: {}, which --untrusted refuses; use oracle.kind {}, or leave --untrusted out",
-        oracle->program(), kinds_with(trusted)));
+  for (const OracleOptions* oracle : study.shared.oracle.parts()) {
+    if (untrusted && oracle->kind->traits().foreign_code)
+      throw UsageError(fmt::format(
+          "{0}.path: {1}, which --untrusted refuses; use {0}.kind {2}, or leave --untrusted out",
+          oracle->section, oracle->kind->program(), kinds_with(trusted)));
+  }
   return study;
 }
 

@@ -115,12 +115,28 @@ Clip clip_from(const json& value) {
   return clip;
 }
 
+// A number that stands for an unknown one is written as null, as NaN is.
+json known(int64_t value, double) { return value; }
+json known(double value, double unknown) { return value == unknown ? kNan : value; }
+
+void take_known(const json& value, const char* key, double& field, double unknown) {
+  take(value, key, field);
+  if (std::isnan(field)) field = unknown;
+}
+void take_known(const json& value, const char* key, int64_t& field, double) {
+  take(value, key, field);
+}
+
 // Those of kRoundFields that are members of `Object`: of a round, or of its metrics.
 template <class Object>
 void write_fields(json& value, const Object& object) {
   for (const RoundField& row : kRoundFields) {
     const auto write = [&](auto of) {
-      if constexpr (std::is_invocable_v<decltype(of), const Object&>) value[row.name] = object.*of;
+      if constexpr (std::is_invocable_v<decltype(of), const Object&>) {
+        const bool absent =
+            row.kind == RoundField::Kind::two && std::isnan(static_cast<double>(object.*of));
+        if (!absent) value[row.name] = known(object.*of, row.unknown);
+      }
     };
     std::visit(write, row.member);
   }
@@ -132,9 +148,10 @@ void read_fields(const json& value, Object& object) {
     const auto read = [&](auto of) {
       if constexpr (std::is_invocable_v<decltype(of), Object&>) {
         auto& to = object.*of;
-        to = row.before
-                 ? field(value, row.name, static_cast<std::decay_t<decltype(to)>>(*row.before))
-                 : field<std::decay_t<decltype(to)>>(value, row.name);
+        if (row.before && value.is_object() && !value.contains(row.name))
+          to = static_cast<std::decay_t<decltype(to)>>(*row.before);
+        else
+          take_known(member(value, row.name), row.name, to, row.unknown);
       }
     };
     std::visit(read, row.member);
@@ -191,11 +208,33 @@ RoundResult round_from(const json& value) {
   return round;
 }
 
+json to_value(const AskedRound& asked) {
+  json shown = json::array();
+  for (const auto& one : asked.shown)
+    shown.push_back({{"clip", to_value(one.clip)}, {"answer", one.answer}, {"by", one.by}});
+  return {{"round", asked.round}, {"clips", asked.clips}, {"shown", shown}};
+}
+
+AskedRound asked_from(const json& value) {
+  AskedRound asked{field<int64_t>(value, "round"), field<int64_t>(value, "clips"), {}};
+  for (const auto& one : list(value, "shown"))
+    asked.shown.push_back({clip_from(member(one, "clip")), field<int64_t>(one, "answer"),
+                           field<std::string>(one, "by")});
+  return asked;
+}
+
 json to_value(const Trial& trial) {
   json rounds = json::array();
   for (const auto& round : trial.rounds) rounds.push_back(to_value(round));
-  return {{"arm", trial.arm},         {"seed", trial.seed},     {"control", trial.control},
-          {"against", trial.against}, {"taught", trial.taught}, {"rounds", rounds}};
+  json asked = json::array();
+  for (const auto& round : trial.asked) asked.push_back(to_value(round));
+  return {{"arm", trial.arm},
+          {"seed", trial.seed},
+          {"control", trial.control},
+          {"against", trial.against},
+          {"taught", trial.taught},
+          {"rounds", rounds},
+          {"asked", asked}};
 }
 
 // Older versions did not say which arms a teacher taught: there an arm that asked a teacher did.
@@ -207,7 +246,20 @@ Trial trial_from(const json& value, bool has_teacher) {
               field<std::string>(value, "against", "")};
   trial.taught = field<bool>(value, "taught", has_teacher && list(value, "rounds").size() > 1);
   for (const auto& round : list(value, "rounds")) trial.rounds.push_back(round_from(round));
+  if (!value.contains("asked")) return trial;
+  for (const auto& round : list(value, "asked")) trial.asked.push_back(asked_from(round));
   return trial;
+}
+
+json to_value(const PersonResult& person) {
+  return {{"name", person.name},       {"answers", person.answers}, {"minutes", person.minutes},
+          {"repeats", person.repeats}, {"same", person.same},       {"kappa", person.kappa}};
+}
+
+PersonResult person_from(const json& value) {
+  return {
+      field<std::string>(value, "name"), field<int64_t>(value, "answers"), real(value, "minutes"),
+      field<int64_t>(value, "repeats"),  field<int64_t>(value, "same"),    real(value, "kappa")};
 }
 
 /// Every text field of Results with its key, every count with its key.
@@ -251,6 +303,14 @@ json per_class(const Metrics& metrics, const std::vector<std::string>& classes) 
 
 }  // namespace
 
+double spent_of(const RoundResult& round, const std::string& budget_unit) {
+  if (budget_unit == "seconds") return round.watched_s;
+  if (budget_unit == "minutes")
+    return round.people_minutes < 0 ? std::numeric_limits<double>::quiet_NaN()
+                                    : round.people_minutes;
+  return static_cast<double>(round.answers);
+}
+
 std::string test_id_of(const std::vector<Clip>& clips) {
   uint64_t hash = fnv1a("test");
   for (const Clip& clip : clips) hash = fnv1a(fmt::format("{}|{}\n", clip.key(), clip.label), hash);
@@ -277,12 +337,21 @@ std::string to_json(const Results& results) {
   const auto write = [&](const char* key, const auto& field) { value[key] = field; };
   visit(results, write, write);
   value["classes"] = results.classes;
-  value["teacher_accuracy"] = results.teacher_accuracy;
+  value["teacher_accuracy"] = known(results.teacher_accuracy, -1);
   value["read_s"] = results.read_s;
   value["start_draw"] = results.start_draw;
-  value["test_videos"] = results.test_videos;
+  value["test_groups"] = results.test_groups;
+  value["test_classes"] = results.test_classes;
+  value["answered_twice"] = results.answered_twice;
   value["test_id"] = results.test_id;
   value["notes"] = results.notes;
+  value["oracles"] = json::array();
+  for (const AskedOracle& one : results.oracles) {
+    value["oracles"].push_back(
+        {{"role", one.role}, {"line", one.line}, {"price", one.price}, {"when", one.when}});
+  }
+  value["people"] = json::array();
+  for (const auto& person : results.people) value["people"].push_back(to_value(person));
   value["cells"] = json::array();
   for (const auto& trial : results.trials) value["cells"].push_back(to_value(trial));
   value["quarantined"] = json::array();
@@ -299,14 +368,27 @@ Results results_from_json(const std::string& text) {
     const auto read = [&](const char* key, auto& to) { take(member(value, key), key, to); };
     visit(results, read, read);
     read("classes", results.classes);
-    read("teacher_accuracy", results.teacher_accuracy);
+    take_known(member(value, "teacher_accuracy"), "teacher_accuracy", results.teacher_accuracy, -1);
     results.read_s = field<double>(value, "read_s", 0);
     results.start_draw = field<std::string>(value, "start_draw", "");
     const bool has_teacher =
         !results.teacher.empty() && !results.teacher.starts_with("hidden truth");
-    read("test_videos", results.test_videos);
+    // Older versions called the groups by the videos that they often are.
+    take(member(value, value.contains("test_videos") ? "test_videos" : "test_groups"),
+         "test_groups", results.test_groups);
+    results.test_classes = field<std::vector<int64_t>>(value, "test_classes", {});
+    results.answered_twice = field<int64_t>(value, "answered_twice", 0);
     results.test_id = field<std::string>(value, "test_id", "");
     read("notes", results.notes);
+    if (value.contains("oracles")) {
+      for (const auto& one : list(value, "oracles"))
+        results.oracles.push_back({field<std::string>(one, "role"), field<std::string>(one, "line"),
+                                   real(one, "price"), field<std::string>(one, "when")});
+    }
+    if (value.contains("people")) {
+      for (const auto& person : list(value, "people"))
+        results.people.push_back(person_from(person));
+    }
     for (const auto& trial : list(value, "cells"))
       results.trials.push_back(trial_from(trial, has_teacher));
     for (const auto& row : list(value, "quarantined"))

@@ -41,13 +41,15 @@ Results some_results() {
   results.question = "Is it better?";
   results.classes = {"walk", "run"};
   results.budget_unit = "seconds";
-  RoundResult round{2, 30, 12.5, 0.4, 1, 2, 3, 4, 5, 800, 0.9, some_metrics()};
+  results.people = {{"ann", 12, 3.5, 4, 3, 0.5}, {"bob", 1, 0.25, 0, 0}};
+  RoundResult round{2, 30, 12.5, 0.4, 1, 2, 3, 4, 5, 800, 0.9};
+  round.metrics = some_metrics();
   results.trials = {{"badge", 3, false, {round, round}}, {"random", 3, true, {}}};
   results.quarantined = {{"bad.mp4", "no frame"}};
   results.unlabelled_segments = 7;
   results.test_clips = 4;
   results.teacher_accuracy = 0.93;
-  results.test_videos = {"x", "y"};
+  results.test_groups = {"x", "y"};
   results.test_id = "00c0ffee00c0ffee";
   results.notes = {"careful"};
   results.recipe = "name: x\n";
@@ -71,6 +73,10 @@ TEST(Results, SurviveJsonWithoutLoss) {
   EXPECT_TRUE(read.trials[1].control);
   EXPECT_EQ(read.quarantined.at(0).reason, "no frame");
   EXPECT_EQ(read.budget_unit, "seconds");
+  ASSERT_EQ(read.people.size(), 2u);
+  EXPECT_EQ(read.people[0].same, 3);
+  EXPECT_EQ(read.people[0].kappa, 0.5);
+  EXPECT_TRUE(std::isnan(read.people[1].kappa));
   EXPECT_EQ(read.test_id, "00c0ffee00c0ffee");
 }
 
@@ -93,12 +99,67 @@ TEST(Results, SayHowTheStartWasDrawnAndWhomATeacherTaught) {
   EXPECT_FALSE(results_from_json(value.dump()).trials[0].taught);
 }
 
+TEST(Results, AnUnknownNumberIsNull) {
+  Results results = some_results();
+  results.teacher_accuracy = -1;
+  results.trials[0].rounds[0].answer_accuracy = -1;
+  const auto value = nlohmann::json::parse(to_json(results));
+  EXPECT_TRUE(value.at("teacher_accuracy").is_null());
+  const auto& round = value.at("cells").at(0).at("rounds").at(0);
+  EXPECT_TRUE(round.at("answer_accuracy").is_null());
+  EXPECT_TRUE(round.at("loss_fall").is_null());
+  const Results read = results_from_json(value.dump());
+  EXPECT_EQ(read.teacher_accuracy, -1);
+  EXPECT_EQ(read.trials[0].rounds[0].answer_accuracy, -1);
+  EXPECT_EQ(read.trials[0].rounds[1].answer_accuracy, 0.9);
+}
+
+TEST(Results, OlderOnesCallTheTestGroupsVideosAndAnUnknownNumberMinusOne) {
+  auto value = nlohmann::json::parse(to_json(some_results()));
+  value["test_videos"] = value["test_groups"];
+  value["teacher_accuracy"] = -1;
+  value["cells"][0]["rounds"][0]["answer_accuracy"] = -1;
+  for (const char* key : {"test_groups", "test_classes", "people", "answered_twice"})
+    ASSERT_EQ(value.erase(key), 1U);
+  for (auto& trial : value["cells"]) {
+    ASSERT_EQ(trial.erase("asked"), 1U);
+    for (auto& round : trial["rounds"]) ASSERT_EQ(round.erase("loss_fall"), 1U);
+  }
+  const Results old = results_from_json(value.dump());
+  EXPECT_THAT(old.test_groups, ElementsAre("x", "y"));
+  EXPECT_EQ(old.teacher_accuracy, -1);
+  EXPECT_EQ(old.trials[0].rounds[0].answer_accuracy, -1);
+  EXPECT_TRUE(std::isnan(old.trials[0].rounds[0].loss_fall));
+  EXPECT_TRUE(old.trials[0].asked.empty());
+}
+
+TEST(Results, SayWhatWasAskedAndWhoAnswered) {
+  Results results = some_results();
+  AskedClip asked;
+  asked.clip.video = "a.mp4";
+  asked.clip.label = 1;
+  asked.answer = 0;
+  asked.by = "ann";
+  results.trials[0].asked = {{0, 30, {asked}}, {1, 8, {}}};
+  results.people = {{"ann", 38}};
+  results.answered_twice = 3;
+  results.test_classes = {0, 1};
+  const Results read = results_from_json(to_json(results));
+  EXPECT_EQ(to_json(read), to_json(results));
+  ASSERT_EQ(read.trials[0].asked.size(), 2U);
+  EXPECT_EQ(read.trials[0].asked[0].clips, 30);
+  EXPECT_EQ(read.trials[0].asked[0].shown.at(0).by, "ann");
+  EXPECT_EQ(read.trials[0].asked[0].shown.at(0).answer, 0);
+  EXPECT_EQ(read.people.at(0).answers, 38);
+  EXPECT_EQ(read.answered_twice, 3);
+}
+
 TEST(Results, OlderOnesDoNotSayWhichClipsTheyWereTestedOn) {
   auto value = nlohmann::json::parse(to_json(some_results()));
   ASSERT_EQ(value.erase("test_id"), 1U);
   const Results old = results_from_json(value.dump());
   EXPECT_EQ(old.test_id, "");
-  EXPECT_THAT(old.test_videos, ElementsAre("x", "y"));
+  EXPECT_THAT(old.test_groups, ElementsAre("x", "y"));
 }
 
 TEST(Results, TestClipsAreKnownByContentSpanLabelAndOrder) {

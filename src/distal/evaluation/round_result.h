@@ -50,7 +50,19 @@ struct RoundResult {
   double evaluate_s = 0;
   int64_t forwards = 0;
   double answer_accuracy = -1;
+  // Of two oracles, so far; NaN where there is one.
+  double first_answers = std::numeric_limits<double>::quiet_NaN();
+  double then_answers = first_answers;
+  double first_price = first_answers;
+  double then_price = first_answers;
+  double first_share = first_answers;
+  double then_share = first_answers;
+  double first_accuracy = first_answers;
+  double then_accuracy = first_answers;
+  double agreement = first_answers;
+  double people_minutes = -1;
   Metrics metrics;
+  double loss_fall = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// A number that every round has.
@@ -59,6 +71,7 @@ struct RoundField {
     position,  // curve.csv and metrics.jsonl
     measure,   // these and TensorBoard; with a heading also the report's table of the final round
     stage,     // wall time: metrics.jsonl and the report's table of costs
+    two,       // of two oracles: metrics.jsonl, TensorBoard and the report's section, where known
     detail,    // report.json alone
   };
   enum class Format { share, share_with_interval, number };
@@ -80,6 +93,16 @@ struct RoundField {
   /// NaN where unknown.
   double value(const RoundResult& round) const;
 };
+
+constexpr RoundField of_two(const char* name, double RoundResult::*member, const char* unit,
+                            const char* meaning) {
+  return {.name = name,
+          .member = member,
+          .kind = RoundField::Kind::two,
+          .unit = unit,
+          .meaning = meaning,
+          .before = std::numeric_limits<double>::quiet_NaN()};
+}
 
 /// In the order of the columns of curve.csv. A new row comes last of its kind; give it `before`.
 inline constexpr RoundField kRoundFields[] = {
@@ -113,6 +136,14 @@ inline constexpr RoundField kRoundFields[] = {
          "answers of this round that agree with the hidden label; empty if unknown, and in round 0",
      .better = Better::larger,
      .unknown = -1},
+    {.name = "people_minutes",
+     .member = &RoundResult::people_minutes,
+     .kind = RoundField::Kind::measure,
+     .unit = "min of people's time",
+     .meaning = "time that people took so far for answers about the clips asked about so far, "
+                "repeats among them; empty if nobody was asked",
+     .unknown = -1,
+     .before = std::numeric_limits<double>::quiet_NaN()},
     {"score_s", &RoundResult::score_s, RoundField::Kind::stage, "s",
      "prediction of the pool by the student", "score pool"},
     {"select_s", &RoundResult::select_s, RoundField::Kind::stage, "s",
@@ -128,6 +159,29 @@ inline constexpr RoundField kRoundFields[] = {
      .unit = "mixes",
      .meaning = "mixes that the student looked at to choose this round's",
      .before = 0},
+    {.name = "loss_fall",
+     .member = &RoundResult::loss_fall,
+     .kind = RoundField::Kind::detail,
+     .unit = "share",
+     .meaning = "what the student's loss still fell by in the last quarter of its training, of its "
+                "loss in the first; unknown where the training was continued",
+     .before = std::numeric_limits<double>::quiet_NaN()},
+    of_two("first_answers", &RoundResult::first_answers, "answers",
+           "clips that `oracle.first` was asked about so far"),
+    of_two("then_answers", &RoundResult::then_answers, "answers",
+           "clips that `oracle.then` was asked about so far"),
+    of_two("first_price", &RoundResult::first_price, "money", "what these answers cost"),
+    of_two("then_price", &RoundResult::then_price, "money", "what these answers cost"),
+    of_two("first_share", &RoundResult::first_share, "share",
+           "training samples whose answer is that of `oracle.first`"),
+    of_two("then_share", &RoundResult::then_share, "share",
+           "training samples whose answer is that of `oracle.then`"),
+    of_two("first_accuracy", &RoundResult::first_accuracy, "share",
+           "answers of `oracle.first` so far that agree with the hidden label, where it is known"),
+    of_two("then_accuracy", &RoundResult::then_accuracy, "share",
+           "answers of `oracle.then` so far that agree with the hidden label, where it is known"),
+    of_two("agreement", &RoundResult::agreement, "share",
+           "clips that both answered so far where both name one class"),
 };
 
 }  // namespace distal

@@ -73,8 +73,8 @@ void require_comparable(const NamedRun& first, const NamedRun& other) {
   const Results& a = first.results;
   const Results& b = other.results;
   if (a.classes != b.classes) refuse(differs(a.classes, b.classes, "their classes"));
-  if (a.test_videos != b.test_videos)
-    refuse(differs(a.test_videos, b.test_videos, "the videos of their test clips"));
+  if (a.test_groups != b.test_groups)
+    refuse(differs(a.test_groups, b.test_groups, "the videos of their test clips"));
   if (!a.test_id.empty() && !b.test_id.empty() && a.test_id != b.test_id)
     refuse("their test clips (of the same videos, but with other spans, labels, content or order)");
   if (a.budget_unit != b.budget_unit)
@@ -130,6 +130,29 @@ void note_unknown_clips(Results& all, const std::vector<NamedRun>& runs) {
                                   names));
 }
 
+// Cohen's kappa of all repeats is not to be had from those of the runs.
+void add_to(PersonResult& all, const PersonResult& more) {
+  if (all.repeats == 0) all.kappa = more.kappa;
+  if (all.repeats > 0 && more.repeats > 0) all.kappa = std::numeric_limits<double>::quiet_NaN();
+  all.answers += more.answers;
+  all.minutes += more.minutes;
+  all.repeats += more.repeats;
+  all.same += more.same;
+}
+
+// A person who answered in several runs counts once.
+void add_people(Results& all, const Results& more) {
+  for (const PersonResult& person : more.people) {
+    const auto there = std::find_if(all.people.begin(), all.people.end(),
+                                    [&](const auto& other) { return other.name == person.name; });
+    if (there == all.people.end())
+      all.people.push_back(person);
+    else
+      add_to(*there, person);
+  }
+  all.answered_twice += more.answered_twice;
+}
+
 Results merged(std::vector<NamedRun>& runs) {
   for (NamedRun& run : runs) prefix(run);
   Results all = runs.front().results;
@@ -138,6 +161,7 @@ Results merged(std::vector<NamedRun>& runs) {
     all.trials.insert(all.trials.end(), more.trials.begin(), more.trials.end());
     all.quarantined.insert(all.quarantined.end(), more.quarantined.begin(), more.quarantined.end());
     all.notes.insert(all.notes.end(), more.notes.begin(), more.notes.end());
+    add_people(all, more);
     if (more.teacher_accuracy != all.teacher_accuracy) all.teacher_accuracy = -1;
     all.read_s += more.read_s;
   }

@@ -166,6 +166,7 @@ Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& l
   const std::string finished = stem + ".safetensors";
   const std::string checkpoint = stem + ".checkpoint.safetensors";
   take_earlier(finished);
+  loss_fall_ = std::numeric_limits<double>::quiet_NaN();
   if (const auto kept = load_kept(finished, progress_)) {
     load_into(*net, *kept);
     net->eval();
@@ -180,6 +181,7 @@ Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& l
   const FitReport report =
       (this->*fit_what)(*net, fitted, *learned, weighed(learner, samples), random, checkpoint);
   progress_.end();
+  loss_fall_ = report.loss_fall;
   note("Trained in " + report.precision);
   save_checked(finished, state(*net));
   std::filesystem::remove(checkpoint);

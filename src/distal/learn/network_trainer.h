@@ -51,6 +51,7 @@ class NetworkTrainer final : public Trainer {
                               Random random) override;
   Pixels pixels(const std::vector<Clip>& clips) override;
   torch::Tensor probabilities(Net& net, const torch::Tensor& values) override;
+  double loss_fall() const override { return loss_fall_; }
   std::set<std::string> take_notes() override { return std::exchange(notes_, {}); }
 
   int64_t worth_freezing =
@@ -89,6 +90,7 @@ class NetworkTrainer final : public Trainer {
   std::string folder_;
   std::string earlier_;   // a model of an earlier run; empty: none
   std::string training_;  // fingerprint of the last training
+  double loss_fall_ = std::numeric_limits<double>::quiet_NaN();
   Progress& progress_;
   std::map<std::string, std::map<std::string, torch::Tensor>>
       features_;  // by frozen weights and clip: [D], undefined where unreadable

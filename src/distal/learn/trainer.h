@@ -2,6 +2,7 @@
 // What trains networks and predicts with them. NetworkTrainer does it; a plan's simulated trainer
 // says how long it would take.
 
+#include <limits>
 #include <set>
 #include <string>
 #include <vector>
@@ -62,6 +63,9 @@ class Trainer {
   virtual Pixels pixels(const std::vector<Clip>& clips) = 0;
   /// float32 [M, K], on the CPU. `values` float32 or uint8, as Pixels has them.
   virtual torch::Tensor probabilities(Net& net, const torch::Tensor& values) = 0;
+
+  /// FitReport::loss_fall of the last train(); NaN where that took a network that was kept.
+  virtual double loss_fall() const { return std::numeric_limits<double>::quiet_NaN(); }
 
   /// What the reader of a report must know of what happened since the last call: what init files
   /// matched, in which precision was trained.

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <map>
 #include <numeric>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "distal/base/hash.h"
 #include "distal/base/options.h"
@@ -25,7 +27,8 @@ struct Ledger::Asking {
   std::vector<size_t> missing;                             // rows without an answer, ascending
   std::unordered_map<std::string_view, size_t> rows = {};  // by key; see row()
   std::set<std::string> tried = {};                        // requests that were sent again
-  std::optional<FilmedClips> filmed = {};                  // see clip()
+  bool withdrawn = false;                  // a request came back so: its clips are asked about anew
+  std::optional<FilmedClips> filmed = {};  // see clip()
 
   std::optional<size_t> row(const std::string& key) {
     if (rows.empty()) {
@@ -119,7 +122,8 @@ void Ledger::ask_again_or_not() {
   }
   store_->ask_again(who_);
   const std::string again =
-      text + "; oracle.ask_again is true: they are asked for again, which may be billed again";
+      fmt::format("{}; {}.ask_again is true: they are asked for again, which may be billed again",
+                  text, options_.section);
   store_->event("asked again", again);
   progress_.say(again);
 }
@@ -135,8 +139,8 @@ void Ledger::require_none_refused(Asking& asking) {
   fail(
       "oracle {}: {} of the clips to ask about were answered unusably before, the first on {}: {}; "
       "they count as spent (price {:g}). Mend the teacher, then repeat the command with --set "
-      "oracle.ask_again=true: it asks again, which may be billed again",
-      who_.oracle, refused.size(), refused[0].refused, refused[0].reason, price);
+      "{}.ask_again=true: it asks again, which may be billed again",
+      who_.oracle, refused.size(), refused[0].refused, refused[0].reason, price, options_.section);
 }
 
 std::vector<StoredRefusal> Ledger::refusals(const Sent& sent, const std::string& reason) const {
@@ -207,8 +211,9 @@ void Ledger::buy(Asking& asking) {
     const auto may_be_sent = [&](const Store::Request& request) {
       return !oracle_->holds(request.key) && !asking.tried.contains(request.key);
     };
+    const bool anew = std::exchange(asking.withdrawn, false);
     // Another process asked for some of them meanwhile, and has no answer yet.
-    if (std::none_of(open.begin(), open.end(), may_be_sent)) break;
+    if (!anew && std::none_of(open.begin(), open.end(), may_be_sent)) break;
   }
   const std::set<std::string_view> taken = clips_in(open);
   for (const size_t row : asking.missing) {
@@ -227,6 +232,20 @@ std::vector<Store::Request> Ledger::open_requests_of(Asking& asking) {
     return std::none_of(request.clips.begin(), request.clips.end(), misses);
   });
   return requests;
+}
+
+void Ledger::rank_again(const ClipRefs& clips, const std::vector<AskedFor>& why) {
+  expect(why.size() == clips.size(), "each clip that is ranked has a reason");
+  std::map<std::string, std::string> request_of;  // by clip; of people one clip is a request
+  for (const Store::Request& request : store_->open_requests(who_)) {
+    if (request.clips.size() == 1) request_of[request.clips.front()] = request.key;
+  }
+  std::vector<OracleRequest> requests;
+  for (size_t i = 0; i < clips.size(); ++i) {
+    const auto found = request_of.find(clips[i]->key());
+    if (found != request_of.end()) requests.push_back({found->second, {*clips[i]}, {}, {why[i]}});
+  }
+  oracle_->rank_again(requests);
 }
 
 // What was cut off, as it was. Returns whether there was any.
@@ -270,12 +289,7 @@ void Ledger::send_new(Asking& asking, const std::vector<Store::Request>& open) {
   }
   if (rows.empty()) return;
   if (!traits_.frames) {
-    // People answer clip by clip: what one is asked about does not wait for the others.
-    const auto size = static_cast<size_t>(traits_.people ? 1 : options_.batch_size);
-    for (size_t first = 0; first < rows.size(); first += size) {
-      const size_t last = std::min(first + size, rows.size());
-      send_some(asking, {rows.begin() + first, rows.begin() + last}, {});
-    }
+    for (const std::vector<size_t>& some : in_requests(asking, rows)) send_some(asking, some, {});
     return;
   }
   EvaluationBatches batches(clips_.reader, std::move(clips), clips_.classes.size(),
@@ -287,6 +301,28 @@ void Ledger::send_new(Asking& asking, const std::vector<Store::Request>& open) {
     }
     send_some(asking, some, batch->clips);
   }
+}
+
+// People answer clip by clip, or video by video: what one is asked about does not wait for the
+// others.
+std::vector<std::vector<size_t>> Ledger::in_requests(const Asking& asking,
+                                                     const std::vector<size_t>& rows) const {
+  std::vector<std::vector<size_t>> requests;
+  if (traits_.by_video) {
+    std::map<std::string, size_t> of_video;
+    for (const size_t row : rows) {
+      const auto [at, fresh] = of_video.try_emplace(asking.clips[row]->video, requests.size());
+      if (fresh) requests.emplace_back();
+      requests[at->second].push_back(row);
+    }
+    return requests;
+  }
+  const auto size = static_cast<size_t>(traits_.people ? 1 : options_.batch_size);
+  for (size_t first = 0; first < rows.size(); first += size) {
+    const size_t last = std::min(first + size, rows.size());
+    requests.emplace_back(rows.begin() + first, rows.begin() + last);
+  }
+  return requests;
 }
 
 // `frames`: those of the rows, or undefined.
@@ -363,6 +399,10 @@ void Ledger::take(Asking& asking, const OracleReply& reply) {
       store_->give_up(reply.key);  // asked for anew with the batch_size of the next start
       oracle_->settle(reply.key);
       throw TooLarge(reply.remark);
+    case OracleReply::Outcome::withdrawn:
+      store_->give_up(reply.key);
+      asking.withdrawn = true;
+      return oracle_->settle(reply.key);
     case OracleReply::Outcome::unusable:
       if (traits_.people) return leave_out(reply.key, *sent, reply.remark);
       refuse(reply.key, *sent, reply.remark);
@@ -400,7 +440,13 @@ void Ledger::store_answers(const OracleReply& reply, const Sent& sent) {
          "a reply has a row for each clip of its request");
   std::vector<StoredAnswer> good;
   Sent bad;
+  Sent unsaid;
+  const std::set<int64_t> left_out(reply.left_out.begin(), reply.left_out.end());
   for (size_t i = 0; i < sent.keys.size(); ++i) {
+    if (left_out.contains(static_cast<int64_t>(i))) {
+      unsaid.keys.push_back(sent.keys[i]);
+      continue;
+    }
     const double* row =
         answers.const_data_ptr<double>() + static_cast<int64_t>(i) * answers.size(1);
     const std::vector<double> probabilities(row, row + answers.size(1));
@@ -413,7 +459,7 @@ void Ledger::store_answers(const OracleReply& reply, const Sent& sent) {
     }
   }
   if (!bad.keys.empty()) refuse_not_finite(reply, good, bad);
-  store_->put_answers(good, reply.key, {});
+  store_->put_answers(good, reply.key, refusals(unsaid, "left out"));
   oracle_->settle(reply.key);
   if (traits_.requests) progress_.step(done_ += std::ssize(sent.keys));
 }
@@ -427,8 +473,9 @@ void Ledger::refuse(const std::string& request, const Sent& sent, const std::str
   if (!traits_.bills_unusable) fail("{}; repeat the command: it asks for these clips anew", reason);
   fail("{}; the {} answers were probably billed and count as spent (price {:g}). Once the teacher "
        "is "
-       "mended: --set oracle.ask_again=true",
-       reason, sent.keys.size(), options_.price * static_cast<double>(sent.keys.size()));
+       "mended: --set {}.ask_again=true",
+       reason, sent.keys.size(), options_.price * static_cast<double>(sent.keys.size()),
+       options_.section);
 }
 
 void Ledger::refuse_not_finite(const OracleReply& reply, const std::vector<StoredAnswer>& good,
@@ -450,8 +497,8 @@ void Ledger::refuse_not_finite(const OracleReply& reply, const std::vector<Store
   }
   fail("{}, these count as spent (price {:g}). Look at the teacher (it gets values in [-1, 1]); "
        "once "
-       "it is mended: --set oracle.ask_again=true",
-       text, options_.price * static_cast<double>(bad.keys.size()));
+       "it is mended: --set {}.ask_again=true",
+       text, options_.price * static_cast<double>(bad.keys.size()), options_.section);
 }
 
 }  // namespace distal

@@ -47,7 +47,12 @@ class Ledger final : public AnswerSource {
   /// answer and is not asked about again.
   Answers ask(const ClipRefs& clips, const std::vector<AskedFor>& why) override;
   using AnswerSource::ask;
+  std::vector<PersonTime> person_times(const ClipRefs& clips) override {
+    return oracle_->person_times(clips);
+  }
 
+  bool shows_why() const override { return traits_.people; }
+  void rank_again(const ClipRefs& clips, const std::vector<AskedFor>& why) override;
   bool is_teacher() const override { return traits_.soft; }
   double price() const override { return options_.price; }
   Answerer answerer() const override { return who_; }
@@ -70,6 +75,8 @@ class Ledger final : public AnswerSource {
   bool send_again(Asking& asking, const std::vector<Store::Request>& open);
   void send_one_again(Asking& asking, const Store::Request& request);
   void send_new(Asking& asking, const std::vector<Store::Request>& open);
+  std::vector<std::vector<size_t>> in_requests(const Asking& asking,
+                                               const std::vector<size_t>& rows) const;
   void send_some(Asking& asking, const std::vector<size_t>& rows, const torch::Tensor& frames);
   void send(const std::string& key, Sent sent, const torch::Tensor& frames,
             std::vector<AskedFor> why = {});

@@ -63,7 +63,8 @@ std::vector<std::string> given(const Kind& kind, OptionVisitor& reader,
 
 // An option of another kind has no effect. What it is by default may stand there, since recipes
 // that were resolved by earlier versions list the options of every kind.
-void refuse_options_of_others(OptionVisitor& reader, const std::string& chosen) {
+void refuse_options_of_others(OptionVisitor& reader, const std::string& section,
+                              const std::string& chosen) {
   std::set<std::string> own;
   for (const Kind& kind : catalogue<Oracle>()) {
     if (kind.name != chosen) continue;
@@ -77,14 +78,16 @@ void refuse_options_of_others(OptionVisitor& reader, const std::string& chosen) 
   if (kinds_of.empty()) return;
   const auto& [name, kinds] = *kinds_of.begin();
   throw UsageError(fmt::format(
-      "{0}: oracle.{1} has no effect with oracle.kind = {2}; it belongs to {3}: leave it out, or "
-      "set the whole section (--set 'oracle={{kind: {2}}}')",
-      reader.place(), name, chosen, fmt::join(kinds, ", ")));
+      "{0}: {4}.{1} has no effect with {4}.kind = {2}; it belongs to {3}: leave it out, or "
+      "set the whole section (--set '{4}={{kind: {2}}}')",
+      reader.place(), name, chosen, fmt::join(kinds, ", "), section));
 }
 
 }  // namespace
 
-OracleOptions::OracleOptions() : kind("truth") { kind.method = make<Oracle>("truth"); }
+OracleOptions::OracleOptions(std::string section) : section(std::move(section)), kind("truth") {
+  kind.method = make<Oracle>("truth");
+}
 
 void OracleOptions::visit(OptionVisitor& v) const {
   kind.visit_name(
@@ -94,13 +97,24 @@ void OracleOptions::visit(OptionVisitor& v) const {
   v("ask_again", ask_again,
     "asks again about clips whose answers were unusable and count as spent; a new answer may be "
     "billed again");
-  if (!v.place().empty()) refuse_options_of_others(v, kind.name);  // a reader
-  kind.visit_options(v);                                           // last: it closes the section
+  if (!v.place().empty()) refuse_options_of_others(v, section, kind.name);  // a reader
+  kind.visit_options(v);  // last: it closes the section
 }
 
 std::string OracleOptions::identity() const {
   return fmt::format("{}, {}, price {}, {}", kind.name, kind->line(), price,
                      kind->answer_options());
+}
+
+// A kind says what is missing as if it were the recipe's one oracle.
+std::string OracleOptions::missing() const {
+  const std::string_view usual = "oracle.";
+  std::string text = kind->missing();
+  for (size_t at = 0; (at = text.find(usual, at)) != std::string::npos;) {
+    text.replace(at, usual.size() - 1, section);
+    at += section.size() + 1;
+  }
+  return text;
 }
 
 std::string kinds_with(const std::function<bool(const OracleTraits&)>& wanted) {

@@ -38,6 +38,13 @@ struct OracleTraits {
   bool foreign_code = false;  // executes a program that somebody else wrote
   bool people = false;        // persons answer: labels that no list holds, days later; one clip a
                               // request; a clip that they leave out is not learned from
+  // of people: a round goes on when this share (0, 1] of what it asks is answered, without the rest
+  double share = 1;
+  // of people: after so many more answers, what is still open of a round is ranked again; 0: never
+  int64_t rank_again = 0;
+  // of people: a request holds all clips of one video that are asked about, and one answer labels
+  // them
+  bool by_video = false;
 };
 
 /// Clips that are asked about at once.
@@ -54,12 +61,14 @@ struct OracleReply {
   enum class Outcome {
     answered,   // `answers` holds one row for each clip
     too_large,  // nothing was done for that many clips: ask in smaller requests
+    withdrawn,  // nobody waits for it any more: as if it had never been sent
     unusable    // it was worked on, but the answer cannot be used; of people: they left it out
   };
   std::string key;
   Outcome outcome = Outcome::answered;
   torch::Tensor answers;  // float32 [N, K] probabilities that sum to 1; NaN rows: not finite
   std::string remark;     // answered: the first value that is not finite, or empty. Else the reason
+  std::vector<int64_t> left_out;  // answered, of people: rows of clips that they said nothing about
 };
 
 /// How long to wait for replies.
@@ -86,6 +95,11 @@ class OpenOracle {
   virtual bool holds(const std::string& key) const = 0;
   /// The reply is stored, or nobody wants it: it need not come again in the next process.
   virtual void settle(const std::string& key) {}
+  /// Of each clip, where people answer; empty: nobody's time is asked for.
+  virtual std::vector<PersonTime> person_times(const ClipRefs&) { return {}; }
+  /// Requests that it holds, in the order in which they are to be answered from now on, with new
+  /// reasons. An oracle that shows nobody its requests does nothing.
+  virtual void rank_again(const std::vector<OracleRequest>& requests) {}
   /// What tells one oracle of its kind from another: hash of weights or lists, name and version.
   virtual std::string version() const = 0;
 };
@@ -124,6 +138,9 @@ class Oracle {
   virtual OracleTraits traits() const = 0;
   /// Which option is missing, and an example; empty: none.
   virtual std::string missing() const { return ""; }
+  /// Which options contradict each other or the names of the classes (empty: those of the lists),
+  /// with the fix; empty: none.
+  virtual std::string contradiction(const std::vector<std::string>& classes) const { return ""; }
   /// Who answers, as far as the options say: kind and place, for the report and for comparisons.
   virtual std::string line() const = 0;
   /// Those of its options that change answers, as text: part of the version of every answer.
@@ -131,6 +148,9 @@ class Oracle {
   /// The program that it executes, with OracleTraits::foreign_code: "a.pt is TorchScript, a
   /// program".
   virtual std::string program() const { return ""; }
+  /// Seconds of people's time that are assumed for what is asked about a clip of that length,
+  /// before anybody has answered.
+  virtual double person_seconds(double clip_seconds) const { return 0; }
   /// What belongs before each use: that it executes a program. Empty: nothing.
   virtual std::string warning() const { return ""; }
   /// How it wants its clips; absent: as the study says. Throws Error as the file's reader does.
@@ -142,15 +162,17 @@ class Oracle {
   virtual OpenedOracle open(const OracleSetup& setup) const = 0;
 };
 
-/// The section `oracle` of a recipe: `{kind: http, url: ..., price: 2}`. The options of the kind
-/// stand beside those that every kind has.
+/// One oracle of a recipe: `{kind: http, url: ..., price: 2}`. The options of the kind stand beside
+/// those that every kind has. The section `oracle` may name two (oracle_recipe.h).
 struct OracleOptions {
+  std::string section = "oracle";  // of the recipe, for messages
   Choice<Oracle> kind;
   double price = 0;        // money an answer costs
   int64_t batch_size = 8;  // clips per request
   bool ask_again = false;  // asks anew for what was answered unusably in an earlier start
 
-  OracleOptions();  // the labels of the lists (kind `truth`)
+  OracleOptions() : OracleOptions("oracle") {}  // the labels of the lists (kind `truth`)
+  explicit OracleOptions(std::string section);
   /// A reader refuses an option of another kind, unless it has that kind's default.
   void visit(OptionVisitor& v) const;
   bool operator==(const OracleOptions&) const = default;
@@ -159,6 +181,8 @@ struct OracleOptions {
   bool free_at_hand() const { return is_teacher() && kind->traits().at_hand && price == 0; }
   /// What results depend on, one line: kind, place, price and the options that change answers.
   std::string identity() const;
+  /// Which option is missing, by its name in the recipe, and an example; empty: none.
+  std::string missing() const;
 };
 
 /// The kinds with such traits, for messages: "teacher, model or torchscript". Those that are

@@ -16,23 +16,28 @@ constexpr const char* kOneClass = "only one class was said, so nothing tells agr
 // counts[i][k]: how many said class k of item i. Items nobody answered are not there.
 using Counts = std::vector<std::vector<double>>;
 
+// A value that so many items have.
+struct OfItems {
+  double value = 0;
+  double items = 1;
+};
+
 void require_class(int64_t label, int64_t classes) {
   expect(label >= 0 && label < classes, "an answer's class is one of the classes");
 }
 
-Counts counts_of(const std::vector<Said>& said, int64_t classes) {
-  std::map<int64_t, std::vector<double>> counts;
-  std::set<std::pair<int64_t, int64_t>> seen;
+Counts counts_of(std::vector<Said> said, int64_t classes) {
+  std::ranges::sort(said, {}, [](const Said& one) { return std::pair(one.item, one.person); });
+  Counts rows;
+  const Said* before = nullptr;
   for (const Said& one : said) {
     require_class(one.label, classes);
-    expect(seen.emplace(one.item, one.person).second, "a person answers an item once");
-    auto& row = counts[one.item];
-    row.resize(static_cast<size_t>(classes));
-    ++row[static_cast<size_t>(one.label)];
+    const bool same = before != nullptr && before->item == one.item;
+    expect(!same || before->person != one.person, "a person answers an item once");
+    if (!same) rows.emplace_back(static_cast<size_t>(classes));
+    ++rows.back()[static_cast<size_t>(one.label)];
+    before = &one;
   }
-  Counts rows;
-  rows.reserve(counts.size());
-  for (auto& [item, row] : counts) rows.push_back(std::move(row));
   return rows;
 }
 
@@ -68,11 +73,15 @@ void set_interval(Agreement& agreement, double error, double critical) {
 }
 
 // Of n values that each item gives for the coefficient, whose mean is `centre`.
-void set_interval_of_items(Agreement& agreement, const std::vector<double>& values, double centre) {
-  const auto n = static_cast<double>(values.size());
-  if (n < 2) return;
+void set_interval_of_items(Agreement& agreement, const std::vector<OfItems>& values,
+                           double centre) {
+  double n = 0;
   double squares = 0;
-  for (const double value : values) squares += (value - centre) * (value - centre);
+  for (const auto& [value, items] : values) {
+    n += items;
+    squares += items * (value - centre) * (value - centre);
+  }
+  if (n < 2) return;
   set_interval(agreement, std::sqrt(squares / (n * (n - 1))), student_t_critical(0.05, n - 1));
 }
 
@@ -142,13 +151,14 @@ Agreement kappa_of(const PairTable& table) {
   return agreement;
 }
 
-// Mean share of each class over items, an item weighing 1.
-std::vector<double> mean_shares(const Counts& counts, int64_t classes) {
-  std::vector<double> shares(static_cast<size_t>(classes));
+// Mean share of each class over `items`, an item weighing 1.
+std::vector<double> mean_shares(const Counts& counts, const std::vector<double>& alone,
+                                double items) {
+  std::vector<double> shares(alone.size());
+  for (size_t k = 0; k < alone.size(); ++k) shares[k] = alone[k] / items;
   for (const auto& row : counts) {
     const double answers = sum_of(row);
-    for (size_t k = 0; k < row.size(); ++k)
-      shares[k] += row[k] / answers / static_cast<double>(counts.size());
+    for (size_t k = 0; k < row.size(); ++k) shares[k] += row[k] / answers / items;
   }
   return shares;
 }
@@ -182,18 +192,21 @@ Agreement cohen_kappa(const std::vector<Said>& said, int64_t one, int64_t other,
   return kappa_of(table);
 }
 
-Agreement fleiss_kappa(const std::vector<Said>& said, int64_t classes) {
+Agreement fleiss_kappa(const std::vector<Said>& said, int64_t classes,
+                       const std::vector<int64_t>& others) {
   const Counts counts = counts_of(said, classes);
+  std::vector<double> alone(others.begin(), others.end());
+  alone.resize(static_cast<size_t>(classes));
   Agreement agreement;
   count_answers(agreement, counts);
-  const std::vector<double> shares = mean_shares(counts, classes);
+  const double all = static_cast<double>(counts.size()) + sum_of(alone);
+  const std::vector<double> shares = mean_shares(counts, alone, all);
   if (agreement.items == 0)
     agreement.unknown = kNoOverlap;
   else if (one_class_only(shares))
     agreement.unknown = kOneClass;
   if (!agreement.unknown.empty()) return agreement;
   const auto rated = static_cast<double>(agreement.items);
-  const auto all = static_cast<double>(counts.size());
   double observed = 0;
   for (const auto& row : counts) {
     const double answers = sum_of(row);
@@ -201,7 +214,8 @@ Agreement fleiss_kappa(const std::vector<Said>& said, int64_t classes) {
   }
   const double expected = product(shares, shares);
   set_value(agreement, observed, expected);
-  std::vector<double> values;
+  const double rest = 2 * (1 - *agreement.value) / (1 - expected);
+  std::vector<OfItems> values;
   for (const auto& row : counts) {
     const double answers = sum_of(row);
     const double own =
@@ -209,8 +223,10 @@ Agreement fleiss_kappa(const std::vector<Said>& said, int64_t classes) {
                     : all / rated * (pairs_that_agree(row) / (answers * (answers - 1)) - expected) /
                           (1 - expected);
     const double chance = product(row, shares) / answers;
-    values.push_back(own - 2 * (1 - *agreement.value) * (chance - expected) / (1 - expected));
+    values.push_back({own - rest * (chance - expected)});
   }
+  for (size_t k = 0; k < alone.size(); ++k)
+    values.push_back({-rest * (shares[k] - expected), alone[k]});
   set_interval_of_items(agreement, values, *agreement.value);
   return agreement;
 }
@@ -240,14 +256,14 @@ Agreement krippendorff_alpha(const std::vector<Said>& said, int64_t classes) {
   const double expected = product(shares, shares);
   set_value(agreement, (1 - 1 / answers) * pairable + 1 / answers, expected);
   const double uncorrected = (pairable - expected) / (1 - expected);
-  std::vector<double> values;
+  std::vector<OfItems> values;
   for (const auto& row : counts) {
     const double more = (sum_of(row) - mean) / mean;
     const double own =
         pairs_that_agree(row) / (mean * (sum_of(row) - 1)) - agreement.observed * more;
     const double chance = product(row, shares) / mean - expected * more;
-    values.push_back((own - expected) / (1 - expected) -
-                     2 * (1 - uncorrected) * (chance - expected) / (1 - expected));
+    values.push_back({(own - expected) / (1 - expected) -
+                      2 * (1 - uncorrected) * (chance - expected) / (1 - expected)});
   }
   set_interval_of_items(agreement, values, uncorrected);
   return agreement;

@@ -46,8 +46,10 @@ Agreement cohen_kappa(const std::vector<Said>& said, int64_t one, int64_t other,
 /// Reliability", 4th edition, 2014, chapter 2. Items with one answer count for the shares of
 /// classes alone. Interval by Student's t and the variance of K. L. Gwet, "Large-Sample Variance of
 /// Fleiss Generalized Kappa", Educational and Psychological Measurement 81(4), 2021. Not known as
-/// above.
-Agreement fleiss_kappa(const std::vector<Said>& said, int64_t classes);
+/// above. `others` [classes] or empty: how often each class was said of further items, which have
+/// one answer each.
+Agreement fleiss_kappa(const std::vector<Said>& said, int64_t classes,
+                       const std::vector<int64_t>& others = {});
 
 /// Several persons, answers may be missing. K. Krippendorff, "Computing Krippendorff's
 /// Alpha-Reliability", 2011, nominal data; items with one answer take no part. Interval by

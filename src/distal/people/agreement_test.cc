@@ -111,6 +111,22 @@ TEST(FleissKappa, TakesItemsOfDifferentNumbersOfAnswers) {
   EXPECT_EQ(kappa.answers, 40);
 }
 
+TEST(FleissKappa, TakesItemsWithOneAnswerByTheirClassesAlone) {
+  std::vector<Said> all = said_of(kObservers);
+  const std::vector<int64_t> others = {4, 0, 2, 1, 0};
+  const Agreement counted = fleiss_kappa(all, 5, others);
+  int64_t item = 1000;
+  for (int64_t k = 0; k < std::ssize(others); ++k) {
+    for (int64_t n = 0; n < others[k]; ++n) all.push_back({item++, 0, k});
+  }
+  const Agreement listed = fleiss_kappa(all, 5);
+  EXPECT_NEAR(*counted.value, *listed.value, 1e-12);
+  EXPECT_NEAR(counted.interval->low, listed.interval->low, 1e-12);
+  EXPECT_NEAR(counted.interval->high, listed.interval->high, 1e-12);
+  EXPECT_EQ(counted.items, listed.items);
+  EXPECT_GT(std::abs(*counted.value - *fleiss_kappa(said_of(kObservers), 5).value), 1e-3);
+}
+
 TEST(KrippendorffAlpha, IsThatOfTheWorkedExample) {
   // Krippendorff prints .743; PyPI's krippendorff 0.8 gives .743421052631579.
   const auto alpha = krippendorff_alpha(said_of(kObservers), 5);

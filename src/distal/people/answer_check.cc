@@ -13,6 +13,7 @@ namespace {
 constexpr int64_t kClockError = 3'600'000;     // ms that clocks may differ
 constexpr double kMostAnswerSeconds = 86'400;  // a day
 constexpr double kRounding = 1e-3;  // s: times go through text and frames; keys of clips have ms
+constexpr double kShownSecond = 1;  // s: players show whole seconds of a recording
 constexpr size_t kClassesShown = 12;
 
 std::string named_classes(const std::vector<std::string>& classes) {
@@ -116,7 +117,7 @@ bool AnswerCheck::ranges_hold(const GivenAnswer& answer, const AskedItem& item) 
              "let it end after it starts");
       return false;
     }
-    if (range.start_s < item.start_s - kRounding || range.end_s > item.end_s + kRounding) {
+    if (range.start_s < item.start_s - kRounding || range.end_s > item.end_s + kShownSecond) {
       refuse(answer.place,
              fmt::format("a range from {} to {} s reaches out of the clip, {} to {} s",
                          range.start_s, range.end_s, item.start_s, item.end_s),

@@ -73,10 +73,11 @@ struct GivenAnswers {
 };
 
 /// Reads answers back. A row (csv), an annotation (label-studio) or a task (cvat) is taken or
-/// refused by itself: a clip nobody asked about; one that this person has answered above; a class
-/// that is none; a time that is none, lies before the question was asked (`asked_ms`) or in the
-/// future; seconds that are none; a range that is empty or reaches out of the clip; nobody's name.
-/// Rows may stand in any order.
+/// refused by itself; rows of one person about one item of kind `ranges` are one answer, which is
+/// taken whole or refused: a clip nobody asked about; one that this person has answered above; a
+/// class that is none; a time that is none, lies before the question was asked (`asked_ms`) or in
+/// the future; seconds that are none; a range that is empty or reaches out of the clip, behind its
+/// end by more than the second that players round to; nobody's name. Rows may stand in any order.
 ///   label-studio: JSON and JSON-MIN. A person is the e-mail address in completed_by, or the number
 /// there. was_cancelled is `skipped`; JSON-MIN does not have such annotations. cvat: "CVAT for
 /// video 1.1" and "for images 1.1" of a task or a project; who is the assignee, when is the last

@@ -276,19 +276,21 @@ TEST(CsvAnswers, WhatIsNoSuchFileIsRefused) {
               HasSubstr("a quote opens here"));
 }
 
-TEST(CsvAnswers, ARangeThatIsNoneCostsItsRowAlone) {
+TEST(CsvAnswers, ARangeThatIsNoneCostsTheAnswerItBelongsTo) {
   const std::string header = "clip,class,person,range_start_s,range_end_s\n";
   const auto read =
       read_answers("csv",
                    header + kA + ",cut,kim,1,2\n" + kA + ",cut,kim,5,5\n" + kA + ",sow,kim,6,7\n" +
-                       kA + ",rest,kim,9,4000\n" + kA + ",rest,kim,8,9\n" + kA + ",rest,kim,,\n",
+                       kA + ",rest,kim,9,4000\n" + kA + ",rest,kim,8,9\n" + kA + ",rest,kim,,\n" +
+                       kA + ",cut,lee,8,3600.5\n" + kC + ",cut,kim,1,2\n",
                    "f", long_videos());
   EXPECT_THAT(said(read.answers),
-              ElementsAre(kA + " kim  [1.0000 2.0000 cut] [8.0000 9.0000 rest]"));
+              ElementsAre(kA + " lee  [8.0000 3600.5000 cut]", kC + " kim  [1.0000 2.0000 cut]"));
   EXPECT_THAT(refused(read),
               ElementsAre(StartsWith("f:3: a range from 5 to 5 s"), StartsWith("f:4: 'sow' is no"),
                           StartsWith("f:5: a range from 9 to 4000 s reaches out of the clip"),
-                          StartsWith("f:7: a range without a number where it")));
+                          StartsWith("f:7: a range without a number where it"),
+                          StartsWith("f:2: the other ranges of an answer whose row f:3 is")));
 }
 
 // Label Studio

@@ -149,6 +149,14 @@ std::vector<MajorityVote> majority_votes(const std::vector<Said>& said, int64_t 
   return all;
 }
 
+std::vector<double> label_of(const MajorityVote& vote) {
+  expect(!vote.winners.empty(), "a vote that somebody took part in");
+  std::vector<double> label(vote.votes.size());
+  for (const int64_t winner : vote.winners)
+    label[static_cast<size_t>(winner)] = 1.0 / static_cast<double>(vote.winners.size());
+  return label;
+}
+
 int64_t Consensus::label(int64_t item) const {
   const auto at = static_cast<size_t>(item);
   if (majority.at(at).winners.empty()) return -1;

@@ -21,6 +21,10 @@ struct MajorityVote {
 std::vector<MajorityVote> majority_votes(const std::vector<Said>& said, int64_t items,
                                          int64_t classes);
 
+/// What a student learns from an item: [K], the winners of its vote alike. Not for one without
+/// answers.
+std::vector<double> label_of(const MajorityVote& vote);
+
 struct ConsensusOptions {
   /// Answers a row of a person's confusion matrix has before the first: `spread` in each cell, and
   /// `right` more where class and answer agree. Few answers of a person change little then, and no

@@ -44,6 +44,18 @@ double assumed_seconds(double clip_seconds) {
   return clip_seconds + kDecisionSeconds;
 }
 
+PeoplePace people_pace(const std::vector<TimedClip>& answers) {
+  std::vector<double> factors;
+  for (const TimedClip& answer : answers)
+    factors.push_back(answer.seconds / assumed_seconds(answer.clip_seconds));
+  const std::vector<double> timed = last_timed(factors);
+  PeoplePace pace;
+  pace.timed = std::ssize(timed);
+  pace.measured = pace.timed >= kFewestTimedAnswers;
+  if (pace.measured) pace.factor = share_below(timed, 0.5);
+  return pace;
+}
+
 TimeLeft time_left(const std::vector<double>& seconds, int64_t answers_left, double assumed_each) {
   expect(answers_left >= 0 && std::isfinite(assumed_each) && assumed_each > 0,
          "answers left and seconds assumed for each");

@@ -16,6 +16,22 @@ inline constexpr int64_t kTimedAnswers = 50;
 /// seconds go to the decision and the key. A clip of unknown or endless length takes ten seconds.
 double assumed_seconds(double clip_seconds);
 
+/// How people's seconds compare with those that are assumed, whatever the length of a clip.
+struct PeoplePace {
+  double factor = 1;      // median of seconds / assumed_seconds(), or 1: assumed
+  int64_t timed = 0;      // answers behind it
+  bool measured = false;  // false: what is assumed counts
+  double seconds(double clip_seconds) const { return factor * assumed_seconds(clip_seconds); }
+};
+
+struct TimedClip {
+  double clip_seconds = 0;  // length of the clip
+  double seconds = 0;       // of a person's time for an answer about it
+};
+
+/// Of answers in the order they were given; which of them count: as for time_left().
+PeoplePace people_pace(const std::vector<TimedClip>& answers);
+
 struct TimeLeft {
   double seconds_each = 0;  // median of the answers, or what is assumed
   double minutes = 0;       // of one person's time, for the answers that are left

@@ -54,6 +54,17 @@ TEST(TimeLeftTest, LongTimesAreHours) {
   EXPECT_THAT(time_left({}, 2, 10).text(), HasSubstr("less than a minute"));
 }
 
+TEST(PeoplePaceTest, IsOneFactorForClipsOfEveryLength) {
+  // Clips of 4 and of 16 seconds: 8 and 20 are assumed.
+  EXPECT_EQ(people_pace({{4, 4}, {16, 10}, {4, 4}, {16, 10}}).factor, 1) << "four say little";
+  const auto pace = people_pace({{4, 4}, {16, 10}, {4, 4}, {16, 10}, {4, 4000}});
+  EXPECT_TRUE(pace.measured);
+  EXPECT_EQ(pace.timed, 5);
+  EXPECT_EQ(pace.factor, 0.5) << "a break does not move the median";
+  EXPECT_EQ(pace.seconds(4), 4);
+  EXPECT_EQ(pace.seconds(26), 15);
+}
+
 TEST(AssumedSeconds, IsTheClipOnceAndFourMore) {
   EXPECT_EQ(assumed_seconds(8), 12);
   EXPECT_EQ(assumed_seconds(std::numeric_limits<double>::infinity()), 10);

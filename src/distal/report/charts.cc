@@ -6,29 +6,11 @@
 
 #include <fmt/format.h>
 
+#include "distal/report/chart_parts.h"
 #include "distal/report/html.h"
 
 namespace distal {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-struct Extent {
-  double low = kInfinity;
-  double high = -kInfinity;
-  void add(double value) {
-    if (!std::isfinite(value)) return;
-    low = std::min(low, value);
-    high = std::max(high, value);
-  }
-  bool empty() const { return low > high; }
-};
-
-std::string share_tick(double value, int decimals, bool sign) {
-  const std::string size = fmt::format("{:.{}f}", std::abs(value) * 100, decimals);
-  if (std::abs(value) < 1e-12) return "0";
-  return (value < 0 ? "−" : sign ? "+" : "") + size;
-}
 
 std::vector<CurvePoint> finite(const std::vector<CurvePoint>& points) {
   std::vector<CurvePoint> out;
@@ -36,26 +18,6 @@ std::vector<CurvePoint> finite(const std::vector<CurvePoint>& points) {
     if (std::isfinite(p.x) && std::isfinite(p.y)) out.push_back(p);
   }
   return out;
-}
-
-std::string axes(const Scale& x, const Scale& y, const std::string& x_title,
-                 const std::string& y_title) {
-  std::string out = "<g class=\"axes\">";
-  const int decimals = tick_decimals(y, 100);
-  for (const double tick : y.ticks) {
-    out += svg::line(x.from_px, y(tick), x.to_px, y(tick), "grid");
-    out += svg::text(x.from_px - 8, y(tick) + 4, share_tick(tick, decimals, false), "end");
-  }
-  const int x_decimals = tick_decimals(x);
-  for (const double tick : x.ticks) {
-    out += svg::line(x(tick), y.from_px, x(tick), y.from_px + 4, "tick");
-    out += svg::text(x(tick), y.from_px + 19, number(tick, x_decimals), "middle");
-  }
-  out += svg::line(x.from_px, y.from_px, x.to_px, y.from_px, "base");
-  out += x_title.empty()
-             ? ""
-             : svg::text((x.from_px + x.to_px) / 2, y.from_px + 40, x_title, "middle", "title");
-  return out + svg::text(0, 12, y_title, "start", "title") + "</g>";
 }
 
 std::string band(const std::vector<CurvePoint>& points, const Scale& x, const Scale& y) {
@@ -277,7 +239,7 @@ std::string heat_map(const std::vector<std::vector<int64_t>>& counts,
                           i == j ? "cell hitting" : "cell", 0.05 + 0.95 * share);
       if (written && count > 0)
         body += svg::text(x + side / 2 - 0.75, y + side / 2 + 4, number(static_cast<double>(count)),
-                          "middle", share > 0.45 ? "count dark" : "count");
+                          "middle", std::string("count ") + shade_depth(0.05 + 0.95 * share));
       body += "</g>";
     }
     const double x = left + side * (static_cast<double>(i) + 0.5) + 3;

@@ -121,7 +121,7 @@ double wall_until(const Results& results, const Trial& trial, size_t round) {
 }
 
 Outcome outcome(const Results& results, const ArmView& arm, size_t round) {
-  std::vector<double> right, answers, watched, wall;
+  std::vector<double> right, answers, watched, wall, spent;
   for (const auto* trial : arm.trials) {
     if (round >= trial->rounds.size()) continue;
     const RoundResult& r = trial->rounds[round];
@@ -129,13 +129,15 @@ Outcome outcome(const Results& results, const ArmView& arm, size_t round) {
     answers.push_back(static_cast<double>(r.answers));
     watched.push_back(r.watched_s);
     wall.push_back(wall_until(results, *trial, round));
+    spent.push_back(spent_of(r, results.budget_unit));
   }
   return {&arm,
           static_cast<int64_t>(round),
           estimate(right).mean,
           estimate(answers).mean,
           estimate(watched).mean,
-          estimate(wall).mean};
+          estimate(wall).mean,
+          estimate(spent).mean};
 }
 
 bool known(const Outcome& o) { return finite({o.accuracy, o.answers, o.watched_s, o.wall_s}); }
@@ -198,7 +200,7 @@ std::vector<Comparison> compare_areas(const Summary& summary) {
   };
   const auto by_clip = [&](const Trial& arm, const Trial& twin) {
     const auto [a, b, from, to] = common_budget(summary, arm, twin);
-    std::vector<double> clips(summary.results->test_videos.size(), 0);
+    std::vector<double> clips(summary.results->test_groups.size(), 0);
     return add_areas(clips, arm, a, from, to, 1) && add_areas(clips, twin, b, from, to, -1)
                ? clips
                : std::vector<double>();

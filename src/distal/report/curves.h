@@ -52,6 +52,7 @@ struct Outcome {
   double answers = 0;
   double watched_s = 0;  // s of video
   double wall_s = 0;     // s of computing and asking
+  double spent = 0;      // of the budget, in its unit
 };
 /// Of every arm after each of its rounds. Arms that begin alike share their first student, whose
 /// training is measured once: each of them is charged for it.

@@ -46,7 +46,7 @@ Trial trial(const std::string& arm, int64_t seed, bool control,
 Results three_arms(int64_t seeds = 4) {
   Results results;
   for (int64_t clip = 0; clip < 1000; ++clip)
-    results.test_videos.push_back(std::to_string(clip % 50));
+    results.test_groups.push_back(std::to_string(clip % 50));
   for (int64_t seed = 0; seed < seeds; ++seed) {
     const double level = 0.2 * static_cast<double>(seed);
     const double jitter = seed % 2 == 0 ? 0.001 : -0.001;
@@ -178,9 +178,9 @@ TEST(Curves, ComparesAreasSeedBySeed) {
 
 TEST(Curves, AnAreaGainedInOneTestGroupIsNotShownForOthers) {
   Results results = three_arms();
-  for (auto& name : results.test_videos) name = "the rest";
+  for (auto& name : results.test_groups) name = "the rest";
   for (size_t group = 0; group < 20; ++group)
-    results.test_videos[980 + group] = std::to_string(group);
+    results.test_groups[980 + group] = std::to_string(group);
   const Summary summary(results);
   EXPECT_EQ(compare_areas(summary)[1].finding(), "ahead on this test set");
   for (auto& trial : results.trials) trial.rounds[1].metrics.correct.pop_back();

@@ -12,6 +12,7 @@ namespace distal {
 namespace {
 
 constexpr const char* kDash = "–";
+constexpr size_t kManyColumns = 10;  // from which on they stand closer
 constexpr const char* kReplacement = "\xEF\xBF\xBD";
 
 std::string grouped(std::string digits) {
@@ -98,6 +99,11 @@ std::string p_value(double p) {
   return p < 0.001 ? "< 0.001" : fmt::format("{:.3f}", p);
 }
 
+std::string measured(double value, const std::string& html) {
+  return std::isfinite(value) ? fmt::format("<data value=\"{:.9g}\">{}</data>", value, html)
+                              : fmt::format("<data value=\"\">{}</data>", html);
+}
+
 std::string base64(std::string_view bytes) {
   static constexpr char kAlphabet[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -118,10 +124,19 @@ Table& Table::row(std::vector<std::string> cells, std::string row_class) {
   return *this;
 }
 
+Table& Table::sortable() {
+  sortable_ = true;
+  return *this;
+}
+
 std::string Table::html() const {
-  std::string out = "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"" +
-                    escaped(caption_) + "\"><table><caption><span>" + escaped(caption_) +
-                    "</span></caption><thead><tr>";
+  const std::string caption = escaped(caption_);
+  std::string kind = headings_.size() >= kManyColumns ? "dense" : "plain";
+  if (sortable_) kind += " sortable";
+  std::string out = fmt::format("<div class=\"scroll{}\" role=\"region\" tabindex=\"0\" "
+                                "aria-label=\"{}\"><table class=\"{}\">"
+                                "<caption><span>{}</span></caption><thead><tr>",
+                                sortable_ ? " tall" : "", caption, kind, caption);
   for (const auto& heading : headings_) out += "<th scope=\"col\">" + heading + "</th>";
   out += "</tr></thead><tbody>\n";
   for (const auto& row : rows_) {

@@ -28,6 +28,9 @@ std::string wall_time(double seconds);
 /// 0.0312 -> "0.031", 0.00001 -> "< 0.001".
 std::string p_value(double p);
 
+/// A cell (HTML) that a table sorts by `value`; one that is not finite comes last.
+std::string measured(double value, const std::string& html);
+
 /// RFC 4648 with padding.
 std::string base64(std::string_view bytes);
 
@@ -38,6 +41,9 @@ class Table {
   Table(std::string caption, std::vector<std::string> headings)
       : caption_(std::move(caption)), headings_(std::move(headings)) {}
   Table& row(std::vector<std::string> cells, std::string row_class = "");
+  /// The page's script lets a reader sort the rows by each column: by measured() where a cell has
+  /// one, else by its text. Without a script the rows stand as they were added.
+  Table& sortable();
   bool empty() const { return rows_.empty(); }
   std::string html() const;  // inside a scrolling box; columns after the first are set as numbers
 
@@ -49,6 +55,7 @@ class Table {
   std::string caption_;
   std::vector<std::string> headings_;
   std::vector<Row> rows_;
+  bool sortable_ = false;
 };
 
 }  // namespace distal

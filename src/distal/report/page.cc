@@ -69,7 +69,8 @@ nav a:hover { text-decoration: underline }
 .notes { margin: 1.4rem 0 0; padding: .8rem 1.1rem; border: 1px solid var(--edge);
   border-left: 4px solid var(--s4); border-radius: 6px; background: var(--card);
   overflow-wrap: anywhere }
-.notes ul { margin: .2rem 0; padding-left: 1.2rem }
+.notes ul { margin: .2rem 0; padding-left: 1.2rem } .notes li { margin: .25rem 0 }
+.cure { color: var(--soft) }
 .scroll { overflow-x: auto; margin: .9rem 0 }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; line-height: 1.4;
   font-variant-numeric: tabular-nums }
@@ -85,6 +86,18 @@ td.words { white-space: normal; overflow-wrap: anywhere }
 thead th { font-weight: 600; color: var(--soft); border-bottom: 1px solid var(--edge);
   vertical-align: bottom }
 thead .unit { display: block; font-weight: 400 }
+.dense { font-size: .82rem } .dense th, .dense td { padding: .36rem .4rem }
+.dense th:first-child { padding-left: 0 } .dense thead th { white-space: normal }
+.dense td:last-child { white-space: normal; min-width: 6.4rem }
+.tall { max-height: 80vh; overflow: auto }
+.tall thead th { position: sticky; top: 0; z-index: 1; background: var(--paper) }
+.tall thead th:first-child { z-index: 2 }
+th button { all: unset; cursor: pointer }
+th button:hover { color: var(--ink); text-decoration: underline }
+th button:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
+th button::after { content: "\2195"; margin-left: .3em; opacity: .45 }
+th[aria-sort=ascending] button::after { content: "\2191"; opacity: 1 }
+th[aria-sort=descending] button::after { content: "\2193"; opacity: 1 }
 tbody th { font-weight: 500 }
 tbody tr:hover > * { background: color-mix(in srgb, var(--accent) 5%, var(--paper)) }
 tr.strong th, tr.strong td { font-weight: 650 }
@@ -133,7 +146,18 @@ svg .value { fill: var(--ink); font-size: 13px }
 .seed { fill: var(--c); fill-opacity: .4 } .share { fill: var(--c); fill-opacity: .4 }
 .reach { fill: transparent }
 .cell { fill: var(--c) } .hitting { stroke: var(--c); stroke-opacity: .6 }
-svg .count { fill: var(--ink); font-size: 12px } svg .dark { fill: var(--on-cell) }
+svg .count { fill: var(--ink); font-size: 12px } svg .high { fill: var(--on-cell) }
+@media (prefers-color-scheme: dark) { svg .mid { fill: var(--on-cell) } }
+svg .absent { fill: var(--soft); font-size: 12px }
+.cell.up { fill: var(--good) } .cell.down { fill: var(--bad) }
+.cell.outlined { stroke: var(--ink); stroke-width: 2 }
+.dot { fill: var(--c) } .series > .dot { fill-opacity: .5 }
+.front { fill: none; stroke: var(--soft); stroke-width: 1.4; stroke-opacity: .8 }
+svg .rank { font-size: 11px; fill: var(--ink); paint-order: stroke; stroke: var(--paper);
+  stroke-width: 3 }
+.member { fill: none; stroke: var(--c); stroke-width: 1.6; stroke-linejoin: round }
+.member.thin { stroke-width: 1 } .hit:hover .member { stroke: var(--ink); stroke-width: 2.4 }
+.behind { fill: none; stroke: var(--soft); stroke-opacity: .16 }
 .hit:hover .mark { stroke: var(--ink); stroke-width: 2 }
 .hit:hover .cell { stroke: var(--ink); stroke-width: 2; stroke-opacity: 1 }
 .series { transition: opacity .12s }
@@ -142,6 +166,11 @@ svg .count { fill: var(--ink); font-size: 12px } svg .dark { fill: var(--on-cell
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr));
   gap: 1rem 2.4rem }
 .pair h3 { margin: 1rem 0 .6rem }
+.panels { display: grid; gap: 1.2rem 1.6rem;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 18.2rem), max-content)) }
+.panels h4 { margin: 0 0 .3rem; font-size: .95rem; font-weight: 600; overflow-wrap: anywhere }
+.panels .scroll { margin: 0 }
+@media (min-width: 62rem) { .panels.two { grid-template-columns: repeat(2, max-content) } }
 .worst { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 1.2rem;
   margin: 1rem 0; padding: 0; list-style: none }
 .worst li { background: var(--card); border: 1px solid var(--faint); border-radius: 8px;
@@ -151,6 +180,15 @@ svg .count { fill: var(--ink); font-size: 12px } svg .dark { fill: var(--on-cell
 .worst .blank { display: grid; place-items: center; color: var(--soft) }
 .worst p { margin: 0; padding: .55rem .8rem .7rem; overflow-wrap: anywhere }
 .worst span { display: block } .worst .file { color: var(--soft); font-size: .8rem }
+.asked { display: grid; grid-template-columns: repeat(auto-fill, minmax(5.6rem, 1fr)); gap: .6rem;
+  margin: .4rem 0 1rem; padding: 0; list-style: none; font-size: .8rem; line-height: 1.35 }
+.asked img, .asked .blank { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: cover;
+  background: var(--faint); border-radius: 5px }
+.asked .blank { display: grid; place-items: center; color: var(--soft) }
+.asked p { margin: .25rem 0 0; overflow-wrap: anywhere } .asked span { display: block }
+.asked .file { color: var(--soft) }
+.asked .more { display: grid; place-items: center; color: var(--soft); min-height: 4rem }
+details h4 { margin: .9rem 0 .2rem; font-size: .9rem; font-weight: 600 }
 #tip { position: fixed; z-index: 9; max-width: 20rem; padding: .35rem .6rem; border-radius: 6px;
   background: var(--ink); color: var(--paper); font-size: .82rem; line-height: 1.4;
   pointer-events: none; opacity: 0; transition: opacity .08s }
@@ -172,14 +210,18 @@ svg .count { fill: var(--ink); font-size: 12px } svg .dark { fill: var(--on-cell
       --s6: #7b4bb7; --s7: #b3261e; --ctl: #6b7280 }
   body { font-size: 10.5pt; print-color-adjust: exact; -webkit-print-color-adjust: exact }
   .wrap { max-width: none; padding: 0 } header { padding-top: 0 } nav, .skip, #tip { display: none }
-  figure, tr, .worst li, .facts { break-inside: avoid } h2, h3, caption { break-after: avoid }
+  figure, tr, .worst li, .asked li, .facts { break-inside: avoid }
+  h2, h3, caption { break-after: avoid }
   section { margin-top: 1.4rem; padding-top: 1.4rem } .scroll { overflow: visible }
+  .tall { max-height: none } .tall thead th { position: static }
+  th button::after { content: none }
   pre { white-space: pre-wrap }
 }
 )css";
 
 // Titles inside the charts become tooltips that appear at once; without the script the browser's
-// own remain.
+// own remain. The headings of a sortable table become buttons: the first press sorts numbers
+// downwards and words upwards, what is not known stays last.
 constexpr const char* kScript = R"js(
 (() => {
   const tip = document.createElement("div");
@@ -203,6 +245,40 @@ constexpr const char* kScript = R"js(
   };
   document.addEventListener("pointermove", show);
   document.addEventListener("pointerdown", show);
+  const valueOf = (row, column) => {
+    const cell = row.cells[column];
+    const data = cell.querySelector("data");
+    if (!data) return cell.textContent;
+    return data.value === "" ? null : Number(data.value);
+  };
+  const sort = (table, column, down) => {
+    const rows = [...table.tBodies[0].rows];
+    const way = down ? -1 : 1;
+    rows.sort((a, b) => {
+      const x = valueOf(a, column);
+      const y = valueOf(b, column);
+      if (x === null || y === null) return (x === null) - (y === null);
+      return way * (typeof x === "number" ? x - y : x.localeCompare(y));
+    });
+    table.tBodies[0].append(...rows);
+  };
+  for (const table of document.querySelectorAll("table.sortable")) {
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const first = table.tBodies[0].rows[0];
+        const now = head.getAttribute("aria-sort");
+        const down = now ? now === "ascending" : !!first.cells[column].querySelector("data");
+        for (const other of heads) other.removeAttribute("aria-sort");
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        sort(table, column, down);
+      });
+    });
+  }
   addEventListener("beforeprint", () => {
     for (const d of document.querySelectorAll("details")) d.open = true;
   });

@@ -10,14 +10,24 @@
 #include "distal/base/interrupted.h"
 #include "distal/lists/csv.h"
 #include "distal/report/html.h"
+#include "distal/report/limits.h"
 #include "distal/report/page.h"
 #include "distal/report/sections.h"
+#include "distal/report/sections_sweep.h"
 #include "distal/report/tensorboard.h"
 
 namespace distal {
 namespace {
 
 using Kind = RoundField::Kind;
+
+constexpr const char* kCurve = "curve.csv";
+constexpr const char* kMetrics = "metrics.jsonl";
+constexpr const char* kEvents = "events.out.tfevents.distal";
+
+double seconds_since_1970() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 bool in_curve(const RoundField& row) {
   return row.kind == Kind::position || row.kind == Kind::measure;
@@ -27,12 +37,14 @@ std::vector<Scalar> scalars(const Results& results) {
   std::vector<Scalar> out;
   for (const auto& trial : results.trials) {
     for (const auto& round : trial.rounds) {
-      const int64_t step = std::llround(
-          results.budget_unit == "seconds" ? round.watched_s : static_cast<double>(round.answers));
+      const double spent = spent_of(round, results.budget_unit);
+      if (!std::isfinite(spent)) continue;
+      // Rounds of less than a minute have steps of their own.
+      const int64_t step = std::llround(results.budget_unit == "minutes" ? 60 * spent : spent);
       const std::string run = fmt::format("/{}/seed {}", trial.arm, trial.seed);
       for (const RoundField& row : kRoundFields) {
         const double value = row.value(round);
-        if (row.kind == Kind::measure && std::isfinite(value))
+        if ((row.kind == Kind::measure || row.kind == Kind::two) && std::isfinite(value))
           out.push_back({row.name + run, step, value});
       }
     }
@@ -40,26 +52,41 @@ std::vector<Scalar> scalars(const Results& results) {
   return out;
 }
 
+struct Part {
+  const char* id;
+  const char* name;
+  std::string html;
+};
+
+/// What compares the arms: with a place for each of them, or made for many.
+std::vector<Part> compared_parts(const Summary& summary) {
+  const auto grid = sections::many_arms(summary);
+  if (!grid)
+    return {{"curves", "Curves", sections::curves(summary)},
+            {"final", "Final round", sections::finals(summary)},
+            {"budget", "Budget", sections::budget(summary)}};
+  return {{"front", "Front", sections::front(summary, *grid)},
+          {"maps", "Grid", sections::maps(summary, *grid)},
+          {"curves", "Curves", sections::families(summary, *grid)},
+          {"arms", "All arms", sections::all_arms(summary, *grid)}};
+}
+
 }  // namespace
 
 std::string report_html(const Results& results, const ThumbnailFunction& thumbnail) {
   const Summary summary(results);
-  struct Part {
-    const char* id;
-    const char* name;
-    std::string html;
-  };
-  const std::vector<Part> parts = {
-      {"curves", "Curves", sections::curves(summary)},
-      {"final", "Final round", sections::finals(summary)},
-      {"budget", "Budget", sections::budget(summary)},
+  std::vector<Part> parts = compared_parts(summary);
+  const std::vector<Part> rest = {
       {"classes", "Classes", sections::classes(summary)},
       {"calibration", "Calibration", sections::calibration(summary)},
       {"cost", "Cost", sections::cost(summary)},
+      {"oracles", "Oracles", sections::oracles(summary)},
+      {"asked", "What was asked", sections::asked(summary, thumbnail)},
       {"worst", "Worst clips", sections::worst(summary, thumbnail)},
       {"data", "Data", sections::data(summary)},
       {"recipe", "Recipe", sections::recipe(summary)},
   };
+  parts.insert(parts.end(), rest.begin(), rest.end());
   std::string body =
       "<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<div class=\"wrap\">\n<header>" +
       sections::heading(summary) + "<nav aria-label=\"Sections\">";
@@ -96,7 +123,14 @@ std::string report_json(const Results& results) {
          {"finding", c.finding()},
          {"sentence", c.sentence()}});
   }
+  nlohmann::json limiting = nlohmann::json::array();
+  for (const Limit& limit : limits(summary))
+    limiting.push_back({{"name", limit.name},
+                        {"number", limit.number},
+                        {"says", limit.says},
+                        {"cure", limit.cure}});
   nlohmann::json value = nlohmann::json::parse(to_json(results));
+  value["limits"] = limiting;
   value["answer"] = answer(summary);
   value["comparisons"] = comparisons;
   return value.dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -132,7 +166,7 @@ std::string metrics_jsonl(const Results& results) {
         const double value = row.value(round);
         if (row.kind == Kind::position) {
           line[row.name] = std::llround(value);
-        } else if (row.kind != Kind::detail) {
+        } else if (row.kind == Kind::two ? std::isfinite(value) : row.kind != Kind::detail) {
           line[row.name] = value;
         }
       }
@@ -142,19 +176,26 @@ std::string metrics_jsonl(const Results& results) {
   return out;
 }
 
+CurveFiles::CurveFiles(const std::string& folder)
+    : folder_(folder), events_(folder + "/" + kEvents) {}
+
+void CurveFiles::update(const Results& results) {
+  write_atomically(folder_ + "/" + kCurve, curve_csv(results));
+  write_atomically(folder_ + "/" + kMetrics, metrics_jsonl(results));
+  events_.add(scalars(results), seconds_since_1970());
+}
+
 void write_report(const std::string& folder, const Results& results,
                   const ThumbnailFunction& thumbnail) {
   make_folder(folder);
-  const double now_s =
-      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-  const auto write = [&](const char* name, const std::string& bytes) {
+  const auto write = [&](const std::string& name, const std::string& bytes) {
     check_interrupted();
     write_atomically(folder + "/" + name, bytes);
   };
   write("report.json", report_json(results));
-  write("curve.csv", curve_csv(results));
-  write("metrics.jsonl", metrics_jsonl(results));
-  write("events.out.tfevents.distal", event_file(scalars(results), now_s));
+  write(kCurve, curve_csv(results));
+  write(kMetrics, metrics_jsonl(results));
+  write(kEvents, event_file(scalars(results), seconds_since_1970()));
   write("report.html", report_html(results, thumbnail));
 }
 

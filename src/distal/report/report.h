@@ -8,6 +8,7 @@
 #include <string>
 
 #include "distal/evaluation/results.h"
+#include "distal/report/event_log.h"
 
 namespace distal {
 
@@ -29,8 +30,24 @@ std::string report_json(const Results& results);
 /// One row per arm, seed and round after a line of headings (RFC 4180, \n); NaN is an empty field.
 std::string curve_csv(const Results& results);
 
-/// The numbers of curve_csv and the wall times, one JSON object per line.
+/// The numbers of curve_csv, the wall times and, where two oracles answered, what each did; one
+/// JSON object per line.
 std::string metrics_jsonl(const Results& results);
+
+/// curve.csv, metrics.jsonl and events.out.tfevents.distal of a folder, while a study runs.
+class CurveFiles {
+ public:
+  explicit CurveFiles(const std::string& folder);
+  /// Brings the files up to date with what was measured so far. The tables are replaced as a whole;
+  /// TensorBoard's events are appended, each once. Of equal results the tables are those of
+  /// write_report. The caller sees to it that one process at a time does so. Throws Error as
+  /// write_report does.
+  void update(const Results& results);
+
+ private:
+  std::string folder_;
+  EventLog events_;
+};
 
 /// Writes report.html, curve.csv, report.json, metrics.jsonl and events.out.tfevents.distal into
 /// `folder` (made when absent), each complete or not at all: what stood there stays until its

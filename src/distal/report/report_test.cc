@@ -122,7 +122,7 @@ Results sample(const Sample& size = {}) {
   results.pool_clips = 1840;
   results.start_clips = 160;
   results.test_clips = 240;
-  for (int64_t i = 0; i < 240; ++i) results.test_videos.push_back("video " + std::to_string(i / 4));
+  for (int64_t i = 0; i < 240; ++i) results.test_groups.push_back("video " + std::to_string(i / 4));
   results.teacher = "btsnet, trained on 400 labelled clips";
   results.teacher_accuracy = 0.883;
   results.recipe = "name: strategies\nstudent: {name: eco_lite}\nrounds: 5\n";
@@ -131,6 +131,43 @@ Results sample(const Sample& size = {}) {
   results.command = "distal run recipes/strategies.yaml --store sqlite:distal.db";
   results.date = "2025-01-31";
   results.notes = {"2 videos could not be read."};
+  return results;
+}
+
+/// A sweep of strategies x 6 pools x 3 numbers of rounds x 3 numbers of answers. A larger pool and
+/// more rounds help a strategy, and nothing helps random choice.
+Results sample_sweep(const std::vector<std::string>& strategies, int64_t seeds) {
+  Results results = sample({0, 0, 0, 8});
+  results.question = "How large a pool, and how many rounds?";
+  for (const int64_t pool : {60, 120, 240, 480, 960, 1840}) {
+    for (const int64_t rounds : {1, 3, 6}) {
+      for (const int64_t answers : {48, 96, 192}) {
+        for (size_t s = 0; s < strategies.size(); ++s) {
+          const std::string point =
+              fmt::format(", pool {}, rounds {}, answers {}", pool, rounds, answers);
+          const double lift = s == 0 ? 0
+                                     : 0.02 * static_cast<double>(s) *
+                                           std::log2(static_cast<double>(pool * rounds) / 60.0);
+          for (int64_t seed = 0; seed < seeds; ++seed) {
+            Random random = Random(9).stream("sweep", results.trials.size());
+            Trial trial{strategies[s] + point, seed, s == 0, {}};
+            trial.against = s == 0 ? "" : strategies[0] + point;
+            for (int64_t r = 0; r <= rounds; ++r) {
+              trial.rounds.push_back(sample_round(r, lift / 4, 8, random));
+              trial.rounds.back().answers = 16 + answers * r / rounds;
+              const double rise =
+                  0.3 * std::log2(static_cast<double>(trial.rounds.back().answers) / 16.0) / 3.7;
+              trial.rounds.back().metrics = sample_metrics(
+                  0.34 + rise + lift * static_cast<double>(r) / static_cast<double>(rounds) +
+                      0.01 * random.normal(),
+                  8, random);
+            }
+            results.trials.push_back(trial);
+          }
+        }
+      }
+    }
+  }
   return results;
 }
 
@@ -217,6 +254,12 @@ TEST(Report, EscapesEveryTextThatComesFromOutside) {
     if (trial.arm == "badge") trial.arm = evil;
     for (auto& round : trial.rounds) round.metrics.worst.at(0).clip.video = evil;
   }
+  AskedClip asked;
+  asked.clip.video = evil;
+  asked.answer = 0;
+  asked.by = evil;
+  results.trials[0].asked = {{0, 2, {asked}}};
+  results.people = {{evil, 2}};
   const auto thumbnail = [&](const Clip&) { return Thumbnail{evil, "x"}; };
   const std::string html = report_html(results, thumbnail);
   EXPECT_EQ(count(html, "<script>"), 1U);  // the page's own
@@ -235,7 +278,7 @@ TEST(Report, LeavesOutWhatIsNotANumber) {
     round.metrics.worst.at(0).probability_of_truth = kNan;
   }
   results.teacher_accuracy = kNan;
-  for (const char* unit : {"answers", "seconds"}) {
+  for (const char* unit : {"answers", "seconds", "minutes"}) {
     results.budget_unit = unit;
     const std::string html = report_html(results, nullptr);
     EXPECT_THAT(html, Not(HasSubstr("nan")));
@@ -270,7 +313,7 @@ TEST(Report, OneRoundGivesDotsAndNoCurve) {
 Results known_curves() {
   Results results = sample({3, 4, 3, 8});
   for (size_t clip = 0; clip < 240; ++clip)
-    results.test_videos[clip] = "video " + std::to_string(clip % 60);
+    results.test_groups[clip] = "video " + std::to_string(clip % 60);
   for (auto& trial : results.trials) {
     const double jitter = trial.seed % 2 == 0 ? 0.001 : -0.001;
     const std::vector<double> random = {0.4, 0.5, 0.68};
@@ -363,7 +406,7 @@ TEST(Report, EveryChartIsLabelledForReadersWhoCannotSeeIt) {
   const std::string html = report_html(sample(), nullptr);
   EXPECT_EQ(count(html, "<svg "),
             count(html, "role=\"img\" aria-label=\"") + count(html, "aria-hidden=\"true\"><"));
-  EXPECT_EQ(count(html, "<table>"), count(html, "<caption>"));
+  EXPECT_EQ(count(html, "<table class="), count(html, "<caption>"));
   EXPECT_EQ(count(html, "<h1>"), 1U);
   std::set<std::string> ids;
   for (size_t at = 0; (at = html.find(" id=\"", at)) != std::string::npos; ++at) {
@@ -385,10 +428,110 @@ TEST(Report, ShowsThumbnailsAndSurvivesTheirAbsence) {
   EXPECT_EQ(count(html, "no picture"), 2U);
 }
 
+/// Eight clips of each round, answered by ann, the second of them wrong.
+void add_asked(Results& results) {
+  for (Trial& trial : results.trials) {
+    if (trial.seed != 0) continue;
+    for (const RoundResult& round : trial.rounds) {
+      AskedRound asked{round.round, 24, {}};
+      for (int64_t i = 0; i < 8; ++i) {
+        AskedClip one;
+        one.clip.video = fmt::format("videos/{}_{}_{}.mp4", trial.arm, round.round, i);
+        one.clip.end_s = 4;
+        one.clip.label = i % 8;
+        one.answer = i == 1 ? 0 : i % 8;
+        one.by = "ann";
+        asked.shown.push_back(one);
+      }
+      trial.asked.push_back(asked);
+    }
+  }
+}
+
+TEST(Report, ShowsWhatWasAskedRoundByRound) {
+  Results results = sample({3, 2, 3, 8});
+  EXPECT_THAT(report_html(results, nullptr), Not(HasSubstr("id=\"asked\"")));
+  add_asked(results);
+  for (Trial& trial : results.trials) {
+    if (!trial.asked.empty()) trial.asked[0] = results.trials[0].asked[0];  // they begin alike
+  }
+  std::set<std::string> decoded;
+  const auto thumbnail = [&](const Clip& clip) -> std::optional<Thumbnail> {
+    if (clip.video.str().ends_with("_1_3.mp4")) fail("{}: gone", clip.video);
+    if (clip.video.str().ends_with("_1_4.mp4"))
+      return Thumbnail{"image/jpeg", std::string(100'000, 'x')};
+    if (clip.label >= 0 && clip.video.str().starts_with("videos/") && clip.end_s == 4) {
+      EXPECT_TRUE(decoded.insert(clip.video.str()).second) << clip.video.str() << " twice";
+    }
+    return Thumbnail{"image/jpeg", "abc"};
+  };
+  const std::string html = report_html(results, thumbnail);
+  EXPECT_EQ(unbalanced(html), "");
+  const std::string part = html.substr(html.find("<section id=\"asked\""));
+  const std::string asked = part.substr(0, part.find("</section>"));
+  EXPECT_EQ(count(asked, "<details"), 3U);
+  EXPECT_EQ(count(asked, "and 16 more"), 7U);  // the start once, two rounds of three arms
+  EXPECT_EQ(count(asked, "The first 8 are the same as those of badge."), 2U);
+  EXPECT_EQ(count(asked, "no picture"), 6U);  // gone, or too large
+  EXPECT_EQ(count(asked, "data:image/jpeg;base64,YWJj"), 50U);
+  EXPECT_EQ(count(asked, "by ann"), 56U);
+  EXPECT_EQ(count(asked, "hidden label brushing teeth"), 7U);
+  EXPECT_THAT(asked, HasSubstr("badge_1_0.mp4, 0–4 s"));
+}
+
+TEST(Report, BoundsThePicturesOfWhatWasAsked) {
+  Results results = sample({12, 1, 6, 8});
+  add_asked(results);
+  const std::string html = report_html(results, [](const Clip&) {
+    return Thumbnail{"image/jpeg", "abc"};
+  });
+  const std::string part = html.substr(html.find("<section id=\"asked\""));
+  const std::string asked = part.substr(0, part.find("</section>"));
+  EXPECT_EQ(count(asked, "<img"), 240U);
+  EXPECT_EQ(count(asked, "<li class=\"more\">24 more"), 6U);  // of the sixth arm: none is left
+  EXPECT_THAT(asked, HasSubstr("6 more arms asked about clips of their own"));
+}
+
+TEST(Report, SaysWhatLimitsTheResultsOnThePageAndInJson) {
+  Results results = sample({2, 2, 3, 8});
+  const std::string html = report_html(results, nullptr);
+  const auto json = nlohmann::json::parse(report_json(results));
+  ASSERT_FALSE(json.at("limits").empty());
+  EXPECT_EQ(json.at("limits").at(0).at("name"), "seeds");
+  EXPECT_EQ(json.at("limits").at(0).at("number"), 2);
+  EXPECT_THAT(html, HasSubstr("What limits these results"));
+  EXPECT_THAT(html, HasSubstr("2 seeds were run."));
+  EXPECT_THAT(html, HasSubstr(escaped(json.at("limits").at(0).at("cure").get<std::string>())));
+  EXPECT_LT(html.find("What limits these results"), html.find("<main"));
+  EXPECT_EQ(to_json(results_from_json(report_json(results))), to_json(results));
+}
+
+TEST(Report, CurvesThatGrowEndAsTheReportWritesThem) {
+  const TemporaryFolder folder;
+  const Results whole = sample({2, 2, 3, 3});
+  Results so_far = whole;
+  for (Trial& trial : so_far.trials) trial.rounds.clear();
+  CurveFiles files(folder.path());
+  for (size_t round = 0; round < 3; ++round) {
+    for (size_t trial = 0; trial < whole.trials.size(); ++trial) {
+      so_far.trials[trial].rounds.push_back(whole.trials[trial].rounds[round]);
+      files.update(so_far);
+      EXPECT_EQ(read(folder / "curve.csv"), curve_csv(so_far));
+    }
+  }
+  const std::string events = read(folder / "events.out.tfevents.distal");
+  write_report(folder / "whole", whole, nullptr);
+  EXPECT_EQ(read(folder / "curve.csv"), read(folder / "whole/curve.csv"));
+  EXPECT_EQ(read(folder / "metrics.jsonl"), read(folder / "whole/metrics.jsonl"));
+  EXPECT_EQ(events.size(), read(folder / "whole/events.out.tfevents.distal").size());
+  CurveFiles(folder.path()).update(whole);  // another process
+  EXPECT_EQ(read(folder / "events.out.tfevents.distal"), events);
+}
+
 TEST(Report, PageTextAndJsonSayTheSameOfAComparison) {
   Results results = known_curves();
   for (const bool apart : {true, false}) {
-    if (!apart) results.test_videos.assign(240, "one");
+    if (!apart) results.test_groups.assign(240, "one");
     const std::string finding = apart ? "better" : "ahead on this test set";
     const std::string html = report_html(results, nullptr);
     const auto json = nlohmann::json::parse(report_json(results));
@@ -422,6 +565,26 @@ TEST(Report, SaysBetterOnlyWhereBothTestsDo) {
   const std::string one = report_html(sample({2, 1, 3, 8}), nullptr);
   EXPECT_THAT(one, Not(HasSubstr("class=\"better\"")));
   EXPECT_THAT(one, HasSubstr("One seed"));
+}
+
+TEST(Report, SaysWhatPeopleTookAndWhetherTheySayTheSameAgain) {
+  Results results = sample();
+  EXPECT_THAT(report_html(results, nullptr), Not(HasSubstr("People's time")));
+  results.budget_unit = "minutes";
+  for (auto& trial : results.trials) {
+    for (auto& round : trial.rounds)
+      round.people_minutes = 10 + 7.5 * static_cast<double>(round.round);
+  }
+  results.people = {{"ann <a>", 120, 33.25, 12, 11, 0.875}, {"bob", 3, 1, 0, 0}};
+  const std::string html = report_html(results, nullptr);
+  EXPECT_EQ(unbalanced(html), "");
+  EXPECT_THAT(html, HasSubstr("<h3>People's time</h3>"));
+  EXPECT_THAT(html, HasSubstr("<td>10</td><td>7.5</td>"));
+  EXPECT_THAT(html, HasSubstr("ann &lt;a&gt;"));
+  EXPECT_THAT(html, HasSubstr("11 of 12"));
+  EXPECT_THAT(html, HasSubstr("0.88"));
+  EXPECT_THAT(html, HasSubstr("Accuracy against people"));
+  EXPECT_THAT(curve_csv(results), HasSubstr(",people_minutes\n"));
 }
 
 TEST(Report, TheCurveHasOneRowPerArmSeedAndRound) {
@@ -462,15 +625,18 @@ std::string documentation(const RoundField& row) {
 
 // A line that is missing or differs is shown as it must stand there.
 TEST(Report, TheReferenceHasALineForEachColumn) {
-  std::vector<std::string> columns, stages;
+  std::vector<std::string> columns, stages, oracles;
   for (const RoundField& row : kRoundFields) {
-    const bool stage = row.kind == RoundField::Kind::stage;
-    if (row.kind != RoundField::Kind::detail)
-      (stage ? stages : columns).push_back(documentation(row));
+    if (row.kind == RoundField::Kind::detail) continue;
+    auto& rows = row.kind == RoundField::Kind::stage ? stages
+                 : row.kind == RoundField::Kind::two ? oracles
+                                                     : columns;
+    rows.push_back(documentation(row));
   }
   const std::vector<std::string> curve = documented("curve.csv");
   ASSERT_GE(curve.size(), 3U);
   EXPECT_EQ(std::vector(curve.begin() + 3, curve.end()), columns);  // after arm, seed, control
+  stages.insert(stages.end(), oracles.begin(), oracles.end());
   EXPECT_EQ(documented("metrics.jsonl"), stages);
 
   std::vector<std::string> names;
@@ -502,6 +668,97 @@ TEST(Report, AnUnknownNumberIsAnEmptyFieldAndNull) {
   EXPECT_THAT(metrics_jsonl(results), HasSubstr("\"answer_accuracy\":null"));
 }
 
+Results sample_of_two_oracles() {
+  Results results = sample({2, 2, 2, 3});
+  results.oracles = {{"first", "model <a>", 0.5, ""}, {"then", "people", 2, "where margin < 0.1"}};
+  for (Trial& trial : results.trials) {
+    RoundResult& last = trial.rounds.back();
+    last.first_answers = 24;
+    last.then_answers = static_cast<double>(4 + 2 * trial.seed);
+    last.first_price = 12;
+    last.then_price = 2 * last.then_answers;
+    last.first_share = 0.5;
+    last.then_share = 0.25;
+    last.first_accuracy = 0.75;
+    last.agreement = 0.625;
+  }
+  return results;
+}
+
+TEST(Report, SaysWhatEachOfTwoOraclesCostAndBrought) {
+  const std::string html = report_html(sample_of_two_oracles(), nullptr);
+  EXPECT_EQ(unbalanced(html), "");
+  const size_t at = html.find("<section id=\"oracles\"");
+  ASSERT_NE(at, std::string::npos);
+  const std::string section = html.substr(at, html.find("</section>", at) - at);
+  for (const char* text : {"model &lt;a&gt;; an answer costs 0.5",
+                           "people, asked where margin &lt; 0.1; an answer costs 2",
+                           "<td>24</td><td>12</td><td>50.0\u00A0%</td><td>75.0\u00A0%</td>",
+                           "<td>5</td><td>10</td><td>25.0\u00A0%</td>", "62.5\u00A0%"})
+    EXPECT_THAT(section, HasSubstr(text));
+  EXPECT_THAT(report_html(sample(), nullptr), Not(HasSubstr("Who answered")));
+}
+
+TEST(Report, NumbersOfTwoOraclesStandWhereThereAreTwo) {
+  const Results results = sample_of_two_oracles();
+  const std::string lines = metrics_jsonl(results);
+  EXPECT_EQ(count(lines, "\"then_answers\":4.0"), 2U);
+  EXPECT_EQ(count(lines, "\"first_answers\""), 4U) << "of the final rounds";
+  EXPECT_EQ(count(lines, "\"then_accuracy\""), 0U) << "nobody knows it";
+  EXPECT_THAT(metrics_jsonl(sample()), Not(HasSubstr("first_answers")));
+  EXPECT_THAT(curve_csv(results), Not(HasSubstr("first_answers")));
+
+  const Results again = results_from_json(to_json(results));
+  EXPECT_EQ(to_json(again), to_json(results));
+  ASSERT_EQ(again.oracles.size(), 2U);
+  EXPECT_EQ(again.oracles[1].when, "where margin < 0.1");
+  EXPECT_EQ(again.trials[0].rounds.back().then_answers, 4);
+  EXPECT_TRUE(std::isnan(again.trials[0].rounds.front().then_answers));
+}
+
+TEST(Report, ASweepHasItsOwnPage) {
+  const std::string html = report_html(sample_sweep({"random", "margin", "badge"}, 2), nullptr);
+  EXPECT_EQ(unbalanced(html), "");
+  for (const char* id : {"front", "maps", "curves", "arms", "classes", "worst", "recipe"}) {
+    EXPECT_THAT(html, HasSubstr(fmt::format("<section id=\"{}\"", id)));
+    EXPECT_THAT(html, HasSubstr(fmt::format("href=\"#{}\"", id)));
+  }
+  for (const char* id : {"final", "budget", "cost"})
+    EXPECT_THAT(html, Not(HasSubstr(fmt::format("<section id=\"{}\"", id))));
+  EXPECT_THAT(html, HasSubstr("All 162 arms"));
+  EXPECT_LT(html.find("<section id=\"front\""), html.find("<section id=\"maps\""));
+  EXPECT_EQ(count(html, "sortable\">"), 1U);
+  const std::string table = html.substr(html.find("sortable\">"));
+  EXPECT_EQ(count(table.substr(0, table.find("</table>")), "<th scope=\"row\">"), 162U);
+  EXPECT_EQ(count(html, "<path class=\"behind\""), 3U);  // a panel a strategy
+  // Nine panels of accuracy, and six of differences: the control has none.
+  EXPECT_EQ(count(html, "pool →"), 15U);
+}
+
+TEST(Report, ManyArmsThatAreNoGridAreAsReadable) {
+  const std::string html = report_html(sample({40, 2, 3, 4}), nullptr);
+  EXPECT_EQ(unbalanced(html), "");
+  EXPECT_THAT(html, HasSubstr("All 40 arms"));
+  EXPECT_THAT(html, Not(HasSubstr("<section id=\"maps\"")));
+  EXPECT_THAT(html, Not(HasSubstr("Who is ahead of whom")));
+  EXPECT_EQ(count(report_html(sample({16, 2, 3, 4}), nullptr), "sortable\">"), 0U);
+}
+
+TEST(Report, TheTableOfASweepStandsInOrderWithoutAScript) {
+  const std::string html = report_html(sample_sweep({"random", "margin"}, 2), nullptr);
+  const std::string table = html.substr(html.find("sortable\">"));
+  std::vector<double> accuracies;
+  for (size_t at = 0; (at = table.find("<tr", at + 1)) != std::string::npos;) {
+    std::string row = table.substr(at, table.find("</tr>", at) - at);
+    size_t value = 0;
+    for (int column = 0; column < 5 && value != std::string::npos; ++column)
+      value = row.find("<data value=\"", value + 1);
+    if (value != std::string::npos) accuracies.push_back(std::stod(row.substr(value + 13)));
+  }
+  ASSERT_GE(accuracies.size(), 108U);
+  EXPECT_TRUE(std::is_sorted(accuracies.begin(), accuracies.begin() + 108, std::greater<>()));
+}
+
 TEST(Report, WritesEveryFileWholeAndAgain) {
   const TemporaryFolder folder;
   const Results results = sample({2, 2, 2, 3});
@@ -527,14 +784,18 @@ TEST(Report, WritesSamplesToLookAtWhenAsked) {
   const std::string pixel(
       "GIF89a\1\0\1\0\x80\0\0\x80\x90\xa0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;", 35);
   const auto thumbnail = [&](const Clip&) { return Thumbnail{"image/gif", pixel}; };
-  write_report(place + "/strategies", sample(), thumbnail);
+  Results with_asked = sample();
+  add_asked(with_asked);
+  write_report(place + "/strategies", with_asked, thumbnail);
   write_report(place + "/one_round", sample({3, 6, 1, 8}), thumbnail);
   write_report(place + "/forty_classes", sample({3, 3, 4, 40}), thumbnail);
   write_report(place + "/twelve_arms", sample({12, 3, 6, 5}), nullptr);
   write_report(place + "/one", sample({1, 1, 1, 2}), nullptr);
   write_report(place + "/nothing", {}, nullptr);
-  for (const char* sample :
-       {"strategies", "one_round", "forty_classes", "twelve_arms", "one", "nothing"}) {
+  write_report(place + "/sweep", sample_sweep({"random", "margin", "badge"}, 3), thumbnail);
+  write_report(place + "/forty_arms", sample({40, 3, 4, 5}), thumbnail);
+  for (const char* sample : {"strategies", "one_round", "forty_classes", "twelve_arms", "one",
+                             "nothing", "sweep", "forty_arms"}) {
     EXPECT_THAT(read(place + "/" + sample + "/report.html"), HasSubstr("</html>")) << sample;
   }
 }

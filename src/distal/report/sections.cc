@@ -8,6 +8,7 @@
 
 #include "distal/report/charts.h"
 #include "distal/report/html.h"
+#include "distal/report/limits.h"
 
 namespace distal::sections {
 namespace {
@@ -159,6 +160,18 @@ std::string facts(const Summary& summary) {
   return "<dl class=\"facts\">" + out + "</dl>\n";
 }
 
+std::string limits_part(const Summary& summary) {
+  std::string items;
+  for (const Limit& limit : limits(summary))
+    items += "<li>" + typeset(limit.says) + " <span class=\"cure\">" + typeset(limit.cure) +
+             "</span></li>";
+  for (const auto& note : summary.results->notes) items += "<li>" + escaped(note) + "</li>";
+  if (items.empty()) return "";
+  return "<div class=\"notes\" role=\"note\" id=\"limits\"><strong>What limits these "
+         "results</strong><ul>" +
+         items + "</ul></div>\n";
+}
+
 bool in_final_table(const RoundField& row) {
   return row.kind == RoundField::Kind::measure && *row.heading != '\0';
 }
@@ -242,17 +255,14 @@ std::string heading(const Summary& summary) {
          "</h1>\n<div class=\"answer\">";
   for (const auto& sentence : answer(summary)) out += "<p>" + typeset(sentence) + "</p>";
   out += "</div>\n" + facts(summary);
-  if (results.notes.empty()) return out;
-  out += "<div class=\"notes\" role=\"note\"><strong>Before you rely on this</strong><ul>";
-  for (const auto& note : results.notes) out += "<li>" + escaped(note) + "</li>";
-  return out + "</ul></div>\n";
+  return out + limits_part(summary);
 }
 
 std::string curves(const Summary& summary) {
   if (summary.rounds < 2) return "";
   CurveChart chart;
   chart.label = "Accuracy on the test clips against " + summary.unit() + ". ";
-  chart.x_title = summary.budget_in_seconds ? "video watched, seconds" : "answers bought";
+  chart.x_title = summary.words().axis;
   chart.y_title = "accuracy, %";
   if (const double teacher = summary.results->teacher_accuracy; teacher >= 0) {
     chart.reference = teacher;
@@ -269,10 +279,7 @@ std::string curves(const Summary& summary) {
   const std::string drawn = figure([&](double width) { return curve_chart(chart, width); },
                                    interval_words(summary), legend(summary));
   if (drawn.empty()) return "";
-  return section(
-      "curves",
-      summary.budget_in_seconds ? "Accuracy against video watched" : "Accuracy against answers",
-      drawn + curve_table(summary, chart.curves));
+  return section("curves", summary.words().title, drawn + curve_table(summary, chart.curves));
 }
 
 std::string finals(const Summary& summary) {

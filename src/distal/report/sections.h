@@ -12,7 +12,7 @@
 
 namespace distal::sections {
 
-std::string heading(const Summary& summary);  // question, answer, key figures, warnings
+std::string heading(const Summary& summary);  // question, answer, key figures, limits
 std::string curves(const Summary& summary);   // accuracy over the budget
 std::string finals(const Summary& summary);   // the last round: dots, differences, tests
 std::string budget(const Summary& summary);   // areas, budget to a target, who beats whom, what is
@@ -20,7 +20,14 @@ std::string budget(const Summary& summary);   // areas, budget to a target, who 
 std::string classes(const Summary& summary);  // rates per class, confusion
 std::string calibration(const Summary& summary);
 std::string cost(const Summary& summary);
+std::string oracles(const Summary& summary);      // what each of two oracles cost and brought
+bool asks_people(const Summary& summary);         // somebody's time was taken
+double people_minutes(const RoundResult& round);  // NaN where nobody's was
+/// Of `cost`: minutes of people a round, and who answered; empty where nobody did.
+std::string people_time(const Summary& summary);
 std::string worst(const Summary& summary, const ThumbnailFunction& thumbnail);
+/// What was asked, round by round, as pictures.
+std::string asked(const Summary& summary, const ThumbnailFunction& thumbnail);
 std::string data(const Summary& summary);  // counts, teacher, quarantined videos
 std::string recipe(const Summary& summary);
 std::string provenance(const Summary& summary);  // the last line of the page

@@ -112,8 +112,8 @@ std::string target_part(const Summary& summary) {
   const double best = estimate(final_values(*summary.best, accuracy)).mean;
   Table table(
       fmt::format("{} needed to reach {:.0f} % and {:.0f} % of the best final accuracy ({}, {})",
-                  summary.budget_in_seconds ? "Seconds of video" : "Answers", kShares[0] * 100,
-                  kShares[1] * 100, summary.best->name, percent(best)),
+                  summary.words().count, kShares[0] * 100, kShares[1] * 100, summary.best->name,
+                  percent(best)),
       target_headings(summary, best));
   for (const auto& arm : summary.arms) {
     if (!arm.ran()) continue;

@@ -5,10 +5,11 @@
 
 #include <fmt/format.h>
 
-#include "distal/base/error.h"
 #include "distal/report/charts.h"
 #include "distal/report/html.h"
+#include "distal/report/pictures_of.h"
 #include "distal/report/sections.h"
+#include "distal/report/sections_sweep.h"
 
 namespace distal::sections {
 namespace {
@@ -21,12 +22,23 @@ std::string class_name(const Results& results, int64_t k) {
                                                           : fmt::format("class {}", k);
 }
 
-/// The arms a reader compares first: the best, and the control where it is another.
+/// The arms a reader compares first: the best, and the control it is tested against.
 std::vector<const ArmView*> shown(const Summary& summary) {
   std::vector<const ArmView*> arms;
-  if (summary.best) arms.push_back(summary.best);
-  if (summary.control && summary.control != summary.best && summary.control->ran())
-    arms.push_back(summary.control);
+  if (!summary.best) return arms;
+  arms.push_back(summary.best);
+  const ArmView* twin = twin_of(summary, *summary.best);
+  if (twin && twin->ran()) arms.push_back(twin);
+  return arms;
+}
+
+/// The arms that get a column each: all of them, where they are few.
+std::vector<const ArmView*> columns_of(const Summary& summary) {
+  if (many_arms(summary)) return shown(summary);
+  std::vector<const ArmView*> arms;
+  for (const ArmView& arm : summary.arms) {
+    if (arm.ran()) arms.push_back(&arm);
+  }
   return arms;
 }
 
@@ -90,19 +102,17 @@ std::string class_table(const Summary& summary, const ArmView& arm, size_t count
 }
 
 std::string f1_of_all(const Summary& summary, size_t count) {
+  const std::vector<const ArmView*> arms = columns_of(summary);
   std::vector<std::string> headings{"class", "clips"};
-  for (const auto& arm : summary.arms) {
-    if (arm.ran()) headings.push_back(key(arm));
-  }
+  for (const ArmView* arm : arms) headings.push_back(key(*arm));
   Table table("F1 of each class by arm, final round, mean over seeds", headings);
   for (size_t k = 0; k < count; ++k) {
     std::vector<std::string> cells{escaped(class_name(*summary.results, static_cast<int64_t>(k))),
                                    ""};
-    for (const auto& arm : summary.arms) {
-      if (!arm.ran()) continue;
-      const Rates r = mean_rates(arm, k);
+    for (const ArmView* arm : arms) {
+      const Rates r = mean_rates(*arm, k);
       if (cells[1].empty()) cells[1] = number(r.clips, 0);
-      cells.push_back(shaded(percent(r.f1, 0), r.f1, arm));
+      cells.push_back(shaded(percent(r.f1, 0), r.f1, *arm));
     }
     table.row(cells);
   }
@@ -170,27 +180,6 @@ std::vector<Hard> hardest(const ArmView& arm) {
   return out;
 }
 
-std::string picture(const Clip& clip, const std::string& alt, const ThumbnailFunction& thumbnail) {
-  std::optional<Thumbnail> found;
-  try {
-    if (thumbnail) found = thumbnail(clip);
-  } catch (const Interrupted&) {
-    throw;
-  } catch (const Error&) {  // a clip that cannot be shown is shown as a blank
-  }
-  if (!found || found->bytes.empty()) return "<div class=\"blank\">no picture</div>";
-  return "<img src=\"data:" + escaped(found->mime) + ";base64," + base64(found->bytes) +
-         "\" alt=\"" + escaped(alt) + "\">";
-}
-
-std::string file_name(const std::string& path) { return path.substr(path.find_last_of("/\\") + 1); }
-
-std::string span(const Clip& clip) {
-  if (!std::isfinite(clip.end_s))
-    return clip.start_s > 0 ? fmt::format(", from {} s", number(clip.start_s, 1)) : "";
-  return fmt::format(", {}–{} s", number(clip.start_s, 1), number(clip.end_s, 1));
-}
-
 std::string of_groups(const std::vector<std::string>& groups) {
   const auto different = std::set(groups.begin(), groups.end()).size();
   return different == 0 ? ""
@@ -208,10 +197,9 @@ std::string classes(const Summary& summary) {
   const size_t count = class_count(summary);
   if (count == 0) return "";
   std::string body = f1_of_all(summary, count);
-  for (const auto& arm : summary.arms) {
-    if (arm.ran())
-      body += "<details><summary>Recall, precision and F1 of " + escaped(arm.name) + "</summary>" +
-              class_table(summary, arm, count) + "</details>";
+  for (const ArmView* arm : columns_of(summary)) {
+    body += "<details><summary>Recall, precision and F1 of " + escaped(arm->name) + "</summary>" +
+            class_table(summary, *arm, count) + "</details>";
   }
   std::string maps;
   for (const auto* arm : shown(summary)) {
@@ -256,7 +244,13 @@ std::string calibration(const Summary& summary) {
 }
 
 std::string cost(const Summary& summary) {
+  if (many_arms(summary)) {  // the table of all arms has the rest
+    const std::string people = people_time(summary);
+    return people.empty() ? "" : section("cost", "What it cost", people);
+  }
+  const bool people = asks_people(summary);
   std::vector<std::string> headings{"arm", "answers", "video watched", "money"};
+  if (people) headings.push_back("people's time");
   for (const RoundField& row : kRoundFields) {
     if (row.kind == RoundField::Kind::stage) headings.push_back(row.heading);
   }
@@ -272,6 +266,7 @@ std::string cost(const Summary& summary) {
         number(last([](const RoundResult& r) { return static_cast<double>(r.answers); }), 0),
         wall_time(last([](const RoundResult& r) { return r.watched_s; })),
         number(last([](const RoundResult& r) { return r.price; }))};
+    if (people) cells.push_back(wall_time(60 * last(people_minutes)));
     double total = 0;
     for (const RoundField& row : kRoundFields) {
       if (row.kind != RoundField::Kind::stage) continue;
@@ -287,7 +282,8 @@ std::string cost(const Summary& summary) {
   if (summary.results->read_s > 0)
     note +=
         " Decoding every clip once, for all arms, took " + wall_time(summary.results->read_s) + ".";
-  return section("cost", "What it cost", table.empty() ? "" : table.html() + note + "</p>");
+  return section("cost", "What it cost",
+                 table.empty() ? "" : table.html() + note + "</p>" + people_time(summary));
 }
 
 std::string worst(const Summary& summary, const ThumbnailFunction& thumbnail) {
@@ -296,18 +292,18 @@ std::string worst(const Summary& summary, const ThumbnailFunction& thumbnail) {
   const Results& results = *summary.results;
   const size_t seeds = summary.best->trials.size();
   std::string items;
+  PicturesOf pictures(thumbnail);
   for (const auto& hard : clips) {
     const std::string truth = class_name(results, hard.clip.label);
     const std::string predicted = class_name(results, hard.predicted);
-    items += "<li>" + picture(hard.clip, truth + ", taken for " + predicted, thumbnail) +
+    items += "<li>" + pictures.html(hard.clip, truth + ", taken for " + predicted) +
              "<p><span>truth <strong>" + escaped(truth) +
              "</strong></span><span>predicted <strong>" + escaped(predicted) +
              "</strong></span><span>probability of the truth " + percent(hard.probability) +
              "</span>";
     if (seeds > 1)
       items += fmt::format("<span>among the worst of {} of {} seeds</span>", hard.seeds, seeds);
-    items += "<span class=\"file\">" + escaped(file_name(hard.clip.video) + span(hard.clip)) +
-             "</span></p></li>\n";
+    items += "<span class=\"file\">" + escaped(clip_words(hard.clip)) + "</span></p></li>\n";
   }
   if (items.empty()) return "";
   return section("worst", "Where it goes most wrong",
@@ -325,7 +321,7 @@ std::string data(const Summary& summary) {
       term("Pool", count(results.pool_clips) + " clips nobody had answered for") +
       term("Start", count(results.start_clips) + " clips to draw the first answers from" +
                         (results.start_draw.empty() ? "" : "; " + escaped(results.start_draw))) +
-      term("Test", count(results.test_clips) + " clips" + of_groups(results.test_videos) +
+      term("Test", count(results.test_clips) + " clips" + of_groups(results.test_groups) +
                        ", never used for a choice");
   if (results.unlabelled_segments > 0)
     body += term("Left out",

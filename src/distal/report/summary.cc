@@ -81,8 +81,7 @@ std::vector<double> final_values(const ArmView& arm, const Measure& measure) {
   return out;
 }
 
-Summary::Summary(const Results& all)
-    : results(&all), arms(arm_views(all)), budget_in_seconds(all.budget_unit == "seconds") {
+Summary::Summary(const Results& all) : results(&all), arms(arm_views(all)) {
   double greatest = -1;
   for (const auto& arm : arms) {
     for (const auto* trial : arm.trials)
@@ -100,6 +99,16 @@ Summary::Summary(const Results& all)
         return accuracy(arm.rounds.back()) - accuracy(twin.rounds.back());
       },
       right_minus_right);
+}
+
+const Summary::Unit& Summary::words() const {
+  static const Unit answers{"answers", "answers bought", "Accuracy against answers", "Answers"};
+  static const Unit seconds{"seconds of video", "video watched, seconds",
+                            "Accuracy against video watched", "Seconds of video"};
+  static const Unit minutes{"minutes of people's time", "people's time, minutes",
+                            "Accuracy against people's time", "Minutes of people's time"};
+  const std::string& unit = results->budget_unit;
+  return unit == "seconds" ? seconds : unit == "minutes" ? minutes : answers;
 }
 
 const ArmView* twin_of(const Summary& summary, const ArmView& arm) {
@@ -127,7 +136,7 @@ bool spent_alike(double a, double b) { return std::abs(a - b) <= 0.01 * std::max
 
 std::vector<Comparison> compare(const Summary& summary, const Difference& difference,
                                 const ClipDifference& by_clip) {
-  const auto& groups = summary.results->test_videos;
+  const auto& groups = summary.results->test_groups;
   std::vector<Comparison> found;
   std::vector<double> tested;
   for (const auto& arm : summary.arms) {

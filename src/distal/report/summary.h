@@ -60,19 +60,24 @@ struct Summary {
   const ArmView* control = nullptr;     // null where no arm is a control
   const ArmView* best = nullptr;        // greatest mean final accuracy; null where nothing ran
   int64_t rounds = 0;                   // the most any trial has
-  bool budget_in_seconds = false;       // the budget is counted in seconds of video
   std::vector<Comparison> comparisons;  // final accuracy of each arm against its twin (compare)
 
   explicit Summary(const Results& results);
   Summary(const Summary&) = delete;
   Summary& operator=(const Summary&) = delete;
 
-  double spent(const RoundResult& round) const {
-    return budget_in_seconds ? round.watched_s : static_cast<double>(round.answers);
-  }
+  double spent(const RoundResult& round) const { return spent_of(round, results->budget_unit); }
   /// Whom the comparisons are with, in words: the control's name, or "its twin" where they differ.
   std::string twin() const;
-  std::string unit() const { return budget_in_seconds ? "seconds of video" : "answers"; }
+  /// What the budget counts, in words.
+  struct Unit {
+    const char* name;   // in a sentence
+    const char* axis;   // of a chart
+    const char* title;  // of its section
+    const char* count;  // begins a sentence: how much was needed
+  };
+  const Unit& words() const;
+  std::string unit() const { return words().name; }
 };
 
 std::vector<double> final_values(const ArmView& arm, const Measure& measure);

@@ -40,7 +40,7 @@ std::vector<std::string> twenty_groups() {
 
 Results three_seeds() {
   Results results;
-  results.test_videos = twenty_groups();
+  results.test_groups = twenty_groups();
   for (int64_t seed = 0; seed < 3; ++seed) {
     const double shift = 0.01 * static_cast<double>(seed);
     results.trials.push_back(trial("random", seed, true, {0.3 + shift, 0.4 + shift, 0.5 + shift}));
@@ -92,7 +92,7 @@ TEST(Summary, TestsAnArmAgainstTheTwinItNames) {
 
 TEST(Summary, OfManyTwinsSpellsOutTheBestAndWhatIsShown) {
   Results results;
-  results.test_videos = twenty_groups();
+  results.test_groups = twenty_groups();
   for (int64_t seed = 0; seed < 3; ++seed) {
     const double shift = 0.01 * static_cast<double>(seed);
     const double noise = 0.1 * static_cast<double>(seed == 1);
@@ -194,7 +194,7 @@ TEST(Summary, SumsConfusionOverSeedsAndRefusesDifferentSizes) {
 TEST(Summary, ADifferenceOfOneTestGroupIsNoneOfOtherVideos) {
   Results results = three_seeds();
   for (size_t clip = 40; clip < 80; ++clip)
-    results.test_videos[clip] = "one long video";  // in which badge and random differ
+    results.test_groups[clip] = "one long video";  // in which badge and random differ
   const Summary summary(results);
   EXPECT_EQ(summary.comparisons[0].finding(), "ahead on this test set");
   EXPECT_EQ(summary.comparisons[0].crossed->interval.low, 0);
@@ -206,7 +206,7 @@ TEST(Summary, ADifferenceOfOneTestGroupIsNoneOfOtherVideos) {
 
 TEST(Summary, ArmsAheadOnThisTestSetAloneAreNamedApart) {
   Results results = three_seeds();
-  for (size_t clip = 40; clip < 80; ++clip) results.test_videos[clip] = "one long video";
+  for (size_t clip = 40; clip < 80; ++clip) results.test_groups[clip] = "one long video";
   for (int64_t seed = 0; seed < 3; ++seed) {
     const double shift = 0.01 * static_cast<double>(seed);
     results.trials.push_back(trial("margin", seed, false, {0.3, 0.5, 0.59 + 1.01 * shift}));
@@ -249,12 +249,12 @@ TEST(Summary, ATeacherIsSaidOfThoseArmsAloneThatHeardIt) {
 
 TEST(Summary, SaysWhichPartOfTheProofIsMissing) {
   Results results = three_seeds();
-  results.test_videos.assign(100, "the only operation");
+  results.test_groups.assign(100, "the only operation");
   EXPECT_THAT(
       answer(Summary(results)).at(0),
       HasSubstr("badge is ahead of random on this test set; not shown for other test groups"));
   EXPECT_THAT(answer(Summary(results)).at(0), HasSubstr("all test clips are of one group"));
-  results.test_videos.clear();
+  results.test_groups.clear();
   EXPECT_THAT(answer(Summary(results)).at(0),
               HasSubstr("which test clips were right is not known"));
 }
@@ -264,7 +264,7 @@ TEST(Summary, ResamplesSeedsAndGroupsWhereTheListsFit) {
   for (auto& c : results.trials)
     c.rounds.back().metrics.correct =
         c.arm == "badge" ? std::vector<uint8_t>{1, 1, 1, 0} : std::vector<uint8_t>{1, 0, 1, 0};
-  results.test_videos = {"a", "a", "b", "c"};
+  results.test_groups = {"a", "a", "b", "c"};
   {
     const Summary summary(results);
     const Crossed& crossed = *summary.comparisons[0].crossed;
@@ -273,7 +273,7 @@ TEST(Summary, ResamplesSeedsAndGroupsWhereTheListsFit) {
     EXPECT_EQ(crossed.interval.low, 0);     // a is not drawn: 8 of 27
     EXPECT_EQ(crossed.interval.high, 0.5);  // drawn thrice: 1 of 27
   }
-  results.test_videos.pop_back();
+  results.test_groups.pop_back();
   EXPECT_FALSE(Summary(results).comparisons[0].crossed);
 }
 

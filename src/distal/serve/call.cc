@@ -37,6 +37,15 @@ int64_t Call::id() const {
   return *id;
 }
 
+int64_t Call::whole_part(const std::string& name) const {
+  const auto number = number_in<int64_t>(part(name));
+  if (!number || *number < 0) {
+    refuse_unknown(
+        fmt::format("{}: there is no {}; take a number from 0 on", name, excerpt(part(name), 40)));
+  }
+  return *number;
+}
+
 std::string Call::text(const std::string& name) const {
   const auto found = query.find(name);
   return found == query.end() ? "" : found->second;
@@ -153,6 +162,10 @@ double Fields::number(const std::string& name, double low) const {
 
 const nlohmann::json& Fields::list(const std::string& name) const {
   return at(name, "list", field(name).is_array());
+}
+
+const nlohmann::json& Fields::object(const std::string& name) const {
+  return at(name, "object", field(name).is_object());
 }
 
 }  // namespace distal::serve

@@ -41,6 +41,8 @@ struct Call {
   const std::string& part(const std::string& name) const { return parts.at(name); }
   /// A part that is a whole number above 0. Throws Refusal: 404.
   int64_t id() const;
+  /// A part that is a whole number of 0 or more. Throws Refusal: 404.
+  int64_t whole_part(const std::string& name) const;
   /// Empty where it is absent.
   std::string text(const std::string& name) const;
   /// Throws Refusal: 400, it is absent and has no `otherwise`, no number, or outside.
@@ -78,6 +80,7 @@ class Fields {
   int64_t whole(const std::string& name, int64_t low, int64_t high) const;
   double number(const std::string& name, double low) const;
   const nlohmann::json& list(const std::string& name) const;
+  const nlohmann::json& object(const std::string& name) const;
 
  private:
   const nlohmann::json& at(const std::string& name, const char* type, bool fits) const;

@@ -24,8 +24,9 @@ std::string event_text(const std::string& name, const Json& data) {
 
 }  // namespace
 
-Events::Events(Pool<PeopleStore>& people, Studies& studies, std::string store_url, Clock now)
-    : people_(people), studies_(studies), now_(std::move(now)) {
+Events::Events(Pool<PeopleStore>& people, Studies& studies, Served& served, std::string store_url,
+               Clock now)
+    : people_(people), studies_(studies), served_(served), now_(std::move(now)) {
   if (store_url.starts_with(kSqlite)) path_ = store_url.substr(std::string(kSqlite).size());
   worker_ = std::thread([this] { work(); });
 }
@@ -47,8 +48,8 @@ void Events::look_now() {
   changed_.notify_all();
 }
 
-Events::Listener::Listener(Events& events, std::string person)
-    : events_(events), person_(std::move(person)) {
+Events::Listener::Listener(Events& events, std::string person, bool all)
+    : events_(events), person_(std::move(person)), all_(all) {
   const std::string left = events_.left_of(person_);
   const std::lock_guard lock(events_.mutex_);
   if (events_.listeners_.size() >= kMostListeners) {
@@ -105,39 +106,58 @@ std::string Events::stamp() const {
   return text;
 }
 
-void Events::look() {
-  const std::string now = stamp();
-  const bool stored = now.empty() || now != stamp_;
-  const std::string state = studies_.run_state();
-  if (!stored && state == run_state_) return;
-  stamp_ = now;
-  run_state_ = state;
-  std::vector<Json> news;
+std::vector<Events::News> Events::news_of_studies(bool stored) {
+  std::vector<News> news;
   for (const std::string& name : studies_.names()) {
-    Json study = studies_.summary(name);
+    const Json study = studies_.summary(name);
     std::string text = json_text(study);
-    if (studies_told_[name] == text) continue;
+    if (studies_told_[name] != text) news.push_back({event_text("study", {{"study", study}})});
     studies_told_[name] = std::move(text);
-    news.push_back({{"study", std::move(study)}});
+    const Runner* const runner = served_.runner(name);
+    const std::string stage = runner == nullptr ? "" : runner->stage();
+    if (stages_told_[name] == stage) continue;
+    news.push_back({event_text("study", {{"study", study}, {"stage", stage}}), /*all=*/true});
+    stages_told_[name] = stage;
   }
-  std::map<std::string, std::string> left;  // by person
-  if (stored) {
+  if (!stored) return news;
+  for (Json& point : studies_.new_points()) {
+    point["study"] = studies_.summary(point["study"].get<std::string>());
+    news.push_back({event_text("study", point), /*all=*/true});
+  }
+  return news;
+}
+
+// By person.
+std::map<std::string, std::string> Events::news_of_items(bool stored) {
+  std::map<std::string, std::string> left;
+  if (!stored) return left;
+  {
     const std::lock_guard lock(mutex_);
     for (const Listener* one : listeners_) left[one->person_];
   }
   for (auto& [person, text] : left) text = left_of(person);
+  return left;
+}
+
+void Events::look() {
+  const std::string now = stamp();
+  const bool stored = now.empty() || now != stamp_;
+  const std::string states = served_.states();
+  if (!stored && states == states_) return;
+  stamp_ = now;
+  states_ = states;
+  const std::vector<News> news = news_of_studies(stored);
+  const auto left = news_of_items(stored);
   const std::lock_guard lock(mutex_);
   for (Listener* one : listeners_) {
-    for (const Json& study : news) tell(*one, "study", study);
+    for (const News& some : news) {
+      if (one->all_ || !some.all) one->waiting_.push_back(some.text);
+    }
     const auto own = left.find(one->person_);
     if (own != left.end()) one->waiting_.push_back(own->second);
     while (one->waiting_.size() > kMostWaiting) one->waiting_.pop_front();
   }
   if (stored || !news.empty()) changed_.notify_all();
-}
-
-void Events::tell(Listener& to, const std::string& name, const Json& data) {
-  to.waiting_.push_back(event_text(name, data));
 }
 
 }  // namespace distal::serve

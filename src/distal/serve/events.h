@@ -6,10 +6,12 @@
 #include <deque>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -25,14 +27,16 @@ class Events {
  public:
   static constexpr size_t kMostListeners = 100;
 
-  Events(Pool<PeopleStore>& people, Studies& studies, std::string store_url, Clock now);
+  Events(Pool<PeopleStore>& people, Studies& studies, Served& served, std::string store_url,
+         Clock now);
   ~Events();
   Events(const Events&) = delete;
 
   /// One page. Throws Refusal: 429, too many listen.
   class Listener {
    public:
-    Listener(Events& events, std::string person);
+    /// `all`: what annotators do not see too.
+    Listener(Events& events, std::string person, bool all);
     ~Listener();
     Listener(const Listener&) = delete;
     /// The next events as text of the stream, or a comment after ten seconds. False: the server
@@ -43,6 +47,7 @@ class Events {
     friend class Events;
     Events& events_;
     std::string person_;
+    bool all_;
     std::deque<std::string> waiting_;  // guarded by the events' mutex
   };
 
@@ -52,14 +57,20 @@ class Events {
   void look_now();
 
  private:
+  struct News {
+    std::string text;
+    bool all = false;  // for those who see all
+  };
   void work();
   void look();
   std::string stamp() const;
-  void tell(Listener& to, const std::string& name, const nlohmann::ordered_json& data);
+  std::vector<News> news_of_studies(bool stored);
+  std::map<std::string, std::string> news_of_items(bool stored);
   std::string left_of(const std::string& person);
 
   Pool<PeopleStore>& people_;
   Studies& studies_;
+  Served& served_;
   std::string path_;  // of an SQLite file; empty: another database
   Clock now_;
   std::mutex mutex_;  // guards what follows
@@ -68,8 +79,8 @@ class Events {
   bool hurry_ = false;
   std::list<Listener*> listeners_;
   // of the worker alone
-  std::string stamp_, run_state_;
-  std::map<std::string, std::string> studies_told_;
+  std::string stamp_, states_;
+  std::map<std::string, std::string> studies_told_, stages_told_;
   std::thread worker_;  // last: it uses all above
 };
 

@@ -1,5 +1,6 @@
 #include "distal/serve/item_json.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "distal/base/text.h"
@@ -8,6 +9,12 @@ namespace distal::serve {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+// Who knows that an item is a repeat tries to remember.
+std::string shown_purpose(const PeopleStore::Item& item) {
+  return item.purpose == "repeat" ? "pool" : item.purpose;
+}
+constexpr int64_t kMostSame = 100;  // items about a clip, answers of a person about one
 
 // An item that ends with its video.
 double end_of(const PeopleStore::Item& item, const Videos::Known& video) {
@@ -19,33 +26,50 @@ Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr)
 void add_reason(Json& json, PeopleStore& store, int64_t item) {
   const auto reasons = store.reasons(item);
   json["strategy"] = reasons.empty() ? Json(nullptr) : Json(reasons.front().strategy);
-  json["score"] = reasons.empty() ? Json(nullptr) : Json(reasons.front().score);
+  json["score"] = reasons.empty() ? Json(nullptr) : score_json(reasons.front());
+}
+
+// Whether an answer of the person about the clip that stands says so.
+bool was_unsure(PeopleStore& store, const PeopleStore::Item& item, const std::string& person) {
+  for (const auto& same : store.items({.clip = item.clip}, 0, kMostSame)) {
+    const auto answers = store.answers({.person = person, .item = same.id}, INT64_MAX, kMostSame);
+    if (std::ranges::any_of(answers, [](const auto& answer) { return answer.unsure; })) return true;
+  }
+  return false;
 }
 
 }  // namespace
+
+Json score_json(const PeopleStore::Reason& reason) {
+  return reason.score ? Json(*reason.score) : Json(nullptr);
+}
 
 std::string media_url(const std::string& video, const std::string& what) {
   return fmt::format("api/v1/media/{}/{}", video, what);
 }
 
+std::string picture_url(const std::string& video, double t_s) {
+  return media_url(video, fmt::format("frame.jpg?t={:.6f}&height=96", t_s));
+}
+
+Json video_json(const Videos::Known& video) {
+  return {{"id", video.id},
+          {"duration_s", video.duration_s},
+          {"proxy", media_url(video.id, "proxy.mp4")},
+          {"frames", media_url(video.id, "frames")}};
+}
+
 Json item_json(Services& services, PeopleStore& store, const PeopleStore::Item& item,
-               std::optional<int64_t> lease_until_ms) {
+               const std::string& person, std::optional<int64_t> lease_until_ms) {
   const Videos::Known video = services.media.videos().known(item.video);
-  Json json = {{"id", item.id},
-               {"kind", item.kind},
-               {"purpose", item.purpose},
-               {"study", item.study},
-               {"clip", item.clip},
-               {"video",
-                {{"id", video.id},
-                 {"duration_s", video.duration_s},
-                 {"proxy", media_url(video.id, "proxy.mp4")},
-                 {"frames", media_url(video.id, "frames")}}},
-               {"start_s", item.start_s},
-               {"end_s", end_of(item, video)}};
+  Json json = {
+      {"id", item.id},           {"kind", item.kind},           {"purpose", shown_purpose(item)},
+      {"study", item.study},     {"clip", item.clip},           {"video", video_json(video)},
+      {"start_s", item.start_s}, {"end_s", end_of(item, video)}};
   add_reason(json, store, item.id);
   json["round"] = item.round;
   json["state"] = item.state;
+  if (item.purpose == "repeat") json["unsure_before"] = was_unsure(store, item, person);
   json["lease_until_ms"] = lease_until_ms ? Json(*lease_until_ms) : Json(nullptr);
   return json;
 }
@@ -54,8 +78,12 @@ Json gallery_json(Services& services, PeopleStore& store, const PeopleStore::Ite
                   bool blind) {
   const Videos::Known video = services.media.videos().known(item.video);
   const double end_s = end_of(item, video);
-  Json json = {{"id", item.id},       {"kind", item.kind}, {"purpose", item.purpose},
-               {"study", item.study}, {"clip", item.clip}, {"state", item.state},
+  Json json = {{"id", item.id},
+               {"kind", item.kind},
+               {"purpose", blind ? shown_purpose(item) : item.purpose},
+               {"study", item.study},
+               {"clip", item.clip},
+               {"state", item.state},
                {"round", item.round}};
   add_reason(json, store, item.id);
   json["class"] = blind ? Json(nullptr) : text_or_null(item.class_name);
@@ -63,8 +91,7 @@ Json gallery_json(Services& services, PeopleStore& store, const PeopleStore::Ite
   json["start_s"] = item.start_s;
   json["end_s"] = end_s;
   json["video"] = video.id;
-  json["picture"] =
-      media_url(video.id, fmt::format("frame.jpg?t={:.6f}&height=96", (item.start_s + end_s) / 2));
+  json["picture"] = picture_url(video.id, (item.start_s + end_s) / 2);
   return json;
 }
 

@@ -8,26 +8,19 @@
 #include "distal/base/error.h"
 #include "distal/base/json.h"
 #include "distal/base/text.h"
+#include "distal/serve/place.h"
 #include "distal/serve/refusal.h"
 #include "distal/video/frame_times.h"
 
 namespace distal::serve {
 namespace {
 
-constexpr int64_t kProxyBytes = 20'000'000'000;
 constexpr int64_t kPreparing_s = 2;
 constexpr double kLongStrip_s = 120;  // of more, key frames are near enough and come fast
+// For SourceBuffers: Main and High profile; the level is the highest that is served.
+constexpr const char* kCodedType = "video/mp4; codecs=\"avc1.4d402a\"";
+constexpr const char* kCopiedType = "video/mp4; codecs=\"avc1.64002a\"";
 constexpr const char* kKeep = "private, max-age=86400, immutable";  // a hash names the content
-
-class Drawing {
- public:
-  explicit Drawing(std::counting_semaphore<>& places) : places_(places) { places_.acquire(); }
-  ~Drawing() { places_.release(); }
-  Drawing(const Drawing&) = delete;
-
- private:
-  std::counting_semaphore<>& places_;
-};
 
 struct FrameSlice {
   int64_t first = 0;
@@ -51,8 +44,8 @@ Reply kept(std::string body, const std::string& type) {
 }  // namespace
 
 Media::Media(Pool<PeopleStore>& store, const std::string& probes_folder,
-             const std::string& proxies_folder)
-    : videos_(store, probes_folder), maker_(proxies_folder, kProxyBytes) {}
+             const std::string& proxies_folder, int64_t most_proxy_bytes)
+    : videos_(store, probes_folder), maker_(proxies_folder, most_proxy_bytes) {}
 
 std::string Media::file(const std::string& id) {
   const auto path = maker_.file(videos_.info(id));
@@ -77,6 +70,25 @@ void Media::prepare_now(const std::string& path) {
     if (known.id != kNoVideo) maker_.prepare(videos_.info(known.id));
   } catch (const std::exception&) {  // whoever asks for it is told
   }
+}
+
+Reply Media::pieces(const std::string& id) {
+  const SharedInfo info = videos_.info(id);
+  const ProxyMaker::Pieces pieces = maker_.pieces(info);
+  nlohmann::ordered_json starts = nlohmann::ordered_json::array();
+  for (const int64_t frame : pieces.plan->first)
+    starts.push_back(info->time_s[static_cast<size_t>(frame)]);
+  const nlohmann::ordered_json json = {{"itself", pieces.itself},
+                                       {"type", pieces.plan->copied ? kCopiedType : kCodedType},
+                                       {"starts", starts},
+                                       {"duration_s", info->duration_s}};
+  return kept(json_text(json), "application/json");
+}
+
+Reply Media::piece(const std::string& id, int64_t number) {
+  Reply reply = kept("", "video/mp4");
+  reply.file = maker_.piece(videos_.info(id), number);
+  return reply;
 }
 
 Reply Media::frames_json(const std::string& id, const Part& part) {
@@ -125,7 +137,7 @@ Reply Media::drawn(const std::string& id, const std::string& what, const Make& m
   std::string jpeg;
   try {
     const std::lock_guard one(open->mutex);
-    const Drawing place(drawing_);
+    const Place place(drawing_);
     if (!open->pictures) open->pictures = std::make_unique<Pictures>(*info);
     jpeg = make(*open->pictures, *info);
   } catch (const Interrupted&) {

@@ -17,15 +17,20 @@ namespace distal::serve {
 /// Thread-safe. Every function throws Refusal: 404, no item is about such a video.
 class Media {
  public:
-  /// Probes lie in `probes_folder`, proxies in `proxies_folder`.
+  /// Probes lie in `probes_folder`, proxies in `proxies_folder`: at most so many bytes of them.
   Media(Pool<PeopleStore>& store, const std::string& probes_folder,
-        const std::string& proxies_folder);
+        const std::string& proxies_folder, int64_t most_proxy_bytes);
 
   Videos& videos() { return videos_; }
   /// Throws Refusal: 503 `preparing`, it is being made.
   std::string file(const std::string& id);
   /// Has a file made in the background; of what cannot be read nothing happens.
   void prepare(const std::string& path);
+
+  /// Pieces of openapi.json.
+  Reply pieces(const std::string& id);
+  /// An MP4 in fragments. Throws Refusal: 404, there is none of the number.
+  Reply piece(const std::string& id, int64_t number);
 
   struct Part {
     double start_s = 0;

@@ -11,6 +11,7 @@
 namespace distal::serve {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 class MediaTest : public ServeTest {
@@ -76,6 +77,51 @@ TEST_F(MediaTest, AVideoThatBrowsersDoNotPlayGetsAProxyWithItsTimes) {
   ASSERT_EQ(got.frames(), original.frames());
   for (int64_t i = 0; i < got.frames(); ++i)
     EXPECT_NEAR(got.time_s[i], original.time_s[i], 1e-3) << i;
+}
+
+TEST_F(MediaTest, PiecesCoverAVideoAtItsTimes) {
+  SyntheticOptions video;
+  video.frames = 120;
+  video.codec = "mpeg4";
+  video.variable_rate = true;
+  write_numbered(folder_ / "a.mp4", video);
+  begin();
+  const VideoInfo original = probe(folder_ / "a.mp4");
+  const auto pieces = json_of(ann_->get(media("pieces")));
+  EXPECT_EQ(pieces["itself"], false);
+  EXPECT_THAT(pieces["type"], HasSubstr("avc1.4d"));
+  EXPECT_EQ(pieces["duration_s"], original.duration_s);
+  ASSERT_THAT(pieces["starts"], SizeIs(3));
+  int64_t frames = 0;
+  for (int number = 0; number < 3; ++number) {
+    const auto answer = ann_->get(media(fmt::format("pieces/{}", number)));
+    ASSERT_EQ(answer->status, 200) << answer->body;
+    EXPECT_EQ(answer->get_header_value("Content-Type"), "video/mp4");
+    folder_.write("piece.mp4", answer->body);
+    const double start_s = pieces["starts"][number];
+    EXPECT_NEAR(start_s, original.time_s[frames], 1e-9);
+    EXPECT_NEAR(
+        std::stod(output_of("ffprobe -v error -show_entries format=start_time -of csv=p=0 " +
+                            (folder_ / "piece.mp4"))),
+        start_s, 1e-4);
+    frames += probe(folder_ / "piece.mp4").frames();
+  }
+  EXPECT_EQ(frames, original.frames());
+  for (const char* none : {"pieces/3", "pieces/-1", "pieces/a", "pieces/99999999999999999999"})
+    EXPECT_EQ(refusal_in(ann_->get(media(none))), "404 not_found") << none;
+}
+
+TEST_F(MediaTest, PiecesOfWhatBrowsersPlayAreItsOwnPackets) {
+  begin();
+  const auto pieces = json_of(ann_->get(media("pieces")));
+  EXPECT_EQ(pieces["itself"], true);
+  EXPECT_THAT(pieces["type"], HasSubstr("avc1.64"));
+  ASSERT_THAT(pieces["starts"], SizeIs(1)) << "2 s from the first key frame on";
+  const auto answer = ann_->get(media("pieces/0"));
+  ASSERT_EQ(answer->status, 200) << answer->body;
+  folder_.write("piece.mp4", answer->body);
+  EXPECT_EQ(probe(folder_ / "piece.mp4").frames(), 50);
+  EXPECT_EQ(refusal_in(visitor().get(media("pieces"))), "401 unauthenticated");
 }
 
 TEST_F(MediaTest, FrameTimesComeAsJsonAndAsBytes) {

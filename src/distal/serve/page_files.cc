@@ -14,7 +14,8 @@ std::string type_of(std::string_view name) {
       {"html", "text/html; charset=utf-8"},
       {"css", "text/css; charset=utf-8"},
       {"js", "text/javascript; charset=utf-8"},
-      {"json", "application/json"}};
+      {"json", "application/json"},
+      {"txt", "text/plain; charset=utf-8"}};
   const auto found = types.find(name.substr(name.rfind('.') + 1));
   return found == types.end() ? "application/octet-stream" : found->second;
 }

@@ -2,6 +2,7 @@
 
 #include "distal/base/error.h"
 #include "distal/base/text.h"
+#include "distal/serve/place.h"
 #include "distal/serve/refusal.h"
 #include "distal/video/browser.h"
 
@@ -9,6 +10,8 @@ namespace distal::serve {
 namespace {
 
 constexpr size_t kMostQueued = 200;
+constexpr double kLong_s = 120;        // of what is longer a page asks for pieces
+constexpr int64_t kPiecesACheck = 64;  // between two looks at what all take
 
 /// Ends the work when the server stops.
 class UntilStopped final : public Progress {
@@ -24,6 +27,18 @@ class UntilStopped final : public Progress {
   }
   const std::atomic<bool>& stopping_;
 };
+
+// What `work` returns; what it says of the video is a refusal.
+template <class Work>
+auto or_refuse(const char* what, const Work& work) {
+  try {
+    return work();
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    refuse_unknown(fmt::format("video: {} ({})", what, excerpt(error.what())));
+  }
+}
 
 }  // namespace
 
@@ -52,13 +67,7 @@ bool ProxyMaker::plays_itself(const SharedInfo& info) {
 }
 
 std::optional<std::string> ProxyMaker::file(const SharedInfo& info) {
-  try {
-    if (plays_itself(info)) return info->path;
-  } catch (const Interrupted&) {
-    throw;
-  } catch (const Error& error) {
-    refuse_unknown(fmt::format("video: it cannot be opened ({})", excerpt(error.what())));
-  }
+  if (or_refuse("it cannot be opened", [&] { return plays_itself(info); })) return info->path;
   if (proxies_.has_whole(*info)) return proxies_.whole(*info);
   {
     const std::lock_guard lock(mutex_);
@@ -71,12 +80,38 @@ std::optional<std::string> ProxyMaker::file(const SharedInfo& info) {
 }
 
 void ProxyMaker::prepare(const SharedInfo& info) {
+  if (info->duration_s > kLong_s) return;
   try {
     if (!plays_itself(info) && !proxies_.has_whole(*info)) want(info, /*now=*/false);
   } catch (const Interrupted&) {
     throw;
   } catch (const Error&) {  // whoever asks for it is told
   }
+}
+
+std::shared_ptr<const PiecePlan> ProxyMaker::plan(const SharedInfo& info) {
+  if (const auto held = plans_.find(info->id)) return *held;
+  const double piece_s = proxies_.options().piece_s;
+  auto plan = std::make_shared<const PiecePlan>(plan_pieces(*info, piece_s));
+  plans_.put(info->id, plan, plan->count());
+  return plan;
+}
+
+ProxyMaker::Pieces ProxyMaker::pieces(const SharedInfo& info) {
+  return or_refuse("it cannot be opened", [&] { return Pieces{plays_itself(info), plan(info)}; });
+}
+
+std::string ProxyMaker::piece(const SharedInfo& info, int64_t number) {
+  return or_refuse("the piece cannot be had", [&] {
+    const auto cut = plan(info);
+    if (number < cut->count() && proxies_.has_piece(*info, *cut, number))
+      return proxies_.piece(*info, *cut, number);
+    const Place place(making_);
+    UntilStopped progress(stopping_);
+    std::string path = proxies_.piece(*info, *cut, number, &progress);
+    if (++pieces_made_ % kPiecesACheck == 0) later([this] { proxies_.keep_at_most(most_bytes_); });
+    return path;
+  });
 }
 
 void ProxyMaker::want(const SharedInfo& info, bool now) {
@@ -93,6 +128,10 @@ void ProxyMaker::want(const SharedInfo& info, bool now) {
     queue_.push_front(info);
   else
     queue_.push_back(info);
+  if (queue_.size() > kMostQueued) {  // whoever still wants the last asks again
+    queued_.erase(queue_.back()->id);
+    queue_.pop_back();
+  }
   wanted_.notify_one();
 }
 

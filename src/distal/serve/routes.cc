@@ -41,8 +41,8 @@ std::optional<Parts> matched(const std::string& pattern, const std::vector<std::
 const std::vector<Route>& routes() {
   static const std::vector<Route> all = [] {
     std::vector<Route> rows;
-    for (const auto& some : {session_routes(), user_routes(), study_routes(), item_routes(),
-                             answer_routes(), media_routes(), review_routes()})
+    for (const auto& some : {session_routes(), user_routes(), study_routes(), map_routes(),
+                             item_routes(), answer_routes(), media_routes(), review_routes()})
       rows.insert(rows.end(), some.begin(), some.end());
     return rows;
   }();

@@ -27,6 +27,7 @@ const std::vector<Route>& routes();
 std::vector<Route> session_routes();
 std::vector<Route> user_routes();
 std::vector<Route> study_routes();
+std::vector<Route> map_routes();
 std::vector<Route> item_routes();
 std::vector<Route> answer_routes();
 std::vector<Route> media_routes();

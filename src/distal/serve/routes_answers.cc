@@ -75,7 +75,8 @@ PeopleStore::NewAnswer answer_in(Services& services, const Call& call, PeopleSto
 bool decides(const Call& call, PeopleStore& store, const PeopleStore::NewAnswer& answer) {
   if (!call.may(Role::adjudicator)) return false;
   if (const auto before = store.answer(answer.uuid)) return before->decides;
-  return store.item(answer.item).value().conflict;
+  const auto item = store.item(answer.item).value();
+  return item.conflict || (item.agree != "all" && item.state == "settled");
 }
 
 Reply put_answer(Services& services, const Call& call) {
@@ -94,7 +95,7 @@ Json again(Services& services, const Call& call, PeopleStore& store, int64_t ite
   try {
     const int64_t until =
         store.renew(item, call.caller->name, call.caller->session, services.options.now());
-    return item_json(services, store, store.item(item).value(), until);
+    return item_json(services, store, store.item(item).value(), call.caller->name, until);
   } catch (const PeopleRefused&) {
     return nullptr;
   }

@@ -67,7 +67,7 @@ Reply next_items(Services& services, const Call& call) {
   const auto leased = store->lease_next(next);
   Json items = Json::array();
   for (const auto& one : leased)
-    items.push_back(item_json(services, *store, one.item, one.until_ms));
+    items.push_back(item_json(services, *store, one.item, next.person, one.until_ms));
   prepare_ahead(services, *store, leased);
   return json_reply({{"items", items}, {"left", store->left(next.person, next.study)}});
 }
@@ -75,8 +75,8 @@ Reply next_items(Services& services, const Call& call) {
 Reply get_item(Services& services, const Call& call) {
   const auto store = services.people.borrow();
   const auto item = known_item(*store, call);
-  return json_reply(
-      item_json(services, *store, item, lease_of(services, *store, item.id, *call.caller)));
+  return json_reply(item_json(services, *store, item, call.caller->name,
+                              lease_of(services, *store, item.id, *call.caller)));
 }
 
 // The most probable class first.
@@ -94,18 +94,19 @@ Json guess_json(const std::string& text) {
   return guess;
 }
 
-// What the store keeps: a list of {clip, class, distance, video, start_s, end_s}.
-Json neighbours_json(Services& services, PeopleStore& store, const std::string& text) {
+// What the store keeps is described at PeopleStore::Reason.
+Json neighbours_json(Services& services, const std::string& text) {
   Json all = Json::array();
   if (text.empty()) return all;
-  for (const auto& one : parse_json(text, "neighbours")) {
-    const std::string clip = one.value("clip", "");
-    const auto items = store.items({.clip = clip}, 0, 1);
-    if (items.empty()) continue;
-    const Json shown = gallery_json(services, store, items.front(), /*blind=*/false);
-    Json row = {{"clip", clip}, {"class", one.value("class", "")}, {"picture", shown["picture"]}};
-    if (one.contains("distance")) row["distance"] = one["distance"];
-    all.push_back(row);
+  const Json kept = parse_json(text, "neighbours");
+  for (const auto& one : kept) {
+    const auto video = services.media.videos().known(one.value("video", ""));
+    const double start_s = one.value("start_s", 0.0);
+    const double end_s = one.value("end_s", std::max(video.duration_s, start_s));
+    all.push_back({{"clip", one.value("clip", "")},
+                   {"class", one.value("class", "")},
+                   {"distance", one.value("distance", 0.0)},
+                   {"picture", picture_url(video.id, (start_s + end_s) / 2)}});
   }
   return all;
 }
@@ -122,9 +123,9 @@ Reply why_item(Services& services, const Call& call) {
   }
   const auto& first = reasons.front();
   return json_reply({{"strategy", first.strategy},
-                     {"score", first.score},
+                     {"score", score_json(first)},
                      {"guess", guess_json(first.guess_json)},
-                     {"neighbours", neighbours_json(services, *store, first.neighbours_json)}});
+                     {"neighbours", neighbours_json(services, first.neighbours_json)}});
 }
 
 Reply renew_item(Services& services, const Call& call) {

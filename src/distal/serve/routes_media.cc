@@ -33,6 +33,14 @@ Reply get_proxy(Services& services, const Call& call) {
   return reply;
 }
 
+Reply get_pieces(Services& services, const Call& call) {
+  return services.media.pieces(video_of(call));
+}
+
+Reply get_piece(Services& services, const Call& call) {
+  return services.media.piece(video_of(call), call.whole_part("number"));
+}
+
 Reply get_frames(Services& services, const Call& call) {
   const Media::Part part{call.number("start", 0), call.number("end", kEndless_s)};
   return call.word("format", {"json", "f64"}) == "f64"
@@ -56,6 +64,8 @@ Reply get_strip(Services& services, const Call& call) {
 
 std::vector<Route> media_routes() {
   return {{"GET", "/media/{video}/proxy.mp4", Role::annotator, false, get_proxy},
+          {"GET", "/media/{video}/pieces", Role::annotator, false, get_pieces},
+          {"GET", "/media/{video}/pieces/{number}", Role::annotator, false, get_piece},
           {"GET", "/media/{video}/frames", Role::annotator, false, get_frames},
           {"GET", "/media/{video}/frame.jpg", Role::annotator, false, get_frame},
           {"GET", "/media/{video}/strip.jpg", Role::annotator, false, get_strip}};

@@ -1,5 +1,6 @@
 // Looking at what people said: conflicts, agreement, files.
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -40,13 +41,14 @@ std::vector<PeopleStore::Item> items_of(PeopleStore& store, const std::string& s
   }
 }
 
-Reply get_conflicts(Services& services, const Call&) {
+Reply get_conflicts(Services& services, const Call& call) {
   const auto store = services.people.borrow();
   Json conflicts = Json::array();
   for (const auto& item : store->items({.state = "open", .conflict = true}, 0, kMostConflicts)) {
     const auto answers = store->answers_after({.item = item.id}, 0, kBlock);
-    conflicts.push_back({{"item", item_json(services, *store, item, std::nullopt)},
-                         {"answers", answers_json(*store, answers)}});
+    conflicts.push_back(
+        {{"item", item_json(services, *store, item, call.caller->name, std::nullopt)},
+         {"answers", answers_json(*store, answers)}});
   }
   return json_reply({{"conflicts", conflicts}});
 }
@@ -70,25 +72,61 @@ class Numbers {
 /// Classes of whole clips, as the room people takes them.
 struct Opinions {
   Numbers people, classes;
-  std::vector<Said> said;       // of items that are no repeats
+  std::vector<Said> said;       // of items that several people answered; no repeats
   std::vector<Repeat> repeats;  // of the same person about the same clip
-  std::set<int64_t> shared;     // items with two answers or more
+  std::vector<int64_t> others;  // how often each class was said of other items
+  std::map<std::pair<int64_t, int64_t>, std::vector<Said>> by_pair;  // of people, the lower first
+  int64_t items = 0;                                                 // of `said`, with two or more
 
-  explicit Opinions(PeopleStore& store, const std::string& study) {
+  explicit Opinions(const PeopleStore::Compared& stored) {
+    for (const auto& count : stored.counts) {
+      people.of(count.person);
+      take_off(classes.of(count.class_name), -count.answers);
+    }
+    const auto repeated = add_repeats(stored.again);
+    for (const auto& one : stored.shared) {
+      const int64_t label = classes.of(one.class_name);
+      if (repeated.contains({one.item, one.person})) continue;
+      take_off(label, 1);
+      said.push_back({one.item, people.of(one.person), label});
+    }
+    pair_up();
+  }
+
+ private:
+  using ItemAndPerson = std::pair<int64_t, std::string>;
+
+  void take_off(int64_t label, int64_t count) {
+    others.resize(std::max<size_t>(others.size(), label + 1));
+    others[label] = std::max<int64_t>(0, others[label] - count);
+  }
+
+  // Those that are no first answers.
+  std::set<ItemAndPerson> add_repeats(const std::vector<PeopleStore::Compared::Said>& again) {
+    std::set<ItemAndPerson> repeated;
     std::map<std::pair<std::string, std::string>, int64_t> first;  // by clip and person
-    std::map<int64_t, int64_t> answers;
-    for (const auto& answer : all_of(store, study)) {
-      if (answer.decides || answer.skipped || answer.class_name.empty()) continue;
-      const auto item = store.item(answer.item).value();
-      const int64_t person = people.of(answer.person);
-      const int64_t label = classes.of(answer.class_name);
-      const auto [before, fresh] = first.emplace(std::pair{item.clip, answer.person}, label);
-      if (!fresh) {
-        repeats.push_back({person, before->second, label});
-        continue;
+    for (const auto& one : again) {
+      const int64_t label = classes.of(one.class_name);
+      const auto [before, fresh] = first.emplace(std::pair{one.clip, one.person}, label);
+      if (fresh) continue;
+      take_off(label, 1);
+      repeats.push_back({people.of(one.person), before->second, label});
+      repeated.emplace(one.item, one.person);
+    }
+    return repeated;
+  }
+
+  // `said` is in the order of items.
+  void pair_up() {
+    for (size_t a = 0; a < said.size(); ++a) {
+      const auto is_other = [&](const Said& one) { return one.item != said[a].item; };
+      const auto end = std::find_if(said.begin() + a, said.end(), is_other);
+      const bool begins = a == 0 || said[a - 1].item != said[a].item;
+      if (begins && end - said.begin() > static_cast<ptrdiff_t>(a) + 1) ++items;
+      for (auto b = said.begin() + a + 1; b < end; ++b) {
+        auto& both = by_pair[std::minmax(said[a].person, b->person)];
+        both.insert(both.end(), {said[a], *b});
       }
-      said.push_back({answer.item, person, label});
-      if (++answers[answer.item] > 1) shared.insert(answer.item);
     }
   }
 };
@@ -100,16 +138,13 @@ Json number_or_null(const std::optional<double>& value) {
 Json cohen_json(const Opinions& opinions) {
   Json pairs = Json::array();
   const auto& names = opinions.people.names();
-  for (int64_t a = 0; a < opinions.people.size(); ++a) {
-    for (int64_t b = a + 1; b < opinions.people.size(); ++b) {
-      if (std::ssize(pairs) >= kMostPairs) return pairs;
-      const auto kappa = cohen_kappa(opinions.said, a, b, opinions.classes.size());
-      if (kappa.items == 0) continue;
-      pairs.push_back({{"a", names[a]},
-                       {"b", names[b]},
-                       {"kappa", number_or_null(kappa.value)},
-                       {"n", kappa.items}});
-    }
+  for (const auto& [pair, said] : opinions.by_pair) {
+    if (std::ssize(pairs) >= kMostPairs) return pairs;
+    const auto kappa = cohen_kappa(said, pair.first, pair.second, opinions.classes.size());
+    pairs.push_back({{"a", names[pair.first]},
+                     {"b", names[pair.second]},
+                     {"kappa", number_or_null(kappa.value)},
+                     {"n", kappa.items}});
   }
   return pairs;
 }
@@ -127,17 +162,16 @@ Json intra_json(const Opinions& opinions) {
 }
 
 Reply get_agreement(Services& services, const Call& call) {
-  const auto store = services.people.borrow();
-  const Opinions opinions(*store, call.text("study"));
+  const Opinions opinions(services.people.borrow()->compared(call.text("study")));
   const int64_t classes = opinions.classes.size();
-  Json json = {{"items", std::ssize(opinions.shared)},
+  Json json = {{"items", opinions.items},
                {"people", opinions.people.size()},
                {"cohen", Json::array()},
                {"fleiss", {{"kappa", nullptr}, {"n", 0}}},
                {"krippendorff", {{"alpha", nullptr}, {"n", 0}}},
                {"intra", Json::array()}};
   if (classes == 0) return json_reply(json);
-  const auto fleiss = fleiss_kappa(opinions.said, classes);
+  const auto fleiss = fleiss_kappa(opinions.said, classes, opinions.others);
   const auto alpha = krippendorff_alpha(opinions.said, classes);
   json["cohen"] = cohen_json(opinions);
   json["fleiss"] = {{"kappa", number_or_null(fleiss.value)}, {"n", fleiss.items}};
@@ -146,7 +180,7 @@ Reply get_agreement(Services& services, const Call& call) {
   return json_reply(json);
 }
 
-AskedItem asked(const PeopleStore::Item& item) {
+AskedItem asked(Services& services, const PeopleStore::Item& item) {
   AskedItem asked;
   asked.clip = item.clip;
   asked.video = item.video;
@@ -154,6 +188,9 @@ AskedItem asked(const PeopleStore::Item& item) {
   asked.end_s = item.end_s;
   asked.kind = item.kind == "ranges" ? AskedKind::ranges : AskedKind::clip;
   asked.asked_ms = utc_ms(item.created).value_or(0);
+  // Label Studio counts the frames of a time line.
+  if (asked.kind == AskedKind::ranges)
+    asked.frame_rate = services.media.videos().known(item.video).frame_rate;
   return asked;
 }
 
@@ -187,7 +224,7 @@ Questions questions_of(Services& services, const std::string& study,
   }
   std::set<std::string> clips;
   for (const auto& item : items) {
-    if (clips.insert(item.clip).second) questions.items.push_back(asked(item));
+    if (clips.insert(item.clip).second) questions.items.push_back(asked(services, item));
   }
   return questions;
 }
@@ -219,7 +256,12 @@ Reply get_export(Services& services, const Call& call) {
     refuse_request("format: CVAT takes no answers of others; take csv or label-studio, or ask in "
                    "CVAT by distal ask");
   }
-  const AskFile file = export_file(services, study, format);
+  AskFile file;
+  try {
+    file = export_file(services, study, format);
+  } catch (const UsageError& error) {  // the format cannot hold all of it
+    refuse_request(fmt::format("format: {}; or take csv", error.what()));
+  }
   Reply reply;
   reply.type = format == "csv" ? "text/csv; charset=utf-8" : "application/json";
   reply.body = file.text;

@@ -77,8 +77,9 @@ std::string role_in(const Fields& fields) {
 
 Reply add_user(Services& services, const Call& call) {
   const Fields fields(call.body, {"name", "role", "password"});
-  const auto user = services.sign_in.add_user(fields.text("name", 1, 128), role_in(fields),
-                                              fields.text("password", 8, 1024));
+  const auto user =
+      services.sign_in.add_user(fields.text("name", 1, 128), role_in(fields),
+                                fields.text("password", kShortestPassword, kLongestPassword));
   return json_reply(user_json(*services.people.borrow(), user), 201);
 }
 
@@ -86,7 +87,8 @@ Reply change_user(Services& services, const Call& call) {
   const Fields fields(call.body, {"role", "password", "disabled"});
   PeopleStore::UserChange change;
   if (fields.has("role")) change.role = role_in(fields);
-  if (fields.has("password")) change.password = hash_password(fields.text("password", 8, 1024));
+  if (fields.has("password"))
+    change.password = hash_password(fields.text("password", kShortestPassword, kLongestPassword));
   if (fields.has("disabled")) change.disabled = fields.truth("disabled");
   const auto store = services.people.borrow();
   store->change_user(call.part("name"), change);

@@ -1,5 +1,7 @@
 // Studies, their classes, and what happens.
 
+#include <algorithm>
+
 #include "distal/base/text.h"
 #include "distal/serve/refusal.h"
 #include "distal/serve/routes.h"
@@ -10,6 +12,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kKeys = 9;
+constexpr size_t kLongestBranch = 60;
+constexpr size_t kMostOptions = 100;
+constexpr size_t kLongestValue = 4000;
 
 const std::string& known_study(Services& services, const Call& call) {
   const std::string& name = call.part("name");
@@ -32,7 +37,7 @@ Reply get_study(Services& services, const Call& call) {
 
 Reply steer(Services& services, const Call& call, void (Runner::*what)()) {
   const std::string& name = known_study(services, call);
-  Runner* const runner = services.studies.runner(name);
+  Runner* const runner = services.served.runner(name);
   if (runner == nullptr) {
     throw Refusal(409, "conflict",
                   fmt::format("study {}: it is not run here; start distal serve with its recipe "
@@ -52,6 +57,49 @@ Reply pause_study(Services& services, const Call& call) {
 }
 Reply stop_study(Services& services, const Call& call) {
   return steer(services, call, &Runner::stop);
+}
+
+Reply get_options(Services& services, const Call& call) {
+  Json options = Json::array();
+  for (const RecipeOption& option : services.served.options(known_study(services, call)))
+    options.push_back({{"key", option.key}, {"value", option.value}});
+  return json_reply({{"options", options}});
+}
+
+bool is_branch_name(const std::string& name) {
+  const auto fits = [](char letter) {
+    return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '_' ||
+           letter == '-';
+  };
+  return !name.empty() && name.size() <= kLongestBranch && std::ranges::all_of(name, fits) &&
+         name.front() != '_' && name.front() != '-';
+}
+
+BranchWish wish_of(const Fields& fields, const std::string& study) {
+  BranchWish wish{study, fields.text("name", 1, kLongestBranch), {}};
+  if (!is_branch_name(wish.name))
+    refuse_content(
+        "name: it has other letters; send a to z, 0 to 9, _ and -, a to z or 0 to 9 first");
+  const nlohmann::json options = fields.object("options");
+  if (options.size() > kMostOptions)
+    refuse_content("options: there are too many; send at most 100");
+  for (const auto& [key, value] : options.items()) {
+    const bool fits =
+        value.is_string() && value.get_ref<const std::string&>().size() <= kLongestValue;
+    if (!fits)
+      refuse_content(fmt::format("options: {} has no short text; send one", excerpt(key, 60)));
+    wish.options.push_back({key, value});
+  }
+  return wish;
+}
+
+Reply branch_study(Services& services, const Call& call) {
+  const std::string& name = known_study(services, call);
+  const Fields fields(call.body, {"name", "options", "start"});
+  const BranchWish wish = wish_of(fields, name);
+  services.served.branch(wish, !fields.has("start") || fields.truth("start"));
+  services.events.look_now();
+  return json_reply(services.studies.summary(wish.name), 201);
 }
 
 std::vector<std::string> split_name(const std::string& name) {
@@ -82,8 +130,8 @@ Reply get_events(Services& services, const Call& call) {
   Reply reply;
   reply.type = "text/event-stream";
   if (call.head) return reply;
-  const auto listener =
-      std::make_shared<Events::Listener>(services.events, call.caller.value().name);
+  const auto listener = std::make_shared<Events::Listener>(
+      services.events, call.caller.value().name, call.may(Role::adjudicator));
   reply.next = [listener](std::string& piece) { return listener->next(piece); };
   return reply;
 }
@@ -96,6 +144,8 @@ std::vector<Route> study_routes() {
           {"POST", "/studies/{name}/start", Role::owner, true, start_study},
           {"POST", "/studies/{name}/pause", Role::owner, true, pause_study},
           {"POST", "/studies/{name}/stop", Role::owner, true, stop_study},
+          {"GET", "/studies/{name}/options", Role::owner, false, get_options},
+          {"POST", "/studies/{name}/branch", Role::owner, true, branch_study},
           {"GET", "/classes", Role::annotator, false, get_classes},
           {"GET", "/events", Role::annotator, false, get_events}};
 }

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -46,20 +47,23 @@ int64_t system_now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
-Runner::Runner(std::vector<std::string> command, std::string log, std::string study,
+Runner::Runner(std::vector<std::string> command, std::string log, const ServedStudy& study,
                Pool<PeopleStore>& store)
-    : command_(std::move(command)), log_(std::move(log)), study_(std::move(study)), store_(store) {}
+    : command_(std::move(command)), log_(std::move(log)), study_(study), store_(store) {}
 
-void Runner::begin() {
+void Runner::begin(bool run) {
+  if (!run) stop();
   worker_ = std::thread([this] { work(); });
 }
 
+void Runner::close() {
+  const std::lock_guard lock(mutex_);
+  closing_ = true;
+  changed_.notify_all();
+}
+
 Runner::~Runner() {
-  {
-    const std::lock_guard lock(mutex_);
-    closing_ = true;
-    changed_.notify_all();
-  }
+  close();
   if (worker_.joinable()) worker_.join();
 }
 
@@ -130,7 +134,9 @@ void Runner::look() {
 }
 
 void Runner::spawn() {
-  answered_at_start_ = answered();  // what comes from here on may come too late for this process
+  own_at_start_ =
+      so_far(study_.name);  // what comes from here on may come too late for this process
+  all_at_start_ = so_far("");
   std::vector<std::string> words = {"distal"};
   words.insert(words.end(), command_.begin(), command_.end());
   std::vector<char*> pointers;
@@ -155,7 +161,7 @@ void Runner::spawn() {
   if (failed != 0) {
     process_ = 0;
     state_ = "failed";
-    note_ = fmt::format("{}: no process can be started ({}); stop what else runs", study_,
+    note_ = fmt::format("{}: no process can be started ({}); stop what else runs", study_.name,
                         std::strerror(failed));
   } else {
     state_ = "running";
@@ -187,22 +193,38 @@ void Runner::ended(int status) {
   note_ = well || waits ? "" : line;
 }
 
-int64_t Runner::answered() {
-  int64_t done = 0;
-  for (const auto& row : store_.borrow()->progress(study_))
-    done += row.settled + row.left_out + row.withdrawn;
-  return done;
+Runner::SoFar Runner::so_far(const std::string& study) {
+  SoFar sums;
+  for (const auto& row : store_.borrow()->progress(study)) {
+    if (row.purpose == "repeat") continue;  // no round waits for these
+    sums.open += row.open;
+    sums.answered += row.settled + row.left_out;
+    sums.withdrawn += row.withdrawn;
+  }
+  return sums;
 }
 
-// Nothing is open for the study any more, and something has come since it was started.
+// Something has come since the study was started, and it lets a round go on, or be ranked again.
+// What it waits for may have been asked by another study of the store.
 bool Runner::answers_are_there() {
-  int64_t open = 0;
-  int64_t done = 0;
-  for (const auto& row : store_.borrow()->progress(study_)) {
-    open += row.open;
-    done += row.settled + row.left_out + row.withdrawn;
-  }
-  return open == 0 && done > answered_at_start_;
+  store_.borrow()->withdraw_spent(system_now_ms());
+  const SoFar own = so_far(study_.name);
+  const int64_t fresh = own.answered - own_at_start_.answered;
+  if (study_.rank_again > 0 && fresh >= study_.rank_again) return true;
+  if (!open_rounds_go_on()) return false;
+  if (own.is_ahead_of(own_at_start_)) return true;
+  const SoFar all = so_far("");
+  return all.open == 0 && all.is_ahead_of(all_at_start_);
+}
+
+bool Runner::open_rounds_go_on() {
+  const auto open = store_.borrow()->open_batches(study_.name);
+  return std::ranges::all_of(open, [&](const PeopleStore::Batch& batch) {
+    const double all = static_cast<double>(batch.open + batch.answered);
+    return batch.purpose == "repeat" ||
+           (batch.purpose != "held_out" &&
+            static_cast<double>(batch.answered) >= study_.share * all - 1e-9);
+  });
 }
 
 }  // namespace distal::serve

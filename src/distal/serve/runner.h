@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "distal/serve/options.h"
 #include "distal/serve/pool.h"
 #include "distal/store/people_store.h"
 
@@ -21,15 +22,17 @@ namespace distal::serve {
 class Runner {
  public:
   /// `command`: words behind the program's name; what it prints goes to the file `log`. `study`:
-  /// whose items are waited for.
-  Runner(std::vector<std::string> command, std::string log, std::string study,
+  /// whose items are waited for, and how many of their answers.
+  Runner(std::vector<std::string> command, std::string log, const ServedStudy& study,
          Pool<PeopleStore>& store);
   /// Tells the process to stop, and waits until it has.
   ~Runner();
   Runner(const Runner&) = delete;
 
-  /// Starts the process, once.
-  void begin();
+  /// Tells the process to stop, and does not wait. It starts no more.
+  void close();
+  /// Begins to watch, once: starts the process where it is to run.
+  void begin(bool run = true);
 
   /// running, waiting (for people), paused, stopped, done, failed
   std::string state() const;
@@ -37,6 +40,8 @@ class Runner {
   std::string note() const;
   /// The last line that it printed.
   std::string last_line() const;
+  /// What it does now; empty: it does not run.
+  std::string stage() const { return state() == "running" ? last_line() : ""; }
 
   void start();
   void pause();  // it starts again where it was
@@ -50,11 +55,22 @@ class Runner {
   void spawn();
   void tell_to_stop();
   void ended(int status);
+  // Of what people were asked.
+  struct SoFar {
+    int64_t open = 0;
+    int64_t answered = 0;  // settled, or left out
+    int64_t withdrawn = 0;
+    bool is_ahead_of(const SoFar& before) const {
+      return answered > before.answered || withdrawn > before.withdrawn;
+    }
+  };
+  SoFar so_far(const std::string& study);  // empty: all studies of the store
+  bool open_rounds_go_on();
   bool answers_are_there();
-  int64_t answered();
 
   std::vector<std::string> command_;
-  std::string log_, study_;
+  std::string log_;
+  ServedStudy study_;
   Pool<PeopleStore>& store_;
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
@@ -67,7 +83,7 @@ class Runner {
   bool told_to_stop_ = false;
   int64_t told_at_ms_ = 0;
   int64_t ended_at_ms_ = 0;
-  int64_t answered_at_start_ = -1;
+  SoFar own_at_start_, all_at_start_;
   std::thread worker_;  // last: it uses all above
 };
 

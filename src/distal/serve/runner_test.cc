@@ -10,6 +10,7 @@
 #include <csignal>
 
 #include <functional>
+#include <map>
 
 #include "distal/base/testing.h"
 #include "distal/serve/testing.h"
@@ -35,11 +36,15 @@ TEST(Child, DISABLED_Works) {
 
 class RunnerTest : public ::testing::Test {
  protected:
-  std::unique_ptr<Runner> runner(const std::string& child) {
+  std::unique_ptr<Runner> runner(const std::string& child, double share = 1,
+                                 int64_t rank_again = 0) {
+    ServedStudy study{"study"};
+    study.share = share;
+    study.rank_again = rank_again;
     auto made =
         std::make_unique<Runner>(std::vector<std::string>{"--gtest_also_run_disabled_tests",
                                                           "--gtest_filter=Child.DISABLED_" + child},
-                                 folder_ / "log", "study", people_);
+                                 folder_ / "log", study, people_);
     made->begin();
     return made;
   }
@@ -85,6 +90,66 @@ TEST_F(RunnerTest, AStudyThatWaitsIsStartedAgainOnceAllIsAnswered) {
   answer.class_name = "left";
   people_.borrow()->put(answer, 1);
   EXPECT_TRUE(comes([&] { return !study->last_line().empty(); })) << "it was started again";
+}
+
+class BatchTest : public RunnerTest {
+ protected:
+  // One request of `count` clips.
+  void ask(const std::string& purpose, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      PeopleStore::NewItem item;
+      item.request = purpose;
+      item.clip = item.video = fmt::format("{} {}", purpose, i);
+      item.end_s = 1;
+      item.purpose = purpose;
+      item.study = "study";
+      ids_[purpose].push_back(people_.borrow()->add_items({item}, 1).front());
+    }
+  }
+  void answer(const std::string& purpose, int64_t i) {
+    PeopleStore::NewAnswer answer;
+    answer.uuid = fmt::format("{} {}", purpose, i);
+    answer.item = ids_.at(purpose).at(i);
+    answer.person = "ann";
+    answer.class_name = "left";
+    people_.borrow()->put(answer, 1);
+  }
+  // Waits until the process has ended, and what it printed is gone.
+  void wait_for_people(const Runner& study) {
+    ASSERT_TRUE(comes([&] { return study.state() == "waiting"; })) << study.state();
+    ::unlink((folder_ / "log").c_str());
+  }
+  static bool starts(const Runner& study) {
+    return comes([&] { return !study.last_line().empty(); });
+  }
+  static bool stays(const Runner& study) {
+    std::this_thread::sleep_for(std::chrono::seconds(3));
+    return study.last_line().empty();
+  }
+
+  std::map<std::string, std::vector<int64_t>> ids_;
+};
+
+TEST_F(BatchTest, AStudyGoesOnWithAShareOfARoundButNotOfTheHeldOutSet) {
+  ask("pool", 4);
+  ask("held_out", 2);
+  const auto study = runner("Waits", /*share=*/0.5);
+  wait_for_people(*study);
+  for (const int64_t i : {0, 1}) answer("pool", i);
+  answer("held_out", 0);
+  EXPECT_TRUE(stays(*study)) << "a held-out clip is open";
+  answer("held_out", 1);
+  EXPECT_TRUE(starts(*study));
+}
+
+TEST_F(BatchTest, AStudyRanksAgainAfterSomeAnswers) {
+  ask("pool", 4);
+  const auto study = runner("Waits", /*share=*/1, /*rank_again=*/2);
+  wait_for_people(*study);
+  answer("pool", 3);
+  EXPECT_TRUE(stays(*study));
+  answer("pool", 1);
+  EXPECT_TRUE(starts(*study));
 }
 
 TEST_F(RunnerTest, StopsAndStartsAsTold) {

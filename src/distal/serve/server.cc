@@ -86,7 +86,11 @@ class HttpServer final : public httplib::Server {
     };
     Post(kAnything, with_body).Put(kAnything, with_body).Patch(kAnything, with_body);
     Delete(kAnything, with_body);
-    set_error_handler(Handler([](const auto&, auto& response) { answer_with_status(response); }));
+    set_error_handler(Handler([](const auto&, auto& response) {
+      // The library refused what it could not read: nobody knows where the next request begins.
+      if (response.body.empty()) hang_up(response);
+      answer_with_status(response);
+    }));
     set_exception_handler([](const auto&, auto& response, std::exception_ptr thrown) {
       try {
         std::rethrow_exception(thrown);
@@ -193,7 +197,7 @@ Server::Server(const ServeOptions& options) {
          "another, --port 0 takes a free one",
          options.bind, options.port);
   }
-  if (state_->services.runner) state_->services.runner->begin();
+  state_->services.served.begin();
 }
 
 Server::~Server() { stop(); }

@@ -114,6 +114,15 @@ TEST_F(ServerTest, RefusesInOneShape) {
   EXPECT_EQ(refusal_in(ann->post("items/next", {{"count", 1}, {"more", 1}})), "400 bad_request");
 }
 
+TEST_F(ServerTest, WhatFollowsAfterNoRequestIsNoRequestEither) {
+  const std::string good = "GET /app.js HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+  for (const std::string none : {"\r\n", "NONSENSE\r\n\r\n", "GET / HTTP/9.9\r\n\r\n"}) {
+    const std::string all = raw(none + good);
+    EXPECT_THAT(all, HasSubstr("HTTP/1.1 400"));
+    EXPECT_EQ(all.find("HTTP/1.1"), all.rfind("HTTP/1.1")) << all.substr(0, 1000);
+  }
+}
+
 TEST_F(ServerTest, RefusesWhatIsNoRequest) {
   EXPECT_THAT(raw("NONSENSE\r\n\r\n"), HasSubstr("\"error\""));
   EXPECT_THAT(raw("GET /" + std::string(5000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n"),
@@ -229,6 +238,37 @@ TEST_F(ServerTest, SaysWhyAnItemIsAskedOnlyWhereItIsAskedFor) {
   ASSERT_THAT(why["guess"], SizeIs(2));
   EXPECT_EQ(why["guess"][0]["class"], "right");
   EXPECT_EQ(why["guess"][0]["p"], 0.7);
+  EXPECT_EQ(why["score"], 0.5);
+  EXPECT_THAT(why["neighbours"], SizeIs(0));
+}
+
+TEST_F(ServerTest, ShowsTheNearestAnsweredClipsAsPictures) {
+  PeopleStore::NewItem item;
+  item.request = "near";
+  item.clip = "a.mp4@0";
+  item.video = folder_ / "a.mp4";
+  item.end_s = 0.5;
+  item.study = "study";
+  const nlohmann::json near = {{{"clip", "a.mp4@1"},
+                                {"class", "left"},
+                                {"distance", 0.25},
+                                {"video", item.video},
+                                {"start_s", 0.5},
+                                {"end_s", 1.5}}};
+  item.reasons = {{"badge", {}, "", near.dump()}};
+  const int64_t id = PeopleStore(options_.store).add_items({item}, now_ms_).front();
+  const auto ann = person("ann");
+  const auto why = json_of(ann->get(fmt::format("items/{}/why", id)));
+  EXPECT_EQ(why["score"], nullptr) << "the strategy chooses sets";
+  EXPECT_EQ(json_of(ann->get(fmt::format("items/{}", id)))["score"], nullptr);
+  ASSERT_THAT(why["neighbours"], SizeIs(1));
+  EXPECT_EQ(why["neighbours"][0]["class"], "left");
+  EXPECT_EQ(why["neighbours"][0]["distance"], 0.25);
+  const std::string picture = why["neighbours"][0]["picture"];
+  EXPECT_THAT(picture, HasSubstr("t=1.000000"));
+  const auto shown = ann->get(picture.substr(std::string("api/v1/").size()));
+  ASSERT_EQ(shown->status, 200);
+  EXPECT_EQ(shown->get_header_value("Content-Type"), "image/jpeg");
 }
 
 TEST_F(ServerTest, AnOwnerKeepsUsers) {

@@ -1,13 +1,12 @@
 #pragma once
 // What handlers work with.
 
-#include <memory>
-
 #include "distal/serve/events.h"
+#include "distal/serve/maps.h"
 #include "distal/serve/media.h"
 #include "distal/serve/options.h"
 #include "distal/serve/pool.h"
-#include "distal/serve/runner.h"
+#include "distal/serve/served.h"
 #include "distal/serve/sign_in.h"
 #include "distal/serve/studies.h"
 
@@ -22,7 +21,8 @@ struct Services {
   Pool<Store> store;
   SignIn sign_in;
   Media media;
-  std::unique_ptr<Runner> runner;  // null: nobody runs the study
+  Served served;
+  Maps maps;
   Studies studies;
   Events events;
 };

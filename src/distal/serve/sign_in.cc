@@ -1,6 +1,7 @@
 #include "distal/serve/sign_in.h"
 
 #include "distal/base/text.h"
+#include "distal/serve/place.h"
 #include "distal/serve/refusal.h"
 #include "distal/serve/secrets.h"
 
@@ -9,22 +10,16 @@ namespace {
 
 constexpr int64_t kLinkLives_ms = 24LL * 3600 * 1000;
 constexpr const char* kLinkOwner = "owner";
+constexpr size_t kLongestName = 128;
 
-class Held {  // a place of a semaphore
- public:
-  explicit Held(std::counting_semaphore<>& places) : places_(places) { places_.acquire(); }
-  ~Held() { places_.release(); }
-  Held(const Held&) = delete;
-
- private:
-  std::counting_semaphore<>& places_;
-};
-
-bool is_user_name(const std::string& name) {
-  return !name.empty() && std::ranges::all_of(name, [](char letter) {
-    return std::isalnum(static_cast<unsigned char>(letter)) != 0 ||
-           std::string_view("._-@").find(letter) != std::string_view::npos;
-  });
+void require_user_name(const std::string& name) {
+  const bool fits =
+      !name.empty() && name.size() <= kLongestName && std::ranges::all_of(name, [](char letter) {
+        return std::isalnum(static_cast<unsigned char>(letter)) != 0 ||
+               std::string_view("._-@").find(letter) != std::string_view::npos;
+      });
+  if (!fits)
+    refuse_content("name: it has other signs than letters, digits and . _ - @; choose another");
 }
 
 Caller caller_from(const PeopleStore::Session& session) {
@@ -43,14 +38,15 @@ void SignIn::refuse_hasty(const std::string& user, const std::string& address) c
 }
 
 bool SignIn::is_right(const std::optional<PeopleStore::User>& user, const std::string& password) {
-  const Held place(hashing_);
+  const Place place(hashing_);
   return is_password(user && !user->disabled ? user->password : "", password);
 }
 
 SignIn::Opened SignIn::log_in(const std::string& user, const std::string& password,
                               const std::string& address, const std::string& old_token) {
   refuse_hasty(user, address);
-  if (!is_right(store_.borrow()->user(user), password)) {
+  const auto known = store_.borrow()->user(user);  // no connection is kept while others are hashed
+  if (!is_right(known, password)) {
     users_.failed(user, now_());
     addresses_.failed(address, now_());
     throw Refusal(401, "unauthenticated", "log-in: name or password is wrong; try again");
@@ -120,11 +116,14 @@ void SignIn::log_out(const std::string& token) {
   end(token);
 }
 
-std::string SignIn::owner_link() {
+std::string SignIn::link(const std::string& user, const std::string& role) {
+  require_user_name(user);
   const std::string token = new_token();
-  store_.borrow()->add_link({token_hash(token), kLinkOwner, "owner", now_() + kLinkLives_ms});
+  store_.borrow()->add_link({token_hash(token), user, role, now_() + kLinkLives_ms});
   return token;
 }
+
+std::string SignIn::owner_link() { return link(kLinkOwner, "owner"); }
 
 bool SignIn::has_owner() {
   return std::ranges::any_of(store_.borrow()->users(), [](const PeopleStore::User& user) {
@@ -134,13 +133,12 @@ bool SignIn::has_owner() {
 
 PeopleStore::User SignIn::add_user(const std::string& name, const std::string& role,
                                    const std::string& password) {
-  if (!is_user_name(name))
-    refuse_content("name: it has other signs than letters, digits and . _ - @; choose another");
+  require_user_name(name);
   PeopleStore::User user;
   user.name = name;
   user.role = role;
   {
-    const Held place(hashing_);
+    const Place place(hashing_);
     user.password = hash_password(password);
   }
   const auto store = store_.borrow();

@@ -18,6 +18,9 @@ namespace distal::serve {
 using Clock = std::function<int64_t()>;
 
 inline constexpr const char* kCookie = "distal_session";
+/// Letters of a password.
+inline constexpr size_t kShortestPassword = 8;
+inline constexpr size_t kLongestPassword = 1024;
 
 /// Thread-safe. After some failures a user, and an address, must wait before the next try, longer
 /// each time.
@@ -41,7 +44,10 @@ class SignIn {
   std::optional<Caller> caller_of(const std::string& token);
   void log_out(const std::string& token);
 
-  /// The token of a link that logs in as `owner` once, within a day.
+  /// The token of a link that logs in as the user once, within a day. One who is not there becomes
+  /// a user with that role. Throws Refusal: 422.
+  std::string link(const std::string& user, const std::string& role);
+  /// The same for `owner`.
   std::string owner_link();
   /// Whether an owner can log in by a password.
   bool has_owner();

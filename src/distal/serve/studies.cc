@@ -127,13 +127,24 @@ Interval wilson(int64_t right, int64_t n) {
   return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
 }
 
-bool Studies::is_served(const std::string& name) const {
-  return options_.study && options_.study->name == name;
+std::vector<RoundResult> RoundCache::rounds(Store& store, const Store::Run& run) {
+  Held held;
+  {
+    const std::lock_guard lock(mutex_);
+    held = by_run_[run.id];
+  }
+  if (held.done) return held.rounds;
+  const auto stored = store.rounds(run.id);
+  for (size_t i = held.rounds.size(); i < stored.size(); ++i)
+    held.rounds.push_back(round_from_json(stored[i].metrics_json));
+  held.done = run.status == "done";
+  const std::lock_guard lock(mutex_);
+  by_run_[run.id] = held;
+  return held.rounds;
 }
 
 std::vector<std::string> Studies::names() {
-  std::vector<std::string> names;
-  if (options_.study) names.push_back(options_.study->name);
+  std::vector<std::string> names = served_.names();
   for (const auto& row : people_.borrow()->progress()) {
     if (std::ranges::find(names, row.study) == names.end()) names.push_back(row.study);
   }
@@ -141,10 +152,9 @@ std::vector<std::string> Studies::names() {
 }
 
 bool Studies::has(const std::string& name) {
-  return is_served(name) || (!name.empty() && !people_.borrow()->progress(name).empty());
+  if (name.empty()) return false;
+  return served_.find(name) != nullptr || !people_.borrow()->progress(name).empty();
 }
-
-Runner* Studies::runner(const std::string& name) { return is_served(name) ? runner_ : nullptr; }
 
 Json Studies::summary(const std::string& name) {
   const auto store = people_.borrow();
@@ -152,14 +162,17 @@ Json Studies::summary(const std::string& name) {
   int64_t answered = 0;
   for (const auto& person : store->person_totals(name)) answered += person.answers;
   const auto each_s = store->median_seconds(name);
-  const bool here = is_served(name);
+  const ServedStudy* const here = served_.find(name);
+  const Runner* const runner = served_.runner(name);
   Json json = {{"name", name},
-               {"state", here && runner_ != nullptr ? runner_->state()
-                         : totals.open > 0          ? "waiting"
-                                                    : "stopped"},
-               {"arms", here ? options_.study->arms : std::vector<std::string>{}},
-               {"seeds", here ? options_.study->seeds : 1},
-               {"rounds", here ? options_.study->rounds : 0},
+               {"branch_of",
+                here == nullptr || here->branch_of.empty() ? Json(nullptr) : Json(here->branch_of)},
+               {"state", runner != nullptr ? runner->state()
+                         : totals.open > 0 ? "waiting"
+                                           : "stopped"},
+               {"arms", here != nullptr ? here->arms : std::vector<std::string>{}},
+               {"seeds", here != nullptr ? here->seeds : 1},
+               {"rounds", here != nullptr ? here->rounds : 0},
                {"open_items", totals.open},
                {"answered", answered},
                {"minutes_left", nullptr},
@@ -169,24 +182,26 @@ Json Studies::summary(const std::string& name) {
 }
 
 std::vector<std::string> Studies::classes(const std::string& name) {
-  if (options_.study && (name.empty() || is_served(name))) return options_.study->classes;
-  return {};
+  const std::vector<std::string> here = served_.names();
+  const std::string wanted = name.empty() && !here.empty() ? here.front() : name;
+  const ServedStudy* const study = served_.find(wanted);
+  return study == nullptr ? std::vector<std::string>() : study->classes;
 }
 
 // The store calls a trial STUDY/ARM; empty: it is another study's.
-std::string Studies::arm_of(const std::string& run) const {
-  const std::string before = options_.study->name + "/";
+std::string Studies::arm_of(const ServedStudy& study, const std::string& run) const {
+  const std::string before = study.name + "/";
   if (!run.starts_with(before)) return "";
   const std::string arm = run.substr(before.size());
-  const auto& arms = options_.study->arms;
-  return std::ranges::find(arms, arm) == arms.end() ? "" : arm;
+  return std::ranges::find(study.arms, arm) == study.arms.end() ? "" : arm;
 }
 
 // Of each arm and seed the last: before an option was changed it was another one.
-std::vector<Store::Run> Studies::newest(const std::vector<Store::Run>& runs) const {
+std::vector<Store::Run> Studies::newest(const ServedStudy& study,
+                                        const std::vector<Store::Run>& runs) {
   std::map<std::pair<std::string, int64_t>, Store::Run> last;
   for (const Store::Run& run : runs) {
-    if (arm_of(run.name).empty()) continue;
+    if (arm_of(study, run.name).empty()) continue;
     auto& held = last[{run.name, run.seed}];
     if (run.id > held.id) held = run;
   }
@@ -197,13 +212,11 @@ std::vector<Store::Run> Studies::newest(const std::vector<Store::Run>& runs) con
 
 Studies::Trials Studies::trials(const std::string& name) {
   Trials trials;
-  if (!is_served(name)) return trials;
+  const ServedStudy* const study = served_.find(name);
+  if (study == nullptr) return trials;
   const auto store = store_.borrow();
-  for (const Store::Run& run : newest(store->runs())) {
-    Trials::One one{arm_of(run.name), run.seed, {}};
-    for (const StoredRound& round : store->rounds(run.id))
-      one.rounds.push_back(round_from_json(round.metrics_json));
-    trials.all.push_back(std::move(one));
+  for (const Store::Run& run : newest(*study, store->runs())) {
+    trials.all.push_back({arm_of(*study, run.name), run.seed, cache_.rounds(*store, run)});
     for (const auto& video : store->quarantined(run.id))
       trials.quarantined.emplace(video.path, video.reason);
     for (const std::string& note : store->notes(run.id)) {
@@ -211,6 +224,30 @@ Studies::Trials Studies::trials(const std::string& name) {
     }
   }
   return trials;
+}
+
+std::vector<Json> Studies::new_points() {
+  const auto store = store_.borrow();
+  const std::vector<Store::Run> runs = store->runs();
+  const bool first = !told_;
+  if (first) told_.emplace();
+  std::vector<Json> news;
+  for (const std::string& name : served_.names()) {
+    const ServedStudy& study = *served_.find(name);
+    const size_t before = news.size();
+    for (const Store::Run& run : newest(study, runs)) {
+      const auto rounds = cache_.rounds(*store, run);
+      const size_t told = std::exchange((*told_)[run.id], rounds.size());
+      for (size_t i = told; !first && i < rounds.size(); ++i) {
+        news.push_back({{"study", name},
+                        {"arm", arm_of(study, run.name)},
+                        {"seed", run.seed},
+                        {"point", point_json(rounds[i])}});
+      }
+    }
+    if (news.size() > before) news.back()["stages"] = stages_json(trials(name).rounds());
+  }
+  return news;
 }
 
 Json Studies::detail(const std::string& name, bool all) {
@@ -235,8 +272,9 @@ Json Studies::detail(const std::string& name, bool all) {
       json["quarantined"].push_back({{"path", path}, {"reason", reason}});
   }
   json["notes"] = found.notes;
-  if (Runner* const at_work = runner(name); at_work != nullptr && !at_work->note().empty())
-    json["notes"].push_back(at_work->note());
+  const Runner* const at_work = served_.runner(name);
+  if (at_work != nullptr && !at_work->note().empty()) json["notes"].push_back(at_work->note());
+  json["stage"] = all && at_work != nullptr ? at_work->stage() : "";
   return json;
 }
 

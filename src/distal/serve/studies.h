@@ -1,16 +1,18 @@
 #pragma once
 // How it stands with the studies: what the dashboard shows.
 
+#include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "distal/evaluation/round_result.h"
 #include "distal/evaluation/statistics.h"
-#include "distal/serve/options.h"
 #include "distal/serve/pool.h"
-#include "distal/serve/runner.h"
+#include "distal/serve/served.h"
 #include "distal/store/people_store.h"
 #include "distal/store/store.h"
 
@@ -20,15 +22,27 @@ namespace distal::serve {
 /// Association 22(158), 1927. n > 0.
 Interval wilson(int64_t right, int64_t n);
 
+/// Rounds of trials. Thread-safe. A round is parsed once, and a run that is done is read once.
+class RoundCache {
+ public:
+  std::vector<RoundResult> rounds(Store& store, const Store::Run& run);
+
+ private:
+  struct Held {
+    std::vector<RoundResult> rounds;
+    bool done = false;
+  };
+  std::mutex mutex_;  // guards what follows
+  std::map<int64_t, Held> by_run_;
+};
+
 /// Thread-safe.
 class Studies {
  public:
-  /// `runner` may be null.
-  Studies(const ServeOptions& options, Pool<PeopleStore>& people, Pool<Store>& store,
-          Runner* runner)
-      : options_(options), people_(people), store_(store), runner_(runner) {}
+  Studies(Served& served, Pool<PeopleStore>& people, Pool<Store>& store)
+      : served_(served), people_(people), store_(store) {}
 
-  /// The study that is run here first, then those of the store, by name.
+  /// Those that are run here first, then those of the store, by name.
   std::vector<std::string> names();
   bool has(const std::string& name);
   /// Study of openapi.json.
@@ -37,22 +51,21 @@ class Studies {
   nlohmann::ordered_json detail(const std::string& name, bool all);
   /// The classes that an answer may name, in order; empty: any.
   std::vector<std::string> classes(const std::string& name);
-  /// Of the study that is run here; empty: there is none.
-  std::string run_state() const { return runner_ == nullptr ? "" : runner_->state(); }
-  /// Null where it is not run here.
-  Runner* runner(const std::string& name);
+
+  /// StudyEvents of the rounds that were measured since the last call; of the first call none.
+  std::vector<nlohmann::ordered_json> new_points();
 
  private:
   struct Trials;
-  bool is_served(const std::string& name) const;
-  std::string arm_of(const std::string& run) const;
-  std::vector<Store::Run> newest(const std::vector<Store::Run>& runs) const;
+  std::string arm_of(const ServedStudy& study, const std::string& run) const;
+  std::vector<Store::Run> newest(const ServedStudy& study, const std::vector<Store::Run>& runs);
   Trials trials(const std::string& name);
 
-  const ServeOptions& options_;
+  Served& served_;
   Pool<PeopleStore>& people_;
   Pool<Store>& store_;
-  Runner* runner_;
+  RoundCache cache_;
+  std::optional<std::map<int64_t, size_t>> told_;  // rounds by run, for the caller of new_points
 };
 
 }  // namespace distal::serve

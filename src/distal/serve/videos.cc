@@ -25,7 +25,7 @@ SharedInfo Videos::probed(const std::string& path) {
   auto info = std::make_shared<const VideoInfo>(std::move(*found));
   infos_.put(key, info, info->frames() + 1000);
   const std::lock_guard lock(mutex_);
-  by_path_[path] = {*stamp, {info->id, info->duration_s}};
+  by_path_[path] = {*stamp, {info->id, info->duration_s, info->average_rate}};
   paths_[info->id] = path;
   return info;
 }
@@ -40,7 +40,7 @@ Videos::Known Videos::known(const std::string& path) {
   }
   try {
     const SharedInfo info = probed(path);
-    return {info->id, info->duration_s};
+    return {info->id, info->duration_s, info->average_rate};
   } catch (const Interrupted&) {
     throw;
   } catch (const Error&) {

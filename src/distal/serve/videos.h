@@ -1,6 +1,6 @@
 #pragma once
-// The videos that people are asked about, by the hash of their content. A path comes from the store
-// and never from a client.
+// The videos that people are asked about, or that a map shows, by the hash of their content. A path
+// comes from the store or from a run, and never from a client.
 
 #include <cstdint>
 #include <map>
@@ -31,9 +31,10 @@ class Videos {
   struct Known {
     std::string id = kNoVideo;
     double duration_s = 0;
+    double frame_rate = 0;  // frames a second, on average
   };
-  /// Of a path of the store. A video that is not probed yet is read through once. One that cannot
-  /// be read has the id kNoVideo.
+  /// Of a path of the store or of a run; info() knows the video from now on. A video that is not
+  /// probed yet is read through once. One that cannot be read has the id kNoVideo.
   Known known(const std::string& path);
   /// Throws Refusal: 404, no item is about such a video, or it cannot be read any more.
   SharedInfo info(const std::string& id);

@@ -57,6 +57,73 @@ void require_numbers(const std::vector<double>& values, const char* promise) {
   for (const double value : values) expect(value >= 0 && std::isfinite(value), promise);
 }
 
+// Which of the reserved clips are let go.
+std::vector<std::string> late_clips(soci::session& sql, const Dialect& dialect, int64_t run,
+                                    const Answerer& who, int64_t round,
+                                    const std::vector<std::string>& clips, bool answered_too) {
+  const int64_t all = answered_too ? 1 : 0;
+  std::vector<std::string> late;
+  std::string clip;
+  Given(dialect)
+      .column("clip_key", clips)
+      .each(
+          sql,
+          "SELECT given.clip_key FROM given CROSS JOIN clips CROSS JOIN reservations "
+          "WHERE clips.clip_key = given.clip_key AND reservations.clip = clips.id "
+          "AND run = :r AND round = :n AND (CAST(:a AS BIGINT) = 1 OR NOT ("
+          "  EXISTS (SELECT 1 FROM answers "
+          "    WHERE answers.clip = clips.id AND oracle = :o1 AND version = :v1) "
+          "  OR EXISTS (SELECT 1 FROM refusals "
+          "    JOIN request_groups ON request_groups.id = refusals.request "
+          "    WHERE refusals.clip = clips.id AND oracle = :o2 AND version = :v2 "
+          "    AND asked_again = '') "
+          "  OR EXISTS (SELECT 1 FROM items "
+          "    JOIN request_groups ON idempotency_key = items.request "
+          "    WHERE items.clip_key = given.clip_key AND oracle = :o3 "
+          "    AND request_groups.version = :v3 AND request_groups.state = 'open' "
+          "    AND items.state IN ('settled', 'left_out')))) ORDER BY place",
+          [&] { late.push_back(clip); }, into(clip), use(run), use(round), use(all),
+          use(who.oracle), use(who.version), use(who.oracle), use(who.version), use(who.oracle),
+          use(who.version));
+  return late;
+}
+
+// Open requests to people about the clips that no run waits for any more.
+std::vector<std::string> unwanted_requests(soci::session& sql, const Dialect& dialect,
+                                           const Answerer& who,
+                                           const std::vector<std::string>& clips) {
+  std::vector<std::string> requests;
+  std::string request;
+  Given(dialect)
+      .column("clip_key", clips)
+      .each(
+          sql,
+          "SELECT idempotency_key FROM given CROSS JOIN clips CROSS JOIN request_clips "
+          "CROSS JOIN request_groups WHERE clips.clip_key = given.clip_key "
+          "AND request_clips.clip = clips.id AND request_groups.id = request_clips.request "
+          "AND oracle = :o AND version = :v AND state = 'open' "
+          "AND EXISTS (SELECT 1 FROM items "
+          "  WHERE items.request = idempotency_key AND items.state = 'open') "
+          "AND NOT EXISTS (SELECT 1 FROM reservations "
+          "  WHERE reservations.clip = clips.id AND NOT EXISTS (SELECT 1 FROM rounds "
+          "    WHERE rounds.run = reservations.run AND rounds.round = reservations.round)) "
+          "ORDER BY place",
+          [&] { requests.push_back(request); }, into(request), use(who.oracle), use(who.version));
+  return requests;
+}
+
+void withdraw_requests(soci::session& sql, const Dialect& dialect,
+                       const std::vector<std::string>& requests) {
+  for (const char* statement :
+       {"DELETE FROM item_leases WHERE item IN (SELECT id FROM items "
+        "WHERE state = 'open' AND request IN (SELECT given.request FROM given))",
+        "UPDATE items SET state = 'withdrawn', places = 0, conflict = 0 "
+        "WHERE state = 'open' AND request IN (SELECT given.request FROM given)",
+        "UPDATE request_groups SET state = 'lost' "
+        "WHERE state = 'open' AND idempotency_key IN (SELECT given.request FROM given)"})
+    Given(dialect).column("request", requests).execute(sql, statement);
+}
+
 }  // namespace
 
 void Store::reserve(int64_t run, const Answerer& who, int64_t round,
@@ -91,6 +158,41 @@ void Store::reserve(int64_t run, const Answerer& who, int64_t round,
     check("answers", before.answers, after.answers, max_answers);  // a throw rolls all back
     check("seconds of video", before.seconds, after.seconds, max_seconds);
     check("units of money", before.price, after.price, max_price);
+  });
+}
+
+void Store::raise_price(int64_t run, const std::vector<std::string>& clips, double price) {
+  require_numbers({price}, "raise_price: a price is finite, 0 or more");
+  const Dialect& dialect = state_->db.dialect();
+  state_->db.write([&](soci::session& sql) {
+    need_run(sql, run);
+    Given(dialect)
+        .column("clip_key", clips)
+        .execute(sql,
+                 "UPDATE reservations SET price = :p WHERE run = :r AND price < :p2 AND clip IN "
+                 "(SELECT clips.id FROM clips JOIN given ON clips.clip_key = given.clip_key)",
+                 use(price), use(run), use(price));
+  });
+}
+
+std::vector<std::string> Store::unreserve(int64_t run, const Answerer& who, int64_t round,
+                                          const std::vector<std::string>& clips,
+                                          bool answered_too) {
+  const Dialect& dialect = state_->db.dialect();
+  return state_->db.write([&](soci::session& sql) {
+    need_run(sql, run);
+    state_->need_lease(sql, run);
+    const std::vector<std::string> late =
+        late_clips(sql, dialect, run, who, round, clips, answered_too);
+    Given(dialect)
+        .column("clip_key", late)
+        .execute(
+            sql,
+            "DELETE FROM reservations WHERE run = :r AND round = :n AND clip IN ("
+            "SELECT clips.id FROM given CROSS JOIN clips WHERE clips.clip_key = given.clip_key)",
+            use(run), use(round));
+    withdraw_requests(sql, dialect, unwanted_requests(sql, dialect, who, late));
+    return late;
   });
 }
 

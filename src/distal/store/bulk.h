@@ -28,31 +28,23 @@ class Given {
   template <class OnRow, class... Exchanged>
   void each(soci::session& sql, const std::string& statement, OnRow&& on_row,
             const Exchanged&... exchanged) const {
-    for (size_t first = 0; first < rows_; first += chunk()) {
-      soci::statement prepared(sql);
-      prepared.alloc();
-      bind(prepared, first);
-      (prepared.exchange(exchanged), ...);
-      prepared.prepare(table(first) + statement);
-      prepared.define_and_bind();
-      prepared.execute();
-      while (prepared.fetch()) on_row();
-    }
+    in_chunks(
+        sql, statement,
+        [&](soci::statement& prepared) {
+          prepared.execute();
+          while (prepared.fetch()) on_row();
+        },
+        exchanged...);
   }
 
   /// The same for a statement that yields no rows.
   template <class... Exchanged>
   void execute(soci::session& sql, const std::string& statement,
                const Exchanged&... exchanged) const {
-    for (size_t first = 0; first < rows_; first += chunk()) {
-      soci::statement prepared(sql);
-      prepared.alloc();
-      bind(prepared, first);
-      (prepared.exchange(exchanged), ...);
-      prepared.prepare(table(first) + statement);
-      prepared.define_and_bind();
-      prepared.execute(/*with_data_exchange=*/true);
-    }
+    in_chunks(
+        sql, statement,
+        [](soci::statement& prepared) { prepared.execute(/*with_data_exchange=*/true); },
+        exchanged...);
   }
 
  private:
@@ -62,6 +54,21 @@ class Given {
                  const std::vector<std::string>*>
         values;
   };
+
+  // Executes each chunk of rows by `run`, which takes the prepared statement.
+  template <class Run, class... Exchanged>
+  void in_chunks(soci::session& sql, const std::string& statement, const Run& run,
+                 const Exchanged&... exchanged) const {
+    for (size_t first = 0; first < rows_; first += chunk()) {
+      soci::statement prepared(sql);
+      prepared.alloc();
+      bind(prepared, first);
+      (prepared.exchange(exchanged), ...);
+      prepared.prepare(table(first) + statement);
+      prepared.define_and_bind();
+      run(prepared);
+    }
+  }
 
   template <class Values>
   Given& add(const char* name, const Values& values);

@@ -39,6 +39,24 @@ std::optional<int64_t> Store::passes(int64_t run, int64_t round) {
   });
 }
 
+void Store::put_ranking(int64_t run, int64_t round, int64_t answered) {
+  state_->db.write([&](soci::session& sql) {
+    need_run(sql, run);
+    sql << "INSERT INTO rankings (run, round, answered) VALUES (:r, :n, :a) "
+           "ON CONFLICT (run, round) DO UPDATE SET answered = excluded.answered",
+        use(run), use(round), use(answered);
+  });
+}
+
+int64_t Store::ranking(int64_t run, int64_t round) {
+  return state_->db.read([&](soci::session& sql) {
+    int64_t answered = 0;
+    sql << "SELECT answered FROM rankings WHERE run = :r AND round = :n", use(run), use(round),
+        into(answered);
+    return sql.got_data() ? answered : 0;
+  });
+}
+
 void Store::put_quarantined(int64_t run, const std::vector<QuarantinedVideo>& videos) {
   std::vector<std::string> paths, reasons;
   for (const QuarantinedVideo& video : videos) {

@@ -178,11 +178,12 @@ PeopleStore::Put put_one(soci::session& sql, const PeopleStore::NewAnswer& answe
   const PeopleStore::Item item = need_item(sql, answer.item);
   check_content(answer, item.kind);
   need_first_answer(sql, answer);
-  need_place(sql, item, answer.person);
+  need_place(sql, item, answer.person, counted_s(item, answer.seconds));
   insert_answer(sql, answer, item.study, /*decides=*/false);
   end_lease(sql, item.id, answer.person);
   const PeopleStore::Item now = settle(sql, item);
-  return {now.state, now.conflict};
+  withdraw_spent(sql, item.budget);
+  return {need_item(sql, item.id).state, now.conflict};
 }
 
 PeopleStore::Put decide_one(soci::session& sql, const PeopleStore::NewAnswer& answer) {

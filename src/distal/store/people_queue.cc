@@ -34,13 +34,37 @@ void put_lease(soci::session& sql, const PeopleStore::Lease& lease) {
       use(lease.item), use(lease.person), use(lease.session), use(lease.until_ms);
 }
 
+// A repeat waits until its person has answered about other clips.
+bool is_due(soci::session& sql, const PeopleStore::Item& item, const std::string& person) {
+  return item.after_answers == 0 ||
+         item.after_answers <=
+             count_of(sql,
+                      Query("SELECT COUNT(*) FROM people_answers WHERE person = ").add("", person));
+}
+
+// The lease that the session has of the item is not in the way of another.
+bool may_have(soci::session& sql, const PeopleStore::Item& item, const PeopleStore::Next& next) {
+  return is_leased_to(sql, item.id, next.person) ||
+         (is_due(sql, item, next.person) && has_time(sql, item, most_counted_s(item)));
+}
+
 // Some of those that the page holds may have been answered by now: they do not count.
-std::vector<int64_t> next_ids(soci::session& sql, const PeopleStore::Next& next) {
-  std::vector<int64_t> ids = next_query(next).all<OneColumn<int64_t>>(sql);
-  std::erase_if(ids,
-                [&](int64_t id) { return std::ranges::find(next.held, id) != next.held.end(); });
-  if (std::ssize(ids) > next.count) ids.resize(next.count);
-  return ids;
+std::vector<PeopleStore::Leased> lease_some(soci::session& sql, const PeopleStore::Next& next) {
+  std::vector<PeopleStore::Leased> all;
+  const int64_t until_ms = next.now_ms + next.lease_ms;
+  const int64_t block = next.count + std::ssize(next.held);
+  for (int64_t offset = 0;; offset += block) {
+    const auto ids = next_query(next).add(" OFFSET ", offset).all<OneColumn<int64_t>>(sql);
+    for (const int64_t id : ids) {
+      if (std::ssize(all) == next.count) return all;
+      if (std::ranges::find(next.held, id) != next.held.end()) continue;
+      const PeopleStore::Item item = need_item(sql, id);
+      if (!may_have(sql, item, next)) continue;
+      put_lease(sql, {id, next.person, next.session, until_ms});
+      all.push_back({item, until_ms});
+    }
+    if (std::ssize(ids) < block) return all;
+  }
 }
 
 }  // namespace
@@ -70,7 +94,8 @@ bool is_leased_to(soci::session& sql, int64_t item, const std::string& person) {
                            .add(" AND person = ", person)) > 0;
 }
 
-void need_place(soci::session& sql, const PeopleStore::Item& item, const std::string& person) {
+void need_place(soci::session& sql, const PeopleStore::Item& item, const std::string& person,
+                double counts) {
   if (!item.for_person.empty() && item.for_person != person) {
     refuse(Why::conflict, "item {}: it is for {} alone; take the next one", item.id,
            item.for_person);
@@ -78,7 +103,11 @@ void need_place(soci::session& sql, const PeopleStore::Item& item, const std::st
   if (is_leased_to(sql, item.id, person)) return;
   const int64_t leased =
       count_of(sql, Query("SELECT COUNT(*) FROM item_leases WHERE item = ").add("", item.id));
-  if (item.places > leased) return;
+  if (item.places > leased && has_time(sql, item, counts)) return;
+  if (item.places > leased) {
+    refuse(Why::lease_lost, "item {}: the minutes of its round are used up; take the next one",
+           item.id);
+  }
   if (item.state == "withdrawn") {
     refuse(Why::lease_lost, "item {}: it was withdrawn; take the next one", item.id);
   }
@@ -94,13 +123,8 @@ void end_lease(soci::session& sql, int64_t item, const std::string& person) {
 std::vector<PeopleStore::Leased> PeopleStore::lease_next(const Next& next) {
   return state_->db.write([&](soci::session& sql) {
     end_leases(sql, next.now_ms);
-    std::vector<Leased> all;
-    for (const int64_t id : next_ids(sql, next)) {
-      const int64_t until_ms = next.now_ms + next.lease_ms;
-      put_lease(sql, {id, next.person, next.session, until_ms});
-      all.push_back({need_item(sql, id), until_ms});
-    }
-    return all;
+    withdraw_all_spent(sql);
+    return lease_some(sql, next);
   });
 }
 
@@ -128,7 +152,7 @@ int64_t PeopleStore::renew(int64_t item, const std::string& person, const std::s
       }
     }
     end_leases(sql, now_ms);
-    need_place(sql, found, person);
+    need_place(sql, found, person, most_counted_s(found));
     put_lease(sql, {item, person, session, now_ms + lease_ms});
     return now_ms + lease_ms;
   });

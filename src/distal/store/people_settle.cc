@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 
 #include "distal/store/people_state.h"
 
@@ -62,6 +63,21 @@ void close_item(PeopleStore::Item& item, const PeopleStore::Answer& answer) {
   item.places = 0;
 }
 
+// What most said, where as many answers as are wanted settle a clip.
+std::string most_said(const std::vector<PeopleStore::Answer>& answers) {
+  std::map<std::string, int64_t> votes;
+  for (const PeopleStore::Answer& answer : answers) votes[answer.class_name] += !answer.skipped;
+  std::string winner;
+  int64_t most = 0;
+  for (const auto& [name, count] : votes) {
+    if (count == most) winner.clear();
+    if (count <= most) continue;
+    winner = name;
+    most = count;
+  }
+  return winner;
+}
+
 void settle_by_answers(PeopleStore::Item& item, const std::vector<PeopleStore::Answer>& answers) {
   item.state = "open";
   item.class_name = "";
@@ -74,7 +90,12 @@ void settle_by_answers(PeopleStore::Item& item, const std::vector<PeopleStore::A
   const bool agree = std::ranges::all_of(
       answers, [&](const PeopleStore::Answer& other) { return say_the_same(first, other); });
   if (agree) return close_item(item, first);
-  item.conflict = true;
+  if (item.agree == "all" || item.kind != "clip") {
+    item.conflict = true;
+    return;
+  }
+  item.state = "settled";
+  item.class_name = most_said(answers);
 }
 
 int64_t withdraw_where(soci::session& sql, const char* which, const auto& value) {

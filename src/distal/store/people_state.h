@@ -46,10 +46,22 @@ const PeopleStore::Answer& deciding(const std::vector<PeopleStore::Answer>& answ
 void end_leases(soci::session& sql, int64_t now_ms);
 /// Whether the person holds the item; end_leases() was called before.
 bool is_leased_to(soci::session& sql, int64_t item, const std::string& person);
-/// Throws PeopleRefused where others fill the item, or it is for somebody else; end_leases() was
-/// called before.
-void need_place(soci::session& sql, const PeopleStore::Item& item, const std::string& person);
+/// Throws PeopleRefused where others fill the item, it is for somebody else, or its budget cannot
+/// pay `counts` seconds; end_leases() was called before.
+void need_place(soci::session& sql, const PeopleStore::Item& item, const std::string& person,
+                double counts);
 void end_lease(soci::session& sql, int64_t item, const std::string& person);
+
+/// Seconds that an answer about the item counts. `most`: at most.
+double counted_s(const PeopleStore::Item& item, double seconds);
+double most_counted_s(const PeopleStore::Item& item);
+/// Whether the item's budget can still pay so many seconds beside the leases; end_leases() was
+/// called before.
+bool has_time(soci::session& sql, const PeopleStore::Item& item, double counts);
+/// Withdraws what the budget cannot pay any more; end_leases() was called before.
+int64_t withdraw_spent(soci::session& sql, const std::string& budget);
+int64_t withdraw_all_spent(soci::session& sql);
+void insert_budgets(soci::session& sql, const std::vector<PeopleStore::NewItem>& items);
 
 /// Brings state, places, conflict and class of the item to what its answers say, and returns it.
 PeopleStore::Item settle(soci::session& sql, const PeopleStore::Item& item);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "distal/base/error.h"
 #include "distal/base/utc.h"
@@ -18,6 +19,7 @@ using soci::into;
 using Why = PeopleRefused::Why;
 
 constexpr std::array<std::string_view, 2> kKinds = {"clip", "ranges"};
+constexpr std::array<std::string_view, 3> kRules = {"all", "majority", "dawid_skene"};
 
 struct ItemRow {
   PeopleStore::Item item;
@@ -38,6 +40,10 @@ struct ItemRow {
     row.exchange(into(item.position));
     row.exchange(into(item.wanted));
     row.exchange(into(item.for_person));
+    row.exchange(into(item.after_answers));
+    row.exchange(into(item.agree));
+    row.exchange(into(item.expected_s));
+    row.exchange(into(item.budget));
     row.exchange(into(item.state));
     row.exchange(into(item.places));
     row.exchange(into(conflict));
@@ -52,19 +58,32 @@ struct ItemRow {
 
 constexpr const char* kItemColumns =
     "SELECT id, request, clip_key, video, start_s, end_s, kind, purpose, study, version, round, "
-    "position, wanted, for_person, state, places, conflict, class, created FROM ";
+    "position, wanted, for_person, after_answers, agree, expected_s, budget, state, places, "
+    "conflict, class, created FROM ";
+
+constexpr double kNoScore = -std::numeric_limits<double>::infinity();  // in the column
 
 struct ReasonRow {
   PeopleStore::Reason reason;
+  double score = 0;
 
   void exchange(soci::statement& row) {
     row.exchange(into(reason.strategy));
-    row.exchange(into(reason.score));
+    row.exchange(into(score));
     row.exchange(into(reason.guess_json));
     row.exchange(into(reason.neighbours_json));
   }
-  PeopleStore::Reason value() const { return reason; }
+  PeopleStore::Reason value() {
+    reason.score = score == kNoScore ? std::nullopt : std::optional(score);
+    return reason;
+  }
 };
+
+void check_reason(const PeopleStore::Reason& reason, const std::string& request,
+                  const std::string& clip) {
+  if (std::isfinite(reason.score.value_or(0))) return;
+  refuse(Why::invalid, "item {} of request {}: a score is not finite", clip, request);
+}
 
 void check_item(const PeopleStore::NewItem& item) {
   const auto is_refused = [&](const char* what) {
@@ -75,18 +94,27 @@ void check_item(const PeopleStore::NewItem& item) {
     is_refused("its kind is neither clip nor ranges");
   }
   if (item.wanted < 1) is_refused("it wants nobody; wanted is at least 1");
+  if (std::ranges::find(kRules, item.agree) == kRules.end()) {
+    is_refused("its agree is none of all, majority and dawid_skene");
+  }
+  if (!(item.expected_s >= 0) || !std::isfinite(item.expected_s)) {
+    is_refused("its expected seconds are not a number of 0 or more");
+  }
+  if (!item.budget.empty() && !(item.expected_s > 0 && item.budget_s >= 0)) {
+    is_refused("a budget of time wants expected seconds above 0, and seconds of 0 or more");
+  }
   if (!std::isfinite(item.start_s) || std::isnan(item.end_s))
     is_refused("its times are no numbers");
-  for (const PeopleStore::Reason& reason : item.reasons) {
-    if (!std::isfinite(reason.score)) is_refused("a score is not finite");
-  }
+  for (const PeopleStore::Reason& reason : item.reasons)
+    check_reason(reason, item.request, item.clip);
 }
 
 void insert_items(soci::session& sql, const Dialect& dialect,
                   const std::vector<PeopleStore::NewItem>& items, const std::string& now) {
   std::vector<std::string> requests, clips, videos, kinds, purposes, studies, versions, persons;
-  std::vector<double> starts, ends;
-  std::vector<int64_t> rounds, positions, wanted;
+  std::vector<std::string> rules, budgets;
+  std::vector<double> starts, ends, expected;
+  std::vector<int64_t> rounds, positions, wanted, after;
   for (const PeopleStore::NewItem& item : items) {
     requests.push_back(item.request);
     clips.push_back(item.clip);
@@ -101,6 +129,10 @@ void insert_items(soci::session& sql, const Dialect& dialect,
     positions.push_back(item.position);
     wanted.push_back(item.wanted);
     persons.push_back(item.for_person);
+    after.push_back(item.after_answers);
+    rules.push_back(item.agree);
+    expected.push_back(item.expected_s);
+    budgets.push_back(item.budget);
   }
   Given(dialect)
       .column("request", requests)
@@ -116,12 +148,17 @@ void insert_items(soci::session& sql, const Dialect& dialect,
       .column("position", positions)
       .column("wanted", wanted)
       .column("for_person", persons)
+      .column("after_answers", after)
+      .column("agree", rules)
+      .column("expected_s", expected)
+      .column("budget", budgets)
       .execute(sql,
                "INSERT INTO items (request, clip_key, video, start_s, end_s, kind, purpose, study, "
-               "version, round, position, wanted, for_person, state, places, conflict, class, "
-               "created) "
+               "version, round, position, wanted, for_person, after_answers, agree, expected_s, "
+               "budget, state, places, conflict, class, created) "
                "SELECT request, clip_key, video, start_s, end_s, kind, purpose, study, version, "
-               "round, position, wanted, for_person, 'open', wanted, 0, '', :t FROM given "
+               "round, position, wanted, for_person, after_answers, agree, expected_s, budget, "
+               "'open', wanted, 0, '', :t FROM given "
                "WHERE TRUE ORDER BY place ON CONFLICT (request, clip_key) DO NOTHING",
                soci::use(now));
 }
@@ -146,30 +183,76 @@ std::vector<int64_t> ids_of(soci::session& sql, const Dialect& dialect,
   return ids;
 }
 
-void insert_reasons(soci::session& sql, const Dialect& dialect,
-                    const std::vector<PeopleStore::NewItem>& items,
-                    const std::vector<int64_t>& ids) {
-  std::vector<int64_t> of;
+struct ReasonOf {
+  int64_t item = 0;
+  PeopleStore::Reason reason;
+};
+
+// `where_there`: what becomes of a reason of the same strategy.
+void insert_reasons(soci::session& sql, const Dialect& dialect, const std::vector<ReasonOf>& all,
+                    const std::string& where_there) {
+  std::vector<int64_t> items;
   std::vector<std::string> strategies, guesses, neighbours;
   std::vector<double> scores;
-  for (size_t i = 0; i < items.size(); ++i) {
-    for (const PeopleStore::Reason& reason : items[i].reasons) {
-      of.push_back(ids.at(i));
-      strategies.push_back(reason.strategy);
-      scores.push_back(reason.score);
-      guesses.push_back(reason.guess_json);
-      neighbours.push_back(reason.neighbours_json);
-    }
+  for (const auto& [item, reason] : all) {
+    items.push_back(item);
+    strategies.push_back(reason.strategy);
+    scores.push_back(reason.score.value_or(kNoScore));
+    guesses.push_back(reason.guess_json);
+    neighbours.push_back(reason.neighbours_json);
   }
   Given(dialect)
-      .column("item", of)
+      .column("item", items)
       .column("strategy", strategies)
       .column("score", scores)
       .column("guess_json", guesses)
       .column("neighbours_json", neighbours)
       .execute(sql, "INSERT INTO item_reasons (item, strategy, score, guess_json, neighbours_json) "
                     "SELECT item, strategy, score, guess_json, neighbours_json FROM given "
-                    "WHERE TRUE ORDER BY place ON CONFLICT (item, strategy) DO NOTHING");
+                    "WHERE TRUE ORDER BY place ON CONFLICT (item, strategy) DO " +
+                        where_there);
+}
+
+std::vector<ReasonOf> reasons_of(const std::vector<PeopleStore::NewItem>& items,
+                                 const std::vector<int64_t>& ids) {
+  std::vector<ReasonOf> all;
+  for (size_t i = 0; i < items.size(); ++i) {
+    for (const PeopleStore::Reason& reason : items[i].reasons) all.push_back({ids.at(i), reason});
+  }
+  return all;
+}
+
+// What is open of ranked items, in their order.
+struct OpenOnes {
+  std::vector<int64_t> ids, positions;
+  std::vector<ReasonOf> reasons;
+};
+
+OpenOnes open_ones(soci::session& sql, const Dialect& dialect,
+                   const std::vector<PeopleStore::Ranked>& items) {
+  std::vector<std::string> requests, clips;
+  for (const PeopleStore::Ranked& item : items) {
+    requests.push_back(item.request);
+    clips.push_back(item.clip);
+  }
+  OpenOnes open;
+  int64_t place = 0;
+  int64_t id = 0;
+  int64_t position = 0;
+  const auto keep = [&] {
+    open.ids.push_back(id);
+    open.positions.push_back(position);
+    open.reasons.push_back({id, items.at(place).reason});
+  };
+  Given(dialect)
+      .column("request", requests)
+      .column("clip_key", clips)
+      .each(sql,
+            "SELECT place, items.id, items.position FROM given CROSS JOIN items "
+            "WHERE items.request = given.request AND items.clip_key = given.clip_key "
+            "AND state = 'open' ORDER BY place",
+            keep, into(place), into(id), into(position));
+  return open;
 }
 
 // Which filter chooses the index: the narrowest.
@@ -260,10 +343,30 @@ std::vector<int64_t> PeopleStore::add_items(const std::vector<NewItem>& items, i
   const Dialect& dialect = state_->db.dialect();
   const std::string now = utc_text(now_ms);
   return state_->db.write([&](soci::session& sql) {
+    insert_budgets(sql, items);
     insert_items(sql, dialect, items, now);
     const std::vector<int64_t> ids = ids_of(sql, dialect, items);
-    insert_reasons(sql, dialect, items, ids);
+    insert_reasons(sql, dialect, reasons_of(items, ids), "NOTHING");
     return ids;
+  });
+}
+
+int64_t PeopleStore::rank_again(const std::vector<Ranked>& items) {
+  for (const Ranked& item : items) check_reason(item.reason, item.request, item.clip);
+  const Dialect& dialect = state_->db.dialect();
+  return state_->db.write([&](soci::session& sql) {
+    OpenOnes open = open_ones(sql, dialect, items);
+    std::ranges::sort(open.positions);
+    Given(dialect)
+        .column("item", open.ids)
+        .column("position", open.positions)
+        .execute(sql, "UPDATE items SET position = (SELECT given.position FROM given "
+                      "WHERE given.item = items.id) "
+                      "WHERE id IN (SELECT given.item FROM given)");
+    insert_reasons(sql, dialect, open.reasons,
+                   "UPDATE SET score = excluded.score, guess_json = excluded.guess_json, "
+                   "neighbours_json = excluded.neighbours_json");
+    return std::ssize(open.ids);
   });
 }
 

@@ -34,6 +34,9 @@ class PeopleRefused : public Error {
   Why why;
 };
 
+/// What an answer counts at most, in times of what was expected of it.
+inline constexpr double kMostOfExpected = 4;
+
 /// How long a session lasts. Each use moves its end, but for uses within `step_ms` of the last,
 /// which write nothing.
 struct SessionTimes {
@@ -54,9 +57,11 @@ class PeopleStore {
   /// Why an item was chosen, by one strategy.
   struct Reason {
     std::string strategy;
-    double score = 0;
+    std::optional<double> score;  // nothing: the strategy scores no clips
     std::string guess_json;       // class probabilities of the student, or empty
-    std::string neighbours_json;  // or empty
+    // the nearest answered clips: [{"clip", "class", "distance", "video", "start_s", "end_s"}],
+    // end_s absent where the clip ends with its video; or empty
+    std::string neighbours_json;
   };
   struct NewItem {
     std::string request;           // idempotency key of the ledger
@@ -67,24 +72,39 @@ class PeopleStore {
     std::string kind = "clip";     // clip: one class. ranges: classes of parts
     std::string purpose = "pool";  // start, pool, held_out, repeat
     std::string study;
-    std::string version;     // of the oracle
-    int64_t round = 0;       // that asks
-    int64_t position = 0;    // the strategy's order: lower first
-    int64_t wanted = 1;      // people
-    std::string for_person;  // who alone may answer; empty: anybody
+    std::string version;        // of the oracle
+    int64_t round = 0;          // that asks
+    int64_t position = 0;       // the strategy's order: lower first
+    int64_t wanted = 1;         // people
+    std::string for_person;     // who alone may answer; empty: anybody
+    int64_t after_answers = 0;  // it is handed out once its person has given as many answers in all
+    std::string agree = "all";  // all: only equal answers settle it. majority, dawid_skene: as many
+                                // answers as are wanted do, and who asked makes one of them
+    double expected_s = 0;      // seconds of a person's time for an answer; 0: not known
+    std::string budget;         // the budget of time that counts its answers; empty: none does
+    double budget_s = 0;        // seconds of that budget, where it is new; an earlier word stands
     std::vector<Reason> reasons;
   };
-  struct Item : NewItem {  // without its reasons
+  struct Item : NewItem {  // without its reasons and budget_s
     int64_t id = 0;
     std::string state;       // open, settled, left_out (nobody could say), withdrawn
     int64_t places = 0;      // people who are still wanted; leases count as nobody
     bool conflict = false;   // open: who was wanted has answered, and they do not agree
-    std::string class_name;  // settled, kind clip
+    std::string class_name;  // settled, kind clip; of several what most said, empty with a tie
     std::string created;     // as Store has times
   };
   /// Adds items, and gives the id of each in their order. An item of the same request and clip that
   /// is there stays as it is. Throws PeopleRefused: invalid.
   std::vector<int64_t> add_items(const std::vector<NewItem>& items, int64_t now_ms);
+  /// An item in another order, and why.
+  struct Ranked {
+    std::string request, clip;
+    Reason reason;
+  };
+  /// Those of the items that are open exchange their positions, so that they come in this order,
+  /// and get these reasons in place of those of the same strategy. Others stay as they are. Returns
+  /// how many are open. Throws PeopleRefused: invalid.
+  int64_t rank_again(const std::vector<Ranked>& items);
   std::optional<Item> item(int64_t id);
   /// In order of strategy.
   std::vector<Reason> reasons(int64_t item);
@@ -217,7 +237,8 @@ class PeopleStore {
   // Settling. An item is settled when as many people as are wanted answered and said the same, or
   // an adjudicator decided. It is left out when all of them skipped it, or the adjudicator did.
   // Where some said something else, or some skipped it and some did not, it stays open, in
-  // conflict. Ranges are the same when begin, end and class of all are equal.
+  // conflict; a clip whose NewItem::agree is not `all` is settled then. Ranges are the same when
+  // begin, end and class of all are equal.
 
   struct Standing {
     int64_t items = 0;
@@ -243,6 +264,51 @@ class PeopleStore {
   int64_t withdraw(const std::string& request);
   /// The same for some items.
   int64_t withdraw(const std::vector<int64_t>& items);
+
+  // Time. An answer counts its seconds: at most kMostOfExpected times what was expected of its item
+  // (longer was a break), and what was expected where its seconds are unknown. What was undone
+  // counts, and an adjudicator's decision does not. A lease in a budget keeps free what its answer
+  // may count at most, so that the answers of a budget never count more than its seconds. Where
+  // nobody holds a lease and the rest is less than any open item may count, what wants answers is
+  // withdrawn. put() and renew() without a lease, and put_all(), refuse what does not fit:
+  // lease_lost.
+
+  struct TimeSpent {
+    double seconds = 0;  // of the budget
+    double used = 0;     // by answers
+    double leased = 0;   // kept for leases that stand
+  };
+  /// Nothing where there is no such budget.
+  std::optional<TimeSpent> time_spent(const std::string& budget, int64_t now_ms);
+  /// Withdraws what the budgets cannot pay any more, and says how many items that were. put(),
+  /// put_all() and lease_next() do so too: this is for who waits while nobody answers.
+  int64_t withdraw_spent(int64_t now_ms);
+  /// From now on the open repeats of a study count in the budget, if it is there.
+  void move_repeats(const std::string& study, const std::string& budget);
+  /// What answers about a clip took, and may still take.
+  struct ClipTime {
+    bool asked = false;
+    double taken = 0;  // seconds that its answers count, those of repeats among them
+    double most = 0;   // seconds that the answers still wanted may count
+  };
+  /// At the place of each clip; of items of the study and version.
+  std::vector<ClipTime> clip_times(const std::vector<std::string>& clips, const std::string& study,
+                                   const std::string& version);
+  struct TimedAnswer {
+    double clip_s = 0;  // length; infinity: to the end of its video
+    double seconds = 0;
+  };
+  /// The last `count` answers whose seconds are known, in the order in which they were given.
+  std::vector<TimedAnswer> timed_answers(const std::string& study, int64_t count);
+
+  /// What somebody said of a clip; no decision, and nothing that was skipped or undone.
+  struct Opinion {
+    int64_t item = 0;
+    std::string clip, purpose, version, person, class_name;
+    bool used = false;
+  };
+  /// In the order in which they were given.
+  std::vector<Opinion> opinions(const std::string& study);
 
   // Users, sessions, links. Passwords and tokens come as hashes that the caller makes.
 
@@ -307,6 +373,15 @@ class PeopleStore {
   };
   /// By study and purpose.
   std::vector<Progress> progress(const std::string& study = "");
+  /// What a round asks for one purpose; withdrawn items do not count.
+  struct Batch {
+    std::string purpose;
+    int64_t round = 0;
+    int64_t open = 0;
+    int64_t answered = 0;  // settled or left out
+  };
+  /// Those with open items, by purpose and round.
+  std::vector<Batch> open_batches(const std::string& study);
   struct ClassTotal {
     std::string class_name;
     int64_t answers = 0;  // of clips
@@ -323,6 +398,23 @@ class PeopleStore {
   };
   /// By person.
   std::vector<PersonTotal> person_totals(const std::string& study = "");
+  /// Classes that people said of whole clips. What an adjudicator decided, what was skipped and
+  /// ranges are not in it.
+  struct Compared {
+    struct Said {
+      int64_t item = 0;
+      std::string clip;  // of `again`
+      std::string person, class_name;
+    };
+    std::vector<Said> shared;  // of items that several people answered or skipped, by item
+    std::vector<Said> again;   // about clips that several items ask about, the oldest first
+    struct Count {
+      std::string person, class_name;
+      int64_t answers = 0;
+    };
+    std::vector<Count> counts;  // of all, by class and person
+  };
+  Compared compared(const std::string& study = "");
   /// Seconds of a person's time an answer; nothing where no answer says them.
   std::optional<double> median_seconds(const std::string& study = "");
 

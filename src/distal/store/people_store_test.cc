@@ -88,6 +88,46 @@ TEST_F(PeopleTest, AddsAnItemOfARequestOnce) {
   EXPECT_EQ(other[0], first[2] + 2);
 }
 
+TEST_F(PeopleTest, RanksWhatIsOpenAgain) {
+  PeopleStore store(url());
+  auto items = clips_of("r", 4);
+  for (auto& item : items) item.reasons = {{"margin", -0.5, "{}", ""}, {"badge", {}, "", ""}};
+  const auto id = store.add_items(items, kNow);
+  store.put(says("u", id[1], "ann", "bow"), kNow);
+  std::vector<PeopleStore::Ranked> order;
+  for (const int64_t i : {3, 1, 0, 2})
+    order.push_back({"r", items[i].clip, {"margin", 0.25 * static_cast<double>(i), "", "[]"}});
+  order.push_back({"r", "nobody asked", {"margin", {}, "", ""}});
+  EXPECT_EQ(store.rank_again(order), 3);
+  const auto next = store.lease_next(next_for("ben", 9));
+  EXPECT_THAT(ids_of(next), ElementsAre(id[3], id[0], id[2]));
+  EXPECT_EQ(store.item(id[1])->position, 1) << "answered: it stays";
+  const auto reasons = store.reasons(id[3]);
+  ASSERT_EQ(reasons.size(), 2u);
+  EXPECT_EQ(reasons[0].score, std::nullopt) << "another strategy's";
+  EXPECT_EQ(reasons[1].score, 0.75);
+  EXPECT_EQ(reasons[1].neighbours_json, "[]");
+  EXPECT_EQ(store.reasons(id[1])[1].score, -0.5);
+  order[0].reason.score = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(refusal_of([&] { store.rank_again(order); }), Why::invalid);
+}
+
+TEST_F(PeopleTest, CountsTheBatchesThatAreOpen) {
+  PeopleStore store(url());
+  auto items = clips_of("r", 7);
+  items[0].purpose = "held_out";
+  for (const int64_t i : {4, 5, 6}) items[i].round = 1;
+  const auto id = store.add_items(items, kNow);
+  store.put(says("a", id[0], "ann", "bow"), kNow);
+  store.put(skips("b", id[4], "ann"), kNow);
+  store.withdraw(std::vector<int64_t>{id[5]});
+  std::vector<std::string> batches;
+  for (const auto& batch : store.open_batches("study"))
+    batches.push_back(
+        fmt::format("{} {} {} {}", batch.purpose, batch.round, batch.open, batch.answered));
+  EXPECT_THAT(batches, ElementsAre("pool 0 3 0", "pool 1 1 1"));
+}
+
 TEST_F(PeopleTest, RefusesAnItemThatNobodyCouldAnswer) {
   PeopleStore store(url());
   auto items = clips_of("r", 2);
@@ -97,6 +137,71 @@ TEST_F(PeopleTest, RefusesAnItemThatNobodyCouldAnswer) {
   items[1].kind = "boxes";
   EXPECT_EQ(refusal_of([&] { store.add_items(items, kNow); }), Why::invalid);
   EXPECT_THAT(rows("SELECT COUNT(*) FROM items"), ElementsAre("0"));
+}
+
+// Clips a to d reserved by two runs for round 1, and asked of people in requests of one clip.
+class LateTest : public PeopleTest {
+ protected:
+  LateTest() {
+    const std::vector<std::string> clips = {"a", "b", "c", "d"};
+    for (const char* key : {"first", "second"}) {
+      runs_.push_back(store_.begin_or_continue(key, "arm", 1, "recipe", "rev").id);
+      store_.reserve(runs_.back(), kOracle, 1, clips, std::vector<double>(4, 2.5),
+                     std::vector<double>(4, 0.5), 100, 1e9, 1e9);
+    }
+    for (const std::string& clip : clips) {
+      PeopleStore::NewItem item = clips_of("", 1).front();
+      item.request = store_.open_request("o", "v", {clip}).key;
+      item.clip = clip;
+      ids_.push_back(people_.add_items({item}, kNow).front());
+    }
+  }
+  std::vector<std::string> open_clips() {
+    std::vector<std::string> clips;
+    for (const auto& request : store_.open_requests("o", "v")) clips.push_back(request.clips.at(0));
+    return clips;
+  }
+
+  Store store_{url()};
+  PeopleStore people_{url()};
+  std::vector<int64_t> runs_, ids_;
+};
+
+TEST_F(LateTest, AClipThatIsLateIsNotSpentAndMayBeReservedAgain) {
+  store_.put_answers({{"a", "o", "v", {1, 0}, 0.5, 2.5}});
+  people_.put(says("u", ids_[1], "ann", "bow"), kNow);
+  EXPECT_THAT(store_.unreserve(runs_[0], kOracle, 1, {"a", "b", "c", "x"}), ElementsAre("c"))
+      << "a is answered, b is settled and will be taken, and nobody reserved x";
+  EXPECT_THAT(store_.reserved(runs_[0], 1), ElementsAre("a", "b", "d"));
+  EXPECT_EQ(store_.spent(runs_[0], kOracle).answers, 3);
+  EXPECT_EQ(store_.spent(runs_[0], kOracle).price, 1.5);
+  EXPECT_THAT(store_.unreserve(runs_[0], kOracle, 1, {"c"}), IsEmpty()) << "twice changes nothing";
+  EXPECT_THAT(store_.unreserve(runs_[0], kOracle, 2, {"d"}), IsEmpty()) << "of another round";
+  store_.reserve(runs_[0], kOracle, 2, {"c"}, {2.5}, {0.5}, 4, 1e9, 1e9);
+  EXPECT_THAT(store_.reserved(runs_[0], 2), ElementsAre("c"));
+}
+
+TEST_F(LateTest, AnItemIsWithdrawnWithTheLastRunThatWaitsForIt) {
+  people_.lease_next(next_for("ann", 9));
+  EXPECT_THAT(store_.unreserve(runs_[0], kOracle, 1, {"c", "d"}), ElementsAre("c", "d"));
+  EXPECT_THAT(rows("SELECT state FROM items ORDER BY id"),
+              ElementsAre("open", "open", "open", "open"));
+  people_.put(says("u", ids_[3], "ann", "bow"), kNow);
+  EXPECT_THAT(store_.unreserve(runs_[1], kOracle, 1, {"c", "d"}), ElementsAre("c"));
+  EXPECT_THAT(rows("SELECT state FROM items ORDER BY id"),
+              ElementsAre("open", "open", "withdrawn", "settled"));
+  EXPECT_THAT(open_clips(), ElementsAre("a", "b", "d"));
+  EXPECT_THAT(rows("SELECT COUNT(*) FROM item_leases"), ElementsAre("2"));
+  EXPECT_THAT(store_.unreserve(runs_[1], kOracle, 1, {"d"}, /*answered_too=*/true),
+              ElementsAre("d"));
+  EXPECT_THAT(rows("SELECT state FROM items WHERE clip_key = 'd'"), ElementsAre("settled"));
+  EXPECT_NE(store_.open_request("o", "v", {"c"}).key, "") << "it may be asked again";
+}
+
+TEST_F(LateTest, ARunWhoseRoundIsStoredWaitsForNothing) {
+  store_.put_round(runs_[1], {1, 4, 10, 2, "{}", "[]"});
+  store_.unreserve(runs_[0], kOracle, 1, {"c"});
+  EXPECT_THAT(rows("SELECT state FROM items WHERE clip_key = 'c'"), ElementsAre("withdrawn"));
 }
 
 TEST_F(PeopleTest, ListsWhatAFilterLeavesPageByPage) {

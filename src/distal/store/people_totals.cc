@@ -32,6 +32,18 @@ struct ProgressRow {
   }
 };
 
+struct BatchRow {
+  PeopleStore::Batch batch;
+
+  void exchange(soci::statement& row) {
+    row.exchange(into(batch.purpose));
+    row.exchange(into(batch.round));
+    row.exchange(into(batch.open));
+    row.exchange(into(batch.answered));
+  }
+  PeopleStore::Batch value() const { return batch; }
+};
+
 struct ClassRow {
   PeopleStore::ClassTotal total;
 
@@ -83,6 +95,15 @@ std::vector<PeopleStore::Progress> PeopleStore::progress(const std::string& stud
     }
     return all;
   });
+}
+
+std::vector<PeopleStore::Batch> PeopleStore::open_batches(const std::string& study) {
+  Query query("SELECT purpose, round, COUNT(CASE WHEN state = 'open' THEN 1 END), "
+              "COUNT(CASE WHEN state IN ('settled', 'left_out') THEN 1 END) FROM items");
+  query.add(" WHERE study = ", study)
+      .add(" GROUP BY purpose, round HAVING COUNT(CASE WHEN state = 'open' THEN 1 END) > 0 "
+           "ORDER BY purpose, round");
+  return state_->db.read([&](soci::session& sql) { return query.all<BatchRow>(sql); });
 }
 
 std::vector<PeopleStore::ClassTotal> PeopleStore::class_totals(const std::string& study) {

@@ -318,8 +318,29 @@ constexpr std::array<std::string_view, 27> kPeople = {
          expires_ms BIGINT NOT NULL,
          used_ms BIGINT NOT NULL))"};
 
-constexpr std::array<std::span<const std::string_view>, 9> kMigrations = {
-    kTables, kEvents, kHealth, kRequestGroups, kRefusals, kNumbers, kLeases, kFindings, kPeople};
+// How long people were expected to take, and how long they may: what an item counts, in which
+// budget of time. Which answers settle it, and when a person may see it again.
+constexpr std::array<std::string_view, 6> kPeoplesTime = {
+    R"(CREATE TABLE time_budgets (
+         name TEXT PRIMARY KEY NOT NULL,
+         seconds DOUBLE PRECISION NOT NULL))",
+    R"(ALTER TABLE items ADD COLUMN expected_s DOUBLE PRECISION NOT NULL DEFAULT 0)",
+    R"(ALTER TABLE items ADD COLUMN budget TEXT NOT NULL DEFAULT '')",
+    R"(ALTER TABLE items ADD COLUMN agree TEXT NOT NULL DEFAULT 'all')",
+    R"(ALTER TABLE items ADD COLUMN after_answers BIGINT NOT NULL DEFAULT 0)",
+    R"(CREATE INDEX items_of_budget ON items (budget, places, expected_s))"};
+
+// While people answer, what is still open of a round is ranked again.
+constexpr std::array<std::string_view, 1> kRankings = {
+    R"(CREATE TABLE rankings (
+         run BIGINT NOT NULL REFERENCES runs (id),
+         round BIGINT NOT NULL,
+         answered BIGINT NOT NULL,
+         PRIMARY KEY (run, round)))"};
+
+constexpr std::array<std::span<const std::string_view>, 11> kMigrations = {
+    kTables, kEvents,   kHealth, kRequestGroups, kRefusals, kNumbers,
+    kLeases, kFindings, kPeople, kPeoplesTime,   kRankings};
 
 void refuse_strangers(const Dialect& dialect, soci::session& sql) {
   if (dialect.is_foreign(sql)) {

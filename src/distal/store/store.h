@@ -137,6 +137,17 @@ class Store {
                const std::vector<std::string>& clips, const std::vector<double>& seconds,
                const std::vector<double>& price, double max_answers, double max_seconds,
                double max_price);
+  /// What reserved clips cost from now on, where that is more than they were reserved for: they are
+  /// asked about again, of another oracle. The same again changes nothing.
+  void raise_price(int64_t run, const std::vector<std::string>& clips, double price);
+  /// Takes reservations of the run in that round back, in one transaction: the clips count as spent
+  /// no more, and the run may reserve them again. What people are asked about such a clip is
+  /// withdrawn with the last reservation of a round that is not stored yet, of whichever run. Clips
+  /// that `who` has answered by now, or people have settled, keep their reservation, unless
+  /// `answered_too`. Returns the clips without a reservation. Throws InUse as put_round.
+  std::vector<std::string> unreserve(int64_t run, const Answerer& who, int64_t round,
+                                     const std::vector<std::string>& clips,
+                                     bool answered_too = false);
   /// Clips reserved by the run in that round, in order of reservation.
   std::vector<std::string> reserved(int64_t run, int64_t round);
   struct Spent {
@@ -192,6 +203,11 @@ class Store {
   void put_passes(int64_t run, int64_t round, int64_t passes);
   /// Nothing where the selection of the round took none.
   std::optional<int64_t> passes(int64_t run, int64_t round);
+  /// How many clips of a round were answered when what was still open was ranked again; the last
+  /// word counts.
+  void put_ranking(int64_t run, int64_t round, int64_t answered);
+  /// 0 where that never happened.
+  int64_t ranking(int64_t run, int64_t round);
   struct QuarantinedVideo {
     std::string path, reason;
   };

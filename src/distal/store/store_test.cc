@@ -28,6 +28,16 @@ void reserve(Store& store, int64_t run, int64_t round, const std::vector<std::st
                 std::vector<double>(clips.size(), 0.1), max_answers, max_seconds, max_price);
 }
 
+TEST_F(StoreTest, KeepsTheLastRankingOfARound) {
+  Store store(url());
+  const int64_t run = begin(store);
+  EXPECT_EQ(store.ranking(run, 1), 0);
+  store.put_ranking(run, 1, 5);
+  store.put_ranking(run, 1, 9);
+  EXPECT_EQ(store.ranking(run, 1), 9);
+  EXPECT_EQ(store.ranking(run, 2), 0);
+}
+
 TEST_F(StoreTest, KeepsVideosAcrossReopenAndReplacesByIdentity) {
   {
     Store store(url());
@@ -317,6 +327,21 @@ TEST_F(StoreTest, ChangesNothingWhenAReservationIsRepeated) {
   EXPECT_THAT(store.reserved(run, 1), ElementsAre("c"));
   EXPECT_EQ(store.spent(run, kOracle).answers, 3);
   EXPECT_THAT(error_of([&] { reserve(store, 99, 0, {"a"}, 3); }), HasSubstr("no run 99"));
+}
+
+TEST_F(StoreTest, RaisesThePriceOfWhatIsReservedOnce) {
+  Store store(url());
+  const int64_t run = begin(store);
+  const int64_t other = begin(store, "other");
+  reserve(store, run, 0, {"a", "b", "c"}, 10);  // .1 each
+  reserve(store, other, 0, {"a", "b"}, 10);
+  for (int twice = 0; twice < 2; ++twice) store.raise_price(run, {"b", "c", "unreserved"}, 2);
+  store.raise_price(run, {"c"}, 0.5);
+  EXPECT_DOUBLE_EQ(store.spent(run, kOracle).price, 0.1 + 2 + 2);
+  EXPECT_EQ(store.spent(run, kOracle).answers, 3);
+  EXPECT_DOUBLE_EQ(store.spent(other, kOracle).price, 0.2) << "each run pays for itself";
+  EXPECT_THAT(store.reserved(run, 0), ElementsAre("a", "b", "c"));
+  EXPECT_THAT(error_of([&] { store.raise_price(99, {"a"}, 1); }), HasSubstr("no run 99"));
 }
 
 TEST_F(StoreTest, NeverReplacesARound) {

@@ -54,6 +54,19 @@ std::vector<double> guess_of(PeopleStore& people, const PeopleStore::Item& item,
   return {};
 }
 
+// A section of the last recipe: an earlier one may have said otherwise.
+std::optional<Document> section_of_study(Store& store, const std::string& study,
+                                         const std::string& name) {
+  const std::vector<Store::Run> runs = store.runs();
+  for (auto at = runs.rbegin(); at != runs.rend(); ++at) {
+    const Store::Run& run = *at;
+    if (!run.name.starts_with(study + "/")) continue;
+    if (auto found = Document::text(run.recipe, "recipe of " + run.name).section(name))
+      return found;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string study_of_people(PeopleStore& people, const std::string& named) {
@@ -71,18 +84,18 @@ std::string study_of_people(PeopleStore& people, const std::string& named) {
 }
 
 std::vector<std::string> classes_of_study(Store& store, const std::string& study) {
-  const std::vector<Store::Run> runs = store.runs();
-  // The last recipe counts: an earlier one may have had other classes.
-  for (auto at = runs.rbegin(); at != runs.rend(); ++at) {
-    const Store::Run& run = *at;
-    if (!run.name.starts_with(study + "/")) continue;
-    const auto data = Document::text(run.recipe, "recipe of " + run.name).section("data");
-    if (!data) continue;
-    DataOptions options;
-    data->read(options);
-    return options.classes;
-  }
-  fail("study {}: the store has no trial of it; start it first: distal run RECIPE", study);
+  const auto data = section_of_study(store, study, "data");
+  if (!data)
+    fail("study {}: the store has no trial of it; start it first: distal run RECIPE", study);
+  DataOptions options;
+  data->read(options);
+  return options.classes;
+}
+
+std::string probes_of_study(Store& store, const std::string& study) {
+  CacheOptions options;
+  if (const auto cache = section_of_study(store, study, "cache")) cache->read(options);
+  return options.probes_folder();
 }
 
 AskedOfPeople asked_of_people(Store& store, PeopleStore& people, const std::string& study,
@@ -91,7 +104,8 @@ AskedOfPeople asked_of_people(Store& store, PeopleStore& people, const std::stri
   asked.questions.classes = classes_of_study(store, study);
   std::set<std::string> seen;
   for (const PeopleStore::Item& item : items_of(people, study, open_only)) {
-    if (!seen.insert(item.clip).second) continue;
+    // A file names a clip once, and whoever has it may answer: a repeat is for one person.
+    if (item.purpose == "repeat" || !seen.insert(item.clip).second) continue;
     AskedItem question;
     question.clip = item.clip;
     question.video = item.video;
@@ -103,6 +117,11 @@ AskedOfPeople asked_of_people(Store& store, PeopleStore& people, const std::stri
     asked.items.push_back(item.id);
   }
   return asked;
+}
+
+bool asks_ranges(const AskedOfPeople& asked) {
+  return std::ranges::any_of(asked.questions.items,
+                             [](const AskedItem& item) { return item.kind == AskedKind::ranges; });
 }
 
 std::vector<PeopleStore::NewAnswer> answers_for_store(const AskedOfPeople& asked,

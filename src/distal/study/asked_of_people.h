@@ -21,6 +21,9 @@ std::string study_of_people(PeopleStore& people, const std::string& named);
 /// store has no trial of the study.
 std::vector<std::string> classes_of_study(Store& store, const std::string& study);
 
+/// The folder in which the study keeps the indices of its videos.
+std::string probes_of_study(Store& store, const std::string& study);
+
 /// The items of a study as questions, in the order in which they shall be answered. `open_only`:
 /// those that still want an answer.
 struct AskedOfPeople {
@@ -29,6 +32,7 @@ struct AskedOfPeople {
 };
 AskedOfPeople asked_of_people(Store& store, PeopleStore& people, const std::string& study,
                               bool open_only);
+bool asks_ranges(const AskedOfPeople& asked);
 
 /// Answers of a file about those questions as the store takes them. The same answer read twice has
 /// the same uuid, so that a file may be given again.

@@ -11,6 +11,7 @@
 #include "distal/data/read_ahead.h"
 #include "distal/lists/leaks.h"
 #include "distal/lists/split.h"
+#include "distal/study/whole_videos.h"
 
 namespace distal {
 namespace {
@@ -51,8 +52,12 @@ ClipList usable(const List& list, const SharedOptions& shared, Dataset& dataset,
 
 // A draw of its own, not the study's: all seeds, and all studies of a list, are measured on the
 // same clips.
-void draw_test(std::vector<Clip>& clips, int64_t count) {
+void draw_test(std::vector<Clip>& clips, int64_t count, bool whole_videos) {
   if (count < 0 || count >= std::ssize(clips)) return;
+  if (whole_videos) {
+    clips = draw_test_videos(clips, count);
+    return;
+  }
   std::vector<Interned> groups;
   for (const Clip& clip : clips) groups.push_back(clip.group);
   std::vector<Clip> kept;
@@ -105,6 +110,7 @@ void require_budget(const Arm& arm, const Dataset& dataset) {
     return;
   }
   if (options.rounds == 0 || options.budget < 0) return;
+  if (options.selection.unit == "minutes") return;  // people may need more than is assumed
   // What is left of the pool at most, counted in its longest clips: after pool_size and the initial
   // answers.
   const int64_t open = dataset.pool_clips(options) - (dataset.start_in_pool() ? known : 0);
@@ -170,7 +176,7 @@ void require_apart(const Opened& opened, const Classes& classes) {
 void require_unseen_start(const Study& study, const Arm& arm, const Opened& opened,
                           const Classes& classes) {
   const ArmOptions& options = arm.options;
-  if (!study.shared.oracle.kind->traits().trained_here || !options.scores_pool() ||
+  if (!study.shared.oracle.asked_first().kind->traits().trained_here || !options.scores_pool() ||
       !options.strategy->needs().teacher_error)
     return;
   try {
@@ -184,7 +190,7 @@ void require_unseen_start(const Study& study, const Arm& arm, const Opened& open
 
 // How many clips of the pool an arm may ask about, if each counts once.
 double asked_clips(const ArmOptions& arm, const Dataset& dataset) {
-  if (arm.rounds == 0 || arm.mixes || arm.selection.unit == "seconds") return 0;
+  if (arm.rounds == 0 || arm.mixes || arm.selection.unit != "answers") return 0;
   return arm.budget < 0 ? static_cast<double>(dataset.pool_clips(arm))
                         : arm.budget * static_cast<double>(arm.rounds) /
                               static_cast<double>(arm.answers_per_clip);
@@ -246,9 +252,13 @@ AskedClips Dataset::asked() {
   return {classes, teachers_reader(), [this] { return filmed(); }};
 }
 
+AskedClips Dataset::asked_second() {
+  return {classes, second_reader ? *second_reader : *reader, [this] { return filmed(); }};
+}
+
 std::vector<Quarantined> Dataset::quarantine() const {
   std::vector<Quarantined> all = quarantined;
-  for (const auto* from : {reader.get(), teacher_reader.get()}) {
+  for (const auto* from : {reader.get(), teacher_reader.get(), second_reader.get()}) {
     if (from != nullptr) {
       for (const Quarantined& video : from->quarantined()) all.push_back(video);
     }
@@ -259,11 +269,14 @@ std::vector<Quarantined> Dataset::quarantine() const {
 void add_readers(const Study& study, Dataset& dataset) {
   const SharedOptions& shared = study.shared;
   dataset.reader = std::make_unique<ClipReader>(shared.input, shared.cache);
-  std::optional<InputOptions> teacher_input = shared.teacher ? shared.teacher->input : std::nullopt;
-  if (const auto input = shared.oracle.kind->input()) teacher_input = input;
-  require_same_view(study, teacher_input);
-  if (teacher_input)
-    dataset.teacher_reader = std::make_unique<ClipReader>(*teacher_input, shared.cache);
+  const auto reader_of = [&](const OracleOptions& oracle) -> std::unique_ptr<ClipReader> {
+    std::optional<InputOptions> input = oracle.kind->input();
+    if (!input && shared.teacher) input = shared.teacher->input;
+    require_same_view(study, input);
+    return input ? std::make_unique<ClipReader>(*input, shared.cache) : nullptr;
+  };
+  dataset.teacher_reader = reader_of(shared.oracle.asked_first());
+  if (shared.oracle.mixed()) dataset.second_reader = reader_of(shared.oracle.asked_then());
 }
 
 Dataset open_dataset(const Study& study, Progress& progress) {
@@ -277,8 +290,9 @@ Dataset open_dataset(const Study& study, Progress& progress) {
   }
   // A pool that a teacher answers for needs no labels where the initial answers come from another
   // list. People are asked about everything that has none.
-  const bool people = shared.oracle.kind->traits().people;
-  const bool needs_labels = !people && (!shared.oracle.is_teacher() || !data.start);
+  const bool people = shared.oracle.people();
+  const bool labels = shared.oracle.any([](const OracleTraits& traits) { return !traits.soft; });
+  const bool needs_labels = !people && (labels || !data.start);
   List pool = read_list(data, data.pool, needs_labels);
   const List test = read_list(data, data.test, !people);
   const std::optional<List> start =
@@ -315,7 +329,7 @@ Dataset open_dataset(const Study& study, Progress& progress) {
   dataset.pool = std::move(opened.pool.clips);
   dataset.start = std::move(opened.start.clips);
   dataset.test = std::move(opened.test.clips);
-  draw_test(dataset.test, data.test_clips);
+  draw_test(dataset.test, data.test_clips, shared.oracle.asked_then().kind->traits().by_video);
   dataset.teacher = std::move(opened.teacher.clips);
   require_budgets(study, dataset);
   return dataset;
@@ -323,6 +337,8 @@ Dataset open_dataset(const Study& study, Progress& progress) {
 
 void require_budgets(const Study& study, const Dataset& dataset) {
   for (const Arm& arm : study.arms) require_budget(arm, dataset);
+  if (study.shared.oracle.asked_then().kind->traits().by_video)
+    require_whole_videos(study, dataset);
 }
 
 double drop_unreadable(const Study& study, Dataset& dataset, Progress& progress) {
@@ -345,7 +361,7 @@ double drop_unreadable(const Study& study, Dataset& dataset, Progress& progress)
   if (dataset.pool.empty() || dataset.test.empty())
     fail("no clip of the {} could be read; the first because: {}",
          dataset.pool.empty() ? "pool" : "test list", dataset.reader->quarantined().front().reason);
-  if (!study.shared.oracle.kind->traits().people)
+  if (!study.shared.oracle.people())
     require_learnable(dataset.pool, dataset.start, dataset.classes,
                       "what can be read of the lists");
   require_budgets(study, dataset);

@@ -22,6 +22,7 @@ struct Dataset {
   std::string lists_id;      // hash of the lists' content: the version of the hidden truth
   std::unique_ptr<ClipReader> reader;          // at the recipe's input
   std::unique_ptr<ClipReader> teacher_reader;  // at the teacher's, where it differs; else null
+  std::unique_ptr<ClipReader> second_reader;   // the same of the second of two oracles
 
   LabelSpace labels() const { return {classes.size(), *task}; }
   std::vector<Clip> clips() const;  // pool, start and test, in this order
@@ -33,7 +34,8 @@ struct Dataset {
       const ArmOptions& arm) const;  // that a run may ask about: pool_size of them, or all
   int64_t source_clips(const ArmOptions& arm) const;   // that its initial ones are drawn from
   int64_t initial_clips(const ArmOptions& arm) const;  // that it starts from: start of them, or all
-  AskedClips asked();  // what an oracle is asked about; refers to this
+  AskedClips asked();         // what an oracle is asked about; refers to this
+  AskedClips asked_second();  // and the second of two oracles
   ClipReader& teachers_reader() { return teacher_reader ? *teacher_reader : *reader; }
 };
 
@@ -47,7 +49,8 @@ Dataset open_dataset(const Study& study, Progress& progress);
 /// was not made for.
 void add_readers(const Study& study, Dataset& dataset);
 
-/// Throws Error: the rounds of an arm want more than the pool has. open_dataset asks this too.
+/// Throws Error: the rounds of an arm want more than the pool has, or less than its shortest video
+/// where people answer about whole videos. open_dataset asks this too.
 void require_budgets(const Study& study, const Dataset& dataset);
 
 /// Decodes the centre frames of every clip into the cache (and those for training, where much of a

@@ -51,7 +51,10 @@ Results describe(const Study& study, const Dataset& dataset, const std::string& 
       dataset.start_in_pool() ? std::ssize(dataset.pool) : std::ssize(dataset.start);
   results.start_draw = study.start_words();
   results.test_clips = std::ssize(dataset.test);
-  for (const Clip& clip : dataset.test) results.test_videos.push_back(clip.group);
+  for (const Clip& clip : dataset.test) {
+    results.test_groups.push_back(clip.group);
+    results.test_classes.push_back(clip.label);
+  }
   results.test_id = test_id_of(dataset.test);
   results.recipe = study.resolved;
   for (const Arm& arm : study.arms)

@@ -217,7 +217,7 @@ Results run_in_folder(const Study& study, const RunOptions& options, Progress& p
   }
   Results results = run(study, opened, place, progress);
   if (place.shares > 1) return results;  // whoever runs without a share collects its cells
-  write_report(place.folder, results, thumbnail);
+  write_report(place.folder, results, thumbnails());
   std::error_code kept;
   std::filesystem::remove_all(
       place.folder + "/unfinished",

@@ -53,7 +53,7 @@ class MixingTest : public ::testing::Test {
     Ledger oracle(teacher_, answers_at_once(std::make_unique<BrightTeacher>()), dataset_.asked(),
                   store_, progress_);
     StoredRecord record(store_, store_.begin_or_continue(run_key, "mixes", 1, "", ""),
-                        oracle.answerer());
+                        oracle.answerers());
     Asked asked;
     const Study study{};
     const TrialSetup setup{study, dataset_, trainer, oracle, "", true, {}, progress_};
@@ -177,7 +177,7 @@ TEST_F(MixingTest, WhatARunFoundIsReportedByALaterProcessToo) {
     const Study study{};
     const TrialSetup setup{study, dataset_, trainer, oracle, "", true, {}, progress_};
     StoredRecord record(store_, store_.begin_or_continue("run", "mixes", 1, "", ""),
-                        oracle.answerer());
+                        oracle.answerers());
     if (works) {
       EXPECT_NE(error_of([&] { dataset_.reader->read(broken, nullptr, false); }), "");
       run_rounds(setup, arm_, record);

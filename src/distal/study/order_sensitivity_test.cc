@@ -27,7 +27,7 @@ Results measured(const std::vector<double>& tsn, const std::vector<double>& tsm)
   Results results;
   results.classes = {"left", "right", "up", "down"};
   for (int64_t clip = 0; clip < 100; ++clip)
-    results.test_videos.push_back(std::to_string(clip % 20));
+    results.test_groups.push_back(std::to_string(clip % 20));
   for (size_t i = 0; i < tsn.size(); ++i) {
     for (const bool shift : {false, true}) {
       Trial trial{shift ? "tsm" : "tsn",
@@ -88,7 +88,7 @@ TEST(OrderExperiment, NeedsNoFrameNetAndNoTeacher) {
     EXPECT_EQ(made.arms[0].options.student.model.backbone.name, "tsn");
     EXPECT_EQ(made.arms[1].options.student.model.backbone.name, "tsm");
     EXPECT_FALSE(made.shared.teacher.has_value());
-    EXPECT_EQ(made.shared.oracle.kind.name, "truth");
+    EXPECT_EQ(made.shared.oracle.only.kind.name, "truth");
     const bool named = student.find("tsm") != std::string::npos;
     EXPECT_THAT(
         made.arms[0].resolved,
@@ -144,7 +144,7 @@ TEST(OrderSensitivity, SaysThatOrderMattersOnlyWhereATestDoes) {
   EXPECT_THAT(worse.sentence, HasSubstr("costs accuracy here"));
 
   Results one_video = measured({0.80, 0.82, 0.81, 0.79}, {0.90, 0.93, 0.91, 0.88});
-  one_video.test_videos.assign(100, "a");
+  one_video.test_groups.assign(100, "a");
   EXPECT_THAT(order_sensitivity(one_video).sentence,
               HasSubstr("On this test set seeing the order of the frames helps"));
 

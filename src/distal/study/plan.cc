@@ -159,11 +159,11 @@ double longest_s(const std::vector<double>& durations, int64_t clips) {
   return std::accumulate(durations.end() - clips, durations.end(), 0.0);
 }
 
-// How many of the shortest clips `seconds` buy, of `open` at most.
-int64_t shortest_in(const std::vector<double>& durations, double seconds, int64_t open) {
+// How many of the cheapest clips `seconds` buy, of `open` at most; `costs` rise.
+int64_t shortest_in(const std::vector<double>& costs, double seconds, int64_t open) {
   int64_t clips = 0;
-  for (double spent = 0; clips < open && spent + durations[clips] <= seconds + 1e-6; ++clips)
-    spent += durations[clips];
+  for (double spent = 0; clips < open && spent + costs[clips] <= seconds + 1e-6; ++clips)
+    spent += costs[clips];
   return clips;
 }
 
@@ -172,13 +172,22 @@ struct Cost {
   double seconds = 0;  // of video watched
 };
 
+using SecondsOf = std::function<double(double clip_seconds)>;  // of people's time
+
+double people_s(const std::vector<double>& durations, int64_t clips, const SecondsOf& each) {
+  double seconds = 0;
+  for (auto clip = durations.end() - clips; clip != durations.end(); ++clip) seconds += each(*clip);
+  return seconds;
+}
+
 // What one trial asks about at most, whichever clips it chooses: no single simulation could show
-// that. `pool`, `source`: durations of the clips of the pool and of those that the initial ones are
-// drawn from.
-Cost most_asked(const ArmOptions& arm, const std::vector<double>& pool,
-                const std::vector<double>& source, int64_t initial, int64_t open) {
+// that. `asks_start`: about the initial clips too. `pool`, `source`: durations of the clips of the
+// pool and of those that the initial ones are drawn from.
+Cost most_asked(const ArmOptions& arm, bool asks_start, const std::vector<double>& pool,
+                const std::vector<double>& source, int64_t initial, int64_t open,
+                const SecondsOf& of_people) {
   Cost most;
-  if (arm.ask_start) most = {initial, longest_s(source, initial)};
+  if (asks_start) most = {initial, longest_s(source, initial)};
   if (arm.rounds == 0) return most;
   const auto add = [&](int64_t answers, double seconds) {
     most.answers += answers;
@@ -194,6 +203,11 @@ Cost most_asked(const ArmOptions& arm, const std::vector<double>& pool,
     const int64_t clips =
         std::min(arm.rounds * shortest_in(pool, round_s, open), shortest_in(pool, all_s, open));
     add(clips * views, arm.budget * static_cast<double>(arm.rounds));
+  } else if (arm.selection.unit == "minutes" && arm.budget > 0) {
+    std::vector<double> costs;
+    for (const double seconds : pool) costs.push_back(of_people(seconds));
+    const int64_t clips = std::min(open, arm.rounds * shortest_in(costs, 60 * arm.budget, open));
+    add(clips, longest_s(pool, clips));
   } else {
     const int64_t clips = arm.budget < 0 ? open : std::min(open, counted);
     add(clips * views, longest_s(pool, clips) * static_cast<double>(views));
@@ -227,6 +241,7 @@ class Planner {
     const auto seeds = static_cast<double>(shared_.seeds);
     plan_.cells = std::ssize(study_.arms) * shared_.seeds;
     plan_.pool_s = std::accumulate(pool_s_.begin(), pool_s_.end(), 0.0);
+    add_held_out();
     progress_.begin("simulating trials", std::ssize(study_.arms), "arms");
     for (const Arm& arm : study_.arms) {
       simulate(arm);
@@ -239,7 +254,9 @@ class Planner {
     if (dataset_.reader)
       decoding_s_ = decode_s(dataset_, shared_.input) *
                     static_cast<double>(std::ssize(dataset_.clips()) + teacher_clips());
-    plan_.price = shared_.oracle.price * static_cast<double>(bought());
+    plan_.price = shared_.oracle.asked_first().price * static_cast<double>(bought());
+    if (shared_.oracle.mixed())
+      plan_.price += shared_.oracle.then->price * static_cast<double>(bought_of_second());
     plan_.minutes = (seeds * trainer_.seconds() + trainer_.shared_seconds() + teacher_.seconds() +
                      teacher_.shared_seconds() + decoding_s_) /
                     60;
@@ -249,14 +266,42 @@ class Planner {
   }
 
  private:
-  bool has_own_teacher() const { return shared_.oracle.kind->traits().trained_here; }
+  // Of whoever of the oracles are people.
+  double person_seconds(double clip_seconds) const {
+    double seconds = 0;
+    for (const OracleOptions* part : shared_.oracle.parts())
+      seconds += part->kind->person_seconds(clip_seconds);
+    return seconds;
+  }
+  bool has_own_teacher() const {
+    return shared_.oracle.any([](const OracleTraits& traits) { return traits.trained_here; });
+  }
+  // People say what the initial clips show where no list does.
+  bool people_start() const { return shared_.oracle.people() && dataset_.start_in_pool(); }
   int64_t teacher_clips() const { return has_own_teacher() ? std::ssize(dataset_.teacher) : 0; }
 
   // Answers are bought once, whoever asks: about filmed clips never more than there are views of
   // them, about mixes each.
   int64_t bought(int64_t filmed_at_least = 0) const {
     const int64_t views = views_ * std::ssize(dataset_.pool) + std::ssize(dataset_.start);
-    return mixes_ + std::max(filmed_at_least, std::min(plan_.answers - mixes_, views));
+    const int64_t held_out = shared_.oracle.mixed() ? 0 : held_out_;
+    return mixes_ + held_out +
+           std::max(filmed_at_least, std::min(plan_.answers - held_out - mixes_, views));
+  }
+  int64_t bought_of_second() const {
+    const int64_t views = views_ * std::ssize(dataset_.pool) + std::ssize(dataset_.start);
+    return held_out_ + std::min(plan_.then_answers - held_out_, mixes_ + views);
+  }
+
+  // Before the simulation labels them.
+  void add_held_out() {
+    for (const Clip& clip : dataset_.test) {
+      if (clip.label >= 0) continue;
+      ++held_out_;
+      plan_.seconds_asked += clip.duration_s();
+      test_s_ += person_seconds(clip.duration_s());
+    }
+    (shared_.oracle.mixed() ? plan_.then_answers : plan_.answers) += held_out_;
   }
 
   void simulate(const Arm& arm) {
@@ -267,7 +312,7 @@ class Planner {
       trainer_.score(*trainer_.untrained(options.student), options.student, refs_of(dataset_.pool));
       options.start_draw = "random";
     }
-    SimulatedSource oracle(shared_.oracle, dataset_.classes.size());
+    SimulatedSource oracle(shared_.oracle.asked_first(), dataset_.classes.size());
     label_test_set(dataset_, oracle);  // people may have to
     SimulatedRecord record(shared_.seed);
     ConsoleProgress quiet(ConsoleProgress::Mode::quiet);
@@ -287,14 +332,58 @@ class Planner {
 
   void add_cost(const ArmOptions& arm) {
     const int64_t initial = dataset_.initial_clips(arm);
+    const bool mixed = shared_.oracle.mixed();
+    const bool asks_start = arm.ask_start || people_start();
+    const auto of_people = [&](double clip_seconds) { return person_seconds(clip_seconds); };
     const Cost most =
-        most_asked(arm, pool_s_, source_s_, initial,
-                   dataset_.pool_clips(arm) - (dataset_.start_in_pool() ? initial : 0));
-    plan_.answers += most.answers * shared_.seeds;
+        most_asked(arm, asks_start, pool_s_, source_s_, initial,
+                   dataset_.pool_clips(arm) - (dataset_.start_in_pool() ? initial : 0), of_people);
+    const int64_t in_rounds = most.answers - (asks_start ? initial : 0);
+    const bool first_asked = arm.ask_start || (asks_start && !mixed);
+    plan_.answers += (in_rounds + (first_asked ? initial : 0)) * shared_.seeds;
     plan_.seconds_asked += most.seconds * static_cast<double>(shared_.seeds);
+    const int64_t asked_then = mixed ? second_in_rounds(arm, in_rounds) : in_rounds;
+    if (mixed) plan_.then_answers += ((people_start() ? initial : 0) + asked_then) * shared_.seeds;
+    if (shared_.oracle.people())
+      add_people(arm, people_start() ? initial : 0, asked_then, of_people);
     if (arm.mixes) mixes_ += static_cast<int64_t>(arm.budget) * arm.rounds * shared_.seeds;
     views_ = std::max(views_, arm.answers_per_clip);
     asks_about_pool_ |= arm.scores_pool() && arm.strategy->needs().teacher;
+  }
+
+  // What the second oracle is asked by a trial of an arm in its rounds.
+  int64_t second_in_rounds(const ArmOptions& arm, int64_t in_rounds) const {
+    const double each = shared_.oracle.then->price;
+    const SecondLimit limit = shared_.oracle.limit.value_or(SecondLimit());
+    int64_t most = std::min(in_rounds, limit.in_all(each));
+    if (const int64_t a_round = limit.in_round(each); a_round < in_rounds)
+      most = std::min(most, a_round * arm.rounds);
+    return most;
+  }
+
+  // Whoever chooses for all seeds asks once.
+  void add_people(const ArmOptions& arm, int64_t initial, int64_t asked,
+                  const SecondsOf& of_people) {
+    const double rounds_s =
+        arm.selection.unit == "minutes" && arm.budget > 0
+            ? 60 * arm.budget * static_cast<double>(arm.rounds)
+            : people_s(pool_s_, std::min(asked, std::ssize(pool_s_)), of_people);
+    const double seeds = shared_.chooses == "first_seed" ? 1 : static_cast<double>(shared_.seeds);
+    rounds_s_ += seeds * rounds_s;
+    start_s_ += seeds * people_s(source_s_, initial, of_people);
+  }
+
+  // Nobody is asked twice about a clip.
+  std::string people_line() {
+    const double all_s = people_s(source_s_, std::ssize(source_s_), [&](double clip_seconds) {
+      return person_seconds(clip_seconds);
+    });
+    const double start_s = std::min(start_s_, all_s);
+    plan_.people_minutes = (test_s_ + start_s + rounds_s_) / 60;
+    return fmt::format("  people: at most about {:.0f} minutes of their time: {:.0f} for the test "
+                       "clips, {:.0f} for the start, {:.0f} for the rounds; before anybody has "
+                       "answered, an answer is taken for the length of its clip and 4 s\n",
+                       plan_.people_minutes, test_s_ / 60, start_s / 60, rounds_s_ / 60);
   }
 
   void simulate_teacher() {
@@ -305,10 +394,19 @@ class Planner {
     const Model net = teacher_.train(learner, {}, samples,
                                      Random(static_cast<uint64_t>(shared_.seed)), "teacher");
     teacher_.predict(*net, learner, dataset_.test);
-    teacher_.answer(learner, bought(asks_about_pool_ ? std::ssize(dataset_.pool) : 0));
+    const bool first = shared_.oracle.asked_first().kind->traits().trained_here;
+    teacher_.answer(learner, first ? bought(asks_about_pool_ ? std::ssize(dataset_.pool) : 0)
+                                   : bought_of_second());
   }
 
-  std::string text() const {
+  std::string answers_words() const {
+    if (!shared_.oracle.mixed()) return fmt::format("{} answers", plan_.answers);
+    return fmt::format("{} answers of oracle.first, {}, and {} of oracle.then, {}", plan_.answers,
+                       shared_.oracle.first->kind.name, plan_.then_answers,
+                       shared_.oracle.then->kind.name);
+  }
+
+  std::string text() {
     std::string besides = dataset_.reader
                               ? fmt::format(", of them {:.0f} to decode", decoding_s_ / 60)
                               : ", besides generating and decoding the videos";
@@ -316,14 +414,17 @@ class Planner {
       besides += ", besides the time of the oracle";
     std::string text = fmt::format(
         "{}: {} classes; {} clips in the pool ({:.0f} s), {} to start from ({}), {} to test on\n{}"
-        "  {} runs, {} trainings, at most {} answers ({:.0f} s of video, price at most {:.2f})\n"
+        "  {} runs, {} trainings, at most {} ({:.0f} s of video, price at most {:.2f})\n"
         "  about {:.0f} minutes on {}{}; up to {:.1f} GB of cached frames\n",
         study_.name, dataset_.classes.size(), dataset_.pool.size(), plan_.pool_s, source_s_.size(),
         study_.start_words(), dataset_.test.size(), arms_, plan_.cells, plan_.trainings,
-        plan_.answers, plan_.seconds_asked, plan_.price, plan_.minutes, machine_line(), besides,
+        answers_words(), plan_.seconds_asked, plan_.price, plan_.minutes, machine_line(), besides,
         static_cast<double>(plan_.cache_bytes) / 1e9);
-    if (const auto warning = shared_.oracle.kind->warning(); !warning.empty())
-      text += fmt::format("  {}\n", warning);
+    if (shared_.oracle.people()) text += people_line();
+    for (const OracleOptions* part : shared_.oracle.parts()) {
+      if (const auto warning = part->kind->warning(); !warning.empty())
+        text += fmt::format("  {}\n", warning);
+    }
     if (const auto busy = busy_sentence(load_, std::thread::hardware_concurrency()); !busy.empty())
       text += fmt::format("  {}\n", busy);
     for (const auto& video : dataset_.quarantined)
@@ -340,10 +441,14 @@ class Planner {
   double load_;  // before this program's own
   PaceOf pace_of_;
   SimulatedTrainer trainer_, teacher_;
+  int64_t held_out_ = 0;          // test clips that people label
   int64_t mixes_ = 0;             // mixes that are asked about, of plan_.answers
   int64_t views_ = 1;             // most answers_per_clip of an arm
   bool asks_about_pool_ = false;  // a strategy sees a free teacher's answers about the pool
   double decoding_s_ = 0;
+  double test_s_ = 0;    // of people's time for the test clips,
+  double start_s_ = 0;   // for the initial clips
+  double rounds_s_ = 0;  // and for those of all rounds
   std::string arms_;
   Plan plan_;
 };

@@ -15,9 +15,12 @@ class Progress;
 struct Plan {
   int64_t cells = 0;
   int64_t trainings = 0;
-  int64_t answers = 0;  // at most
+  // at most; of two oracles: of the first
+  int64_t answers = 0;
+  int64_t then_answers = 0;  // of the second
   // at most
   double seconds_asked = 0;
+  double people_minutes = 0;  // of those who answer
   double price = 0;
   double pool_s = 0;
   double minutes = 0;

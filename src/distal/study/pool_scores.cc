@@ -66,10 +66,20 @@ class Scorer {
     auto& scores = pool_.scores;
     if (limits.unit == "seconds")
       scores.duration_s = each([](const Clip& clip) { return clip.duration_s(); });
+    if (limits.unit == "minutes") scores.person_s = person_seconds();
     if (limits.gap_s > 0) scores.start_s = each([](const Clip& clip) { return clip.start_s; });
     if (limits.ask == "clip" && limits.per_video == 0 && limits.gap_s == 0) return;
     scores.video.reserve(size());
     for (const Clip* clip : pool_.clips) scores.video.push_back(clip->video);
+  }
+
+  // Undefined where nobody answers: a selection in minutes refuses that.
+  torch::Tensor person_seconds() const {
+    std::vector<double> seconds;
+    for (const PersonTime& time : oracle_.person_times(pool_.clips))
+      seconds.push_back(time.taken_s + time.left_s);
+    return seconds.empty() && size() > 0 ? torch::Tensor()
+                                         : torch::tensor(seconds, torch::kFloat64);
   }
 
   torch::Tensor each(double (*of)(const Clip&)) const {
@@ -135,7 +145,7 @@ class Scorer {
 
   void ask_teacher() {
     const auto answers =
-        oracle_.ask(pool_.clips).probabilities;  // a network at hand answers all at once
+        oracle_.first().ask(pool_.clips).probabilities;  // a network at hand answers all at once
     pool_.scores.teacher = blank();
     for (int64_t i = 0; i < size(); ++i) {
       if (answers[i].empty())

@@ -1,15 +1,22 @@
 #include "distal/study/proposal_for_people.h"
 
+#include <algorithm>
+
+#include "distal/base/error.h"
 #include "distal/study/proposal_parts.h"
+#include "distal/study/whole_videos.h"
 
 namespace distal {
 namespace {
 
 constexpr int64_t kMostTest = 60;   // test clips that people are asked to label
 constexpr int64_t kFewestPool = 3;  // clips of the pool, for each class
+// People mark ranges on whole videos where there are so many to choose from, of so many segments.
+constexpr int64_t kFewestVideos = 8;
+constexpr int64_t kFewestSegments = 3;
 
 // How many answers people give, and when.
-struct Answers {
+struct Amounts {
   int64_t test = 0;
   int64_t start = 0;
   int64_t budget = 0;
@@ -17,13 +24,34 @@ struct Answers {
   int64_t all() const { return test + start + budget * rounds; }
 };
 
-Answers answers_for(const ProposedClips& clips) {
-  Answers answers;
+// Segments of the videos of the pool, ascending.
+std::vector<int64_t> segments_of(const ProposedClips& clips) {
+  std::vector<int64_t> segments;
+  for (const ClipRefs& video : by_video(refs_of(clips.dataset.pool)))
+    segments.push_back(std::ssize(video));
+  std::sort(segments.begin(), segments.end());
+  return segments;
+}
+
+bool by_ranges(const ProposedClips& clips) {
+  if (clips.segment_s == 0) return false;
+  const std::vector<int64_t> segments = segments_of(clips);
+  return std::ssize(segments) >= kFewestVideos && segments[segments.size() / 2] >= kFewestSegments;
+}
+
+Amounts answers_for(const ProposedClips& clips) {
+  Amounts answers;
   const int64_t pool = clips.pool();
   const int64_t classes = clips.classes();
   answers.test = std::min<int64_t>(std::ssize(clips.dataset.test), kMostTest);
   answers.start = std::min(std::max<int64_t>(2 * classes, 10), pool / 2);
   answers.budget = std::max<int64_t>(1, std::min(std::max<int64_t>(classes, 10), pool / 8));
+  if (by_ranges(clips)) {  // whole videos, any of them
+    const int64_t longest = segments_of(clips).back();
+    answers.start = std::min(std::max(answers.start, 2 * longest), pool / 2);
+    answers.budget = std::min(std::max(answers.budget, longest), pool - answers.start);
+    answers.test = std::ssize(draw_test_videos(clips.dataset.test, answers.test));
+  }
   answers.rounds = std::clamp<int64_t>((pool - answers.start) / answers.budget, 1, 4);
   return answers;
 }
@@ -43,9 +71,42 @@ std::string student_text(const ProposalOptions& options, const Classes& classes)
                      flip);
 }
 
+std::string test_text(const ProposedClips& clips, int64_t test) {
+  const double points = 98 / std::sqrt(static_cast<double>(test));
+  if (by_ranges(clips))
+    return fmt::format(
+        "  test_clips: {}               # segments, in whole videos; an accuracy over "
+        "so many is known to about +- {:.0f} points at best\n",
+        test, points);
+  return fmt::format("  test_clips: {}               # an accuracy over so many clips is known to "
+                     "about +- {:.0f} points\n",
+                     test, points);
+}
+
+std::string oracle_text(const ProposedClips& clips, const Amounts& answers) {
+  const std::string count =
+      fmt::format("{} {} in all: {} held out, {} to begin with, {} rounds of {}", answers.all(),
+                  by_ranges(clips) ? "segments" : "answers", answers.test, answers.start,
+                  answers.rounds, answers.budget);
+  if (by_ranges(clips))
+    return fmt::format(
+        "# People mark ranges with classes on the time line of a whole video, which "
+        "label its segments.\n"
+        "# background: NAME gives the time that no range covers a class; without it, "
+        "nothing learns from that time.\n"
+        "oracle: {{kind: people, answers: ranges}}   # {}\n"
+        "selection: {{ask: video}}\n",
+        count);
+  const char* other = clips.segment_s == 0
+                          ? ""
+                          : "# With answers: ranges and selection: {ask: video} people mark ranges "
+                            "on whole videos instead.\n";
+  return fmt::format("{}oracle: {{kind: people}}        # {}\n", other, count);
+}
+
 std::string recipe_text(const ProposedClips& clips, const ProposalOptions& options,
                         const std::string& how_long) {
-  const Answers answers = answers_for(clips);
+  const Amounts answers = answers_for(clips);
   const bool features = !options.init.empty();
   return fmt::format(
       R"(# {} clips in the pool, {} held out, {} classes. Nobody has labelled them: people answer.
@@ -57,10 +118,8 @@ data:
   classes: {}
   pool: {{csv: pool.csv}}       # path,group: no labels
   test: {{csv: held_out.csv}}   # other groups; people label these too, and nothing learns from them
-  test_clips: {}               # an accuracy over so many clips is known to about +- {:.0f} points
+{}{}
 {}
-oracle: {{kind: people}}        # {} answers in all: {} held out, {} to begin with, {} rounds of {}
-
 input:
   sampling: {{frames: 8}}
   size_px: {}
@@ -82,10 +141,9 @@ no_random_arm: people would answer as much again
 # arms: {{margin: {{}}, random: {{strategy: random, start_draw: random}}}}
 )",
       clips.pool(), clips.dataset.test.size(), clips.classes(), how_long, in_quotes(options.folder),
-      names_text(options.classes), answers.test, 98 / std::sqrt(static_cast<double>(answers.test)),
-      clips.segments_text(), answers.all(), answers.test, answers.start, answers.rounds,
-      answers.budget, features ? 224 : 64, student_text(options, clips.dataset.classes),
-      answers.start,
+      names_text(options.classes), test_text(clips, answers.test), clips.segments_text(),
+      oracle_text(clips, answers), features ? 224 : 64,
+      student_text(options, clips.dataset.classes), answers.start,
       features ? "typiclust        # typical of the pool, by the features of the network"
                : "random",
       answers.rounds, answers.budget);

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "distal/base/error.h"
 #include "distal/base/interrupted.h"
 #include "distal/base/text.h"
 

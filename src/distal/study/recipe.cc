@@ -156,7 +156,9 @@ void DataOptions::visit(OptionVisitor& v) const {
   v("test", test, "clips to measure on; shares no group with the others");
   v("classes", classes, "names of the classes; empty: those of the lists");
   v("test_clips", test_clips,
-    "clips of the test list to measure on, drawn evenly over its groups; -1: all", at_least(-1));
+    "clips of the test list to measure on, drawn evenly over its groups; where people answer by "
+    "ranges, whole videos that hold as many or more; -1: all",
+    at_least(-1));
 }
 
 void TeacherRecipe::visit(OptionVisitor& v) const {

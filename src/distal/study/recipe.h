@@ -18,7 +18,7 @@
 #include "distal/base/document.h"
 #include "distal/data/batches.h"
 #include "distal/learn/learner.h"
-#include "distal/oracles/oracle.h"
+#include "distal/oracles/oracle_recipe.h"
 #include "distal/video/synthetic.h"
 
 namespace distal {
@@ -40,7 +40,8 @@ struct DataOptions {
   std::optional<ListOptions> start;  // where the initial answers come from; absent: from the pool
   std::vector<std::string> classes;  // names, in order; empty: those of the lists, sorted
   int64_t test_clips = -1;           // of the test list, drawn evenly over its groups and alike for
-                                     // every seed; -1: all
+                                     // every seed, whole videos where people answer by ranges; -1:
+                                     // all
   void visit(OptionVisitor& v) const;
   bool operator==(const DataOptions&) const = default;
 };
@@ -68,7 +69,7 @@ struct SharedOptions {
   InputOptions input;
   CacheOptions cache;
   std::optional<TeacherRecipe> teacher;
-  OracleOptions oracle;  // who answers about the pool; kind `teacher`: the one trained here
+  OracleRecipe oracle;  // who answers about the pool; kind `teacher`: the one trained here
   std::string chooses = "each_seed";  // each_seed: every seed for itself; first_seed: all seeds
                                       // learn from what the first one chose, so that people answer
                                       // once, and seeds differ by training alone

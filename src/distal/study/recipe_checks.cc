@@ -108,10 +108,14 @@ void require_teacher(const SharedOptions& shared, const ArmOptions& arm,
                        "show; set matching: true (with oracle.kind {})",
                        arm.loss.name, with_network()));
   if (!arm.matching) return;
-  if (!shared.oracle.kind->traits().network)
+  if (shared.oracle.mixed())
+    refuse("matching learns from the network of one teacher alone, and oracle.then answers about "
+           "some clips; leave matching out, or take oracle.first as oracle.kind");
+  const Choice<Oracle>& teacher = shared.oracle.only.kind;
+  if (!teacher->traits().network)
     refuse(fmt::format("matching runs the teacher's network in every step, and oracle.kind = {} "
                        "gives none; take kind {}, or leave matching out",
-                       shared.oracle.kind.name, with_network()));
+                       teacher.name, with_network()));
   if (arm.student.backbone_frozen())
     refuse("matching shows the teacher the student's view, and a frozen backbone's features are "
            "computed once without one; leave matching or student.model.freeze out");
@@ -121,7 +125,9 @@ void require_teacher(const SharedOptions& shared, const ArmOptions& arm,
 // features of it.
 void require_mixable(const SharedOptions& shared, const ArmOptions& arm,
                      const std::function<void(const std::string&)>& refuse) {
-  if (arm.answers_per_clip > 1 && !shared.oracle.kind->traits().derived_clips)
+  const bool derived =
+      !shared.oracle.any([](const OracleTraits& traits) { return !traits.derived_clips; });
+  if (arm.answers_per_clip > 1 && !derived)
     refuse("answers_per_clip asks about several views of a clip, whose truth is one; leave it out, "
            "or take an oracle that is a teacher");
   const bool frozen = arm.student.backbone_frozen();
@@ -129,7 +135,7 @@ void require_mixable(const SharedOptions& shared, const ArmOptions& arm,
     refuse("answers_per_clip shows the student several views of a clip, and a frozen backbone's "
            "features are computed once; leave one of them out");
   if (!arm.mixes) return;
-  if (!shared.oracle.kind->traits().derived_clips)
+  if (!derived)
     refuse("mixes: nobody knows the truth about a mix of clips; take an oracle that is a teacher");
   if (frozen)
     refuse("mixes: a frozen backbone's features are computed once, of the clips of the lists; "
@@ -138,7 +144,7 @@ void require_mixable(const SharedOptions& shared, const ArmOptions& arm,
     refuse(fmt::format("mixes are chosen by mixes.criterion, and strategy = {} chooses clips; "
                        "leave one of them out",
                        arm.strategy.name));
-  if (arm.selection.unit == "seconds")
+  if (arm.selection.unit != "answers")
     refuse("mixes are counted, not timed; set selection.unit: answers");
   if (arm.budget < 0)
     refuse("mixes: budget = -1 means the whole pool; say how many mixes a round may ask about");
@@ -207,14 +213,47 @@ void require_askable(const SharedOptions& shared, const ArmOptions& arm,
       refuse(fmt::format("data.classes: '{}' stands there twice; take one away", name));
   }
   if (names.size() == 1) refuse("data.classes: one class is no choice; name two or more");
-  if (!shared.oracle.kind->traits().people) return;
+  if (arm.selection.unit == "minutes" && shared.oracle.mixed())
+    refuse("selection.unit = minutes counts the time of people who answer about every clip, and "
+           "oracle.then answers about some; take oracle.kind: people, or unit: answers");
+  if (arm.selection.unit == "minutes" && shared.oracle.asked_then().kind->traits().share < 1)
+    refuse("oracle.share and selection.unit = minutes both end a round before all of it is "
+           "answered; leave one of them out");
+  if (arm.selection.unit == "minutes" && !shared.oracle.people())
+    refuse(fmt::format("selection.unit = minutes counts the time of people who answer, and "
+                       "oracle.kind = {} asks nobody; take kind people, or unit: answers",
+                       shared.oracle.only.kind.name));
+  if (!shared.oracle.people()) return;
   if (names.empty())
     refuse("oracle.kind = people answers by the names in data.classes, and there are none; give "
            "data.classes: [first, second]");
+  if (shared.oracle.mixed()) return;  // labels of a list, or a teacher, may make the beginning
   if (shared.data.start)
     refuse("data.start holds labels, and oracle.kind = people is asked about the initial clips; "
            "leave data.start out");
   if (arm.start == 0) refuse("start = 0 leaves people nothing to begin with; set start");
+}
+
+// Ranges of a time line label the segments of a whole video.
+void require_ranges(const SharedOptions& shared, const ArmOptions& arm,
+                    const std::function<void(const std::string&)>& refuse) {
+  for (const OracleOptions* part : shared.oracle.parts()) {
+    if (const auto wrong = part->kind->contradiction(shared.data.classes); !wrong.empty())
+      refuse(fmt::format("{}: {}", part->section, wrong));
+  }
+  if (!shared.oracle.asked_then().kind->traits().by_video) return;
+  if (shared.clips.unit != "segment")
+    refuse(
+        "oracle.answers = ranges labels segments of videos; set clips: {unit: segment, length_s: "
+        "8, stride_s: 8}");
+  if (arm.selects() && arm.selection.ask != "video")
+    refuse("oracle.answers = ranges asks about whole videos; set selection: {ask: video}");
+  if (arm.selection.unit == "minutes")
+    refuse("selection.unit = minutes counts the time for clips, and oracle.answers = ranges asks "
+           "about whole videos; set unit: answers or seconds");
+  if (arm.pool_size >= 0)
+    refuse("pool_size draws single segments, and oracle.answers = ranges asks about whole videos; "
+           "leave pool_size out");
 }
 
 // A draw by labels says whose labels they are.
@@ -226,7 +265,7 @@ void require_draw(const SharedOptions& shared, const ArmOptions& arm,
   if (arm.start_draw == "stratified_by_hidden_labels" && shared.data.start)
     refuse("start_draw = stratified_by_hidden_labels, but data.start has labels that are known; "
            "set stratified_by_labels, or random");
-  if (arm.start_draw == "stratified_by_hidden_labels" && shared.oracle.kind->traits().people)
+  if (arm.start_draw == "stratified_by_hidden_labels" && shared.oracle.people())
     refuse("start_draw = stratified_by_hidden_labels: nobody knows the labels of the pool before "
            "people answer; set random, typiclust or k_center");
 }
@@ -264,6 +303,17 @@ void require_networks(const Study& study, const ArmOptions& arm,
   require_seen(shared.teacher->learner, "teacher", false, refuse);
 }
 
+// Two oracles fit together, and a teacher that is trained here has something to learn from.
+void require_oracles(const SharedOptions& shared,
+                     const std::function<void(const std::string&)>& refuse) {
+  if (const auto wrong = shared.oracle.contradiction(); !wrong.empty()) refuse(wrong);
+  for (const OracleOptions* part : shared.oracle.parts()) {
+    if (part->kind->traits().trained_here && !shared.teacher)
+      refuse(fmt::format("{}.kind = {} needs a teacher section (its training list and model)",
+                         part->section, part->kind.name));
+  }
+}
+
 void check(const Study& study, const Arm& checked, std::map<std::string, std::string>& taken,
            const std::string& place) {
   const SharedOptions& shared = study.shared;
@@ -276,9 +326,7 @@ void check(const Study& study, const Arm& checked, std::map<std::string, std::st
     refuse("data.pool.csv is missing; name a list with the columns path,label[,group]");
   if (shared.data.test.csv.empty() && !(arm.rounds == 0 && pretrains_only(shared, arm.student)))
     refuse("data.test.csv is missing; without a test set nothing can be claimed");
-  if (shared.oracle.kind->traits().trained_here && !shared.teacher)
-    refuse(fmt::format("oracle.kind = {} needs a teacher section (its training list and model)",
-                       shared.oracle.kind.name));
+  require_oracles(shared, refuse);
   if (arm.budget < 0 && arm.budget != -1)
     refuse(fmt::format("budget = {:g}; give what a round may spend, or -1 for the whole pool",
                        arm.budget));
@@ -293,8 +341,11 @@ void check(const Study& study, const Arm& checked, std::map<std::string, std::st
     refuse("budget = 0 asks nothing in any round; set a budget, or rounds to 0");
   require_draw(shared, arm, refuse);
   require_askable(shared, arm, refuse);
+  require_ranges(shared, arm, refuse);
   require_mixable(shared, arm, refuse);
-  if (const auto missing = shared.oracle.kind->missing(); !missing.empty()) refuse(missing);
+  for (const OracleOptions* part : shared.oracle.parts()) {
+    if (const auto missing = part->missing(); !missing.empty()) refuse(missing);
+  }
   if (arm.selection.unit != study.budget_unit())
     throw UsageError(fmt::format("{}: arms {} and {} differ in selection.unit, which arms share; "
                                  "write two recipes and compare them with distal report",
@@ -304,7 +355,8 @@ void check(const Study& study, const Arm& checked, std::map<std::string, std::st
       arm.budget < static_cast<double>(arm.answers_per_clip))
     refuse(fmt::format("budget = {:g} buys no clip at {} answers each; raise it", arm.budget,
                        arm.answers_per_clip));
-  if (const auto unmet = unmet_need(shared.oracle, arm); !unmet.empty()) refuse(unmet);
+  if (const auto unmet = unmet_need(shared.oracle.asked_first(), arm); !unmet.empty())
+    refuse(unmet);
   if (const auto wrong = contradiction(arm.selection, *arm.strategy); !wrong.empty())
     refuse("selection: " + wrong);
 }
@@ -328,9 +380,10 @@ std::string unmet_need(const OracleOptions& oracle, const ArmOptions& arm) {
   if (needs.teacher && !oracle.free_at_hand()) {
     const auto fitting = [](const OracleTraits& traits) { return traits.soft && traits.at_hand; };
     return fmt::format("strategy {} asks the teacher about the whole pool beside the budget, so it "
-                       "must cost nothing and be at hand: oracle.kind {} with price 0, not {} "
+                       "must cost nothing and be at hand: {}.kind {} with price 0, not {} "
                        "with price {:g}",
-                       arm.strategy.name, kinds_with(fitting), oracle.kind.name, oracle.price);
+                       arm.strategy.name, oracle.section, kinds_with(fitting), oracle.kind.name,
+                       oracle.price);
   }
   if (needs.teacher_error && oracle.is_teacher() && !arm.ask_start)
     return fmt::format("strategy {} needs to know how often the teacher is wrong; set ask_start: "

@@ -1,7 +1,10 @@
 #include "distal/study/round.h"
 
+#include <fmt/ranges.h>
+
 #include "distal/base/random.h"
 #include "distal/study/mixing.h"
+#include "distal/study/reasons.h"
 
 namespace distal {
 namespace {
@@ -14,22 +17,6 @@ std::vector<Clip> with_views(const std::vector<Clip>& clips, int64_t answers) {
   return all;
 }
 
-// What the student takes the chosen rows for: class probabilities a row; nothing without a student.
-std::vector<std::vector<double>> guesses_about(const ScoredPool& pool, const Student& student,
-                                               const torch::Tensor& rows) {
-  std::vector<std::vector<double>> guesses;
-  if (!student.net || !pool.scores.logits.defined()) return guesses;
-  const torch::Tensor probabilities =
-      pool.scores.task->probabilities(pool.scores.logits.index_select(0, rows).to(torch::kFloat64))
-          .contiguous();
-  const int64_t classes = probabilities.size(1);
-  for (int64_t i = 0; i < rows.size(0); ++i) {
-    const double* row = probabilities.const_data_ptr<double>() + i * classes;
-    guesses.emplace_back(row, row + classes);
-  }
-  return guesses;
-}
-
 // Training has a stopwatch of its own: the student comes before.
 void choose_by_mixing(Chosen& chosen, Trainer& trainer, const ArmOptions& arm, const Task& task,
                       const Student& student, const LabeledSet& known, Random random) {
@@ -39,14 +26,19 @@ void choose_by_mixing(Chosen& chosen, Trainer& trainer, const ArmOptions& arm, c
   chosen.cost.forwards = mixes.forwards;
 }
 
+std::string answerer_names(const AnswerSource& oracle) {
+  std::vector<std::string> names;
+  for (const Answerer& who : oracle.answerers()) names.push_back(who.oracle);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 }  // namespace
 
 Chosen choose(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, const Dataset& dataset,
               const LabeledSet& known, const std::function<Student()>& student, Random trial,
-              int64_t round) {
+              int64_t round, const WatchPool& watch) {
   Chosen chosen;
   const Random draw = trial.stream("select", round);
-  std::vector<std::vector<double>> guesses;
   const Student wanted = arm.scores() ? student() : Student{};
   if (arm.mixes) {
     choose_by_mixing(chosen, trainer, arm, *dataset.task, wanted, known, draw);
@@ -63,13 +55,17 @@ Chosen choose(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, con
     });
     for (int64_t i = 0; i < rows.size(0); ++i)
       chosen.clips.push_back(*pool.clips[rows[i].item<int64_t>()]);
-    guesses = guesses_about(pool, wanted, rows);
+    chosen.why = asked_in_order(chosen.clips.size(), "pool", round, arm.criterion());
+    if (oracle.shows_why() && arm.answers_per_clip == 1) {
+      timed(chosen.score_s, [&] {
+        add_reasons(chosen.why, trainer, {arm, pool, wanted, known}, rows, draw);
+      });
+    }
+    if (watch && wanted.net) watch(pool, wanted);
   }
   chosen.clips = with_views(chosen.clips, arm.answers_per_clip);
-  chosen.why = asked_in_order(chosen.clips.size(), "pool", round, arm.criterion());
-  // A clip's views are asked of teachers alone, whom no guess helps.
-  for (size_t i = 0; guesses.size() == chosen.why.size() && i < guesses.size(); ++i)
-    chosen.why[i].guess = guesses[i];
+  if (chosen.why.size() != chosen.clips.size())
+    chosen.why = asked_in_order(chosen.clips.size(), "pool", round, arm.criterion());
   return chosen;
 }
 
@@ -81,27 +77,31 @@ std::vector<AskedFor> asked_in_order(size_t clips, const std::string& purpose, i
   return why;
 }
 
-std::vector<std::vector<double>> answers_about(AnswerSource& oracle, const std::vector<Clip>& clips,
-                                               const std::vector<AskedFor>& why) {
-  Answers answers = oracle.ask(refs_of(clips), why);
+Answers answers_about(AnswerSource& oracle, const std::vector<Clip>& clips,
+                      const std::vector<AskedFor>& why, Allowance* allowance) {
+  const ClipRefs refs = refs_of(clips);
+  Answers answers = allowance ? oracle.ask_within(refs, why, *allowance) : oracle.ask(refs, why);
   if (!answers.complete())
     throw Awaiting(fmt::format(
         "oracle {}: {} of {} answers are awaited; repeat the command once they are there",
-        oracle.answerer().oracle, answers.awaited.size(), clips.size()));
-  return std::move(answers.probabilities);
+        answerer_names(oracle), answers.awaited.size(), clips.size()));
+  return answers;
 }
 
 Answered samples_about(AnswerSource& oracle, const std::vector<Clip>& clips, const Task& task,
-                       const std::vector<AskedFor>& why) {
-  const auto answers = answers_about(oracle, clips, why);
+                       const std::vector<AskedFor>& why, Allowance* allowance) {
+  const Answers answers = answers_about(oracle, clips, why, allowance);
   Answered answered;
+  answered.said = said_about(answers, clips, task);
   int64_t right = 0;
   int64_t with_truth = 0;
   for (size_t i = 0; i < clips.size(); ++i) {
-    if (answers[i].empty()) continue;  // unreadable for the teacher: quarantined, not learned from
+    if (answers.probabilities[i].empty())
+      continue;  // unreadable for the teacher: quarantined, not learned from
     Sample sample{clips[i]};
-    (oracle.is_teacher() ? sample.teacher : sample.target)
-        .assign(answers[i].begin(), answers[i].end());
+    const std::vector<double>& said = answers.probabilities[i];
+    const bool soft = (answers.second_asked(i) ? oracle.then() : oracle.first()).is_teacher();
+    (soft ? sample.teacher : sample.target).assign(said.begin(), said.end());
     right += sample.likely(task) == clips[i].label;
     with_truth += clips[i].label >= 0;
     answered.samples.push_back(std::move(sample));

@@ -1,6 +1,8 @@
 #include "distal/study/run.h"
 
+#include <algorithm>
 #include <map>
+#include <memory>
 #include <set>
 #include <thread>
 
@@ -9,7 +11,8 @@
 #include "distal/learn/network_trainer.h"
 #include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
-#include "distal/oracles/ledger.h"
+#include "distal/study/asked_clips.h"
+#include "distal/study/curves_so_far.h"
 #include "distal/study/dataset_file.h"
 #include "distal/study/describe.h"
 #include "distal/study/held_out.h"
@@ -126,7 +129,7 @@ std::vector<FinishedTrial> run_trials(const TrialSetup& setup, Store& store,
   Worker worker(setup, store, trials, {});
   std::map<std::string, FinishedTrial> done = worker.work();
   if (!worker.awaiting().empty()) {
-    const bool people = setup.study.shared.oracle.kind->traits().people;
+    const bool people = setup.study.shared.oracle.people();
     throw Awaiting(
         worker.awaiting() +
         (people ? "; distal ask writes the questions, distal answer takes the answers" : ""));
@@ -145,10 +148,43 @@ std::vector<FinishedTrial> run_trials(const TrialSetup& setup, Store& store,
 
 std::string unfinished(const std::string& folder) { return folder + "/unfinished"; }
 
-WhoAnswers who_answers(const Study& study, Dataset& dataset, const RunPlace& place,
-                       Progress& progress) {
-  const std::string shared = place.shared.empty() ? place.folder : place.shared;
-  return open_oracle(study, dataset, {place.folder, unfinished(shared), place.store_url}, progress);
+// That of all jobs.
+const std::string& shared_folder(const RunPlace& place) {
+  return place.shared.empty() ? place.folder : place.shared;
+}
+
+// A job writes into the folder of whoever started it.
+std::unique_ptr<CurvesSoFar> curves_so_far(const TrialSetup& setup, Store& store,
+                                           const RunPlace& place) {
+  std::vector<CurvesSoFar::Row> rows;
+  for (const TrialToRun& trial : trials_of(setup.study))
+    rows.push_back({trial_row(setup, *trial.arm, trial.seed).key,
+                    trial_of(setup.study, *trial.arm, trial.seed), trial.arm->options.rounds + 1});
+  return std::make_unique<CurvesSoFar>(store, shared_folder(place), setup.study.budget_unit(),
+                                       std::move(rows), setup.progress);
+}
+
+std::vector<WhoAnswers> who_answers(const Study& study, Dataset& dataset, const RunPlace& place,
+                                    Progress& progress) {
+  return open_oracles(study, dataset,
+                      {place.folder, unfinished(shared_folder(place)), place.store_url}, progress);
+}
+
+bool asks_again(const OracleRecipe& oracle) {
+  const auto parts = oracle.parts();
+  return oracle.only.ask_again ||
+         std::any_of(parts.begin(), parts.end(), [](const auto* part) { return part->ask_again; });
+}
+
+// Who answered, for the report.
+void put_oracles(Results& results, const Study& study, const std::vector<WhoAnswers>& who) {
+  results.teacher = line_of(study, who);
+  for (const WhoAnswers& one : who)
+    results.teacher_accuracy = std::max(results.teacher_accuracy, one.accuracy);
+  const OracleRecipe& recipe = study.shared.oracle;
+  if (!recipe.mixed()) return;
+  results.oracles = {{"first", who.front().line, recipe.first->price, ""},
+                     {"then", who.back().line, recipe.then->price, recipe.when_words()}};
 }
 
 }  // namespace
@@ -163,13 +199,13 @@ OpenedStudy open_study(const Study& study, const RunPlace& place, Progress& prog
 
 void train_shared(const Study& study, OpenedStudy& opened, const RunPlace& place,
                   Progress& progress) {
-  const OracleOptions& options = study.shared.oracle;
-  if (!options.kind->traits().trained_here && !options.ask_again) return;
-  WhoAnswers who = who_answers(study, opened.dataset, place, progress);
-  if (!options.ask_again) return;
+  const OracleRecipe& oracle = study.shared.oracle;
+  const bool again = asks_again(oracle);
+  if (!again && !oracle.any([](const OracleTraits& traits) { return traits.trained_here; })) return;
+  std::vector<WhoAnswers> who = who_answers(study, opened.dataset, place, progress);
+  if (!again) return;
   Store store(place.store_url);
-  const Ledger ledger(options, std::move(who.oracle), opened.dataset.asked(), store, progress,
-                      study.asks_views());  // marks what was refused so far
+  answer_source(study, opened.dataset, who, again, store, progress);  // marks what was refused
 }
 
 Results run(const Study& study, OpenedStudy& opened, const RunPlace& place, Progress& progress) {
@@ -179,23 +215,28 @@ Results run(const Study& study, OpenedStudy& opened, const RunPlace& place, Prog
       *dataset.reader, dataset.classes, [&] { return dataset.clips(); }, unfinished(place.folder),
       progress, *dataset.task);
   trainer.pretrain_on([&] { return dataset.pool; }, study.shared.cache);
-  WhoAnswers who = who_answers(study, dataset, place, progress);
-  OracleOptions options = study.shared.oracle;
-  options.ask_again &=
-      place.shares == 1 && !place.asked_again;  // once a command: not by each share, nor what a
-                                                // share was refused just now
-  Ledger ledger(options, std::move(who.oracle), dataset.asked(), store, progress,
-                study.asks_views());
+  std::vector<WhoAnswers> who = who_answers(study, dataset, place, progress);
+  // Once a command: not by each share, nor what a share was refused just now.
+  const bool again = place.shares == 1 && !place.asked_again;
+  const auto source = answer_source(study, dataset, who, again, store, progress);
 
-  label_test_set(dataset, ledger);
+  label_test_set(dataset, source->then());
   Results results = describe(study, dataset, place.command);
-  results.teacher = who.line;
-  results.teacher_accuracy = who.accuracy;
+  put_oracles(results, study, who);
   results.read_s = opened.read_s;
-  const auto network = [&] { return load_model(who.network).net; };
-  const TrialSetup setup{study,   dataset,      trainer,
-                         ledger,  place.folder, /*collects=*/place.shares == 1,
-                         network, progress};
+  const auto network = [&] { return load_model(who.front().network).net; };
+  std::unique_ptr<CurvesSoFar> curves;
+  const TrialSetup setup{study,
+                         dataset,
+                         trainer,
+                         *source,
+                         place.folder,
+                         /*collects=*/place.shares == 1,
+                         network,
+                         progress,
+                         [&] { curves->update(); },
+                         shared_folder(place)};
+  curves = curves_so_far(setup, store, place);
   if (place.shares > 1) {
     Worker(setup, store, dealt(study, place, true),
            place.helps_others ? dealt(study, place, false) : std::vector<TrialToRun>())
@@ -203,11 +244,14 @@ Results run(const Study& study, OpenedStudy& opened, const RunPlace& place, Prog
     return results;
   }
   std::map<int64_t, int64_t> seeds;
+  std::vector<int64_t> runs;
   for (FinishedTrial& finished : run_trials(setup, store, trials_of(study))) {
     seeds[finished.run] = finished.trial.seed;
+    runs.push_back(finished.run);
     results.trials.push_back(std::move(finished.trial));
   }
   add_findings(results, study, dataset, store, seeds);
+  add_asked(results, runs, study, dataset, store, place.store_url, source->answerer());
   return results;
 }
 

@@ -181,6 +181,14 @@ Answers SimulatedSource::ask(const ClipRefs& clips, const std::vector<AskedFor>&
   return {std::vector<std::vector<double>>(clips.size(), even), {}};
 }
 
+std::vector<PersonTime> SimulatedSource::person_times(const ClipRefs& clips) {
+  std::vector<PersonTime> times;
+  if (!options_.kind->traits().people) return times;
+  for (const Clip* clip : clips)
+    times.push_back({false, 0, options_.kind->person_seconds(clip->duration_s())});
+  return times;
+}
+
 std::shared_ptr<const Strategy> simulated(const Strategy& strategy) {
   return std::make_shared<FirstOfPool>(strategy.needs());
 }

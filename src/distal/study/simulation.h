@@ -76,6 +76,7 @@ class SimulatedSource final : public AnswerSource {
 
   Answers ask(const ClipRefs& clips, const std::vector<AskedFor>& why) override;
   using AnswerSource::ask;
+  std::vector<PersonTime> person_times(const ClipRefs& clips) override;
   bool is_teacher() const override { return options_.is_teacher(); }
   double price() const override { return options_.price; }
   Answerer answerer() const override { return {options_.kind.name, version_}; }
@@ -93,6 +94,7 @@ class SimulatedRecord final : public TrialRecord {
   explicit SimulatedRecord(int64_t seed) : seed_(seed) {}
 
   int64_t seed() const override { return seed_; }
+  std::string key() const override { return "simulated"; }
   std::vector<RoundResult> rounds() const override { return {}; }
   std::optional<std::vector<Clip>> reserved(int64_t, const Dataset&) const override {
     return std::nullopt;
@@ -102,9 +104,13 @@ class SimulatedRecord final : public TrialRecord {
     return std::nullopt;
   }
   void reserve(int64_t, const std::vector<Clip>&, const ArmOptions&, double) override {}
+  void raise_price(const ClipRefs&, double) override {}
+  std::set<std::string> unreserve(int64_t, const std::vector<Clip>&, bool) override { return {}; }
   Store::Spent spent() const override { return {}; }
   void keep_cost(int64_t, const ChoiceCost&) override {}
   ChoiceCost cost(int64_t) const override { return {}; }
+  void put_ranking(int64_t, int64_t) override {}
+  int64_t ranking(int64_t) const override { return 0; }
   void put_round(const RoundResult&, const std::vector<Clip>&) override {}
   void note(const TrialFindings&) override {}
   void put_student(int64_t, const std::string&) override {}

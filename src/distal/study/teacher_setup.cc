@@ -7,6 +7,8 @@
 #include "distal/learn/network_trainer.h"
 #include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
+#include "distal/oracles/ledger.h"
+#include "distal/oracles/mixed_source.h"
 #include "distal/study/labeled_set.h"
 
 namespace distal {
@@ -44,10 +46,8 @@ TrainedTeacher train_teacher(const Study& study, Dataset& dataset, const std::st
                       samples.size())};
 }
 
-}  // namespace
-
-WhoAnswers open_oracle(const Study& study, Dataset& dataset, const OraclePlace& place,
-                       Progress& progress) {
+WhoAnswers open_oracle(const Study& study, const Choice<Oracle>& kind, Dataset& dataset,
+                       const OraclePlace& place, Progress& progress) {
   const std::string own = place.folder + "/teacher.safetensors";
   WhoAnswers who;
   OracleSetup setup;
@@ -60,12 +60,44 @@ WhoAnswers open_oracle(const Study& study, Dataset& dataset, const OraclePlace& 
   setup.train = [&] {
     return train_teacher(study, dataset, own, place.unfinished, progress, who.accuracy);
   };
-  const Choice<Oracle>& kind = study.shared.oracle.kind;
   OpenedOracle opened = kind->open(setup);
   who.oracle = std::move(opened.answers);
   who.line = opened.line;
   who.network = kind->network_file(own);
   return who;
+}
+
+}  // namespace
+
+std::vector<WhoAnswers> open_oracles(const Study& study, Dataset& dataset, const OraclePlace& place,
+                                     Progress& progress) {
+  std::vector<WhoAnswers> all;
+  for (const OracleOptions* part : study.shared.oracle.parts())
+    all.push_back(open_oracle(study, part->kind, dataset, place, progress));
+  return all;
+}
+
+std::unique_ptr<AnswerSource> answer_source(const Study& study, Dataset& dataset,
+                                            std::vector<WhoAnswers>& who, bool ask_again,
+                                            Store& store, Progress& progress) {
+  const OracleRecipe& recipe = study.shared.oracle;
+  const auto ledger = [&](const OracleOptions& part, WhoAnswers& answers, AskedClips asked) {
+    OracleOptions options = part;
+    options.ask_again = ask_again && (part.ask_again || recipe.only.ask_again);
+    return std::make_unique<Ledger>(options, std::move(answers.oracle), std::move(asked), store,
+                                    progress, study.asks_views());
+  };
+  auto first = ledger(recipe.asked_first(), who.front(), dataset.asked());
+  if (!recipe.mixed()) return first;
+  auto then = ledger(recipe.asked_then(), who.back(), dataset.asked_second());
+  return std::make_unique<MixedSource>(std::move(first), std::move(then), recipe.doubt(),
+                                       *dataset.task);
+}
+
+std::string line_of(const Study& study, const std::vector<WhoAnswers>& who) {
+  if (!study.shared.oracle.mixed()) return who.front().line;
+  return fmt::format("first {}; then {}, {}", who.front().line, who.back().line,
+                     study.shared.oracle.when_words());
 }
 
 }  // namespace distal

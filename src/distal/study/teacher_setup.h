@@ -1,9 +1,11 @@
 #pragma once
-// Who answers in a study: the oracle of its recipe, opened.
+// Who answers in a study: the oracle of its recipe, or its two, opened.
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "distal/oracles/answer_source.h"
 #include "distal/oracles/oracle.h"
 #include "distal/study/dataset.h"
 
@@ -26,9 +28,18 @@ struct OraclePlace {
   std::string store_url;   // what people are asked
 };
 
-/// Opens the oracle that the recipe names. The study's own teacher is trained first. Throws Error:
-/// its classes are not those of the lists.
-WhoAnswers open_oracle(const Study& study, Dataset& dataset, const OraclePlace& place,
-                       Progress& progress);
+/// Opens the oracles that the recipe names: one, or the first and the second. The study's own
+/// teacher is trained first. Throws Error: its classes are not those of the lists.
+std::vector<WhoAnswers> open_oracles(const Study& study, Dataset& dataset, const OraclePlace& place,
+                                     Progress& progress);
+
+/// The ledger of each on `store`, two of them as one source (mixed_source.h). Takes the oracles out
+/// of `who`. `ask_again`: what was refused may be asked again where the recipe says so.
+std::unique_ptr<AnswerSource> answer_source(const Study& study, Dataset& dataset,
+                                            std::vector<WhoAnswers>& who, bool ask_again,
+                                            Store& store, Progress& progress);
+
+/// Who answers, in one line for the report.
+std::string line_of(const Study& study, const std::vector<WhoAnswers>& who);
 
 }  // namespace distal

@@ -22,6 +22,8 @@ struct TrialSetup {
   std::function<Model()> teacher;  // the network that answers, for arms that have it at hand in
                                    // training (ArmOptions::matching)
   Progress& progress;
+  std::function<void()> measured = {};  // called after each round that was stored; may be empty
+  std::string maps;  // folder where embeddings of the pool are kept for a map; empty: none are
 };
 
 struct FinishedTrial {
@@ -38,6 +40,9 @@ FinishedTrial run_trial(const TrialSetup& setup, Store& store, const Store::Run&
 /// What the store's row of a trial says.
 Store::Trial trial_row(const TrialSetup& setup, const Arm& arm, int64_t seed);
 
+/// What the results say of a trial, without its rounds.
+Trial trial_of(const Study& study, const Arm& arm, int64_t seed);
+
 /// Begins or continues a trial. Throws InUse: another process is at work on it.
 Store::Run begin_trial(const TrialSetup& setup, Store& store, const Arm& arm, int64_t seed);
 
@@ -45,11 +50,13 @@ Store::Run begin_trial(const TrialSetup& setup, Store& store, const Arm& arm, in
 struct Start {
   LabeledSet known;
   double ask_s = 0;  // wall time of asking
+  Tally said = {};
 };
 /// The initial clips, their labels known, reserved as round 0; the same for every arm of a seed
 /// with the same start, start_draw and pool_size, the fewer among the more where start alone
-/// differs and features do not decide. With ask_start the teacher answers about them too. Where
-/// people answer, they are asked about these first: their labels stand in no list.
+/// differs and features do not decide. With ask_start the teacher answers about them too, of two
+/// oracles the first. Where people answer and no list of initial clips is given, they are asked
+/// about these first: their labels stand in no list.
 Start start_trial(const TrialSetup& setup, const Arm& begun, TrialRecord& record, Random random);
 
 /// What a round asks about, chosen and reserved. A round that was reserved before is not chosen

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "distal/base/error.h"
@@ -69,12 +70,40 @@ void StoredRecord::reserve(int64_t round, const std::vector<Clip>& clips, const 
   // The initial answers are given; each round may spend its own budget, and what an earlier one
   // left over.
   const Store::Spent spent = this->spent();
-  const bool in_seconds = arm.selection.unit == "seconds";
-  const bool limited = round > 0 && arm.budget >= 0;
+  const std::string unit = round > 0 && arm.budget >= 0 ? arm.selection.unit : "";
   const double max_answers =
-      limited && !in_seconds ? static_cast<double>(spent.answers) + arm.budget : kNone;
-  const double max_seconds = limited && in_seconds ? spent.seconds + arm.budget : kNone;
-  store_.reserve(run_.id, answerer_, round, keys, seconds, prices, max_answers, max_seconds, kNone);
+      unit == "answers" ? static_cast<double>(spent.answers) + arm.budget : kNone;
+  const double max_seconds = unit == "seconds" ? spent.seconds + arm.budget : kNone;
+  store_.reserve(run_.id, answerers_.front(), round, keys, seconds, prices, max_answers,
+                 max_seconds, kNone);
+}
+
+void StoredRecord::raise_price(const ClipRefs& clips, double price) {
+  std::vector<std::string> keys;
+  for (const Clip* clip : clips) keys.push_back(clip->key());
+  store_.raise_price(run_.id, keys, price);
+}
+
+// Of each further oracle, what asking it again cost.
+Store::Spent StoredRecord::spent() const {
+  Store::Spent spent = store_.spent(run_.id, answerers_.front());
+  for (size_t i = 1; i < answerers_.size(); ++i) {
+    const double once = store_.spent(run_.id, Answerer()).price;
+    spent.price += store_.spent(run_.id, answerers_[i]).price - once;
+  }
+  return spent;
+}
+
+std::set<std::string> StoredRecord::unreserve(int64_t round, const std::vector<Clip>& clips,
+                                              bool answered_too) {
+  std::vector<std::string> keys;
+  for (const Clip& clip : clips) keys.push_back(clip.key());
+  const auto gone = store_.unreserve(run_.id, answerers_.front(), round, keys, answered_too);
+  if (!gone.empty()) {
+    store_.event(run_.id, "withdrawn",
+                 fmt::format("round {} goes on without {}", round, fmt::join(gone, ", ")));
+  }
+  return {gone.begin(), gone.end()};
 }
 
 void StoredRecord::keep_cost(int64_t round, const ChoiceCost& cost) {

@@ -101,10 +101,10 @@ class WaitingTest : public ::testing::Test {
         "student: {model: {name: resnet3d, depth: 10, width: 4}, training: {steps: 2, batch_size: "
         "4, precision: f32}}\n"
         "arms: {random: {}, margin: {strategy: margin}, start alone: {rounds: 0}}");
-    study.shared.oracle.batch_size = 3;
-    study.shared.oracle.price = 2;
-    study.shared.oracle.kind.name = "people";
-    study.shared.oracle.kind.method = std::make_shared<People>(table);
+    study.shared.oracle.only.batch_size = 3;
+    study.shared.oracle.only.price = 2;
+    study.shared.oracle.only.kind.name = "people";
+    study.shared.oracle.only.kind.method = std::make_shared<People>(table);
     return study;
   }
   RunPlace place(const std::string& name) const {

@@ -1,5 +1,6 @@
 #include "distal/train/fit.h"
 
+#include <array>
 #include <numbers>
 
 #include "distal/base/error.h"
@@ -135,6 +136,29 @@ struct Learned {
   torch::Tensor rows;  // int64, on the CPU: the samples of all of them
 };
 
+// Mean losses of the quarters of a training.
+class LossTrend {
+ public:
+  explicit LossTrend(int64_t steps) : steps_(steps) {}
+
+  void add(int64_t step, double loss) {
+    const auto quarter = static_cast<size_t>(4 * step / steps_);
+    sums_[quarter] += loss;
+    ++counts_[quarter];
+  }
+
+  double fall() const { return (mean(2) - mean(3)) / mean(0); }
+
+ private:
+  double mean(size_t quarter) const {
+    return sums_[quarter] / static_cast<double>(counts_[quarter]);
+  }
+
+  int64_t steps_;
+  std::array<double, 4> sums_{};
+  std::array<int64_t, 4> counts_{};
+};
+
 // The gradients of a step, on the device where the net lies.
 class Gradients {
  public:
@@ -250,6 +274,7 @@ FitReport fit(Net& net, const TrainingOptions& options, Objective& objective,
   const auto next = stream.open(report.resumed_from * options.accumulate);
   Gradients gradients(net, objective, stream, options);
   const auto began = Clock::now();
+  LossTrend trend(options.steps);
   net.train();
   for (int64_t step = report.resumed_from; step < options.steps; ++step) {
     torch::manual_seed(draws_of(random, step, collective)());
@@ -266,6 +291,7 @@ FitReport fit(Net& net, const TrainingOptions& options, Objective& objective,
     }
     if (options.ema > 0) update_average(trained.average, trained.weights, options.ema, step + 1);
     report.steps = step + 1;
+    trend.add(step, learned.loss);
     try {
       progress.step(step + 1, fmt::format("loss {:.3f}", learned.loss));
     } catch (const Interrupted&) {
@@ -277,6 +303,8 @@ FitReport fit(Net& net, const TrainingOptions& options, Objective& objective,
   if (options.ema > 0) copy_into(trained.weights, trained.average, "");
   net.eval();
   report.seconds = since(began);
+  if (report.resumed_from == 0 && options.steps >= kFewestStepsOfTrend)
+    report.loss_fall = trend.fall();
   report.precision = gradients.precision().text();
   return report;
 }

@@ -3,6 +3,7 @@
 // objective learns.
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -82,12 +83,18 @@ struct BatchStream {
   std::function<std::string(const torch::Tensor& rows)> describe;
 };
 
+/// The fewest steps whose losses show a trend.
+inline constexpr int64_t kFewestStepsOfTrend = 20;
+
 struct FitReport {
   int64_t steps = 0;
   int64_t resumed_from = 0;
   double seconds = 0;   // wall time
   double waited_s = 0;  // how much of it the loop waited for batches
   Losses last_losses;
+  /// Mean loss of the third quarter of the steps minus that of the last, as a share of that of the
+  /// first. NaN where the training was resumed, or has fewer than kFewestStepsOfTrend steps.
+  double loss_fall = std::numeric_limits<double>::quiet_NaN();
   std::string precision;  // what ran, and which convolutions took the safe path
 };
 

@@ -40,7 +40,6 @@ std::string doubt_of_probe(const VideoInfo& info, const BrowserLimits& limits) {
   const double rate = 8 * static_cast<double>(info.bytes) / info.duration_s;
   if (rate > limits.most_bits_per_s)
     return fmt::format("it has {:.0f} million bits a second", rate / 1e6);
-  if (info.pts.front() != 0) return "its times do not begin with 0";
   return "";
 }
 
@@ -60,6 +59,10 @@ bool is_playable_h264(const AVCodecParameters& codec) {
                             std::end(kProfiles);
 }
 
+bool has_plain_pixels(const AVCodecParameters& codec) {
+  return codec.format == AV_PIX_FMT_YUV420P || codec.format == AV_PIX_FMT_YUVJ420P;
+}
+
 std::string doubt_of_coding(const VideoInfo& info, const AVCodecParameters& codec) {
   const bool mp4 = info.container == "mp4" && codec.codec_id == AV_CODEC_ID_H264;
   const bool webm = info.container == "matroska" &&
@@ -68,8 +71,7 @@ std::string doubt_of_coding(const VideoInfo& info, const AVCodecParameters& code
   if (!mp4 && !webm)
     return fmt::format("it is {} in {}, not H.264 in MP4, or VP9 or AV1 in WebM", info.codec,
                        info.container);
-  if (codec.format != AV_PIX_FMT_YUV420P && codec.format != AV_PIX_FMT_YUVJ420P)
-    return "its pixels are not 4:2:0 in 8 bits";
+  if (!has_plain_pixels(codec)) return "its pixels are not 4:2:0 in 8 bits";
   if (mp4 && !is_playable_h264(codec)) return "browsers do not decode its profile of H.264";
   if (webm && codec.profile != 0) return fmt::format("its profile of {} is not 0", info.codec);
   return "";
@@ -145,6 +147,7 @@ bool has_open_groups(const VideoInfo& info, Input& input) {
 
 std::string why_not_in_browser(const VideoInfo& info, const BrowserLimits& limits) {
   if (auto doubt = doubt_of_probe(info, limits); !doubt.empty()) return doubt;
+  if (info.pts.front() != 0) return "its times do not begin with 0";
   require_file(info.path);
   const Deadline deadline(kOpening_s);
   Input input = open_input(info.path, deadline, info.stream);
@@ -153,6 +156,20 @@ std::string why_not_in_browser(const VideoInfo& info, const BrowserLimits& limit
   if (info.container == "mp4" && has_fragments(info.path)) return "it is cut into fragments";
   if (input.format->start_time != AV_NOPTS_VALUE && input.format->start_time != 0)
     return "its times do not begin with 0";
+  if (has_open_groups(info, input)) return "its groups of pictures are open";
+  deadline.require_time(info.path, "reading");
+  return "";
+}
+
+std::string why_not_copied(const VideoInfo& info, const BrowserLimits& limits) {
+  if (auto doubt = doubt_of_probe(info, limits); !doubt.empty()) return doubt;
+  require_file(info.path);
+  const Deadline deadline(kOpening_s);
+  Input input = open_input(info.path, deadline, info.stream);
+  const AVCodecParameters& codec = *input.video->codecpar;
+  if (codec.codec_id != AV_CODEC_ID_H264) return fmt::format("it is {}, not H.264", info.codec);
+  if (!has_plain_pixels(codec)) return "its pixels are not 4:2:0 in 8 bits";
+  if (!is_playable_h264(codec)) return "browsers do not decode its profile of H.264";
   if (has_open_groups(info, input)) return "its groups of pictures are open";
   deadline.require_time(info.path, "reading");
   return "";

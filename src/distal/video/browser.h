@@ -20,5 +20,8 @@ struct BrowserLimits {
 /// and closed groups of pictures (looked at in eight places), within `limits`. Opens the file and
 /// does not read it through. Throws Error: it cannot be opened.
 std::string why_not_in_browser(const VideoInfo& info, const BrowserLimits& limits = {});
+/// Why its packets cannot stand in another file for a page (copy_packets in video/packets.h);
+/// empty: they can. The same for H.264, whatever the container, its fragments and its first time.
+std::string why_not_copied(const VideoInfo& info, const BrowserLimits& limits = {});
 
 }  // namespace distal

@@ -60,7 +60,8 @@ class Copying {
         span_(span),
         times_(times_of(info)),
         resize_{std::min(info.width, info.height) > form.short_side_px ? form.short_side_px : 0},
-        for_browser_(form.for_browser) {
+        for_browser_(form.for_browser),
+        first_tick_(form.fragments ? 0 : tick_of(span.first)) {
     const auto [height, width] = resize_.apply(info.height, info.width);
     if (std::min(height, width) < 2)
       fail("{}: its pictures are {} by {}, too narrow to copy", info.path, width, height);
@@ -74,7 +75,8 @@ class Copying {
                                   .gop = form.gop,
                                   .crf = static_cast<int>(form.crf)};
     writing([&] {
-      writer_.emplace(path, format, CopyTiming{times_.tick, form.comment, form.for_browser});
+      writer_.emplace(path, format,
+                      CopyTiming{times_.tick, form.comment, form.for_browser, form.fragments});
     });
   }
 
@@ -121,8 +123,7 @@ class Copying {
 
   void add(int64_t frame) {
     const int64_t tick = tick_of(frame);
-    writer_->add(rgb_, tick - tick_of(span_.first),
-                 std::max<int64_t>(1, tick_of(frame + 1) - tick));
+    writer_->add(rgb_, tick - first_tick_, std::max<int64_t>(1, tick_of(frame + 1) - tick));
   }
 
   int64_t tick_of(int64_t frame) const {
@@ -135,6 +136,7 @@ class Copying {
   Times times_;
   Resize resize_;
   bool for_browser_;
+  int64_t first_tick_;  // where the file's times begin
   int64_t height_ = 0;
   int64_t width_ = 0;
   std::optional<Decoder> decoder_;

@@ -17,6 +17,7 @@ struct CopyForm {
   int64_t crf = 20;           // H.264's quality, smaller is better
   std::string comment;        // kept in the file's metadata
   bool for_browser = false;   // CopyTiming in video/writer.h
+  bool fragments = false;     // the same; times then count from the first frame of the video
 };
 
 /// Frames [first, end) by number.
@@ -32,10 +33,11 @@ class CopyError : public Error {
 };
 
 /// Writes a copy of the frames of `span`, whole or not at all; `path` ends in .mp4. Times count
-/// from the first of them. They are those of the source, in its own ticks where these are regular
-/// and a 90,000th of a second otherwise. Frames that cannot be decoded are replaced as Decoder
-/// replaces them. Memory: some dozens of frames of the copy's size. `progress` is told how many
-/// frames are done. Throws Error: the video cannot be read; CopyError; Interrupted.
+/// from the first of them, or with `fragments` from the first of the video. They are those of the
+/// source, in its own ticks where these are regular and a 90,000th of a second otherwise. Frames
+/// that cannot be decoded are replaced as Decoder replaces them. Memory: some dozens of frames of
+/// the copy's size. `progress` is told how many frames are done. Throws Error: the video cannot be
+/// read; CopyError; Interrupted.
 void write_copy(const VideoInfo& info, FrameSpan span, const std::string& path,
                 const CopyForm& form, const std::function<void(int64_t)>& progress = {});
 

@@ -12,13 +12,15 @@
 #include "distal/base/files.h"
 #include "distal/base/interrupted.h"
 #include "distal/base/leftovers.h"
+#include "distal/video/browser.h"
+#include "distal/video/packets.h"
 
 namespace distal {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kProxyVersion = 1;  // of what a proxy is: one more where that changes
+constexpr int kProxyVersion = 2;  // of what a proxy is: one more where that changes
 constexpr double kSameTime_s = 1e-6;
 constexpr int64_t kLongestGop = 12;
 
@@ -26,14 +28,8 @@ int64_t number_of(double time_s, double piece_s) {
   return static_cast<int64_t>(std::floor((time_s + kSameTime_s) / piece_s));
 }
 
-/// The first frame of piece `number` or of a later one.
-int64_t first_of(const VideoInfo& info, double piece_s, int64_t number) {
-  const auto before = [&](double time_s) { return number_of(time_s, piece_s) < number; };
-  return std::partition_point(info.time_s.begin(), info.time_s.end(), before) - info.time_s.begin();
-}
-
-double start_of(const VideoInfo& info, int64_t frame) {
-  return frame < info.frames() ? info.time_s[static_cast<size_t>(frame)] : info.duration_s;
+std::string comment_of(const VideoInfo& info) {
+  return fmt::format("distal proxy {} of {}", kProxyVersion, info.id);
 }
 
 bool is_there(const std::string& path) {
@@ -66,19 +62,22 @@ std::vector<ProxyFile> proxies_in(const std::string& folder) {
 
 }  // namespace
 
-int64_t count_pieces(const VideoInfo& info, double piece_s) {
-  return number_of(info.time_s.back(), piece_s) + 1;
+FrameSpan PiecePlan::frames(const VideoInfo& info, int64_t number) const {
+  const auto at = static_cast<size_t>(number);
+  return {first[at], number + 1 < count() ? first[at + 1] : info.frames()};
 }
 
-Piece piece_of(const VideoInfo& info, double piece_s, int64_t number) {
-  Piece piece{number, {first_of(info, piece_s, number), first_of(info, piece_s, number + 1)}};
-  piece.start_s = start_of(info, piece.frames.first);
-  piece.end_s = start_of(info, piece.frames.end);
-  return piece;
-}
-
-Piece piece_at(const VideoInfo& info, double piece_s, double t_s) {
-  return piece_of(info, piece_s, number_of(start_of(info, info.frame_at(t_s)), piece_s));
+PiecePlan plan_pieces(const VideoInfo& info, double piece_s) {
+  PiecePlan plan{why_not_copied(info).empty(), {}};
+  int64_t last = -1;  // multiple of piece_s behind which the last piece begins
+  for (int64_t i = 0; i < info.frames(); ++i) {
+    const auto at = static_cast<size_t>(i);
+    const int64_t number = number_of(info.time_s[at], piece_s);
+    if (number == last || (plan.copied && !info.key[at])) continue;
+    plan.first.push_back(i);
+    last = number;
+  }
+  return plan;
 }
 
 Proxies::Proxies(std::string folder, const ProxyOptions& options)
@@ -99,34 +98,38 @@ std::string Proxies::whole_path(const VideoInfo& info) const {
   return folder_of(info) + "/whole.mp4";
 }
 
-std::string Proxies::piece_path(const VideoInfo& info, int64_t number) const {
-  return fmt::format("{}/{:g}s/piece-{:05}.mp4", folder_of(info), options_.piece_s, number);
+std::string Proxies::piece_path(const VideoInfo& info, const PiecePlan& plan,
+                                int64_t number) const {
+  return fmt::format("{}/{:g}s{}/piece-{:05}.mp4", folder_of(info), options_.piece_s,
+                     plan.copied ? "-copied" : "", number);
 }
 
 bool Proxies::has_whole(const VideoInfo& info) const { return is_there(whole_path(info)); }
 
-bool Proxies::has_piece(const VideoInfo& info, int64_t number) const {
-  return is_there(piece_path(info, number));
+bool Proxies::has_piece(const VideoInfo& info, const PiecePlan& plan, int64_t number) const {
+  return is_there(piece_path(info, plan, number));
 }
 
 std::string Proxies::whole(const VideoInfo& info, Progress* progress) {
-  return made(info, {0, info.frames()}, whole_path(info), progress);
+  const std::string path = whole_path(info);
+  return made(path, [&] { make(info, {0, info.frames()}, path, /*fragments=*/false, progress); });
 }
 
-std::string Proxies::piece(const VideoInfo& info, int64_t number, Progress* progress) {
-  const int64_t count = count_pieces(info, options_.piece_s);
-  if (number < 0 || number >= count)
-    fail("{}: it has no piece {}; pieces of {:g} s have the numbers 0 to {}", info.path, number,
-         options_.piece_s, count - 1);
-  const Piece piece = piece_of(info, options_.piece_s, number);
-  if (piece.frames.first == piece.frames.end)
-    fail("{}: no frame begins in piece {}; ask for that of the frame shown then", info.path,
-         number);
-  return made(info, piece.frames, piece_path(info, number), progress);
+std::string Proxies::piece(const VideoInfo& info, const PiecePlan& plan, int64_t number,
+                           Progress* progress) {
+  if (number < 0 || number >= plan.count()) {
+    fail("{}: it has no piece {}; its pieces have the numbers 0 to {}", info.path, number,
+         plan.count() - 1);
+  }
+  const std::string path = piece_path(info, plan, number);
+  const FrameSpan span = plan.frames(info, number);
+  return made(path, [&] {
+    const bool copied = plan.copied && copy_packets(info, span, path, comment_of(info));
+    if (!copied) make(info, span, path, /*fragments=*/true, progress);
+  });
 }
 
-std::string Proxies::made(const VideoInfo& info, FrameSpan span, const std::string& path,
-                          Progress* progress) {
+std::string Proxies::made(const std::string& path, const std::function<void()>& make) {
   std::unique_lock lock(mutex_);
   while (at_work_.contains(path)) {
     check_interrupted();
@@ -145,7 +148,8 @@ std::string Proxies::made(const VideoInfo& info, FrameSpan span, const std::stri
     finished_.notify_all();
   };
   try {
-    make(info, span, path, progress);
+    make_folder(fs::path(path).parent_path().string());
+    make();
   } catch (...) {
     done();
     throw;
@@ -154,14 +158,14 @@ std::string Proxies::made(const VideoInfo& info, FrameSpan span, const std::stri
   return path;
 }
 
-void Proxies::make(const VideoInfo& info, FrameSpan span, const std::string& path,
+void Proxies::make(const VideoInfo& info, FrameSpan span, const std::string& path, bool fragments,
                    Progress* progress) {
   const CopyForm form{.short_side_px = options_.short_side_px,
                       .gop = options_.gop,
                       .crf = options_.crf,
-                      .comment = fmt::format("distal proxy {} of {}", kProxyVersion, info.id),
-                      .for_browser = true};
-  make_folder(fs::path(path).parent_path().string());
+                      .comment = comment_of(info),
+                      .for_browser = true,
+                      .fragments = fragments};
   if (progress) progress->begin("making a proxy", span.end - span.first, "frames");
   write_copy(info, span, path, form, [&](int64_t frames) {
     if (progress) progress->step(frames);

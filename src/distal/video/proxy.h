@@ -3,11 +3,12 @@
 // B-frames, a key frame at least every 12 frames, index in front, no sound) with every frame of the
 // video at its own time, upright. It is made whole, or, for long recordings, in pieces on demand.
 //
-// Times in a file count from its first frame. A piece's file begins at Piece::start_s of the video,
-// so that a time of the video is start_s and the file's time.
+// A piece is an MP4 in fragments for a MediaSource. Its times are those of the video. Where a
+// browser can play the packets of the source exactly (why_not_copied in video/browser.h), pieces
+// hold these, and nothing is decoded.
 //
 // Files lie in FOLDER/ID-OPTIONS/, where ID is the video's content hash: `whole.mp4`, and
-// `piece-NUMBER.mp4` beside others of the same length. A file has its name when it is complete and
+// `piece-NUMBER.mp4` beside others of the same plan. A file has its name when it is complete and
 // on the disk; what was interrupted is never taken.
 
 #include <condition_variable>
@@ -16,6 +17,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "distal/base/progress.h"
 #include "distal/video/copy.h"
@@ -26,25 +28,22 @@ struct ProxyOptions {
   int64_t short_side_px = 480;  // of the copy, rounded down to even; a smaller video keeps its size
   int64_t gop = 12;             // frames between key frames, 1 .. 12
   int64_t crf = 23;             // H.264's quality, smaller is better
-  double piece_s = 10;          // a piece begins every so many seconds of the video
+  double piece_s = 2;           // a piece begins every so many seconds; who seeks waits for one
 };
 
-/// A part of a video: the frames that begin in [number * piece_s, (number + 1) * piece_s). A frame
-/// that is shown across an edge belongs to the piece in which it begins.
-struct Piece {
-  int64_t number = 0;
-  FrameSpan frames;    // empty where no frame begins in it
-  double start_s = 0;  // of its first frame
-  double end_s = 0;    // where the frame after its last one begins; of the last piece, the video's
-};
+/// How a video is cut into pieces. Piece i holds the frames from first[i] on, up to those of the
+/// next.
+struct PiecePlan {
+  bool copied = false;         // of the source's packets, where they can be had; else coded again
+  std::vector<int64_t> first;  // numbers of frames, ascending; first[0] == 0
 
-/// How many pieces a video has.
-int64_t count_pieces(const VideoInfo& info, double piece_s);
-/// `number`: 0 .. count_pieces() - 1. A time within a microsecond before an edge lies behind it, as
-/// in VideoInfo::frame_at.
-Piece piece_of(const VideoInfo& info, double piece_s, int64_t number);
-/// The piece of the frame that is shown at `t_s`.
-Piece piece_at(const VideoInfo& info, double piece_s, double t_s);
+  int64_t count() const { return std::ssize(first); }
+  FrameSpan frames(const VideoInfo& info, int64_t number) const;
+};
+/// A piece begins with the first frame behind each multiple of `piece_s`, or, where it is copied,
+/// with the first key frame there. A time within a microsecond before an edge lies behind it, as in
+/// VideoInfo::frame_at. Opens the file. Throws Error: it cannot be opened.
+PiecePlan plan_pieces(const VideoInfo& info, double piece_s);
 
 /// Thread-safe; who asks for a file that another thread makes waits for it. Two processes that make
 /// the same file at once both work, and both are right.
@@ -56,13 +55,14 @@ class Proxies {
 
   /// The path of a file that is there, made first where it was not. The time is that of reading the
   /// video from the key frame before; in a video that is not seekable, from its start. Memory does
-  /// not depend on its length. Throws Error: the video cannot be read, or no frame begins in that
-  /// piece; CopyError; Interrupted.
+  /// not depend on its length. Throws Error: the video cannot be read, or it has no such piece;
+  /// CopyError; Interrupted.
   std::string whole(const VideoInfo& info, Progress* progress = nullptr);
-  std::string piece(const VideoInfo& info, int64_t number, Progress* progress = nullptr);
+  std::string piece(const VideoInfo& info, const PiecePlan& plan, int64_t number,
+                    Progress* progress = nullptr);
   /// Whether they are there.
   bool has_whole(const VideoInfo& info) const;
-  bool has_piece(const VideoInfo& info, int64_t number) const;
+  bool has_piece(const VideoInfo& info, const PiecePlan& plan, int64_t number) const;
 
   /// Removes the files that were longest not asked for until the rest has at most `bytes`. A file
   /// that is open can be read on.
@@ -73,10 +73,10 @@ class Proxies {
  private:
   std::string folder_of(const VideoInfo& info) const;
   std::string whole_path(const VideoInfo& info) const;
-  std::string piece_path(const VideoInfo& info, int64_t number) const;
-  std::string made(const VideoInfo& info, FrameSpan span, const std::string& path,
-                   Progress* progress);
-  void make(const VideoInfo& info, FrameSpan span, const std::string& path, Progress* progress);
+  std::string piece_path(const VideoInfo& info, const PiecePlan& plan, int64_t number) const;
+  std::string made(const std::string& path, const std::function<void()>& make);
+  void make(const VideoInfo& info, FrameSpan span, const std::string& path, bool fragments,
+            Progress* progress);
 
   std::string folder_;
   ProxyOptions options_;

@@ -85,8 +85,9 @@ class Proxy : public ::testing::Test {
   }
 
   // A file holds the frames of `span`, each with its number and its time, for our decoder and for
-  // ffmpeg's.
-  void expect_same(const std::string& file, const VideoInfo& video, FrameSpan span) const {
+  // ffmpeg's, which says the times that stand in the file: the first of them is `begin_s`.
+  void expect_same(const std::string& file, const VideoInfo& video, FrameSpan span,
+                   double begin_s = 0) const {
     const VideoInfo copy = probe(file);
     std::vector<double> times;
     for (int64_t i = span.first; i < span.end; ++i)
@@ -100,9 +101,14 @@ class Proxy : public ::testing::Test {
     EXPECT_EQ(copy.rotation, 0);
     expect_times(copy.time_s, times);
     EXPECT_EQ(numbers(copy), right);
+    for (double& time_s : times) time_s += begin_s;
     const auto [seen_times, seen] = command_line_frames(file, copy.height, copy.width);
     expect_times(seen_times, times);
     EXPECT_EQ(seen, right);
+  }
+
+  void expect_short_groups(const std::string& file) const {
+    const VideoInfo copy = probe(file);
     for (int64_t i = 0; i < copy.frames(); ++i)
       EXPECT_EQ(copy.key[static_cast<size_t>(i)], i % options.gop == 0) << i;
   }
@@ -112,13 +118,16 @@ class Proxy : public ::testing::Test {
     const VideoInfo video = probe(path);
     Proxies made = proxies();
     expect_same(made.whole(video), video, {0, video.frames()});
+    expect_short_groups(made.whole(video));
+    const PiecePlan plan = plan_pieces(video, options.piece_s);
     int64_t next = 0;
-    for (int64_t number = 0; number < count_pieces(video, options.piece_s); ++number) {
-      const Piece piece = piece_of(video, options.piece_s, number);
-      ASSERT_EQ(piece.frames.first, next);
-      next = piece.frames.end;
-      if (piece.frames.first < piece.frames.end)
-        expect_same(made.piece(video, number), video, piece.frames);
+    for (int64_t number = 0; number < plan.count(); ++number) {
+      const FrameSpan frames = plan.frames(video, number);
+      ASSERT_EQ(frames.first, next);
+      next = frames.end;
+      const std::string piece = made.piece(video, plan, number);
+      expect_same(piece, video, frames, video.time_s[static_cast<size_t>(frames.first)]);
+      if (!plan.copied) expect_short_groups(piece);
     }
     EXPECT_EQ(next, video.frames());
   }
@@ -196,31 +205,34 @@ TEST_F(Proxy, ColoursAreThoseOfTheVideo) {
   EXPECT_LT((right - found).abs().mean().item<double>(), 4);
 }
 
-TEST_F(Proxy, PiecesBeginWithTheirFramesAndEndWithTheNext) {
-  VideoInfo video = steady_video(1, 10);
+TEST_F(Proxy, PiecesBeginWithTheFirstFrameBehindEachEdge) {
+  VideoInfo video = probe(source("v.mp4", {.frames = 5, .gop = 50, .codec = "mpeg4"}));
   video.time_s = {0, 0.3, 0.4999999, 0.7, 2.2};
   video.duration_s = 2.4;
-  EXPECT_EQ(count_pieces(video, 0.5), 5);
-  const auto expect_piece = [&](int64_t number, int64_t first, int64_t end, double start_s,
-                                double end_s) {
-    const Piece piece = piece_of(video, 0.5, number);
-    EXPECT_EQ(piece.frames.first, first) << number;
-    EXPECT_EQ(piece.frames.end, end) << number;
-    EXPECT_EQ(piece.start_s, start_s) << number;
-    EXPECT_EQ(piece.end_s, end_s) << number;
-  };
-  expect_piece(0, 0, 2, 0, 0.4999999);
-  expect_piece(1, 2, 4, 0.4999999, 2.2);
-  expect_piece(2, 4, 4, 2.2, 2.2);
-  expect_piece(4, 4, 5, 2.2, 2.4);
-  EXPECT_EQ(piece_at(video, 0.5, 0.45).number, 0);
-  EXPECT_EQ(piece_at(video, 0.5, 1.9).number, 1) << "the frame from 0.7 s on is shown then";
-  EXPECT_EQ(piece_at(video, 0.5, 99).number, 4);
-  video.path = source("v.mp4", {.frames = 2});
+  const PiecePlan plan = plan_pieces(video, 0.5);
+  EXPECT_FALSE(plan.copied);
+  EXPECT_EQ(plan.first, (std::vector<int64_t>{0, 2, 4}));
+  EXPECT_EQ(plan.frames(video, 1).end, 4);
+  EXPECT_EQ(plan.frames(video, 2).end, 5);
   Proxies made = proxies();
-  EXPECT_THAT(error_of([&] { made.piece(video, 2); }), HasSubstr("no frame begins in piece 2"));
-  EXPECT_THAT(error_of([&] { made.piece(video, 5); }), HasSubstr("numbers 0 to 4"));
-  EXPECT_THAT(error_of([&] { made.piece(video, -1); }), HasSubstr("no piece -1"));
+  EXPECT_THAT(error_of([&] { made.piece(video, plan, 3); }), HasSubstr("numbers 0 to 2"));
+  EXPECT_THAT(error_of([&] { made.piece(video, plan, -1); }), HasSubstr("no piece -1"));
+}
+
+TEST_F(Proxy, PiecesOfWhatBrowsersPlayHoldItsOwnPackets) {
+  const std::string path = source("v.mkv", {.frames = 60, .width = 96, .height = 72, .gop = 10});
+  const VideoInfo video = probe(path);
+  const PiecePlan plan = plan_pieces(video, options.piece_s);
+  EXPECT_TRUE(plan.copied);
+  EXPECT_EQ(plan.first, (std::vector<int64_t>{0, 20, 30, 40, 50}))
+      << "at the first key frame behind 0.5, 1, 1.5 and 2 s";
+  Proxies made = proxies();
+  const VideoInfo piece = probe(made.piece(video, plan, 1));
+  EXPECT_EQ(std::pair(piece.width, piece.height), std::pair(int64_t{96}, int64_t{72}));
+  const std::vector<int64_t> third = {3};
+  EXPECT_TRUE(torch::equal(Decoder(piece).at_frames(third, {}).frames,
+                           Decoder(video).at_frames(std::vector<int64_t>{23}, {}).frames))
+      << "nothing was coded again";
 }
 
 TEST_F(Proxy, WhatIsThereIsTakenAndWhatIsNotIsMade) {
@@ -235,10 +247,11 @@ TEST_F(Proxy, WhatIsThereIsTakenAndWhatIsNotIsMade) {
   write_bytes(path, "");
   EXPECT_FALSE(made.has_whole(video)) << "an empty file is none";
   EXPECT_GT(bytes_of(made.whole(video)).size(), 100u);
-  EXPECT_FALSE(made.has_piece(video, 1));
-  made.piece(video, 1);
-  EXPECT_TRUE(made.has_piece(video, 1));
-  EXPECT_FALSE(made.has_piece(video, 0));
+  const PiecePlan plan = plan_pieces(video, options.piece_s);
+  EXPECT_FALSE(made.has_piece(video, plan, 1));
+  made.piece(video, plan, 1);
+  EXPECT_TRUE(made.has_piece(video, plan, 1));
+  EXPECT_FALSE(made.has_piece(video, plan, 0));
   options.crf = 30;
   EXPECT_FALSE(proxies().has_whole(video)) << "other options, another file";
   VideoInfo other = video;
@@ -284,22 +297,23 @@ TEST_F(Proxy, ThreadsThatAskForTheSameFileMakeItOnce) {
 TEST_F(Proxy, ThoseNotAskedForGoFirst) {
   const VideoInfo video = probe(source("v.mp4", {.frames = 40}));
   Proxies made = proxies();
-  const std::string old = made.piece(video, 0);
-  const std::string kept = made.piece(video, 1);
-  const std::string newest = made.piece(video, 2);
+  const PiecePlan plan = plan_pieces(video, options.piece_s);
+  const std::string old = made.piece(video, plan, 0);
+  const std::string kept = made.piece(video, plan, 1);
+  const std::string newest = made.piece(video, plan, 2);
   const auto age = [](const std::string& path, int hours) {
     fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(hours));
   };
   age(old, 3);
   age(kept, 4);
   age(newest, 1);
-  made.piece(video, 1);  // asked for again
+  made.piece(video, plan, 1);  // asked for again
   made.keep_at_most(static_cast<int64_t>(fs::file_size(kept) + fs::file_size(newest)));
   EXPECT_FALSE(fs::exists(old));
   EXPECT_TRUE(fs::exists(kept));
   EXPECT_TRUE(fs::exists(newest));
   made.keep_at_most(0);
-  EXPECT_FALSE(made.has_piece(video, 1));
+  EXPECT_FALSE(made.has_piece(video, plan, 1));
 }
 
 TEST_F(Proxy, AVideoThatChangedIsRefused) {

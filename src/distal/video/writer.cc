@@ -110,11 +110,19 @@ VideoWriter::VideoWriter(const std::string& path, const SyntheticOptions& option
   if (options.frames > 0) add_video(timing);
   if (options.audio) add_audio();
   check_disk(avio_open(&format_->pb, ("file:" + part_->name()).c_str(), AVIO_FLAG_WRITE), path);
-  write_header(timing.for_browser);
+  write_header(timing);
 }
 
-void VideoWriter::write_header(bool for_browser) {
-  if (for_browser) {
+void set_fragments(AVFormatContext& format) {
+  format.avoid_negative_ts = AVFMT_AVOID_NEG_TS_DISABLED;
+  av_opt_set(format.priv_data, "movflags",
+             "+frag_keyframe+empty_moov+default_base_moof+frag_discont+skip_trailer", 0);
+}
+
+void VideoWriter::write_header(const CopyTiming& timing) {
+  if (timing.fragments) {
+    set_fragments(*format_);
+  } else if (timing.for_browser) {
     // The muxer opens the file a second time, by its URL, to put the index before the frames.
     av_free(format_->url);
     format_->url = av_strdup(("file:" + part_->name()).c_str());

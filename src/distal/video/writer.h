@@ -25,7 +25,14 @@ struct CopyTiming {
   // H.264's Main profile, colours declared (BT.601, limited range), the index of an MP4 before its
   // frames, on the disk before it has its name.
   bool for_browser = false;
+  // An MP4 in fragments, one a group of pictures, at the times that are given (set_fragments); its
+  // index stands in them.
+  bool fragments = false;
 };
+
+/// Makes an MP4 one that a page can append to a MediaSource: in fragments, each packet at its own
+/// time, also where the first is not 0. Before the header is written.
+void set_fragments(AVFormatContext& format);
 
 /// The file cannot be written: the disk or the folder is to blame, not the pictures.
 class WriteError : public Error {
@@ -49,7 +56,7 @@ class VideoWriter {
 
  private:
   void add_video(const CopyTiming& timing);
-  void write_header(bool for_browser);
+  void write_header(const CopyTiming& timing);
   void add_audio();
   void encode(AVCodecContext& codec, AVStream& stream, const AVFrame* frame);
   void write_silence(double until_s);

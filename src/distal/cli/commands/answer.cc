@@ -5,6 +5,7 @@
 #include "distal/base/text.h"
 #include "distal/cli/command.h"
 #include "distal/store/store.h"
+#include "distal/study/asked_frames.h"
 #include "distal/study/asked_of_people.h"
 
 namespace distal {
@@ -47,12 +48,17 @@ void take_answers(const AnswerArguments& arguments) {
   Store store(arguments.store);
   PeopleStore people(arguments.store);
   const std::string study = study_of_people(people, arguments.study);
-  const AskedOfPeople asked = asked_of_people(store, people, study, /*open_only=*/false);
+  AskedOfPeople asked = asked_of_people(store, people, study, /*open_only=*/false);
   const std::string format =
       arguments.format.empty() ? answer_format_of(text, arguments.file) : arguments.format;
   ReadAnswersOptions options;
   options.person = arguments.person;
   options.now_ms = milliseconds_now();
+  AskedFrames frames(probes_of_study(store, study));
+  if (asks_ranges(asked)) frames.number(asked.questions.items);
+  options.time_of_frame = [&](const AskedItem& item, int64_t frame) {
+    return frames.time_of(item, frame);
+  };
   const GivenAnswers given = read_answers(format, text, arguments.file, asked.questions, options);
   const Taken taken = store_answers(people, asked, given);
   std::string lines;

@@ -5,6 +5,7 @@
 #include "distal/base/text.h"
 #include "distal/cli/command.h"
 #include "distal/store/store.h"
+#include "distal/study/asked_frames.h"
 #include "distal/study/asked_of_people.h"
 
 namespace distal {
@@ -19,14 +20,25 @@ struct AskArguments {
   bool force = false;
 };
 
+// CVAT counts frames. A time line that ends with its video says so in seconds.
+void number_frames(Store& store, const std::string& study, bool for_cvat, AskedOfPeople& asked) {
+  if (!for_cvat && !asks_ranges(asked)) return;
+  AskedFrames frames(probes_of_study(store, study));
+  const auto unreadable = frames.number(asked.questions.items);
+  if (for_cvat && !unreadable.empty())
+    fail("CVAT counts frames, and those of {} videos are not known: {}", unreadable.size(),
+         unreadable.begin()->second);
+}
+
 void write_questions(const AskArguments& arguments) {
   Store store(arguments.store);
   PeopleStore people(arguments.store);
   const std::string study = study_of_people(people, arguments.study);
-  const AskedOfPeople asked = asked_of_people(store, people, study, /*open_only=*/true);
+  AskedOfPeople asked = asked_of_people(store, people, study, /*open_only=*/true);
   if (asked.items.empty())
     fail("study {}: every question is answered; repeat distal run, which goes on with the answers",
          study);
+  number_frames(store, study, arguments.format == "cvat", asked);
   AskFileOptions options;
   options.guesses = arguments.guess;
   options.project = study;

@@ -19,7 +19,7 @@ void add_report(CLI::App* command) {
   command->add_flag("--json", *json, "the results as JSON on stdout, beside the page");
   command->callback([=] {
     const Results results = read_runs(*folders);
-    write_atomically(*out, report_html(results, thumbnail));
+    write_atomically(*out, report_html(results, thumbnails()));
     fmt::print("{}\n", *json ? report_json(results) : *out);
   });
 }

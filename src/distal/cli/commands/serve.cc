@@ -1,12 +1,12 @@
-#include <unistd.h>
-
-#include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include "distal/base/error.h"
 #include "distal/base/files.h"
 #include "distal/base/interrupted.h"
 #include "distal/cli/command.h"
 #include "distal/cli/output.h"
+#include "distal/cli/serve_branches.h"
 #include "distal/serve/server.h"
 
 namespace distal {
@@ -15,75 +15,47 @@ namespace {
 struct ServeArguments {
   RecipeArguments recipe;
   serve::ServeOptions options;
+  double proxies_gb = 20;
   bool no_run = false;
 };
 
 bool is_store(const std::string& text) { return text.starts_with("sqlite:"); }
 
-serve::ServedStudy served_study(const Study& study) {
-  serve::ServedStudy served;
-  served.name = study.name;
-  served.classes = study.shared.data.classes;
-  served.seeds = study.shared.seeds;
-  for (const Arm& arm : study.arms) {
-    served.arms.push_back(arm.name);
-    served.rounds = std::max(served.rounds, arm.options.rounds);
-  }
-  return served;
-}
-
-// The same words as here, and the process ends when this one does.
-std::vector<std::string> run_words(const RecipeArguments& recipe, const std::string& folder) {
-  std::vector<std::string> words = {
-      "run",   recipe.recipe, "--store",     recipe.store,
-      "--out", folder,        "--ends-with", fmt::format("{}", ::getpid())};
-  const auto add = [&](const char* name, const std::string& value) {
-    if (!value.empty()) words.insert(words.end(), {name, value});
-  };
-  const std::vector<std::string>& given =
-      command_words();  // plugins first: distal CMD --plugin FILE
-  for (size_t i = 2; i + 1 < given.size() && given[i] == "--plugin"; i += 2)
-    add("--plugin", given[i + 1]);
-  add("--data", recipe.data);
-  add("--weights", recipe.weights);
-  for (const std::string& set : recipe.sets) add("--set", set);
-  if (recipe.seed >= 0) add("--seed", fmt::format("{}", recipe.seed));
-  if (recipe.threads > 0) add("--threads", fmt::format("{}", recipe.threads));
-  if (recipe.jobs > 0) add("--jobs", fmt::format("{}", recipe.jobs));
-  return words;
-}
-
-void add_study(ServeArguments& arguments) {
+void add_study(ServeArguments& arguments, std::optional<Branches>& branches) {
   const Study study = arguments.recipe.read();
-  if (!study.shared.oracle.kind->traits().people) {
+  if (!study.shared.oracle.people()) {
     throw UsageError(
         fmt::format("{}: oracle.kind is not people, so that nobody is asked; set it, or "
                     "run the recipe by distal run",
                     arguments.recipe.recipe));
   }
   serve::ServeOptions& options = arguments.options;
-  options.study = served_study(study);
   options.probes_folder = study.shared.cache.probes_folder();
   options.proxies_folder = study.shared.cache.resolved_folder() + "/proxies";
-  if (arguments.no_run) return;
-  const std::string folder =
-      arguments.recipe.out.empty() ? "runs/" + study.name : arguments.recipe.out;
-  make_folder(folder);
-  options.run_log = folder + "/serve.log";
-  options.run_command = run_words(arguments.recipe, folder);
+  branches.emplace(arguments.recipe, study);
+  options.study = branches->first();
+  if (arguments.no_run) {
+    options.study->run_command.clear();
+    return;
+  }
+  make_folder(options.study->folder);
+  options.branches = branches->earlier();
+  options.branch_maker = branches->maker();
 }
 
 void serve_people(ServeArguments& arguments) {
   serve::ServeOptions& options = arguments.options;
   options.store = arguments.recipe.store;
+  std::optional<Branches> branches;
   if (is_store(arguments.recipe.recipe)) {
     options.store = arguments.recipe.recipe;
     const CacheOptions cache;
     options.probes_folder = cache.probes_folder();
     options.proxies_folder = cache.resolved_folder() + "/proxies";
   } else {
-    add_study(arguments);
+    add_study(arguments, branches);
   }
+  options.most_proxy_bytes = std::llround(arguments.proxies_gb * 1e9);
   make_folder(options.probes_folder);
   {
     serve::Server server(options);
@@ -96,7 +68,8 @@ void serve_people(ServeArguments& arguments) {
 void add_recipe_options(CLI::App& command, RecipeArguments& recipe) {
   command
       .add_option("recipe", recipe.recipe,
-                  "recipe of a study whose oracle.kind is people; or a store (sqlite:PATH) alone")
+                  "recipe of a study whose oracle.kind, or oracle.then, is people; or a store "
+                  "(sqlite:PATH) alone")
       ->required();
   command.add_option("--data", recipe.data, "folder of the lists and the videos (data.root)");
   command.add_option("--weights", recipe.weights,
@@ -132,6 +105,11 @@ void add_serve(CLI::App* command) {
   command->add_option("--trust-proxy", options.trusted_proxies,
                       "address of a reverse proxy whose header X-Forwarded-User is believed; may "
                       "be repeated");
+  command
+      ->add_option("--proxies-gb", arguments->proxies_gb,
+                   "most gigabytes of copies that browsers play; the longest unused go first")
+      ->transform(number_from(0.1, 1e6))
+      ->capture_default_str();
   command->add_flag("--no-run", arguments->no_run, "serve the page alone; do not run the study");
   command->callback([arguments] { serve_people(*arguments); });
 }

@@ -103,7 +103,7 @@ class CsvAnswerReader {
   void end() {
     if (header_.empty())
       fail("{}:1: empty; the first line of answers has the columns clip and class", place_);
-    for (GivenAnswer& answer : ranged_) check_.add(std::move(answer));
+    for (GivenAnswer& answer : ranged_) add_ranged(std::move(answer));
   }
 
  private:
@@ -167,14 +167,13 @@ class CsvAnswerReader {
     GivenAnswer answer;
     answer.clip = item->clip;
     answer.place = here_;
-    if (!common(answer)) return;
-    if (!ranges) {
+    const bool holds = common(answer);
+    if (ranges) {
+      const bool taken = holds && add_range(std::move(answer), *item, nothing);
+      if (!taken) broken_.try_emplace({item->clip, field("person")}, here_);
+    } else if (holds) {
       answer.class_name = field("class");
       check_.add(std::move(answer));
-    } else if (answer.skipped || nothing) {
-      ranged_.push_back(std::move(answer));
-    } else {
-      add_range(std::move(answer), *item);
     }
   }
 
@@ -192,17 +191,35 @@ class CsvAnswerReader {
     return seconds.empty() || check_.read_seconds(number("seconds"), seconds, answer);
   }
 
-  // Rows of one person about one item are the ranges of one answer.
-  void add_range(GivenAnswer answer, const AskedItem& item) {
+  // Rows of one person about one item are the ranges of one answer. False: the row is refused.
+  bool add_range(GivenAnswer answer, const AskedItem& item, bool nothing) {
+    if (answer.skipped || nothing) {
+      ranged_.push_back(std::move(answer));
+      return true;
+    }
     const AnsweredRange range{number("range_start_s"), number("range_end_s"), field("class")};
     answer.ranges = {range};
-    if (!check_.ranges_hold(answer, item)) return;
+    if (!check_.ranges_hold(answer, item)) return false;
     const auto [first, fresh] =
         ranged_at_.try_emplace({answer.clip, answer.person}, ranged_.size());
     if (fresh)
       ranged_.push_back(std::move(answer));
     else
       ranged_[first->second].ranges.push_back(range);
+    return true;
+  }
+
+  // An answer without one of its ranges would say that nothing is there.
+  void add_ranged(GivenAnswer answer) {
+    const auto broken = broken_.find({answer.clip, answer.person});
+    if (broken == broken_.end()) {
+      check_.add(std::move(answer));
+      return;
+    }
+    check_.refuse(
+        answer.place,
+        fmt::format("the other ranges of an answer whose row {} is refused", broken->second),
+        "mend that row and give all rows of the video again");
   }
 
   std::string place_;
@@ -211,7 +228,9 @@ class CsvAnswerReader {
   const std::vector<std::string>* fields_ = nullptr;
   std::string here_;
   std::vector<GivenAnswer> ranged_;
-  std::map<std::pair<std::string, std::string>, size_t> ranged_at_;  // by clip and person
+  using ClipAndPerson = std::pair<std::string, std::string>;
+  std::map<ClipAndPerson, size_t> ranged_at_;
+  std::map<ClipAndPerson, std::string> broken_;  // the place of a row that was refused
 };
 
 std::vector<AskFile> write_csv_answers(const Questions& questions, const AnswersOf& answers,

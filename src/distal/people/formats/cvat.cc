@@ -128,13 +128,24 @@ class CvatAnswerReader {
                     "ask with the frame rate");
       return false;
     }
+    try {
+      add_ranges(task, item, answer);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {  // a frame that the video does not have, or no video
+      check_.refuse(answer.place, "ranges in frames that cannot be found", error.what());
+      return false;
+    }
+    return true;
+  }
+
+  void add_ranges(const CvatTask& task, const AskedItem& item, GivenAnswer& answer) const {
     for (const CvatMark& mark : task.marks) {
       AnsweredRange range{time_of(item, mark.first), time_of(item, mark.last + 1), mark.label};
       const double frame_s = time_of(item, mark.last + 1) - time_of(item, mark.last);
       if (range.end_s > item.end_s && range.end_s < item.end_s + frame_s) range.end_s = item.end_s;
       answer.ranges.push_back(std::move(range));
     }
-    return true;
   }
 
   double time_of(const AskedItem& item, int64_t frame) const {

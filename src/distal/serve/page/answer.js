@@ -229,6 +229,7 @@ export class AnswerView {
       zoomIn: ranges(() => recording.line.zoom(0.5)),
       zoomOut: ranges(() => recording.line.zoom(2)),
     });
+    this.queue.wake();
     this.#begin();
   }
 
@@ -243,7 +244,9 @@ export class AnswerView {
   }
 
   leave() {
+    const {class: chosen, unsure, note, ranges} = this.#draft();
     this.player.pause();
+    this.queue.rest(chosen !== null || unsure || note !== '' || ranges.length > 0);
     this.keys.bind({help: () => this.keys.help()});
   }
 
@@ -550,7 +553,7 @@ export class AnswerView {
           title: clip,
           loading: 'lazy',
         }),
-        h('figcaption', {}, swatch, h('span', {class: 'name'}, name)),
+        h('figcaption', {hidden: true}, swatch, h('span', {class: 'name'}, name)),
       );
     });
     const others = this.#others.filter(answer => answer.item === item.id);
@@ -602,6 +605,10 @@ export class AnswerView {
       h('span', {t: 'why.guess'}),
       keycap('guess'),
     );
+    // What is near says as much as the guess does.
+    for (const caption of this.why.querySelectorAll('.near figcaption')) {
+      caption.toggleAttribute('hidden', !this.#guess);
+    }
     const bars = guess.slice(0, 5).map(({class: name, p}) => {
       const bar = h('i', {class: 'bar'});
       bar.style.width = `${100 * p}%`;

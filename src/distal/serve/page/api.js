@@ -36,7 +36,7 @@ async function refusal(response) {
  * @param {string} method
  * @param {string} path relative to /api/v1/
  * @param {object} [body]
- * @param {{keepalive?: boolean, timeout?: number}} [options]
+ * @param {{keepalive?: boolean, timeout?: number, stop?: AbortSignal, cache?: RequestCache}} [options]
  * @returns {Promise<Response>}
  */
 async function send(method, path, body, options = {}) {
@@ -50,13 +50,14 @@ async function send(method, path, body, options = {}) {
   }
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), options.timeout ?? 20000);
+  options.stop?.addEventListener('abort', () => stop.abort(), {once: true});
   try {
     const response = await fetch(new URL(path, ROOT), {
       method,
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
       credentials: 'same-origin',
-      cache: 'no-store',
+      cache: options.cache ?? 'no-store',
       keepalive: options.keepalive ?? false,
       signal: stop.signal,
     });
@@ -126,6 +127,20 @@ export const api = {
   study: study => ask('GET', `studies/${name(study)}`),
   /** @param {string} study @param {'start' | 'pause' | 'stop'} what */
   steer: (study, what) => ask('POST', `studies/${name(study)}/${what}`),
+  /** What a branch may change. @param {string} study
+   * @returns {Promise<import('./types.d.ts').StudyOption[]>} */
+  options: async study => (await ask('GET', `studies/${name(study)}/options`)).options,
+  /**
+   * @param {string} study
+   * @param {{name: string, options: Record<string, string>, start: boolean}} branch
+   * @returns {Promise<import('./types.d.ts').Study>}
+   */
+  branch: (study, branch) => ask('POST', `studies/${name(study)}/branch`, branch),
+  /** @param {string} study @param {'pca' | 'umap'} method
+   * @returns {Promise<import('./types.d.ts').StudyMap>} */
+  map: (study, method) => ask('GET', `studies/${name(study)}/map${query({method})}`),
+  /** @param {string} study @param {number} id @returns {Promise<import('./types.d.ts').MapClip>} */
+  mapClip: (study, id) => ask('GET', `studies/${name(study)}/map/${id}`),
   /** @param {string} [study] @returns {Promise<import('./types.d.ts').ClassInfo[]>} */
   classes: async study => (await ask('GET', `classes${query({study})}`)).classes,
 
@@ -189,6 +204,17 @@ export const api = {
     const first = Number(response.headers.get('X-First-Frame') ?? 0);
     const total = Number(response.headers.get('X-Total-Frames') ?? first + times.length);
     return {times, first, total};
+  },
+
+  /** @param {string} video @returns {Promise<import('./types.d.ts').Pieces>} */
+  pieces: video => ask('GET', `media/${name(video)}/pieces`),
+  /** @param {string} video @param {number} number @param {AbortSignal} stop */
+  async piece(video, number, stop) {
+    const response = await send('GET', `media/${name(video)}/pieces/${number}`, undefined, {
+      stop,
+      cache: 'default',
+    });
+    return response.arrayBuffer();
   },
 
   /** Whether a file can be had now. @param {string} url */

@@ -8,6 +8,7 @@ import {Gallery} from './gallery.js';
 import {Journal} from './journal.js';
 import {Keys} from './keys.js';
 import {Live} from './live.js';
+import {MapView} from './map.js';
 import {People} from './people.js';
 import {Queue} from './queue.js';
 import {applyTheme, change, settings} from './settings.js';
@@ -60,6 +61,7 @@ class App {
     this.views = {
       answer: this.answer,
       dashboard: new Dashboard(this.live, session),
+      map: new MapView(this.live),
       gallery: new Gallery(),
       people,
     };
@@ -212,6 +214,9 @@ class App {
     fill(this.who ?? place('bar'), session.user);
     say(/** @type {HTMLElement} */ (this.who), `role.${session.role}`, {}, 'title');
     document.body.dataset.state = 'in';
+    if (this.links) {
+      this.links.map.hidden = session.role === 'annotator'; // it shows what others answered
+    }
     if (this.#user && this.#user !== session.user) {
       this.queue.stop();
     }
@@ -245,7 +250,7 @@ class App {
       return;
     }
     const wanted = location.hash.slice(1);
-    const name = wanted in this.views ? wanted : 'answer';
+    const name = wanted in this.views && !this.links?.[wanted].hidden ? wanted : 'answer';
     if (name === this.#at) {
       return;
     }
@@ -254,6 +259,7 @@ class App {
     for (const [other, link] of Object.entries(this.links ?? {})) {
       if (other === name) {
         link.setAttribute('aria-current', 'page');
+        link.scrollIntoView({block: 'nearest', inline: 'nearest'});
       } else {
         link.removeAttribute('aria-current');
       }

@@ -1,4 +1,5 @@
-// Learning curves: uPlot where the build embedded it, else a plain drawing of our own.
+// Learning curves, drawn by uPlot, which the build embeds (uplot.js, uplot.css, its licence
+// uplot.txt).
 
 import {h, say} from './dom.js';
 
@@ -44,19 +45,25 @@ function mean(values) {
   return values.length ? sum / values.length : null;
 }
 
-/** @type {Promise<any> | null} */
+/** @typedef {typeof import('./uplot.js').default} Plot */
+/** @typedef {InstanceType<Plot>} Drawn */
+/** @typedef {ConstructorParameters<Plot>[0]} Options */
+/** @typedef {NonNullable<ConstructorParameters<Plot>[1]>} Table */
+
+/** @type {Promise<Plot> | null} */
 let library = null;
 
-/** uPlot, or null where the build has none. */
+/** uPlot, loaded when the first curve is drawn: who answers does not wait for it. */
 function uplot() {
-  const place = './uplot.js';
-  library ??= import(place)
+  library ??= import('./uplot.js')
     .then(module => {
-      const sheet = h('link', {rel: 'stylesheet', href: './uplot.css'});
-      document.head.append(sheet);
+      document.head.append(h('link', {rel: 'stylesheet', href: './uplot.css'}));
       return module.default;
     })
-    .catch(() => null);
+    .catch(error => {
+      library = null; // the server was away: the next drawing asks again
+      throw error;
+    });
   return library;
 }
 
@@ -64,9 +71,12 @@ function uplot() {
 export class Chart {
   /** @type {Line[]} */
   #lines = [];
-  /** @type {any} */
+  /** @type {HTMLElement[]} Of the legend, one a line. */
+  #values = [];
+  /** @type {Drawn | null} */
   #plot = null;
   #width = 0;
+  #turn = 0;
 
   constructor() {
     this.element = h('div', {class: 'chart', role: 'img'});
@@ -77,41 +87,68 @@ export class Chart {
       }
     }).observe(this.element);
     window.addEventListener('themechange', () => void this.#draw());
+    const dark = matchMedia('(prefers-color-scheme: dark)');
+    dark.addEventListener('change', () => void this.#draw());
   }
 
   /** @param {Line[]} list */
   use(list) {
     this.#lines = list;
-    const last = list.map(({name, points}) => {
-      const point = points[points.length - 1];
-      return point ? `${name} ${(100 * point.y).toFixed(1)} %` : name;
-    });
+    this.#values = list.map(() => h('span', {class: 'mono'}));
+    const last = list.map(({name, points}) => `${name} ${spoken(points[points.length - 1])}`);
     say(this.element, 'chart.read', {lines: last.join(', ')}, 'aria-label');
     this.legend.replaceChildren(
       ...list.map(({name, colour}, i) => {
         const swatch = h('i', {class: 'swatch', 'aria-hidden': 'true'});
         swatch.style.backgroundColor = colour;
-        return h('li', {}, swatch, h('span', {}, last[i] ?? name));
+        return h('li', {}, swatch, h('span', {}, name), this.#values[i]);
       }),
     );
+    this.#read(null);
     void this.#draw();
   }
 
   async #draw() {
-    const Plot = await uplot();
-    this.#width = this.element.clientWidth;
-    if (this.#width < 40) {
-      return;
+    const turn = ++this.#turn;
+    const Plot = await uplot().catch(() => null);
+    if (turn !== this.#turn || !Plot) {
+      return; // a later call draws, or the table below the curves has to do
     }
+    this.#width = this.element.clientWidth;
     this.#plot?.destroy();
     this.#plot = null;
-    if (Plot && this.#lines.some(({points}) => points.length > 0)) {
-      this.element.replaceChildren();
-      this.#plot = new Plot(options(this.#lines, this.#width), table(this.#lines), this.element);
-    } else {
-      this.element.replaceChildren(drawing(this.#lines, this.#width));
+    if (this.#width >= 40 && this.#lines.some(({points}) => points.length > 0)) {
+      const read = (/** @type {Drawn} */ plot) =>
+        this.#read(plot.cursor.idx === null ? null : plot.data[0][plot.cursor.idx ?? 0]);
+      this.#plot = new Plot(
+        options(this.#lines, this.#width, read),
+        table(this.#lines),
+        this.element,
+      );
     }
   }
+
+  /**
+   * Writes values into the legend.
+   * @param {number | null} x answers; null: the last of each line
+   */
+  #read(x) {
+    this.#lines.forEach(({points}, i) => {
+      const point = x === null ? points[points.length - 1] : points.find(one => one.x === x);
+      this.#values[i].textContent = spoken(point);
+    });
+  }
+}
+
+/** @param {Point | undefined} point */
+function spoken(point) {
+  if (!point) {
+    return '–';
+  }
+  const percent = (/** @type {number} */ value) => (100 * value).toFixed(1);
+  const {y, low, high} = point;
+  const interval = low === null || high === null ? '' : ` (${percent(low)} – ${percent(high)})`;
+  return `${percent(y)} %${interval}`;
 }
 
 /** @param {string} name */
@@ -119,7 +156,8 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** Columns for uPlot: answers, then low, high and mean of each line. @param {Line[]} list */
+/** Columns for uPlot: answers, then low, high and mean of each line.
+ * @param {Line[]} list @returns {Table} */
 function table(list) {
   const xs = [...new Set(list.flatMap(({points}) => points.map(({x}) => x)))].sort((a, b) => a - b);
   const column = (/** @type {Line} */ line, /** @type {'y' | 'low' | 'high'} */ what) => {
@@ -132,8 +170,13 @@ function table(list) {
   ];
 }
 
-/** @param {Line[]} list @param {number} width */
-function options(list, width) {
+/**
+ * @param {Line[]} list
+ * @param {number} width
+ * @param {(plot: Drawn) => void} read called when the pointer moves
+ * @returns {Options}
+ */
+function options(list, width, read) {
   const axis = {
     stroke: colour('--muted'),
     grid: {stroke: colour('--line'), width: 1},
@@ -147,19 +190,15 @@ function options(list, width) {
     legend: {show: false},
     cursor: {drag: {x: true, y: false}},
     scales: {
-      x: {time: false},
-      y: {
-        range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) =>
-          bounds(low, high),
-      },
+      x: {time: false, range: (_, low, high) => around(low, high)},
+      y: {range: (_, low, high) => bounds(low, high)},
     },
     axes: [
-      axis,
+      {...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000]},
       {
         ...axis,
         size: 54,
-        values: (/** @type {any} */ _, /** @type {number[]} */ marks) =>
-          marks.map(mark => `${Math.round(100 * mark)} %`),
+        values: (_, marks) => marks.map(mark => `${Math.round(100 * mark)} %`),
       },
     ],
     series: [
@@ -167,96 +206,49 @@ function options(list, width) {
       ...list.flatMap(({name, colour: stroke}) => [
         {...edge, label: `${name} low`},
         {...edge, label: `${name} high`},
-        {label: name, stroke, width: 2, spanGaps: true, points: {size: 6, fill: stroke}},
+        {label: name, stroke, width: 2, spanGaps: true, points: {size: 7, fill: stroke}},
       ]),
     ],
     bands: list.map(({colour: fill}, i) => ({
       series: [3 * i + 2, 3 * i + 1],
       fill: fill.replace(')', ' / .16)'),
     })),
+    hooks: {setCursor: [read], draw: [plot => whiskers(plot, list)]},
   };
 }
 
-/** @param {number} low @param {number} high */
+/** The interval of each point: a band shows none where a line has one point.
+ * @param {Drawn} plot @param {Line[]} list */
+function whiskers(plot, list) {
+  const {ctx} = plot;
+  ctx.save();
+  ctx.lineWidth = 1.5 * (devicePixelRatio || 1);
+  for (const line of list) {
+    ctx.strokeStyle = line.colour;
+    ctx.beginPath();
+    for (const {x, low, high} of line.points) {
+      if (low !== null && high !== null) {
+        const at = plot.valToPos(x, 'x', true);
+        ctx.moveTo(at, plot.valToPos(low, 'y', true));
+        ctx.lineTo(at, plot.valToPos(high, 'y', true));
+      }
+    }
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
+/** Room beside the first and the last point.
+ * @param {number} low @param {number} high @returns {[number, number]} */
+function around(low, high) {
+  const room = Math.max(1, 0.03 * (high - low));
+  return [low - room, high + room];
+}
+
+/** @param {number} low @param {number} high @returns {[number, number]} */
 function bounds(low, high) {
   return [
     Math.max(0, Math.floor(20 * (low - 0.02)) / 20),
     Math.min(1, Math.ceil(20 * (high + 0.02)) / 20),
   ];
-}
-
-/**
- * @param {string} name
- * @param {Record<string, string | number>} attributes
- * @param {...(Node | string)} children
- */
-function shape(name, attributes, ...children) {
-  const element = document.createElementNS('http://www.w3.org/2000/svg', name);
-  for (const [key, value] of Object.entries(attributes)) {
-    element.setAttribute(key, String(value));
-  }
-  element.append(...children);
-  return element;
-}
-
-/** The same picture as SVG. @param {Line[]} list @param {number} width */
-function drawing(list, width) {
-  const points = list.flatMap(line => line.points);
-  const [low, high] = bounds(
-    Math.min(1, ...points.map(({low: value, y}) => value ?? y)),
-    Math.max(0, ...points.map(({high: value, y}) => value ?? y)),
-  );
-  const least = Math.min(...points.map(({x}) => x), 0);
-  const most = Math.max(...points.map(({x}) => x), least + 1);
-  const left = 46;
-  const x = (/** @type {number} */ value) =>
-    left + ((value - least) / (most - least)) * (width - left - 12);
-  const y = (/** @type {number} */ value) =>
-    HEIGHT - 26 - ((value - low) / (high - low || 1)) * (HEIGHT - 40);
-  const picture = shape('svg', {width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`});
-  for (let k = 0; k <= 4; ++k) {
-    const value = low + (k / 4) * (high - low);
-    picture.append(
-      shape('line', {x1: left, x2: width - 12, y1: y(value), y2: y(value), class: 'grid'}),
-      shape(
-        'text',
-        {x: left - 8, y: y(value) + 4, 'text-anchor': 'end'},
-        `${Math.round(100 * value)} %`,
-      ),
-      shape(
-        'text',
-        {x: x(least + (k / 4) * (most - least)), y: HEIGHT - 6, 'text-anchor': 'middle'},
-        String(Math.round(least + (k / 4) * (most - least))),
-      ),
-    );
-  }
-  for (const line of list) {
-    const banded = line.points.filter(point => point.low !== null && point.high !== null);
-    const path = (/** @type {[number, number][]} */ way) =>
-      way.map(([a, b], i) => `${i ? 'L' : 'M'}${a.toFixed(1)} ${b.toFixed(1)}`).join('');
-    picture.append(
-      shape('path', {
-        d: `${path([
-          ...banded.map(
-            point => /** @type {[number, number]} */ ([x(point.x), y(point.high ?? 0)]),
-          ),
-          ...[...banded]
-            .reverse()
-            .map(point => /** @type {[number, number]} */ ([x(point.x), y(point.low ?? 0)])),
-        ])}Z`,
-        fill: line.colour,
-        opacity: 0.16,
-      }),
-      shape('path', {
-        d: path(line.points.map(point => [x(point.x), y(point.y)])),
-        fill: 'none',
-        stroke: line.colour,
-        'stroke-width': 2,
-      }),
-      ...line.points.map(point =>
-        shape('circle', {cx: x(point.x), cy: y(point.y), r: 3, fill: line.colour}),
-      ),
-    );
-  }
-  return picture;
 }

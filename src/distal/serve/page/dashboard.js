@@ -2,12 +2,14 @@
 
 import {fill, h, push, say, scroller, toast} from './dom.js';
 import {api, Refusal} from './api.js';
+import {branchOf, openBranch} from './branch.js';
 import {Chart, lines} from './chart.js';
 import {classColour} from './classes.js';
 import {t} from './strings.js';
 
 /** @typedef {import('./types.d.ts').Study} Study */
 /** @typedef {import('./types.d.ts').StudyDetail} StudyDetail */
+/** @typedef {import('./types.d.ts').StudyEvent} StudyEvent */
 /** @typedef {import('./types.d.ts').Session} Session */
 
 const SHOWN_CLASSES = 40;
@@ -45,6 +47,8 @@ export class Dashboard {
   /** @type {StudyDetail | null} */
   #detail = null;
   #chosen = '';
+  /** @type {Map<string, string>} What runs now, by study. */
+  #stages = new Map();
   #asked = 0;
   #on = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -57,6 +61,7 @@ export class Dashboard {
     this.tabs = h('div', {class: 'studies', role: 'group'});
     this.body = h('div', {class: 'cards'});
     this.note = h('p', {class: 'hint'});
+    this.stage = h('p', {class: 'hint mono'});
     this.element = h(
       'div',
       {class: 'dashboard view'},
@@ -68,6 +73,13 @@ export class Dashboard {
     for (const event of ['study', 'item', 'poll']) {
       live.addEventListener(event, () => this.#later());
     }
+    live.addEventListener('study', event => {
+      const {study, stage} = /** @type {CustomEvent<StudyEvent>} */ (event).detail;
+      if (stage !== undefined) {
+        this.#stages.set(study.name, stage);
+      }
+      this.#tellStage();
+    });
   }
 
   enter() {
@@ -122,16 +134,22 @@ export class Dashboard {
         this.#curves(detail),
         this.#balance(detail),
         this.#confusion(detail),
-        this.#stages(detail),
+        this.#times(detail),
         this.#quarantine(detail),
       );
       this.chart.use(lines(detail.curves));
+      this.#tellStage();
     }
     if (focused) {
       /** @type {HTMLElement | null} */ (
         this.element.querySelector(`[data-focus="${CSS.escape(focused)}"]`)
       )?.focus({preventScroll: true});
     }
+  }
+
+  /** What the study on screen does now. */
+  #tellStage() {
+    this.stage.textContent = this.#stages.get(this.#chosen) ?? '';
   }
 
   /** @param {Study} study */
@@ -180,6 +198,8 @@ export class Dashboard {
       ),
       h('div', {class: 'track', role: 'img', 'aria-label': `${study.answered} / ${whole}`}, meter),
       held && h('p', {class: 'hint'}, held.shows),
+      branchOf(study),
+      this.stage,
       this.#steering(study),
     );
   }
@@ -211,11 +231,31 @@ export class Dashboard {
       act('start', !idle),
       act('pause', idle || done),
       act('stop', done || study.state === 'stopped'),
+      push(
+        {class: 'act', 'data-focus': 'branch'},
+        () => void this.#branch(study.name),
+        h('span', {t: 'study.branch'}),
+      ),
       h('span', {class: 'grow'}),
+      h('span', {class: 'hint', t: 'study.export'}),
       ...['csv', 'label-studio', 'cvat'].map(format =>
         h('a', {class: 'act', href: api.exportUrl(study.name, format), download: true}, format),
       ),
     );
+  }
+
+  /** @param {string} study */
+  async #branch(study) {
+    try {
+      const taken = this.#studies.map(({name}) => name);
+      await openBranch(study, taken, ({name}) => {
+        this.#chosen = name;
+        toast(t('branch.made', {study: name}));
+        void this.refresh();
+      });
+    } catch (error) {
+      toast(error instanceof Error ? error.message : String(error), 'warn');
+    }
   }
 
   /** @param {StudyDetail} study */
@@ -384,7 +424,7 @@ export class Dashboard {
   }
 
   /** @param {StudyDetail} study */
-  #stages(study) {
+  #times(study) {
     const most = Math.max(1e-9, ...study.stages.map(({seconds}) => seconds));
     return (
       study.stages.length > 0 &&

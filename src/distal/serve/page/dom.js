@@ -99,6 +99,9 @@ const ICONS = {
   theme: 'M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zm0 2v16a8 8 0 0 1 0-16z',
   keys: 'M3 6h18v12H3zM6 9v2h2V9zm4 0v2h2V9zm4 0v2h2V9zM7 14v2h10v-2z',
   leave: 'M4 4h9v2H6v12h7v2H4zM15 7l5 5-5 5v-4H9v-2h6z',
+  nearer: 'M11 4h2v7h7v2h-7v7h-2v-7H4v-2h7z',
+  farther: 'M4 11h16v2H4z',
+  whole: 'M4 4h6v2H6v4H4zm10 0h6v6h-2V6h-4zM4 14h2v4h4v2H4zm14 0h2v6h-6v-2h4z',
   undo: 'M9 5L3 11l6 6v-4h5a4 4 0 0 1 0 8h-1v2h1a6 6 0 0 0 0-12H9z',
 };
 

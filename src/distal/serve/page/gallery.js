@@ -3,6 +3,7 @@
 import {clock, fill, h, openDialog, push, say} from './dom.js';
 import {api, Refusal} from './api.js';
 import {classColour} from './classes.js';
+import {ClipVideo} from './clip_video.js';
 import {t} from './strings.js';
 
 /** @typedef {import('./types.d.ts').GalleryItem} GalleryItem */
@@ -154,8 +155,8 @@ export class Gallery {
 
   /** Plays a clip over and over. @param {GalleryItem} item */
   async #open(item) {
-    const video = h('video', {muted: true, playsinline: true, controls: true});
-    video.muted = true;
+    const clip = new ClipVideo();
+    clip.element.setAttribute('aria-label', item.clip);
     const dialog = h(
       'dialog',
       {class: 'sheet player', 'aria-label': item.clip},
@@ -165,19 +166,11 @@ export class Gallery {
         h('h2', {}, item.clip),
         push({label: 'close', class: 'quiet'}, () => dialog.close(), '✕'),
       ),
-      video,
+      clip.element,
       h('p', {class: 'hint'}, `${clock(item.start_s)} – ${clock(item.end_s)} · ${item.study}`),
     );
     openDialog(dialog);
-    dialog.addEventListener('close', () => video.removeAttribute('src'));
-    const full = await api.item(item.id);
-    video.src = new URL(full.video.proxy, document.baseURI).href;
-    video.currentTime = item.start_s + 0.001;
-    video.addEventListener('timeupdate', () => {
-      if (video.currentTime >= item.end_s || video.ended) {
-        video.currentTime = item.start_s + 0.001;
-      }
-    });
-    video.play().catch(() => undefined);
+    dialog.addEventListener('close', () => clip.stop());
+    clip.play(await api.item(item.id), item.picture);
   }
 }

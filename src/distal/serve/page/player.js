@@ -259,6 +259,10 @@ export class Player extends EventTarget {
       return;
     }
     const target = Math.max(0, Math.min(this.#frames.length - 1, i));
+    const stands = target === this.shown && this.proof === 'proved';
+    if (stands && this.#want === null && !this.playing) {
+      return; // a second seek to the last frame would run into the end of the video
+    }
     ++this.#turn;
     if (this.playing) {
       this.#reverse = 0;
@@ -397,6 +401,9 @@ export class Player extends EventTarget {
   }
 
   #ended() {
+    if (this.proof !== 'moving' || this.#want !== null || this.#busy || this.#reverse > 0) {
+      return; // a seek to the last frame, and not the end of playing
+    }
     if (this.loop && this.looping) {
       this.#toStart();
       this.#video?.play().catch(() => undefined);

@@ -2,6 +2,7 @@
 
 import {api, Refusal} from './api.js';
 import {FrameIndex, loadFrames} from './frames.js';
+import {isLong, isPlayable, Pieces} from './pieces.js';
 
 /** @typedef {import('./types.d.ts').Item} Item */
 /** @typedef {import('./types.d.ts').Why} Why */
@@ -9,6 +10,7 @@ import {FrameIndex, loadFrames} from './frames.js';
 /** @typedef {import('./journal.js').Journal} Journal */
 
 const AHEAD = 2;
+const MOST_AWAY = 900; // ids that a request may name
 const RENEW_MS = 30000;
 const IDLE_MS = 600000; // without a key or a pointer leases are left to end
 const AROUND_S = 30; // of the index around a clip
@@ -25,6 +27,8 @@ export class Deck extends EventTarget {
   /** @type {'loading' | 'preparing' | 'ready' | 'failed'} */
   state = 'loading';
   problem = '';
+  /** @type {Pieces | null} */
+  #pieces = null;
   #closed = false;
 
   /** @param {Item} item */
@@ -43,7 +47,7 @@ export class Deck extends EventTarget {
     this.strip = new Image();
     this.strip.alt = '';
     this.strip.draggable = false;
-    this.#open();
+    void this.#open();
     if (item.kind === 'clip') {
       this.strip.src = api.stripUrl(item.video.id, this.around.start, this.around.end, STRIP, 72);
     }
@@ -58,16 +62,33 @@ export class Deck extends EventTarget {
 
   close() {
     this.#closed = true;
+    this.#pieces?.close();
     this.video.pause();
     this.video.removeAttribute('src');
     this.video.load();
     this.video.remove();
   }
 
-  #open() {
-    const begin = this.item.kind === 'clip' ? this.item.start_s : 0;
-    this.video.src = new URL(this.item.video.proxy, document.baseURI).href;
-    this.video.currentTime = begin + 0.001;
+  async #open() {
+    const {item, video} = this;
+    try {
+      const index = isLong(item.video) ? await api.pieces(item.video.id) : null;
+      if (this.#closed) {
+        return;
+      }
+      if (index && isPlayable(index)) {
+        this.#pieces = new Pieces(video, item.video.id, index);
+        this.#pieces.addEventListener('failed', event => {
+          this.problem = /** @type {CustomEvent<string>} */ (event).detail;
+          this.#is('failed');
+        });
+      } else {
+        video.src = new URL(item.video.proxy, document.baseURI).href;
+      }
+      video.currentTime = (item.kind === 'clip' ? item.start_s : 0) + 0.001;
+    } catch (error) {
+      this.#later(error);
+    }
   }
 
   async #load() {
@@ -106,6 +127,11 @@ export class Deck extends EventTarget {
     if (this.#closed) {
       return;
     }
+    if (this.#pieces) {
+      this.problem = this.video.error?.message ?? '';
+      this.#is('failed');
+      return;
+    }
     try {
       await api.ready(this.item.video.proxy);
       if (this.state === 'preparing' || this.state === 'loading') {
@@ -114,20 +140,25 @@ export class Deck extends EventTarget {
         this.dispatchEvent(new Event('state'));
       }
     } catch (error) {
-      const refusal = error instanceof Refusal ? error : null;
-      const wait = refusal !== null && (refusal.status === 503 || refusal.status === 0);
-      this.problem = refusal?.message ?? '';
-      this.#is(wait ? 'preparing' : 'failed');
-      if (wait) {
-        setTimeout(
-          () => {
-            if (!this.#closed) {
-              this.#open();
-            }
-          },
-          1000 * Math.max(2, refusal?.retry ?? 0),
-        );
-      }
+      this.#later(error);
+    }
+  }
+
+  /** What cannot be had yet is asked for again. @param {unknown} error */
+  #later(error) {
+    const refusal = error instanceof Refusal ? error : null;
+    const wait = refusal !== null && (refusal.status === 503 || refusal.status === 0);
+    this.problem = refusal?.message ?? '';
+    this.#is(wait ? 'preparing' : 'failed');
+    if (wait) {
+      setTimeout(
+        () => {
+          if (!this.#closed) {
+            void this.#open();
+          }
+        },
+        1000 * Math.max(2, refusal?.retry ?? 0),
+      );
     }
   }
 
@@ -161,6 +192,8 @@ export class Queue extends EventTarget {
   #held = [];
   /** @type {Set<number>} Given back, until the server knows. */
   #leaving = new Set();
+  /** @type {Set<number>} Given back; they come again after all others. */
+  #passed = new Set();
   #fetching = false;
   #wait = 1000;
   #active = Date.now();
@@ -170,6 +203,7 @@ export class Queue extends EventTarget {
   /** @type {'loading' | 'ready' | 'empty' | 'offline'} */
   state = 'loading';
   #on = false;
+  #resting = true;
 
   /** @param {Journal} journal */
   constructor(journal) {
@@ -211,6 +245,41 @@ export class Queue extends EventTarget {
     this.current = null;
     this.#front = [];
     this.#held = [];
+    this.#passed.clear();
+  }
+
+  /** Somebody looks at the queue. */
+  wake() {
+    this.#resting = false;
+    this.fill();
+  }
+
+  /**
+   * Nobody looks at the queue: what lies ready is given back for others.
+   * @param {boolean} keep whether the current item stays, because an answer of it was begun
+   */
+  rest(keep) {
+    this.#resting = true;
+    const back = this.#held;
+    this.#held = [];
+    if (this.current && !keep) {
+      back.push(this.current);
+      this.current = null;
+      this.state = 'loading';
+      this.dispatchEvent(new Event('current'));
+    }
+    for (const deck of back) {
+      deck.close();
+      void this.#giveBack(deck.item.id);
+    }
+  }
+
+  /** @param {number} id */
+  async #giveBack(id) {
+    this.#leaving.add(id);
+    await api.release(id).catch(() => undefined);
+    this.#leaving.delete(id);
+    this.fill();
   }
 
   /** Shows the next item; the last one was answered, or is given back. */
@@ -229,15 +298,8 @@ export class Queue extends EventTarget {
     if (!deck) {
       return;
     }
-    const {id} = deck.item;
-    this.#leaving.add(id);
-    void api
-      .release(id)
-      .catch(() => undefined)
-      .then(() => {
-        this.#leaving.delete(id);
-        this.fill();
-      });
+    this.#passed.add(deck.item.id);
+    void this.#giveBack(deck.item.id);
     this.next();
     ++this.left;
   }
@@ -267,7 +329,7 @@ export class Queue extends EventTarget {
   /** Asks for more items where fewer than two are ready behind the current one. */
   fill() {
     const missing = AHEAD + 1 - (this.current ? 1 : 0) - this.#held.length - this.#front.length;
-    if (!this.#on || this.#fetching || missing <= 0) {
+    if (!this.#on || this.#resting || this.#fetching || missing <= 0) {
       return;
     }
     this.#fetching = true;
@@ -280,10 +342,14 @@ export class Queue extends EventTarget {
   /** @param {number} missing */
   async #fetch(missing) {
     const mine = [this.current, ...this.#front, ...this.#held].flatMap(deck => deck?.item.id ?? []);
-    const away = new Set([...mine, ...this.journal.items, ...this.#leaving]);
+    const away = new Set([...mine, ...this.journal.items, ...this.#leaving, ...this.#passed]);
     try {
-      const {items, left} = await api.next(missing, [...away].slice(0, 50));
+      const {items, left} = await api.next(missing, [...away].slice(0, MOST_AWAY));
       this.#wait = 1000;
+      if (this.#resting) {
+        items.forEach(({id}) => void this.#giveBack(id)); // they came too late
+        return;
+      }
       const fresh = items.filter(item => !away.has(item.id) && !this.journal.items.has(item.id));
       for (const item of fresh) {
         const deck = new Deck(item);
@@ -298,10 +364,15 @@ export class Queue extends EventTarget {
         this.current = /** @type {Deck} */ (this.#held.shift());
         this.state = 'ready';
         this.dispatchEvent(new Event('current'));
-      } else if (!this.current) {
-        this.state = 'empty';
       }
-      this.#later(this.current ? 0 : 10000);
+      const again = items.length === 0 && this.#passed.size > 0;
+      if (again) {
+        this.#passed.clear();
+      }
+      if (!this.current) {
+        this.state = again ? 'loading' : 'empty';
+      }
+      this.#later(again ? 1 : this.current ? 0 : 10000);
     } catch (error) {
       if (error instanceof Refusal && error.status === 401) {
         this.journal.dispatchEvent(new Event('login'));
@@ -328,7 +399,8 @@ export class Queue extends EventTarget {
   #renew() {
     const watching =
       this.current !== null && !this.current.video.paused && this.current.item.kind === 'ranges';
-    if (!this.#on || (Date.now() - this.#active > IDLE_MS && !watching)) {
+    const idle = Date.now() - this.#active > IDLE_MS && !watching;
+    if (!this.#on || this.#resting || idle) {
       return;
     }
     for (const deck of [this.current, ...this.#front, ...this.#held]) {

@@ -27,6 +27,12 @@ export interface Video {
   proxy: string;
   frames: string;
 }
+export interface Pieces {
+  itself: boolean;
+  type: string;
+  starts: number[];
+  duration_s: number;
+}
 export interface Item {
   id: number;
   kind: Kind;
@@ -50,7 +56,7 @@ export interface NextReply {
 export interface Neighbour {
   clip: string;
   class: string;
-  distance?: number;
+  distance: number;
   picture: string;
 }
 export interface Why {
@@ -115,6 +121,7 @@ export interface GalleryItem {
 }
 export interface Study {
   name: string;
+  branch_of: string | null;
   state: 'running' | 'waiting' | 'paused' | 'stopped' | 'done' | 'failed';
   arms: string[];
   seeds: number;
@@ -123,6 +130,44 @@ export interface Study {
   answered: number;
   minutes_left: number | null;
   held_out: {size: number; answered: number; shows: string} | null;
+}
+export interface StudyEvent {
+  study: Study;
+  stage?: string;
+}
+export interface StudyOption {
+  key: string;
+  value: string;
+}
+export interface MapPoint {
+  id: number;
+  x: number;
+  y: number;
+  class: string | null;
+  role: 'pool' | 'labelled' | 'test';
+  clip: string;
+  item: number | null;
+}
+export interface StudyMap {
+  method: 'pca' | 'umap';
+  state: 'ready' | 'computing' | 'absent';
+  arm: string | null;
+  seed: number | null;
+  round: number | null;
+  total: number;
+  shown: number;
+  note: string;
+  points: MapPoint[];
+}
+export interface MapClip {
+  id: number;
+  clip: string;
+  video: Video;
+  start_s: number;
+  end_s: number;
+  class: string | null;
+  item: number | null;
+  picture: string;
 }
 export interface CurvePoint {
   round: number;
@@ -150,6 +195,7 @@ export interface StudyDetail extends Study {
   stages: {name: string; seconds: number}[];
   quarantined: {path: string; reason: string}[];
   notes: string[];
+  stage: string;
 }
 export interface Conflict {
   item: Item;
