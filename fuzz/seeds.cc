@@ -125,7 +125,7 @@ void write_results(const std::string& folder) {
   results.name = "small";
 
   results.classes = {"left", "right"};
-  results.test_videos = {"a", "b"};
+  results.test_groups = {"a", "b"};
   results.trials = {{"random", 1, true, {round, next}, ""},
                     {"random", 2, true, {round, next}, ""},
                     {"margin", 1, false, {round, next}, "random"},
