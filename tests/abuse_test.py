@@ -82,6 +82,7 @@ class Line:
         if head and status == 400 and headers.get("connection") == "close":  # it was no request, and so none without a body
             while self.more():
                 pass
+            require(not self.rest or "error" in json.loads(self.rest), f"no JSON error: {self.rest[:200]}")
             self.rest = b""
         body = b"" if head or status == 204 else self.body(headers)
         return Answer(status, headers, body)
@@ -399,6 +400,22 @@ def brute_force(port, api):
     return f"{len(words)} of 80 guesses tried, the longest wait {max(waits)} s"
 
 
+STUDY_NAME = '<img src=x onerror=alert("study")>'
+STUDY = urllib.parse.quote("study " + STUDY_NAME, safe="")
+CLASS_NAME = '<script>alert("class")</script>'
+# Where the fixture's names must come back as they are.
+NAMES_IN_ANSWERS = {
+    "studies": STUDY_NAME,
+    f"studies/{STUDY}": CLASS_NAME,
+    f"classes?study={STUDY}": CLASS_NAME,
+    f"items?study={STUDY}": "alert('file')",
+    "items/1": "alert('file')",
+    "items/1/why": '<b onmouseover=alert("arm")>',
+    "answers": CLASS_NAME,
+    f"export?study={STUDY}&format=csv": CLASS_NAME,
+}
+
+
 def scripts_in_names(port, api, checkout=None):
     """Names with HTML in them are data: no answer is a page, and the page sets no HTML from data."""
     owner, shown = Actor(port, "owner").log_in(), 0
@@ -410,8 +427,12 @@ def scripts_in_names(port, api, checkout=None):
         require(answer.header("X-Content-Type-Options") == "nosniff", f"{route.path}: a browser may guess its type")
         require("unsafe" not in answer.header("Content-Security-Policy") and answer.header("Content-Security-Policy"), f"{route.path} has a policy")
         require("<" not in answer.header("Content-Disposition"), f"{route.path}: {answer.header('Content-Disposition')}")
-        shown += b"<script>" in answer.body
-    require(shown >= 3, f"the names are in {shown} answers as they are")
+    for target, name in NAMES_IN_ANSWERS.items():
+        answer = owner.ask("GET", target)
+        require(answer.status == 200, f"{target}: {answer.status} {answer.body[:300]}")
+        require(answer.header("Content-Type").split(";")[0] in ("application/json", "text/csv"), f"{target} is of type {answer.header('Content-Type')}")
+        require(name.encode() in answer.body.replace(b'\\"', b'"').replace(b'""', b'"'), f"{target} does not hold {name}: {answer.body[:500]}")
+        shown += 1
     refused(owner.ask("POST", "users", {"name": "<script>alert(1)</script>", "role": "annotator", "password": PASSWORD}), 422, about="a name with HTML")
     answer = owner.ask("GET", "/%3Cscript%3Ealert(1)%3C/script%3E")
     refused(answer, 404, about="a path with HTML")

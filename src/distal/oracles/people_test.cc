@@ -175,7 +175,7 @@ TEST_F(PeopleKind, AConsensusIsAPosteriorAndStaysAsItWasTaken) {
 TEST_F(PeopleKind, OneAnswerIsNoConsensus) {
   OracleOptions one = options(", agree: majority");
   EXPECT_THAT(one.kind->contradiction({}), HasSubstr("set people"));
-  EXPECT_EQ(options(", people: 2, agree: majority").kind->missing(), "");
+  EXPECT_EQ(options(", people: 2, agree: majority").kind->contradiction({}), "");
 }
 
 TEST_F(PeopleKind, SomeAreAskedAgainAndNothingIsLearnedFromIt) {

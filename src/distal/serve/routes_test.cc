@@ -105,6 +105,9 @@ TEST(PageFiles, AreThoseOfTheFolder) {
     if (file.name.starts_with("uplot.")) continue;  // from a package
     EXPECT_EQ(file.text, read_file(folder + std::string(file.name))) << file.name;
   }
+  EXPECT_TRUE(names.contains("uplot.js"));
+  EXPECT_THAT(page_reply("/uplot.js").body, HasSubstr("uPlot"));
+  EXPECT_THAT(page_reply("/uplot.txt").body, HasSubstr("Permission is hereby granted"));
   EXPECT_TRUE(names.contains("index.html"));
   EXPECT_TRUE(names.contains("app.js"));
   EXPECT_TRUE(names.contains("style.css"));
