@@ -24,7 +24,7 @@ configure: setup
 	@test -f $(BUILD)/build.ninja || cmake --preset $(PRESET)
 
 test: all
-	@bash cmake/setup.sh test || echo "distal: the page test is skipped where Chromium is absent" >&2
+	@bash cmake/setup.sh test || echo "distal: not all that the tests want is there; what needs it is skipped" >&2
 	@ctest --preset $(PRESET)
 
 demo: configure

@@ -4,8 +4,8 @@
     python3 bench/people_pages.py build/release/distal build/release/bench/fill_people [--clips 100000] [--times 100] [--bar 100]
 
 A small study is run with answers by files, so that there are curves; then the store is filled (bench/fill_people.cc), and every GET route
-of openapi.json is asked in several ways, and what hands out items. Prints milliseconds a request, and those above the bar. The machine
-must be idle otherwise; the load is printed."""
+of openapi.json is asked in several ways, and what hands out items. Prints milliseconds a request, and those above the bar; a file of all answers
+is no page. The machine must be idle otherwise; the load is printed."""
 
 import argparse
 import csv
@@ -75,8 +75,12 @@ def targets_of(owner, clips):
     study = urllib.parse.quote("recipe")
     item = owner.good("GET", f"items/{clips // 2}")
     video = item["video"]["id"]
+    while owner.ask("GET", f"media/{video}/proxy.mp4", headers={"Range": "bytes=0-99"})[0] == 503:  # it is being made
+        time.sleep(0.2)
     last = clips // 50 - 1
-    rows = [("session", "session"), ("users", "users"), ("studies", "studies"), ("study", f"studies/{study}"), ("classes", f"classes?study={study}"),
+    rows = [("session", "session"), ("users", "users"), ("studies", "studies"), ("study", f"studies/{study}"),
+            ("options of a branch", f"studies/{study}/options"), ("map", f"studies/{study}/map?method=pca"),
+            ("clip of the map", lambda i: f"studies/{study}/map/{1 + i % 4}"), ("classes", f"classes?study={study}"),
             ("items", "items"), ("items, last page", f"items?page={last}"), ("items of the study", f"items?study={study}"),
             ("items of the study, last page", f"items?study={study}&page={last}"), ("items of a round", f"items?study={study}&round=50"),
             ("items of a round of any study", "items?round=50"), ("item", lambda i: f"items/{1 + 37 * i % clips}"),
@@ -84,9 +88,10 @@ def targets_of(owner, clips):
             ("answers, last page", f"answers?page={clips * 6 // 10 // 50}"), ("answers of a person", "answers?person=p07"),
             ("answers of a person, last page", f"answers?person=p07&page={clips * 6 // 10 // 50 // PEOPLE}"), ("conflicts", "conflicts"),
             ("agreement", f"agreement?study={study}"), ("agreement of all", "agreement"), ("proxy", f"media/{video}/proxy.mp4"),
-            ("frames", f"media/{video}/frames"), ("picture", lambda i: f"media/{video}/frame.jpg?t={i * 0.013 % 2:.3f}"),
+            ("pieces", f"media/{video}/pieces"),
+            ("piece", f"media/{video}/pieces/0"), ("frames", f"media/{video}/frames"), ("picture", lambda i: f"media/{video}/frame.jpg?t={i * 0.013 % 2:.3f}"),
             ("strip", lambda i: f"media/{video}/strip.jpg?start={i * 0.001:.3f}&end={i * 0.001 + 1:.3f}"),
-            ("export as csv", f"export?study={study}&format=csv"), ("export as label-studio", f"export?study={study}&format=label-studio")]
+            ("export as csv", f"export?study={study}&format=csv")]
     for state in ("open", "settled", "left_out", "withdrawn"):
         rows += [(f"items {state}", f"items?state={state}"), (f"items of the study {state}", f"items?study={study}&state={state}&page=3")]
     return rows
@@ -138,7 +143,7 @@ with tempfile.TemporaryDirectory(prefix="distal-bench-") as folder:
     began = time.monotonic()
     print(subprocess.run([options.fill_people, store, "recipe", place / "videos", str(options.clips), *CLASSES], check=True, capture_output=True,
                          text=True).stdout.strip() + f" in {time.monotonic() - began:.0f} s")
-    server = Serving([*words, "--no-run"])
+    server = Serving(words)
     owner = Page(server)
     owner.enter("session/link", {"token": server.address.split("#link=")[1]})
     for i in range(PEOPLE):
@@ -150,8 +155,9 @@ with tempfile.TemporaryDirectory(prefix="distal-bench-") as folder:
     print(f"{'request':<36}{'p50':>9}{'p95':>9}{'longest':>9}  ms")
 
     def report(what, row):
-        print(f"{what:<36}{row[0]:>9.1f}{row[1]:>9.1f}{row[2]:>9.1f}" + ("  above the bar" if row[1] > options.bar else ""), flush=True)
-        if row[1] > options.bar:
+        above = row[1] > options.bar and "export" not in what  # a file of all answers is no page
+        print(f"{what:<36}{row[0]:>9.1f}{row[1]:>9.1f}{row[2]:>9.1f}" + ("  above the bar" if above else ""), flush=True)
+        if above:
             slow.append(what)
 
     for what, path in targets_of(owner, options.clips):

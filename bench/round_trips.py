@@ -1,6 +1,6 @@
 """Answers on their way through other tools: what distal asks is imported by Label Studio, annotated by its REST interface and exported; distal
-takes that, and what distal exports is imported by Label Studio again, whose second export says the same. Tags of CVAT are written and read
-by datumaro.
+takes that, and what distal exports is imported by Label Studio again, whose second export says the same. Files of CVAT are written by
+datumaro, taken by distal, exported by distal and read by datumaro again. Both for classes of clips and for ranges of whole videos.
 
     python3 -m venv PLACE && PLACE/bin/pip install label-studio==1.23.2
     python3 -m venv OTHER && OTHER/bin/pip install datumaro==1.13.12
@@ -17,13 +17,13 @@ import pathlib
 import random
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
+import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -33,6 +33,9 @@ from small import require  # noqa: E402
 CLASSES = ["cutting & sewing", "washing <hands>", 'the "third", class', "재봉"]
 EMAIL, PASSWORD, TOKEN = "ann@example.com", "correct horse battery", "0123456789abcdef0123456789abcdef01234567"
 NOTES = ["", "", "a note", 'quotes " and <tags> & a\nsecond line', "메모"]
+RATE = {False: 25, True: 5}  # of the videos of classes, and of ranges
+FRAMES = {False: 75, True: 200}
+VIDEOS = {False: 24, True: 16}
 
 
 class LabelStudio:
@@ -49,7 +52,7 @@ class LabelStudio:
         self.process = subprocess.Popen([program, "start", "--no-browser", "--internal-host", "127.0.0.1", "--port", str(port), "--data-dir", str(folder), "--username",
                                          EMAIL, "--password", PASSWORD, "--user-token", TOKEN, "--log-level", "ERROR"], stdout=self.log, stderr=subprocess.STDOUT,
                                         env=environment, start_new_session=True)
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 1200  # the first start makes a database, by hundreds of migrations
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 return self.ask("GET", "api/version") and None
@@ -88,20 +91,22 @@ class LabelStudio:
         self.process.wait(60)
 
 
-def make_study(place, name, more=()):
-    """Videos, and a study that waits for people; the words for distal serve."""
+def make_study(place, name, ranges):
+    """Videos, and a study that waits for people; the words for distal serve. Ranges are asked about untrimmed videos."""
     videos = place / name / "videos"
     videos.mkdir(parents=True)
-    for i in range(24):
-        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=64x64:rate=25", "-frames:v", "75", "-pix_fmt", "yuv420p", "-metadata", f"title={name}{i}",
+    for i in range(VIDEOS[ranges]):
+        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"testsrc=size=64x64:rate={RATE[ranges]}", "-frames:v", str(FRAMES[ranges]), "-pix_fmt", "yuv420p", "-metadata", f"title={name}{i}",
                         str(videos / f"{i:02} & '{name}'.mp4")], check=True, timeout=600)
     store, recipe = f"sqlite:{place / name / 'people.db'}", place / name / f"{name}.yaml"
     (place / name / "classes.txt").write_text("\n".join(CLASSES) + "\n", encoding="utf-8")
     call("import", videos, "--unlabelled", "--lists", place / name / "lists", "--store", store, "--quiet")
     call("new", recipe, "--data", place / name / "lists", "--classes", place / name / "classes.txt", "--quiet")
     words = [str(recipe), "--store", store, "--out", str(place / name / "out"), "--threads", "1"]
-    for one in ("seeds=1", "rounds=1", "start=8", "budget=2", "input.size_px=32", "input.sampling.frames=4", "student.model.width=4", "student.training.steps=2",
-                f"cache.folder={place / 'frames'}", *more):
+    require(("answers: ranges" in recipe.read_text()) == ranges, f"the recipe asks for {'ranges' if ranges else 'classes'}")
+    amounts = () if ranges else ("start=8", "budget=2")
+    for one in ("seeds=1", "rounds=1", *amounts, "input.size_px=32", "input.sampling.frames=4", "student.model.width=4", "student.training.steps=2",
+                f"cache.folder={place / 'frames'}"):
         words += ["--set", one]
     run = subprocess.run([sys.argv[1], "run", *words, "--quiet"], capture_output=True, text=True, timeout=600)
     require(run.returncode == 75, f"the study waits for people: {run.returncode} {run.stderr}")
@@ -122,15 +127,22 @@ def region(name, kind, value):
     return {"from_name": name, "to_name": "video", "type": kind, "value": value}
 
 
-def annotation_for(task, ranges):
+def some_ranges():
+    """Frames from 0, both included, and classes, by chance. No two of them touch."""
+    first, ranges = random.randrange(5), []
+    while first < FRAMES[True] and (not ranges or random.random() < 0.8):
+        last = min(FRAMES[True] - 1, first + random.randrange(1, 60))
+        ranges.append((first, last, random.choice(CLASSES)))
+        first = last + 2 + random.randrange(20)
+    return ranges
+
+
+def annotation_for(ranges):
     """What a person says about a task, by chance."""
     result, skipped = [], random.random() < 0.15
     if ranges and not skipped:
-        begin = 1
-        while begin < 70 and random.random() < 0.8:
-            end = min(75, begin + random.randrange(1, 40))
-            result.append(region("ranges", "timelinelabels", {"ranges": [{"start": begin, "end": end}], "timelinelabels": [random.choice(CLASSES)]}))
-            begin = end + 1 + random.randrange(5)
+        for first, last, name in some_ranges():
+            result.append(region("ranges", "timelinelabels", {"ranges": [{"start": first + 1, "end": last + 1}], "timelinelabels": [name]}))
     elif not skipped:
         result.append(region("class", "choices", {"choices": [random.choice(CLASSES)]}))
     if random.random() < 0.3:
@@ -145,7 +157,8 @@ def said_in_label_studio(tasks):
     rows = {}
     for task in tasks:
         for annotation in task["annotations"]:
-            row = {"skipped": annotation["was_cancelled"], "seconds": annotation["lead_time"], "class": None, "unsure": False, "note": "", "ranges": []}
+            who = annotation["completed_by"]  # an account, or its number
+            row = {"person": who["email"] if isinstance(who, dict) else str(who), "skipped": annotation["was_cancelled"], "seconds": annotation["lead_time"], "class": None, "unsure": False, "note": "", "ranges": []}
             for one in annotation["result"]:
                 value = one["value"]
                 if one["type"] == "timelinelabels":
@@ -168,19 +181,21 @@ def said_in_table(text):
     for line in csv.DictReader(io.StringIO(text)):
         if not line["person"]:
             continue
-        row = rows.setdefault(line["clip"], {"class": line["class"] or None, "skipped": line["skipped"] == "true", "unsure": line["unsure"] == "true",
+        row = rows.setdefault(line["clip"], {"class": None if line.get("range_start_s") else line["class"] or None, "skipped": line["skipped"] == "1", "unsure": line["unsure"] == "1",
                                              "note": line["note"], "seconds": float(line["seconds"] or 0), "person": line["person"], "ranges": []})
         if line.get("range_start_s"):
             row["ranges"].append((float(line["range_start_s"]), float(line["range_end_s"]), line["class"]))
     return rows
 
 
+def same_ranges(frames, table):
+    """Whether ranges of frames from 0, both included, are those of a table, which are seconds."""
+    seconds = sorted((first / RATE[True], (last + 1) / RATE[True], name) for first, last, name in frames)
+    return len(seconds) == len(table) and all(a[2] == b[2] and abs(a[0] - b[0]) + abs(a[1] - b[1]) < 1e-6 for a, b in zip(seconds, sorted(table)))
+
+
 def through_label_studio(studio, place, name, ranges):
-    words, store = make_study(place, name)
-    if ranges:  # no command asks for ranges yet: the questions of this study are made to
-        with sqlite3.connect(place / name / "people.db") as database:
-            database.execute("UPDATE items SET kind = 'ranges'")
-        database.close()
+    words, store = make_study(place, name, ranges)
     ask = place / name / "ask"
     call("ask", "--store", store, "--format", "label-studio", "--out", ask)
     tasks, configuration = json.loads(ask.with_suffix(".json").read_text()), ask.with_suffix(".xml").read_text()
@@ -189,7 +204,7 @@ def through_label_studio(studio, place, name, ranges):
     require(sorted(task["data"]["clip"] for task in inside) == sorted(task["data"]["clip"] for task in tasks), "the tasks are those of distal")
     require(all(task["data"] in [one["data"] for one in tasks] for task in inside), f"what a task says is whole: {inside[0]['data']}")
     for task in inside:
-        studio.ask("POST", f"api/tasks/{task['id']}/annotations/", annotation_for(task, ranges))
+        studio.ask("POST", f"api/tasks/{task['id']}/annotations/", annotation_for(ranges))
     first = studio.export(project, "JSON")
     said = said_in_label_studio(first)
     require(len(said) == len(tasks), f"{len(tasks)} tasks, {len(said)} annotations in the export")
@@ -204,10 +219,11 @@ def through_label_studio(studio, place, name, ranges):
     table = said_in_table(exported(words, name, "csv").decode())
     for clip, row in said.items():
         other = table[clip]
-        require({row[key] == other[key] for key in ("skipped", "unsure", "note", "seconds")} == {True}, f"{clip}: {row} became {other}")
-        if not ranges:
+        require({row[key] == other[key] for key in ("person", "skipped", "unsure", "note", "seconds")} == {True}, f"{clip}: {row} became {other}")
+        if ranges:
+            require(same_ranges([(start - 1, end - 1, label) for start, end, label in row["ranges"]], other["ranges"]), f"{clip}: {row} became {other}")
+        else:
             require(row["class"] == other["class"], f"{clip}: {row} became {other}")
-        require(other["person"] == EMAIL, f"{clip} was answered by {other['person']}")
     back = exported(words, name, "label-studio")
     second = studio.export(studio.project(name + " again", configuration, back), "JSON")
     again = said_in_label_studio(second)
@@ -217,31 +233,73 @@ def through_label_studio(studio, place, name, ranges):
           f"{sum(len(row['ranges']) for row in said.values())} ranges) are equal in Label Studio's second export; by {who}")
 
 
-def through_datumaro(python, place):
-    words, store = make_study(place, "tags")
-    ask = place / "tags" / "ask"
+def datumaro(python, *words):
+    return subprocess.run([python, str(ROOT / "bench/peers/cvat_datumaro.py"), *map(str, words)], check=True, capture_output=True, text=True).stdout
+
+
+def tasks_of_export(content):
+    """Of a project that distal exported, the name of the task of each image and of each track."""
+    root = xml.etree.ElementTree.fromstring(content)
+    names = {task.findtext("id"): task.findtext("name") for task in root.iter("task")}
+    return [{int(one.get("id")): names[one.get("task_id")] for one in root.iter(kind)} for kind in ("image", "track")]
+
+
+def said_by_datumaro(content, marks):
+    """By clip, what datumaro reads in a project that distal exported."""
+    images, tracks = tasks_of_export(content)
+    rows = {}
+    for tag in marks["tags"]:
+        clip = images[tag["frame"]]
+        require(clip not in rows, f"one tag a clip: {clip}")
+        rows[clip] = {"label": tag["label"], "ranges": [], "unsure": tag["unsure"], "note": tag["note"]}
+    first = {}
+    for box in sorted(marks["boxes"], key=lambda box: (box["track"], box["frame"])):
+        row = rows.setdefault(tracks[box["track"]], {"label": None, "ranges": [], "unsure": box["unsure"], "note": box["note"]})
+        if box["outside"]:
+            row["ranges"].append((first.pop(box["track"]), box["frame"] - 1, box["label"]))
+        else:
+            first[box["track"]] = box["frame"]
+    require(not first, f"each track ends: {first}")
+    for row in rows.values():
+        row["ranges"].sort()
+    return rows
+
+
+def through_datumaro(python, place, name, ranges):
+    words, store = make_study(place, name, ranges)
+    ask = place / name / "ask"
     call("ask", "--store", store, "--format", "cvat", "--out", ask)
     asked = json.loads(ask.with_suffix(".json").read_text())
     labels = [label["name"] for label in asked["project"]["labels"]]
     require(labels[:-1] == CLASSES, f"the labels are the classes and one for what is skipped: {labels}")
-    answers = [{"name": task["task"]["name"], "label": random.choice(labels), "unsure": random.random() < 0.3, "note": random.choice(NOTES)} for task in asked["tasks"]]
-    (place / "tags" / "answers.json").write_text(json.dumps({"labels": labels, "answers": answers}))
-    peer = [python, str(ROOT / "bench/peers/cvat_datumaro.py")]
-    subprocess.run([*peer, "write", str(place / "tags" / "answers.json"), str(place / "tags" / "cvat")], check=True)
-    read = json.loads(subprocess.run([*peer, "read", str(place / "tags" / "cvat")], check=True, capture_output=True, text=True).stdout)
-    files = sorted((place / "tags" / "cvat").rglob("*.xml"))
+    answers = []
+    for task in asked["tasks"]:
+        skipped = ranges and random.random() < 0.15
+        label = labels[-1] if skipped else None if ranges else random.choice(labels)
+        answers.append({"name": task["task"]["name"], "label": label, "ranges": some_ranges() if ranges and not skipped else [], "frames": FRAMES[ranges],
+                        "unsure": random.random() < 0.3, "note": random.choice(NOTES)})
+    (place / name / "answers.json").write_text(json.dumps({"labels": labels, "answers": answers}))
+    datumaro(python, "write", place / name / "answers.json", place / name / "cvat")
+    files = sorted((place / name / "cvat").rglob("*.xml"))
     require(len(files) == len(answers), f"a file for each task: {files}")
     for file in files:
         call("answer", file, "--store", store, "--person", EMAIL)
         call("answer", file, "--store", store, "--person", EMAIL)  # again: nothing changes
-    table = said_in_table(exported(words, "tags", "csv").decode())
-    for row in read:
-        other = table[row["name"]]
-        skipped = row["label"] == labels[-1]
-        require(other["skipped"] == skipped and other["class"] == (None if skipped else row["label"]), f"{row} became {other}")
-        require(other["unsure"] == row["unsure"] and other["note"] == row["note"], f"{row} became {other}")
-    require(len(read) == len(table) == len(answers), f"{len(answers)} answers, {len(read)} read by datumaro, {len(table)} in the table")
-    print(f"  tags: {len(answers)} answers of CVAT files by datumaro are equal in distal's table")
+    table = said_in_table(exported(words, name, "csv").decode())
+    content = exported(words, name, "cvat")
+    (place / name / "export.xml").write_bytes(content)
+    back = said_by_datumaro(content, json.loads(datumaro(python, "read", place / name / "export.xml")))
+    for answer in answers:
+        row, again = table[answer["name"]], back[answer["name"]]
+        skipped = answer["label"] == labels[-1]
+        require(row["skipped"] == skipped and row["class"] == (None if skipped or ranges else answer["label"]), f"{answer} became {row}")
+        require(row["unsure"] == answer["unsure"] and row["note"] == answer["note"] and row["person"] == EMAIL, f"{answer} became {row}")
+        require(same_ranges(answer["ranges"], row["ranges"]), f"{answer} became {row}")
+        require({key: again[key] for key in ("label", "unsure", "note")} == {key: answer[key] for key in ("label", "unsure", "note")}, f"{answer} became {again}")
+        require(again["ranges"] == sorted(answer["ranges"]), f"{answer} became {again}")
+    require(len(back) == len(table) == len(answers), f"{len(answers)} answers, {len(back)} read by datumaro, {len(table)} in the table")
+    print(f"  {name}: {len(answers)} answers ({sum(answer['label'] == labels[-1] for answer in answers)} skipped, {sum(answer['unsure'] for answer in answers)} unsure, "
+          f"{sum(len(answer['ranges']) for answer in answers)} ranges) by datumaro are equal in distal's table, and in distal's export as datumaro reads it")
 
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -264,5 +322,6 @@ with tempfile.TemporaryDirectory(prefix="distal-bench-") as folder:
             studio.stop()
     if options.datumaro:
         print("datumaro")
-        through_datumaro(options.datumaro, place)
+        through_datumaro(options.datumaro, place, "tags", ranges=False)
+        through_datumaro(options.datumaro, place, "tracks", ranges=True)
 print("equal")

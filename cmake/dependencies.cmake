@@ -2,6 +2,7 @@
 #   cmake -P cmake/dependencies.cmake           prints the Debian packages
 #   cmake -DFOR=fuzz -P cmake/dependencies.cmake    prints those of `make fuzz`; so for style, test, tidy
 #   cmake -DWHEELS=1 -P cmake/dependencies.cmake    prints the Python wheels that carry C++ libraries, but for those the user has
+#   cmake -DPYTHON=test -P cmake/dependencies.cmake prints the Python packages of `make test`
 #   cmake -DSOURCES=1 -P cmake/dependencies.cmake   prints the Python source archives that carry headers
 # npm packages, of the page that `distal serve` shows: npm/package.json; their sums: npm/package-lock.json.
 # Debian 12 (bookworm) has every package at the version named here or newer.
@@ -18,12 +19,16 @@ set(DISTAL_DEBIAN
   zlib1g-dev                                               # the images of reproduce/
   libgtest-dev libgmock-dev libbenchmark-dev ffmpeg)       # tests and benches
 # `make fuzz` and `make asan`: libFuzzer, and names in reports. `make format`, and the lengths of
-# functions in tests/style_test.py. `make tidy`. `make test`: the browser of tests/page_test.py.
+# functions in tests/style_test.py. `make tidy`. `make test`: the browser of tests/page_test.py,
+# scikit-learn and SciPy for tests/evaluate_check.py.
 set(DISTAL_DEBIAN_fuzz clang-16 libclang-rt-16-dev llvm-16)
 set(DISTAL_DEBIAN_style clang-format-16 universal-ctags)
 set(DISTAL_DEBIAN_tidy clang-tidy-16)
-set(DISTAL_DEBIAN_test chromium)
+set(DISTAL_DEBIAN_test chromium python3-sklearn python3-scipy)
 set(DISTAL_WHEELS torch==2.13.0 openvino==2026.4.1)        # C++ headers, libraries and CMake packages inside
+# Python packages of `make test` beside the wheels: what tests/networks_test.py needs to write networks with PyTorch, and
+# tests/export_reader_test.py to read videos and run graphs.
+set(DISTAL_PYTHON_test av==18.1.0 filelock fsspec jinja2 mpmath networkx numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0 sympy typing_extensions)
 set(DISTAL_SOURCES assorthead==0.2.2)                      # headers of umappp, knncolle, irlba, Eigen: UMAP; without them no UMAP
 
 # cmake/setup.sh unpacks the wheels, the headers and the npm packages here.
@@ -65,6 +70,9 @@ if(CMAKE_SCRIPT_MODE_FILE)
     if(own_openvino)
       list(FILTER lines EXCLUDE REGEX "^openvino==")
     endif()
+  endif()
+  if(PYTHON)
+    set(lines ${DISTAL_PYTHON_${PYTHON}})
   endif()
   if(SOURCES)
     set(lines ${DISTAL_SOURCES})

@@ -17,7 +17,7 @@ set(DISTAL_PUBLIC_HEADERS
 set(DISTAL_PUBLIC_HEADERS_INCLUDED
   base/abi.h base/document.h base/files.h base/interned.h base/nouns.h active/nearest_centre.h
   data/frame_cache.h data/frame_view.h data/sampling.h data/share.h distill/loss_parts.h
-  infer/engine.h infer/onnx.h lists/lists.h lists/quarantine.h models/model_fwd.h
+  infer/engine.h infer/onnx.h infer/onnx_part.h lists/lists.h lists/quarantine.h models/model_fwd.h
   models/model_options.h models/output.h models/saved_model.h models/weights.h
   oracles/asked_for.h)
 

@@ -72,14 +72,17 @@ for wheel in $wheels; do
   echo "$wheel" >".deps/$name.version"
 done
 
-# Headers of source archives: .deps/NAME/include, and the licences beside them. distal builds without them too.
+# Headers of source archives: .deps/NAME/include, and the licences beside them. distal builds without them too, so that pip
+# does not try again and again where there is no network. What is there stands in .deps/sources: the build configures itself
+# anew when that changes.
+[ -e .deps/sources ] || : >.deps/sources
 for source in $(cmake -DSOURCES=1 -P cmake/dependencies.cmake); do
   name=${source%%==*}
   [ "$(cat ".deps/$name.version" 2>/dev/null)" = "$source" ] && continue
   echo "unpacking $source"
   fetched=$(mktemp -d)
   trap 'rm -rf "$fetched"' EXIT
-  if ! python3 -m pip download --quiet --no-deps --no-binary :all: --dest "$fetched" "$source"; then
+  if ! python3 -m pip download --quiet --retries 0 --timeout 10 --no-deps --no-binary :all: --dest "$fetched" "$source"; then
     echo "distal: $source cannot be had; the build goes on without what needs it (cmake/dependencies.cmake)" >&2
     rm -rf "$fetched"
     continue
@@ -90,7 +93,25 @@ for source in $(cmake -DSOURCES=1 -P cmake/dependencies.cmake); do
   cp -r "$fetched"/*/src/"$name"/include "$fetched"/*/src/"$name"/licenses ".deps/$name/"
   rm -rf "$fetched"
   echo "$source" >".deps/$name.version"
+  echo "$source" >>.deps/sources
 done
+# Python packages of tests: .deps/python. A test that needs them is skipped without them.
+if [ "${1:-}" = test ]; then
+  python_packages=$(cmake -DPYTHON=test -P cmake/dependencies.cmake)
+  if [ "$(cat .deps/python.version 2>/dev/null)" != "$python_packages" ]; then
+    echo "unpacking Python packages of tests"
+    rm -rf .deps/python.new
+    if python3 -m pip install --quiet --retries 0 --timeout 10 --target .deps/python.new $python_packages; then
+      rm -rf .deps/python
+      mv .deps/python.new .deps/python
+      echo "$python_packages" >.deps/python.version
+    else
+      rm -rf .deps/python.new
+      echo "distal: Python packages of tests cannot be had; what needs them is skipped" >&2
+    fi
+  fi
+fi
+
 # npm checks the sums that package-lock.json names. Node.js from elsewhere than Debian brings npm along.
 if ! cmp -s cmake/npm/package-lock.json .deps/npm/complete; then
   command -v npm >/dev/null || install_packages nodejs npm

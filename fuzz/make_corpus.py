@@ -48,6 +48,24 @@ CVAT = {
     'one_line': '<annotations><meta><task><source>a.mp4</source></task></meta><track label="x"><box frame="1" outside="0"/></track></annotations>',
 }
 
+
+
+def networks():
+    def field(number, content):
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    tensor = field(13, field(1, b'location') + field(2, b'w.bin'))
+    node = field(4, b'If') + field(5, field(1, b'then_branch') + field(6, field(5, tensor)))
+    graph = field(1, node) + field(2, b'g') + field(5, tensor)
+    yield 'onnx', b'o\x08\x08' + field(7, graph) + field(14, field(1, b'names') + field(2, b"{0: 'a', 1: 'b'}"))
+    yield 'pt2', ('pinputs_info_[0].name = "arg0_1";\noutputs_info_[0].name = "output0";\nss << "input_handles[0]: unmatched dtype, "\n << "expected: " << d << "(at::kFloat), "\n'
+                  '<< "but got: "; ss << "input_handles[0]: dim value is too small at 0, "\n<< "expected it to be >= 2, " << "but got: ";\n'
+                  'ss << "input_handles[0]: unmatched dim value at 1, " << "expected: 3, " << "but got: "')
+    yield 'names', "n{0: 'cut', 1: \"rest\"}"
+    yield 'words', 'ncut, rest\nidle'
+    yield 'config', 'n' + json.dumps({'id2label': {'0': 'cut', '1': 'rest'}, 'classes': ['a']})
+
+
 OPTIONS = {
     'plain': 'flag: true\ncount: 7\nlength_s: 1.5\nname: "b"\nkind: green\nmaybe: 3\nperhaps: 0.5\nnumbers: [1, 2]\nwords: [x, y]\ninner: {ratio: 0.1, list: [1e3, .inf]}\nother:\n  remark: text\n',
     'merged': 'base: &base {ratio: 0.5}\ninner: *base\narms:\n  a: {count: 1}\n  b:\n    inner: {ratio: 1}\n',
@@ -120,6 +138,8 @@ def texts():
         yield 'recipe', '_'.join(path.relative_to(ROOT / 'recipes').parts), path.read_text()
     yield 'recipe', 'sweep', SWEEP
     yield 'recipe', 'overrides', SWEEP + '\0student.training.epochs=3\narms.margin.budget=5\n'
+    for name, content in networks():
+        yield 'network', name, content
     yield 'json', 'kinds', '{"a": [1, -2.5e3, true, null, "\\u00e9\\ud83d\\ude00"], "b": {"c": {}}}'
     yield 'text', 'mixed', 'plain \x1b[31mred\x1b[0m\t\n\u00e9\u0085\U0001f600'.encode() + b'\xff\xc0\xaf\xed\xa0\x80'
     yield 'npy', 'version2_half', npy("{'descr': '<f2', 'fortran_order': False, 'shape': (2, 3), }\n", bytes(12), 2)

@@ -426,7 +426,7 @@ INPUTS = [
     ("a teacher that is nowhere", 1, ["gone.safetensors", "no such file", "check the path"], run(good, *sets("oracle={kind: model, path: gone.safetensors}"))),
     ("a letter as teacher", 1, ["good.yaml", "not a TorchScript file", "torch.jit.trace"], run(good, *sets(f"oracle={{kind: torchscript, path: {good}}}"))),
     ("an archive as teacher", 1, ["model.pt", "damaged, cut off", "torch.jit.trace"], run(good, *sets(f"oracle={{kind: torchscript, path: {given / 'models/model.pt'}}}"))),
-    ("a program from strangers", 2, ["oracle.path", "--untrusted refuses", "use oracle.kind model or http"], run(good, "--untrusted", *sets("oracle={kind: torchscript, path: t.pt}"))),
+    ("a program from strangers", 2, ["oracle.path", "--untrusted refuses", "use oracle.kind model, network or http"], run(good, "--untrusted", *sets("oracle={kind: torchscript, path: t.pt}"))),
     ("half an address", 1, ["oracle.url = 'localhost:8000'", "http://host:8000/v2/models/NAME"], run(good, *sets("oracle={kind: http, url: 'localhost:8000'}"))),
     ("nobody at the address", 1, [f"127.0.0.1:{closed}", "start the server, or correct oracle.url"], run(good, *sets(f"oracle={{kind: http, url: 'http://127.0.0.1:{closed}/v2/models/m', retries: 0}}"))),
     ("a login at the address", 1, ["/v2/models/m", "a web page", "open the address in a browser"], run(good, *sets(f"oracle={{kind: http, url: 'http://127.0.0.1:{page.server_port}/v2/models/m', retries: 0}}"))),

@@ -1,5 +1,5 @@
 """The curves of a run grow while it runs: curve.csv, metrics.jsonl and TensorBoard's events hold the rounds that are done, also after a kill and with
-several processes, and end as a run without a kill leaves them."""
+several processes, and end as a run without a kill leaves them. The steps of trainings grow too."""
 
 import csv
 import io
@@ -40,6 +40,18 @@ def cells(out):
     return {(row["arm"], row["seed"], row["round"]) for row in rows(out)}
 
 
+def losses(out):
+    """The losses of each training, by its name; fails where a step is missing or twice."""
+    found = {}
+    for file in (place.path / out / "training").glob("*/steps.jsonl"):
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        require([line["step"] for line in lines] == list(range(1, len(lines) + 1)), f"{file}: every step once: {[line['step'] for line in lines]}")
+        require(all(line["learning_rate"] >= 0 and line["samples_per_s"] > 0 and line["time_s"] > 1.6e9 for line in lines), f"{file}: with its rates")
+        require((file.parent / NAMES[2]).stat().st_size > 200, f"{file}: and as TensorBoard's events")
+        found[lines[0]["training"]] = [line["loss"] for line in lines]
+    return found
+
+
 def stored(out):
     path = place.path / f"{out}.db"
     if not path.exists():
@@ -59,7 +71,7 @@ def kill_once_grown(out, *more):
     deadline = time.monotonic() + 300
     while run.poll() is None and time.monotonic() < deadline and len(cells(out)) < 2:
         time.sleep(0.02)
-    grown = run.poll() is None and len(cells(out)) >= 2
+    grown = run.poll() is None and len(cells(out)) >= 2 and any((place.path / out / "training").glob("*/steps.jsonl"))
     run.send_signal(signal.SIGKILL)
     run.wait()
     return grown
@@ -73,6 +85,8 @@ def finish(out, *more):
 finish("whole")
 whole = (place.path / "whole" / NAMES[0]).read_text()
 require(len(rows("whole")) == 16, "two arms, two seeds, four rounds")
+trained = losses("whole")
+require(len(trained) == 14 and all(len(one) == 40 for one in trained.values()), f"two arms, two seeds, four rounds, of which the first is shared: {sorted(trained)}")
 report = json.loads((place.path / "whole" / "report.json").read_text())
 falls = [cell["rounds"][-1]["loss_fall"] for cell in report["cells"]]
 require(all(isinstance(fall, float) for fall in falls), f"the report knows whether the last students still learned: {falls}")
@@ -93,6 +107,9 @@ for out, more in (("killed", ()), ("jobs", ("--jobs", "2"))):
     require((place.path / out / NAMES[2]).stat().st_size > 200, f"{out}: TensorBoard's events grow")
     finish(out, *more)
     require((place.path / out / NAMES[0]).read_text() == whole, f"{out}: the curve ends as that of a run without a kill")
+    again = losses(out)
+    common = set(again) & set(trained)
+    require(len(common) >= 12 and all(again[name] == trained[name] for name in common), f"{out}: the losses too: {sorted(common)}")
     said = events(out)
     require(len(set(said)) == len(said) and set(said) == set(events("whole")), f"{out}: every event once")
     left = [name for name in os.listdir(place.path / out) if name.endswith(".tmp") or name == ".curves.lock"]

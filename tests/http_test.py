@@ -116,7 +116,12 @@ class Hostile(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
-        self.reply(json.dumps({"name": "m", "versions": ["1"]}).encode())
+        described = {"name": "m", "versions": ["1"]}
+        if Hostile.mode == "order":
+            described["outputs"] = [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 2], "parameters": {"classes": ["right", "left"]}}]
+        if Hostile.mode == "size":
+            described["inputs"] = [{"name": "clips", "datatype": "FP32", "shape": [-1, 3, 16, 224, 224]}]
+        self.reply(json.dumps(described).encode())
 
     def do_POST(self):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -172,6 +177,16 @@ for mode, reason in (("nan", "1 of 3 answers of a request are not finite"), ("id
     with open(place.path / mode / "curve.csv", newline="") as file:
         spent = {float(row["price"]) for row in csv.DictReader(file) if row["round"] == "1"}
     require(spent == {2.0 * (3 + bad)}, f"{mode}: what was paid is counted: {spent}")
+
+# What the server says of itself is compared before anything is sent: nothing is billed, and nothing stays open.
+for mode, reason in (("order", "in another order (right, left) than those of the lists (left, right)"), ("size", "is [any, 3, 16, 224, 224], and the clips are [3, 3, 4, 16, 16]")):
+    Hostile.mode, Hostile.billed = mode, 0
+    run = limited(mode)
+    require(run.returncode == 1 and reason in run.stderr and "ask_again" not in run.stderr, f"{mode} is refused: {run.returncode} {run.stderr}")
+    require(Hostile.billed == 0, f"{mode}: {Hostile.billed} clips billed")
+    Hostile.mode = "good"
+    run = limited(mode)
+    require(run.returncode == 0 and Hostile.billed == 3, f"{mode}: a server that fits is asked: {run.returncode} {run.stderr} {Hostile.billed}")
 
 # Several jobs, told to ask again: a broken teacher is asked about each clip once a command, a mended one by the jobs themselves.
 JOBS = [*FEW, "--set", "seeds=2", "--jobs", "2", *AGAIN]

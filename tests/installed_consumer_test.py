@@ -1,12 +1,13 @@
 """A moved installation: distal runs from there, and so does a program that was built against it."""
 
+import json
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-from small import require
+from small import RECIPE, require
 
 cmake, build = sys.argv[1], pathlib.Path(sys.argv[2])
 tests = pathlib.Path(__file__).resolve().parent
@@ -14,6 +15,7 @@ folder = tempfile.TemporaryDirectory(prefix="distal-test-")
 place = pathlib.Path(folder.name)
 paths = ("LD_LIBRARY_PATH", "CMAKE_PREFIX_PATH")
 clean = {name: value for name, value in os.environ.items() if name not in paths}
+clean["XDG_CACHE_HOME"] = str(place / "cache")
 
 
 def run(*words, code=0):
@@ -55,6 +57,19 @@ require(said.split("]")[0] == "[2, 32, 32, 3", f"a clip of two frames, not {said
 require(sorted(said.split()[-2:]) == ["1", "3"], f"the least certain clips are 1 and 3, not {said}")
 
 program = moved / "bin/distal"
+(place / "recipe.yaml").write_text(RECIPE)
+run(program, "run", place / "recipe.yaml", "--data", place / "videos", "--out", place / "run",
+    "--store", f"sqlite:{place / 'run.db'}", "--threads", "1", "--quiet", "--set", "seeds=1",
+    "--set", "rounds=0", "--set", f"cache.folder={place / 'frames'}")
+video = next((place / "videos").rglob("*.mp4"))
+for model in ("random.safetensors", "exported.onnx"):
+    if model == "exported.onnx":
+        run(program, "export", place / "run/random.safetensors", "--out", place / "run" / model)
+    here = run(place / "consumer" / "predict", place / "run" / model, video).split()
+    there = json.loads(run(program, "predict", place / "run" / model, video, "--all", "--json"))
+    require(here[0] == there["class"], f"{model}: the program built here says {here}, not {there}")
+    for ours, theirs in zip(here[1:], there["probabilities"].values(), strict=True):
+        require(abs(float(ours) - theirs) < 1e-5, f"{model}: {here} and {there}")
 require("entropy" in run(program, "list", "strategies"), "the moved program lists its methods")
 require("h264" in run(program, "probe", place / "left.mp4"), "it reads a video")
 plugin = place / "consumer" / "libleast_energy.so"

@@ -1,5 +1,6 @@
 """distal select over .npy files of somebody else: the rows of a plain loop, limits that hold, and a cure for each wrong input."""
 
+import csv
 import json
 import math
 import pathlib
@@ -104,7 +105,7 @@ for values, says in (([0.9, 0.5, 0.3], "row 3 (the first is 0) sums to 1.7, and 
         select("--strategy", strategy, "--count", 5, flag, broken(3, values), *more, code=2, says=f"{flag} {place / 'p.npy'}: row 3")
 
 # wrong input
-select("--strategy", "badge", "--count", 3, "--logits", scores, code=2, says="badge also needs --embeddings")
+select("--strategy", "badge", "--count", 3, "--logits", scores, code=2, says="badge also needs --embeddings (or --network)")
 select("--strategy", "marginn", "--count", 3, "--logits", scores, code=2, says="margin")
 select("--strategy", "margin", "--logits", scores, code=2, says="--count N, or --seconds S")
 select("--strategy", "margin", "--count", 3, "--logits", scores, "--embeddings", known, code=2, says="--logits has 60 rows and --embeddings has 3")
@@ -112,10 +113,38 @@ select("--strategy", "margin", "--count", 3, "--logits", durations, code=1, says
 select("--strategy", "margin", "--count", 3, "--logits", place / "none.npy", code=1, says="no such file")
 select("--strategy", "margin", "--count", 3, "--probabilities", scores, code=2, says="give them as --logits")
 select("--strategy", "margin", "--count", 3, "--logits", scores, "--set", "selection.gap=3", code=2, says="gap")
-select("--count", 3, code=2, says="give --logits")
+select("--count", 3, code=2, says="give --list, --logits")
 select("--strategy", "margin", "--count", 2.5, "--logits", scores, code=2, says="--count")
 select("--strategy", "rad", "--count", 3, "--logits", scores, code=2, says="rad also needs --set strategy.error=SHARE")
 require(len(select("--strategy", "rad", "--count", 3, "--logits", scores, "--set", "strategy.error=0.2")) == 3, "rad with an error")
 select("--strategy", "margin", "--seconds", 3, "--logits", scores, code=1, says="duration")
 select("--strategy", "k_center", "--count", 3, "--embeddings", save("nan.npy", [[1.0, 2.0], [float("nan"), 0.0]]), code=1, says="row 1 of the embeddings is not finite")
+
+# lists name the clips of the rows
+(place / "list.csv").write_text("path,start_s,end_s\n" + "".join(f"v{row // 10}.mp4,{row % 10},{row % 10 + 2}\n" for row in range(60)))
+(place / "from.csv").write_text("video,start_s,end_s\n" + "".join(f"./v{row // 10}.mp4,{row % 10}.0,{row % 10 + 2}.0\n" for row in range(59, 9, -1)))
+(place / "known.csv").write_text("path,start_s,end_s,label\nv0.mp4,0,2,run\nv0.mp4,1,3,\nv0.mp4,2,4,walk\n")
+named = ("--embeddings", embeddings, "--list", place / "list.csv")
+picks = select("--strategy", "k_center", "--count", 10, *named, "--known", place / "known.csv")
+centres, wanted = list(points[:3]), []
+for _ in range(10):
+    row = max((r for r in range(3, 60) if r not in wanted), key=lambda r: min(distance(points[r], c) for c in centres))
+    wanted.append(row)
+    centres.append(points[row])
+require(picks == wanted, f"known clips are centres and not chosen: {picks}, not {wanted}")
+picks = select("--strategy", "k_center", "--count", 50, *named, "--from", place / "from.csv")
+require(sorted(picks) == list(range(10, 60)), f"chooses among these alone: {picks}")
+picks = select("--strategy", "margin", "--seconds", 9, "--logits", scores, "--list", place / "list.csv", "--set", "selection.per_video=1")
+require(len(picks) == 4 and len({row // 10 for row in picks}) == 4, f"a list gives videos and times: {picks}")
+select("--strategy", "k_center", "--count", 2, *named, "--out", place / "picks.csv")
+picks = list(csv.DictReader((place / "picks.csv").open()))
+require(len(picks) == 2 and all(f"{pick['path']},{pick['start_s']},{pick['end_s']}" in (place / "list.csv").read_text() for pick in picks), f"clips of the rows: {picks}")
+require(select("--count", 5, "--list", place / "list.csv", "--round", 1) != select("--count", 5, "--list", place / "list.csv", "--round", 2), "rounds draw anew")
+(place / "twice.csv").write_text((place / "list.csv").read_text().replace("v0.mp4,1,3", "v0.mp4,0,2.0"))
+for more, code, says in (((*named[:2], "--list", place / "twice.csv"), 1, "twice.csv:3: v0.mp4, 0.000 .. 2.000 s stands at"), ((*named[:2], "--known", place / "known.csv"), 2, "--list is missing"),
+                         ((*named[:2], "--list", place / "known.csv"), 2, "--embeddings has 60 rows and --list has 3"), ((*named, "--labelled", known, "--known", place / "known.csv"), 2, "leave --labelled out"),
+                         ((*named[:2], "--out", place / "picks.csv"), 2, "--list is missing")):
+    select("--strategy", "k_center", "--count", 2, *more, code=code, says=says)
+(place / "other.csv").write_text("path\nv0.mp4\n")
+select("--strategy", "k_center", "--count", 2, *named, "--known", place / "other.csv", code=1, says="other.csv:2: v0.mp4 is in no row of")
 print("chosen")

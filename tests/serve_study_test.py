@@ -133,7 +133,9 @@ require(truth(rows(f"select video from items where id = {clip['item']}")[0][0]) 
 options = {one["key"]: one["value"] for one in owner.good("GET", "studies/recipe/options")["options"]}
 require(options["student.training.steps"] == "4", f"what holds now: {options}")
 require(not any(key.split(".")[0] in ("data", "oracle", "cache") for key in options), f"what a branch shares stays: {options}")
-for options, status in (({"student.training.stops": "6"}, 422), ({"data.root": "/tmp"}, 422), ({"cache.folder": "/tmp"}, 422)):
+for options, status in (({"student.training.stops": "6"}, 422), ({"data.root": "/tmp"}, 422), ({"cache.folder": "/tmp"}, 422),
+                        ({"strategy": "k_center", "embeddings": "{features: /etc/passwd, list: /etc/passwd}"}, 422), ({"student.model": "{name: network, network: {file: /tmp/n.pt}}"}, 422),
+                        ({"student.model": "{name: features, features: /etc/passwd, list: /etc/passwd}"}, 422)):
     refused = owner.ask("POST", "studies/recipe/branch", {"name": "wrong", "options": options})
     require(refused[0] == status, f"{options}: {refused}")
 require(not list((place / "out" / "branches").glob("*")), "what is refused leaves nothing")

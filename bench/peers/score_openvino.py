@@ -2,7 +2,7 @@
 
     python3 score_openvino.py MODEL.onnx SAMPLE f32|bf16 THREADS BATCH CLIPS REPEATS
 
-SAMPLE_clips.npy and SAMPLE_logits.npy are what distal export --sample wrote: clips and distal's float answers. As OpenVINO's documentation advises for many
+SAMPLE_clips.npy and SAMPLE_logits.npy are what distal export --input clips --sample wrote: clips and distal's float answers. As OpenVINO's documentation advises for many
 clips: the throughput hint, as many requests under way as it proposes, a fixed batch, no copy of the clips. The clips are random; the median of REPEATS counts.
 """
 

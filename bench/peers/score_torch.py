@@ -2,7 +2,7 @@
 
     python3 score_torch.py WEIGHTS.safetensors SAMPLE THREADS BATCH CLIPS REPEATS
 
-SAMPLE_clips.npy and SAMPLE_logits.npy are what distal export --sample wrote. The clips are random; the median of REPEATS counts.
+SAMPLE_clips.npy and SAMPLE_logits.npy are what distal export --input clips --sample wrote. The clips are random; the median of REPEATS counts.
 """
 
 import json

@@ -58,12 +58,17 @@ struct ReferenceServer::State {
   Bill bill;
 
   nlohmann::json metadata() const {
-    return {{"name", options.model},
-            {"versions", {options.version}},
-            {"platform", "distal_reference"},
-            {"inputs",
-             {{{"name", options.input}, {"datatype", "FP32"}, {"shape", {-1, 3, -1, -1, -1}}}}},
-            {"outputs", {{{"name", options.output}, {"datatype", "FP32"}, {"shape", {-1, -1}}}}}};
+    nlohmann::json description = {
+        {"name", options.model},
+        {"versions", {options.version}},
+        {"platform", "distal_reference"},
+        {"inputs",
+         {{{"name", options.input}, {"datatype", "FP32"}, {"shape", {-1, 3, -1, -1, -1}}}}},
+        {"outputs", {{{"name", options.output}, {"datatype", "FP32"}, {"shape", {-1, -1}}}}}};
+    if (!options.classes.empty())
+      description["outputs"][0]["parameters"]["classes"] = options.classes;
+    description.merge_patch(nlohmann::json::parse(options.patch));
+    return description;
   }
 
   void route() {

@@ -30,6 +30,10 @@ class ReferenceServer {
     double work_s = 0;       // how long the work on a request takes
     int64_t drop_every = 0;  // closes the connection instead of every n-th response; 0: never
     std::string answers_as;  // model_version of the responses; empty: `version`
+    // What the description says beside this: names of the classes, in the output's parameters;
+    // type and sizes of the tensors; members that are laid over it (a JSON merge patch).
+    std::vector<std::string> classes = {};
+    std::string patch = "{}";
   };
 
   explicit ReferenceServer(Answer answer);

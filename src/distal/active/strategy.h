@@ -49,7 +49,9 @@ PoolScores subset(const PoolScores& scores, const std::vector<int64_t>& rows);
 /// The scores that a strategy requires. Other scores are not computed.
 struct Needs {
   bool logits = true;
-  bool embeddings = false;       // of the labelled clips too
+  bool embeddings = false;  // of the labelled clips too
+  // embeddings of any network serve, not only those of the student that gives the other scores
+  bool any_embeddings = false;
   bool head = false;             // head_weight
   bool labelled_logits = false;  // and labelled_targets
   bool teacher = false;          // probabilities of a free teacher

@@ -24,9 +24,9 @@ constexpr size_t kMostDimensions = 64;
 
 const std::map<std::string, torch::ScalarType>& types() {
   static const std::map<std::string, torch::ScalarType> table = {
-      {"<f2", torch::kFloat16},  {"<f4", torch::kFloat32}, {"<f8", torch::kFloat64},
-      {"<i4", torch::kInt32},    {"<i8", torch::kInt64},   {"|b1", torch::kBool},
-      {"<V2", torch::kBFloat16}, {"|V2", torch::kBFloat16}};
+      {"<f2", torch::kFloat16}, {"<f4", torch::kFloat32},  {"<f8", torch::kFloat64},
+      {"<i4", torch::kInt32},   {"<i8", torch::kInt64},    {"|b1", torch::kBool},
+      {"|u1", torch::kUInt8},   {"<V2", torch::kBFloat16}, {"|V2", torch::kBFloat16}};
   return table;
 }
 
@@ -172,10 +172,11 @@ void write_npy(const std::string& path, const torch::Tensor& array) {
   const auto* type = values.scalar_type() == torch::kFloat16   ? "<f2"
                      : values.scalar_type() == torch::kFloat32 ? "<f4"
                      : values.scalar_type() == torch::kFloat64 ? "<f8"
+                     : values.scalar_type() == torch::kUInt8   ? "|u1"
                                                                : "<i8";
-  expect(values.scalar_type() == torch::kInt64 ||
+  expect(values.scalar_type() == torch::kInt64 || values.scalar_type() == torch::kUInt8 ||
              (values.is_floating_point() && values.scalar_type() != torch::kBFloat16),
-         "write_npy takes float16, float32, float64 and int64");
+         "write_npy takes float16, float32, float64, int64 and uint8");
   std::string text =
       fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", type,
                   fmt::join(values.sizes(), ", "), values.dim() == 1 ? "," : "");

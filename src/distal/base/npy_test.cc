@@ -28,7 +28,8 @@ TEST(Npy, ComesBackAsItWent) {
   for (const auto& array :
        {torch::arange(12, torch::kFloat32).view({3, 4}),
         torch::arange(24, torch::kFloat64).view({2, 3, 4}), torch::arange(5, torch::kInt64),
-        torch::empty({0, 7}, torch::kFloat32), torch::tensor({1.5F, -2.F}).to(torch::kFloat16)}) {
+        torch::arange(7, torch::kUInt8), torch::empty({0, 7}, torch::kFloat32),
+        torch::tensor({1.5F, -2.F}).to(torch::kFloat16)}) {
     write_npy(place / "a.npy", array);
     EXPECT_TRUE(map_npy(place / "a.npy").equal(array));
     EXPECT_EQ((std::filesystem::file_size(place / "a.npy") - array.nbytes()) % 64, 0)

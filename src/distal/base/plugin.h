@@ -38,6 +38,7 @@
   ", C++ ABI " DISTAL_TEXT(__GXX_ABI_VERSION) "." DISTAL_TEXT(_GLIBCXX_USE_CXX11_ABI)
 
 /// Defines the symbol that distal looks for. The body that follows adds the methods.
+// NOLINTBEGIN(bugprone-macro-parentheses): `methods` is a name
 #define DISTAL_PLUGIN(methods)                                                              \
   static void distal_plugin_add(distal::PluginMethods& methods);                            \
   extern "C" __attribute__((visibility("default"))) const distal::Plugin* distal_plugin() { \
@@ -45,6 +46,7 @@
     return &plugin;                                                                         \
   }                                                                                         \
   static void distal_plugin_add(distal::PluginMethods& methods)
+// NOLINTEND(bugprone-macro-parentheses)
 
 namespace distal {
 

@@ -12,6 +12,7 @@
 #include "distal/base/options.h"
 #include "distal/base/text.h"
 #include "distal/cli/openmp.h"
+#include "distal/models/opened_network.h"
 #include "distal/report/report.h"
 #include "distal/report/text.h"
 #include "distal/study/jobs.h"
@@ -78,8 +79,14 @@ void RecipeArguments::add_common(CLI::App& command) {
   command.add_flag("--dry-run", dry_run,
                    "say what would happen, how long and at what cost; do nothing");
   command.add_flag("--quiet", quiet, "no progress");
-  command.add_flag("--untrusted", untrusted,
-                   "refuse what executes code: TorchScript files (oracle.kind torchscript)");
+  command.add_flag_function(
+      "--untrusted",
+      [this](int64_t) {
+        untrusted = true;
+        refuse_network_programs();
+      },
+      "refuse what executes code: TorchScript and AOTInductor files (oracle.kind torchscript, "
+      "model.network)");
   command.add_flag("--json", json, "the result as JSON on stdout");
   command.add_option("--share", share)->group("");
   command
@@ -132,7 +139,7 @@ Study RecipeArguments::allowed(Study study) const {
   for (const OracleOptions* oracle : study.shared.oracle.parts()) {
     if (untrusted && oracle->kind->traits().foreign_code)
       throw UsageError(fmt::format(
-          "{0}.path: {1}, which --untrusted refuses; use {0}.kind {2}, or leave --untrusted out",
+          "{0}.{1}, which --untrusted refuses; use {0}.kind {2}, or leave --untrusted out",
           oracle->section, oracle->kind->program(), kinds_with(trusted)));
   }
   return study;

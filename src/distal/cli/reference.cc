@@ -249,8 +249,21 @@ std::string recipe_page(const std::vector<FamilyRow>& all) {
 
 // Methods.
 
-std::string method_text(const MethodRow& method, const std::vector<FamilyRow>& all) {
-  std::string text = fmt::format("### {}\n\n{}\n\n", method.name, markdown_text(method.summary));
+// The method's name; with that of its family where a family before has a method of that name.
+std::string method_heading(const MethodRow& method, const FamilyRow& family,
+                           const std::vector<FamilyRow>& all) {
+  for (const FamilyRow& other : all) {
+    if (other.title == family.title) break;
+    for (const MethodRow& row : other.methods) {
+      if (row.name == method.name) return fmt::format("{} of {}", method.name, family.title);
+    }
+  }
+  return method.name;
+}
+
+std::string method_text(const MethodRow& method, const std::string& heading,
+                        const std::vector<FamilyRow>& all) {
+  std::string text = fmt::format("### {}\n\n{}\n\n", heading, markdown_text(method.summary));
   if (method.source != "-") text += fmt::format("Source: {}\n\n", markdown_text(method.source));
   return method.options.empty() ? text : text + option_table(method.options, all);
 }
@@ -266,10 +279,12 @@ std::string methods_page(const std::vector<FamilyRow>& all) {
     text += fmt::format("## {}\n\n{}\n\n", family.title, family.used);
     text += "| method | what it does |\n|---|---|\n";
     for (const MethodRow& method : family.methods)
-      text += fmt::format("| {} | {} |\n", link_to(method.name, "", method.name),
+      text += fmt::format("| {} | {} |\n",
+                          link_to(method.name, "", method_heading(method, family, all)),
                           markdown_text(method.summary));
     text += "\n";
-    for (const MethodRow& method : family.methods) text += method_text(method, all);
+    for (const MethodRow& method : family.methods)
+      text += method_text(method, method_heading(method, family, all), all);
   }
   return text;
 }

@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <set>
 
 #include "distal/base/error.h"
 #include "distal/base/files.h"
 #include "distal/base/in_use.h"
 #include "distal/base/text.h"
 #include "distal/base/yaml.h"
+#include "distal/networks/network.h"
+#include "distal/study/recipe.h"
 
 namespace distal {
 namespace {
@@ -89,6 +92,41 @@ void require_own_options(const serve::BranchWish& wish) {
     if (!is_shared(key)) continue;
     throw UsageError(fmt::format(
         "{}: a branch has the clips and the answers of its study; leave it as it is", key));
+  }
+}
+
+// Files of features and of networks that the arms read. Opens none.
+std::set<std::string> files_of(const Document& recipe) {
+  Recipe top;
+  recipe.without("arms").without("sweep").read(top);
+  std::vector<ArmOptions> arms = {top.arm};
+  for (ArmDifference& arm : read_arms(recipe.without("sweep"), recipe.entries("arms")))
+    arms.push_back(std::move(arm.options));
+  std::set<std::string> files;
+  const auto add_files = [&](const FeatureFiles& pair) {
+    files.insert(pair.features);
+    files.insert(pair.list);
+  };
+  for (const ArmOptions& arm : arms) {
+    const ModelOptions& model = arm.student.model;
+    if (model.feature_files()) add_files(*model.feature_files());
+    if (model.network()) files.insert(model.network()->file);
+    if (!arm.embeddings) continue;
+    add_files(arm.embeddings->files);
+    if (arm.embeddings->network) files.insert(arm.embeddings->network->file);
+  }
+  files.erase("");
+  return files;
+}
+
+// Whoever is at the page may not name files of the server, nor run them.
+void require_known_files(const Document& branch, const Document& study) {
+  const std::set<std::string> known = files_of(study);
+  for (const std::string& file : files_of(branch)) {
+    if (known.contains(file)) continue;
+    throw UsageError(fmt::format(
+        "{}: a branch reads the files of its study, and this is none of them; leave it as it is",
+        excerpt(file)));
   }
 }
 
@@ -173,6 +211,7 @@ serve::ServedStudy Branches::make(const serve::BranchWish& wish) const {
   std::vector<Override> changes;
   for (const auto& [key, value] : wish.options) changes.push_back({key, value});
   const Document changed = document_of(wish.of).with(changes);
+  require_known_files(changed, document_of(study_.name));
   arguments_.allowed(read_study(changed, wish.name));
   make_folder(results);
   write_atomically(recipe, fmt::format("{}{}\n{}\n", kFirstLine, wish.of, changed.dump()));

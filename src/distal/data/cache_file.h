@@ -37,9 +37,9 @@ class CacheMap {
   CacheMap(const CacheMap&) = delete;
 
   /// Whether the frame is there and sound; the bytes are checked once. Thread-safe.
-  bool ready(int64_t frame);
+  bool ready(int64_t index);
   /// Whether the frame was written, sound or not.
-  bool present(int64_t frame) const;
+  bool present(int64_t index) const;
   const uint8_t* frame(int64_t index) const {
     return base_ + shape_.slots_at() + index * shape_.frame_bytes();
   }
@@ -48,7 +48,7 @@ class CacheMap {
 
  private:
   CacheMap(const uint8_t* base, const CacheShape& shape, const struct stat& file);
-  uint64_t checksum(int64_t frame) const;
+  uint64_t checksum(int64_t index) const;
   const uint8_t* base_;
   CacheShape shape_;
   ino_t inode_;

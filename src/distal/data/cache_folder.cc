@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include <fcntl.h>
@@ -17,6 +18,7 @@ struct File {
   std::string path;
   int64_t bytes;
   struct timespec used;
+  bool features;
 };
 
 void collect(const std::string& folder, std::vector<File>& files) {
@@ -26,18 +28,21 @@ void collect(const std::string& folder, std::vector<File>& files) {
     struct stat file {};
     const auto ending = at->path().extension();
     if (stat(at->path().c_str(), &file) != 0 || !S_ISREG(file.st_mode)) continue;
-    if (ending == kFramesEnding || ending == kProbeEnding)
-      files.push_back({at->path().string(), file.st_blocks * 512, file.st_mtim});
+    if (ending == kFramesEnding || ending == kProbeEnding || ending == kFeaturesEnding)
+      files.push_back({at->path().string(), file.st_blocks * 512, file.st_mtim,
+                       /*features=*/ending == kFeaturesEnding});
   }
 }
 
-// The least recently used first.
+// What leaves first: the least recently used, features last.
 std::vector<File> files_by_use(const std::string& folder) {
   std::vector<File> files;
   collect(folder, files);
   collect(folder + "/probes", files);
+  collect(folder + "/features", files);
   std::sort(files.begin(), files.end(), [](const File& a, const File& b) {
-    return std::pair(a.used.tv_sec, a.used.tv_nsec) < std::pair(b.used.tv_sec, b.used.tv_nsec);
+    return std::tuple(a.features, a.used.tv_sec, a.used.tv_nsec) <
+           std::tuple(b.features, b.used.tv_sec, b.used.tv_nsec);
   });
   return files;
 }

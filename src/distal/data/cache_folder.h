@@ -1,7 +1,8 @@
 #pragma once
 // What lies in the cache's folder, kept under its cap: files of frames and records of probes leave
-// by least recent use. Looks at the folder only when it may be past the cap. Several processes may
-// do so at once. Not thread-safe. For FrameCache only.
+// by least recent use, and after them files of features (learn/feature_cache.h), which are small
+// and dear. Looks at the folder only when it may be past the cap. Several processes may do so at
+// once. Not thread-safe. For FrameCache and FeatureCache only.
 
 #include <cstdint>
 #include <functional>
@@ -11,6 +12,7 @@ namespace distal {
 
 inline constexpr const char* kFramesEnding = ".frames";
 inline constexpr const char* kProbeEnding = ".probe";
+inline constexpr const char* kFeaturesEnding = ".features";
 
 /// Removes what killed processes of a distal before UnfinishedFile left among the records of
 /// probes: HASH.probe.PROCESS-NUMBER.partial. Whoever writes one at this moment probes again. Never

@@ -130,7 +130,7 @@ struct ClipReader::State {
   }
 };
 
-ClipReader::ClipReader(InputOptions options, CacheOptions cache)
+ClipReader::ClipReader(InputOptions options, const CacheOptions& cache)
     : state_(std::make_unique<State>(std::move(options), cache)) {}
 ClipReader::~ClipReader() = default;
 

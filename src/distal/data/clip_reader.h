@@ -39,7 +39,7 @@ struct InputOptions {
 class ClipReader {
  public:
   /// Throws CacheError: the folder of the cache is not writable.
-  ClipReader(InputOptions options, CacheOptions cache);
+  ClipReader(InputOptions options, const CacheOptions& cache);
   ~ClipReader();
   /// Throws Error as distal::probe does.
   VideoInfo probe(const std::string& path);

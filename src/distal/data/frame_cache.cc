@@ -177,7 +177,7 @@ std::vector<int64_t> FrameCache::State::missing(const Place& place, CacheMap& ma
   return all;
 }
 
-FrameCache::FrameCache(CacheOptions options)
+FrameCache::FrameCache(const CacheOptions& options)
     : state_(std::make_unique<State>(options.resolved_folder(),
                                      static_cast<int64_t>(options.gigabytes * 1e9))) {
   const std::string& folder = state_->folder.path();
@@ -238,7 +238,9 @@ std::unique_ptr<CacheWriter> FrameCache::State::lock(const Place& place,
   constexpr int kAttempts = 3;  // another may take the file away between the two steps
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     auto writer = CacheWriter::open(place.path, place.shape, place.deadline_s);
-    if (!writer || (mapped = map(place, true))) return writer;
+    if (!writer) return writer;
+    mapped = map(place, true);
+    if (mapped) return writer;
   }
   throw CacheError(
       fmt::format("{}: cannot be mapped into memory, name a folder on another disk in cache.folder",

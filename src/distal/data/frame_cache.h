@@ -25,8 +25,8 @@ namespace distal {
 class OptionVisitor;
 
 struct CacheOptions {
-  std::string folder = "";  // empty: ~/.cache/distal/frames (XDG_CACHE_HOME)
-  double gigabytes = 8;     // byte cap, 1e9 bytes each
+  std::string folder;    // empty: ~/.cache/distal/frames (XDG_CACHE_HOME)
+  double gigabytes = 8;  // byte cap, 1e9 bytes each
   void visit(OptionVisitor& v) const;
   bool operator==(const CacheOptions&) const = default;
   std::string resolved_folder() const;  // `folder`, or the default
@@ -36,7 +36,7 @@ struct CacheOptions {
 class FrameCache {
  public:
   /// Creates the folder. Throws CacheError.
-  explicit FrameCache(CacheOptions options);
+  explicit FrameCache(const CacheOptions& options);
   ~FrameCache();
   /// The frames `indices`, in this order. On a miss, one pass over the video of at most
   /// `deadline_s` also decodes the frames `also`, and stores all of them. Failures of this pass are

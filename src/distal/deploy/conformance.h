@@ -21,6 +21,7 @@
 #include "distal/base/progress.h"
 #include "distal/base/random.h"
 #include "distal/base/testing.h"
+#include "distal/data/augment.h"
 #include "distal/deploy/export.h"
 #include "distal/deploy/model_file.h"
 #include "distal/infer/freeze.h"
@@ -80,8 +81,9 @@ class EveryExportTarget : public ::testing::TestWithParam<std::string> {
 
   bool readable() const { return target_->reader().present; }
 
-  void export_from(const std::string& model) const {
+  void export_from(const std::string& model, bool frames = true) const {
     ExportOptions options;
+    options.frames = frames;
     options.model = model;
     options.out = out_;
     ConsoleProgress progress(ConsoleProgress::Mode::quiet);
@@ -159,11 +161,44 @@ TEST_P(EveryExportTarget, AnswersLikeTheNetworkItWasMadeFrom) {
   expect_answers_of(model_);
 }
 
+TEST_P(EveryExportTarget, AnswersLikeTheNetworkWhereItTakesClips) {
+  if (!readable()) GTEST_SKIP() << "nothing here reads it";
+  export_from(model_, /*frames=*/false);
+  expect_answers_of(model_);
+}
+
+TEST_P(EveryExportTarget, MakesClipsOfFramesOfAnySize) {
+  if (!readable() || !target_->holds_graph()) GTEST_SKIP() << "nothing here reads it";
+  export_from(model_);
+  const torch::NoGradGuard no_grad;
+  const SavedModel saved = load_model(model_);
+  const int64_t side = export_suite::small_input().cached_short_side_px();
+  for (const auto& [height, width] : {std::pair{side, side}, {side, side + 13}, {side + 8, side}}) {
+    const torch::Tensor frames = at::randint(
+        0, 256, {1, 4, height, width, 3}, at::make_generator<at::CPUGeneratorImpl>(1), at::kByte);
+    const torch::Tensor found = target_->probabilities(out_, frames);
+    if (!found.defined()) GTEST_SKIP() << "nothing here runs the whole of it";
+    const torch::Tensor clip = centre(frames[0], export_suite::small_input().size_px).unsqueeze(0);
+    const torch::Tensor expected = at::softmax(saved.net->forward(clip).logits, 1);
+    EXPECT_LE((found - expected).abs().max().item<double>(), 1e-4) << height << "x" << width;
+  }
+  // Smooth pictures four times as large say nearly the same.
+  const torch::Tensor small = (at::linspace(0, 1, side * side).view({1, 1, side, side, 1}) * 200)
+                                  .expand({1, 4, side, side, 3})
+                                  .to(at::kByte);
+  const torch::Tensor large = small.repeat_interleave(4, 2).repeat_interleave(4, 3);
+  EXPECT_LE((target_->probabilities(out_, large) - target_->probabilities(out_, small))
+                .abs()
+                .max()
+                .item<double>(),
+            5e-3);
+}
+
 TEST_P(EveryExportTarget, KeepsTheDescriptionAndAnEngineForIt) {
   if (!readable()) GTEST_SKIP() << "nothing here reads it";
   export_from(model_);
   const OpenedModel opened = open_model(out_);
-  EXPECT_EQ(opened.saved.side_json, load_model(model_).side_json);
+  EXPECT_EQ(opened.saved.input_yaml, load_model(model_).input_yaml);
   EXPECT_THAT(opened.saved.classes, ::testing::ElementsAre("a", "b", "c"));
   EXPECT_EQ(clip_sizes(opened.input), clip_sizes(export_suite::small_input()));
   const torch::Tensor clips = export_suite::noise(1, 6);
@@ -177,6 +212,10 @@ TEST_P(EveryExportTarget, WritesTheFilesItNamesAndNoOthers) {
   std::set<std::string> expected = {
       std::filesystem::path(target_->description_of(out_)).filename().string()};
   for (const std::string& ending : target_->endings()) expected.insert("m" + ending);
+  if (target_->holds_graph()) {
+    expected.insert({std::filesystem::path(out_ + ".py").filename().string(),
+                     std::filesystem::path(out_ + ".md").filename().string()});
+  }
   EXPECT_EQ(export_suite::names_in(folder_ / "out"), expected);
 }
 

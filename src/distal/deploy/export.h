@@ -28,7 +28,10 @@ struct ExportOptions {
   std::string out;                  // the file to write
   TargetChoice target;              // none: what the ending of `out` says
   std::optional<Int8Options> int8;  // absent: float32
-  std::string sample;               // prefix of _clips.npy and _logits.npy; empty: none
+  bool frames = true;  // frames enter and probabilities leave (deploy/frame_input.h); else clips
+                       // and logits
+  std::string sample;  // prefix of _frames.npy and _probabilities.npy, or of _clips.npy and
+                       // _logits.npy; empty: none
 };
 
 /// What quantise() found (infer/quantise.h).
@@ -47,13 +50,15 @@ struct Int8Report {
 /// The written file beside the network.
 struct ReadBack {
   FileReader reader;
-  double error = 0;   // relative, of the logits
-  int64_t clips = 0;  // compared on
+  double error = 0;              // relative, of the logits
+  int64_t clips = 0;             // compared on
+  std::optional<double> change;  // largest of a probability, from frames on; absent: not compared
 };
 
 struct ExportReport {
   std::string path;
-  std::vector<int64_t> clip;  // [3, T, H, W] that the graph takes; empty for weights
+  std::vector<int64_t> clip;  // [3, T, H, W] of the network's clips; empty for weights
+  bool takes_frames = false;  // the graph takes frames
   bool any_batch = true;      // the graph takes any number of clips
   std::optional<Int8Report> int8;
   std::optional<ReadBack> read_back;  // absent: weights, or the reader is not there
@@ -66,11 +71,13 @@ TargetChoice target_for(const std::string& out);
 /// hold, a list beside videos, or neither.
 void require_consistent(const ExportOptions& options);
 
-/// Writes the files of the target and the description beside them. What stood there is replaced in
-/// the end, and stays where this throws. Draws no random number of the program. Throws UsageError
-/// as require_consistent does, and for accuracy_loss without a list; Error: a missing folder, a
-/// model that cannot be loaded or frozen, no video that can be read, a bound of int8 that cannot be
-/// met, a file that answers unlike the network; Interrupted.
+/// Writes the files of the target and the description beside them; beside a graph NAME also the
+/// model card NAME.md and the program NAME.py (deploy/export_description.h). The graph's metadata
+/// hold the description. What stood there is replaced in the end, and stays where this throws.
+/// Draws no random number of the program. Throws UsageError as require_consistent does, and for
+/// accuracy_loss without a list; Error: a missing folder, a model that cannot be loaded or frozen,
+/// no video that can be read, a bound of int8 that cannot be met, a file that answers unlike the
+/// network; Interrupted.
 ExportReport export_model(const ExportOptions& options, Progress& progress);
 
 }  // namespace distal

@@ -18,6 +18,10 @@ void ExportTarget::write_weights(const SavedModel&, const std::string&) const {
   expect(false, "a target that holds weights writes them");
 }
 
+torch::Tensor ExportTarget::probabilities(const std::string&, const torch::Tensor&) const {
+  return {};
+}
+
 FileReader openvino_reader() { return {"openvino", "OpenVINO", openvino_present()}; }
 
 std::unique_ptr<Engine> open_with_openvino(const std::string& path, const OpenOptions& options) {

@@ -62,10 +62,13 @@ class ExportTarget {
   virtual void write_weights(const SavedModel& saved, const std::string& path) const;
 
   virtual FileReader reader() const = 0;
-  /// The engine of a file that was written. Throws Error: the reader is absent, or cannot read the
-  /// file.
+  /// The engine of a file that was written; it takes clips, whatever the file takes. Throws Error:
+  /// the reader is absent, or cannot read the file.
   virtual std::unique_ptr<Engine> open(const std::string& path,
                                        const OpenOptions& options) const = 0;
+  /// float32 [N, K]: what a file that takes frames says of frames uint8 [N, T, H, W, 3]. Undefined:
+  /// nothing here runs the whole of it. Throws Error as open() does.
+  virtual torch::Tensor probabilities(const std::string& path, const torch::Tensor& frames) const;
   /// |logits of the file - logits of the network| <= tolerance() * |logits of the network|, as
   /// 2-norms over a few clips, where nothing is in eight bits. What differs by more is refused.
   virtual double tolerance() const { return 1e-3; }

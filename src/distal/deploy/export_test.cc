@@ -4,9 +4,13 @@
 
 #include <ATen/Parallel.h>
 
+#include <nlohmann/json.hpp>
+
+#include "distal/base/json.h"
 #include "distal/base/npy.h"
 #include "distal/deploy/conformance.h"
 #include "distal/models/model.h"
+#include "distal/models/network_testing.h"
 
 namespace distal {
 namespace {
@@ -111,6 +115,9 @@ class ExportToLoud : public ::testing::Test {
   ExportOptions options_;
 };
 
+const std::set<std::string> kAllFiles = {"m.loud", "m.more", "m.loud.json", "m.loud.md",
+                                         "m.loud.py"};
+
 const Entry<ExportTarget> ExportToLoud::kLoud = entry<ExportTarget, Loud>("loud", "-");
 
 TEST_F(ExportToLoud, ReadsBackWhatItWroteAndSaysHowFarItIsOff) {
@@ -124,10 +131,14 @@ TEST_F(ExportToLoud, ReadsBackWhatItWroteAndSaysHowFarItIsOff) {
   EXPECT_EQ(report.clip, clip_sizes(small_input()));
   EXPECT_FALSE(report.any_batch);
   EXPECT_FALSE(report.int8.has_value());
-  const std::string description = load_model(model_).side_json;
-  EXPECT_EQ(read_file(options_.out), description) << "the graph carries the description";
-  EXPECT_EQ(read_file(options_.out + ".json"), description);
-  EXPECT_EQ(names_in(folder_ / "out"), (std::set<std::string>{"m.loud", "m.more", "m.loud.json"}));
+  auto beside = parse_json(read_file(options_.out + ".json"), "beside");
+  EXPECT_EQ(beside["export"]["read_back"]["by"], "Loud");
+  beside["export"].erase("read_back");
+  EXPECT_EQ(parse_json(read_file(options_.out), "inside"), beside)
+      << "the graph carries the description, as far as it is known before it is read back";
+  const auto ours = parse_json(load_model(model_).side_json, "model");
+  for (const char* name : {"model", "classes", "input"}) EXPECT_EQ(beside[name], ours[name]);
+  EXPECT_EQ(names_in(folder_ / "out"), kAllFiles);
 }
 
 TEST_F(ExportToLoud, LeavesTheOldFilesWhereTheNewOnesAnswerOtherwise) {
@@ -153,11 +164,33 @@ TEST_F(ExportToLoud, IsNotReadBackWhereItsReaderIsAbsent) {
 
 TEST_F(ExportToLoud, WritesClipsAndTheAnswersOfTheNetworkBesideIt) {
   options_.sample = folder_ / "s";
+  options_.frames = false;
   run();
   const torch::Tensor clips = map_npy(folder_ / "s_clips.npy");
   EXPECT_EQ(clips.sizes(), (std::vector<int64_t>{4, 3, 4, 32, 32}));
   const torch::NoGradGuard no_grad;
   EXPECT_TRUE(at::equal(map_npy(folder_ / "s_logits.npy"), Loud::net->forward(clips).logits));
+}
+
+TEST_F(ExportToLoud, WritesFramesAndTheProbabilitiesOfTheNetworkBesideIt) {
+  options_.sample = folder_ / "s";
+  run();
+  const torch::Tensor frames = map_npy(folder_ / "s_frames.npy");
+  EXPECT_EQ(frames.sizes(), (std::vector<int64_t>{4, 4, 37, 49, 3}));
+  EXPECT_EQ(frames.scalar_type(), at::kByte);
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor logits = Loud::net->forward(centre(frames[3], 32).unsqueeze(0)).logits;
+  EXPECT_TRUE(at::allclose(map_npy(folder_ / "s_probabilities.npy")[3], at::softmax(logits, 1)[0]));
+}
+
+TEST_F(ExportToLoud, SaysInItsCardWhatIsUnknown) {
+  run();
+  const std::string card = read_file(options_.out + ".md");
+  EXPECT_THAT(card, AllOf(HasSubstr("# m.loud\n"), HasSubstr("Classes: a, b, c."),
+                          HasSubstr("Initial weights: unknown, licence unknown."),
+                          HasSubstr("Unknown: the model does not say what it learned from."),
+                          HasSubstr("| sampling | formula | first + floor((2 i + 1) n / (2 T))")));
+  EXPECT_THAT(read_file(options_.out + ".py"), HasSubstr("def chosen("));
 }
 
 TEST_F(ExportToLoud, ItsOptionsAreReadAndOthersRefused) {
@@ -206,6 +239,93 @@ TEST(EitherOf, JoinsWords) {
   EXPECT_EQ(either_of({"a"}), "a");
   EXPECT_EQ(either_of({"a", "b"}), "a or b");
   EXPECT_EQ(either_of({"a", "b", "c"}), "a, b or c");
+}
+
+// A model whose backbone is a network of others with another normalisation, in another folder.
+std::string save_on_network(const TemporaryFolder& folder, const std::string& network,
+                            const std::string& head) {
+  ModelOptions options;
+  read_options(
+      options,
+      fmt::format("{{name: network, network: {{file: {}, mean: [0.4, 0.5, 0.6], std: [0.2, "
+                  "0.3, 0.4], channels: bgr}}, {}}}",
+                  network, head),
+      "test");
+  const Model net = options.build(3, Random(1));
+  save_model(folder / "on.safetensors", *net,
+             side_json(options, {"a", "b", "c"}, resolved(small_input())));
+  return folder / "on.safetensors";
+}
+
+TEST(Export, HoldsANetworkOfOthersAndItsHead) {
+  if (!openvino_present()) GTEST_SKIP() << "nothing here reads it";
+  const TemporaryFolder folder;
+  ConsoleProgress progress(ConsoleProgress::Mode::quiet);
+  for (const bool maps : {false, true}) {
+    SmallNetwork(7).write(folder / "small.onnx", 32, maps, maps ? 13 : 17);
+    for (const char* head : {"head: linear", "head: mlp, hidden: 5"}) {
+      ExportOptions options;
+      options.model = save_on_network(folder, folder / "small.onnx", head);
+      const SavedModel saved = load_model(options.model);
+      for (const char* name : {"m.onnx", "m.xml"}) {
+        options.out = folder / name;
+        const ExportReport report = export_model(options, progress);
+        ASSERT_TRUE(report.read_back.has_value());
+        EXPECT_LT(report.read_back->error, 1e-4) << name << " " << head;
+        const torch::NoGradGuard no_grad;
+        const auto clips = noise(2, 9);
+        const Output ours = saved.net->forward(clips);
+        const Output theirs =
+            engine_of(open_model(options.out), "", "auto", 2, 2, nullptr)->run(clips);
+        EXPECT_LT(relative_error(theirs.logits, ours.logits), 1e-4) << name << " " << head;
+        EXPECT_LT(relative_error(theirs.embedding, ours.embedding), 1e-4);
+      }
+    }
+  }
+}
+
+// A network of clips, one of ours in OpenVINO's format, with two outputs.
+TEST(Export, HoldsANetworkInOpenvinosFormatAndItsHeadInThatFormatAlone) {
+  if (!openvino_present()) GTEST_SKIP() << "nothing here reads it";
+  const TemporaryFolder folder;
+  ConsoleProgress progress(ConsoleProgress::Mode::quiet);
+  const SavedModel inner = load_model(save_small_model(folder / "inner.safetensors", 1));
+  save_openvino(freeze(*inner.net, clip_sizes(small_input())), folder / "inner.xml");
+  ModelOptions made;
+  read_options(made,
+               fmt::format("{{name: network, network: {{file: {}, mean: [0, 0, 0], std: [1, 1, 1], "
+                           "range: signed, output: embedding}}}}",
+                           folder / "inner.xml"),
+               "test");
+  save_model(folder / "on.safetensors", *made.build(3, Random(1)),
+             side_json(made, {"a", "b", "c"}, resolved(small_input())));
+  ExportOptions options;
+  options.model = folder / "on.safetensors";
+  options.out = folder / "m.xml";
+  const ExportReport report = export_model(options, progress);
+  EXPECT_LT(report.read_back.value().error, 1e-4);
+  const torch::NoGradGuard no_grad;
+  const auto clips = noise(2, 9);
+  const Output theirs = engine_of(open_model(options.out), "", "auto", 2, 2, nullptr)->run(clips);
+  EXPECT_LT(relative_error(theirs.embedding, inner.net->forward(clips).embedding), 1e-4);
+  options.out = folder / "m.onnx";
+  EXPECT_THAT(error_of([&] { export_model(options, progress); }),
+              AllOf(HasSubstr("inner.xml"), HasSubstr("export to FILE.xml or .safetensors")));
+}
+
+TEST(Export, OfANetworkOfOthersRefusesEightBits) {
+  if (!openvino_present()) GTEST_SKIP() << "nothing here reads it";
+  const TemporaryFolder folder;
+  SmallNetwork(7).write(folder / "small.onnx", 32);
+  ConsoleProgress progress(ConsoleProgress::Mode::quiet);
+  ExportOptions options;
+  options.model = save_on_network(folder, folder / "small.onnx", "head: linear");
+  options.out = folder / "m.onnx";
+  options.int8.emplace();
+  options.int8->videos = {"absent.mp4"};
+  EXPECT_THAT(error_of([&] { export_model(options, progress); }),
+              HasSubstr("the backbone of this model is a network of others"));
+  EXPECT_FALSE(std::filesystem::exists(options.out));
 }
 
 }  // namespace

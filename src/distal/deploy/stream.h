@@ -12,6 +12,8 @@
 #include "distal/infer/engine.h"
 #include "distal/models/frame_net.h"
 #include "distal/models/online_eco.h"
+#include "distal/video/decoder.h"
+#include "distal/video/live.h"
 
 namespace distal {
 
@@ -23,6 +25,8 @@ class StreamSampling {
  public:
   StreamSampling(const SamplingOptions& sampling, double rate);
   bool takes(double time_s);  // of the next frame
+  /// How many frames of a source of `source_rate` count, per second; 0 where nobody knows.
+  double counted(double source_rate) const;
 
  private:
   int64_t stride_;
@@ -39,6 +43,12 @@ class StreamScorer {
   /// One more frame, uint8 [H, W, 3], its short side input.cached_short_side_px(); all of one size.
   /// The logits, float32 [K], where it brings an answer.
   virtual std::optional<torch::Tensor> add(const torch::Tensor& frame) = 0;
+  /// What comes next does not join on to what came: the answers to come hold nothing of it.
+  virtual void restart() = 0;
+  virtual int64_t frames_per_answer() const = 0;
+  /// How many frames an answer looks back upon. EcoStream averages answers too: of what it saw
+  /// before these frames 1/32 is left.
+  virtual int64_t looks_back() const = 0;
 };
 
 /// ECO's rule for the clips of any engine. A network that takes another number of frames than ECO's
@@ -48,6 +58,9 @@ class EcoStream final : public StreamScorer {
   /// `engine` outlives this.
   EcoStream(Engine& engine, const InputOptions& input) : engine_(engine), input_(input) {}
   std::optional<torch::Tensor> add(const torch::Tensor& frame) override;
+  void restart() override;
+  int64_t frames_per_answer() const override { return OnlineEco::kSlotFrames; }
+  int64_t looks_back() const override { return OnlineEco::kSlots * OnlineEco::kSlotFrames; }
   int64_t kept() const {
     return std::ssize(frames_);
   }  // frames in memory, at most OnlineEco::kSlots * kSlotFrames
@@ -70,6 +83,9 @@ class TsmStream final : public StreamScorer {
   /// `net` is in evaluation mode and outlives this. Throws std::logic_error: not net.online().
   TsmStream(FrameNet& net, const InputOptions& input) : net_(net), input_(input) {}
   std::optional<torch::Tensor> add(const torch::Tensor& frame) override;
+  void restart() override;
+  int64_t frames_per_answer() const override { return 1; }
+  int64_t looks_back() const override { return input_.sampling.frames; }
 
  private:
   FrameNet& net_;
@@ -78,10 +94,61 @@ class TsmStream final : public StreamScorer {
   std::deque<torch::Tensor> features_;  // [1, D] each
 };
 
-/// Reads a video from its first frame to its last and calls `answer` with the time of the newest
-/// frame, s, and its answer. In memory are the frames a StreamScorer keeps and the index of the
-/// file (some tens of bytes a frame). How many frames counted. Throws Error as Decoder does
-/// (input.deadline_s is for each frame), Interrupted.
+/// The frames of a stream that count (StreamSampling), at the size that a StreamScorer takes, one
+/// after another. One thread.
+class FrameSource {
+ public:
+  virtual ~FrameSource() = default;
+  /// Nothing: the end. Throws Error, Interrupted.
+  virtual std::optional<StreamItem> next() = 0;
+};
+
+/// Of a file, from its first frame to its last. In memory is the index of the file, some tens of
+/// bytes a frame.
+class FileFrames final : public FrameSource {
+ public:
+  /// Throws Error as Decoder does; input.deadline_s is for each frame.
+  FileFrames(VideoInfo info, const InputOptions& input, double rate);
+  std::optional<StreamItem> next() override;
+
+ private:
+  VideoInfo info_;
+  InputOptions input_;
+  StreamSampling sampling_;
+  Decoder decoder_;
+  int64_t index_ = 0;  // of the next frame
+};
+
+/// Of a pipe, a server or a camera.
+class LiveFrames final : public FrameSource {
+ public:
+  /// `options.short_side_px` is replaced. Throws Error as LiveReader does.
+  LiveFrames(const LiveSource& source, LiveOptions options, const InputOptions& input, double rate);
+  std::optional<StreamItem> next() override { return reader_.next(); }
+  const LiveReader& reader() const { return reader_; }
+
+ private:
+  std::shared_ptr<StreamSampling> sampling_;  // of the reader's thread
+  LiveReader reader_;
+};
+
+/// What a stream brings.
+class StreamListener {
+ public:
+  virtual ~StreamListener() = default;
+  /// The first frame, and the first frame after a loss.
+  virtual void begins(double /*time_s*/) {}
+  /// An answer with the newest frame's time: logits, float32 [K].
+  virtual void answer(double time_s, const torch::Tensor& logits) = 0;
+  /// What comes next does not join on to what came. `time_s`: the last frame that came.
+  virtual void lost(double /*time_s*/, const std::string& /*why*/) {}
+};
+
+/// Gives each frame to `scorer`, and what it says to `listener`. How many frames came. In memory
+/// are the frames that a StreamScorer and a FrameSource keep. Throws as FrameSource::next does.
+int64_t score_stream(FrameSource& frames, StreamScorer& scorer, StreamListener& listener);
+
+/// The same of a file, for answers alone.
 int64_t score_stream(const VideoInfo& info, StreamScorer& scorer, const InputOptions& input,
                      double rate,
                      const std::function<void(double time_s, const torch::Tensor& logits)>& answer);

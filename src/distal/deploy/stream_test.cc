@@ -1,5 +1,7 @@
 #include "distal/deploy/stream.h"
 
+#include <fmt/format.h>
+
 #include "distal/base/choice.h"
 #include "distal/base/random.h"
 #include "distal/data/batches.h"
@@ -134,6 +136,58 @@ TEST(EcoStream, SmoothsItsAnswers) {
   EXPECT_FLOAT_EQ(slot(255), -0.5f);
 }
 
+TEST(EcoStream, RestartedAnswersAsIfNothingHadBeen) {
+  Watched fresh(input_of(4));
+  Watched used(input_of(4));
+  for (int64_t i = 0; i < 40; ++i) used.scorer.add(grey(7 * i % 250));
+  used.scorer.restart();
+  EXPECT_EQ(used.scorer.kept(), 0);
+  for (int64_t i = 0; i < 48; ++i) {
+    const auto a = fresh.scorer.add(grey(5 * i));
+    const auto b = used.scorer.add(grey(5 * i));
+    ASSERT_EQ(a.has_value(), b.has_value()) << i;
+    EXPECT_TRUE(!a || a->equal(*b)) << i;
+  }
+}
+
+// 40 frames, a loss, 40 frames: two answers each, none from frames on both sides.
+TEST(ScoreStream, NoAnswerJoinsWhatALossParts) {
+  struct Frames final : FrameSource {
+    std::optional<StreamItem> next() override {
+      if (at == 81) return std::nullopt;
+      const int64_t i = at++;
+      if (i == 40) return StreamItem{1.6, {}, "cut"};
+      return StreamItem{0.04 * static_cast<double>(i), grey(i < 40 ? 0 : 200), ""};
+    }
+    int64_t at = 0;
+  } frames;
+  struct Heard final : StreamListener {
+    void begins(double time_s) override { words.push_back(fmt::format("begins {:.2f}", time_s)); }
+    void answer(double time_s, const torch::Tensor&) override {
+      words.push_back(fmt::format("answer {:.2f}", time_s));
+    }
+    void lost(double time_s, const std::string& why) override {
+      words.push_back(fmt::format("lost {:.2f} {}", time_s, why));
+    }
+    std::vector<std::string> words;
+  } heard;
+  Watched watched(input_of(4));
+  EXPECT_EQ(score_stream(frames, watched.scorer, heard), 80);
+  EXPECT_THAT(heard.words, ElementsAre("begins 0.00", "answer 0.60", "answer 1.24", "lost 1.60 cut",
+                                       "begins 1.64", "answer 2.24", "answer 2.88"));
+  for (const auto& clip : watched.net->seen)
+    EXPECT_THAT(values(clip), ::testing::Each(values(clip)[0]));
+}
+
+TEST(StreamSampling, KnowsHowManyFramesCount) {
+  const auto dense = input_of(8, "dense", 2).sampling;
+  EXPECT_EQ(StreamSampling(dense, 0).counted(25), 12.5);
+  EXPECT_EQ(StreamSampling(dense, 10).counted(25), 5);
+  EXPECT_EQ(StreamSampling(dense, 50).counted(25), 12.5) << "what is not there cannot count";
+  EXPECT_EQ(StreamSampling(dense, 10).counted(0), 5) << "perhaps";
+  EXPECT_EQ(StreamSampling(dense, 0).counted(0), 0) << "nobody knows";
+}
+
 std::vector<int64_t> taken(StreamSampling sampling, int64_t frames, double rate) {
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < frames; ++i) {
@@ -246,6 +300,18 @@ TEST(TsmStream, AnswersEachFrameAndAfterAClipAsTheClip) {
   EXPECT_LT(error(answers[0], net->forward(clip.slice(2, 0, 1)).logits[0]), 1e-5);
   EXPECT_GT(error(answers[3], net->forward(clip.flip(2)).logits[0]), 1e-3)
       << "frames pass something on";
+}
+
+TEST(TsmStream, RestartedAnswersAsIfNothingHadBeen) {
+  const auto net = std::dynamic_pointer_cast<FrameNet>(
+      make<Backbone>("tsm", "base: resnet18, width: 0.25, online: true")->build(3, Random(1)));
+  net->eval();
+  TsmStream fresh(*net, input_of(4));
+  TsmStream used(*net, input_of(4));
+  for (const int64_t value : {0, 200, 90}) used.add(grey(value));
+  used.restart();
+  for (const int64_t value : {30, 60})
+    EXPECT_TRUE(fresh.add(grey(value))->equal(*used.add(grey(value))));
 }
 
 TEST(TsmStream, ForgetsAllButTheLastFramesOfAClip) {

@@ -72,10 +72,14 @@ std::string newest_pool_map(const std::string& folder) {
   return newest;
 }
 
-PoolMap read_pool_map(const std::string& path) {
+namespace {
+
+constexpr int kMostReads = 10;
+
+PoolMap map_from(const std::string& text, const std::string& path) {
   PoolMap map;
   std::string array;
-  const nlohmann::json json = parse_json(read_file(path, kMostBytes), path);
+  const nlohmann::json json = parse_json(text, path);
   try {
     map.arm = json.at("arm");
     map.seed = json.at("seed");
@@ -94,6 +98,23 @@ PoolMap read_pool_map(const std::string& path) {
          path);
   }
   return map;
+}
+
+}  // namespace
+
+// The next round may remove the array between the reading of the two files: then the first one is
+// another by now.
+PoolMap read_pool_map(const std::string& path) {
+  for (int reads = 1;; ++reads) {
+    const std::string text = read_file(path, kMostBytes);
+    try {
+      return map_from(text, path);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error&) {
+      if (reads == kMostReads || read_file(path, kMostBytes) == text) throw;
+    }
+  }
 }
 
 }  // namespace distal

@@ -1,9 +1,12 @@
 #include "distal/evaluation/pool_map.h"
 
+#include <atomic>
 #include <limits>
+#include <thread>
 
 #include <gmock/gmock.h>
 
+#include "distal/base/error.h"
 #include "distal/base/files.h"
 #include "distal/base/testing.h"
 
@@ -44,6 +47,27 @@ TEST(PoolMap, ComesBackAsItWasWritten) {
   for (const auto& entry : std::filesystem::directory_iterator(folder / "", absent))
     files += entry.is_regular_file() ? 1 : 0;
   EXPECT_EQ(files, 2) << "the array of the round before is gone";
+}
+
+TEST(PoolMap, IsReadWhileTheNextOneIsWritten) {
+  const TemporaryFolder folder;
+  write_pool_map(folder / "", small_map(0));
+  const std::string path = newest_pool_map(folder / "");
+  std::atomic<bool> written = false;
+  std::thread writer([&] {
+    for (int64_t round = 1; round <= 100; ++round) write_pool_map(folder / "", small_map(round));
+    written = true;
+  });
+  std::string failure;
+  while (!written && failure.empty()) {
+    try {
+      read_pool_map(path);
+    } catch (const Error& error) {
+      failure = error.what();
+    }
+  }
+  writer.join();
+  EXPECT_EQ(failure, "");
 }
 
 TEST(PoolMap, WhatIsNoneIsRefused) {

@@ -12,6 +12,7 @@
 #include "distal/base/error.h"
 #include "distal/base/interrupted.h"
 #include "distal/base/random.h"
+#include "distal/evaluation/quantile.h"
 
 namespace distal {
 namespace {
@@ -36,14 +37,6 @@ double trapezoids(const std::vector<double>& y, const std::function<double(size_
   double area = 0;
   for (size_t i = 0; i + 1 < y.size(); ++i) area += (y[i] + y[i + 1]) / 2 * step(i);
   return area;
-}
-
-// Linear between the sorted values, so that 0 is the least and 1 the greatest.
-double quantile(const std::vector<double>& sorted, double share) {
-  const double at = share * static_cast<double>(sorted.size() - 1);
-  const auto low = static_cast<size_t>(at);
-  const size_t high = std::min(low + 1, sorted.size() - 1);
-  return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
 }
 
 bool beats(const std::vector<std::vector<double>>& a, const std::vector<std::vector<double>>& b,
@@ -104,6 +97,13 @@ double student_t_two_sided_p(double t, double freedom) {
 double student_t_critical(double p, double freedom) {
   expect(freedom > 0 && p > 0 && p < 1, "student_t_critical: freedom > 0 and p in (0, 1)");
   return quantile(complement(StudentsT(freedom), p / 2));
+}
+
+double quantile(const std::vector<double>& sorted, double share) {
+  const double at = share * static_cast<double>(sorted.size() - 1);
+  const auto low = static_cast<size_t>(at);
+  const size_t high = std::min(low + 1, sorted.size() - 1);
+  return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
 }
 
 Summary95 summarise(const std::vector<double>& values) {

@@ -38,7 +38,7 @@ std::unique_ptr<Engine> libtorch_engine(Model net) {
 std::unique_ptr<Engine> quicker_engine(Model net, const std::vector<int64_t>& clip, int64_t clips,
                                        int64_t worth_freezing, std::string* note, int64_t at_once,
                                        const std::string& precision) {
-  if (clips < worth_freezing || !device_of(*net).is_cpu() || !openvino_present())
+  if (clips < worth_freezing || !device_of(*net).is_cpu() || net->network() || !openvino_present())
     return libtorch_engine(std::move(net));
   try {
     OpenvinoOptions options;

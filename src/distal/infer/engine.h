@@ -39,7 +39,8 @@ constexpr int64_t kWorthFreezing = 256;
 /// The faster engine for `clips` clips of size `clip`, [3, T, H, W]. It is OpenVINO from
 /// `worth_freezing` clips on, if OpenVINO is available and the network is on the CPU. Otherwise it
 /// is LibTorch. LibTorch also evaluates a network that cannot be frozen. `note` (may be null) then
-/// gets the reason. `at_once` is the number of clips in flight; 0: all. `precision`
+/// gets the reason. A network of others (Net::network) has an engine of its own, and LibTorch
+/// evaluates its head. `at_once` is the number of clips in flight; 0: all. `precision`
 /// (OpenvinoOptions) applies to OpenVINO. LibTorch computes in float32.
 std::unique_ptr<Engine> quicker_engine(Model net, const std::vector<int64_t>& clip, int64_t clips,
                                        int64_t worth_freezing, std::string* note,

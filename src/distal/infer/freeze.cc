@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <numeric>
+#include <set>
 
 #include <ATen/ATen.h>
 
@@ -359,11 +360,89 @@ OnnxModel Translation::run() {
   return std::move(model_);
 }
 
+// Calls nodes by the module they belong to, as viewers show them: the module of their parameter, or
+// else that of the node before. Tensors are called by their nodes, and constants without a name by
+// the node that reads them.
+class ModuleNames {
+ public:
+  ModuleNames(OnnxModel& model, const std::set<std::string>& parameters)
+      : model_(model), parameters_(parameters) {}
+
+  void give() {
+    for (OnnxNode& node : model_.nodes) name(node);
+    std::map<std::string, at::Tensor> constants;
+    for (const auto& [old, tensor] : model_.constants) constants[renamed(old)] = tensor;
+    model_.constants = std::move(constants);
+  }
+
+ private:
+  void name(OnnxNode& node) {
+    const std::string module = module_of(node);
+    node.name = alone(module.empty() ? node.type : module + "/" + node.type);
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      std::string& input = node.inputs[i];
+      const bool nameless = model_.constants.count(input) > 0 && parameter_of(input).empty();
+      if (nameless && !names_.count(input)) names_[input] = node.name + "/" + role(node.type, i);
+      input = renamed(input);
+    }
+    const bool leaves = node.output == "logits" || node.output == "embedding";
+    if (!leaves) names_[node.output] = node.name;
+    node.output = renamed(node.output);
+    modules_[node.output] = module;
+  }
+  std::string module_of(const OnnxNode& node) const {
+    for (const std::string& input : node.inputs) {
+      const std::string parameter = parameter_of(input);
+      const size_t point = parameter.rfind('.');
+      if (point != std::string::npos) return parameter.substr(0, point);
+    }
+    for (const std::string& input : node.inputs) {
+      const auto before = modules_.find(renamed(input));
+      if (before != modules_.end()) return before->second;
+    }
+    return "";
+  }
+  // The parameter that a constant is, or was folded from; empty: none.
+  std::string parameter_of(const std::string& constant) const {
+    const std::string plain = constant.substr(0, constant.find(".folded"));
+    return parameters_.count(plain) > 0 ? plain : "";
+  }
+  std::string alone(const std::string& name) {
+    const int64_t before = seen_[name]++;
+    return before == 0 ? name : fmt::format("{}_{}", name, before + 1);
+  }
+  std::string renamed(const std::string& old) const {
+    const auto found = names_.find(old);
+    return found == names_.end() ? old : found->second;
+  }
+  static std::string role(const std::string& type, size_t input) {
+    static const std::map<std::string, std::vector<std::string>> kRoles = {
+        {"Reshape", {"data", "shape"}},
+        {"Slice", {"data", "starts", "ends", "axes", "steps"}},
+        {"Pad", {"data", "pads", "value"}},
+        {"Clip", {"input", "min", "max"}}};
+    const auto roles = kRoles.find(type);
+    return roles == kRoles.end() ? fmt::format("input_{}", input) : roles->second[input];
+  }
+
+  OnnxModel& model_;
+  const std::set<std::string>& parameters_;
+  std::map<std::string, std::string> names_;    // of tensors, by what they were called
+  std::map<std::string, std::string> modules_;  // that made a tensor, by its new name
+  std::map<std::string, int64_t> seen_;
+};
+
 }  // namespace
 
 OnnxModel freeze(Net& net, const std::vector<int64_t>& clip) {
+  if (net.network())
+    fail("a model whose backbone is a network of others is no graph of distal's own; evaluate it "
+         "with --engine libtorch, or export it from the .safetensors");
   OnnxModel model = Translation(Trace(net, clip), net).run();
   fold_batch_norms(model);
+  std::set<std::string> parameters;
+  for (const auto& [name, tensor] : state(net)) parameters.insert(name);
+  ModuleNames(model, parameters).give();
   return model;
 }
 

@@ -16,8 +16,9 @@ class Net;
 
 /// The graph of `net` (on the processor) in evaluation mode for clips [3, T, H, W]. No other thread
 /// may use the net meanwhile; its mode and its parameters are left as they were. Weights are shared
-/// with the net where nothing was folded into them. Throws Error: a clip the net cannot take, or an
-/// operation without a counterpart, by its name.
+/// with the net where nothing was folded into them. Nodes are called by modules:
+/// `layer1.0.conv1/Conv`, and `layer1.0.conv1/Relu` behind it. Throws Error: a clip the net cannot
+/// take, or an operation without a counterpart, by its name.
 OnnxModel freeze(Net& net, const std::vector<int64_t>& clip);
 
 /// Folds each BatchNormalization whose input is a convolution that nothing else reads.

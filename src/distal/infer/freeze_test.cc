@@ -3,6 +3,8 @@
 
 #include "distal/infer/freeze.h"
 
+#include <set>
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
@@ -64,6 +66,35 @@ TEST_P(EveryFrozenBackbone, IsLeftAsItWas) {
   size_t i = 0;
   for (const auto& [name, tensor] : state(*net))
     EXPECT_TRUE(at::equal(tensor, before[i++])) << name;
+}
+
+TEST_P(EveryFrozenBackbone, CallsItsNodesByModules) {
+  const auto net = trained_net(GetParam().name, GetParam().options);
+  const OnnxModel model = freeze(*net, {3, 8, 40, 48});
+  std::set<std::string> names;
+  for (const OnnxNode& node : model.nodes) {
+    EXPECT_TRUE(names.insert(node.name).second) << node.name << " stands twice";
+    const bool leaves = node.output == "logits" || node.output == "embedding";
+    EXPECT_TRUE(leaves || node.output == node.name) << node.name << " makes " << node.output;
+  }
+  std::set<std::string> modules;
+  for (const auto& row : net->named_modules()) modules.insert(row.key());
+  for (const std::string& name : names) {
+    const size_t slash = name.rfind('/');
+    const bool alone = slash == std::string::npos;
+    EXPECT_TRUE(alone || modules.count(name.substr(0, slash)) > 0) << name;
+  }
+  for (const auto& [name, tensor] : model.constants)
+    EXPECT_NE(name.find_first_of("./"), std::string::npos) << name << " says whose it is";
+}
+
+TEST(Freeze, CallsTheLayersOfAResidualNetwork) {
+  const auto net = trained_net("resnet3d", "depth: 10, width: 4");
+  std::set<std::string> names;
+  for (const OnnxNode& node : freeze(*net, {3, 8, 40, 48}).nodes) names.insert(node.name);
+  for (const char* name : {"conv1/Conv", "conv1/Relu", "layer1.0.conv1/Conv", "layer2.0.conv2/Add",
+                           "layer2.0.downsample.0/Conv", "fc/Gemm"})
+    EXPECT_EQ(names.count(name), 1) << name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Backbones, EveryFrozenBackbone, ::testing::ValuesIn(small_backbones()),

@@ -29,8 +29,29 @@ ov::Core& core() {
   return core;
 }
 
+// Puts the network of an .xml file into its place in `ours`.
+std::shared_ptr<ov::Model> with_part(const std::shared_ptr<ov::Model>& ours,
+                                     const OnnxModel& model) {
+  const auto place = std::find_if(model.nodes.begin(), model.nodes.end(),
+                                  [](const OnnxNode& node) { return node.type == kOnnxPart; });
+  const auto theirs = core().read_model(model.part_xml);
+  const auto value_of = [](const ov::Output<ov::Node>& result) {
+    return result.get_node()->input_value(0);
+  };
+  const auto wanted = ours->output(place->inputs[0]);
+  const auto given = ours->input(place->output);
+  theirs->input().replace(value_of(wanted));
+  given.get_node_shared_ptr()->output(0).replace(value_of(theirs->output(model.part_xml_output)));
+  ov::ResultVector results = ours->get_results();
+  std::erase_if(results, [&](const auto& one) { return one.get() == wanted.get_node(); });
+  ov::ParameterVector parameters = ours->get_parameters();
+  std::erase_if(parameters, [&](const auto& one) { return one.get() == given.get_node(); });
+  return std::make_shared<ov::Model>(results, parameters);
+}
+
 std::shared_ptr<ov::Model> read(const OnnxModel& model) {
-  return core().read_model(model.serialised(), ov::Tensor());
+  const auto ours = core().read_model(model.serialised(), ov::Tensor());
+  return model.part_xml.empty() ? ours : with_part(ours, model);
 }
 
 constexpr const char* kNotCompiled =
@@ -143,6 +164,39 @@ std::string unlike_ours(const ov::Model& model) {
                      ours(model.input().get_partial_shape());
   if (clips && named.contains("logits") && named.contains("embedding")) return "";
   return fmt::format("takes {} and gives {}", fmt::join(takes, ", "), fmt::join(gives, ", "));
+}
+
+bool is_named(const ov::Output<ov::Node>& output, const char* name) {
+  return output.get_names().count(name) > 0;
+}
+
+// A model that takes frames, from its clips on; any other as it is.
+std::shared_ptr<ov::Model> entered_at_clips(const std::shared_ptr<ov::Model>& model) {
+  if (model->inputs().size() != 1 || model->input().get_element_type() != ov::element::u8)
+    return model;
+  for (const auto& node : model->get_ordered_ops()) {
+    for (ov::Output<ov::Node> output : node->outputs()) {
+      if (!is_named(output, "clips")) continue;
+      const auto clips = std::make_shared<ov::op::v0::Parameter>(output.get_element_type(),
+                                                                 output.get_partial_shape());
+      output.replace(clips->output(0));
+      ov::ResultVector results;
+      for (const auto& result : model->get_results()) {
+        const auto source = result->input_value(0);
+        if (is_named(source, "logits") || is_named(source, "embedding")) results.push_back(result);
+      }
+      return std::make_shared<ov::Model>(results, ov::ParameterVector{clips});
+    }
+  }
+  return model;
+}
+
+std::shared_ptr<ov::Model> model_in(const std::string& path) {
+  require_readable(path);
+  return guarded(fmt::format("{}: OpenVINO cannot read it; give the .onnx, or the .xml with its "
+                             ".bin, as distal export wrote it",
+                             path),
+                 [&] { return core().read_model(path); });
 }
 
 bool in_eight_bits(const ov::Model& model) {
@@ -285,14 +339,10 @@ std::unique_ptr<Engine> openvino_file_engine(const std::string& path,
                                              const OpenvinoOptions& options) {
   require_processor();
   require_precision(options);
-  require_readable(path);
-  const auto model = guarded(fmt::format("{}: OpenVINO cannot read it; give the .onnx, or the .xml "
-                                         "with its .bin, as distal export wrote it",
-                                         path),
-                             [&] { return core().read_model(path); });
+  const auto model = guarded(kNotCompiled, [&] { return entered_at_clips(model_in(path)); });
   if (const std::string is = unlike_ours(*model); !is.empty())
-    fail("{}: {}, where a model of distal takes f32 [N, 3, T, H, W] and gives logits, embedding; "
-         "give a file that distal export wrote",
+    fail("{}: {}, where a model of distal takes f32 [N, 3, T, H, W], or frames, and gives logits, "
+         "embedding; give a file that distal export wrote",
          path, is);
   const auto failure = fmt::format(
       "{}: OpenVINO reads it but cannot compile it for this processor, with precision {} on {} "
@@ -301,11 +351,37 @@ std::unique_ptr<Engine> openvino_file_engine(const std::string& path,
   return guarded(failure, [&] { return std::make_unique<OpenvinoEngine>(model, options); });
 }
 
+at::Tensor openvino_probabilities(const std::string& path, const at::Tensor& frames) {
+  require_processor();
+  expect(frames.dim() == 5 && frames.scalar_type() == at::kByte,
+         "frames are uint8 [N, T, H, W, 3]");
+  const auto model = model_in(path);
+  if (model->inputs().size() != 1 || model->input().get_element_type() != ov::element::u8)
+    fail("{}: takes clips, and not frames; export it again", path);
+  const at::Tensor whole = frames.contiguous();
+  const ov::Shape shape(whole.sizes().begin(), whole.sizes().end());
+  return guarded(kNotEvaluated, [&] {
+    model->reshape(ov::PartialShape(shape));
+    auto request = core()
+                       .compile_model(model, "CPU", ov::hint::inference_precision(ov::element::f32),
+                                      ov::inference_num_threads(threads_of(0)))
+                       .create_infer_request();
+    request.set_input_tensor(
+        {ov::element::u8, shape, const_cast<uint8_t*>(whole.const_data_ptr<uint8_t>())});
+    request.infer();
+    return view_of(request.get_tensor("probabilities")).clone();
+  });
+}
+
 void save_openvino(const OnnxModel& model, const std::string& path_xml) {
   guarded(fmt::format("{}: OpenVINO cannot write it and the .bin beside it; check its folder and "
                       "the space on the disk",
                       path_xml),
-          [&] { ov::save_model(read(model), path_xml, /*compress_to_fp16=*/false); });
+          [&] {
+            const auto written = read(model);
+            for (const auto& [name, text] : model.metadata) written->set_rt_info(text, name);
+            ov::save_model(written, path_xml, /*compress_to_fp16=*/false);
+          });
 }
 
 std::function<void(const at::Tensor&, const SeeTensor&)> openvino_probe(
@@ -352,6 +428,7 @@ std::unique_ptr<Engine> openvino_engine(const OnnxModel&, const OpenvinoOptions&
 std::unique_ptr<Engine> openvino_file_engine(const std::string&, const OpenvinoOptions&) {
   absent();
 }
+torch::Tensor openvino_probabilities(const std::string&, const torch::Tensor&) { absent(); }
 void save_openvino(const OnnxModel&, const std::string&) { absent(); }
 std::function<void(const at::Tensor&, const SeeTensor&)> openvino_probe(
     const OnnxModel&, const std::vector<std::string>&, int64_t) {

@@ -31,12 +31,18 @@ struct OpenvinoOptions {
 /// Error: built without OpenVINO, a precision the processor lacks, a model OpenVINO refuses;
 /// submit: clips of another size than the model's; the answer's get: OpenVINO failed.
 std::unique_ptr<Engine> openvino_engine(const OnnxModel& model, const OpenvinoOptions& options);
-/// Of a file .onnx or .xml that distal exported. Throws Error as above, and where it cannot be
-/// read.
+/// Of a file .onnx or .xml that distal exported. One that takes frames is entered at its `clips`:
+/// the engine takes clips all the same. Throws Error as above, and where it cannot be read.
 std::unique_ptr<Engine> openvino_file_engine(const std::string& path,
                                              const OpenvinoOptions& options);
 
-/// OpenVINO's own pair of files, PATH.xml and PATH.bin beside it, in float32.
+/// float32 [N, K]: what a file that takes frames says of frames uint8 [N, T, H, W, 3], computed in
+/// float32 by the whole graph. Throws Error as openvino_file_engine does, and for a file that takes
+/// clips.
+torch::Tensor openvino_probabilities(const std::string& path, const torch::Tensor& frames);
+
+/// OpenVINO's own pair of files, PATH.xml and PATH.bin beside it, in float32. The metadata are in
+/// the section rt_info of the .xml.
 void save_openvino(const OnnxModel& model, const std::string& path_xml);
 
 /// Shows `see` every tensor named, [1, ...] in float32, for one clip [1, 3, T, H, W]: what

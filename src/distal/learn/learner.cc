@@ -1,9 +1,8 @@
 #include "distal/learn/learner.h"
 
-#include <algorithm>
-
 #include "distal/base/error.h"
 #include "distal/base/options.h"
+#include "distal/models/backbone.h"
 
 namespace distal {
 
@@ -17,10 +16,15 @@ void Learner::visit(OptionVisitor& v) const {
   if (probe && !backbone_frozen())
     throw UsageError(fmt::format(
         "{}: probe: true fits the head alone; add model.freeze: [backbone]", v.place()));
+  if (probe && !model.backbone->linear_head())
+    throw UsageError(fmt::format(
+        "{}: probe: true fits one linear layer, and model.head has a hidden one; set model.head: "
+        "probe, or leave probe out",
+        v.place()));
 }
 
-bool Learner::backbone_frozen() const {
-  return std::find(model.freeze.begin(), model.freeze.end(), "backbone") != model.freeze.end();
-}
+bool Learner::backbone_frozen() const { return model.backbone_frozen(); }
+
+bool Learner::fits_head() const { return probe || (model.backbone && model.backbone->probe()); }
 
 }  // namespace distal

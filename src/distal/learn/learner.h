@@ -24,6 +24,8 @@ struct Learner {
   bool operator==(const Learner&) const = default;
   bool backbone_frozen()
       const;  // each clip's features are then computed once, of the clip as it is
+  bool reads_frames() const { return model.feature_files() == nullptr; }
+  bool fits_head() const;  // `probe`, or the backbone's head is always a probe
 };
 
 }  // namespace distal

@@ -9,12 +9,14 @@
 #include "distal/data/augmentation.h"
 #include "distal/data/order.h"
 #include "distal/data/read_ahead.h"
+#include "distal/learn/feature_cache.h"
 #include "distal/learn/linear_probe.h"
 #include "distal/models/device.h"
 #include "distal/models/gate.h"
 #include "distal/models/model.h"
 #include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
+#include "distal/networks/network.h"
 #include "distal/train/kept.h"
 #include "distal/train/task_aware.h"
 #include "distal/train/taught.h"
@@ -40,6 +42,7 @@ class HeadOnly final : public Net {
 
 // What the frozen part of a net is, so that its features can be shared by heads and seeds.
 std::string frozen_fingerprint(const Net& net) {
+  if (const ForeignNetwork* network = net.network()) return network->id();
   Tensors frozen;
   for (const auto& [name, tensor] : state(net)) {
     if (!tensor.requires_grad()) frozen.emplace_back(name, tensor);
@@ -71,6 +74,8 @@ std::string training_fingerprint(const Net& fresh, const Learner& learner,
   Fingerprint print;
   print.add(learner).add(input).add(random());
   add_tensors(print, state(fresh));
+  if (const ForeignNetwork* network = fresh.network()) print.add(network->id());
+  if (const FeatureFiles* files = learner.model.feature_files()) print.add(content_id(*files));
   for (const Sample& sample : samples)
     print.add(sample.clip.key()).add(bytes_of(sample.target)).add(bytes_of(sample.teacher));
   if (teacher && is_taught(samples)) add_tensors(print, state(*teacher));
@@ -127,6 +132,19 @@ void NetworkTrainer::pretrain_on(ClipsOf pool, CacheOptions cache) {
   cache_ = std::move(cache);
 }
 
+void NetworkTrainer::embed(ClipsOf clips, std::string folder) {
+  const auto compute = [this](ForeignNetwork& network, ClipReader& reader, const ClipRefs& asked) {
+    return looked_up(network, reader, asked);
+  };
+  of_files_ = std::make_unique<Embedder>(reader_, clips_, folder, compute);
+  embedder_ = std::make_unique<Embedder>(reader_, std::move(clips), std::move(folder), compute);
+}
+
+Predictions NetworkTrainer::embeddings(const EmbeddingOptions& options, const ClipRefs& clips) {
+  expect(embedder_ != nullptr, "it was said which clips have embeddings");
+  return embedder_->embeddings(options, clips);
+}
+
 void NetworkTrainer::take_earlier(const std::string& finished) const {
   if (earlier_.empty() || std::filesystem::exists(finished)) return;
   if (const auto weights = weights_trained_as(earlier_, training_))
@@ -135,20 +153,28 @@ void NetworkTrainer::take_earlier(const std::string& finished) const {
 
 Model NetworkTrainer::untrained(const Learner& learner, Random random) {
   Learner fresh = learner;
-  const Model net = begin(fresh, random);
+  const Model net = begin(fresh, random, "untrained");
   net->eval();
   return net;
 }
 
-Model NetworkTrainer::begin(Learner& learner, Random random) {
+WatchSteps NetworkTrainer::watch_of(const std::string& what) const {
+  return watch_ ? watch_(what) : WatchSteps();
+}
+
+Model NetworkTrainer::begin(Learner& learner, Random random, const std::string& what) {
   const Model net = learner.model.build(labels_.outputs(), random.stream("weights"));
   net->to(device_for(learner.training.device, "training.device"));
   if (!learner.model.account.empty())
     note(fmt::format("Weights for {}: {}", learner.model.backbone.name, learner.model.account));
+  if (const NetworkOptions* network = learner.model.network()) {
+    if (const std::string warning = network_warning(network->file); !warning.empty()) note(warning);
+  }
   if (!learner.pretext) return net;
   expect(pool_ != nullptr, "there are clips to pre-train on");
-  Pretraining(reader_.options(), cache_, pool_(), folder_, progress_)
-      .start(*net, learner, labels_.outputs(), random.stream("pretext"));
+  Pretraining pretraining(reader_.options(), cache_, pool_(), folder_, progress_);
+  pretraining.watch(watch_of(what + " pre-training"));
+  pretraining.start(*net, learner, labels_.outputs(), random.stream("pretext"));
   return net;
 }
 
@@ -157,7 +183,7 @@ Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& l
                             const std::string& what, const Model& teacher) {
   Learner fitted = learner;
   fitted.training.steps = learner.training.steps_for(std::ssize(samples));
-  const Model net = begin(fitted, random);
+  const Model net = begin(fitted, random, what);
   const std::string warning =
       learner.backbone_frozen() ? "" : learner.augment.flip_warning(classes_);
   if (!warning.empty()) note(warning);
@@ -173,14 +199,16 @@ Model NetworkTrainer::train(const Learner& learner, const Choice<DistillLoss>& l
     return net;
   }
   const auto learned = objective(*net, fitted, loss, samples, random.stream("loss"), teacher);
-  const auto fit_what = learner.probe               ? &NetworkTrainer::fit_probe
+  const auto fit_what = learner.fits_head()         ? &NetworkTrainer::fit_probe
                         : learner.backbone_frozen() ? &NetworkTrainer::fit_head
                                                     : &NetworkTrainer::fit_clips;
-  if (!learner.probe && !learner.backbone_frozen()) read_all(fitted.training, samples);
+  if (!learner.backbone_frozen()) read_all(fitted.training, samples);
   progress_.begin(what, fitted.training.steps, "steps");
+  watching_ = watch_of(what);
   const FitReport report =
       (this->*fit_what)(*net, fitted, *learned, weighed(learner, samples), random, checkpoint);
   progress_.end();
+  watching_ = {};
   loss_fall_ = report.loss_fall;
   note("Trained in " + report.precision);
   save_checked(finished, state(*net));
@@ -267,14 +295,14 @@ FitReport NetworkTrainer::fit_clips(Net& net, const Learner& learner, Objective&
     aware = std::make_unique<TaskAware>(objective, *augment.family, net,
                                         random.stream("transform head"));
   return fit(net, training, aware ? *aware : objective, stream, random.stream("fit"), checkpoint,
-             progress_);
+             progress_, single_rank(), watching_);
 }
 
 // A clip counts by its truth, else by the teacher's word.
-FitReport NetworkTrainer::fit_probe(Net& net, const Learner&, Objective&,
+FitReport NetworkTrainer::fit_probe(Net& net, const Learner& learner, Objective&,
                                     const std::vector<Sample>& samples, Random,
                                     const std::string&) {
-  const Predictions read = features(net, refs_of(samples));
+  const Predictions read = features(net, learner, refs_of(samples));
   if (read.rows.size(0) == 0) fail("no labelled clip could be read; see the quarantined videos");
   std::vector<torch::Tensor> known, weights;
   for (int64_t i = 0; i < read.rows.size(0); ++i) {
@@ -292,7 +320,7 @@ FitReport NetworkTrainer::fit_probe(Net& net, const Learner&, Objective&,
 FitReport NetworkTrainer::fit_head(Net& net, const Learner& learner, Objective& objective,
                                    const std::vector<Sample>& all, Random random,
                                    const std::string& checkpoint) {
-  const Predictions known = features(net, refs_of(all));
+  const Predictions known = features(net, learner, refs_of(all));
   const int64_t readable = known.rows.size(0);
   if (readable == 0) fail("no labelled clip could be read; see the quarantined videos");
   std::vector<Sample> samples;
@@ -323,8 +351,8 @@ FitReport NetworkTrainer::fit_head(Net& net, const Learner& learner, Objective& 
       head.register_parameter(fmt::format("p{}", head.parameters().size()), item.value());
   }
   net.train();
-  const FitReport report =
-      fit(head, learner.training, objective, stream, random.stream("fit"), checkpoint, progress_);
+  const FitReport report = fit(head, learner.training, objective, stream, random.stream("fit"),
+                               checkpoint, progress_, single_rank(), watching_);
   net.eval();
   return report;
 }
@@ -336,7 +364,7 @@ Predictions NetworkTrainer::predict(Net& net, const Learner& learner,
 
 Predictions NetworkTrainer::predict_all(Net& net, const Learner& learner, const ClipRefs& clips) {
   if (!learner.backbone_frozen()) return read_and_predict(net, clips, "reading clips");
-  Predictions known = features(net, clips);
+  Predictions known = features(net, learner, clips);
   const torch::NoGradGuard no_grad;
   net.eval();
   if (known.rows.size(0) > 0) known.logits = on_cpu(net.head(known.embeddings.to(device_of(net))));
@@ -352,25 +380,63 @@ Predictions NetworkTrainer::score(Net& net, const Learner& learner, const ClipRe
 
 // All clips at the first call and in the order of clips_(): what a clip's features are does not
 // depend on who asked when.
-Predictions NetworkTrainer::features(Net& net, const ClipRefs& clips) {
-  auto& known = features_[frozen_fingerprint(net)];
-  if (known.empty()) {
-    const std::vector<Clip> all = clips_();
-    const Predictions read = read_and_predict(net, refs_of(all), "features");
-    for (const Clip& clip : all) known[clip.key()];  // undefined where unreadable
+const NetworkTrainer::Features& NetworkTrainer::all_features(Net& net) {
+  const auto [at, fresh] = features_.try_emplace(frozen_fingerprint(net));
+  Features& known = at->second;
+  if (!fresh) return known;
+  try {
+    std::vector<Clip> all = clips_();
+    if (net.network()) {  // counts each clip once
+      std::set<std::string> seen;
+      std::erase_if(all, [&](const Clip& clip) { return !seen.insert(clip.key()).second; });
+    }
+    const Predictions read = net.network() ? looked_up(*net.network(), reader_, refs_of(all))
+                                           : read_and_predict(net, refs_of(all), "features");
+    known.values = read.embeddings;
+    for (const Clip& clip : all) known.rows[clip.key()] = -1;
     for (int64_t i = 0; i < read.rows.size(0); ++i)
-      known[all[read.rows[i].item<int64_t>()].key()] = read.embeddings[i];
+      known.rows[all[read.rows[i].item<int64_t>()].key()] = i;
+  } catch (...) {
+    features_.erase(at);
+    throw;
   }
-  std::vector<torch::Tensor> embeddings;
-  std::vector<int64_t> rows;
+  return known;
+}
+
+Predictions NetworkTrainer::features(Net& net, const Learner& learner, const ClipRefs& clips) {
+  if (const FeatureFiles* files = learner.model.feature_files()) {
+    expect(of_files_ != nullptr, "it was said where the paths of lists begin");
+    return {torch::Tensor(), of_files_->table(*files).of(clips),
+            torch::arange(std::ssize(clips), torch::kInt64)};
+  }
+  const Features& known = all_features(net);
+  std::vector<int64_t> places, rows;
   for (size_t i = 0; i < clips.size(); ++i) {
-    const torch::Tensor& embedding = known.at(clips[i]->key());
-    if (!embedding.defined()) continue;
-    embeddings.push_back(embedding);
+    const int64_t place = known.rows.at(clips[i]->key());
+    if (place < 0) continue;
+    places.push_back(place);
     rows.push_back(static_cast<int64_t>(i));
   }
   if (rows.empty()) return of_nothing();
-  return {torch::Tensor(), torch::stack(embeddings), torch::tensor(rows, torch::kInt64)};
+  return {torch::Tensor(), known.values.index_select(0, torch::tensor(places, torch::kInt64)),
+          torch::tensor(rows, torch::kInt64)};
+}
+
+// Those of a network of others, from the disk where they are there.
+Predictions NetworkTrainer::looked_up(ForeignNetwork& network, ClipReader& reader,
+                                      const ClipRefs& clips) {
+  const FeatureCache::Found found = network_features(network, reader, clips, progress_);
+  computed_ += found.computed;
+  found_ += found.found;
+  note(fmt::format("Features of the frozen network: {} clips computed, {} found in the cache",
+                   found.computed, found.found));
+  return {torch::Tensor(), found.values, found.rows};
+}
+
+void NetworkTrainer::compute_features(const Learner& learner) {
+  if (!learner.model.network()) return;
+  Learner fresh = learner;
+  all_features(*begin(fresh, Random(0), "features"));
 }
 
 Predictions NetworkTrainer::read_and_predict(Net& net, const ClipRefs& clips,

@@ -12,6 +12,7 @@
 #include "distal/infer/openvino.h"
 #include "distal/learn/testing.h"
 #include "distal/models/gate.h"
+#include "distal/models/network_testing.h"
 #include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 
@@ -39,6 +40,11 @@ class LearningTest : public ::testing::Test {
           learning(
               reader, {{"left", "right"}}, [clips = test.clips_] { return clips; },
               test.folder_ / name, progress) {}
+    /// float32 [1, 3, T, H, W], as it is evaluated.
+    torch::Tensor reader_clip(const Clip& clip) {
+      const std::vector<Clip> clips = {clip};
+      return EvaluationBatches(reader, clips, LabelSpace(2), 1, 0).next()->clips;
+    }
     ConsoleProgress progress{ConsoleProgress::Mode::quiet};
     ClipReader reader;
     NetworkTrainer learning;
@@ -227,6 +233,45 @@ TEST_F(LearningTest, EpochsCountTheSamples) {
   const auto eight = samples({0, 1, 2, 3, 4, 5, 6, 7});
   EXPECT_TRUE(same(*at.learning.train(learner_, loss_, eight, Random(1), "test"),
                    *at.learning.train(steps, loss_, eight, Random(1), "test")));
+}
+
+TEST_F(LearningTest, ANetworkOfOthersComputesEachClipOnceForAllHeadsSeedsAndTrainers) {
+  SmallNetwork(5).write(folder_ / "small.onnx", 32);
+  Start first(*this, "first");
+  Start second(*this, "second");
+  const auto learner = [&](const std::string& head) {
+    Learner read;
+    read_options(read,
+                 fmt::format("{{model: {{name: network, network: {{file: {}}}, {}}}, training: "
+                             "{{steps: 150, batch_size: 5, learning_rate: 0.1}}}}",
+                             folder_ / "small.onnx", head),
+                 "test");
+    return read;
+  };
+  if (!openvino_present()) GTEST_SKIP() << "built without OpenVINO";
+  first.learning.compute_features(learner("head: linear"));
+  EXPECT_EQ(first.learning.feature_counts().computed, 12);
+  for (const char* head : {"head: linear", "head: probe", "head: mlp, hidden: 16"}) {
+    for (const uint64_t seed : {1, 2}) {
+      const auto train = [&](Start& start) {
+        return start.learning.train(learner(head), loss_, samples({0, 1, 2, 3, 4, 5}), Random(seed),
+                                    "t");
+      };
+      const Model one = train(first);
+      const Model two = train(second);
+      EXPECT_TRUE(same(*one, *two)) << head << ": with computed features as with found ones";
+      const Predictions seen = first.learning.predict(*one, learner(head), clips_);
+      const Output exact = one->forward(first.reader_clip(clips_[7]));
+      EXPECT_TRUE(torch::allclose(seen.embeddings[7], exact.embedding[0], 1.0 / 256, 1e-3))
+          << "bf16 of what the network gives";
+    }
+  }
+  EXPECT_EQ(first.learning.feature_counts().computed, 12);
+  EXPECT_EQ(second.learning.feature_counts().computed, 0);
+  EXPECT_EQ(second.learning.feature_counts().found, 12);
+  EXPECT_THAT(second.learning.take_notes(),
+              ::testing::Contains(
+                  "Features of the frozen network: 0 clips computed, 12 found in the cache"));
 }
 
 }  // namespace

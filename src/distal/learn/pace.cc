@@ -33,11 +33,16 @@ Pace measured_pace(const Learner& learner, const InputOptions& input, int64_t cl
   check_interrupted();
   const Model net = learner.model.build(classes, Random(0));
   const int64_t batch = learner.training.batch_size;
-  const torch::Tensor clips =
-      torch::randn({batch, 3, input.sampling.frames, input.size_px, input.size_px});
   const torch::Tensor embeddings = torch::randn({batch, net->embedding_size()});
   Pace pace;
   net->train();
+  if (learner.model.feature_files()) {  // there is nothing else to compute
+    pace.step_s = seconds_a_call([&] { net->head(embeddings).square().mean().backward(); });
+    return pace;
+  }
+  const int64_t looked_at = net->network() ? 2 : batch;  // such networks are large
+  const torch::Tensor clips =
+      torch::randn({looked_at, 3, input.sampling.frames, input.size_px, input.size_px});
   if (learner.backbone_frozen()) {
     pace.step_s = seconds_a_call([&] { net->head(embeddings).square().mean().backward(); });
   } else {
@@ -54,7 +59,7 @@ Pace measured_pace(const Learner& learner, const InputOptions& input, int64_t cl
   }
   net->eval();
   const torch::NoGradGuard no_grad;
-  pace.clip_s = seconds_a_call([&] { net->forward(clips); }) / static_cast<double>(batch);
+  pace.clip_s = seconds_a_call([&] { net->forward(clips); }) / static_cast<double>(looked_at);
   return pace;
 }
 

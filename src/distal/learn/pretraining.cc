@@ -145,7 +145,8 @@ void Pretraining::fit_views(Net& net, const std::function<Model()>& twin,
     return text;
   };
   progress_.begin("pre-training", training.steps, "steps");
-  fit(net, training, taco, stream, random.stream("fit"), checkpoint, progress_);
+  fit(net, training, taco, stream, random.stream("fit"), checkpoint, progress_, single_rank(),
+      watch_);
   progress_.end();
   account_ = taco.account();
   progress_.say(fmt::format("pre-trained on {} clips: {}", pool_.size(), account_));

@@ -9,6 +9,7 @@
 
 #include "distal/data/clip_reader.h"
 #include "distal/learn/learner.h"
+#include "distal/train/fit.h"
 
 namespace distal {
 
@@ -28,6 +29,9 @@ class Pretraining {
   /// no clip of the pool has the frames a view needs, clips too short for a task; and as fit does.
   void start(Net& net, const Learner& learner, int64_t classes, Random random);
 
+  /// Who is shown the steps of a training.
+  void watch(WatchSteps watch) { watch_ = std::move(watch); }
+
   const std::string& account() const {
     return account_;
   }  // of the last training: its losses; empty where it was found on disk
@@ -43,6 +47,7 @@ class Pretraining {
   std::vector<Clip> pool_;
   std::string folder_;
   Progress& progress_;
+  WatchSteps watch_;
   std::string account_;
 };
 

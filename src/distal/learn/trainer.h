@@ -16,6 +16,7 @@ namespace distal {
 
 class DistillLoss;
 class Random;
+struct EmbeddingOptions;
 
 /// On the CPU, wherever the network lies.
 struct Predictions {
@@ -58,6 +59,9 @@ class Trainer {
   /// One pass over the clips under learner.augment, label-safe; `random` draws it. No embeddings.
   virtual Predictions score_augmented(Net& net, const Learner& learner, const ClipRefs& clips,
                                       Random random) = 0;
+
+  /// Embeddings that come from elsewhere, of the clips that have some; no logits.
+  virtual Predictions embeddings(const EmbeddingOptions& options, const ClipRefs& clips) = 0;
 
   /// Throws Error: no clip can be read.
   virtual Pixels pixels(const std::vector<Clip>& clips) = 0;

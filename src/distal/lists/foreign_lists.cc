@@ -360,8 +360,8 @@ std::string csv_text(const std::vector<Row>& rows) {
                   frames ? ",start_frame,end_frame" : "");
   for (const Row& row : rows) {
     text += csv_field(row.path);
-    if (labels) text += "," + csv_field(row.label);
-    text += "," + csv_field(row.group);
+    if (labels) text += fmt::format(",{}", csv_field(row.label));
+    text += fmt::format(",{}", csv_field(row.group));
     if (seconds) text += timed(row) ? fmt::format(",{},{}", row.start_s, row.end_s) : ",,";
     if (frames) text += framed(row) ? fmt::format(",{},{}", row.start_frame, row.end_frame) : ",,";
     text += '\n';

@@ -165,8 +165,8 @@ TEST(TemporalShift, OnlineTakesOneShareFromThePreviousFrameAndGivesItsGradientBa
 }
 
 TEST(FrameNets, ClipsOfABatchDoNotMix) {
-  for (const auto& row : catalogue<Backbone>()) {
-    const auto net = make<Backbone>(row.name, small_options(row.name)[0])->build(4, Random(1));
+  for (const SmallBackbone& row : small_backbones()) {
+    const auto net = make<Backbone>(row.name, row.options)->build(4, Random(1));
     net->eval();
     const torch::NoGradGuard no_grad;
     const auto clips = at::randn({3, 3, 4, 32, 32});

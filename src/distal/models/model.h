@@ -17,6 +17,8 @@
 
 namespace distal {
 
+class ForeignNetwork;
+
 class Net : public torch::nn::Module {
  public:
   /// `clips` is float32 [N, 3, T, H, W] in [-1, 1]. Throws Error with the valid sizes if the
@@ -27,6 +29,9 @@ class Net : public torch::nn::Module {
   virtual int64_t embedding_size() const = 0;
   /// float32 [K, D], the weight of a head that is one linear layer. Otherwise undefined.
   virtual torch::Tensor head_weight() const { return {}; }
+  /// The network of others that computes the embeddings; null: the parameters of this net do. Its
+  /// weights are no part of state(). Its id() says which it is.
+  virtual ForeignNetwork* network() const { return nullptr; }
 };
 
 /// The named parameters, then the named buffers, each in registration order. Weight files store

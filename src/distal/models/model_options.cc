@@ -1,10 +1,13 @@
 #include "distal/models/model_options.h"
 
+#include <algorithm>
 #include <set>
 
 #include <ATen/ATen.h>
 
+#include "distal/base/document.h"
 #include "distal/base/error.h"
+#include "distal/base/feature_files.h"
 #include "distal/base/options.h"
 #include "distal/base/pattern.h"
 #include "distal/base/random.h"
@@ -115,8 +118,39 @@ Model ModelOptions::build(int64_t classes, Random random) const {
            init, std::floor(100 * share), backbone.name, account);
     }
   }
-  for (const auto& prefix : freeze) freeze_matching(*net, prefix);
+  for (const auto& prefix : freeze) {
+    if (prefix != "backbone" || !head_alone()) freeze_matching(*net, prefix);
+  }
   return net;
+}
+
+bool ModelOptions::backbone_frozen() const {
+  return head_alone() || std::find(freeze.begin(), freeze.end(), "backbone") != freeze.end();
+}
+
+const NetworkOptions* ModelOptions::network() const {
+  return backbone ? backbone->network() : nullptr;
+}
+
+const FeatureFiles* ModelOptions::feature_files() const {
+  return backbone ? backbone->feature_files() : nullptr;
+}
+
+ModelOptions ModelOptions::with_feature_files(const FeatureFiles& files) const {
+  ModelOptions other;
+  Document::text(resolved(*this), "model")
+      .with(
+          {{"features", files.features, /*literal=*/true}, {"list", files.list, /*literal=*/true}})
+      .read(other);
+  return other;
+}
+
+ModelOptions ModelOptions::with_network_file(const std::string& file) const {
+  ModelOptions other;
+  Document::text(resolved(*this), "model")
+      .with({{"network.file", file, /*literal=*/true}})
+      .read(other);
+  return other;
 }
 
 }  // namespace distal

@@ -7,11 +7,14 @@
 #include "distal/base/random.h"
 #include "distal/models/model.h"
 #include "distal/models/model_options.h"
+#include "distal/models/opened_network.h"
 #include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 
 namespace distal {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr const char* kTraining = "distal_training";  // its fingerprint, in the metadata
 constexpr const char* kDescription = "distal";  // name of the side JSON in a weight file's metadata
@@ -54,7 +57,29 @@ SavedModel described(const std::string& text, const std::string& place) {
   if (saved.classes.empty() || saved.classes.size() > kMostClasses)
     fail("{}: {} classes; a model has 1 to {}", place, saved.classes.size(), kMostClasses);
   read_described(saved.options, value_of<std::string>(json, "model", place), place + " (model)");
+  if (saved.options.network()) saved.network = value_of<std::string>(json, "network", place);
   return saved;
+}
+
+// With the file of its network of others, wherever that lies now.
+ModelOptions with_network_found(const SavedModel& saved, const std::string& path) {
+  const fs::path written = saved.options.network()->file;
+  const fs::path beside = fs::path(path).parent_path() / written.filename();
+  std::string changed;
+  for (const fs::path& file : {written, beside}) {
+    std::error_code unknown;
+    if (!fs::exists(file, unknown)) continue;
+    ModelOptions options = saved.options.with_network_file(file.string());
+    if (network_id(*options.network()) == saved.network) return options;
+    changed = file.string();
+  }
+  if (changed.empty())
+    fail("{}: the network under its head, {}, is missing; put the file back, or copy it beside the "
+         "model",
+         path, written.string());
+  fail("{}: {} is not the network that its head was trained on: the content differs; put the old "
+       "file back or beside the model, or train the head again",
+       path, changed);
 }
 
 bool alike(SavedModel a, SavedModel b) {
@@ -80,16 +105,21 @@ SavedModel description(const std::string& path, const std::string& side, const M
 }  // namespace
 
 std::string side_json(const ModelOptions& options, const std::vector<std::string>& classes,
-                      const std::string& input_yaml) {
+                      const std::string& input_yaml, const std::string& training) {
   ModelOptions built = options;
   built.init.clear();
   built.init_keys.clear();
   built.freeze.clear();
-  return json_text(
-             nlohmann::ordered_json{
-                 {"model", resolved(built)}, {"classes", classes}, {"input", input_yaml}},
-             2) +
-         "\n";
+  nlohmann::ordered_json json;
+  const NetworkOptions* network = options.network();
+  if (network)
+    built = built.with_network_file(fs::absolute(network->file).lexically_normal().string());
+  json["model"] = resolved(built);
+  json["classes"] = classes;
+  json["input"] = input_yaml;
+  if (network) json["network"] = opened_network(*network)->id();
+  if (!training.empty()) json["training"] = nlohmann::ordered_json::parse(training);
+  return json_text(json, 2) + "\n";
 }
 
 void save_model(const std::string& path, const Net& net, const std::string& side_json,
@@ -132,6 +162,7 @@ SavedModel load_model(const std::string& path) {
   require_finite(path, tensors);
   const std::string side = side_path(path);
   SavedModel saved = description(path, side, metadata);
+  if (saved.options.network()) saved.options = with_network_found(saved, path);
   saved.net = saved.options.build(static_cast<int64_t>(saved.classes.size()), Random(0));
   const auto account = load_into(*saved.net, tensors);
   if (!account.missing.empty() || !account.unused.empty()) {

@@ -18,9 +18,12 @@
 namespace distal {
 
 /// Makes the side JSON: {"model": options as YAML text, "classes": [names], "input": options as
-/// YAML text}.
+/// YAML text}. If the backbone is a network of others, "model" names its file by the absolute path,
+/// and "network" is its id (ForeignNetwork::id). `training`, an object as JSON text, says what the
+/// weights were learned from, for the model card of an export; empty: unknown. Readers of the
+/// network ignore it.
 std::string side_json(const ModelOptions& options, const std::vector<std::string>& classes,
-                      const std::string& input_yaml);
+                      const std::string& input_yaml, const std::string& training = "");
 
 /// Writes model.safetensors with the side JSON, then model.json for people and other programs. A
 /// kill at any instruction leaves the old model or the new model. model.json may then be missing.
@@ -38,6 +41,7 @@ struct SavedModel {
   ModelOptions options;              // init, init_keys and freeze are empty
   std::vector<std::string> classes;  // names, in the order of the logits
   std::string input_yaml;            // how clips were prepared
+  std::string network;               // id of the network of others in it; empty: none is
   std::string side_json;             // the whole text
 };
 /// Reads the YAML options of a description in the file `place`. Throws Error, not UsageError,
@@ -54,8 +58,9 @@ void read_described(T& options, const std::string& yaml, const std::string& plac
 /// Builds the network from the side JSON and loads the weights. If there is no side JSON, it uses
 /// the description in the weight file. Throws Error: no weight file, no description, an invalid
 /// file, two descriptions that differ in "model", "classes" or "input", weights that do not fit the
-/// network, or weights that are not finite. The weight file of another program may have no
-/// description.
+/// network, or weights that are not finite. The file of a network of others is looked for where the
+/// description says, then beside the model. Throws Error if it is missing or has changed. The
+/// weight file of another program may have no description.
 SavedModel load_model(const std::string& path);
 /// Reads only the side JSON of a file. Builds no network. Throws Error: missing or invalid.
 SavedModel load_description(const std::string& path);

@@ -13,6 +13,7 @@ namespace distal {
 /// What is known about clips that were asked about.
 struct Answers {
   /// [clips][K] class probabilities, in order; empty where the clip cannot be read, or is awaited.
+  /// While some are awaited, what people said of others may still be taken back.
   std::vector<std::vector<double>> probabilities;
   /// Rows of clips that are asked about and not answered yet: ask about the same clips later.
   std::vector<size_t> awaited;

@@ -34,6 +34,7 @@ struct AskedFor {
   std::optional<double> score = {};  // the strategy's; nothing: it scores no clips
   std::vector<AnsweredNeighbour> neighbours = {};  // the nearest first
   TimeBudget budget = {};
+  std::vector<double> first_said = {};  // [K] by the first of two oracles; empty: there is one
 };
 
 /// Seconds of people's time for what is asked about a clip.

@@ -13,6 +13,7 @@
 #include "distal/base/progress.h"
 #include "distal/base/random.h"
 #include "distal/data/testing.h"
+#include "distal/infer/freeze.h"
 #include "distal/models/model_options.h"
 #include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
@@ -62,12 +63,32 @@ class OracleConformance : public ::testing::TestWithParam<std::string> {
         {"model", {"path: " + model_file(), {"path"}, {}, {}}},
         {"torchscript",
          {"path: " + torchscript_file(), {"path"}, {"logits: true"}, {"timeout_s: 20"}}},
+        {"network", GetParam() == "network" ? network_opening() : Opening()},
         {"http",
          {fmt::format("url: '{}'", server_.url()),
           {"url"},
           {"logits: true", "input: video", "output: scores"},
           {"timeout_s: 20", "retries: 2", "backoff_s: 1", "requests_per_s: 9", "token_env: T"}}},
     };
+  }
+
+  /// A graph of it, as a file of others.
+  Opening network_opening() {
+    const std::string file = folder_.write(
+        "network.onnx", freeze(*network().build(2, Random(7)), {3, 4, 32, 32}).serialised());
+    return {
+        fmt::format("network: {{file: {}, output: logits, mean: [0, 0, 0], std: [1, 1, 1], "
+                    "range: signed}}",
+                    file),
+        {"network",           "network.file",         "network.size_px",   "network.frames",
+         "network.mean",      "network.std",          "network.range",     "network.channels",
+         "network.layout",    "network.input",        "network.output",    "network.pooling",
+         "network.precision", "network.timeout_s",    "sampling.rule",     "sampling.frames",
+         "sampling.stride",   "zero_shot.embeddings", "zero_shot.classes", "zero_shot.temperature"},
+        {"answers: probabilities", "temperature: 2", "classes: [left, right]",
+         "drop_other_classes: true", "zero_shot: {temperature: 1}", "sampling: {rule: dense}",
+         "short_side_px: 40"},
+        {"deadline_s: 5"}};
   }
 
   ModelOptions network() const {
@@ -271,11 +292,11 @@ TEST(Kinds, AreNamedByWhatTheyAre) {
   EXPECT_EQ(kinds_with([](const OracleTraits& traits) { return traits.network; }),
             "teacher or model");
   EXPECT_EQ(kinds_with([](const OracleTraits& traits) { return traits.soft && traits.at_hand; }),
-            "teacher, model or torchscript");
+            "teacher, model, network or torchscript");
   EXPECT_EQ(kinds_with([](const OracleTraits& traits) {
               return traits.soft && !traits.trained_here && !traits.foreign_code;
             }),
-            "model or http");
+            "model, network or http");
 }
 
 }  // namespace

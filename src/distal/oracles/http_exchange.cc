@@ -220,6 +220,7 @@ struct HttpServer::State {
   std::string address;
   double timeout_s;
   std::string token;
+  std::string option;
   std::shared_ptr<HttpLine> line = {};
   std::shared_ptr<httplib::Client> client = {};
 
@@ -250,12 +251,14 @@ struct HttpServer::State {
   }
 
   std::string no_answer() const {
-    return fmt::format("no answer within {} s (oracle.timeout_s)", timeout_s);
+    return fmt::format("no answer within {} s{}", timeout_s,
+                       option.empty() ? "" : fmt::format(" ({})", option));
   }
 };
 
-HttpServer::HttpServer(const std::string& address, double timeout_s, const std::string& token)
-    : state_(new State{address, timeout_s, token}) {
+HttpServer::HttpServer(const std::string& address, double timeout_s, const std::string& token,
+                       const std::string& option)
+    : state_(new State{address, timeout_s, token, option}) {
   state_->connect_anew();
 }
 

@@ -16,7 +16,7 @@ constexpr int64_t kMostErrorBytes = 64
 constexpr int64_t kMostHeaderBytes = 64 << 10;
 
 struct HttpRequest {
-  std::string method, path;  // GET or POST; from / on
+  std::string method, path;  // GET, POST or PUT; from / on
   int64_t most_bytes = 0;    // of the body of a 200, decompressed
   std::string body, type;
   std::vector<std::pair<std::string, std::string>> headers;
@@ -38,8 +38,10 @@ struct HttpReply {
 class HttpServer {
  public:
   /// `address`: scheme://host:port. `timeout_s` is of a whole exchange, from the connection to the
-  /// last byte. Throws Error for an address that is none.
-  HttpServer(const std::string& address, double timeout_s, const std::string& token);
+  /// last byte; `option` sets it, in messages (empty: none does). Throws Error for an address that
+  /// is none.
+  HttpServer(const std::string& address, double timeout_s, const std::string& token,
+             const std::string& option = "oracle.timeout_s");
   ~HttpServer();
   /// Throws Interrupted. One thread at a time; the connection is kept for the next.
   HttpReply exchange(HttpRequest request);

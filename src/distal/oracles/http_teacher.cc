@@ -14,6 +14,8 @@
 #include "distal/base/json.h"
 #include "distal/base/options.h"
 #include "distal/base/text.h"
+#include "distal/networks/class_names.h"
+#include "distal/oracles/class_order.h"
 #include "distal/oracles/http_exchange.h"
 #include "distal/oracles/protocol.h"
 
@@ -119,19 +121,71 @@ struct Description {
   std::string name;                   // as the server states it; empty: it does not
   std::vector<std::string> versions;  // empty: the server does not say
   bool binary = false;
+  std::vector<int64_t> takes;  // sizes of the input, -1: any; empty: the server does not say
 };
+
+/// Names of classes in the parameters of a description, as servers write them: a list, an object
+/// by number, a text, or one of these as Triton's {"string_value": ...}.
+std::vector<std::string> classes_in(const Json& described) {
+  if (!described.is_object() || !described.contains("parameters")) return {};
+  std::map<std::string, std::string> texts;
+  for (const auto& [key, parameter] : described["parameters"].items()) {
+    const bool wrapped = parameter.is_object() && parameter.contains("string_value");
+    const Json& value = wrapped ? parameter["string_value"] : parameter;
+    if (value.is_string())
+      texts[key] = value.get<std::string>();
+    else if (value.is_structured())
+      texts[key] = json_text(value);
+  }
+  return class_names_of(texts);
+}
+
+/// The sizes of a described tensor, -1: any; empty where the server does not say, as by [-1] alone.
+std::vector<int64_t> sizes_in(const Json& described) {
+  std::vector<int64_t> sizes;
+  if (!described.contains("shape") || !described["shape"].is_array()) return sizes;
+  for (const Json& size : described["shape"]) {
+    if (!size.is_number_integer()) return {};
+    sizes.push_back(std::max<int64_t>(size.get<int64_t>(), -1));
+  }
+  return sizes.size() == 1 && sizes[0] < 0 ? std::vector<int64_t>() : sizes;
+}
+
+std::string shown(const std::vector<int64_t>& sizes) {
+  std::vector<std::string> words;
+  for (const int64_t size : sizes) words.push_back(size < 0 ? "any" : fmt::format("{}", size));
+  return fmt::format("[{}]", fmt::join(words, ", "));
+}
+
+/// A described tensor: "FP32 [any, 3, 16, 224, 224]".
+std::string shown(const std::string& type, const std::vector<int64_t>& sizes) {
+  const std::string word = type.empty() ? "of some type" : excerpt(type, 40);
+  return sizes.empty() ? word : word + " " + shown(sizes);
+}
+
+/// Whether a tensor of `sizes` is one of `described`; the first size, which is the clips', apart.
+bool fits(const std::vector<int64_t>& described, at::IntArrayRef sizes) {
+  if (described.size() != sizes.size()) return false;
+  for (size_t i = 1; i < sizes.size(); ++i) {
+    if (described[i] >= 0 && described[i] != sizes[i]) return false;
+  }
+  return true;
+}
 
 class HttpTeacher final : public Teacher {
  public:
-  HttpTeacher(const HttpOptions& options, LabelSpace labels, Say say)
+  HttpTeacher(const HttpOptions& options, LabelSpace labels,
+              const std::vector<std::string>& classes, Say say)
       : options_(options),
         labels_(labels),
+        classes_(classes),
         say_(std::move(say)),
         url_(protocol::parse_url(options.url)),
         server_(url_.server, options.timeout_s, token()) {}
 
   torch::Tensor answer(const torch::Tensor& clips, const std::string& request_key) override {
     expect(clips.dim() == 5 && !request_key.empty(), "clips [N, 3, T, H, W] and a key");
+    require_taken(clips);
     const HttpReply reply = post(message_of(clips, request_key), request_key, clips.size(0));
     remark_.clear();
     refuse_web_page(reply);  // which no teacher answered: nothing was billed, and the same request
@@ -181,6 +235,9 @@ class HttpTeacher final : public Teacher {
       description.binary |= extension == protocol::kBinaryExtension;
     check_names(model, "inputs", options_.input);
     check_names(model, "outputs", options_.output);
+    description.takes = input_of(model);
+    check_output(model);
+    check_classes(model);
     if (!url_.version.empty()) {
       description.versions = {url_.version};
     } else if (model.contains("versions") && model["versions"].is_array()) {
@@ -207,6 +264,73 @@ class HttpTeacher final : public Teacher {
     fail("{}: no tensor '{}' among its {}: {}; set oracle.{}", place(), name, list,
          excerpt(fmt::format("{}", fmt::join(names, ", "))),
          std::string(list) == "inputs" ? "input" : "output");
+  }
+
+  /// What the description says of one of its tensors; null: nothing.
+  static Json entry_of(const Json& model, const char* list, const std::string& name) {
+    if (!model.contains(list) || !model[list].is_array()) return nullptr;
+    for (const Json& entry : model[list]) {
+      if (entry.is_object() && protocol::text_of(entry, "name") == name) return entry;
+    }
+    return nullptr;
+  }
+
+  std::vector<int64_t> input_of(const Json& model) const {
+    const Json entry = entry_of(model, "inputs", options_.input);
+    if (entry.is_null()) return {};
+    for (const Json& other : model["inputs"]) {
+      const std::string name = other.is_object() ? protocol::text_of(other, "name") : "";
+      if (!name.empty() && name != options_.input)
+        fail("{}: wants a second input, '{}', and distal sends clips alone; serve a model that "
+             "takes '{}' alone",
+             place(), excerpt(name, 60), options_.input);
+    }
+    const std::string type = protocol::text_of(entry, "datatype");
+    const auto sizes = sizes_in(entry);
+    if ((!type.empty() && type != "FP32") ||
+        (!sizes.empty() && (sizes.size() != 5 || (sizes[1] >= 0 && sizes[1] != 3))))
+      fail("{}: its input '{}' is {}, and distal sends FP32 [clips, 3, frames, height, width] in "
+           "[-1, 1]; serve a model that takes these",
+           place(), options_.input, shown(type, sizes));
+    return sizes;
+  }
+
+  void check_output(const Json& model) const {
+    const Json entry = entry_of(model, "outputs", options_.output);
+    if (entry.is_null()) return;
+    const std::string type = protocol::text_of(entry, "datatype");
+    const auto sizes = sizes_in(entry);
+    const int64_t outputs = labels_.outputs();
+    if ((!type.empty() && type != "FP32" && type != "FP64") ||
+        (!sizes.empty() && (sizes.size() != 2 || (sizes[1] >= 0 && sizes[1] != outputs))))
+      fail(
+          "{}: its output '{}' is {}, and distal wants FP32 or FP64 [clips, {}], a number for each "
+          "class; set oracle.output, or serve a model of these classes",
+          place(), options_.output, shown(type, sizes), outputs);
+  }
+
+  void check_classes(const Json& model) const {
+    std::vector<std::string> said = classes_in(entry_of(model, "outputs", options_.output));
+    if (said.empty()) said = classes_in(model);
+    if (said.empty() || classes_.empty()) return;
+    order_of_classes({.place = place(), .count = std::ssize(said), .said = said}, classes_);
+  }
+
+  /// What the description says against these clips, before they are sent.
+  void require_taken(const torch::Tensor& clips) const {
+    const auto& takes = describe().takes;
+    if (takes.empty()) return;
+    if (!fits(takes, clips.sizes()))
+      fail("{}: its input '{}' is {}, and the clips are {}; set input.sampling.frames and "
+           "input.size_px to what it takes",
+           place(), options_.input, shown(takes), shown(clips.sizes().vec()));
+    if (takes[0] >= 0 && clips.size(0) > takes[0])
+      throw TooLarge(fmt::format("{}: takes {} clips a request; set oracle.batch_size: {}", place(),
+                                 takes[0], takes[0]));
+    if (takes[0] >= 0 && clips.size(0) < takes[0])
+      fail("{}: takes {} clips a request, no fewer, and {} are left to ask about; serve a model "
+           "that takes any number",
+           place(), takes[0], clips.size(0));
   }
 
   Json json_of(const HttpReply& reply) const {
@@ -463,6 +587,7 @@ class HttpTeacher final : public Teacher {
 
   HttpOptions options_;
   LabelSpace labels_;
+  std::vector<std::string> classes_;
   Say say_;
   protocol::Url url_;
   mutable HttpServer server_;  // asking for the version talks to the server too
@@ -490,8 +615,9 @@ void HttpOptions::visit(OptionVisitor& v) const {
   v("token_env", token_env, "environment variable that holds a bearer token; empty: none is sent");
 }
 
-std::unique_ptr<Teacher> http_teacher(const HttpOptions& options, LabelSpace labels, Say say) {
-  return std::make_unique<HttpTeacher>(options, labels, std::move(say));
+std::unique_ptr<Teacher> http_teacher(const HttpOptions& options, LabelSpace labels, Say say,
+                                      const std::vector<std::string>& classes) {
+  return std::make_unique<HttpTeacher>(options, labels, classes, std::move(say));
 }
 
 }  // namespace distal

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "distal/oracles/teacher.h"
 
@@ -35,6 +36,12 @@ struct HttpOptions {
 /// in its place, as proxies send, is an Error but not Unusable: the request may never have come
 /// through. Waits before further tries, of Retry-After too, are said, and last timeout_s x retries
 /// in all. Redirects are refused. Throws Error for a url that is none.
-std::unique_ptr<Teacher> http_teacher(const HttpOptions& options, LabelSpace labels, Say say = {});
+///
+/// What the server's description says of tensors and classes is compared before anything is sent:
+/// the type and sizes of input and output, another input, and the names of the classes in the
+/// `parameters` of the output or of the model (`classes`, `labels`). What it does not say is not
+/// compared. `classes`: the study's names; empty: names are not compared.
+std::unique_ptr<Teacher> http_teacher(const HttpOptions& options, LabelSpace labels, Say say = {},
+                                      const std::vector<std::string>& classes = {});
 
 }  // namespace distal

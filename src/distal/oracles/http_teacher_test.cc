@@ -77,6 +77,96 @@ TEST(HttpTeacher, TellsItsNameAndVersion) {
   EXPECT_EQ(teacher->answer(torch::rand({1, 3, 2, 4, 4}), "a").size(1), 3);
 }
 
+TEST(HttpTeacher, ComparesTheNamesOfItsClassesBeforeAnythingIsSent) {
+  const std::vector<std::string> classes = {"cut", "sew", "wash"};
+  const auto of = [&](const ReferenceServer& server) {
+    return refusal(*http_teacher(options_for(server), 3, {}, classes));
+  };
+  ReferenceServer right(mean_colour, {.classes = {"cut", "sew", "wash"}});
+  EXPECT_EQ(of(right), "");
+  ReferenceServer permuted(mean_colour, {.classes = {"wash", "cut", "sew"}});
+  EXPECT_THAT(of(permuted), AllOf(HasSubstr(permuted.url()), HasSubstr("(wash, cut, sew)"),
+                                  HasSubstr("(cut, sew, wash)"), HasSubstr("data.classes")));
+  ReferenceServer other(mean_colour, {.classes = {"cut", "sew", "glue"}});
+  EXPECT_THAT(of(other), AllOf(HasSubstr("does not know wash"), HasSubstr("knows glue")));
+  for (const ReferenceServer* server : {&permuted, &other})
+    EXPECT_EQ(server->requests().size(), 0u);
+}
+
+TEST(HttpTeacher, ReadsTheNamesOfClassesInTheWaysOfServers) {
+  const auto refused = [](const std::string& patch) {
+    const ReferenceServer server(mean_colour, {.patch = patch});
+    const auto teacher = http_teacher(options_for(server), 3, {}, {"cut", "sew", "wash"});
+    return error_of([&] { teacher->version(); });
+  };
+  for (const char* parameters :
+       {R"({"classes": ["wash", "cut", "sew"]})", R"({"labels": "wash,cut,sew"})",
+        R"({"labels": "wash\ncut\nsew\n"})",
+        R"({"id2label": {"0": "wash", "1": "cut", "2": "sew"}})",
+        R"({"class_names": "[\"wash\", \"cut\", \"sew\"]"})",
+        R"({"classes": {"string_value": "wash,cut,sew"}})"}) {
+    EXPECT_THAT(refused(fmt::format(R"({{"parameters": {}}})", parameters)),
+                HasSubstr("in another order (wash, cut, sew)"))
+        << parameters;
+  }
+  for (const char* nothing : {R"("x")", R"({"classes": 3})", R"({"classes": "[cut"})",
+                              R"({"classes": [1, 2, 3]})", R"({"labels": {}})", "[1]"}) {
+    EXPECT_EQ(refused(fmt::format(R"({{"parameters": {}}})", nothing)), "") << nothing;
+  }
+}
+
+TEST(HttpTeacher, SaysWhatTheServerWantsBeforeAnythingIsSent) {
+  const auto described = [](const std::string& patch, const std::vector<int64_t>& clips) {
+    const ReferenceServer server(mean_colour, {.patch = patch});
+    const std::string said =
+        refusal(*http_teacher(options_for(server), 3), torch::rand(clips), fresh());
+    EXPECT_EQ(server.requests().size(), said.empty() ? 1u : 0u);
+    return said;
+  };
+  const auto input = [&](const std::string& type, const std::string& shape) {
+    return described(
+        fmt::format(R"({{"inputs": [{{"name": "clips", "datatype": "{}", "shape": {}}}]}})", type,
+                    shape),
+        {2, 3, 4, 8, 8});
+  };
+  EXPECT_EQ(input("FP32", "[-1, 3, 4, 8, 8]"), "");
+  EXPECT_EQ(input("FP32", "[-1]"), "") << "says nothing";
+  EXPECT_EQ(input("FP32", "\"any\""), "");
+  EXPECT_EQ(input("FP32", "[2, 3, 4, 8, 8]"), "");
+  EXPECT_THAT(input("UINT8", "[-1, 4, 8, 8, 3]"),
+              AllOf(HasSubstr("its input 'clips' is UINT8 [any, 4, 8, 8, 3]"),
+                    HasSubstr("FP32 [clips, 3, frames, height, width]")));
+  EXPECT_THAT(input("FP32", "[-1, 3, 16, 224, 224]"),
+              AllOf(HasSubstr("is [any, 3, 16, 224, 224], and the clips are [2, 3, 4, 8, 8]"),
+                    HasSubstr("input.size_px")));
+  EXPECT_THAT(input("FP32", "[8, 3, 4, 8, 8]"), HasSubstr("takes 8 clips a request, no fewer"));
+  EXPECT_THAT(input("FP32", "[1, 3, 4, 8, 8]"), HasSubstr("set oracle.batch_size: 1"));
+  const std::vector<int64_t> clips = {2, 3, 4, 8, 8};
+  EXPECT_THAT(described(R"({"inputs": [{"name": "clips"}, {"name": "mask"}]})", clips),
+              HasSubstr("wants a second input, 'mask'"));
+  EXPECT_THAT(
+      described(
+          R"({"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 400]}]})",
+          clips),
+      AllOf(HasSubstr("its output 'probabilities' is FP32 [any, 400]"),
+            HasSubstr("FP32 or FP64 [clips, 3]")));
+  EXPECT_THAT(
+      described(R"({"outputs": [{"name": "probabilities", "datatype": "INT64", "shape": [-1]}]})",
+                clips),
+      HasSubstr("is INT64"));
+}
+
+TEST(HttpTeacher, AsksForLessAtOnceWhereTheServerTakesFewerClips) {
+  const ReferenceServer server(
+      mean_colour,
+      {.patch =
+           R"({"inputs": [{"name": "clips", "datatype": "FP32", "shape": [1, 3, -1, -1, -1]}]})"});
+  const auto teacher = http_teacher(options_for(server), 3);
+  EXPECT_THROW(teacher->answer(torch::rand({2, 3, 2, 4, 4}), fresh()), TooLarge);
+  EXPECT_EQ(server.requests().size(), 0u);
+  EXPECT_EQ(teacher->answer(torch::rand({1, 3, 2, 4, 4}), fresh()).size(0), 1);
+}
+
 TEST(HttpTeacher, TurnsLogitsIntoProbabilities) {
   ReferenceServer server([](const torch::Tensor& clips) { return 3 * clips.mean({2, 3, 4}); });
   auto options = options_for(server);

@@ -83,6 +83,19 @@ std::set<std::string_view> clips_in(const std::vector<Store::Request>& requests)
   return keys;
 }
 
+std::vector<std::string> keys_of(const std::vector<Store::Request>& requests) {
+  std::vector<std::string> keys;
+  for (const Store::Request& request : requests) keys.push_back(request.key);
+  return keys;
+}
+
+// Of a reply about one clip.
+std::vector<double> doubles_of(const torch::Tensor& answers) {
+  const torch::Tensor row = answers.to(torch::kFloat64).contiguous();
+  const double* values = row.const_data_ptr<double>();
+  return {values, values + row.numel()};
+}
+
 bool is_finite(const std::vector<double>& values) {
   return std::all_of(values.begin(), values.end(),
                      [](double value) { return std::isfinite(value); });
@@ -198,13 +211,24 @@ void Ledger::buy(Asking& asking) {
   done_ = 0;
   progress_.begin("asking the teacher", std::ssize(asking.missing), "clips");
   auto open = open_requests_of(asking);
+  do {
+    buy_what_is_missing(asking, open);
+    look_at_open(asking, open);  // what was finished meanwhile is taken
+  } while (asking.answers.awaited.empty() && !open.empty());
+  require_none_refused(asking);  // another process asked, and heard nothing of use
+  progress_.end();
+}
+
+void Ledger::buy_what_is_missing(Asking& asking, std::vector<Store::Request>& open) {
   while (true) {
+    if (traits_.people) oracle_->ask_together(keys_of(open));
     if (send_again(asking, open)) {
       receive(asking, Wait::soon);
       look_up(asking);
       open = open_requests_of(asking);
     }
     send_new(asking, open);
+    if (traits_.people) oracle_->ask_together(keys_of(open_requests_of(asking)));
     receive(asking, Wait::soon);
     look_up(asking);
     open = open_requests_of(asking);
@@ -213,14 +237,35 @@ void Ledger::buy(Asking& asking) {
     };
     const bool anew = std::exchange(asking.withdrawn, false);
     // Another process asked for some of them meanwhile, and has no answer yet.
-    if (!anew && std::none_of(open.begin(), open.end(), may_be_sent)) break;
+    if (!anew && std::none_of(open.begin(), open.end(), may_be_sent)) return;
   }
-  const std::set<std::string_view> taken = clips_in(open);
+}
+
+// What is awaited of open requests, and what others of them say so far.
+void Ledger::look_at_open(Asking& asking, const std::vector<Store::Request>& open) {
+  std::map<std::string, size_t> rows;  // by clip
   for (const size_t row : asking.missing) {
-    if (taken.contains(asking.keys[row])) asking.answers.awaited.push_back(row);
+    asking.answers.probabilities[row].clear();
+    rows[asking.keys[row]] = row;
   }
-  require_none_refused(asking);  // another process asked, and heard nothing of use
-  progress_.end();
+  std::map<std::string, size_t> row_of;  // by request; of people one clip is a request
+  std::set<size_t> awaited;
+  for (const Store::Request& request : open) {
+    for (const std::string& key : request.clips) {
+      const auto found = rows.find(key);
+      if (found == rows.end()) continue;
+      awaited.insert(found->second);
+      if (request.clips.size() == 1) row_of[request.key] = found->second;
+    }
+  }
+  for (const OracleReply& reply : oracle_->look(keys_of(open))) {
+    const auto found = row_of.find(reply.key);
+    if (found == row_of.end() || reply.outcome == OracleReply::Outcome::withdrawn) continue;
+    awaited.erase(found->second);
+    if (reply.outcome == OracleReply::Outcome::answered)
+      asking.answers.probabilities[found->second] = doubles_of(reply.answers);
+  }
+  asking.answers.awaited.assign(awaited.begin(), awaited.end());
 }
 
 // Open requests that hold a clip without an answer.

@@ -71,6 +71,8 @@ class Ledger final : public AnswerSource {
   void look_up(Asking& asking);
   void tell(Asking& asking);
   void buy(Asking& asking);
+  void buy_what_is_missing(Asking& asking, std::vector<Store::Request>& open);
+  void look_at_open(Asking& asking, const std::vector<Store::Request>& open);
   std::vector<Store::Request> open_requests_of(Asking& asking);
   bool send_again(Asking& asking, const std::vector<Store::Request>& open);
   void send_one_again(Asking& asking, const Store::Request& request);

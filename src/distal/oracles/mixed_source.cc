@@ -50,7 +50,9 @@ void MixedSource::ask_then(const ClipRefs& clips, const std::vector<AskedFor>& w
   std::vector<AskedFor> doubted_why;
   for (const size_t row : rows) {
     doubted.push_back(clips[row]);
-    if (!why.empty()) doubted_why.push_back(why[row]);
+    if (why.empty()) continue;
+    doubted_why.push_back(why[row]);
+    doubted_why.back().first_said = answers.probabilities[row];
   }
   allowance.spend(doubted, then_->price());
   Answers second = then_->ask(doubted, doubted_why);

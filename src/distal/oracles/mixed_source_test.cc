@@ -80,6 +80,7 @@ struct Side {
   std::string breaks;                               // throws this
   std::vector<std::string> asked;
   std::vector<int64_t> positions;
+  std::vector<std::vector<double>> first_said;
 };
 
 class SideSource final : public AnswerSource {
@@ -92,7 +93,10 @@ class SideSource final : public AnswerSource {
     for (size_t i = 0; i < clips.size(); ++i) {
       const std::string name = clips[i]->video.str();
       side_.asked.push_back(name);
-      if (!why.empty()) side_.positions.push_back(why[i].position);
+      if (!why.empty()) {
+        side_.positions.push_back(why[i].position);
+        side_.first_said.push_back(why[i].first_said);
+      }
       const auto said = side_.says.find(name);
       answers.probabilities.push_back(said == side_.says.end() ? std::vector<double>()
                                                                : said->second);
@@ -162,6 +166,7 @@ TEST_F(MixedSourceTest, TheSecondReplacesWhatTheFirstIsUnsureOf) {
   EXPECT_THAT(first_.asked, ElementsAre("sure", "unsure", "unreadable", "doubtful"));
   EXPECT_THAT(then_.asked, ElementsAre("unsure", "doubtful"));
   EXPECT_THAT(then_.positions, ElementsAre(1, 3)) << "each with its own reason";
+  EXPECT_THAT(then_.first_said, ElementsAre(ElementsAre(0.55, 0.45), ElementsAre(0.4, 0.6)));
   EXPECT_THAT(spent_, ElementsAre("unsure 2", "doubtful 2"));
   EXPECT_TRUE(answers.complete());
   EXPECT_THAT(answers.probabilities,
@@ -315,7 +320,13 @@ TEST_F(TwoLedgersTest, KeepTheAnswersOfEachUnderItsOwnNameAndAskNothingTwice) {
   EXPECT_THAT(answers.probabilities[1], ElementsAre(0, 1));
   EXPECT_EQ(answers.probabilities[3].size(), 2u);
   EXPECT_EQ(stored_["http"], (std::map<size_t, int>{{0, 1}, {1, 1}, {2, 1}, {3, 1}}));
-  EXPECT_EQ(stored_["people"], (std::map<size_t, int>{{0, 0}, {1, 1}, {2, 0}, {3, 0}}));
+  EXPECT_EQ(stored_["people"], (std::map<size_t, int>{{0, 0}, {1, 0}, {2, 0}, {3, 0}}))
+      << "it can still be taken back";
+  answer.uuid = "b";
+  answer.item = items()[0].id;
+  PeopleStore(url_).put(answer, 2000);
+  EXPECT_TRUE(ask().complete());
+  EXPECT_EQ(stored_["people"], (std::map<size_t, int>{{0, 1}, {1, 1}, {2, 0}, {3, 0}}));
   EXPECT_EQ(teacher_asked_, 4);
 }
 

@@ -24,16 +24,10 @@ class OptionsOfOthers final : public OptionVisitor {
   void done() override {}
 
  protected:
-  void value(const char* name, Field field, const char* help, Range range,
-             const OneOf& words) override {
+  // What a word may be is not checked: kinds may have different options of one name.
+  void value(const char* name, Field field, const char* help, Range range, const OneOf&) override {
     if (own_.contains(name)) return;
-    const auto read = [&](auto* target) {
-      if (words.words.empty())
-        reader_(name, *target, help, range);
-      else
-        reader_(name, *target, help, words);
-    };
-    std::visit(read, field);
+    std::visit([&](auto* target) { reader_(name, *target, help, range); }, field);
   }
   void section(const char*, const char*, const Section&) override {}
 

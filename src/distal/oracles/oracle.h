@@ -45,6 +45,7 @@ struct OracleTraits {
   // of people: a request holds all clips of one video that are asked about, and one answer labels
   // them
   bool by_video = false;
+  bool shows_first = false;  // of people: they may see what the first of two oracles said
 };
 
 /// Clips that are asked about at once.
@@ -93,6 +94,12 @@ class OpenOracle {
   /// holds them from process to process: they are not sent again, and their replies come from
   /// collect().
   virtual bool holds(const std::string& key) const = 0;
+  /// The requests that one question of a study concerns, before their replies are collected. Who
+  /// shows answers as they come takes none of them before all are finished: until then a person may
+  /// take back what was said.
+  virtual void ask_together(const std::vector<std::string>& keys) {}
+  /// Replies to those of the requests that are finished, as they stand. None is taken by that.
+  virtual std::vector<OracleReply> look(const std::vector<std::string>& keys) { return {}; }
   /// The reply is stored, or nobody wants it: it need not come again in the next process.
   virtual void settle(const std::string& key) {}
   /// Of each clip, where people answer; empty: nobody's time is asked for.
@@ -145,8 +152,8 @@ class Oracle {
   virtual std::string line() const = 0;
   /// Those of its options that change answers, as text: part of the version of every answer.
   virtual std::string answer_options() const { return ""; }
-  /// The program that it executes, with OracleTraits::foreign_code: "a.pt is TorchScript, a
-  /// program".
+  /// The program that it executes, with OracleTraits::foreign_code, behind its option: "path: a.pt
+  /// is TorchScript, a program".
   virtual std::string program() const { return ""; }
   /// Seconds of people's time that are assumed for what is asked about a clip of that length,
   /// before anybody has answered.
@@ -158,6 +165,9 @@ class Oracle {
   /// The model file of its network, with OracleTraits::network. `trained`: where the study keeps
   /// the one it trains.
   virtual std::string network_file(const std::string& trained) const { return ""; }
+  /// Throws Error where a file of its own does not fit these classes, with what the file gives and
+  /// the fix. Called before any video is decoded. Contacts nobody and asks nothing.
+  virtual void require_fit(const Classes& classes, const Task& task) const {}
   /// Throws Error: file, address or classes do not fit.
   virtual OpenedOracle open(const OracleSetup& setup) const = 0;
 };
@@ -185,8 +195,8 @@ struct OracleOptions {
   std::string missing() const;
 };
 
-/// The kinds with such traits, for messages: "teacher, model or torchscript". Those that are
-/// trained here come first, then those at hand.
+/// The kinds with such traits, for messages: "teacher, model, network or torchscript". Those that
+/// are trained here come first, then those at hand.
 std::string kinds_with(const std::function<bool(const OracleTraits&)>& wanted);
 
 }  // namespace distal

@@ -36,6 +36,8 @@ std::string half_said(const OracleRecipe& oracle) {
   if (!oracle.first && !oracle.then) {
     if (oracle.when)
       return "oracle.when has no effect with one oracle; give oracle.first and .then";
+    if (oracle.only.kind->traits().shows_first)
+      return "oracle.shows_first has no effect with one oracle; give oracle.first and .then";
     return oracle.limit ? "oracle.limit has no effect with one oracle; give oracle.first and .then"
                         : "";
   }

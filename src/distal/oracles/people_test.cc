@@ -103,18 +103,25 @@ TEST_F(PeopleKind, AnswersAreAwaitedAndTakenByALaterProcess) {
   EXPECT_THAT(items(), SizeIs(4));
 }
 
-TEST_F(PeopleKind, AnAnswerThatWasTakenStays) {
+TEST_F(PeopleKind, AnAnswerStaysOnceAllWereTaken) {
   ask(options());
+  for (size_t i = 1; i < 4; ++i) answer(items()[i], "ann", "left");
   answer(items()[0], "ann", "left");
   PeopleStore(url_).undo(fmt::format("{} ann", items()[0].id), "ann", 2000);
-  EXPECT_THAT(ask(options()).awaited, SizeIs(4)) << "it was undone in time";
+  EXPECT_THAT(ask(options()).awaited, ElementsAre(0)) << "it was undone in time";
+  EXPECT_THAT(ask(options()).probabilities[1], ElementsAre(1, 0)) << "looked at";
+  PeopleStore(url_).undo(fmt::format("{} ann", items()[1].id), "ann", 2500);
+  EXPECT_THAT(ask(options()).awaited, ElementsAre(0, 1)) << "to look takes nothing";
+  auto second = answer_of(items()[1], "ann", "left");
+  second.uuid = "second";
+  PeopleStore(url_).put(second, 2600);
   PeopleStore::NewAnswer again;
   again.uuid = "again";
   again.item = items()[0].id;
   again.person = "ann";
   again.class_name = "right";
   PeopleStore(url_).put(again, 3000);
-  EXPECT_THAT(ask(options()).awaited, SizeIs(3));
+  EXPECT_TRUE(ask(options()).complete());
   EXPECT_THAT(error_of([&] { PeopleStore(url_).undo("again", "ann", 4000); }), HasSubstr("used"));
 }
 
@@ -141,7 +148,9 @@ TEST_F(PeopleKind, AMajorityNeedsNoAdjudicatorAndATieIsShared) {
   for (const auto& item : asked) {
     if (item.id != asked[0].id) answer(item, "cyd", "right");
   }
-  EXPECT_THAT(ask(three).awaited, SizeIs(4)) << "what is asked together is settled together";
+  EXPECT_THAT(ask(three).awaited, ElementsAre(0));
+  const std::string said = fmt::format("{} cyd", asked[1].id);
+  EXPECT_FALSE(PeopleStore(url_).answer(said)->used) << "what is asked together is taken together";
   answer(asked[0], "cyd", "left");
   const Answers all = ask(three);
   EXPECT_TRUE(all.complete());
@@ -303,6 +312,17 @@ TEST_F(PeopleKind, ItemsSayWhyTheyAreAsked) {
       reasons[0].neighbours_json,
       R"([{"class":"right","clip":"0000@0--1","distance":0.25,"start_s":0.0,"video":"0.mp4"}])");
   EXPECT_EQ(PeopleStore(url_).reasons(items()[2].id).front().score, std::nullopt);
+}
+
+TEST_F(PeopleKind, WhatTheFirstOracleSaidIsShownWhereTheyMaySeeIt) {
+  std::vector<AskedFor> why(4);
+  for (AskedFor& one : why) one.first_said = {0.25, 0.75};
+  ask(options(), why);
+  EXPECT_EQ(items()[0].first_json, "") << "not by default";
+  url_ = "sqlite:" + (folder_ / "shown.db");
+  ask(options(", shows_first: true"), why);
+  EXPECT_EQ(items()[0].first_json, R"({"left":0.25,"right":0.75})");
+  EXPECT_EQ(open(options(", shows_first: true"))->version(), open(options())->version());
 }
 
 TEST_F(PeopleKind, WhatIsOpenIsRankedAgainWithNewReasons) {

@@ -96,7 +96,8 @@ std::unique_ptr<Teacher> teacher_of(Model model, std::string version, LabelSpace
 }
 
 torch::Tensor checked_answer(const torch::Tensor& answer, bool logits, int64_t clips,
-                             LabelSpace labels, const std::string& place, std::string* remark) {
+                             LabelSpace labels, const std::string& place, std::string* remark,
+                             const std::string& if_logits) {
   const Task& task = *labels.task;
   if (answer.dim() != 2 || answer.size(0) != clips || answer.size(1) != labels.outputs())
     fail("{}: answered shape {} instead of [{}, {}] (clips, classes); it must know the classes of "
@@ -112,8 +113,8 @@ torch::Tensor checked_answer(const torch::Tensor& answer, bool logits, int64_t c
   if (logits)
     return torch::where(finite.unsqueeze(1), task.probabilities(p), none).to(torch::kFloat32);
   if (const auto found = task.invalid(p))
-    fail("{}: clip {} of the batch: {}; if these are logits, set oracle.logits: true", place,
-         found->row, found->reason);
+    fail("{}: clip {} of the batch: {}; if these are logits, {}", place, found->row, found->reason,
+         if_logits);
   return torch::where(finite.unsqueeze(1), task.normalised(p), none).to(torch::kFloat32);
 }
 

@@ -1,7 +1,8 @@
 #pragma once
-// A teacher that answers a request at once: a network of ours, a TorchScript file
-// (torchscript_teacher.h), an endpoint (http_teacher.h). It returns class probabilities, nothing
-// else. answers_at_once() makes an oracle of it; what it was asked and paid is the ledger's matter.
+// A teacher that answers a request at once: a network of ours, a network from elsewhere
+// (network_teacher.h), a TorchScript file (torchscript_teacher.h), an endpoint (http_teacher.h). It
+// returns class probabilities, nothing else. answers_at_once() makes an oracle of it; what it was
+// asked and paid is the ledger's matter.
 
 #include <functional>
 #include <memory>
@@ -58,9 +59,10 @@ std::unique_ptr<OpenOracle> answers_at_once(std::unique_ptr<Teacher> teacher);
 /// [N, K] as float32 on the CPU with rows of probabilities, as the task has them. Rows that are not
 /// finite come back as NaN, the first of them named in `remark`. Throws Error that begins with
 /// `place` and names row and value: another shape, a row that is finite and invalid
-/// (Task::invalid).
+/// (Task::invalid). `if_logits`: the fix where such a row holds logits.
 torch::Tensor checked_answer(const torch::Tensor& answer, bool logits, int64_t clips,
                              LabelSpace labels, const std::string& place,
-                             std::string* remark = nullptr);
+                             std::string* remark = nullptr,
+                             const std::string& if_logits = "set oracle.logits: true");
 
 }  // namespace distal

@@ -2,9 +2,6 @@
 
 #include <filesystem>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <gmock/gmock.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/script.h>
@@ -17,7 +14,6 @@
 #include "distal/models/model.h"
 #include "distal/oracles/teacher.h"
 #include "distal/oracles/torchscript_teacher.h"
-#include "distal/oracles/torchscript_worker.h"
 #include "distal/tasks/testing.h"
 
 namespace distal {
@@ -165,23 +161,6 @@ TEST(TorchscriptTeacher, IsStoppedWhereItTakesTooLong) {
               AllOf(HasSubstr("1 clips of shape 3x10x20x20"), HasSubstr("more than 0.5 s"),
                     HasSubstr("oracle.timeout_s")));
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30));
-}
-
-TEST(TorchscriptTeacher, IsHeardForAWhileAtATimeWhateverItPrints) {
-  std::string heard;
-  const int endless = ::open("/dev/zero", O_RDONLY | O_CLOEXEC);
-  for (int time = 0; time < 3; ++time) EXPECT_TRUE(hear_prints(endless, heard));
-  EXPECT_EQ(heard.size(), 1000u);
-  ::close(endless);
-  const int empty = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  EXPECT_FALSE(hear_prints(empty, heard));
-  ::close(empty);
-  int line[2];
-  ASSERT_EQ(::pipe2(line, O_CLOEXEC | O_NONBLOCK), 0);
-  EXPECT_TRUE(hear_prints(line[0], heard)) << "nothing yet";
-  EXPECT_FALSE(hear_prints(line[1], heard)) << "the end that is written";
-  ::close(line[0]);
-  ::close(line[1]);
 }
 
 TEST(TorchscriptTeacher, StartsAnewAfterItsProcessEnded) {

@@ -9,7 +9,7 @@
 #include "distal/base/options.h"
 #include "distal/base/random.h"
 #include "distal/base/text.h"
-#include "distal/oracles/torchscript_worker.h"
+#include "distal/networks/program_worker.h"
 
 namespace distal {
 namespace {
@@ -86,8 +86,9 @@ class TorchscriptTeacher final : public Teacher {
   static constexpr int64_t kMostNumbersOfAClip = 1 << 20;
   std::string place() const { return "teacher " + options_.path; }
   void start() {
-    worker_ = std::make_unique<TorchscriptWorker>(file_.file(), file_.bytes(), place(),
-                                                  options_.timeout_s);
+    worker_ = std::make_unique<ProgramWorker>(
+        file_.file(), file_.bytes(),
+        ProgramOptions{.place = place(), .timeout_s = options_.timeout_s});
   }
 
   TorchscriptOptions options_;
@@ -95,7 +96,7 @@ class TorchscriptTeacher final : public Teacher {
   Say say_;
   TorchscriptFile file_;
   std::string version_, remark_;
-  std::unique_ptr<TorchscriptWorker> worker_;
+  std::unique_ptr<ProgramWorker> worker_;
   bool said_ = false;
 };
 

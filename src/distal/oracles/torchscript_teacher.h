@@ -1,7 +1,7 @@
 #pragma once
 // A TorchScript file as a teacher: clips in, [N, K] out (probabilities, or logits where the options
 // say so). Such a file is a program. It is executed in a process of its own, within timeout_s a
-// batch and within bounds of memory (torchscript_worker.h).
+// batch and within bounds of memory (networks/program_worker.h).
 
 #include <memory>
 #include <string>

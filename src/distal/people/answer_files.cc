@@ -77,9 +77,6 @@ std::vector<AskFile> ask_files(const std::string& format, const Questions& quest
 AskFile answer_file(const std::string& format, const Questions& questions,
                     const std::vector<GivenAnswer>& answers, const AskFileOptions& options) {
   const AnswerFormat& called = format_called(format);
-  if (!called.writes_answers)
-    throw UsageError(
-        fmt::format("answers cannot be written as {}; write csv or label-studio", called.name));
   require_askable(questions);
   AnswersOf of;
   for (const AskedItem& item : questions.items) of[item.clip];
@@ -88,7 +85,7 @@ AskFile answer_file(const std::string& format, const Questions& questions,
     expect(found != of.end(), "an answer is about an item of the questions");
     found->second.push_back(&answer);
   }
-  return called.write(questions, of, options).front();
+  return called.write_answers(questions, of, options).front();
 }
 
 GivenAnswers read_answers(const std::string& format, const std::string& text,

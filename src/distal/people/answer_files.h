@@ -25,6 +25,9 @@ struct AskFileOptions {
   /// "/data/local-files/?d=videos/". Paths behind it are percent-encoded; empty: paths stand as
   /// they are.
   std::string media;
+  /// cvat, answers by ranges: the frame that is shown at a time, counted from 0; behind the last
+  /// one the number of frames. Empty: seconds * frame_rate.
+  std::function<int64_t(const AskedItem& item, double seconds)> frame_at;
 };
 
 struct AskFile {
@@ -51,9 +54,16 @@ struct AskFile {
 std::vector<AskFile> ask_files(const std::string& format, const Questions& questions,
                                const AskFileOptions& options = {});
 
-/// Questions and what people answered, as a file that `read_answers` reads: csv or label-studio
-/// (tasks with annotations). What the format cannot say is not in it. An answer about no item is a
-/// bug (`expect`). Throws UsageError for another format.
+/// Questions and what people answered, as a file that `read_answers` reads. What the format cannot
+/// say is not in it. An answer about no item is a bug (`expect`).
+/// * csv: rows as of ask_files.
+/// * label-studio: tasks with annotations.
+/// * cvat: ".xml", a project of CVAT 1.1 with a task for each answer, whose assignee is the person,
+///   and for each item without one. A class is a tag on the first frame of the clip, a range a
+///   track whose box is the whole picture. An answer that found no ranges has no marks, and CVAT
+///   knows no seconds.
+/// Throws UsageError: an unknown format; kinds in one file of label-studio; for cvat a class of the
+/// name of its tag for what is skipped, or ranges in a video whose frames are not known.
 AskFile answer_file(const std::string& format, const Questions& questions,
                     const std::vector<GivenAnswer>& answers, const AskFileOptions& options = {});
 

@@ -129,8 +129,6 @@ TEST(AnswerFiles, QuestionsThatContradictThemselvesAreRefused) {
   alike.classes[2] = "cut";
   EXPECT_THAT(error_of([&] { ask_files("csv", alike); }),
               HasSubstr("two classes are called 'cut'"));
-  EXPECT_THAT(error_of<UsageError>([] { answer_file("cvat", clips(), {}); }),
-              HasSubstr("write csv or label-studio"));
 }
 
 TEST(AnswerFiles, WhatIsWrittenReadsBackInEveryFormatThatIsWritten) {
@@ -593,6 +591,53 @@ TEST(CvatAnswers, ReadsRangesFromTracksAndTags) {
   unknown.items[0].frame_rate = 0;
   EXPECT_THAT(refused(read_answers("", text, "f", unknown)),
               ElementsAre(HasSubstr("frame rate is not known")));
+}
+
+TEST(CvatAnswers, WhatIsWrittenReadsBack) {
+  std::vector<GivenAnswer> answers = many_answers();
+  for (GivenAnswer& answer : answers) answer.seconds.reset();  // CVAT knows none
+  answers[0].note += "\r\n<end>";
+  const AskFile file = answer_file("cvat", clips(), answers, {.project = "a & b"});
+  EXPECT_EQ(file.ending, ".xml");
+  EXPECT_THAT(file.text, HasSubstr("<name>a &amp; b</name>"));
+  const auto read = read_answers("", file.text, "f", clips());
+  EXPECT_THAT(refused(read), IsEmpty());
+  EXPECT_THAT(said(read.answers), testing::UnorderedElementsAreArray(said(answers)));
+  const auto none = read_answers("", answer_file("cvat", clips(), {}).text, "f", clips());
+  EXPECT_THAT(none.answers, IsEmpty());
+  EXPECT_EQ(none.unanswered, 3);
+  Questions alike = clips();
+  alike.classes[2] = "(skipped)";
+  EXPECT_THAT(error_of<UsageError>([&] { answer_file("cvat", alike, {}); }),
+              HasSubstr("name it otherwise"));
+}
+
+TEST(CvatAnswers, RangesThatAreWrittenReadBack) {
+  GivenAnswer some = given(kA, "1", "");
+  some.ranges = {{1.0, 2.4, "cut"}, {2.0, 3600, "rest"}};
+  some.unsure = true;
+  GivenAnswer skipped = given(kC, "2", "");
+  skipped.skipped = true;
+  some.seconds.reset();
+  skipped.seconds.reset();
+  const AskFile file = answer_file("cvat", long_videos(), {some, skipped});
+  const auto read = read_answers("", file.text, "f", long_videos());
+  EXPECT_THAT(refused(read), IsEmpty());
+  EXPECT_THAT(said(read.answers), testing::UnorderedElementsAreArray(said({some, skipped})));
+  // The true times of a variable rate.
+  AskFileOptions doubled;
+  doubled.frame_at = [](const AskedItem&, double seconds) { return std::llround(seconds * 12.5); };
+  ReadAnswersOptions halved;
+  halved.time_of_frame = [](const AskedItem&, int64_t frame) { return frame / 12.5; };
+  some.ranges = {{2.0, 6.0, "cut"}};
+  const AskFile varied = answer_file("cvat", long_videos(), {some}, doubled);
+  EXPECT_THAT(varied.text, HasSubstr("frame=\"25\""));
+  EXPECT_THAT(said(read_answers("", varied.text, "f", long_videos(), halved).answers),
+              ElementsAre(said(some)));
+  Questions unknown = long_videos();
+  unknown.items[0].frame_rate = 0;
+  EXPECT_THAT(error_of<UsageError>([&] { answer_file("cvat", unknown, {some}); }),
+              HasSubstr("are not known"));
 }
 
 TEST(CvatAnswers, WhatIsNoExportOfATaskIsRefused) {

@@ -26,6 +26,8 @@ struct AskedItem {
   double frame_rate = 0;      // frames a second; 0: not known
   int64_t asked_ms = 0;       // UTC, since 1970; 0: not known
   std::vector<double> guess;  // probabilities [K] of the student; empty: none
+  int64_t width = 0;          // of the pictures, px; 0: not known
+  int64_t height = 0;
   bool operator==(const AskedItem&) const = default;
 };
 

@@ -228,6 +228,15 @@ std::vector<Outcome> outcomes(const Summary& summary) {
   return out;
 }
 
+double whole_wall_s(const Summary& summary, const ArmView& arm) {
+  std::vector<double> seconds;
+  for (const auto* trial : arm.trials) {
+    if (!trial->rounds.empty())
+      seconds.push_back(wall_until(*summary.results, *trial, trial->rounds.size() - 1));
+  }
+  return estimate(seconds).mean;
+}
+
 std::vector<size_t> pareto_front(const std::vector<Outcome>& rows) {
   std::vector<size_t> front;
   for (size_t i = 0; i < rows.size(); ++i) {

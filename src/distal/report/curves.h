@@ -58,6 +58,10 @@ struct Outcome {
 /// training is measured once: each of them is charged for it.
 std::vector<Outcome> outcomes(const Summary& summary);
 
+/// Seconds of computing and asking until the last round of each seed, which may have more rounds
+/// than another: the mean over seeds. NaN: the arm did not run.
+double whole_wall_s(const Summary& summary, const ArmView& arm);
+
 /// The rows that no other row beats, in their order: none is at least as accurate at no more of any
 /// cost, and better in one of the four. Equal rows stay together. A row with a value that is not
 /// finite is left out and beats nobody.

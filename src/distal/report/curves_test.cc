@@ -306,5 +306,17 @@ TEST(Curves, ChargesEveryArmForTheStudentTheyShare) {
   EXPECT_DOUBLE_EQ(all[3].watched_s, 200);
 }
 
+TEST(Curves, TheWholeTimeOfAnArmIsOfTheLastRoundOfEachSeed) {
+  Results results;
+  results.trials.push_back(trial("plain", 1, true, {0.4, 0.5, 0.6}));
+  results.trials.push_back(trial("plain", 2, true, {0.4, 0.5}));  // was stopped
+  for (Trial& one : results.trials) {
+    for (auto& round : one.rounds) round.train_s = 10;
+    one.rounds[0].metrics.nll = static_cast<double>(one.seed);  // students of their own
+  }
+  const Summary summary(results);
+  EXPECT_DOUBLE_EQ(whole_wall_s(summary, summary.arms.front()), (30 + 20) / 2.0);
+}
+
 }  // namespace
 }  // namespace distal

@@ -432,13 +432,6 @@ std::vector<std::string> arm_cells(const Summary& summary, const SweepGrid& grid
   return cells;
 }
 
-/// Wall time of all rounds of each arm.
-std::map<const ArmView*, double> whole_times(const Summary& summary) {
-  std::map<const ArmView*, double> times;
-  for (const Outcome& outcome : outcomes(summary)) times[outcome.arm] = outcome.wall_s;
-  return times;
-}
-
 }  // namespace
 
 std::optional<SweepGrid> many_arms(const Summary& summary) {
@@ -495,7 +488,6 @@ std::string families(const Summary& summary, const SweepGrid& grid) {
 }
 
 std::string all_arms(const Summary& summary, const SweepGrid& grid) {
-  const auto times = whole_times(summary);
   std::vector<const GridArm*> order;
   for (const GridArm& arm : grid.arms) {
     if (arm.arm->ran()) order.push_back(&arm);
@@ -510,8 +502,7 @@ std::string all_arms(const Summary& summary, const SweepGrid& grid) {
               table_headings(summary, grid));
   table.sortable();
   for (const GridArm* arm : order) {
-    const auto time = times.find(arm->arm);
-    table.row(arm_cells(summary, grid, *arm, time == times.end() ? NAN : time->second),
+    table.row(arm_cells(summary, grid, *arm, whole_wall_s(summary, *arm->arm)),
               arm->arm == summary.best ? "strong" : "");
   }
   if (table.empty()) return "";

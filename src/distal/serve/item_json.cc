@@ -14,7 +14,6 @@ using Json = nlohmann::ordered_json;
 std::string shown_purpose(const PeopleStore::Item& item) {
   return item.purpose == "repeat" ? "pool" : item.purpose;
 }
-constexpr int64_t kMostSame = 100;  // items about a clip, answers of a person about one
 
 // An item that ends with its video.
 double end_of(const PeopleStore::Item& item, const Videos::Known& video) {
@@ -27,15 +26,6 @@ void add_reason(Json& json, PeopleStore& store, int64_t item) {
   const auto reasons = store.reasons(item);
   json["strategy"] = reasons.empty() ? Json(nullptr) : Json(reasons.front().strategy);
   json["score"] = reasons.empty() ? Json(nullptr) : score_json(reasons.front());
-}
-
-// Whether an answer of the person about the clip that stands says so.
-bool was_unsure(PeopleStore& store, const PeopleStore::Item& item, const std::string& person) {
-  for (const auto& same : store.items({.clip = item.clip}, 0, kMostSame)) {
-    const auto answers = store.answers({.person = person, .item = same.id}, INT64_MAX, kMostSame);
-    if (std::ranges::any_of(answers, [](const auto& answer) { return answer.unsure; })) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -69,7 +59,6 @@ Json item_json(Services& services, PeopleStore& store, const PeopleStore::Item& 
   add_reason(json, store, item.id);
   json["round"] = item.round;
   json["state"] = item.state;
-  if (item.purpose == "repeat") json["unsure_before"] = was_unsure(store, item, person);
   json["lease_until_ms"] = lease_until_ms ? Json(*lease_until_ms) : Json(nullptr);
   return json;
 }

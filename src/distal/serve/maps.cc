@@ -15,7 +15,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int64_t kComponents = 50;  // that UMAP gets
-constexpr int64_t kItemsAtOnce = 1000;
 
 // Both axes by one factor, so that distances stay in proportion.
 torch::Tensor in_frame(const torch::Tensor& places) {
@@ -38,20 +37,20 @@ Json frame_json(const std::string& method, const std::string& state, const std::
           {"shown", 0},       {"note", note},     {"points", Json::array()}};
 }
 
-}  // namespace
+Json item_number(const PeopleStore::AskedClip& clip) {
+  return clip.item > 0 ? Json(clip.item) : Json(nullptr);
+}
 
-/// What is known of a clip that people were asked about.
-struct Maps::Asked {
-  int64_t item = 0;
-  std::string class_name;  // empty: not settled
-  std::string purpose;     // of the item
-  Json item_json() const { return item > 0 ? Json(item) : Json(nullptr); }
-  const char* role() const {
-    if (purpose == "held_out") return "test";
-    return class_name.empty() ? "pool" : "labelled";
-  }
-  Json class_json() const { return class_name.empty() ? Json(nullptr) : Json(class_name); }
-};
+Json class_json(const PeopleStore::AskedClip& clip) {
+  return clip.class_name.empty() ? Json(nullptr) : Json(clip.class_name);
+}
+
+const char* role_on_map(const PeopleStore::AskedClip& clip) {
+  if (clip.purpose == "held_out") return "test";
+  return clip.class_name.empty() ? "pool" : "labelled";
+}
+
+}  // namespace
 
 Maps::Maps(Served& served, Pool<PeopleStore>& people, Media& media)
     : served_(served), people_(people), media_(media), worker_([this] { work(); }) {}
@@ -112,20 +111,16 @@ void Maps::work() {
   }
 }
 
-// By clip; of a branch also what its study asked.
-std::map<std::string, Maps::Asked> Maps::asked(const std::string& study) {
-  std::map<std::string, Asked> all;
+// Of each clip; of a branch also what its study asked.
+std::vector<PeopleStore::AskedClip> Maps::asked(const std::string& study,
+                                                const std::vector<std::string>& clips) {
+  std::vector<PeopleStore::AskedClip> all(clips.size());
   const auto store = people_.borrow();
   std::set<std::string> seen;
   for (std::string name = study; !name.empty() && seen.insert(name).second;) {
-    for (int64_t after = 0;;) {
-      const auto items = store->items({.study = name}, after, kItemsAtOnce);
-      for (const auto& item : items) {
-        Asked& row = all[item.clip];
-        if (row.class_name.empty()) row = {item.id, item.class_name, item.purpose};
-        after = item.id;
-      }
-      if (std::ssize(items) < kItemsAtOnce) break;
+    const auto found = store->asked_about(name, clips);
+    for (size_t i = 0; i < all.size(); ++i) {
+      if (all[i].class_name.empty() && found[i].item > 0) all[i] = found[i];
     }
     const ServedStudy* const served = served_.find(name);
     name = served == nullptr ? "" : served->branch_of;
@@ -150,17 +145,18 @@ Json Maps::map(const std::string& study, const std::string& method) {
   json["total"] = map.total;
   if (!at) return json;
   json["shown"] = map.rows.size();
-  std::map<std::string, Asked> known = asked(study);
+  std::vector<std::string> clips;
+  for (const auto& row : map.rows) clips.push_back(row.clip);
+  const auto known = asked(study, clips);
   const float* xy = at->const_data_ptr<float>();
   for (size_t i = 0; i < map.rows.size(); ++i, xy += 2) {
-    const Asked& row = known[map.rows[i].clip];
     json["points"].push_back({{"id", i + 1},
                               {"x", xy[0]},
                               {"y", xy[1]},
-                              {"class", row.class_json()},
-                              {"role", row.role()},
+                              {"class", class_json(known[i])},
+                              {"role", role_on_map(known[i])},
                               {"clip", map.rows[i].clip},
-                              {"item", row.item_json()}});
+                              {"item", item_number(known[i])}});
   }
   return json;
 }
@@ -173,14 +169,14 @@ Json Maps::clip(const std::string& study, int64_t id) {
   const Videos::Known video = media_.videos().known(row.video);
   const double end_s =
       std::isfinite(row.end_s) ? row.end_s : std::max(video.duration_s, row.start_s);
-  const Asked known = asked(study)[row.clip];
+  const auto known = asked(study, {row.clip})[0];
   return {{"id", id},
           {"clip", row.clip},
           {"video", video_json(video)},
           {"start_s", row.start_s},
           {"end_s", end_s},
-          {"class", known.class_json()},
-          {"item", known.item_json()},
+          {"class", class_json(known)},
+          {"item", item_number(known)},
           {"picture", picture_url(video.id, (row.start_s + end_s) / 2)}};
 }
 

@@ -41,11 +41,11 @@ class Maps {
     bool queued = false;                // the same
   };
   using SharedDrawn = std::shared_ptr<Drawn>;
-  struct Asked;
 
   SharedDrawn drawn(const std::string& study);
   std::optional<torch::Tensor> places(const SharedDrawn& drawn, const std::string& method);
-  std::map<std::string, Asked> asked(const std::string& study);
+  std::vector<PeopleStore::AskedClip> asked(const std::string& study,
+                                            const std::vector<std::string>& clips);
   void work();
 
   Served& served_;

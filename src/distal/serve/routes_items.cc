@@ -119,12 +119,14 @@ Reply why_item(Services& services, const Call& call) {
     return json_reply({{"strategy", nullptr},
                        {"score", nullptr},
                        {"guess", Json::array()},
+                       {"first", guess_json(item.first_json)},
                        {"neighbours", Json::array()}});
   }
   const auto& first = reasons.front();
   return json_reply({{"strategy", first.strategy},
                      {"score", score_json(first)},
                      {"guess", guess_json(first.guess_json)},
+                     {"first", guess_json(item.first_json)},
                      {"neighbours", neighbours_json(services, first.neighbours_json)}});
 }
 

@@ -180,6 +180,26 @@ Reply get_agreement(Services& services, const Call& call) {
   return json_reply(json);
 }
 
+// Of a video that cannot be read any more nothing is known.
+SharedInfo info_of(Services& services, const std::string& path) {
+  Videos& videos = services.media.videos();
+  try {
+    return videos.info(videos.known(path).id);
+  } catch (const Refusal&) {
+    return nullptr;
+  }
+}
+
+// The frame that begins nearest to a time; behind the last one their number.
+int64_t frame_near(const VideoInfo& info, double seconds) {
+  const auto& starts = info.time_s;
+  const auto after = std::ranges::upper_bound(starts, seconds);
+  const double later_s = after == starts.end() ? info.duration_s : *after;
+  const auto later = after - starts.begin();
+  if (after == starts.begin()) return 0;
+  return later_s - seconds < seconds - *std::prev(after) ? later : later - 1;
+}
+
 AskedItem asked(Services& services, const PeopleStore::Item& item) {
   AskedItem asked;
   asked.clip = item.clip;
@@ -229,6 +249,22 @@ Questions questions_of(Services& services, const std::string& study,
   return questions;
 }
 
+// CVAT counts frames, and draws boxes of pixels.
+void know_frames(Services& services, Questions& questions,
+                 std::map<std::string, SharedInfo>& infos) {
+  for (AskedItem& item : questions.items) {
+    if (item.kind != AskedKind::ranges) continue;
+    SharedInfo& info = infos[item.video];
+    if (!info) info = info_of(services, item.video);
+    if (!info) {
+      refuse_request(fmt::format("format: CVAT counts frames, and {} cannot be read; take csv",
+                                 excerpt(item.video, 80)));
+    }
+    item.width = info->width;
+    item.height = info->height;
+  }
+}
+
 AskFile export_file(Services& services, const std::string& study, const std::string& format) {
   const auto store = services.people.borrow();
   const auto items = items_of(*store, study);
@@ -242,20 +278,23 @@ AskFile export_file(Services& services, const std::string& study, const std::str
   }
   AskFileOptions options;
   options.project = study;
-  return answer_file(format, questions_of(services, study, items, answers), rows, options);
+  Questions questions = questions_of(services, study, items, answers);
+  std::map<std::string, SharedInfo> infos;  // by path
+  if (format == "cvat") know_frames(services, questions, infos);
+  options.frame_at = [&](const AskedItem& item, double seconds) {
+    return frame_near(*infos.at(item.video), seconds);
+  };
+  return answer_file(format, questions, rows, options);
 }
 
 Reply get_export(Services& services, const Call& call) {
   const std::string study = call.text("study");
   if (study.empty()) refuse_request("study: it is missing; name one");
-  if (call.text("format").empty()) refuse_request("format: it is missing; csv or label-studio");
+  if (call.text("format").empty())
+    refuse_request("format: it is missing; csv, label-studio or cvat");
   const std::string format = call.word("format", {"csv", "label-studio", "cvat"});
   if (!services.studies.has(study))
     refuse_unknown(fmt::format("study {}: there is none of the name", excerpt(study, 60)));
-  if (format == "cvat") {
-    refuse_request("format: CVAT takes no answers of others; take csv or label-studio, or ask in "
-                   "CVAT by distal ask");
-  }
   AskFile file;
   try {
     file = export_file(services, study, format);
@@ -263,7 +302,9 @@ Reply get_export(Services& services, const Call& call) {
     refuse_request(fmt::format("format: {}; or take csv", error.what()));
   }
   Reply reply;
-  reply.type = format == "csv" ? "text/csv; charset=utf-8" : "application/json";
+  reply.type = format == "csv"    ? "text/csv; charset=utf-8"
+               : format == "cvat" ? "application/xml; charset=utf-8"
+                                  : "application/json";
   reply.body = file.text;
   reply.headers.emplace_back(
       "Content-Disposition",

@@ -200,6 +200,9 @@ Runner::SoFar Runner::so_far(const std::string& study) {
     sums.open += row.open;
     sums.answered += row.settled + row.left_out;
     sums.withdrawn += row.withdrawn;
+    if (row.purpose != "pool") continue;
+    sums.pool_open += row.open;
+    sums.pool_answered += row.settled + row.left_out;
   }
   return sums;
 }
@@ -209,8 +212,8 @@ Runner::SoFar Runner::so_far(const std::string& study) {
 bool Runner::answers_are_there() {
   store_.borrow()->withdraw_spent(system_now_ms());
   const SoFar own = so_far(study_.name);
-  const int64_t fresh = own.answered - own_at_start_.answered;
-  if (study_.rank_again > 0 && fresh >= study_.rank_again) return true;
+  const int64_t fresh = own.pool_answered - own_at_start_.pool_answered;
+  if (study_.rank_again > 0 && own.pool_open > 0 && fresh >= study_.rank_again) return true;
   if (!open_rounds_go_on()) return false;
   if (own.is_ahead_of(own_at_start_)) return true;
   const SoFar all = so_far("");

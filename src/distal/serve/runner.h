@@ -60,6 +60,8 @@ class Runner {
     int64_t open = 0;
     int64_t answered = 0;  // settled, or left out
     int64_t withdrawn = 0;
+    int64_t pool_open = 0;  // of what a strategy chose: only that is ranked
+    int64_t pool_answered = 0;
     bool is_ahead_of(const SoFar& before) const {
       return answered > before.answered || withdrawn > before.withdrawn;
     }

@@ -143,9 +143,12 @@ TEST_F(BatchTest, AStudyGoesOnWithAShareOfARoundButNotOfTheHeldOutSet) {
 }
 
 TEST_F(BatchTest, AStudyRanksAgainAfterSomeAnswers) {
+  ask("start", 4);
   ask("pool", 4);
   const auto study = runner("Waits", /*share=*/1, /*rank_again=*/2);
   wait_for_people(*study);
+  for (const int64_t i : {0, 1}) answer("start", i);
+  EXPECT_TRUE(stays(*study)) << "an initial clip has no rank";
   answer("pool", 3);
   EXPECT_TRUE(stays(*study));
   answer("pool", 1);

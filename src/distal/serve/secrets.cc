@@ -16,7 +16,20 @@ void need_sodium() {
   expect(ready >= 0, "libsodium can be initialised");
 }
 
+/// A place among hashing_places(), as long as this lives.
+class HashingPlace {
+ public:
+  HashingPlace() { hashing_places().enter(); }
+  ~HashingPlace() { hashing_places().leave(); }
+  HashingPlace(const HashingPlace&) = delete;
+};
+
 }  // namespace
+
+Places& hashing_places() {
+  static Places places(kHashedAtOnce, kMostToHash);
+  return places;
+}
 
 std::string new_token() {
   need_sodium();
@@ -43,6 +56,7 @@ std::string token_hash(const std::string& token) {
 
 std::string hash_password(const std::string& password) {
   need_sodium();
+  const HashingPlace place;
   std::array<char, crypto_pwhash_STRBYTES> hash{};
   if (::crypto_pwhash_str(hash.data(), password.data(), password.size(),
                           crypto_pwhash_OPSLIMIT_INTERACTIVE,
@@ -56,6 +70,7 @@ bool is_password(const std::string& hash, const std::string& password) {
   need_sodium();
   static const std::string nobodys = hash_password(new_token());
   const std::string& held = hash.empty() ? nobodys : hash;
+  const HashingPlace place;  // behind nobodys, which takes one too
   const int same = ::crypto_pwhash_str_verify(held.c_str(), password.data(), password.size());
   return same == 0 && !hash.empty();
 }

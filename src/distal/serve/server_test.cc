@@ -239,7 +239,20 @@ TEST_F(ServerTest, SaysWhyAnItemIsAskedOnlyWhereItIsAskedFor) {
   EXPECT_EQ(why["guess"][0]["class"], "right");
   EXPECT_EQ(why["guess"][0]["p"], 0.7);
   EXPECT_EQ(why["score"], 0.5);
+  EXPECT_THAT(why["first"], SizeIs(0)) << "one oracle";
   EXPECT_THAT(why["neighbours"], SizeIs(0));
+  PeopleStore::NewItem doubted;
+  doubted.request = "doubted";
+  doubted.clip = "a.mp4@doubted";
+  doubted.video = folder_ / "a.mp4";
+  doubted.end_s = 1;
+  doubted.study = "study";
+  doubted.version = "v";
+  doubted.first_json = R"({"left": 0.4, "right": 0.6})";
+  const int64_t id = PeopleStore(options_.store).add_items({doubted}, now_ms_).at(0);
+  const auto first = json_of(person("ann")->get(fmt::format("items/{}/why", id)))["first"];
+  ASSERT_THAT(first, SizeIs(2));
+  EXPECT_EQ(first[0]["class"], "right");
 }
 
 TEST_F(ServerTest, ShowsTheNearestAnsweredClipsAsPictures) {
@@ -327,7 +340,11 @@ TEST_F(ServerTest, ExportsAnswers) {
   EXPECT_THAT(csv->body, HasSubstr("ann"));
   EXPECT_THAT(csv->get_header_value("Content-Disposition"), HasSubstr("study-answers.csv"));
   EXPECT_EQ(eve->get("export?study=study&format=label-studio")->status, 200);
-  EXPECT_EQ(refusal_in(eve->get("export?study=study&format=cvat")), "400 bad_request");
+  const auto cvat = eve->get("export?study=study&format=cvat");
+  ASSERT_EQ(cvat->status, 200) << cvat->body;
+  EXPECT_THAT(cvat->body, HasSubstr("<tag label=\"left\" source=\"manual\">"));
+  EXPECT_THAT(cvat->get_header_value("Content-Disposition"), HasSubstr("study-answers.xml"));
+  EXPECT_EQ(refusal_in(eve->get("export?study=study&format=xls")), "400 bad_request");
   EXPECT_EQ(refusal_in(eve->get("export?study=other&format=csv")), "404 not_found");
   EXPECT_EQ(refusal_in(ann->get("export?study=study&format=csv")), "403 forbidden");
 }

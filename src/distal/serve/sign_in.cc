@@ -1,7 +1,6 @@
 #include "distal/serve/sign_in.h"
 
 #include "distal/base/text.h"
-#include "distal/serve/place.h"
 #include "distal/serve/refusal.h"
 #include "distal/serve/secrets.h"
 
@@ -38,7 +37,6 @@ void SignIn::refuse_hasty(const std::string& user, const std::string& address) c
 }
 
 bool SignIn::is_right(const std::optional<PeopleStore::User>& user, const std::string& password) {
-  const Place place(hashing_);
   return is_password(user && !user->disabled ? user->password : "", password);
 }
 
@@ -137,10 +135,7 @@ PeopleStore::User SignIn::add_user(const std::string& name, const std::string& r
   PeopleStore::User user;
   user.name = name;
   user.role = role;
-  {
-    const Place place(hashing_);
-    user.password = hash_password(password);
-  }
+  user.password = hash_password(password);
   const auto store = store_.borrow();
   store->add_user(user, now_());
   return store->user(name).value();

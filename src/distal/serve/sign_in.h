@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <semaphore>
 #include <string>
 
 #include "distal/serve/attempts.h"
@@ -66,7 +65,6 @@ class SignIn {
   Clock now_;
   Attempts users_{5, 60};  // short, so that nobody locks out another for long
   Attempts addresses_{20, 900};
-  std::counting_semaphore<> hashing_{2};  // each takes 64 MiB and a core
 };
 
 }  // namespace distal::serve

@@ -1,5 +1,7 @@
 #include "distal/serve/sign_in.h"
 
+#include <thread>
+
 #include <gmock/gmock.h>
 
 #include "distal/base/testing.h"
@@ -51,6 +53,26 @@ TEST(Secrets, AreNotGuessedAndNotKept) {
   EXPECT_TRUE(is_same_secret("abc", "abc"));
   EXPECT_FALSE(is_same_secret("abc", "abd"));
   EXPECT_FALSE(is_same_secret("abc", ""));
+}
+
+TEST(Places, OfPasswordsAreFewAndSoAreThoseWhoWait) {
+  const std::string hash = hash_password(kGood);
+  Places& places = hashing_places();
+  for (int64_t i = 0; i < kHashedAtOnce; ++i) places.enter();
+  std::vector<std::thread> crowd;
+  for (int64_t i = 0; i < kMostToHash; ++i) {
+    crowd.emplace_back([&] {
+      places.enter();
+      places.leave();
+    });
+  }
+  while (places.waiting() < kMostToHash) std::this_thread::yield();
+  EXPECT_THROW(hash_password(kGood), Refusal);
+  EXPECT_THROW(is_password(hash, kGood), Refusal);
+  EXPECT_EQ(places.waiting(), kMostToHash);
+  for (int64_t i = 0; i < kHashedAtOnce; ++i) places.leave();
+  for (std::thread& one : crowd) one.join();
+  EXPECT_TRUE(is_password(hash, kGood)) << "the crowd is gone";
 }
 
 TEST(Attempts, WaitLongerEachTime) {

@@ -109,10 +109,7 @@ int64_t withdraw_where(soci::session& sql, const char* which, const auto& value)
       .execute(sql);
 }
 
-std::vector<PeopleStore::Settled> take(soci::session& sql, const std::string& request) {
-  sql << "UPDATE people_answers SET used = 1 WHERE undone_ms = 0 AND used = 0 AND item IN "
-         "(SELECT id FROM items WHERE request = :r AND state IN ('settled', 'left_out'))",
-      use(request);
+std::vector<PeopleStore::Settled> find_settled(soci::session& sql, const std::string& request) {
   std::vector<PeopleStore::Settled> all;
   for (const PeopleStore::Item& item :
        find_items(sql, items_query({.request = request}, 0, kAll))) {
@@ -122,6 +119,13 @@ std::vector<PeopleStore::Settled> take(soci::session& sql, const std::string& re
     all.push_back(settled);
   }
   return all;
+}
+
+std::vector<PeopleStore::Settled> take(soci::session& sql, const std::string& request) {
+  sql << "UPDATE people_answers SET used = 1 WHERE undone_ms = 0 AND used = 0 AND item IN "
+         "(SELECT id FROM items WHERE request = :r AND state IN ('settled', 'left_out'))",
+      use(request);
+  return find_settled(sql, request);
 }
 
 }  // namespace
@@ -159,6 +163,14 @@ std::optional<std::vector<PeopleStore::Settled>> PeopleStore::take_settled(
     if (!is_finished(find_standing(sql, request), share)) return std::nullopt;
     withdraw_where(sql, "request", request);
     return take(sql, request);
+  });
+}
+
+std::optional<std::vector<PeopleStore::Settled>> PeopleStore::settled(const std::string& request) {
+  return state_->db.read([&](soci::session& sql) -> std::optional<std::vector<Settled>> {
+    const Standing now = find_standing(sql, request);
+    if (now.items == 0 || now.open > 0) return std::nullopt;
+    return find_settled(sql, request);
   });
 }
 

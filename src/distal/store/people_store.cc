@@ -44,6 +44,7 @@ struct ItemRow {
     row.exchange(into(item.agree));
     row.exchange(into(item.expected_s));
     row.exchange(into(item.budget));
+    row.exchange(into(item.first_json));
     row.exchange(into(item.state));
     row.exchange(into(item.places));
     row.exchange(into(conflict));
@@ -58,8 +59,8 @@ struct ItemRow {
 
 constexpr const char* kItemColumns =
     "SELECT id, request, clip_key, video, start_s, end_s, kind, purpose, study, version, round, "
-    "position, wanted, for_person, after_answers, agree, expected_s, budget, state, places, "
-    "conflict, class, created FROM ";
+    "position, wanted, for_person, after_answers, agree, expected_s, budget, first_json, state, "
+    "places, conflict, class, created FROM ";
 
 constexpr double kNoScore = -std::numeric_limits<double>::infinity();  // in the column
 
@@ -112,7 +113,7 @@ void check_item(const PeopleStore::NewItem& item) {
 void insert_items(soci::session& sql, const Dialect& dialect,
                   const std::vector<PeopleStore::NewItem>& items, const std::string& now) {
   std::vector<std::string> requests, clips, videos, kinds, purposes, studies, versions, persons;
-  std::vector<std::string> rules, budgets;
+  std::vector<std::string> rules, budgets, firsts;
   std::vector<double> starts, ends, expected;
   std::vector<int64_t> rounds, positions, wanted, after;
   for (const PeopleStore::NewItem& item : items) {
@@ -133,6 +134,7 @@ void insert_items(soci::session& sql, const Dialect& dialect,
     rules.push_back(item.agree);
     expected.push_back(item.expected_s);
     budgets.push_back(item.budget);
+    firsts.push_back(item.first_json);
   }
   Given(dialect)
       .column("request", requests)
@@ -152,13 +154,14 @@ void insert_items(soci::session& sql, const Dialect& dialect,
       .column("agree", rules)
       .column("expected_s", expected)
       .column("budget", budgets)
+      .column("first_json", firsts)
       .execute(sql,
                "INSERT INTO items (request, clip_key, video, start_s, end_s, kind, purpose, study, "
                "version, round, position, wanted, for_person, after_answers, agree, expected_s, "
-               "budget, state, places, conflict, class, created) "
+               "budget, first_json, state, places, conflict, class, created) "
                "SELECT request, clip_key, video, start_s, end_s, kind, purpose, study, version, "
                "round, position, wanted, for_person, after_answers, agree, expected_s, budget, "
-               "'open', wanted, 0, '', :t FROM given "
+               "first_json, 'open', wanted, 0, '', :t FROM given "
                "WHERE TRUE ORDER BY place ON CONFLICT (request, clip_key) DO NOTHING",
                soci::use(now));
 }
@@ -384,6 +387,27 @@ std::vector<PeopleStore::Reason> PeopleStore::reasons(int64_t item) {
         .add(" WHERE item = ", item)
         .add(" ORDER BY strategy")
         .all<ReasonRow>(sql);
+  });
+}
+
+std::vector<PeopleStore::AskedClip> PeopleStore::asked_about(
+    const std::string& study, const std::vector<std::string>& clips) {
+  return state_->db.read([&](soci::session& sql) {
+    std::vector<AskedClip> all(clips.size());
+    int64_t place = 0;
+    AskedClip row;
+    Given(state_->db.dialect())
+        .column("clip_key", clips)
+        .each(
+            sql,
+            "SELECT place, id, class, purpose FROM given CROSS JOIN items "
+            "WHERE items.clip_key = given.clip_key AND study = :s ORDER BY id",
+            [&] {
+              AskedClip& known = all.at(place);
+              if (known.class_name.empty()) known = row;
+            },
+            into(place), into(row.item), into(row.class_name), into(row.purpose), soci::use(study));
+    return all;
   });
 }
 

@@ -82,6 +82,8 @@ class PeopleStore {
                                 // answers as are wanted do, and who asked makes one of them
     double expected_s = 0;      // seconds of a person's time for an answer; 0: not known
     std::string budget;         // the budget of time that counts its answers; empty: none does
+    std::string first_json;     // what the first of two oracles said, {"class": probability}, for
+                                // people to see; empty: it is hidden, or there is none
     double budget_s = 0;        // seconds of that budget, where it is new; an earlier word stands
     std::vector<Reason> reasons;
   };
@@ -108,6 +110,14 @@ class PeopleStore {
   std::optional<Item> item(int64_t id);
   /// In order of strategy.
   std::vector<Reason> reasons(int64_t item);
+  struct AskedClip {
+    int64_t item = 0;        // 0: the study did not ask about the clip
+    std::string class_name;  // empty: not settled
+    std::string purpose;     // of the item
+  };
+  /// Of each clip: the first item of the study that has a class, or else the last.
+  std::vector<AskedClip> asked_about(const std::string& study,
+                                     const std::vector<std::string>& clips);
 
   /// Fields that are empty filter nothing. A filter by state, purpose or round without a study or
   /// request looks through all items.
@@ -260,6 +270,8 @@ class PeopleStore {
   /// more; nothing before. Those that are still open are withdrawn then. The answers given are used
   /// from now on. The same call again gives the same. Throws PeopleRefused: not_found.
   std::optional<std::vector<Settled>> take_settled(const std::string& request, double share = 1);
+  /// The same of a request that is finished, without using its answers: they can still be undone.
+  std::optional<std::vector<Settled>> settled(const std::string& request);
   /// Withdraws what is open of a request, ends its leases and says how many items that were.
   int64_t withdraw(const std::string& request);
   /// The same for some items.

@@ -253,6 +253,29 @@ TEST_F(PeopleTest, ListsNumberedPagesAndCountsThem) {
   EXPECT_EQ(older.front().uuid, "a");
 }
 
+TEST_F(PeopleTest, SaysOfEachClipWhatWasAskedAboutIt) {
+  PeopleStore store(url());
+  auto items = clips_of("r", 3);
+  items[1].purpose = "held_out";
+  items[2].study = "another";
+  const auto id = store.add_items(items, kNow);
+  auto again = items[0];
+  again.request = "s";
+  store.add_items({again}, kNow);
+  store.put(says("u", id[0], "ann", "bow"), kNow);
+  const auto asked = store.asked_about(
+      "study", {items[1].clip, items[2].clip, items[0].clip, "nobody asked", items[1].clip});
+  ASSERT_EQ(asked.size(), 5u);
+  EXPECT_EQ(asked[0].item, id[1]);
+  EXPECT_EQ(asked[0].purpose, "held_out");
+  EXPECT_EQ(asked[0].class_name, "");
+  EXPECT_EQ(asked[1].item, 0);
+  EXPECT_EQ(asked[2].item, id[0]);
+  EXPECT_EQ(asked[2].class_name, "bow");
+  EXPECT_EQ(asked[3].item, 0);
+  EXPECT_EQ(asked[4].item, id[1]);
+}
+
 TEST_F(PeopleTest, KeepsAnAnswerAndSettlesItsItem) {
   PeopleStore store(url());
   const auto id = store.add_items(clips_of("r", 1), kNow)[0];

@@ -338,9 +338,13 @@ constexpr std::array<std::string_view, 1> kRankings = {
          answered BIGINT NOT NULL,
          PRIMARY KEY (run, round)))"};
 
-constexpr std::array<std::span<const std::string_view>, 11> kMigrations = {
+// People may see what the first of two oracles said.
+constexpr std::array<std::string_view, 1> kFirstSaid = {
+    R"(ALTER TABLE items ADD COLUMN first_json TEXT NOT NULL DEFAULT '')"};
+
+constexpr std::array<std::span<const std::string_view>, 12> kMigrations = {
     kTables, kEvents,   kHealth, kRequestGroups, kRefusals, kNumbers,
-    kLeases, kFindings, kPeople, kPeoplesTime,   kRankings};
+    kLeases, kFindings, kPeople, kPeoplesTime,   kRankings, kFirstSaid};
 
 void refuse_strangers(const Dialect& dialect, soci::session& sql) {
   if (dialect.is_foreign(sql)) {

@@ -6,9 +6,11 @@
 
 #include "distal/base/error.h"
 #include "distal/base/hash.h"
+#include "distal/base/options.h"
 #include "distal/base/progress.h"
 #include "distal/base/random.h"
 #include "distal/data/read_ahead.h"
+#include "distal/lists/feature_table.h"
 #include "distal/lists/leaks.h"
 #include "distal/lists/split.h"
 #include "distal/study/whole_videos.h"
@@ -230,6 +232,12 @@ std::vector<Clip> Dataset::clips() const {
   return all;
 }
 
+std::vector<Clip> Dataset::askable() const {
+  std::vector<Clip> all = pool;
+  all.insert(all.end(), start.begin(), start.end());
+  return all;
+}
+
 int64_t Dataset::pool_clips(const ArmOptions& arm) const {
   return arm.pool_size < 0 ? std::ssize(pool) : std::min<int64_t>(arm.pool_size, std::ssize(pool));
 }
@@ -270,6 +278,7 @@ void add_readers(const Study& study, Dataset& dataset) {
   const SharedOptions& shared = study.shared;
   dataset.reader = std::make_unique<ClipReader>(shared.input, shared.cache);
   const auto reader_of = [&](const OracleOptions& oracle) -> std::unique_ptr<ClipReader> {
+    oracle.kind->require_fit(dataset.classes, *dataset.task);
     std::optional<InputOptions> input = oracle.kind->input();
     if (!input && shared.teacher) input = shared.teacher->input;
     require_same_view(study, input);
@@ -332,7 +341,23 @@ Dataset open_dataset(const Study& study, Progress& progress) {
   draw_test(dataset.test, data.test_clips, shared.oracle.asked_then().kind->traits().by_video);
   dataset.teacher = std::move(opened.teacher.clips);
   require_budgets(study, dataset);
+  require_features(study, dataset);
   return dataset;
+}
+
+void require_features(const Study& study, const Dataset& dataset) {
+  const auto probe_video = [&](const std::string& path) { return dataset.reader->probe(path); };
+  std::set<std::string> asked;
+  const auto require = [&](const FeatureFiles& files, const std::vector<Clip>& clips) {
+    if (asked.insert(fmt::format("{}{}", resolved(files), clips.size())).second)
+      FeatureTable(files, study.shared.data.root, clips, probe_video);
+  };
+  for (const Arm& arm : study.arms) {
+    const ArmOptions& options = arm.options;
+    if (const auto* files = options.student.model.feature_files()) require(*files, dataset.clips());
+    if (options.uses_embeddings() && !options.embeddings->network)
+      require(options.embeddings->files, dataset.askable());
+  }
 }
 
 void require_budgets(const Study& study, const Dataset& dataset) {
@@ -343,6 +368,8 @@ void require_budgets(const Study& study, const Dataset& dataset) {
 
 double drop_unreadable(const Study& study, Dataset& dataset, Progress& progress) {
   const auto reads_all = [](const Arm& arm) {
+    if ((arm.options.uses_embeddings() && arm.options.embeddings->network)) return true;
+    if (!arm.options.student.reads_frames()) return false;
     return arm.options.scores() || (arm.options.rounds > 0 && arm.options.budget < 0);
   };
   if (std::none_of(study.arms.begin(), study.arms.end(), reads_all)) return 0;

@@ -25,8 +25,9 @@ struct Dataset {
   std::unique_ptr<ClipReader> second_reader;   // the same of the second of two oracles
 
   LabelSpace labels() const { return {classes.size(), *task}; }
-  std::vector<Clip> clips() const;  // pool, start and test, in this order
-  FilmedClips filmed() const;       // those of clips() by key
+  std::vector<Clip> clips() const;    // pool, start and test, in this order
+  std::vector<Clip> askable() const;  // pool and start: what a strategy sees
+  FilmedClips filmed() const;         // those of clips() by key
   std::vector<Quarantined> quarantine()
       const;  // videos that could not be used so far: `quarantined`, then those of the readers
   bool start_in_pool() const { return start.empty(); }
@@ -44,6 +45,10 @@ struct Dataset {
 /// trained on the pool it answers for, or on initial clips that shall tell how often it is wrong, a
 /// budget larger than the pool.
 Dataset open_dataset(const Study& study, Progress& progress);
+
+/// Throws Error: features in files that a student or a strategy reads are damaged, or a clip has
+/// none. open_dataset asks this too.
+void require_features(const Study& study, const Dataset& dataset);
 
 /// Gives a dataset the readers of its study. Throws Error: a network at hand would be shown what it
 /// was not made for.

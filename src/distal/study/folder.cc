@@ -11,12 +11,15 @@
 #include "distal/base/in_use.h"
 #include "distal/base/leftovers.h"
 #include "distal/base/progress.h"
+#include "distal/base/revision.h"
+#include "distal/base/text.h"
 #include "distal/report/report.h"
 #include "distal/report/thumbnail.h"
 #include "distal/store/store.h"
 #include "distal/study/dataset_file.h"
 #include "distal/study/jobs.h"
 #include "distal/study/split.h"
+#include "distal/tracking/mlflow.h"
 
 namespace distal {
 namespace {
@@ -146,6 +149,22 @@ FolderThreads threads_of(const Study& study, const RunOptions& options, const st
   return threads;
 }
 
+// What an MLflow server is told of a study; null where none is named.
+std::unique_ptr<MlflowTracker> tracker_of(const Study& study, const std::string& folder,
+                                          Progress& progress) {
+  TrackedStudy tracked{folder, study.name, study.shared.question, revision(), study.resolved, {}};
+  for (int64_t repeat = 0; repeat < study.shared.seeds; ++repeat) {
+    for (const Arm& arm : study.arms) {
+      tracked.trials.push_back({arm.name, study.shared.seed + repeat, arm.resolved, {}});
+      if (repeat > 0) continue;  // only the students of the first seed are kept
+      for (const char* ending : {".safetensors", ".json"})
+        tracked.trials.back().files.push_back(
+            fmt::format("{}/{}{}", folder, slug(arm.name), ending));
+    }
+  }
+  return mlflow_tracker(std::move(tracked), progress);
+}
+
 }  // namespace
 
 RunPlace place_of(const RunOptions& options) {
@@ -203,6 +222,7 @@ Results run_in_folder(const Study& study, const RunOptions& options, Progress& p
   if (options.share.empty()) {
     for (const std::string& note : study.notes) progress.say(note);
   }
+  const auto tracker = options.share.empty() ? tracker_of(study, place.folder, progress) : nullptr;
   const auto [split, alone] = threads_of(study, options, place.folder, progress);
   const bool starts_jobs = split.jobs > 1 && options.share.empty();
   at::set_num_threads(static_cast<int>(starts_jobs ? alone : split.threads));
@@ -223,6 +243,7 @@ Results run_in_folder(const Study& study, const RunOptions& options, Progress& p
       place.folder + "/unfinished",
       kept);  // only now: until the report stands, nothing need be trained again
   remove_jobs(place.folder);
+  if (tracker) tracker->finish();
   return results;
 }
 

@@ -303,6 +303,49 @@ TEST_F(PeopleTest, WhatIsOpenIsRankedAgainByWhatIsAnswered) {
   EXPECT_EQ(curves[0], curves[1]) << "no result depends on it";
 }
 
+TEST_F(PeopleTest, WhatARankingLookedAtCanBeUndone) {
+  const Study whole = study(1, "", ", rank_again: 2");
+  why_it_waits(whole);
+  answer_all();
+  why_it_waits(whole);
+  const std::vector<Item> chosen = open_items();
+  ASSERT_THAT(chosen, SizeIs(4));
+  answer(chosen[0]);
+  answer(chosen[1]);
+  why_it_waits(whole);
+  EXPECT_EQ(Store(url()).ranking(1, 1), 2) << "ranked again";
+  PeopleStore people(url());
+  people.undo(fmt::format("answer {}", chosen[0].id), "ann", 5000);
+  EXPECT_THAT(open_items(), SizeIs(3));
+  why_it_waits(whole);
+  PeopleStore::NewAnswer other;
+  other.uuid = "other";
+  other.item = chosen[0].id;
+  other.person = "ann";
+  other.class_name = truth(chosen[0]) == "even" ? "odd" : "even";
+  people.put(other, 6000);
+  answer(chosen[2]);
+  answer(chosen[3]);
+  const Results results = command(whole);
+  for (const AskedClip& asked : results.trials[0].asked[1].shown) {
+    const bool is_odd = std::stoi(std::filesystem::path(asked.clip.video.str()).stem()) % 2 == 1;
+    const bool was_changed = asked.clip.key() == chosen[0].clip;
+    EXPECT_EQ(asked.answer == 1, is_odd != was_changed) << "the last word counts";
+  }
+  EXPECT_THROW(people.undo("other", "ann", 7000), PeopleRefused) << "it was learned from";
+}
+
+TEST_F(PeopleTest, ATrainingThatIsSlowerThanPeopleRanksNothingAgain) {
+  const Study whole = study(1, "", ", rank_again: 1");
+  why_it_waits(whole);
+  for (const Item& item : open_items()) answer(item, false, 1e-6);  // seconds
+  why_it_waits(whole);
+  EXPECT_LT(open_items().front().expected_s, 1e-3);
+  answer_some("pool", 2);
+  why_it_waits(whole);
+  EXPECT_EQ(Store(url()).ranking(1, 1), 0);
+}
+
 TEST_F(PeopleTest, AColdStartChoosesByFeatures) {
   const Study whole = study(1, "start_draw: k_center\n");
   why_it_waits(whole);

@@ -251,7 +251,8 @@ class Planner {
     progress_.end();
     plan_.trainings = trainer_.trainings() * shared_.seeds;
     if (has_own_teacher()) simulate_teacher();
-    if (dataset_.reader)
+    const bool decodes = reads_frames();
+    if (dataset_.reader && decodes)
       decoding_s_ = decode_s(dataset_, shared_.input) *
                     static_cast<double>(std::ssize(dataset_.clips()) + teacher_clips());
     plan_.price = shared_.oracle.asked_first().price * static_cast<double>(bought());
@@ -260,7 +261,7 @@ class Planner {
     plan_.minutes = (seeds * trainer_.seconds() + trainer_.shared_seconds() + teacher_.seconds() +
                      teacher_.shared_seconds() + decoding_s_) /
                     60;
-    plan_.cache_bytes = cache_bytes(shared_, dataset_, teacher_clips() > 0, info_of_);
+    if (decodes) plan_.cache_bytes = cache_bytes(shared_, dataset_, teacher_clips() > 0, info_of_);
     plan_.text = text();
     return plan_;
   }
@@ -275,6 +276,15 @@ class Planner {
   }
   bool has_own_teacher() const {
     return shared_.oracle.any([](const OracleTraits& traits) { return traits.trained_here; });
+  }
+  // Of a student or of an oracle that computes.
+  bool reads_frames() const {
+    const auto student = [](const Arm& arm) {
+      return arm.options.student.reads_frames() ||
+             (arm.options.uses_embeddings() && arm.options.embeddings->network);
+    };
+    return std::any_of(study_.arms.begin(), study_.arms.end(), student) ||
+           shared_.oracle.is_teacher();
   }
   // People say what the initial clips show where no list does.
   bool people_start() const { return shared_.oracle.people() && dataset_.start_in_pool(); }

@@ -18,33 +18,50 @@ class Scorer {
         student_(student),
         known_(known),
         needs_(arm.strategy->needs()),
+        elsewhere_(arm.embeds_elsewhere()),
         random_(random) {
     pool_.scores.task = labels.task;
   }
 
   ScoredPool score(ClipRefs open) {
-    if (!student_.net) return unscored(std::move(open));
-    predict(std::move(open));
+    if (student_.net)
+      predict(std::move(open));
+    else
+      leave_unscored(std::move(open));
     describe();
-    if (needs_.head) pool_.scores.head_weight = on_cpu(student_.net->head_weight());
-    if (needs_.embeddings || needs_.labelled_logits) predict_labelled();
-    if (!needs_.passes.empty())
-      pool_.scores.passes = torch::stack(needs_.passes == "dropout"     ? dropout()
-                                         : needs_.passes == "augmented" ? augmented()
-                                                                        : members());
-    if (needs_.teacher) ask_teacher();
-    if (needs_.teacher_error) pool_.scores.teacher_error = teacher_error();
+    if (student_.net) add_scores();
+    if (elsewhere_) embed();
     return complete();
   }
 
  private:
   int64_t size() const { return std::ssize(pool_.clips); }
 
-  ScoredPool unscored(ClipRefs open) {
+  void leave_unscored(ClipRefs open) {
     pool_.clips = std::move(open);
     pool_.scores.logits = blank();
-    describe();
-    return std::move(pool_);
+    readable_mask_ = torch::ones({size()}, torch::kBool);
+  }
+
+  void add_scores() {
+    if (needs_.head) pool_.scores.head_weight = on_cpu(student_.net->head_weight());
+    if ((needs_.embeddings && !elsewhere_) || needs_.labelled_logits) predict_labelled();
+    if (!needs_.passes.empty())
+      pool_.scores.passes = torch::stack(needs_.passes == "dropout"     ? dropout()
+                                         : needs_.passes == "augmented" ? augmented()
+                                                                        : members());
+    if (needs_.teacher) ask_teacher();
+    if (needs_.teacher_error) pool_.scores.teacher_error = teacher_error();
+  }
+
+  // In place of the student's, of the pool and of what is known. Clips that have none are left out.
+  void embed() {
+    const Predictions pool = trainer_.embeddings(*arm_.embeddings, pool_.clips);
+    pool_.scores.embeddings = torch::zeros({size(), pool.embeddings.size(1)});
+    pool_.scores.embeddings.index_copy_(0, pool.rows, pool.embeddings);
+    keep_readable(pool.rows);
+    pool_.scores.labelled_embeddings =
+        trainer_.embeddings(*arm_.embeddings, refs_of(known_.samples)).embeddings;
   }
 
   void predict(ClipRefs open) {
@@ -120,8 +137,12 @@ class Scorer {
   torch::Tensor whole_pool(const Predictions& seen) {
     auto logits = blank();
     if (seen.rows.size(0) > 0) logits.index_copy_(0, seen.rows, seen.logits);
-    readable_mask_.logical_and_(torch::zeros_like(readable_mask_).index_fill_(0, seen.rows, true));
+    keep_readable(seen.rows);
     return logits;
+  }
+
+  void keep_readable(const torch::Tensor& rows) {
+    readable_mask_.logical_and_(torch::zeros_like(readable_mask_).index_fill_(0, rows, true));
   }
 
   std::vector<torch::Tensor> augmented() {
@@ -189,12 +210,19 @@ class Scorer {
   const Student& student_;
   const LabeledSet& known_;
   const Needs needs_;
+  const bool elsewhere_;  // embeddings come from ArmOptions::embeddings
   const Random random_;
   ScoredPool pool_;
   torch::Tensor readable_mask_;  // bool, of each clip: it could be read every time
 };
 
 }  // namespace
+
+Predictions embeddings_as_scored(Trainer& trainer, const ArmOptions& arm, const Student& student,
+                                 const ClipRefs& clips, int64_t scored) {
+  if (arm.embeds_elsewhere()) return trainer.embeddings(*arm.embeddings, clips);
+  return trainer.score(*student.net, arm.student, clips, scored);
+}
 
 ScoredPool score_pool(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm,
                       LabelSpace labels, const Student& student, const LabeledSet& known,

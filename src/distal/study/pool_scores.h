@@ -11,6 +11,9 @@
 //   start_s, duration_s         what the arm's limits look at teacher answers about the whole pool
 //   from a teacher that costs nothing; the oracle keeps them, no budget is touched
 //
+// Where ArmOptions::embeddings says so, embeddings and labelled_embeddings come from elsewhere: no
+// student is needed for them, and they do not change from round to round.
+//
 // A clip that cannot be read in all of them is left out.
 
 #include "distal/learn/trainer.h"
@@ -38,5 +41,10 @@ struct ScoredPool {
 ScoredPool score_pool(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm,
                       LabelSpace labels, const Student& student, const LabeledSet& known,
                       ClipRefs open, Random random);
+
+/// Embeddings of other clips, from where those of a scored pool of `scored` clips come: they may be
+/// compared.
+Predictions embeddings_as_scored(Trainer& trainer, const ArmOptions& arm, const Student& student,
+                                 const ClipRefs& clips, int64_t scored);
 
 }  // namespace distal

@@ -3,13 +3,16 @@
 
 #include "distal/study/pool_scores.h"
 
+#include "distal/base/npy.h"
 #include "distal/base/options.h"
 #include "distal/base/progress.h"
 #include "distal/base/random.h"
 #include "distal/learn/network_trainer.h"
 #include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
+#include "distal/study/reasons.h"
 #include "distal/study/recipe_checks.h"
+#include "distal/study/round.h"
 #include "distal/study/testing.h"
 
 namespace distal {
@@ -17,6 +20,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class PoolScoresTest : public ::testing::Test {
  protected:
@@ -51,6 +55,7 @@ class PoolScoresTest : public ::testing::Test {
     NetworkTrainer trainer(
         *dataset_.reader, dataset_.classes, [&] { return clips_; }, folder_ / "unfinished",
         progress_);
+    trainer.embed([&] { return clips_; }, folder_.path());
     Ledger oracle(teacher_, answers_at_once(std::make_unique<BrightTeacher>()), dataset_.asked(),
                   store_, progress_);
     Student student{nullptr, teacher_file_.empty() ? nullptr : load_model(teacher_file_).net,
@@ -177,6 +182,130 @@ TEST_F(PoolScoresTest, ClipsThatCannotBeReadAreLeftOut) {
     EXPECT_EQ(pool.scores.size(), 6);
     EXPECT_EQ(pool.scores.video.at(2), open_[3].video);
   }
+}
+
+// Row i of `width` numbers begins with 10 i.
+void write_features(const TemporaryFolder& folder, const std::vector<Clip>& clips, int64_t width) {
+  torch::Tensor array = torch::randn({std::ssize(clips), width});
+  std::string list = "path\n";
+  for (size_t i = 0; i < clips.size(); ++i) {
+    array[static_cast<int64_t>(i)][0] = 10.0 * static_cast<double>(i);
+    list += clips[i].video.str() + "\n";
+  }
+  write_npy(folder / "f.npy", array);
+  folder.write("f.csv", list);
+}
+
+TEST_F(PoolScoresTest, EmbeddingsFromFilesReplaceTheStudentsWhereTheStrategyTakesThem) {
+  const auto own = score("cluster_margin").scores;
+  write_features(folder_, clips_, 5);
+  arm_.embeddings = EmbeddingOptions{{}, {folder_ / "f.npy", folder_ / "f.csv"}};
+  const auto scores = score("cluster_margin").scores;
+  EXPECT_TRUE(scores.logits.equal(own.logits)) << "the student's";
+  EXPECT_EQ(sizes(scores.embeddings), (std::vector<int64_t>{6, 5}));
+  EXPECT_TRUE(
+      scores.embeddings.select(1, 0).equal(torch::tensor({60.f, 70.f, 80.f, 90.f, 100.f, 110.f})));
+  EXPECT_TRUE(scores.labelled_embeddings.select(1, 0).equal(
+      torch::tensor({0.f, 10.f, 20.f, 30.f, 40.f, 50.f})));
+  for (const char* strategy : {"badge", "boundary", "learning_loss"})
+    EXPECT_EQ(score(strategy).scores.embeddings.size(1), own.embeddings.size(1))
+        << strategy << " looks into the student";
+}
+
+TEST_F(PoolScoresTest, AStrategyThatSeesEmbeddingsFromElsewhereAloneNeedsNoStudent) {
+  write_features(folder_, clips_, 5);
+  arm_.embeddings = EmbeddingOptions{{}, {folder_ / "f.npy", folder_ / "f.csv"}};
+  for (const char* strategy : {"k_center", "typiclust", "facility_location",
+                               "{name: prob_cover, "
+                               "delta: 0.5}"}) {
+    const auto before = dataset_.reader->counts();
+    const auto pool = score(strategy);
+    EXPECT_FALSE(arm_.scores_pool()) << strategy;
+    EXPECT_EQ(pool.scores.embeddings[2][0].item<float>(), 80);
+    EXPECT_EQ(pool.scores.labelled_embeddings.size(0), 6);
+    EXPECT_EQ(dataset_.reader->counts().misses, before.misses) << "nothing is decoded";
+  }
+  score("{name: prob_cover, delta: 0}");  // which sets its radius by logits
+  EXPECT_TRUE(arm_.scores_pool());
+  arm_.selection.class_balance = true;
+  score("k_center");
+  EXPECT_TRUE(arm_.scores_pool()) << "limits by predicted classes";
+}
+
+TEST_F(PoolScoresTest, NearestAnsweredClipsAreThoseInTheEmbeddingsThatTheStrategySaw) {
+  write_features(folder_, clips_, 2);
+  arm_.embeddings = EmbeddingOptions{{}, {folder_ / "f.npy", folder_ / "f.csv"}};
+  const ScoredPool pool = score("k_center");
+  NetworkTrainer trainer(
+      *dataset_.reader, dataset_.classes, [&] { return clips_; }, folder_ / "unfinished",
+      progress_);
+  trainer.embed([&] { return clips_; }, folder_.path());
+  auto why = asked_in_order(1, "pool", 1, "k_center");
+  const Student nobody;
+  add_reasons(why, trainer, {arm_, pool, nobody, known_}, torch::tensor({3}), Random(1));
+  EXPECT_TRUE(why[0].guess.empty()) << "no student has looked";
+  ASSERT_FALSE(why[0].neighbours.empty());
+  EXPECT_EQ(why[0].neighbours[0].clip.key(), clips_[5].key()) << "row 5 is nearest to row 9";
+  EXPECT_NEAR(why[0].neighbours[0].distance, 40, 1);
+}
+
+TEST(Embeddings, AreRefusedWhereTheyHaveNoSourceOrNoEffect) {
+  EXPECT_EQ(refusal("strategy: k_center\nembeddings: {features: f.npy, list: f.csv}"), "");
+  EXPECT_EQ(refusal("strategy: random\nstart_draw: typiclust\nembeddings: {features: f.npy, list: "
+                    "f.csv}"),
+            "");
+  EXPECT_THAT(refusal("strategy: k_center\nembeddings: {features: f.npy}"),
+              HasSubstr("embeddings.list is missing"));
+  EXPECT_THAT(refusal("strategy: k_center\nembeddings: {}"), HasSubstr("names no source"));
+  EXPECT_THAT(refusal("strategy: k_center\nembeddings: {features: f.npy, list: f.csv, network: "
+                      "{file: n.onnx}}"),
+              HasSubstr("leave one of them out"));
+  EXPECT_THAT(refusal("strategy: badge\nembeddings: {features: f.npy, list: f.csv}"),
+              AllOf(HasSubstr("embeddings has no effect"), HasSubstr("k_center_cosine")));
+  EXPECT_EQ(refusal("embeddings: {features: f.npy, list: f.csv}\narms: {a: {strategy: badge}, b: "
+                    "{strategy: k_center}, c: {strategy: k_center, embeddings: null}}"),
+            "")
+      << "an arm takes them";
+}
+
+TEST(Embeddings, DecideResultsByTheirContentWhereTheyAreUsed) {
+  const TemporaryFolder folder;
+  const auto clips = std::vector<Clip>{{"a.mp4", "a"}, {"b.mp4", "b"}};
+  const auto decisive = [&](const std::string& strategy) {
+    const Study study = study_of(fmt::format(
+        "arms: {{a: {{strategy: {}}}, b: {{strategy: k_center}}}}\nembeddings: {{features: "
+        "{}/f.npy, list: {}/f.csv}}",
+        strategy, folder.path(), folder.path()));
+    return decisive_options(study.shared, study.arms.front().options);
+  };
+  write_features(folder, clips, 4);
+  const std::string random = decisive("random");
+  const std::string k_center = decisive("k_center");
+  EXPECT_THAT(random, Not(HasSubstr("f.npy")));
+  write_features(folder, clips, 5);
+  EXPECT_EQ(decisive("random"), random) << "a random choice depends on no embeddings";
+  EXPECT_NE(decisive("k_center"), k_center);
+}
+
+TEST(StudentOfFeatures, IsRefusedWhereItCannotLearn) {
+  const std::string features = "name: features, features: f.npy, list: f.csv";
+  const auto with = [&](const std::string& model, const std::string& more = "") {
+    return refusal("strategy: margin\nstudent: {model: {" + model + "}}\n" + more);
+  };
+  EXPECT_EQ(with(features), "");
+  EXPECT_EQ(with(features + ", head: mlp, hidden: 16"), "");
+  EXPECT_EQ(with(features + ", head: probe"), "");
+  EXPECT_THAT(with("name: features, list: f.csv"), HasSubstr("student.model.features is missing"));
+  EXPECT_THAT(with("name: features, features: f.npy"), HasSubstr("student.model.list is missing"));
+  EXPECT_THAT(refusal("strategy: consistency\nstudent: {model: {" + features + "}}"),
+              HasSubstr("reads no frames"));
+  EXPECT_THAT(refusal("student: {model: {" + features + "}, pretext: {}}"),
+              HasSubstr("student.pretext trains a backbone"));
+  EXPECT_THAT(refusal("student: {model: {" + features + "}, augment: {family: spatial}}"),
+              HasSubstr("no effect on a frozen backbone"));
+  EXPECT_THAT(
+      with(features, "oracle: teacher\nteacher: {train: {csv: t.csv}, model: {" + features + "}}"),
+      HasSubstr("answers about no frames"));
 }
 
 TEST(UnmetNeeds, AreRefusedWhenTheRecipeIsRead) {

@@ -16,6 +16,7 @@
 #include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
 #include "distal/pretext/taco.h"
+#include "distal/study/step_logs.h"
 
 namespace distal {
 namespace {
@@ -122,6 +123,7 @@ Pretrained pretrain(const SharedOptions& shared, const Learner& learner, const s
   std::filesystem::create_directories(folder + "/unfinished");
   Pretraining pretraining(shared.input, shared.cache, lists.pool, folder + "/unfinished", progress);
   const Model net = learner.model.build(labels.outputs(), student_random(shared).stream("weights"));
+  pretraining.watch(step_logs(folder, progress)("pre-training"));
   pretraining.start(*net, learner, labels.outputs(), student_random(shared).stream("pretext"));
   result.account = pretraining.account();
   result.clips = std::ssize(lists.pool);

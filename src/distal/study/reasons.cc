@@ -38,8 +38,8 @@ void add_neighbours(std::vector<AskedFor>& why, Trainer& trainer, const ChosenFr
                     const torch::Tensor& rows) {
   const torch::Tensor& pool = from.pool.scores.embeddings;
   if (!pool.defined() || from.known.samples.empty()) return;
-  const Predictions known = trainer.score(*from.student.net, from.arm.student,
-                                          refs_of(from.known.samples), std::ssize(from.pool.clips));
+  const Predictions known = embeddings_as_scored(
+      trainer, from.arm, from.student, refs_of(from.known.samples), std::ssize(from.pool.clips));
   if (known.rows.size(0) == 0) return;
   const torch::Tensor distances =
       torch::cdist(pool.index_select(0, rows).to(torch::kFloat64),
@@ -64,8 +64,7 @@ void add_reasons(std::vector<AskedFor>& why, Trainer& trainer, const ChosenFrom&
   expect(std::ssize(why) == rows.size(0), "each chosen row has a reason");
   if (why.empty()) return;
   add_scores(why, from, rows, draw);
-  if (!from.student.net) return;
-  add_guesses(why, from.pool.scores, rows);
+  if (from.student.net) add_guesses(why, from.pool.scores, rows);
   add_neighbours(why, trainer, from, rows);
 }
 

@@ -10,6 +10,8 @@
 #include "distal/base/text.h"
 #include "distal/base/yaml.h"
 #include "distal/data/augmentation.h"
+#include "distal/lists/feature_table.h"
+#include "distal/models/opened_network.h"
 #include "distal/study/recipe_checks.h"
 #include "distal/study/sweep.h"
 
@@ -17,8 +19,89 @@ namespace distal {
 namespace {
 
 void place_weights(ModelOptions& model, const std::string& folder) {
-  if (!model.init.empty() && !folder.empty())
-    model.init = (std::filesystem::path(folder) / model.init).string();
+  if (folder.empty()) return;
+  if (!model.init.empty()) model.init = (std::filesystem::path(folder) / model.init).string();
+  const NetworkOptions* network = model.network();
+  if (network && !network->file.empty())
+    model = model.with_network_file((std::filesystem::path(folder) / network->file).string());
+}
+
+// What a network of others takes, and whose it is.
+struct WantedInput {
+  std::string who;  // "arm margin: student.model.network"
+  int64_t size_px, frames;
+};
+
+std::optional<WantedInput> wanted_input(ModelOptions model, const std::string& weights,
+                                        const std::string& who, const std::string& place) {
+  if (!model.network()) return std::nullopt;
+  place_weights(model, weights);
+  check_network(*model.network(), fmt::format("{}: {}", place, who));
+  try {
+    const auto network = opened_network(*model.network());
+    return WantedInput{who, network->size_px(), network->frames()};
+  } catch (const Error& error) {
+    throw UsageError(fmt::format("{}: {}: {}", place, who, error.what()));
+  }
+}
+
+// The options of `section` that a network needs and the recipe does not say. Throws UsageError
+// where it says otherwise. `input` is what holds without them.
+std::vector<Override> input_of(const Document& recipe, const std::string& section,
+                               const InputOptions& input, const WantedInput& wanted) {
+  std::vector<Override> missing;
+  const auto agree = [&](const char* name, int64_t ours, int64_t theirs) {
+    if (ours == theirs) return;
+    const std::string key = section + "." + name;
+    if (recipe.section(key))
+      throw UsageError(fmt::format("{}: {} = {}, and {} takes {}; set {}, or leave {} out",
+                                   recipe.place(), key, ours, wanted.who, theirs, theirs, key));
+    missing.push_back({key, fmt::format("{}", theirs)});
+  };
+  agree("size_px", input.size_px, wanted.size_px);
+  if (wanted.frames > 1) agree("sampling.frames", input.sampling.frames, wanted.frames);
+  return missing;
+}
+
+// What the networks of the arms take, which is the same for all. Throws UsageError: it is not.
+std::optional<WantedInput> input_of_arms(const Document& recipe, const SharedOptions& shared,
+                                         const std::vector<ArmDifference>& arms) {
+  std::optional<WantedInput> all;
+  for (const ArmDifference& arm : arms) {
+    const auto wanted =
+        wanted_input(arm.options.student.model, shared.weights,
+                     fmt::format("student.model.network of arm {}", arm.name), recipe.place());
+    if (!wanted) continue;
+    if (!all) all = wanted;
+    const bool frames_differ =
+        all->frames > 1 && wanted->frames > 1 && all->frames != wanted->frames;
+    if (all->size_px != wanted->size_px || frames_differ)
+      throw UsageError(fmt::format(
+          "{}: {} takes {} px and {} frames, and {} takes {} px and {}; arms share their input, so "
+          "write two recipes and compare them with distal report",
+          recipe.place(), all->who, all->size_px, all->frames, wanted->who, wanted->size_px,
+          wanted->frames));
+    all->frames = std::max(all->frames, wanted->frames);
+  }
+  return all;
+}
+
+// The recipe with the input that its networks of others take, where it does not say that input;
+// none where nothing is to be added.
+std::optional<Document> with_input_of_networks(const Document& recipe, const SharedOptions& shared,
+                                               const std::vector<ArmDifference>& arms) {
+  std::vector<Override> missing;
+  if (const auto wanted = input_of_arms(recipe, shared, arms))
+    missing = input_of(recipe, "input", shared.input, *wanted);
+  if (!missing.empty()) return recipe.with(missing);
+  if (!shared.teacher) return std::nullopt;
+  const auto wanted = wanted_input(shared.teacher->learner.model, /*weights=*/"",  // placed already
+                                   "teacher.model.network", recipe.place());
+  if (wanted) missing = input_of(recipe, "teacher.input", shared.teacher_input(), *wanted);
+  if (missing.empty()) return std::nullopt;
+  if (!shared.teacher->input)
+    missing.insert(missing.begin(), {"teacher.input", resolved(shared.input)});
+  return recipe.with(missing);
 }
 
 // The names of the options that arms share.
@@ -77,6 +160,10 @@ ArmDifference read_difference(const Document& base, const std::string& name,
 Arm arm_of(const ArmDifference& read, const SharedOptions& shared) {
   Arm arm{read.name, read.options, "", ""};
   place_weights(arm.options.student.model, shared.weights);
+  if (arm.options.embeddings && arm.options.embeddings->network && !shared.weights.empty()) {
+    std::string& file = arm.options.embeddings->network->file;
+    if (!file.empty()) file = (std::filesystem::path(shared.weights) / file).string();
+  }
   arm.resolved = resolved(Recipe{shared, arm.options});
   return arm;
 }
@@ -97,6 +184,19 @@ void note_label_changes(Study& study) {
                                       "while its label stays; task_aware tells the network what "
                                       "was done, temporal_safe does nothing of the kind.",
                                       what, fmt::join(names, ", ")));
+}
+
+// Strategies that look into the student, where embeddings come from elsewhere.
+void note_own_embeddings(Study& study) {
+  for (const Arm& arm : study.arms) {
+    const ArmOptions& options = arm.options;
+    const Needs needs = options.strategy->needs();
+    const bool own = (needs.embeddings || needs.head) && !needs.any_embeddings;
+    if (!options.embeddings || !options.selects() || options.mixes || !own) continue;
+    study.notes.push_back(fmt::format("Arm {}: strategy {} looks into the student and keeps the "
+                                      "student's own embeddings.",
+                                      arm.name, options.strategy.name));
+  }
 }
 
 // `common`: the control that the recipe's top level names, or nothing.
@@ -128,6 +228,24 @@ void set_pace_aside(Learner& learner) {
   if (learner.pretext) set_aside(learner.pretext->training);
   std::string& init = learner.model.init;
   if (!init.empty() && std::filesystem::exists(init)) init = content_id(init);
+  const NetworkOptions* network = learner.model.network();
+  if (network && std::filesystem::exists(network->file))
+    learner.model = learner.model.with_network_file(opened_network(*network)->id());
+  const FeatureFiles* files = learner.model.feature_files();
+  if (files && std::filesystem::exists(files->features))
+    learner.model = learner.model.with_feature_files({content_id(*files), "by content"});
+}
+
+bool exists(const std::string& file) { return std::filesystem::exists(file); }
+
+// The files by what they hold. Those of an old recipe may have moved, and keep their names.
+void name_by_content(EmbeddingOptions& embeddings) {
+  if (embeddings.network) {
+    if (exists(embeddings.network->file))
+      embeddings.network->file = network_id(*embeddings.network);
+  } else if (exists(embeddings.files.features) && exists(embeddings.files.list)) {
+    embeddings.files = {content_id(embeddings.files), "by content"};
+  }
 }
 
 }  // namespace
@@ -201,7 +319,8 @@ void ArmOptions::visit(OptionVisitor& v) const {
   v("start_draw", start_draw,
     "draw of the initial clips: random; stratified_by_labels: even over the classes of data.start; "
     "stratified_by_hidden_labels: even over the hidden classes of the pool, which a real user does "
-    "not know; typiclust, k_center: by that strategy over the features of the untrained student",
+    "not know; typiclust, k_center: by that strategy over `embeddings`, or where these are absent "
+    "over the features of the untrained student",
     one_of({"random", "stratified_by_labels", "stratified_by_hidden_labels", "typiclust",
             "k_center"}));
   v("ask_start", ask_start, "the teacher also answers about the initial clips");
@@ -212,6 +331,9 @@ void ArmOptions::visit(OptionVisitor& v) const {
   v("rounds", rounds, "number of rounds after the initial one", between(0, 1000));
   v("budget", budget, "budget of each round, in selection.unit; -1: the whole pool", at_least(-1));
   v("strategy", strategy, "which clips to ask about");
+  v("embeddings", embeddings,
+    "where the strategy's embeddings come from, and those of start_draw; strategies that look into "
+    "the student (badge, boundary, learning_loss) keep its own; absent: the student");
   v("selection", selection, "limits around the strategy");
   v("mixes", mixes,
     "rounds ask about mixes of the clips known so far (Active Mixup) instead of clips of the pool");
@@ -222,8 +344,23 @@ void ArmOptions::visit(OptionVisitor& v) const {
 
 bool ArmOptions::selects() const { return rounds > 0 && budget > 0; }
 
+bool ArmOptions::embeds_elsewhere() const {
+  const Needs needs = strategy->needs();
+  return embeddings && needs.embeddings && needs.any_embeddings;
+}
+
+bool ArmOptions::uses_embeddings() const {
+  return embeddings && (draws_start_by_features() || (selects() && !mixes && embeds_elsewhere()));
+}
+
+Needs ArmOptions::student_needs() const {
+  Needs needs = strategy->needs();
+  needs.embeddings = needs.embeddings && !embeds_elsewhere();
+  return needs;
+}
+
 bool ArmOptions::scores_pool() const {
-  return selects() && !mixes && (strategy->needs().anything() || selection.class_balance);
+  return selects() && !mixes && (student_needs().anything() || selection.class_balance);
 }
 
 bool ArmOptions::scores() const {
@@ -257,6 +394,10 @@ std::string decisive_options(const SharedOptions& shared, const ArmOptions& arm)
   recipe.shared.input.deadline_s = InputOptions().deadline_s;
   recipe.shared.oracle = {};  // its identity says what counts
   set_pace_aside(recipe.arm.student);
+  if (!arm.uses_embeddings())  // with its rounds
+    recipe.arm.embeddings.reset();
+  else
+    name_by_content(*recipe.arm.embeddings);
   if (recipe.shared.teacher) set_pace_aside(recipe.shared.teacher->learner);
   return fmt::format("{}who answers: {}\n", resolved(recipe), shared.oracle.identity());
 }
@@ -305,7 +446,8 @@ std::string Study::start_words() const {
   for (const Arm& arm : arms) {
     const ArmOptions& recipe = arm.options;
     const std::string how = recipe.draws_start_by_features()
-                                ? fmt::format("by {} over features", recipe.start_draw)
+                                ? fmt::format("by {} over {}", recipe.start_draw,
+                                              recipe.embeddings ? "embeddings" : "features")
                             : recipe.start_draw == "random" ? "at random"
                             : recipe.start_draw == "stratified_by_labels"
                                 ? "evenly over the classes by their labels"
@@ -346,8 +488,7 @@ Study read_study(const Document& recipe, const std::string& name) {
   Recipe top;
   document.without("arms").read(top);
   study.shared = top.shared;
-  if (study.shared.teacher)
-    place_weights(study.shared.teacher->learner.model, study.shared.weights);
+  if (study.shared.teacher) place_weights(study.shared.teacher->learner.model, top.shared.weights);
 
   auto differences = document.entries("arms");
   if (differences.empty())
@@ -358,6 +499,8 @@ Study read_study(const Document& recipe, const std::string& name) {
                                  differences.size(), kMostArms));
   const Document base = arm_part(document);
   std::vector<ArmDifference> arms = read_arms(document, differences);
+  if (const auto fitted = with_input_of_networks(document, study.shared, arms))
+    return read_study(*fitted, name);
   std::vector<std::string> places;
   for (const ArmDifference& arm : arms) places.push_back(arm.difference.at());
   if (auto twin = random_twin(base, arms)) {
@@ -374,6 +517,7 @@ Study read_study(const Document& recipe, const std::string& name) {
   require_consistent(study, places);
   set_controls(study, top.arm.control, document.place());
   note_label_changes(study);
+  note_own_embeddings(study);
   return study;
 }
 

@@ -17,6 +17,7 @@
 #include "distal/base/choice.h"
 #include "distal/base/document.h"
 #include "distal/data/batches.h"
+#include "distal/learn/embedding_options.h"
 #include "distal/learn/learner.h"
 #include "distal/oracles/oracle_recipe.h"
 #include "distal/video/synthetic.h"
@@ -109,6 +110,8 @@ struct ArmOptions {
   int64_t rounds = 4;
   double budget = 40;  // of each round, in selection.unit; -1: the whole pool
   Choice<Strategy> strategy{"random"};
+  // where the embeddings of the strategy, and of start_draw, come from; absent: from the student
+  std::optional<EmbeddingOptions> embeddings;
   SelectionOptions selection;
   // Rounds ask about mixes of known clips (study/mixing.h) instead of clips of the pool.
   std::optional<MixesOptions> mixes;
@@ -118,9 +121,12 @@ struct ArmOptions {
   void visit(OptionVisitor& v) const;
   bool operator==(const ArmOptions&) const = default;
 
-  bool selects() const;      // rounds choose clips or mixes within a budget
-  bool scores_pool() const;  // the choice needs the student's predictions of the whole pool
-  bool scores() const;       // the choice needs the student, for the pool or for mixes
+  bool selects() const;           // rounds choose clips or mixes within a budget
+  bool scores_pool() const;       // the choice needs the student's predictions of the whole pool
+  bool scores() const;            // the choice needs the student, for the pool or for mixes
+  bool embeds_elsewhere() const;  // the strategy takes its embeddings from `embeddings`
+  bool uses_embeddings() const;   // `embeddings` has an effect: in rounds, or in start_draw
+  Needs student_needs() const;    // what the strategy requires of the student
   bool draws_start_by_features() const;  // start_draw names a strategy
   const std::string& criterion() const;  // the strategy, or with mixes their criterion
   bool is_random() const;                // rounds choose at random

@@ -7,11 +7,14 @@
 
 #include <fmt/ranges.h>
 
+#include "distal/base/catalogue.h"
 #include "distal/base/error.h"
 #include "distal/base/machine.h"
 #include "distal/base/options.h"
 #include "distal/base/text.h"
 #include "distal/distill/loss.h"
+#include "distal/models/backbone.h"
+#include "distal/networks/network.h"
 #include "distal/study/pretraining_alone.h"
 
 namespace distal {
@@ -52,13 +55,50 @@ bool any_needs(const Study& study, const std::function<bool(const Needs&)>& aske
   });
 }
 
+// What makes the backbone of a learner a frozen one.
+std::string freezing(const Learner& learner) {
+  return learner.model.head_alone() ? "model.name = " + learner.model.backbone.name
+                                    : "model.freeze";
+}
+
+// A student of features has them, and nobody shows it frames.
+void require_files(const Learner& learner, const std::string& whose,
+                   const std::function<void(const std::string&)>& refuse) {
+  const FeatureFiles* files = learner.model.feature_files();
+  if (!files) return;
+  for (const auto& [name, file] : {std::pair("features", files->features), {"list", files->list}}) {
+    if (file.empty())
+      refuse(fmt::format("{0}.model.{1} is missing; model.name = features reads a .npy file, "
+                         "{0}.model.features, and the CSV that names its rows, {0}.model.list",
+                         whose, name));
+  }
+  if (learner.pretext)
+    refuse(fmt::format("{}.pretext trains a backbone, and model.name = features has none; leave "
+                       "pretext out, or take another model",
+                       whose));
+}
+
+// The network of others can be trained on as the recipe says.
+void require_network(const Learner& learner, const std::string& whose,
+                     const std::function<void(const std::string&)>& refuse) {
+  const NetworkOptions* network = learner.model.network();
+  if (!network) return;
+  check_network(*network, whose + ".model.network");
+  if (learner.pretext)
+    refuse(fmt::format("{}.pretext trains a backbone, and that of model.name = network is a file "
+                       "which nothing trains; leave pretext out, or take another model",
+                       whose));
+}
+
 // A frozen backbone sees each clip once, as it is: what augmentation would do to it is never seen,
 // but by a strategy that looks at the pool `augmented`.
 void require_seen(Learner learner, const char* whose, bool augmented,
                   const std::function<void(const std::string&)>& refuse) {
   if (!learner.backbone_frozen()) return;
-  const char* cure = "has no effect on a frozen backbone, whose features are computed once; leave "
-                     "it out, or model.freeze";
+  const std::string cure =
+      fmt::format("has no effect on a frozen backbone, whose features are computed once; leave it "
+                  "out, or {}",
+                  freezing(learner));
   if (const auto& family = learner.augment.family.name; family != "none")
     refuse(fmt::format("{}.augment.family = {} {}", whose, family, cure));
   AugmentOptions plain;
@@ -68,7 +108,7 @@ void require_seen(Learner learner, const char* whose, bool augmented,
 // A probe is fitted without steps: of its training, class_weights alone counts.
 void require_stepless(const Learner& learner, const char* whose,
                       const std::function<void(const std::string&)>& refuse) {
-  if (!learner.probe) return;
+  if (!learner.fits_head()) return;
   const TrainingOptions plain;
   TrainingOptions training = learner.training;
   training.class_weights = plain.class_weights;
@@ -85,7 +125,7 @@ void require_probed(const SharedOptions& shared, const ArmOptions& arm, bool err
                     const std::function<void(const std::string&)>& refuse) {
   require_stepless(arm.student, "student", refuse);
   if (shared.teacher) require_stepless(shared.teacher->learner, "teacher", refuse);
-  if (!arm.student.probe) return;
+  if (!arm.student.fits_head()) return;
   Choice<DistillLoss> plain = ArmOptions().loss;
   Choice<DistillLoss> loss = arm.loss;
   if (loss != plain)
@@ -118,7 +158,8 @@ void require_teacher(const SharedOptions& shared, const ArmOptions& arm,
                        teacher.name, with_network()));
   if (arm.student.backbone_frozen())
     refuse("matching shows the teacher the student's view, and a frozen backbone's features are "
-           "computed once without one; leave matching or student.model.freeze out");
+           "computed once without one; leave matching or student." +
+           freezing(arm.student) + " out");
 }
 
 // A mix is neither filmed nor labelled: a teacher must answer, and a frozen backbone has no
@@ -139,7 +180,8 @@ void require_mixable(const SharedOptions& shared, const ArmOptions& arm,
     refuse("mixes: nobody knows the truth about a mix of clips; take an oracle that is a teacher");
   if (frozen)
     refuse("mixes: a frozen backbone's features are computed once, of the clips of the lists; "
-           "leave student.model.freeze: [backbone] out");
+           "leave mixes or student." +
+           freezing(arm.student) + " out");
   if (arm.strategy.name != "random")
     refuse(fmt::format("mixes are chosen by mixes.criterion, and strategy = {} chooses clips; "
                        "leave one of them out",
@@ -185,6 +227,7 @@ void require_name(const Arm& arm, std::map<std::string, std::string>& taken,
 // What a batch takes at least: the clips, and as much again for the first layer's output.
 void require_memory(const Learner& learner, const InputOptions& input, const std::string& whose,
                     const std::function<void(const std::string&)>& refuse) {
+  if (!learner.reads_frames()) return;
   const int64_t there = memory_bytes();
   const auto check = [&](int64_t batch, const std::string& option) {
     const double side = static_cast<double>(input.size_px);
@@ -271,6 +314,10 @@ void require_draw(const SharedOptions& shared, const ArmOptions& arm,
 }
 
 std::string unmet_passes(const ArmOptions& arm, const std::string& passes) {
+  if (passes == "augmented" && !arm.student.reads_frames())
+    return fmt::format("strategy {} looks at augmented clips, and student.model.name = features "
+                       "reads no frames; take another strategy or model",
+                       arm.strategy.name);
   if (passes == "dropout" && dropout_of(arm.student.model) == 0)
     return fmt::format("strategy {} needs passes with dropout, and the student has none; set "
                        "student.model.dropout to 0.5, say, where {} has it, or take ensemble",
@@ -279,17 +326,38 @@ std::string unmet_passes(const ArmOptions& arm, const std::string& passes) {
     return fmt::format("strategy {} needs looks that differ, and student.augment draws none; set "
                        "its scales, flip, brightness, contrast or saturation",
                        arm.strategy.name);
-  if (passes == "members" && arm.student.probe)
-    return fmt::format("strategy {} needs students that differ by their seed, and student.probe "
-                       "fits one and the same head for each; set probe: false",
-                       arm.strategy.name);
+  if (passes == "members" && arm.student.fits_head())
+    return fmt::format("strategy {} needs students that differ by their seed, and a probe fits one "
+                       "and the same head for each; set {}",
+                       arm.strategy.name,
+                       arm.student.probe ? "probe: false" : "student.model.head: linear or mlp");
   return "";
+}
+
+// Embeddings from elsewhere have one source, and a strategy that takes them.
+void require_embeddings(const Study& study, const ArmOptions& arm,
+                        const std::function<void(const std::string&)>& refuse) {
+  if (!arm.embeddings) return;
+  if (const auto wrong = arm.embeddings->contradiction(); !wrong.empty()) refuse(wrong);
+  if (arm.embeddings->network) check_network(*arm.embeddings->network, "embeddings.network");
+  const bool used = std::any_of(study.arms.begin(), study.arms.end(),
+                                [](const Arm& other) { return other.options.uses_embeddings(); });
+  if (used) return;
+  std::vector<std::string> takers;
+  for (const auto& row : catalogue<Strategy>()) {
+    if (make<Strategy>(row.name)->needs().any_embeddings) takers.push_back(row.name);
+  }
+  refuse(fmt::format("embeddings has no effect: neither a strategy takes it ({} do) nor start_draw "
+                     "(typiclust and k_center do); leave it out",
+                     fmt::join(takers, ", ")));
 }
 
 // The networks can be made and trained as they are described.
 void require_networks(const Study& study, const ArmOptions& arm,
                       const std::function<void(const std::string&)>& refuse) {
   const SharedOptions& shared = study.shared;
+  require_network(arm.student, "student", refuse);
+  require_files(arm.student, "student", refuse);
   require_views(arm.student, shared.input, refuse);
   require_memory(arm.student, shared.input, "student", refuse);
   require_seen(arm.student, "student",
@@ -298,6 +366,10 @@ void require_networks(const Study& study, const ArmOptions& arm,
   require_probed(shared, arm,
                  any_needs(study, [](const Needs& needs) { return needs.teacher_error; }), refuse);
   if (!shared.teacher) return;
+  require_network(shared.teacher->learner, "teacher", refuse);
+  if (shared.teacher->learner.model.feature_files())
+    refuse("teacher.model.name = features answers about no frames; give students the features, or "
+           "train a teacher of another model");
   require_views(shared.teacher->learner, shared.teacher_input(), refuse);
   require_memory(shared.teacher->learner, shared.teacher_input(), "teacher", refuse);
   require_seen(shared.teacher->learner, "teacher", false, refuse);
@@ -335,6 +407,7 @@ void check(const Study& study, const Arm& checked, std::map<std::string, std::st
         "ask_start needs an oracle that is a teacher; hidden truth is what the start has already");
   require_networks(study, arm, refuse);
   require_teacher(shared, arm, refuse);
+  require_embeddings(study, arm, refuse);
   if (arm.start == 0 && arm.rounds == 0)
     refuse("start = 0 and rounds = 0 leave nothing to learn from; set one of them");
   if (arm.budget == 0 && arm.rounds > 0)
@@ -376,6 +449,11 @@ double dropout_of(ModelOptions model) {
 
 std::string unmet_need(const OracleOptions& oracle, const ArmOptions& arm) {
   const Needs needs = arm.strategy->needs();
+  if (needs.head && arm.student.model.backbone && !arm.student.model.backbone->linear_head())
+    return fmt::format(
+        "strategy {} looks at the one linear layer that gives the logits, and the "
+        "student's head has a hidden layer before it; set student.model.head: linear",
+        arm.strategy.name);
   if (const auto passes = unmet_passes(arm, needs.passes); !passes.empty()) return passes;
   if (needs.teacher && !oracle.free_at_hand()) {
     const auto fitting = [](const OracleTraits& traits) { return traits.soft && traits.at_hand; };

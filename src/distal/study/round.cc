@@ -61,7 +61,7 @@ Chosen choose(Trainer& trainer, AnswerSource& oracle, const ArmOptions& arm, con
         add_reasons(chosen.why, trainer, {arm, pool, wanted, known}, rows, draw);
       });
     }
-    if (watch && wanted.net) watch(pool, wanted);
+    if (watch && pool.scores.embeddings.defined()) watch(pool, wanted);
   }
   chosen.clips = with_views(chosen.clips, arm.answers_per_clip);
   if (chosen.why.size() != chosen.clips.size())
@@ -90,14 +90,18 @@ Answers answers_about(AnswerSource& oracle, const std::vector<Clip>& clips,
 
 Answered samples_about(AnswerSource& oracle, const std::vector<Clip>& clips, const Task& task,
                        const std::vector<AskedFor>& why, Allowance* allowance) {
-  const Answers answers = answers_about(oracle, clips, why, allowance);
+  return samples_of(answers_about(oracle, clips, why, allowance), oracle, clips, task);
+}
+
+Answered samples_of(const Answers& answers, AnswerSource& oracle, const std::vector<Clip>& clips,
+                    const Task& task) {
   Answered answered;
   answered.said = said_about(answers, clips, task);
   int64_t right = 0;
   int64_t with_truth = 0;
   for (size_t i = 0; i < clips.size(); ++i) {
     if (answers.probabilities[i].empty())
-      continue;  // unreadable for the teacher: quarantined, not learned from
+      continue;  // unreadable for the teacher (quarantined), left out, or awaited
     Sample sample{clips[i]};
     const std::vector<double>& said = answers.probabilities[i];
     const bool soft = (answers.second_asked(i) ? oracle.then() : oracle.first()).is_teacher();

@@ -70,6 +70,9 @@ Answers answers_about(AnswerSource& oracle, const std::vector<Clip>& clips,
 Answered samples_about(AnswerSource& oracle, const std::vector<Clip>& clips,
                        const Task& task = default_task(), const std::vector<AskedFor>& why = {},
                        Allowance* allowance = nullptr);
+/// Of answers that are there; clips without one give no sample.
+Answered samples_of(const Answers& answers, AnswerSource& oracle, const std::vector<Clip>& clips,
+                    const Task& task);
 /// Clips in the order in which they were chosen, without a guess of the student.
 std::vector<AskedFor> asked_in_order(size_t clips, const std::string& purpose, int64_t round,
                                      const std::string& strategy);

@@ -16,6 +16,7 @@
 #include "distal/study/dataset_file.h"
 #include "distal/study/describe.h"
 #include "distal/study/held_out.h"
+#include "distal/study/step_logs.h"
 #include "distal/study/teacher_setup.h"
 #include "distal/study/trial.h"
 
@@ -176,6 +177,24 @@ bool asks_again(const OracleRecipe& oracle) {
          std::any_of(parts.begin(), parts.end(), [](const auto* part) { return part->ask_again; });
 }
 
+// Of the arms' networks of others, once and on all threads, so that no job waits for another.
+void compute_features(const Study& study, Dataset& dataset, const RunPlace& place,
+                      Progress& progress) {
+  const auto of_others = [](const Arm& arm) {
+    return arm.options.student.model.network() != nullptr ||
+           (arm.options.uses_embeddings() && arm.options.embeddings->network);
+  };
+  if (std::none_of(study.arms.begin(), study.arms.end(), of_others)) return;
+  NetworkTrainer trainer(
+      *dataset.reader, dataset.classes, [&] { return dataset.clips(); },
+      unfinished(shared_folder(place)), progress, *dataset.task);
+  trainer.embed([&] { return dataset.askable(); }, study.shared.data.root);
+  for (const Arm& arm : study.arms) {
+    trainer.compute_features(arm.options.student);
+    if (arm.options.uses_embeddings()) trainer.embeddings(*arm.options.embeddings, {});
+  }
+}
+
 // Who answered, for the report.
 void put_oracles(Results& results, const Study& study, const std::vector<WhoAnswers>& who) {
   results.teacher = line_of(study, who);
@@ -199,6 +218,7 @@ OpenedStudy open_study(const Study& study, const RunPlace& place, Progress& prog
 
 void train_shared(const Study& study, OpenedStudy& opened, const RunPlace& place,
                   Progress& progress) {
+  compute_features(study, opened.dataset, place, progress);
   const OracleRecipe& oracle = study.shared.oracle;
   const bool again = asks_again(oracle);
   if (!again && !oracle.any([](const OracleTraits& traits) { return traits.trained_here; })) return;
@@ -215,6 +235,8 @@ Results run(const Study& study, OpenedStudy& opened, const RunPlace& place, Prog
       *dataset.reader, dataset.classes, [&] { return dataset.clips(); }, unfinished(place.folder),
       progress, *dataset.task);
   trainer.pretrain_on([&] { return dataset.pool; }, study.shared.cache);
+  trainer.embed([&] { return dataset.askable(); }, study.shared.data.root);
+  trainer.watch(step_logs(shared_folder(place), progress));
   std::vector<WhoAnswers> who = who_answers(study, dataset, place, progress);
   // Once a command: not by each share, nor what a share was refused just now.
   const bool again = place.shares == 1 && !place.asked_again;

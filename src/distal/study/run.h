@@ -36,7 +36,8 @@ struct OpenedStudy {
 /// opened. Throws Error as open_dataset does.
 OpenedStudy open_study(const Study& study, const RunPlace& place, Progress& progress);
 
-/// Before shares are started: trains the teacher that each of them needs. With oracle.ask_again
+/// Before shares are started: computes the features that networks of others give, and trains the
+/// teacher that each of them needs. With oracle.ask_again
 /// what was refused before may be asked about again by all of them; what they are refused then is
 /// not. Throws as run does.
 void train_shared(const Study& study, OpenedStudy& opened, const RunPlace& place,

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "distal/base/document.h"
 #include "distal/base/hash.h"
 #include "distal/base/interrupted.h"
 #include "distal/base/options.h"
 #include "distal/base/random.h"
 #include "distal/distill/loss.h"
+#include "distal/learn/embedder.h"
 #include "distal/models/model.h"
+#include "distal/models/opened_network.h"
 
 namespace distal {
 namespace {
@@ -87,7 +90,7 @@ Model SimulatedTrainer::train(const Learner& learner, const Choice<DistillLoss>&
   const std::string key =
       fmt::format("training {} {} {} {} {}", resolved(learner), keys_of(samples), name_of(random),
                   uses_loss ? resolved(loss) : "", own);
-  if (known_.insert(key).second && !learner.probe) {  // a probe is fitted without steps
+  if (known_.insert(key).second && !learner.fits_head()) {  // a probe is fitted without steps
     const double teacher_s =
         teacher && answered ? clip_s_of(*teacher) * static_cast<double>(learner.training.batch_size)
                             : 0;
@@ -122,7 +125,7 @@ void SimulatedTrainer::pretrain(Learner learner, Random random) {
 
 // A frozen backbone sees each clip once; one with random weights is another for every draw.
 void SimulatedTrainer::compute_features(const Learner& learner, Random random) {
-  const bool drawn = learner.model.init.empty() || learner.pretext;
+  const bool drawn = !learner.model.head_alone() && (learner.model.init.empty() || learner.pretext);
   if (!known_
            .insert(
                fmt::format("features {} {}", resolved(learner.model), drawn ? name_of(random) : ""))
@@ -151,6 +154,20 @@ Predictions SimulatedTrainer::score_augmented(Net&, const Learner& learner, cons
                                               Random) {
   seconds_ += static_cast<double>(clips.size()) * pace(learner).clip_s;
   return {torch::zeros({1, classes_}).expand({std::ssize(clips), classes_}), torch::Tensor(),
+          torch::arange(std::ssize(clips), torch::kInt64)};
+}
+
+// A network from elsewhere is run once on each clip, for all trials.
+Predictions SimulatedTrainer::embeddings(const EmbeddingOptions& options, const ClipRefs& clips) {
+  if (options.network && known_.insert("embeddings " + resolved(options)).second) {
+    Learner learner;
+    Document::text("{model: {name: network}}", "embeddings")
+        .with({{"model.network", resolved(*options.network)}})
+        .read(learner);
+    const InputOptions input = input_for(*opened_network(*options.network), input_);
+    shared_s_ += static_cast<double>(clips_) * pace_of_(learner, input, classes_).clip_s;
+  }
+  return {torch::Tensor(), torch::zeros({std::ssize(clips), 1}),
           torch::arange(std::ssize(clips), torch::kInt64)};
 }
 

@@ -33,6 +33,7 @@ class SimulatedTrainer final : public Trainer {
                     int64_t other_clips = 0) override;
   Predictions score_augmented(Net& net, const Learner& learner, const ClipRefs& clips,
                               Random random) override;
+  Predictions embeddings(const EmbeddingOptions& options, const ClipRefs& clips) override;
   Pixels pixels(const std::vector<Clip>& clips) override;
   torch::Tensor probabilities(Net& net, const torch::Tensor& values) override;
   std::set<std::string> take_notes() override { return {}; }

@@ -46,23 +46,30 @@ double middle(std::vector<double> values) {
 class Specimen {
  public:
   Specimen(const Learner& learner, const InputOptions& input, int64_t clips)
-      : frozen_(learner.backbone_frozen()) {
+      : frozen_(learner.backbone_frozen()), head_alone_(learner.model.head_alone()) {
     ModelOptions model = learner.model;
     model.init.clear();
     model.freeze.clear();
     net_ = model.build(kClasses, Random(0));
     bf16_ = learner.training.precision != "f32" && cpu_has_bf16();
-    clips_ = torch::randn({clips, 3, input.sampling.frames, input.size_px, input.size_px});
+    clips_ = head_alone_
+                 ? torch::randn({clips, net_->embedding_size()})
+                 : torch::randn({clips, 3, input.sampling.frames, input.size_px, input.size_px});
   }
+  // Where features come from elsewhere only the head: they are there before the trials begin.
   void look() {
     const torch::NoGradGuard no_grad;
     net_->eval();
-    net_->forward(clips_);
+    head_alone_ ? void(net_->head(clips_)) : void(net_->forward(clips_));
   }
   // Frozen networks are only looked through.
   void step() {
-    if (frozen_) return look();
+    if (frozen_ && !head_alone_) return look();
     net_->train();
+    if (frozen_) {
+      net_->head(clips_).square().mean().backward();
+      return;
+    }
     torch::Tensor logits;
     {
       const auto scope = bf16_ ? std::make_unique<Bf16Scope>() : nullptr;
@@ -72,7 +79,7 @@ class Specimen {
   }
 
  private:
-  bool frozen_, bf16_ = false;
+  bool frozen_, head_alone_, bf16_ = false;
   Model net_;
   torch::Tensor clips_;
 };

@@ -7,6 +7,7 @@
 #include "distal/models/model.h"
 #include "distal/models/saved_model.h"
 #include "distal/models/weights.h"
+#include "distal/study/training_account.h"
 
 namespace distal {
 namespace {
@@ -22,12 +23,13 @@ std::string student_file(const TrialSetup& setup, const Arm& arm) {
 }
 
 void keep_student(const TrialSetup& setup, const Arm& arm, const Net& student,
-                  TrialRecord& record) {
+                  const LabeledSet& known, const Metrics& metrics, TrialRecord& record) {
   if (!is_kept(setup, record)) return;
   const std::string path = student_file(setup, arm);
   save_model(path, student,
              side_json(arm.options.student.model, setup.dataset.classes.names,
-                       resolved(setup.study.shared.input)));
+                       resolved(setup.study.shared.input),
+                       training_account(setup, arm, known, metrics, record.seed())));
   record.put_student(arm.options.rounds, path);
 }
 

@@ -1,5 +1,7 @@
 #include "distal/study/teacher_setup.h"
 
+#include <filesystem>
+
 #include "distal/base/options.h"
 #include "distal/base/progress.h"
 #include "distal/base/random.h"
@@ -10,6 +12,7 @@
 #include "distal/oracles/ledger.h"
 #include "distal/oracles/mixed_source.h"
 #include "distal/study/labeled_set.h"
+#include "distal/study/step_logs.h"
 
 namespace distal {
 namespace {
@@ -17,6 +20,7 @@ namespace {
 // `accuracy` becomes that on the test set.
 TrainedTeacher train_teacher(const Study& study, Dataset& dataset, const std::string& path,
                              const std::string& unfinished, Progress& progress, double& accuracy) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
   const SharedOptions& shared = study.shared;
   const Learner& learner = shared.teacher->learner;
   const auto clips = [&] {
@@ -27,6 +31,7 @@ TrainedTeacher train_teacher(const Study& study, Dataset& dataset, const std::st
   NetworkTrainer trainer(dataset.teachers_reader(), dataset.classes, clips, unfinished, progress,
                          *dataset.task);
   trainer.reuse(path);
+  trainer.watch(step_logs(folder, progress));
   trainer.pretrain_on([&] { return dataset.pool; }, shared.cache);
   std::vector<Sample> samples;
   for (const Clip& clip : dataset.teacher)

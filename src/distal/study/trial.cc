@@ -23,7 +23,8 @@ std::vector<std::string> unseen(const Classes& classes, const std::vector<Sample
   return names;
 }
 
-// By a strategy over the features of a network that nobody has trained. `ask`: clip, or video.
+// By a strategy over embeddings from elsewhere, or over the features of a network that nobody has
+// trained. `ask`: clip, or video.
 std::vector<Clip> cold_draw(const TrialSetup& setup, const ArmOptions& arm, const std::string& ask,
                             const ClipRefs& source, const LabeledSet& known, Random random,
                             const WatchPool& watch) {
@@ -32,8 +33,9 @@ std::vector<Clip> cold_draw(const TrialSetup& setup, const ArmOptions& arm, cons
   cold.strategy.method = make<Strategy>(arm.start_draw);
   cold.selection = {};
   cold.selection.ask = ask;
-  const Student untrained{setup.trainer.untrained(arm.student, random.stream("student")), nullptr,
-                          "cold start"};
+  Student untrained{nullptr, nullptr, "cold start"};
+  if (!cold.embeds_elsewhere())
+    untrained.net = setup.trainer.untrained(arm.student, random.stream("student"));
   const ScoredPool pool = score_pool(setup.trainer, setup.oracle, cold, setup.dataset.labels(),
                                      untrained, known, source, random);
   watch(pool, untrained);
@@ -327,13 +329,15 @@ Trial run_rounds(const TrialSetup& setup, const Arm& arm, TrialRecord& record) {
     result.metrics = timed(result.evaluate_s, [&] {
       return measure_student(setup.trainer, options, *student.net, setup.dataset);
     });
-    if (round == options.rounds) keep_student(setup, arm, *student.net, record);
+    if (round == options.rounds)
+      keep_student(setup, arm, *student.net, known, result.metrics, record);
     put_said(result, start.said, std::ssize(known.samples), setup.oracle);
     finish_round(setup, arm, result, asked, record);
     trial.rounds.push_back(result);
   }
   if (!student.net && lacks_student(setup, arm, record) && !take_student(setup, arm, record))
-    keep_student(setup, arm, *train(options.rounds).net, record);
+    keep_student(setup, arm, *train(options.rounds).net, known, trial.rounds.back().metrics,
+                 record);
   return trial;
 }
 

@@ -21,8 +21,8 @@ torch::Tensor known_rows(const TrialSetup& setup, const Arm& arm, const ScoredPo
   if (!setup.study.shared.oracle.people() || known.samples.empty()) return none;
   const std::vector<Sample> some(
       known.samples.begin(), known.samples.begin() + std::min(kMostKnown, known.samples.size()));
-  const Predictions seen =
-      setup.trainer.score(*student.net, arm.options.student, refs_of(some), std::ssize(pool.clips));
+  const Predictions seen = embeddings_as_scored(setup.trainer, arm.options, student, refs_of(some),
+                                                std::ssize(pool.clips));
   for (int64_t i = 0; i < seen.rows.size(0); ++i)
     add_row(map, some[static_cast<size_t>(seen.rows[i].item<int64_t>())].clip);
   return seen.embeddings;

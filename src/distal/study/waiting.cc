@@ -2,6 +2,7 @@
 
 #include "distal/base/progress.h"
 #include "distal/base/random.h"
+#include "distal/store/people_store.h"
 #include "distal/study/reasons.h"
 
 namespace distal {
@@ -15,16 +16,28 @@ OracleTraits traits_of(const TrialSetup& setup) {
 
 // Left out counts as answered: nobody will say more.
 struct SoFar {
+  Answers answers;  // while some are open, people may still take them back
   std::vector<Clip> answered, open;
 };
 
 SoFar ask_so_far(const TrialSetup& setup, const AskedInRound& asked) {
-  const Answers answers = setup.oracle.ask(refs_of(asked.clips), asked.why);
-  const std::set<size_t> awaited(answers.awaited.begin(), answers.awaited.end());
-  SoFar so_far;
+  SoFar so_far{setup.oracle.ask(refs_of(asked.clips), asked.why)};
+  const auto& rows = so_far.answers.awaited;
+  const std::set<size_t> awaited(rows.begin(), rows.end());
   for (size_t i = 0; i < asked.clips.size(); ++i)
     (awaited.contains(i) ? so_far.open : so_far.answered).push_back(asked.clips[i]);
   return so_far;
+}
+
+// Whether a training ends before people have answered what is open. Else a round that is answered
+// meanwhile would wait for a ranking that nobody sees.
+bool is_in_time(const TrialSetup& setup, const std::vector<Clip>& open, const TrialRecord& record) {
+  double train_s = 0;
+  for (const RoundResult& round : record.rounds()) train_s = std::max(train_s, round.train_s);
+  double people_s = 0;
+  for (const PersonTime& time : setup.oracle.person_times(refs_of(open)))
+    people_s += time.left_s / kMostOfExpected;
+  return train_s < people_s;
 }
 
 // An order of all clips: what limits a choice does not count any more.
@@ -64,11 +77,13 @@ void rank_again(const TrialSetup& setup, const Arm& arm, const AskedInRound& ask
   const SoFar so_far = ask_so_far(setup, asked);
   const int64_t answered = std::ssize(so_far.answered);
   if (so_far.open.empty() || answered - record.ranking(asked.round) < after) return;
+  if (!is_in_time(setup, so_far.open, record)) return;
   const std::string name = fmt::format("{} seed {} round {}", arm.name, record.seed(), asked.round);
   double seconds = 0;
   timed(seconds, [&] {
     LabeledSet by_now = known;
-    const auto more = samples_about(setup.oracle, so_far.answered, *setup.dataset.task).samples;
+    const auto more =
+        samples_of(so_far.answers, setup.oracle, asked.clips, *setup.dataset.task).samples;
     by_now.samples.insert(by_now.samples.end(), more.begin(), more.end());
     order_open(setup, arm, asked.round, so_far.open, by_now,
                train(by_now.samples, name + " so far"), random);

@@ -29,9 +29,10 @@ void go_on_with_answered(const TrialSetup& setup, AskedInRound& asked, TrialReco
 using TrainOn = std::function<Student(const std::vector<Sample>& samples, const std::string& name)>;
 
 /// What a round learns from its answers; `asked` loses what it goes on without. Throws Awaiting. If
-/// at least OracleTraits::rank_again clips were answered since the last ranking, a student that has
-/// learned from `known` and from them scores and orders before that what is still open. No result
-/// of the trial depends on it. `random`: the trial's.
+/// at least OracleTraits::rank_again clips were answered since the last ranking, and a training
+/// takes less time than people need for the rest, a student that has learned from `known` and from
+/// them scores and orders before that what is still open. The answers can still be taken back. No
+/// result of the trial depends on it. `random`: the trial's.
 Answered learn_from(const TrialSetup& setup, const Arm& arm, AskedInRound& asked,
                     const LabeledSet& known, const TrainOn& train, Random random,
                     TrialRecord& record, Allowance& allowance);

@@ -159,6 +159,43 @@ class LossTrend {
   std::array<int64_t, 4> counts_{};
 };
 
+// Gathers steps to records.
+class StepRecorder {
+ public:
+  StepRecorder(const WatchSteps& watch, const TrainingOptions& options, int64_t from)
+      : watch_(watch),
+        options_(options),
+        every_((options.steps + kMostStepRecords - 1) / kMostStepRecords),
+        from_(from) {}
+
+  void add(int64_t step, const Learned& learned, const Losses& parts) {
+    if (!watch_) return;
+    loss_ += learned.loss;
+    samples_ += learned.rows.size(0);
+    if (step % every_ != 0 && step != options_.steps) return;
+    const auto now = Clock::now();
+    StepRecord record{from_, step, loss_ / static_cast<double>(step - from_)};
+    for (const auto& [name, part] : parts) record.parts.emplace_back(name, part.item<double>());
+    record.learning_rate = options_.learning_rate * schedule(options_, step - 1);
+    record.samples_per_s =
+        static_cast<double>(samples_) / std::chrono::duration<double>(now - began_).count();
+    watch_(record);
+    from_ = step;
+    loss_ = 0;
+    samples_ = 0;
+    began_ = now;
+  }
+
+ private:
+  const WatchSteps& watch_;
+  const TrainingOptions& options_;
+  int64_t every_;
+  int64_t from_;
+  double loss_ = 0;
+  int64_t samples_ = 0;
+  Clock::time_point began_ = Clock::now();
+};
+
 // The gradients of a step, on the device where the net lies.
 class Gradients {
  public:
@@ -261,7 +298,7 @@ Losses Supervised::losses(Net& net, const Batch& batch) {
 
 FitReport fit(Net& net, const TrainingOptions& options, Objective& objective,
               const BatchStream& stream, Random random, const std::string& checkpoint,
-              Progress& progress, Collective& collective) {
+              Progress& progress, Collective& collective, const WatchSteps& watch) {
   Optimizer optimizer(net, objective.extra(), options);
   const Trained trained = trained_by(net, objective, options);
   FitReport report;
@@ -275,6 +312,7 @@ FitReport fit(Net& net, const TrainingOptions& options, Objective& objective,
   Gradients gradients(net, objective, stream, options);
   const auto began = Clock::now();
   LossTrend trend(options.steps);
+  StepRecorder recorder(watch, options, report.resumed_from);
   net.train();
   for (int64_t step = report.resumed_from; step < options.steps; ++step) {
     torch::manual_seed(draws_of(random, step, collective)());
@@ -292,6 +330,7 @@ FitReport fit(Net& net, const TrainingOptions& options, Objective& objective,
     if (options.ema > 0) update_average(trained.average, trained.weights, options.ema, step + 1);
     report.steps = step + 1;
     trend.add(step, learned.loss);
+    recorder.add(step + 1, learned, report.last_losses);
     try {
       progress.step(step + 1, fmt::format("loss {:.3f}", learned.loss));
     } catch (const Interrupted&) {

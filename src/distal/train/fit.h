@@ -83,6 +83,21 @@ struct BatchStream {
   std::function<std::string(const torch::Tensor& rows)> describe;
 };
 
+/// The most records that a training gives to who watches it.
+inline constexpr int64_t kMostStepRecords = 200;
+
+/// What some consecutive steps of a training did.
+struct StepRecord {
+  int64_t from = 0;                                   // steps before the first of them
+  int64_t step = 0;                                   // the last of them, counted from 1
+  double loss = 0;                                    // mean over the steps and their micro-batches
+  std::vector<std::pair<std::string, double>> parts;  // of the last micro-batch, by name
+  double learning_rate = 0;                           // of the last step
+  double samples_per_s = 0;                           // of this rank, batches waited for included
+};
+/// Is called in the thread of the training, between two steps. It must not throw.
+using WatchSteps = std::function<void(const StepRecord& record)>;
+
 /// The fewest steps whose losses show a trend.
 inline constexpr int64_t kFewestStepsOfTrend = 20;
 
@@ -113,11 +128,15 @@ struct FitReport {
 /// which rank 0 writes. Progress and report are those of the rank's own clips. An equal number of
 /// ranks gives equal weights.
 ///
+/// `watch` (may be empty) gets at most kMostStepRecords records, the last one of the last step. It
+/// changes nothing that is computed.
+///
 /// Throws Error, with step and videos, at the first loss or gradient that is not finite. Throws
 /// Interrupted after a checkpoint.
 FitReport fit(Net& net, const TrainingOptions& options, Objective& objective,
               const BatchStream& stream, Random random, const std::string& checkpoint,
-              Progress& progress, Collective& collective = single_rank());
+              Progress& progress, Collective& collective = single_rank(),
+              const WatchSteps& watch = {});
 
 /// The factor of the learning rate at a step. It rises linearly from 1 / warm-up steps, and then
 /// falls to 0 along a cosine or stays constant.

@@ -613,6 +613,33 @@ TEST(NotFinite, ALossStopsTheRunWithStepAndVideosAndAGoodCheckpoint) {
   EXPECT_THAT(differing(straight, continued), IsEmpty());
 }
 
+// Who watches sees losses, rates and parts of a thinned training, and changes no bit of it.
+TEST(Fit, ShowsItsStepsAndStaysTheSame) {
+  TrainingOptions options = everything("sgd", 0.9, 1);
+  options.steps = 2 * kMostStepRecords + 3;
+  Supervised objective(0.1);
+  TinyNet plain_one(1);
+  TinyNet watched(1);
+  train(plain_one, options, objective, drawn);
+  std::vector<StepRecord> records;
+  ConsoleProgress progress(ConsoleProgress::Mode::quiet);
+  const FitReport report =
+      fit(watched, options, objective, stream_of(drawn), Random(1), "", progress, single_rank(),
+          [&](const StepRecord& record) { records.push_back(record); });
+  EXPECT_THAT(differing(plain_one, watched), IsEmpty());
+  ASSERT_LE(records.size(), static_cast<size_t>(kMostStepRecords));
+  EXPECT_EQ(records.front().from, 0);
+  EXPECT_EQ(records.back().step, options.steps);
+  for (size_t i = 1; i < records.size(); ++i) EXPECT_EQ(records[i].from, records[i - 1].step);
+  const StepRecord& last = records.back();
+  EXPECT_DOUBLE_EQ(last.learning_rate,
+                   options.learning_rate * schedule(options, options.steps - 1));
+  EXPECT_EQ(last.parts.size(), 1U);
+  EXPECT_EQ(last.parts[0].first, "label");
+  EXPECT_DOUBLE_EQ(last.parts[0].second, total(report.last_losses).item<double>());
+  EXPECT_GT(last.samples_per_s, 0);
+}
+
 TEST(NotFinite, AGradientStopsTheRunInItsOwnStep) {
   for (const double max_norm : {0.0, 1.0}) {
     for (const int64_t accumulate : {1, 2}) {

@@ -78,6 +78,11 @@ int open_alone(AVFormatContext* format, AVIOContext** file, const char* url, int
   return avio_open2(file, url, flags, &format->interrupt_callback, options);
 }
 
+/// The same hook for sources that are no files: nothing is opened on their behalf.
+int open_nothing(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) {
+  return AVERROR(EPERM);
+}
+
 /// The name by which FFmpeg knows the format of a file; "text" where it knows none.
 std::string format_of(const std::string& path) {
   AVIOContext* file = nullptr;
@@ -229,6 +234,10 @@ std::string words(int code) {
     case AVERROR_DECODER_NOT_FOUND: return "this FFmpeg has no decoder for it";
     case AVERROR_ENCODER_NOT_FOUND: return "this FFmpeg has no encoder for it";
     case AVERROR_STREAM_NOT_FOUND: return "the stream is missing";
+    case AVERROR_HTTP_UNAUTHORIZED:
+      return "it wants a user and a password: rtsp://USER:PASSWORD@HOST";
+    case AVERROR_HTTP_FORBIDDEN: return "the server forbids it";
+    case AVERROR_HTTP_NOT_FOUND: return "the server has no such stream";
     case AVERROR_PATCHWELCOME: return "FFmpeg does not read this kind of it";
     default: break;
   }
@@ -272,6 +281,36 @@ Input open_input(const std::string& path, const Deadline& deadline, int stream) 
   const bool known = stream >= 0 && static_cast<unsigned>(stream) < input.format->nb_streams &&
                      input.format->streams[stream]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
   input.video = known ? input.format->streams[stream] : best_video(path, *input.format, deadline);
+  return input;
+}
+
+Input open_source(SourceDoor door, const std::string& name) {
+  av_log_set_level(AV_LOG_QUIET);
+  AVFormatContext* raw = avformat_alloc_context();
+  if (!raw) throw std::bad_alloc();
+  raw->interrupt_callback = door.patience;
+  raw->io_open = open_nothing;
+  raw->pb = door.bytes;
+  if (door.opens) door.opens(*raw);
+  if (door.never_waits) raw->flags |= AVFMT_FLAG_NONBLOCK;
+  const char* formats = door.format ? door.format->name : kFormats;
+  av_dict_set(&door.options, "protocol_whitelist", door.protocols.c_str(), 0);
+  av_dict_set(&door.options, "format_whitelist", formats, 0);
+  const int opened = avformat_open_input(&raw, door.url.c_str(), door.format, &door.options);
+  av_dict_free(&door.options);
+  Input input{InputFormat(raw), nullptr};  // null where it failed
+  check_interrupted();
+  if (opened == AVERROR_INVALIDDATA || opened == AVERROR(EINVAL))
+    fail("{}: what comes is not a video that can be read as it comes; an MP4 must have its index "
+         "(moov) first, MPEG-TS and Matroska need none",
+         name);
+  if (opened < 0) fail("{}: cannot be opened ({}); check it, and try again", name, words(opened));
+  const int found = find_streams(*input.format);
+  check_interrupted();
+  if (found < 0) fail("{}: cannot be read ({}); check it, and try again", name, words(found));
+  const int index = av_find_best_stream(input.format.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
+  if (index < 0) fail("{}: no video stream in what comes; check what is sent", name);
+  input.video = input.format->streams[index];
   return input;
 }
 

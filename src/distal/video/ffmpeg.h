@@ -15,6 +15,7 @@ extern "C" {
 }
 
 #include <chrono>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
@@ -89,6 +90,21 @@ void require_file(const std::string& path);
 /// images reaches another file. `stream`: the video's number where it is known; -1 chooses. Throws
 /// Error: unreadable, not a video, no video stream (with the number of audio streams), deadline.
 Input open_input(const std::string& path, const Deadline& deadline, int stream = -1);
+/// How a source that is no file is opened (video/live_input.h). Only its address is, by these
+/// protocols, and nothing on its behalf.
+struct SourceDoor {
+  std::string url;
+  const AVInputFormat* format = nullptr;  // null: the formats of files; the bytes come from `bytes`
+  AVIOContext* bytes = nullptr;           // borrowed
+  std::string protocols;                  // FFmpeg's names; empty: none
+  AVDictionary* options = nullptr;        // of the format; freed by open_source
+  AVIOInterruptCB patience = {};          // FFmpeg asks it while it waits
+  bool never_waits = false;               // reading returns AVERROR(EAGAIN) where nothing came
+  // Is told before anything is opened; may be empty.
+  std::function<void(const AVFormatContext&)> opens = {};
+};
+/// Throws Error `name: ...`: it cannot be opened, not a video, no video stream.
+Input open_source(SourceDoor door, const std::string& name);
 int audio_streams(const AVFormatContext& format);
 /// The largest picture that is read: a side in pixels, the long side over the short one, pixels,
 /// and bytes as decoded. Beyond it memory for a few frames becomes gigabytes.

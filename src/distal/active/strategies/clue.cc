@@ -43,7 +43,7 @@ class Clue final : public Strategy {
         0, one_per_cluster(embeddings.index_select(0, rows), scores.task->entropy(p), count, chosen,
                            options_.iterations, random));
   }
-  Needs needs() const override { return {.embeddings = true}; }
+  Needs needs() const override { return {.embeddings = true, .any_embeddings = true}; }
 
  private:
   Options options_;

@@ -52,7 +52,7 @@ class ClusterMargin final : public Strategy {
     return candidates.index_select(
         0, torch::tensor(in_turn(clusters_of(embeddings, candidates), count), torch::kInt64));
   }
-  Needs needs() const override { return {.embeddings = true}; }
+  Needs needs() const override { return {.embeddings = true, .any_embeddings = true}; }
 
  private:
   /// The candidates of each cluster, smallest cluster first.

@@ -57,7 +57,9 @@ class FacilityLocation final : public Strategy {
         lazy_greedy(pool, count, gains, [&](int64_t row) { serve(points.narrow(0, row, 1)); });
     return rows.index_select(0, torch::tensor(picks, torch::kInt64));
   }
-  Needs needs() const override { return {.logits = false, .embeddings = true}; }
+  Needs needs() const override {
+    return {.logits = false, .embeddings = true, .any_embeddings = true};
+  }
 };
 
 extern const Entry<Strategy> facility_location;

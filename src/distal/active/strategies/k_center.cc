@@ -24,7 +24,9 @@ class KCenter final : public Strategy {
   torch::Tensor select(const PoolScores& scores, int64_t count, Random random) const override {
     return farthest_first(scores, count, options_.normalize, random, "k_center");
   }
-  Needs needs() const override { return {.logits = false, .embeddings = true}; }
+  Needs needs() const override {
+    return {.logits = false, .embeddings = true, .any_embeddings = true};
+  }
   std::string distances() const override {
     return options_.normalize ? "features are normalised (scaled to length 1)"
                               : "features are taken as they are, not normalised, as in other "

@@ -12,7 +12,9 @@ class KCenterCosine final : public Strategy {
   torch::Tensor select(const PoolScores& scores, int64_t count, Random random) const override {
     return farthest_first(scores, count, /*normalize=*/true, random, "k_center_cosine");
   }
-  Needs needs() const override { return {.logits = false, .embeddings = true}; }
+  Needs needs() const override {
+    return {.logits = false, .embeddings = true, .any_embeddings = true};
+  }
   std::string distances() const override {
     return "features are normalised (scaled to length 1), unlike in other toolkits; k_center takes "
            "them as they are";

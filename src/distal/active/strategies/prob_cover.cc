@@ -77,7 +77,9 @@ class ProbCover final : public Strategy {
         lazy_greedy(pool, count, gains, [&](int64_t row) { cover(points.narrow(0, row, 1)); });
     return rows.index_select(0, torch::tensor(picks, torch::kInt64));
   }
-  Needs needs() const override { return {.logits = options_.delta == 0, .embeddings = true}; }
+  Needs needs() const override {
+    return {.logits = options_.delta == 0, .embeddings = true, .any_embeddings = true};
+  }
 
  private:
   double pure_radius(const torch::Tensor& points, int64_t classes, Random& random) const {

@@ -74,7 +74,7 @@ class StepAl final : public Strategy {
                                                 videos.uncertainty.index_select(0, rows), count,
                                                 chosen, options_.iterations, random));
   }
-  Needs needs() const override { return {.embeddings = true}; }
+  Needs needs() const override { return {.embeddings = true, .any_embeddings = true}; }
 
  private:
   Options options_;

@@ -56,7 +56,9 @@ class TypiClust final : public Strategy {
     take_in_turn({large, clusters.end()}, embeddings, count, picks);
     return torch::tensor(picks, torch::kInt64);
   }
-  Needs needs() const override { return {.logits = false, .embeddings = true}; }
+  Needs needs() const override {
+    return {.logits = false, .embeddings = true, .any_embeddings = true};
+  }
   std::string distances() const override {
     return options_.normalize ? "features are normalised (scaled to length 1); strategy.normalize: "
                                 "false takes them as they are"

@@ -7,6 +7,7 @@
 #include "distal/base/machine.h"
 #include "distal/base/revision.h"
 #include "distal/cli/command.h"
+#include "distal/cli/doctor_network.h"
 #include "distal/cli/doctor_order.h"
 #include "distal/infer/openvino.h"
 #include "distal/learn/pace.h"
@@ -123,8 +124,10 @@ void doctor(const RecipeArguments& arguments) {
 }
 
 void add_doctor(CLI::App* command) {
-  command->description("prints what distal finds on this machine and whether a recipe fits it; or "
-                       "measures whether the order of frames matters");
+  command->description(
+      "prints what distal finds on this machine and whether a recipe fits it; or "
+      "what a network's file (.onnx, .xml, .pt2, .pt) takes and gives; or measures "
+      "whether the order of frames matters");
   const auto arguments = std::make_shared<RecipeArguments>();
   arguments->add_to(*command);
   command->get_option("recipe")->required(false);
@@ -133,6 +136,8 @@ void add_doctor(CLI::App* command) {
                     "trains TSN and TSM on the recipe's labels instead, and says what seeing the "
                     "order of the frames is worth");
   command->callback([=] {
+    if (!*order && is_network_file(arguments->recipe))
+      return doctor_network(arguments->recipe, arguments->json);
     if (!*order) return doctor(*arguments);
     arguments->jobs = std::max<int64_t>(1, arguments->jobs);  // its two arms are compared here
     arguments->set_threads();

@@ -8,6 +8,7 @@
 #include "distal/base/json.h"
 #include "distal/cli/command.h"
 #include "distal/deploy/export.h"
+#include "distal/models/opened_network.h"
 
 namespace distal {
 namespace {
@@ -18,6 +19,7 @@ struct ExportArguments {
   std::string format;
   std::string list;
   std::string sample;
+  std::string input = "frames";
   std::vector<std::string> videos;
   std::vector<std::string> sets;
   int64_t clips = 128;
@@ -73,6 +75,7 @@ ExportOptions options_of(const ExportArguments& arguments) {
   options.out = arguments.out;
   options.target = target_of(arguments);
   options.sample = arguments.sample;
+  options.frames = arguments.input == "frames";
   refuse_what_has_no_effect(arguments, options.target);
   if (arguments.int8) {
     options.int8.emplace();
@@ -108,20 +111,30 @@ std::string int8_text(const Int8Report& int8) {
 
 std::string report_text(const ExportReport& report) {
   if (report.clip.empty()) return report.path + "\n";
-  std::string text = fmt::format("{}: clips float32 [{}, {}] in [-1, 1]\n", report.path,
-                                 report.any_batch ? "N" : "1", fmt::join(report.clip, ", "));
+  const char* batch = report.any_batch ? "N" : "1";
+  std::string text = report.takes_frames
+                         ? fmt::format("{}: frames uint8 [{}, {}, H, W, 3] to probabilities\n",
+                                       report.path, batch, report.clip[1])
+                         : fmt::format("{}: clips float32 [{}, {}] in [-1, 1] to logits\n",
+                                       report.path, batch, fmt::join(report.clip, ", "));
   if (report.int8) text += int8_text(*report.int8);
   if (const auto& back = report.read_back) {
     text += fmt::format("read back by {}: relative error of the logits {:.1e} on {} {}\n",
                         back->reader.title, back->error, back->clips,
                         report.int8 ? "of those clips" : "random clips");
+    if (back->change)
+      text +=
+          fmt::format("from frames on, a probability differs by {:.1e} at most\n", *back->change);
   }
   return text;
 }
 
 nlohmann::ordered_json report_json(const ExportReport& report) {
   nlohmann::ordered_json json = {{"path", report.path}};
-  if (!report.clip.empty()) json["clip"] = report.clip;
+  if (!report.clip.empty()) {
+    json["clip"] = report.clip;
+    json["input"] = report.takes_frames ? "frames" : "clips";
+  }
   if (const auto& int8 = report.int8) {
     if (!std::isnan(int8->accuracy)) {
       json["float_accuracy"] = int8->float_accuracy;
@@ -134,7 +147,10 @@ nlohmann::ordered_json report_json(const ExportReport& report) {
     json["calibration_clips"] = int8->clips;
     json["unreadable"] = int8->unreadable;
   }
-  if (const auto& back = report.read_back) json[back->reader.engine + "_error"] = back->error;
+  if (const auto& back = report.read_back) {
+    json[back->reader.engine + "_error"] = back->error;
+    if (back->change) json["change_from_frames"] = *back->change;
+  }
   return json;
 }
 
@@ -187,6 +203,12 @@ void add_export(CLI::App* command) {
   command->add_option("--out", arguments->out, either_of(words_of_targets(file_of)))->required();
   command->add_option("--format", arguments->format, either_of(names) + " [by the name of --out]")
       ->check(CLI::IsMember(names));
+  command
+      ->add_option("--input", arguments->input,
+                   "of the graph: frames, uint8 of any size, which it crops, scales and normalises "
+                   "and answers by probabilities; or clips, float32 in [-1, 1], answered by logits")
+      ->check(CLI::IsMember({"frames", "clips"}))
+      ->capture_default_str();
   command->add_flag(
       "--int8", arguments->int8,
       "quantises layers to 8-bit integers; leaves layers in float to meet int8.tolerance");
@@ -198,14 +220,16 @@ void add_export(CLI::App* command) {
   command->add_option("--set", arguments->sets, "key=value, e.g. int8.range=mse; may be repeated")
       ->take_all()
       ->delimiter('\0');
-  command->add_option("--sample", arguments->sample,
-                      "also writes PREFIX_clips.npy and PREFIX_logits.npy: four clips and this "
-                      "program's float answers, to check other runtimes by");
+  command->add_option(
+      "--sample", arguments->sample,
+      "also writes PREFIX_frames.npy and PREFIX_probabilities.npy, or _clips.npy and "
+      "_logits.npy: at most four clips and this program's float answers, to check "
+      "other runtimes by");
   command->add_option("--threads", arguments->threads, "[all]")->transform(number_from(1, 1024));
   command->add_flag("--quiet", arguments->quiet, "no progress");
   command->add_flag_function(
-      "--untrusted", [](int64_t) {},
-      "refuse what executes code; no model file that is read here does");
+      "--untrusted", [](int64_t) { refuse_network_programs(); },
+      "refuse what executes code: a model on a network in .pt2 or .pt");
   command->add_flag("--json", arguments->json, "the report as JSON");
   command->footer(settings_help());
   command->callback([arguments] { export_as_told(*arguments); });

@@ -1,3 +1,5 @@
+#include "distal/infer/openvino.h"
+
 #include "distal/deploy/export_target.h"
 
 namespace distal::targets {
@@ -14,6 +16,9 @@ class Onnx final : public ExportTarget {
   FileReader reader() const override { return openvino_reader(); }
   std::unique_ptr<Engine> open(const std::string& path, const OpenOptions& options) const override {
     return open_with_openvino(path, options);
+  }
+  torch::Tensor probabilities(const std::string& path, const torch::Tensor& frames) const override {
+    return openvino_probabilities(path, frames);
   }
 };
 

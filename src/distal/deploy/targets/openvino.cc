@@ -18,6 +18,9 @@ class Openvino final : public ExportTarget {
   std::unique_ptr<Engine> open(const std::string& path, const OpenOptions& options) const override {
     return open_with_openvino(path, options);
   }
+  torch::Tensor probabilities(const std::string& path, const torch::Tensor& frames) const override {
+    return openvino_probabilities(path, frames);
+  }
 };
 
 }  // namespace

@@ -22,7 +22,7 @@ class Http final : public Oracle {
                        options_.logits);
   }
   OpenedOracle open(const OracleSetup& setup) const override {
-    auto teacher = http_teacher(options_, setup.labels(), setup.say);
+    auto teacher = http_teacher(options_, setup.labels(), setup.say, setup.classes.names);
     return {answers_at_once(std::move(teacher)), line()};
   }
 

@@ -36,19 +36,26 @@ class ModelFile final : public Oracle {
     return input;
   }
 
+  void require_fit(const Classes& classes, const Task&) const override {
+    require_classes(load_model(path_), classes.names);
+  }
+
   OpenedOracle open(const OracleSetup& setup) const override {
     const SavedModel saved = load_model(path_);
-    const std::vector<std::string>& names = setup.classes.names;
-    if (saved.classes != names) {
-      fail("oracle.path: {}: its classes ({}) are not those of the lists ({}); a teacher must know "
-           "them all, in the same order",
-           path_, fmt::join(saved.classes, ", "), fmt::join(names, ", "));
-    }
+    require_classes(saved, setup.classes.names);
     auto teacher = teacher_of(saved.net, content_id(path_), setup.labels());
     return {answers_at_once(std::move(teacher)), line()};
   }
 
  private:
+  void require_classes(const SavedModel& saved, const std::vector<std::string>& names) const {
+    if (saved.classes != names) {
+      fail("oracle.path: {}: its classes ({}) are not those of the lists ({}); a teacher must know "
+           "them all, in the same order",
+           path_, fmt::join(saved.classes, ", "), fmt::join(names, ", "));
+    }
+  }
+
   std::string path_;
 };
 

@@ -27,7 +27,8 @@ struct PeopleOptions {
   double repeats = 0;
   int64_t repeat_after = 20;  // answers of the person
   double share = 1;
-  int64_t rank_again = 0;
+  int64_t rank_again = 20;
+  bool shows_first = false;
   std::string answers = "class";
   double min_cover = CoverRule().min_cover;
   std::string background;
@@ -50,8 +51,12 @@ struct PeopleOptions {
       between(0.01, 1));
     v("rank_again", rank_again,
       "answers of a round after which a student learns from them, and scores and orders again "
-      "what is still open of the round; these answers cannot be undone any more; 0: never",
+      "what is still open of the round, where a training takes less time than people need for "
+      "that; the answers can still be undone; 0: never",
       at_least(0));
+    v("shows_first", shows_first,
+      "of two oracles, persons may see what the first said about a clip, behind the key that shows "
+      "the student's guess; who sees it tends to confirm it");
     v("answers", answers,
       "what persons say: the class of each clip; or ranges of classes on the time line of a "
       "whole video, which label its segments",
@@ -86,20 +91,35 @@ class Persons final : public OpenOracle {
     out_.insert(request.key);
   }
 
-  // Nobody waits for persons. What they agree upon is taken clip by clip; a consensus is made once
-  // for all that was asked together, so that it does not depend on when somebody looked.
+  void ask_together(const std::vector<std::string>& keys) override {
+    together_ = std::set(keys.begin(), keys.end());
+  }
+
+  // Nobody waits for persons. What was asked together is taken together: until then they may take
+  // back what they said, and a consensus does not depend on when somebody looked. What was
+  // withdrawn is asked about anew meanwhile.
   std::vector<OracleReply> collect(Wait wait) override {
     if (out_.empty()) return {};
     store_.withdraw_spent(now_ms());
-    if (options_.agree == "all") return take(std::vector(out_.begin(), out_.end()));
-    if (wait == Wait::none) return {};
-    std::vector<OracleReply> replies;
-    for (const auto& keys : asked_together()) {
-      if (std::ranges::any_of(keys, [&](const auto& key) { return is_open(key); })) continue;
-      const std::vector<OracleReply> more = take(keys);
-      replies.insert(replies.end(), more.begin(), more.end());
+    if (wait == Wait::none) return {};  // not all are asked yet
+    // Where an arm shares clips with another one, each takes what it asks about itself.
+    std::vector<std::string> keys(out_.begin(), out_.end());
+    if (together_) std::erase_if(keys, [&](const auto& key) { return !together_->contains(key); });
+    if (std::ranges::any_of(keys, [&](const auto& key) { return is_open(key); }))
+      std::erase_if(keys, [&](const auto& key) { return !is_to_ask_anew(key); });
+    return take(keys);
+  }
+
+  std::vector<OracleReply> look(const std::vector<std::string>& keys) override {
+    std::vector<std::string> finished;
+    std::vector<PeopleStore::Settled> items;
+    for (const std::string& key : keys) {
+      const auto settled = store_.settled(key);
+      if (!settled) continue;
+      finished.push_back(key);
+      items.push_back(settled->front());
     }
-    return replies;
+    return replies_of(finished, items, opinions());
   }
 
   // The ledger asks about each request that concerns it before it collects: those of earlier
@@ -163,6 +183,7 @@ class Persons final : public OpenOracle {
     item.budget = why.budget.name;
     item.budget_s = why.budget.seconds;
     if (!why.strategy.empty()) item.reasons.push_back(reason_of(why));
+    if (options_.shows_first) item.first_json = guess_text(why.first_said);
     return item;
   }
 
@@ -208,16 +229,9 @@ class Persons final : public OpenOracle {
 
   bool is_open(const std::string& key) const { return store_.standing(key).open > 0; }
 
-  // Requests by what they were asked for.
-  std::vector<std::vector<std::string>> asked_together() const {
-    std::map<std::pair<std::string, int64_t>, std::vector<std::string>> groups;
-    for (const std::string& key : out_) {
-      const PeopleStore::Item item = store_.items({.request = key}, 0, 1).at(0);
-      groups[{item.purpose, item.round}].push_back(key);
-    }
-    std::vector<std::vector<std::string>> all;
-    for (const auto& [what, keys] : groups) all.push_back(keys);
-    return all;
+  bool is_to_ask_anew(const std::string& key) const {
+    const auto items = store_.items({.request = key}, 0, 1);
+    return !items.empty() && items[0].state == "withdrawn" && items[0].budget.empty();
   }
 
   // What is not open any more, of the requests. From now on its answers are used.
@@ -232,23 +246,34 @@ class Persons final : public OpenOracle {
     }
     if (items.empty()) return {};
     pace_.reset();
-    const auto labels = people_labels(options_.agree, items, used_answers(), classes_);
-    std::vector<OracleReply> replies;
+    auto used = opinions();
+    std::erase_if(used, [](const PeopleStore::Opinion& opinion) { return !opinion.used; });
+    const std::vector<OracleReply> replies = replies_of(taken, items, used);
     for (size_t i = 0; i < items.size(); ++i) {
-      replies.push_back(reply_of(taken[i], items[i].item, labels[i]));
       add_repeats(items[i]);
       out_.erase(taken[i]);
     }
     return replies;
   }
 
-  std::vector<PeopleStore::Opinion> used_answers() const {
+  std::vector<OracleReply> replies_of(const std::vector<std::string>& keys,
+                                      const std::vector<PeopleStore::Settled>& items,
+                                      const std::vector<PeopleStore::Opinion>& opinions) const {
+    const auto labels = people_labels(options_.agree, items, opinions, classes_);
+    std::vector<OracleReply> replies;
+    for (size_t i = 0; i < items.size(); ++i)
+      replies.push_back(reply_of(keys[i], items[i].item, labels[i]));
+    return replies;
+  }
+
+  // Of what this kind asked, where a consensus wants them.
+  std::vector<PeopleStore::Opinion> opinions() const {
     if (options_.agree != "dawid_skene") return {};
-    auto used = store_.opinions(study_);
-    std::erase_if(used, [&](const PeopleStore::Opinion& opinion) {
-      return !opinion.used || opinion.purpose == "repeat" || opinion.version != version();
+    auto all = store_.opinions(study_);
+    std::erase_if(all, [&](const PeopleStore::Opinion& opinion) {
+      return opinion.purpose == "repeat" || opinion.version != version();
     });
-    return used;
+    return all;
   }
 
   // Which ones is a matter of clip and person alone.
@@ -302,10 +327,11 @@ class Persons final : public OpenOracle {
   Classes classes_;
   std::string study_;
   PeopleOptions options_;
-  mutable std::optional<PeoplePace> pace_;  // until more answers come
-  std::string repeats_in_;                  // the budget that counts them
-  mutable std::set<std::string> out_;       // requests whose replies were not given yet
-  std::set<std::string> given_;             // their replies are stored
+  mutable std::optional<PeoplePace> pace_;         // until more answers come
+  std::string repeats_in_;                         // the budget that counts them
+  mutable std::set<std::string> out_;              // requests whose replies were not given yet
+  std::set<std::string> given_;                    // their replies are stored
+  std::optional<std::set<std::string>> together_;  // requests of one question; nothing: all
 };
 
 }  // namespace
@@ -323,7 +349,8 @@ class People final : public Oracle {
             .people = true,
             .share = options_.share,
             .rank_again = by_ranges() ? 0 : options_.rank_again,
-            .by_video = by_ranges()};
+            .by_video = by_ranges(),
+            .shows_first = options_.shows_first};
   }
   std::string contradiction(const std::vector<std::string>& classes) const override {
     return by_ranges() ? of_ranges(classes) : of_classes();

@@ -1,4 +1,4 @@
-// A TorchScript file: a program that somebody else may have written (torchscript_worker.h).
+// A TorchScript file: a program that somebody else may have written (networks/program_worker.h).
 
 #include "distal/base/catalogue.h"
 #include "distal/base/error.h"
@@ -20,7 +20,9 @@ class Torchscript final : public Oracle {
   }
   std::string line() const override { return "TorchScript file " + options_.path; }
   std::string answer_options() const override { return fmt::format("{}", options_.logits); }
-  std::string program() const override { return options_.path + " is TorchScript, a program"; }
+  std::string program() const override {
+    return "path: " + options_.path + " is TorchScript, a program";
+  }
   std::string warning() const override { return executes_code(options_.path); }
   OpenedOracle open(const OracleSetup& setup) const override {
     if (setup.say) setup.say(warning());

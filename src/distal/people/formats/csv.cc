@@ -246,6 +246,6 @@ void read_csv_answers(const std::string& text, const std::string& place, AnswerC
 
 }  // namespace
 
-const AnswerFormat kCsvAnswers = {"csv", true, write_csv_answers, read_csv_answers};
+const AnswerFormat kCsvAnswers = {"csv", write_csv_answers, write_csv_answers, read_csv_answers};
 
 }  // namespace distal

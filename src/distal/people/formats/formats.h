@@ -12,10 +12,12 @@ namespace distal {
 /// Answers of each item, in the order they were given; files of questions have none.
 using AnswersOf = std::map<std::string, std::vector<const GivenAnswer*>>;
 
+using WriteFiles = std::vector<AskFile>(const Questions&, const AnswersOf&, const AskFileOptions&);
+
 struct AnswerFormat {
   const char* name;
-  bool writes_answers;
-  std::vector<AskFile> (*write)(const Questions&, const AnswersOf&, const AskFileOptions&);
+  WriteFiles* write;          // questions
+  WriteFiles* write_answers;  // the first file holds them
   void (*read)(const std::string& text, const std::string& place, AnswerCheck& check);
 };
 

@@ -359,7 +359,7 @@ void read_label_studio_answers(const std::string& text, const std::string& place
 
 }  // namespace
 
-const AnswerFormat kLabelStudioAnswers = {"label-studio", true, write_label_studio,
+const AnswerFormat kLabelStudioAnswers = {"label-studio", write_label_studio, write_label_studio,
                                           read_label_studio_answers};
 
 }  // namespace distal

@@ -609,25 +609,14 @@ export class AnswerView {
     for (const caption of this.why.querySelectorAll('.near figcaption')) {
       caption.toggleAttribute('hidden', !this.#guess);
     }
-    const bars = guess.slice(0, 5).map(({class: name, p}) => {
-      const bar = h('i', {class: 'bar'});
-      bar.style.width = `${100 * p}%`;
-      bar.style.backgroundColor = classColour(name);
-      return h(
-        'li',
-        {},
-        h('span', {class: 'name'}, name),
-        h('span', {class: 'track'}, bar),
-        h('span', {class: 'mono'}, `${Math.round(100 * p)} %`),
-      );
-    });
+    const first = this.#deck?.why?.first ?? [];
     fill(
       place,
       open,
       this.#guess &&
-        (bars.length > 0
-          ? h('ul', {class: 'bars'}, ...bars)
-          : h('p', {class: 'hint', t: 'why.noGuess'})),
+        (guess.length > 0 ? bars(guess) : h('p', {class: 'hint', t: 'why.noGuess'})),
+      this.#guess && first.length > 0 && h('h3', {t: 'why.first'}),
+      this.#guess && first.length > 0 && bars(first),
     );
   }
 
@@ -817,4 +806,21 @@ function save(name, text) {
   const url = URL.createObjectURL(new Blob([text], {type: 'application/json'}));
   h('a', {href: url, download: name}).click();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
+}
+
+/** The most probable classes. @param {{class: string, p: number}[]} guess */
+function bars(guess) {
+  const rows = guess.slice(0, 5).map(({class: name, p}) => {
+    const bar = h('i', {class: 'bar'});
+    bar.style.width = `${100 * p}%`;
+    bar.style.backgroundColor = classColour(name);
+    return h(
+      'li',
+      {},
+      h('span', {class: 'name'}, name),
+      h('span', {class: 'track'}, bar),
+      h('span', {class: 'mono'}, `${Math.round(100 * p)} %`),
+    );
+  });
+  return h('ul', {class: 'bars'}, ...rows);
 }

@@ -19,6 +19,15 @@ export class Refusal extends Error {
   }
 }
 
+/**
+ * Whether the same request may be granted later: the server was not reached, is busy or still makes
+ * what was asked for, or somebody has to log in again first.
+ * @param {Refusal} refusal
+ */
+export function isPassing({status}) {
+  return [0, 401, 429, 503].includes(status);
+}
+
 let csrf = '';
 
 /** @param {Response} response @returns {Promise<Refusal>} */

@@ -1,7 +1,7 @@
 // Plays a long video by pieces: a MediaSource that is fed around the play head, so that a recording
 // of hours opens at once and the browser keeps little of it.
 
-import {api, Refusal} from './api.js';
+import {api, isPassing, Refusal} from './api.js';
 
 /** @typedef {import('./types.d.ts').Pieces} Index */
 
@@ -10,6 +10,7 @@ const AHEAD_S = 12;
 const BEHIND_S = 4;
 const FAR_S = 90; // what lies further from the play head is given up
 const PATIENCE_MS = 8000;
+const MOST_ABSENT = 4; // times in a row: a piece may be cleared away between its making and its sending
 
 /** Whether pieces are worth asking for. @param {import('./types.d.ts').Video} video */
 export function isLong(video) {
@@ -125,16 +126,20 @@ export class Pieces extends EventTarget {
   /** Asks for pieces, one after the other, until all are there that are wanted. */
   async #fill() {
     let wait = 250;
+    let absent = 0;
     for (let number = this.#missing; number !== null; number = this.#missing) {
       try {
         await this.#take(number);
         wait = 250;
+        absent = 0;
       } catch (error) {
         if (this.#closed) {
           return;
         }
-        const passing = error instanceof Refusal && (error.status === 0 || error.status === 503);
-        if (!passing) {
+        const refusal = error instanceof Refusal ? error : null;
+        absent += refusal?.status === 404 ? 1 : 0;
+        const again = refusal?.status === 404 && absent < MOST_ABSENT;
+        if (!refusal || !(again || isPassing(refusal))) {
           const detail = error instanceof Error ? error.message : String(error);
           this.dispatchEvent(new CustomEvent('failed', {detail}));
           return;

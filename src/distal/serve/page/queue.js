@@ -1,6 +1,6 @@
 // The items to answer: the one on screen and those that are made ready behind it.
 
-import {api, Refusal} from './api.js';
+import {api, isPassing, Refusal} from './api.js';
 import {FrameIndex, loadFrames} from './frames.js';
 import {isLong, isPlayable, Pieces} from './pieces.js';
 
@@ -112,7 +112,7 @@ export class Deck extends EventTarget {
         this.frames = await loadFrames(item.video, part);
         this.dispatchEvent(new Event('frames'));
       } catch (error) {
-        if (error instanceof Refusal && error.status !== 0 && error.status !== 503) {
+        if (error instanceof Refusal && !isPassing(error)) {
           return; // the mark on the frame says that nothing is proved
         }
         await new Promise(done => {
@@ -147,7 +147,7 @@ export class Deck extends EventTarget {
   /** What cannot be had yet is asked for again. @param {unknown} error */
   #later(error) {
     const refusal = error instanceof Refusal ? error : null;
-    const wait = refusal !== null && (refusal.status === 503 || refusal.status === 0);
+    const wait = refusal !== null && isPassing(refusal);
     this.problem = refusal?.message ?? '';
     this.#is(wait ? 'preparing' : 'failed');
     if (wait) {
@@ -251,7 +251,21 @@ export class Queue extends EventTarget {
   /** Somebody looks at the queue. */
   wake() {
     this.#resting = false;
+    this.#take();
+    this.#renew(); // leases of what waits in front may have ended meanwhile
     this.fill();
+  }
+
+  /** Where none is shown, the next one is: first what waits in front. */
+  #take() {
+    if (this.current) {
+      return;
+    }
+    this.current = this.#front.shift() ?? this.#held.shift() ?? null;
+    if (this.current) {
+      this.state = 'ready';
+      this.dispatchEvent(new Event('current'));
+    }
   }
 
   /**
@@ -360,11 +374,7 @@ export class Queue extends EventTarget {
         this.#held.push(deck);
       }
       this.left = Math.max(left, mine.length + fresh.length);
-      if (!this.current && this.#held.length > 0) {
-        this.current = /** @type {Deck} */ (this.#held.shift());
-        this.state = 'ready';
-        this.dispatchEvent(new Event('current'));
-      }
+      this.#take();
       const again = items.length === 0 && this.#passed.size > 0;
       if (again) {
         this.#passed.clear();

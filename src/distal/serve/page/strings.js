@@ -103,6 +103,7 @@ const TABLE = {
   'why.score': ['Score', '점수'],
   'why.near': ['Nearest answered', '가장 가까운 답변'],
   'why.guess': ['The student’s guess', '모델의 추측'],
+  'why.first': ['What the first oracle said', '첫 번째 오라클의 답'],
   'why.noGuess': ['There is no guess yet.', '아직 추측이 없습니다.'],
 
   'player.speed': ['Speed', '속도'],

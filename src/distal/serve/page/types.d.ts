@@ -46,7 +46,6 @@ export interface Item {
   score: number | null;
   round: number | null;
   state: ItemState;
-  unsure_before?: boolean;
   lease_until_ms: number | null;
 }
 export interface NextReply {
@@ -63,6 +62,7 @@ export interface Why {
   strategy: string | null;
   score: number | null;
   guess: {class: string; p: number}[];
+  first: {class: string; p: number}[];
   neighbours: Neighbour[];
 }
 export interface Range {

@@ -1,4 +1,4 @@
-#include "distal/oracles/torchscript_worker.h"
+#include "distal/networks/program_worker.h"
 
 #include <array>
 #include <cerrno>
@@ -18,6 +18,7 @@
 
 #include <ATen/Parallel.h>
 #include <fmt/ranges.h>
+#include <torch/csrc/inductor/aoti_package/model_package_loader.h>
 #include <torch/script.h>
 
 #include "distal/base/error.h"
@@ -53,7 +54,11 @@ struct Header {
   }
 };
 
-constexpr const char* kWorkerName = "distal-torchscript-worker";  // PARENT BYTES
+// PARENT BYTES MODEL-OF-A-PT2 FOLDER LEAST-BATCH BYTES? OUTPUT
+constexpr std::array<const char*, 2> kWorkerNames = {"distal-torchscript-worker",
+                                                     "distal-pt2-worker"};
+constexpr int kWorkerWords = 8;
+constexpr const char* kCannotTake = "cannot take clips of shape ";
 constexpr int kSocket = 3;
 constexpr int kFile = 4;
 constexpr int kFirstFree = 5;
@@ -152,7 +157,7 @@ std::string complaint_of(Work work) {
 }
 
 // LibTorch's own words about a damaged file help nobody, but which operator is missing does.
-std::string load(torch::jit::Module& module) {
+std::string load_module(torch::jit::Module& module) {
   std::string missing;
   const std::string complaint = complaint_of([&] {
     try {
@@ -178,13 +183,74 @@ std::string load(torch::jit::Module& module) {
          "with torch.jit.trace(model, clips).save(path)";
 }
 
-torch::Tensor forward(torch::jit::Module& module, const torch::Tensor& clips) {
-  torch::jit::IValue out = module.forward({clips});
-  if (out.isTuple() && !out.toTupleRef().elements().empty())
-    out = torch::jit::IValue(out.toTupleRef().elements()[0]);
-  if (!out.isTensor())
-    fail("it returns {} instead of a tensor; return [N, K] from forward", out.tagKind());
-  return out.toTensor();
+/// What computes in the child.
+struct ChildProgram {
+  std::string model, folder;  // of a .pt2
+  int64_t least = 1;          // rows of a call
+  bool as_bytes = false;      // uint8 in
+  std::string output;         // position in what it returns, or key
+  torch::jit::Module module = {};
+  std::unique_ptr<torch::inductor::AOTIModelPackageLoader> package = {};
+
+  std::string load();
+  torch::Tensor forward(const torch::Tensor& clip);
+};
+
+std::string ChildProgram::load() {
+  if (folder.empty()) return load_module(module);
+  ::setenv("AOTI_RUNTIME_CHECK_INPUTS", "1", 1);  // else a wrong shape reads beyond the input
+  const std::string complaint = complaint_of(
+      [&] { package = std::make_unique<torch::inductor::AOTIModelPackageLoader>(folder, model); });
+  if (complaint.empty()) return "";
+  return "cannot be loaded: it is damaged, or compiled for another processor, system or LibTorch; "
+         "compile it again here with torch._inductor.aoti_compile_and_package";
+}
+
+torch::Tensor chosen(const std::vector<torch::jit::IValue>& values, const std::string& output) {
+  size_t at = 0;
+  if (!output.empty() && output.find_first_not_of("0123456789") == std::string::npos)
+    at = static_cast<size_t>(std::atoll(output.c_str()));
+  else if (!output.empty())
+    fail("it returns {} values without names, none called {}; name one by its position, from 0",
+         values.size(), output);
+  if (at >= values.size()) fail("it returns {} values, none at position {}", values.size(), at);
+  if (!values[at].isTensor())
+    fail("it returns {} instead of a tensor; return [N, K] from forward", values[at].tagKind());
+  return values[at].toTensor();
+}
+
+torch::Tensor chosen(const c10::Dict<torch::jit::IValue, torch::jit::IValue>& named,
+                     const std::string& output) {
+  std::vector<std::string> names;
+  for (const auto& entry : named) {
+    if (!entry.key().isString()) continue;
+    names.push_back(entry.key().toStringRef());
+    if (names.back() == output && entry.value().isTensor()) return entry.value().toTensor();
+  }
+  fail("it returns the values {}; name the one to take", fmt::join(names, ", "));
+}
+
+torch::Tensor ChildProgram::forward(const torch::Tensor& clip) {
+  torch::Tensor in = as_bytes ? clip.to(torch::kUInt8) : clip;
+  if (least > 1) {
+    auto sizes = in.sizes().vec();
+    sizes[0] = least;
+    in = in.expand(sizes).contiguous();
+  }
+  torch::Tensor out;
+  if (package) {
+    const auto tensors = package->run({in});
+    out = chosen({tensors.begin(), tensors.end()}, output);
+  } else {
+    torch::jit::IValue value = module.forward({in});
+    if (value.isTuple())
+      out = chosen(value.toTupleRef().elements().vec(), output);
+    else if (value.isGenericDict())
+      out = chosen(value.toGenericDict(), output);
+    else
+      out = chosen({value}, output);
+  }
+  return least > 1 && out.dim() > 0 ? out.narrow(0, 0, 1) : out;
 }
 
 bool send_back(const Header& header, const void* data) {
@@ -199,11 +265,11 @@ bool send_back(const std::string& complaint) {
   return send_back(header, complaint.data());
 }
 
-torch::Tensor answers_of(torch::jit::Module& module, const torch::Tensor& clips) {
+torch::Tensor answers_of(ChildProgram& program, const torch::Tensor& clips) {
   const torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> answers;  // clip by clip, see teacher.h
+  std::vector<torch::Tensor> answers;  // clip by clip, so that none depends on its company
   for (const auto& clip : clips.split(1)) {
-    answers.push_back(forward(module, clip));
+    answers.push_back(program.forward(clip));
     if (answers.back().dim() < 1 || answers.back().dim() > 8 ||
         answers.back().sizes().slice(1) != answers[0].sizes().slice(1))
       fail("it returns shape {} for a clip; return [N, K] from forward",
@@ -212,12 +278,11 @@ torch::Tensor answers_of(torch::jit::Module& module, const torch::Tensor& clips)
   return torch::cat(answers).to(torch::kCPU, torch::kFloat64).contiguous();
 }
 
-int serve(pid_t parent, int64_t file_bytes) {
+int serve_parent(pid_t parent, int64_t file_bytes, ChildProgram program) {
   ::close_range(kFirstFree, ~0U, 0);
   end_with_parent(parent);
   contain(file_bytes);
-  torch::jit::Module module;
-  const std::string complaint = load(module);
+  const std::string complaint = program.load();
   if (!send_back(complaint) || !complaint.empty()) return 1;
   Header request;
   while (read_whole(&request, sizeof request)) {
@@ -225,12 +290,11 @@ int serve(pid_t parent, int64_t file_bytes) {
       at::set_num_threads(static_cast<int>(request.threads));
     torch::Tensor clips = torch::empty(request.shape()), answers;
     if (!read_whole(clips.data_ptr(), static_cast<size_t>(request.bytes))) return 1;
-    std::string trouble = complaint_of([&] { answers = answers_of(module, clips); });
+    std::string trouble = complaint_of([&] { answers = answers_of(program, clips); });
     if (!trouble.empty())
-      trouble =
-          fmt::format("cannot take clips of shape {}: {}; look at the clip size in the recipe",
-                      fmt::join(clips.narrow(0, 0, 1).sizes(), "x"), trouble)
-              .substr(0, kMostText);
+      trouble = fmt::format("{}{}: {}", kCannotTake, fmt::join(clips.narrow(0, 0, 1).sizes(), "x"),
+                            trouble)
+                    .substr(0, kMostText);
     std::cout.flush();
     std::fflush(nullptr);
     if (!(trouble.empty() ? send_back(Header(Header::answer, answers), answers.const_data_ptr())
@@ -241,8 +305,12 @@ int serve(pid_t parent, int64_t file_bytes) {
 }
 
 __attribute__((constructor)) void serve_instead_of_main(int count, char** words, char**) {
-  if (count == 3 && std::string_view(words[0]) == kWorkerName)
-    std::_Exit(serve(std::atoi(words[1]), std::atoll(words[2])));
+  if (count != kWorkerWords || std::find(kWorkerNames.begin(), kWorkerNames.end(),
+                                         std::string_view(words[0])) == kWorkerNames.end())
+    return;
+  std::_Exit(
+      serve_parent(std::atoi(words[1]), std::atoll(words[2]),
+                   {words[3], words[4], std::atoll(words[5]), words[6][0] == '1', words[7]}));
 }
 
 // ---- the parent
@@ -312,9 +380,8 @@ class WorkerFile {
   int file_;
 };
 
-struct TorchscriptWorker::Process {
-  std::string place;
-  double timeout_s;
+struct ProgramWorker::Process {
+  ProgramOptions options;
   std::string prints = {};
   std::string doing = {};
   double until_s = 0;    // when, on the clock, this exchange must be over
@@ -322,17 +389,19 @@ struct TorchscriptWorker::Process {
   pid_t id = -1;
   WorkerFile socket, output;
 
-  Process(std::string place, double timeout_s) : place(std::move(place)), timeout_s(timeout_s) {}
+  explicit Process(ProgramOptions options) : options(std::move(options)) {}
   ~Process() { end(); }
 
   void start(int file, int64_t bytes) {
     int line[2], print[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) != 0)
-      fail("{}: no process can be started ({}); end some programs", place, std::strerror(errno));
+      fail("{}: no process can be started ({}); end some programs", options.place,
+           std::strerror(errno));
     socket.set(line[0]);
     const WorkerFile theirs(moved_up(line[1]));
     if (::pipe2(print, O_CLOEXEC | O_NONBLOCK) != 0)
-      fail("{}: no process can be started ({}); end some programs", place, std::strerror(errno));
+      fail("{}: no process can be started ({}); end some programs", options.place,
+           std::strerror(errno));
     output.set(print[0]);
     const WorkerFile their_output(moved_up(print[1]));
     const WorkerFile their_file(::fcntl(file, F_DUPFD_CLOEXEC, 64));
@@ -353,8 +422,14 @@ struct TorchscriptWorker::Process {
     sigemptyset(&none);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-    std::vector<std::string> words = {kWorkerName, std::to_string(::getpid()),
-                                      std::to_string(bytes)};
+    std::vector<std::string> words = {kWorkerNames[options.folder.empty() ? 0 : 1],
+                                      std::to_string(::getpid()),
+                                      std::to_string(bytes),
+                                      options.model,
+                                      options.folder,
+                                      std::to_string(options.least_batch),
+                                      options.as_bytes ? "1" : "0",
+                                      options.output};
     std::vector<std::string> tuning = environment_of_worker();
     const int failed = ::posix_spawn(&id, "/proc/self/exe", &files, &attributes,
                                      pointers_to(words).data(), pointers_to(tuning).data());
@@ -362,7 +437,8 @@ struct TorchscriptWorker::Process {
     posix_spawnattr_destroy(&attributes);
     if (failed) {
       id = -1;
-      fail("{}: no process can be started ({}); end some programs", place, std::strerror(failed));
+      fail("{}: no process can be started ({}); end some programs", options.place,
+           std::strerror(failed));
     }
   }
 
@@ -387,8 +463,8 @@ struct TorchscriptWorker::Process {
 
   [[noreturn]] void lost() {
     const std::string how = how_it_ended();
-    fail("{}: {} {}; the file is damaged, harmful, or too large for this machine{}", place, how,
-         doing, words());
+    fail("{}: {} {}; the file is damaged, harmful, or too large for this machine{}", options.place,
+         how, doing, words());
   }
 
   void wait_for(short what) {
@@ -400,9 +476,8 @@ struct TorchscriptWorker::Process {
       if (files[0].revents != 0) return;
       if (now_s() < until_s) continue;
       end();
-      fail("{}: its process was stopped {} because that took more than {:g} s; raise "
-           "oracle.timeout_s, or lower oracle.batch_size{}",
-           place, doing, allowed_s, words());
+      fail("{}: its process was stopped {} because that took more than {:g} s; {}{}", options.place,
+           doing, allowed_s, options.time_cure, words());
     }
   }
 
@@ -436,14 +511,15 @@ struct TorchscriptWorker::Process {
     std::string complaint(static_cast<size_t>(header.bytes), ' ');
     move(complaint.data(), complaint.size(), /*out=*/false);
     end();
-    fail("{}: {}{}", place, excerpt(complaint, 500), words());
+    if (complaint.starts_with(kCannotTake)) complaint += "; " + options.shape_cure;
+    fail("{}: {}{}", options.place, excerpt(complaint, 500), words());
   }
 
   [[noreturn]] void refuse_nonsense() {
     end();
     fail("{}: answers nonsense, or far more numbers than classes, {}; look at what the file "
          "computes",
-         place, doing);
+         options.place, doing);
   }
 
   std::string how_it_ended() {
@@ -475,22 +551,22 @@ struct TorchscriptWorker::Process {
   }
 };
 
-TorchscriptWorker::TorchscriptWorker(int file, int64_t bytes, std::string place, double timeout_s)
-    : process_(std::make_unique<Process>(std::move(place), timeout_s)) {
+ProgramWorker::ProgramWorker(int file, int64_t bytes, ProgramOptions options)
+    : process_(std::make_unique<Process>(std::move(options))) {
   Process& process = *process_;
   process.start(file, bytes);
-  process.begin("while loading the file", std::max(kLongestLoad_s, timeout_s));
+  process.begin("while loading the file", std::max(kLongestLoad_s, process.options.timeout_s));
   process.receive_header(0);
 }
 
-TorchscriptWorker::~TorchscriptWorker() = default;
+ProgramWorker::~ProgramWorker() = default;
 
-torch::Tensor TorchscriptWorker::run(const torch::Tensor& clips, int64_t most_values) {
+torch::Tensor ProgramWorker::run(const torch::Tensor& clips, int64_t most_values) {
   Process& process = *process_;
   const torch::Tensor sent = clips.to(torch::kCPU, torch::kFloat32).contiguous();
   process.begin(
       fmt::format("with {} clips of shape {}", sent.size(0), fmt::join(sent.sizes().slice(1), "x")),
-      process.timeout_s);
+      process.options.timeout_s);
   Header request(Header::clips, sent);
   request.threads = static_cast<uint32_t>(at::get_num_threads());
   process.move(&request, sizeof request, /*out=*/true);
@@ -506,7 +582,7 @@ torch::Tensor TorchscriptWorker::run(const torch::Tensor& clips, int64_t most_va
   return answers;
 }
 
-bool TorchscriptWorker::alive() {
+bool ProgramWorker::alive() {
   if (process_->id <= 0) return false;
   if (::waitpid(process_->id, nullptr, WNOHANG) == 0) return true;
   process_->id = -1;
@@ -514,7 +590,7 @@ bool TorchscriptWorker::alive() {
   return false;
 }
 
-std::string TorchscriptWorker::take_prints() {
+std::string ProgramWorker::take_prints() {
   if (process_->output >= 0) process_->listen();
   return std::exchange(process_->prints, "");
 }
