@@ -16,7 +16,7 @@ import sys
 import torch
 import torchvision
 
-from small import Place, require
+from small import Place, paths_by_content, require
 
 FRAMES, SIDE, MEAN, STD = 8, 32, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FORMATS = [word.lower() for word in sys.argv[2:]] or ["onnx", "xml", "pt2", "pt"]
@@ -77,11 +77,11 @@ for name, network in networks().items():
                                            "--set", "arms={random: {strategy: random}}"), capture_output=True, text=True, timeout=900)
         require(run.returncode == 0, f"{out}: {run.stderr}")
         with contextlib.closing(sqlite3.connect(place.path / f"{out}.db")) as store:
-            rows = store.execute("select videos.path, probabilities from answers join clips on clips.id = answers.clip join videos on videos.id = clips.video "
-                                 "where oracle = 'network'").fetchall()
+            rows = store.execute("select clips.video, probabilities from answers join clips on clips.id = answers.clip where oracle = 'network'").fetchall()
         require(len(rows) == 20, f"{out}: {len(rows)} answers")
+        paths = paths_by_content(place.path / "videos")
         given = torch.tensor([json.loads(row[1]) for row in rows], dtype=torch.float64)
-        wanted = torch.stack([expected(name, network, row[0]) for row in rows])
+        wanted = torch.stack([expected(name, network, paths[row[0]]) for row in rows])
         far, spread = (given - wanted).abs().max().item(), wanted[:, 0].std().item()
         require(spread > 1e-3, f"{out}: PyTorch answers alike about all clips, which shows nothing: {spread:.1e}")
         failed += far > 1e-4
