@@ -34,18 +34,26 @@ std::string name_of_model(const EvaluationReport& report, const Evaluation& mode
   return alike ? model.answers.model : file_of(model.answers.model);
 }
 
+// As many decimals in every row, so that a column reads well; a true minus sign.
+std::string decimal(double value, int decimals) {
+  if (!std::isfinite(value)) return kNone;
+  return fmt::format("{}{:.{}f}", value < 0 ? "−" : "", std::abs(value), decimals);
+}
+
 std::string score_text(const ScoreField& field, double value) {
-  return field.share ? percent(value) : number(value, 3);
+  return field.share ? percent(value) : decimal(value, 3);
 }
 
 std::string score_interval(const ScoreField& field, const Interval& of) {
   if (!std::isfinite(of.low) || !std::isfinite(of.high)) return kNone;
-  return field.share ? fmt::format("{:.1f} to {:.1f}", 100 * of.low, 100 * of.high)
-                     : fmt::format("{} to {}", number(of.low, 3), number(of.high, 3));
+  const double unit = field.share ? 100 : 1;
+  const int decimals = field.share ? 1 : 3;
+  return fmt::format("{} to {}", decimal(unit * of.low, decimals),
+                     decimal(unit * of.high, decimals));
 }
 
 std::string difference_text(const ScoreField& field, double value) {
-  return field.share ? points(value) : fmt::format("{:+.3f}", value);
+  return field.share ? points(value) : (value > 0 ? "+" : "") + decimal(value, 3);
 }
 
 std::string counted(int64_t count, const std::string& one) {
@@ -189,10 +197,13 @@ std::string paired_section(const EvaluationReport& report) {
   const PairedEvaluation& paired = *report.paired;
   const std::string a = name_of_model(report, report.model);
   const std::string b = name_of_model(report, *report.against);
-  Table table(fmt::format("{} minus {}, on {} that both know", a, b, counted(paired.clips, "clip")),
-              {"score", escaped(a), escaped(b), "difference",
-               fmt::format("95 % over {}", counted(paired.by_video.clusters, "video")),
-               fmt::format("95 % over {}", counted(paired.by_group.clusters, "group"))});
+  // Names of models are long: with them in the header the last column lay beyond the page.
+  Table table(
+      fmt::format("The first is {}, the second {}, on {} that both know; 95 % intervals of "
+                  "the difference over {} and over {}",
+                  a, b, counted(paired.clips, "clip"), counted(paired.by_video.clusters, "video"),
+                  counted(paired.by_group.clusters, "group")),
+      {"score", "first", "second", "difference", "over videos", "over groups"});
   for (size_t f = 0; f < kScores; ++f) {
     const ScoreField& field = kScoreFields[f];
     const double first = paired.a.*field.member;
