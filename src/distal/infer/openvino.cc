@@ -13,6 +13,7 @@
 
 #include "distal/base/error.h"
 #include "distal/base/files.h"
+#include "distal/base/in_our_words.h"
 
 #ifdef DISTAL_OPENVINO
 #include <openvino/core/graph_util.hpp>
@@ -60,21 +61,6 @@ constexpr const char* kNotCompiled =
 constexpr const char* kNotEvaluated =
     "OpenVINO cannot evaluate the clips, as where memory is short; end some programs, or use "
     "--engine libtorch, which does without OpenVINO";
-
-// What its exceptions say is of OpenVINO's sources, or of those of a library below, whose
-// exceptions are of any type.
-template <class Work>
-auto guarded(const std::string& failure, const Work& work) {
-  try {
-    return work();
-  } catch (const Error&) {
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw;
-  } catch (const std::exception&) {
-    fail("{}", failure);
-  }
-}
 
 // That this process may run on.
 int processors() {
@@ -193,10 +179,11 @@ std::shared_ptr<ov::Model> entered_at_clips(const std::shared_ptr<ov::Model>& mo
 
 std::shared_ptr<ov::Model> model_in(const std::string& path) {
   require_readable(path);
-  return guarded(fmt::format("{}: OpenVINO cannot read it; give the .onnx, or the .xml with its "
-                             ".bin, as distal export wrote it",
-                             path),
-                 [&] { return core().read_model(path); });
+  return in_our_words(
+      fmt::format("{}: OpenVINO cannot read it; give the .onnx, or the .xml with its "
+                  ".bin, as distal export wrote it",
+                  path),
+      [&] { return core().read_model(path); });
 }
 
 bool in_eight_bits(const ov::Model& model) {
@@ -281,7 +268,7 @@ class OpenvinoEngine final : public Engine {
     Slot& slot = slots_[next_++ % slots_.size()];
     slot.finish();
     slot.clips = filled_up(clips);
-    guarded(kNotEvaluated, [&] {
+    in_our_words(kNotEvaluated, [&] {
       slot.request.set_input_tensor(view_of(slot.clips));
       slot.request.start_async();
     });
@@ -331,15 +318,15 @@ std::vector<std::string> openvino_capabilities() {
 std::unique_ptr<Engine> openvino_engine(const OnnxModel& model, const OpenvinoOptions& options) {
   require_processor();
   require_precision(options);
-  return guarded(kNotCompiled,
-                 [&] { return std::make_unique<OpenvinoEngine>(read(model), options); });
+  return in_our_words(kNotCompiled,
+                      [&] { return std::make_unique<OpenvinoEngine>(read(model), options); });
 }
 
 std::unique_ptr<Engine> openvino_file_engine(const std::string& path,
                                              const OpenvinoOptions& options) {
   require_processor();
   require_precision(options);
-  const auto model = guarded(kNotCompiled, [&] { return entered_at_clips(model_in(path)); });
+  const auto model = in_our_words(kNotCompiled, [&] { return entered_at_clips(model_in(path)); });
   if (const std::string is = unlike_ours(*model); !is.empty())
     fail("{}: {}, where a model of distal takes f32 [N, 3, T, H, W], or frames, and gives logits, "
          "embedding; give a file that distal export wrote",
@@ -348,7 +335,7 @@ std::unique_ptr<Engine> openvino_file_engine(const std::string& path,
       "{}: OpenVINO reads it but cannot compile it for this processor, with precision {} on {} "
       "threads; try --precision f32 and fewer --threads, or give the .safetensors",
       path, options.precision, threads_of(options.threads));
-  return guarded(failure, [&] { return std::make_unique<OpenvinoEngine>(model, options); });
+  return in_our_words(failure, [&] { return std::make_unique<OpenvinoEngine>(model, options); });
 }
 
 at::Tensor openvino_probabilities(const std::string& path, const at::Tensor& frames) {
@@ -360,7 +347,7 @@ at::Tensor openvino_probabilities(const std::string& path, const at::Tensor& fra
     fail("{}: takes clips, and not frames; export it again", path);
   const at::Tensor whole = frames.contiguous();
   const ov::Shape shape(whole.sizes().begin(), whole.sizes().end());
-  return guarded(kNotEvaluated, [&] {
+  return in_our_words(kNotEvaluated, [&] {
     model->reshape(ov::PartialShape(shape));
     auto request = core()
                        .compile_model(model, "CPU", ov::hint::inference_precision(ov::element::f32),
@@ -374,19 +361,20 @@ at::Tensor openvino_probabilities(const std::string& path, const at::Tensor& fra
 }
 
 void save_openvino(const OnnxModel& model, const std::string& path_xml) {
-  guarded(fmt::format("{}: OpenVINO cannot write it and the .bin beside it; check its folder and "
-                      "the space on the disk",
-                      path_xml),
-          [&] {
-            const auto written = read(model);
-            for (const auto& [name, text] : model.metadata) written->set_rt_info(text, name);
-            ov::save_model(written, path_xml, /*compress_to_fp16=*/false);
-          });
+  in_our_words(
+      fmt::format("{}: OpenVINO cannot write it and the .bin beside it; check its folder and "
+                  "the space on the disk",
+                  path_xml),
+      [&] {
+        const auto written = read(model);
+        for (const auto& [name, text] : model.metadata) written->set_rt_info(text, name);
+        ov::save_model(written, path_xml, /*compress_to_fp16=*/false);
+      });
 }
 
 std::function<void(const at::Tensor&, const SeeTensor&)> openvino_probe(
     const OnnxModel& model, const std::vector<std::string>& names, int64_t threads) {
-  const auto request = guarded(kNotCompiled, [&] {
+  const auto request = in_our_words(kNotCompiled, [&] {
     const auto read_model = read(model);
     for (const auto& name : names) {
       if (name != "logits" && name != "embedding" && name != "clips") read_model->add_output(name);
@@ -401,7 +389,7 @@ std::function<void(const at::Tensor&, const SeeTensor&)> openvino_probe(
   });
   return [request, names](const at::Tensor& clip, const SeeTensor& see) {
     const auto whole = clip.contiguous();
-    guarded(kNotEvaluated, [&] {
+    in_our_words(kNotEvaluated, [&] {
       request->set_input_tensor(view_of(whole));
       request->infer();
     });

@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "distal/base/error.h"
+#include "distal/base/in_our_words.h"
 #include "distal/base/interrupted.h"
 #include "distal/base/text.h"
 #include "distal/networks/input_form.h"
@@ -28,22 +29,8 @@ ov::Core& networks_core() {
   return core;
 }
 
-// What its exceptions say is of OpenVINO's sources, or of those of a library below.
-template <class Work>
-auto of_openvino(const std::string& failure, const Work& work) {
-  try {
-    return work();
-  } catch (const Error&) {
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw;
-  } catch (const std::exception&) {
-    fail("{}", failure);
-  }
-}
-
 std::shared_ptr<ov::Model> model_of(const std::string& file) {
-  return of_openvino(
+  return in_our_words(
       fmt::format("{}: OpenVINO cannot read it: an operation is beyond it, or the file is damaged; "
                   "export the network again, with another opset",
                   file),
@@ -248,7 +235,7 @@ class OpenvinoNetwork final : public ItemNetwork {
       : file_(setup.options.file), place_(setup.place) {
     require_precision(setup);
     const auto model =
-        of_openvino(not_compiled(setup), [&] { return between(model_of(file_), setup); });
+        in_our_words(not_compiled(setup), [&] { return between(model_of(file_), setup); });
     const int64_t numbers = setup.form.item_bytes() / (setup.form.as_bytes() ? 1 : 4);
     const int64_t fixed = setup.form.batch();
     const int64_t batch = fixed > 0 ? fixed : fitting_batch(numbers);
@@ -256,13 +243,13 @@ class OpenvinoNetwork final : public ItemNetwork {
     if (fixed > 1)
       fail("{}: {} takes {}, and the answer for a row depends on the others; export it for one row",
            place_, file_, port_text(setup.input));
-    requests_ = of_openvino(not_compiled(setup),
-                            [&] { return std::make_unique<Requests>(model, setup, 1); });
+    requests_ = in_our_words(not_compiled(setup),
+                             [&] { return std::make_unique<Requests>(model, setup, 1); });
   }
 
   at::Tensor run(int64_t count, const std::function<void(int64_t, void*)>& write) override {
     try {
-      return of_openvino(
+      return in_our_words(
           fmt::format(
               "{}: OpenVINO cannot evaluate {}, as where memory is short; end some programs",
               place_, file_),

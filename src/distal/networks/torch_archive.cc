@@ -6,6 +6,7 @@
 
 #include "distal/base/error.h"
 #include "distal/base/files.h"
+#include "distal/base/in_our_words.h"
 #include "distal/base/text.h"
 
 namespace distal {
@@ -13,20 +14,13 @@ namespace {
 
 constexpr size_t kMostUnpackedOfByte = 100;
 
-// Its exceptions are LibTorch's, with words about its sources.
 template <class Work>
 auto of_archive(const std::string& path, const Work& work) {
-  try {
-    return work();
-  } catch (const Error&) {
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw;
-  } catch (const std::exception&) {
-    fail("{}: no archive of PyTorch, or damaged; write it again with torch.jit.save or "
-         "torch._inductor.aoti_compile_and_package",
-         path);
-  }
+  return in_our_words(
+      fmt::format("{}: no archive of PyTorch, or damaged; write it again with torch.jit.save or "
+                  "torch._inductor.aoti_compile_and_package",
+                  path),
+      work);
 }
 
 }  // namespace
