@@ -82,7 +82,7 @@ class Line:
         if head and status == 400 and headers.get("connection") == "close":  # it was no request, and so none without a body
             while self.more():
                 pass
-            require(not self.rest or "error" in json.loads(self.rest), f"no JSON error: {self.rest[:200]}")
+            require(not self.rest or (self.rest.startswith(b"{") and "error" in json.loads(self.rest)), f"no JSON error: {self.rest[:200]}")
             self.rest = b""
         body = b"" if head or status == 204 else self.body(headers)
         return Answer(status, headers, body)
